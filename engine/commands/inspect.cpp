@@ -1,0 +1,185 @@
+#include "engine/commands/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "model/error.h"
+#include "model/format/gguf.h"
+#include "model/tokenizer/tokenizer.h"
+#include "model/utf8.h"
+
+namespace engine::commands {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kShownElements = 8;  // of a long array
+
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+
+Json json_of(const model::GgufValue& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        using V = std::decay_t<decltype(v)>;
+        if constexpr (IsVector<V>::value) {
+          Json first = Json::array();
+          const auto n = static_cast<std::ptrdiff_t>(std::min(v.size(), kShownElements));
+          for (auto it = v.begin(); it != v.begin() + n; ++it) {
+            first.push_back(static_cast<typename V::value_type>(*it));
+          }
+          if (v.size() <= kShownElements) return first;
+          return {{"count", v.size()}, {"first", std::move(first)}};
+        } else {
+          return v;
+        }
+      },
+      value);
+}
+
+// A string from the file for a person: one line, no control characters.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return model::printable(value.get_ref<const std::string&>());
+  if (value.is_array()) {
+    std::string text;
+    for (const Json& element : value) text += (text.empty() ? "" : ", ") + text_of(element);
+    return "[" + text + "]";
+  }
+  if (value.is_object()) {
+    std::string text = text_of(value["first"]);
+    text.insert(text.size() - 1, ", ...");
+    return fmt::format("{} {}", value["count"].get<size_t>(), text);
+  }
+  return value.dump();
+}
+
+Json config_of(const model::Config& c) {
+  return {{"layers", c.n_layer},      {"width", c.n_embd},          {"heads", c.n_head},
+          {"kv_heads", c.n_head_kv},  {"head_width", c.head_dim},   {"ffn_width", c.n_ff},
+          {"vocabulary", c.n_vocab},  {"context", c.n_ctx},         {"rope_width", c.rope_dim},
+          {"rope_base", c.rope_base}, {"norm_epsilon", c.norm_eps}, {"tied_output", c.tied}};
+}
+
+Json tokenizer_of(const model::GgufFile& file, const model::Tokenizer& t) {
+  return {{"model", file.get_string("tokenizer.ggml.model")},
+          {"tokens", t.vocab_size()},
+          {"bos", t.bos_id()},
+          {"eos", t.eos_id()},
+          {"adds_bos", t.adds_bos()}};
+}
+
+// null where the file does not describe one that we can build; `problems` tells why.
+template <class F>
+Json or_null(F&& f) {
+  try {
+    return f();
+  } catch (const fulgurite::Error&) {
+    return nullptr;
+  }
+}
+
+Json string_or_null(const model::GgufFile& file, const char* key) {
+  return or_null([&]() -> Json { return file.get_string(key); });
+}
+
+Json describe(const model::GgufFile& file) {
+  Json tensors = Json::array();
+  int64_t parameters = 0;
+  size_t bytes = 0;
+  const std::byte* begin = nullptr;  // of the tensor data, for offsets
+  for (const model::Tensor& t : file.tensors()) {
+    if (!begin || t.data < begin) begin = t.data;
+  }
+  for (const model::Tensor& t : file.tensors()) {
+    Json shape = Json::array();
+    size_t dims = 4;
+    while (dims > 1 && t.ne[dims - 1] == 1) --dims;
+    for (size_t d = 0; d < dims; ++d) shape.push_back(t.ne[d]);
+    tensors.push_back({{"name", t.name},
+                       {"type", model::dtype_name(static_cast<uint32_t>(t.dtype))},
+                       {"shape", std::move(shape)},
+                       {"bytes", t.bytes()},
+                       {"offset", t.data - begin}});
+    parameters += t.elements();
+    bytes += t.bytes();
+  }
+  Json metadata = Json::object();
+  auto& entries = metadata.get_ref<Json::object_t&>();  // keys are unique: no need to search
+  for (const auto& [key, value] : file.metadata()) entries.emplace_back(key, json_of(value));
+
+  const std::vector<std::string> problems = model::find_problems(file);
+  return {{"file", file.name()},
+          {"version", file.version()},
+          {"architecture", string_or_null(file, "general.architecture")},
+          {"name", string_or_null(file, "general.name")},
+          {"parameters", parameters},
+          {"bytes", file.file_bytes()},
+          {"tensor_bytes", bytes},
+          {"runnable", problems.empty()},
+          {"problems", problems},
+          {"config", or_null([&] { return config_of(model::read_config(file)); })},
+          {"tokenizer", or_null([&] { return tokenizer_of(file, *model::make_tokenizer(file)); })},
+          {"metadata", std::move(metadata)},
+          {"tensors", std::move(tensors)}};
+}
+
+void print_table(const Json& d, std::ostream& out) {
+  const auto line = [&](std::string_view label, const std::string& value) {
+    out << fmt::format("{:<14}{}\n", label, value);
+  };
+  const auto section = [&](std::string_view title) { out << "\n" << title << "\n"; };
+  line("file", model::printable(d["file"].get_ref<const std::string&>(), 4096));
+  line("format", fmt::format("GGUF version {}", d["version"].get<uint32_t>()));
+  line("architecture", text_of(d["architecture"]));
+  line("name", text_of(d["name"]));
+  line("parameters", fmt::format("{}", d["parameters"].get<int64_t>()));
+  line("bytes", fmt::format("{}, {} of them tensors", d["bytes"].get<uint64_t>(),
+                            d["tensor_bytes"].get<uint64_t>()));
+  line("runnable", d["runnable"].get<bool>() ? "yes" : "no");
+  for (const Json& problem : d["problems"]) {
+    out << "  - " << problem.get_ref<const std::string&>() << "\n";
+  }
+  for (const char* part : {"config", "tokenizer"}) {
+    if (d[part].is_null()) continue;
+    section(part);
+    for (const auto& [key, value] : d[part].items()) {
+      out << fmt::format("  {:<14}{}\n", key, text_of(value));
+    }
+  }
+  section("metadata");
+  for (const auto& [key, value] : d["metadata"].items()) {
+    out << fmt::format("  {:<42} {}\n", model::printable(key), text_of(value));
+  }
+  section("tensors");
+  for (const Json& t : d["tensors"]) {
+    std::string shape;
+    for (const Json& n : t["shape"]) shape += (shape.empty() ? "" : " x ") + n.dump();
+    out << fmt::format("  {:<32} {:<8} {:<20} {:>12} bytes at {}\n", text_of(t["name"]),
+                       t["type"].get<std::string>(), shape, t["bytes"].get<uint64_t>(),
+                       t["offset"].get<int64_t>());
+  }
+}
+
+}  // namespace
+
+int inspect(const InspectOptions& options, std::ostream& out) {
+  const model::GgufFile file =
+      options.model_path.empty()
+          ? model::GgufFile::from_memory(options.builtin, options.builtin_name)
+          : model::GgufFile::open(options.model_path);
+  const Json description = describe(file);
+  if (options.json) {
+    // Strings of the file need not be UTF-8; JSON must be.
+    out << description.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else {
+    print_table(description, out);
+  }
+  return static_cast<int>(fulgurite::ExitCode::kOk);
+}
+
+}  // namespace engine::commands

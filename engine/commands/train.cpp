@@ -1,0 +1,316 @@
+#include "engine/commands/train.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "model/error.h"
+#include "model/train/checkpoint.h"
+#include "model/train/corpus.h"
+#include "model/train/trainer.h"
+
+namespace engine::commands {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// Ctrl-C asks once; a second one ends the program at once.
+class StopSignals {
+ public:
+  StopSignals() {
+    interrupted = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &old_int_);
+    sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~StopSignals() {
+    sigaction(SIGINT, &old_int_, nullptr);
+    sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+ private:
+  struct sigaction old_int_ = {};
+  struct sigaction old_term_ = {};
+};
+
+uint64_t memory_bytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page = sysconf(_SC_PAGE_SIZE);
+  if (pages <= 0 || page <= 0) return uint64_t{8} << 30U;
+  return static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
+}
+
+std::string duration(double seconds) {
+  const auto s = static_cast<int64_t>(std::max(0.0, seconds));
+  if (s >= 3600) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return fmt::format("{}m{:02}s", s / 60, s % 60);
+}
+
+model::Config config_of(const TrainOptions& o) {
+  model::Config c;
+  c.name = o.name;
+  c.n_layer = o.layers;
+  c.n_head = o.heads;
+  c.n_head_kv = o.kv_heads != 0 ? o.kv_heads : (o.heads % 2 == 0 ? o.heads / 2 : o.heads);
+  c.n_embd = o.dim;
+  c.n_ff = o.ffn != 0 ? o.ffn : (o.dim * 27 / 16 + 7) / 8 * 8;
+  c.n_ctx = o.ctx;
+  c.n_vocab = model::train::kByteVocabulary;
+  return c;
+}
+
+model::train::Settings settings_of(const TrainOptions& o) {
+  const auto real = [](double x) { return static_cast<float>(x); };
+  model::train::Settings s;
+  s.steps = o.steps;
+  s.warmup = o.warmup >= 0 ? o.warmup : std::min<int64_t>(200, o.steps / 10);
+  s.batch = o.batch;
+  s.length = o.ctx;
+  s.full_every = o.full_every;
+  s.muon = o.muon;
+  s.momentum = real(o.momentum);
+  s.lr = real(o.lr);
+  s.min_lr = real(o.min_lr);
+  s.beta1 = real(o.beta1);
+  s.beta2 = real(o.beta2);
+  s.weight_decay = real(o.weight_decay);
+  s.clip = real(o.clip);
+  s.dropout = real(o.dropout);
+  s.seed = o.seed;
+  s.threads = o.threads != 0 ? o.threads
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return s;
+}
+
+// The loss log: one JSON object a line. When a run is resumed, lines of steps that will be
+// walked again are dropped.
+class LossLog {
+ public:
+  LossLog(const std::string& path, int64_t resumed_step) {
+    if (path.empty()) return;
+    std::string kept;
+    if (resumed_step > 0) {
+      std::ifstream old(path);
+      for (std::string line; std::getline(old, line);) {
+        long long step = 0;
+        if (std::sscanf(line.c_str(), "{\"step\":%lld", &step) == 1 && step <= resumed_step) {
+          kept += line + "\n";
+        }
+      }
+    }
+    file_.open(path, std::ios::trunc);
+    file_ << kept << std::flush;
+    if (!file_) throw Error(ExitCode::kFailed, "cannot be written", path);
+  }
+
+  void line(const std::string& text) {
+    if (file_.is_open()) file_ << text << '\n' << std::flush;
+  }
+
+ private:
+  std::ofstream file_;
+};
+
+class Run {
+ public:
+  explicit Run(const TrainOptions& options)
+      : options_(options), config_(config_of(options)), settings_(settings_of(options)) {
+    if (options.eval_every < 1 || options.log_every < 1 || options.eval_window < 1) {
+      throw Error(ExitCode::kUsage, "must be 1 or more", "--eval-every, --eval-window");
+    }
+    model::train::check_settings(config_, settings_, memory_bytes() / 4 * 3);
+    prepare_outputs();
+    corpus_.emplace(options.text, std::max(options.ctx, options.eval_window));
+    trainer_.emplace(config_, settings_, corpus_->training());
+    if (!options.resume.empty()) resume();
+    log_.emplace(options.log, trainer_->state().step);
+  }
+
+  int go() {
+    const StopSignals signals;
+    say(fmt::format("{} parameters: {} layers of {}, {} heads over {}, FFN {}; {} threads, about "
+                    "{:.0f} MB",
+                    model::train::Parameters::count(config_), config_.n_layer, config_.n_embd,
+                    config_.n_head, config_.n_head_kv, config_.n_ff, settings_.threads,
+                    model::train::trainer_bytes(config_, settings_) / 1e6));
+    const int64_t first = trainer_->state().step;
+    if (first == 0) validate();
+    checkpoint();
+    begin_ = Clock::now();
+    report_begin_ = begin_;
+    while (trainer_->state().step < settings_.steps && interrupted == 0) {
+      const auto report = trainer_->step();
+      const int64_t step = trainer_->state().step;
+      if (!std::isfinite(report.loss)) {
+        throw Error(ExitCode::kFailed, fmt::format("the loss became {} at step {}", report.loss, step),
+                    options_.output, "a smaller --lr");
+      }
+      sum_ += report.loss;
+      ++count_;
+      const bool last = step == settings_.steps;
+      const bool validation = last || step % options_.eval_every == 0;
+      if (validation || step % options_.log_every == 0 || step == 1) progress(report, first, validation);
+      if (validation) save();
+      checkpoint();
+    }
+    if (interrupted != 0) {
+      if (trainer_->state().step != validated_step_) validate();
+      save();
+      say(fmt::format("stopped at step {} of {}: {} holds the best weights so far, and --resume {} "
+                      "goes on from here",
+                      trainer_->state().step, settings_.steps, options_.output, options_.output));
+    } else {
+      say(fmt::format("done in {}: best validation loss {:.4f} at step {}, written to {}",
+                      duration(seconds_since(begin_)), best_loss_, best_step_, options_.output));
+    }
+    return 0;
+  }
+
+ private:
+  static double seconds_since(Clock::time_point t) {
+    return std::chrono::duration<double>(Clock::now() - t).count();
+  }
+
+  // On a terminal a report that no validation follows is overwritten by the next.
+  static void say(const std::string& line, bool stays = true) {
+    const bool terminal = isatty(STDERR_FILENO) != 0;
+    std::fprintf(stderr, "%s%s%s", terminal ? "\r\033[K" : "", line.c_str(),
+                 terminal && !stays ? "" : "\n");
+    std::fflush(stderr);
+  }
+
+  std::string state_path() const { return options_.output + ".state"; }
+
+  void prepare_outputs() const {
+    model::train::check_writable(options_.output);
+    model::train::check_writable(state_path());
+    if (!options_.log.empty()) model::train::check_writable(options_.log);
+    if (options_.checkpoints.empty()) {
+      if (!options_.checkpoint_steps.empty()) {
+        throw Error(ExitCode::kUsage, "needs --checkpoints DIR", "--checkpoint-steps");
+      }
+      return;
+    }
+    std::error_code failure;
+    std::filesystem::create_directories(options_.checkpoints, failure);
+    model::train::check_writable(options_.checkpoints + "/step-000000.gguf");
+  }
+
+  void resume() {
+    model::train::RunState state =
+        model::train::load_state(options_.resume + ".state", config_, settings_.seed);
+    best_loss_ = state.best_step < 0 ? best_loss_ : state.best_loss;
+    best_step_ = state.best_step;
+    best_ = std::move(state.best);
+    trainer_->set_state(std::move(state.trainer));
+    if (best_) save_model();
+  }
+
+  void save_model() const {
+    const model::train::Parameters& weights = best_ ? *best_ : trainer_->state().weights;
+    model::train::save_gguf(weights.weights(), config_, options_.output,
+                            options_.f32 ? model::DType::kF32 : model::DType::kF16);
+  }
+
+  void save() const {
+    if (!best_) save_model();
+    model::train::save_state({.trainer = trainer_->state(),
+                              .seed = settings_.seed,
+                              .best_loss = best_loss_,
+                              .best_step = best_step_,
+                              .best = best_},
+                             state_path());
+  }
+
+  // Validates, logs the start of a run, and writes the model when it is the best so far.
+  double validate() {
+    const double loss = trainer_->evaluate(corpus_->validation(), options_.eval_window).loss;
+    const int64_t step = trainer_->state().step;
+    validated_step_ = step;
+    if (loss < best_loss_) {
+      best_loss_ = loss;
+      best_step_ = step;
+      best_ = trainer_->state().weights;
+      save_model();
+    }
+    if (step == 0) {
+      log_->line(fmt::format(R"({{"step":0,"val_loss":{:.5f},"lr":0,"seconds":0}})", loss));
+      say(fmt::format("step 0: validation loss {:.4f}", loss));
+    }
+    return loss;
+  }
+
+  void progress(const model::train::Trainer::StepReport& report, int64_t first, bool validation) {
+    const int64_t step = trainer_->state().step;
+    const double loss = sum_ / static_cast<double>(count_);
+    const double spent = seconds_since(report_begin_);
+    const double rate = static_cast<double>(count_ * settings_.batch * settings_.length) / spent;
+    sum_ = 0.0;
+    count_ = 0;
+    std::string json = fmt::format(R"({{"step":{},"train_loss":{:.5f})", step, loss);
+    std::string line = fmt::format("step {}/{}: loss {:.4f}", step, settings_.steps, loss);
+    if (validation) {
+      const double val = validate();
+      json += fmt::format(R"(,"val_loss":{:.5f})", val);
+      line += fmt::format(", validation {:.4f} (best {:.4f})", val, best_loss_);
+    }
+    const double elapsed = seconds_since(begin_);
+    const double left = elapsed / static_cast<double>(step - first) *
+                        static_cast<double>(settings_.steps - step);
+    json += fmt::format(R"(,"lr":{:.6g},"grad_norm":{:.4g},"tokens_per_s":{:.0f},"seconds":{:.1f}}})",
+                        report.lr, report.grad_norm, rate, elapsed);
+    line += fmt::format(", lr {:.2e}, {:.0f} tokens/s, {} left", report.lr, rate, duration(left));
+    log_->line(json);
+    say(line, validation);
+    report_begin_ = Clock::now();
+  }
+
+  void checkpoint() const {
+    const int64_t step = trainer_->state().step;
+    const auto& steps = options_.checkpoint_steps;
+    if (std::find(steps.begin(), steps.end(), step) == steps.end()) return;
+    model::train::save_gguf(trainer_->state().weights.weights(), config_,
+                            fmt::format("{}/step-{:06}.gguf", options_.checkpoints, step),
+                            model::DType::kF16);
+  }
+
+  const TrainOptions& options_;
+  model::Config config_;
+  model::train::Settings settings_;
+  std::optional<model::train::Corpus> corpus_;
+  std::optional<model::train::Trainer> trainer_;
+  std::optional<LossLog> log_;
+  std::optional<model::train::Parameters> best_;
+  double best_loss_ = std::numeric_limits<double>::infinity();
+  int64_t best_step_ = -1;
+  int64_t validated_step_ = -1;
+  double sum_ = 0.0;   // of the losses since the last report
+  int64_t count_ = 0;
+  Clock::time_point begin_, report_begin_;
+};
+
+}  // namespace
+
+int train(const TrainOptions& options) { return Run(options).go(); }
+
+}  // namespace engine::commands

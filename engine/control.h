@@ -1,0 +1,99 @@
+// The way back: what the picture asks of the engine. A bounded queue with one producer
+// (the main thread) and one consumer (the inference thread), without locks.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace engine {
+
+struct Sampling {
+  float temperature = 0.8F;  // <= 0: greedy
+  uint32_t top_k = 40;       // 0: all
+  float top_p = 0.95F;       // 1: all
+  uint64_t seed = 1;
+};
+
+// Starts a new conversation. n: tokens to generate; 0: up to the context's end.
+struct Generate {
+  std::string prompt;
+  uint32_t n = 0;
+  Sampling sampling;
+};
+
+// Asks for one tensor as it was at a position; the answer is a trace::TensorRecord with
+// the same request number. name: a tap ("blk.3.attn.weights"), a part of the cache
+// ("blk.3.kv.k") or a stored weight ("blk.3.attn_q.weight").
+struct Inspect {
+  uint64_t request = 0;  // 1, 2, 3 ...
+  std::string name;
+  uint32_t position = 0;
+  int32_t first_row = 0;  // a head, a lane of the cache, a row of a weight
+  int32_t rows = -1;      // -1: to the end
+};
+
+struct Pause {
+  bool paused = false;
+};
+
+using Command = std::variant<Generate, Inspect, Pause>;
+
+// Single producer, single consumer.
+template <class T, size_t kCapacity>
+class SpscQueue {
+ public:
+  // Producer. False when full: try again later.
+  bool push(T value) {
+    const size_t tail = tail_.load(std::memory_order_relaxed);
+    if (tail - head_.load(std::memory_order_acquire) == kCapacity) return false;
+    slots_[tail % kCapacity] = std::move(value);
+    tail_.store(tail + 1, std::memory_order_release);
+    tail_.notify_one();
+    return true;
+  }
+
+  // Consumer. False when empty.
+  bool pop(T& value) {
+    const size_t head = head_.load(std::memory_order_relaxed);
+    if (head == tail_.load(std::memory_order_acquire)) return false;
+    value = std::move(slots_[head % kCapacity]);
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+  }
+
+  // Consumer. Sleeps until there is something to pop.
+  void wait() const noexcept {
+    tail_.wait(head_.load(std::memory_order_relaxed), std::memory_order_acquire);
+  }
+
+ private:
+  std::array<T, kCapacity> slots_;
+  alignas(64) std::atomic<size_t> head_{0};
+  alignas(64) std::atomic<size_t> tail_{0};
+};
+
+class Control {
+ public:
+  bool post(Command command) { return queue_.push(std::move(command)); }
+  // The session ends after the token it is at.
+  void stop() {
+    stopping_.store(true, std::memory_order_relaxed);
+    queue_.push(Pause{});  // wakes a sleeping consumer
+  }
+
+  // The engine's side.
+  bool take(Command& command) { return queue_.pop(command); }
+  void wait() const noexcept { queue_.wait(); }
+  bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
+
+ private:
+  SpscQueue<Command, 256> queue_;
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace engine

@@ -1,0 +1,47 @@
+#include "engine/inference.h"
+
+#include <variant>
+
+#include "model/error.h"
+
+namespace engine {
+
+Inference::Inference(LoadedModel& model, trace::Log& log, Control& control,
+                     const SessionOptions& options, const std::string& trace_path)
+    : control_(control),
+      session_(model, log, options),
+      file_(trace_path.empty() ? nullptr : std::make_unique<trace::FileWriter>(log, trace_path)),
+      thread_([this] { loop(); }) {}
+
+Inference::~Inference() {
+  control_.stop();
+  thread_.join();
+}
+
+void Inference::handle(const Command& command) {
+  if (const auto* generate = std::get_if<Generate>(&command)) {
+    session_.start(*generate);
+  } else if (const auto* inspect = std::get_if<Inspect>(&command)) {
+    session_.inspect(*inspect);
+  } else if (const auto* pause = std::get_if<Pause>(&command)) {
+    paused_ = pause->paused;
+  }
+}
+
+void Inference::loop() {
+  while (!control_.stopping()) {
+    try {
+      for (Command command; control_.take(command);) handle(command);
+      const bool idle = paused_ || session_.finished();
+      if (!idle) session_.step();
+      if (file_) file_->drain();
+      if (idle && !control_.stopping()) control_.wait();
+    } catch (const fulgurite::Error& error) {
+      // The picture stays; the sentence says what did not work.
+      session_.note(trace::NoteKind::kError, error.what());
+      if (file_ && error.code() == fulgurite::ExitCode::kFailed) file_.reset();
+    }
+  }
+}
+
+}  // namespace engine

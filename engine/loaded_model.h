@@ -1,0 +1,38 @@
+// A model file, opened: its bytes, its tokenizer and the network that reads them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "model/arch/registry.h"
+#include "model/format/gguf.h"
+#include "model/tokenizer/tokenizer.h"
+
+namespace engine {
+
+// Where a model comes from: a path, or, when that is empty, the bytes built into the program.
+struct ModelSource {
+  std::string path;
+  std::span<const std::byte> builtin;
+};
+
+inline constexpr const char* kBuiltinName = "built-in model";
+
+model::GgufFile open_model_file(const ModelSource& source);
+
+struct LoadedModel {
+  // Throws Error (bad_model) with the reason. The builtin bytes must outlive the object.
+  explicit LoadedModel(const ModelSource& source);
+
+  model::GgufFile file;
+  std::unique_ptr<model::Model> network;
+  std::unique_ptr<model::Tokenizer> tokenizer;
+  uint64_t parameters = 0;
+  std::string quantisation;  // the type that holds most parameters
+  uint64_t hash = 0;         // of the tensors' bytes: equal weights, equal hash
+};
+
+}  // namespace engine

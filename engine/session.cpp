@@ -1,0 +1,165 @@
+#include "engine/session.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/inspection.h"
+#include "model/error.h"
+
+namespace engine {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+using trace::Topic;
+
+namespace {
+
+std::span<const char> chars(std::string_view s) noexcept { return {s.data(), s.size()}; }
+
+int64_t choose_context(const model::Config& c, int64_t wanted) {
+  if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
+  if (wanted < 1 || wanted > c.n_ctx) {
+    throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible", "-c",
+                "the model was trained for " + std::to_string(c.n_ctx));
+  }
+  return wanted;
+}
+
+}  // namespace
+
+Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& options)
+    : model_(model),
+      log_(log),
+      options_(options),
+      context_(choose_context(model.network->config(), options.context)),
+      cache_(model.network->config(), context_),
+      recorder_(model.network->config(), log, options.level),
+      sampler_(Sampling{}),
+      logits_(static_cast<size_t>(model.network->config().n_vocab)) {
+  const model::Config& c = model.network->config();
+  trace::ModelRecord record;
+  const auto u32 = [](int64_t n) { return static_cast<uint32_t>(n); };
+  record.layers = u32(c.n_layer);
+  record.width = u32(c.n_embd);
+  record.heads = u32(c.n_head);
+  record.kv_heads = u32(c.n_head_kv);
+  record.head_width = u32(c.head_dim);
+  record.neurons = u32(c.n_ff);
+  record.vocabulary = u32(c.n_vocab);
+  record.context = u32(context_);
+  record.buckets = Recorder::buckets(c);
+  record.parameters = model.parameters;
+  record.weights_hash = model.hash;
+  record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
+  record.architecture_bytes = u32(static_cast<int64_t>(c.arch.size()));
+  record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
+  trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch), chars(model.quantisation));
+}
+
+void Session::start(const Generate& what) {
+  std::vector<int32_t> ids;
+  const model::Tokenizer& tokenizer = *model_.tokenizer;
+  if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) ids.push_back(tokenizer.bos_id());
+  // Something has to come first; a new line is where a text begins.
+  const std::string_view text = what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
+  const std::vector<int32_t> encoded = tokenizer.encode(text);
+  ids.insert(ids.end(), encoded.begin(), encoded.end());
+  start(std::move(ids), what.n, what.sampling);
+}
+
+void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling) {
+  if (static_cast<int64_t>(ids.size()) > context_) {
+    throw Error(ExitCode::kUsage, "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
+                    std::to_string(context_), "the prompt", "shorten it or raise -c");
+  }
+  CHECK(!ids.empty());
+  sampler_ = Sampler(sampling);
+  tokens_ = std::move(ids);
+  done_ = 0;
+  steps_ = 0;
+  finished_ = false;
+  const size_t room = static_cast<size_t>(context_);
+  limit_ = n == 0 ? room : std::min(room, tokens_.size() + n);
+  began_ = std::chrono::steady_clock::now();
+  trace::append(log_, Topic::kStart,
+         trace::StartRecord{sampling.seed, sampling.temperature, sampling.top_p, sampling.top_k, options_.level});
+}
+
+void Session::run_position(uint32_t position, trace::TokenKind kind, bool want_logits) {
+  const int32_t id = tokens_[position];
+  const std::string_view text = model_.tokenizer->piece(id);
+  const auto wall = std::chrono::steady_clock::now() - began_;
+  trace::append(log_, Topic::kToken,
+         trace::TokenRecord{position, steps_, id, kind,
+                            std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count(),
+                            static_cast<uint32_t>(text.size()), 0},
+         chars(text));
+  const bool tapped = options_.level != trace::Level::kOff;
+  if (tapped) recorder_.begin(position, cache_);
+  model_.network->forward(id, position, cache_, want_logits ? logits_.data() : nullptr,
+                          tapped ? &recorder_ : nullptr);
+  if (tapped) recorder_.end();
+}
+
+std::string Session::step() {
+  if (finished_) return {};
+  const size_t first = done_;
+  const trace::TokenKind kind = steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  std::string text;
+  for (; done_ < tokens_.size(); ++done_) {
+    run_position(static_cast<uint32_t>(done_), kind, done_ + 1 == tokens_.size());
+    text += model_.tokenizer->piece(tokens_[done_]);
+  }
+  const std::span<const Choice> ranked = sampler_.rank(logits_);
+  const Choice next = sampler_.draw();
+  const auto last = static_cast<uint32_t>(done_ - 1);
+  if (options_.level != trace::Level::kOff) {
+    std::vector<std::string_view> texts;
+    for (size_t i = 0; i < std::min<size_t>(ranked.size(), Detail::kCandidates); ++i) {
+      texts.push_back(model_.tokenizer->piece(ranked[i].id));
+    }
+    recorder_.logits(last, ranked, next, texts);
+  }
+  trace::append(log_, Topic::kStep,
+         trace::StepRecord{steps_, static_cast<uint32_t>(first), static_cast<uint32_t>(done_ - first), 0});
+  ++steps_;
+  const bool ended = next.id == model_.tokenizer->eos_id();
+  if (ended) {
+    finish("the model ended its text");
+  } else if (done_ >= limit_) {
+    finish(done_ >= static_cast<size_t>(context_) ? "the context is full" : "all tokens were generated");
+  } else {
+    tokens_.push_back(next.id);
+  }
+  return text;
+}
+
+void Session::finish(std::string_view why) {
+  finished_ = true;
+  note(trace::NoteKind::kFinished, why);
+}
+
+void Session::note(trace::NoteKind kind, std::string_view sentence) {
+  trace::append(log_, Topic::kNote, trace::NoteRecord{kind, static_cast<uint32_t>(sentence.size())}, chars(sentence));
+}
+
+void Session::inspect(const Inspect& what) {
+  const Inspection found = inspect_tensor(model_, cache_, tokens_, done_, what);
+  const std::string_view name = what.name;
+  trace::TensorRecord record;
+  record.request = what.request;
+  record.position = what.position;
+  record.rows = static_cast<uint32_t>(found.rows);
+  record.cols = static_cast<uint32_t>(found.cols);
+  record.full_rows = static_cast<uint32_t>(found.full_rows);
+  record.full_cols = static_cast<uint32_t>(found.full_cols);
+  record.min = found.min;
+  record.max = found.max;
+  record.mean = found.mean;
+  record.rms = found.rms;
+  record.name_bytes = static_cast<uint32_t>(name.size());
+  record.formula_bytes = static_cast<uint32_t>(found.formula.size());
+  trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name), chars(found.formula));
+}
+
+}  // namespace engine

@@ -1,0 +1,71 @@
+// One conversation: a prompt, the tokens that follow, and the trace of both.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/control.h"
+#include "engine/loaded_model.h"
+#include "engine/recorder.h"
+#include "engine/sampler.h"
+#include "engine/trace/log.h"
+
+namespace engine {
+
+struct SessionOptions {
+  int64_t context = 0;  // positions; 0: what the model was trained for
+  trace::Level level = trace::Level::kLive;
+};
+
+// Writes to the log from the thread that calls; not thread-safe.
+class Session {
+ public:
+  // Describes the model in the log. The model and the log must outlive the session.
+  // Throws Error (usage) when the context is longer than the model's.
+  Session(LoadedModel& model, trace::Log& log, const SessionOptions& options);
+
+  // Begins anew. Throws Error (usage) when the prompt does not fit into the context.
+  void start(const Generate& what);
+  // The same with token ids instead of text.
+  void start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling);
+
+  // One forward step: the whole prompt first, then one token at a time. Returns the text of
+  // what it took in (for a generated token, that token); empty and finished() when over.
+  std::string step();
+  bool finished() const noexcept { return finished_; }
+
+  // Answers with a TensorRecord; when it cannot, the record is empty and says why.
+  void inspect(const Inspect& what);
+
+  // A sentence for the person watching.
+  void note(trace::NoteKind kind, std::string_view sentence);
+
+  int64_t context() const noexcept { return context_; }
+  const std::vector<int32_t>& tokens() const noexcept { return tokens_; }
+  // Of the last position that was run (V).
+  const std::vector<float>& logits() const noexcept { return logits_; }
+
+ private:
+  void run_position(uint32_t position, trace::TokenKind kind, bool want_logits);
+  void finish(std::string_view why);
+
+  LoadedModel& model_;
+  trace::Log& log_;
+  SessionOptions options_;
+  int64_t context_;
+  model::KvCache cache_;
+  Recorder recorder_;
+  Sampler sampler_;
+  std::vector<int32_t> tokens_;
+  std::vector<float> logits_;
+  size_t done_ = 0;        // positions that have been run
+  uint32_t steps_ = 0;
+  size_t limit_ = 0;       // positions after which it ends
+  bool finished_ = true;
+  std::chrono::steady_clock::time_point began_;
+};
+
+}  // namespace engine

@@ -1,0 +1,355 @@
+#include "engine/trace/file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "model/error.h"
+
+namespace trace {
+
+namespace {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+constexpr std::array<unsigned char, 8> kMagic = {0x89, 'M', 'C', 'A', 'P', '0', '\r', '\n'};
+constexpr std::string_view kProfile = "fulgurite";
+
+enum class Opcode : uint8_t {
+  kHeader = 0x01,
+  kFooter = 0x02,
+  kSchema = 0x03,
+  kChannel = 0x04,
+  kMessage = 0x05,
+  kChunk = 0x06,
+  kChunkIndex = 0x08,
+  kStatistics = 0x0B,
+  kDataEnd = 0x0F,
+};
+
+// Little-endian bytes, as MCAP lays them out.
+class Bytes {
+ public:
+  template <class T>
+  Bytes& add(T value) {
+    const auto* at = reinterpret_cast<const std::byte*>(&value);
+    bytes_.insert(bytes_.end(), at, at + sizeof value);
+    return *this;
+  }
+  Bytes& text(std::string_view s) {
+    add(static_cast<uint32_t>(s.size()));
+    return raw(std::as_bytes(std::span(s)));
+  }
+  Bytes& raw(std::span<const std::byte> more) {
+    bytes_.insert(bytes_.end(), more.begin(), more.end());
+    return *this;
+  }
+  Bytes& record(Opcode opcode, const Bytes& content) {
+    add(opcode);
+    add(static_cast<uint64_t>(content.bytes_.size()));
+    return raw(content.bytes_);
+  }
+  std::span<const std::byte> span() const { return bytes_; }
+  size_t size() const { return bytes_.size(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+uint64_t now_ns() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+void add_channels(Bytes& out) {
+  for (uint16_t topic = 1; topic < kTopicCount; ++topic) {
+    const std::string name(topic_name(static_cast<Topic>(topic)));
+    Bytes schema;
+    schema.add(topic).text("fulgurite." + name).text("x-fulgurite");
+    schema.text("little-endian; layout: engine/trace/schema.h, version " +
+                std::to_string(kSchemaVersion));
+    Bytes channel;
+    channel.add(topic).add(topic).text("/" + name).text("x-fulgurite").add(uint32_t{0});
+    out.record(Opcode::kSchema, schema).record(Opcode::kChannel, channel);
+  }
+}
+
+// Reads little-endian fields off a span; false once it is too short.
+class Fields {
+ public:
+  explicit Fields(std::span<const std::byte> bytes) : left_(bytes) {}
+  template <class T>
+  bool get(T& value) {
+    if (left_.size() < sizeof value) return false;
+    std::memcpy(&value, left_.data(), sizeof value);
+    left_ = left_.subspan(sizeof value);
+    return true;
+  }
+  bool text(std::string_view& s) {
+    uint32_t size = 0;
+    std::span<const std::byte> bytes;
+    if (!get(size) || !take(size, bytes)) return false;
+    s = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    return true;
+  }
+  bool take(uint64_t size, std::span<const std::byte>& bytes) {
+    if (left_.size() < size) return false;
+    bytes = left_.first(size);
+    left_ = left_.subspan(size);
+    return true;
+  }
+  bool empty() const { return left_.empty(); }
+  std::span<const std::byte> rest() const { return left_; }
+
+ private:
+  std::span<const std::byte> left_;
+};
+
+}  // namespace
+
+uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) noexcept {
+  static const auto table = [] {
+    std::array<uint32_t, 256> t{};
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t c = i;
+      for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ ((c & 1) != 0 ? 0xEDB88320U : 0U);
+      t[i] = c;
+    }
+    return t;
+  }();
+  crc = ~crc;
+  for (const std::byte b : bytes) crc = table[(crc ^ static_cast<uint8_t>(b)) & 0xFFU] ^ (crc >> 8);
+  return ~crc;
+}
+
+FileWriter::FileWriter(Log& log, const std::string& path)
+    : cursor_(log), path_(path), counts_(kTopicCount, 0) {
+  file_ = std::fopen(path.c_str(), "wb");
+  if (file_ == nullptr) {
+    throw Error(ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(errno),
+                path, "choose a folder that exists and can be written");
+  }
+  Bytes start;
+  start.raw(std::as_bytes(std::span(kMagic)));
+  Bytes header;
+  header.text(kProfile).text("fulgurite");
+  start.record(Opcode::kHeader, header);
+  add_channels(start);
+  put(start.span());
+}
+
+FileWriter::~FileWriter() {
+  try {
+    finish();
+  } catch (const Error&) {  // the destructor has nobody to tell
+  }
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void FileWriter::put(std::span<const std::byte> bytes) {
+  data_crc_ = crc32(bytes, data_crc_);
+  offset_ += bytes.size();
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size() ||
+      std::fflush(file_) != 0) {
+    const std::string why = std::strerror(errno);
+    finished_ = true;
+    throw Error(ExitCode::kFailed, "the trace stopped: " + why, path_, "free some space");
+  }
+}
+
+void FileWriter::drain() {
+  if (finished_) return;
+  Bytes records;
+  const uint64_t ns = now_ns();
+  for (Message message; cursor_.next(message);) {
+    const auto topic = static_cast<uint16_t>(message.topic);
+    records.add(Opcode::kMessage).add(uint64_t{22} + message.payload.size());
+    records.add(topic).add(static_cast<uint32_t>(message.sequence)).add(ns).add(ns);
+    records.raw(message.payload);
+    ++counts_[topic];
+  }
+  cursor_.release(cursor_.forget_before());
+  if (records.size() == 0) return;
+  Bytes chunk;
+  chunk.add(ns).add(ns).add(static_cast<uint64_t>(records.size())).add(crc32(records.span()));
+  chunk.text("").add(static_cast<uint64_t>(records.size())).raw(records.span());
+  Bytes framed;
+  framed.record(Opcode::kChunk, chunk);
+  chunks_.push_back({offset_, framed.size(), ns, ns, records.size()});
+  put(framed.span());
+}
+
+void FileWriter::finish() {
+  if (finished_) return;
+  drain();
+  finished_ = true;
+  Bytes end;
+  end.add(data_crc_);
+  Bytes data_end;
+  data_end.record(Opcode::kDataEnd, end);
+  put(data_end.span());
+
+  const uint64_t summary_start = offset_;
+  Bytes summary;
+  add_channels(summary);
+  uint64_t messages = 0;
+  Bytes counts;
+  for (uint16_t topic = 1; topic < kTopicCount; ++topic) {
+    if (counts_[topic] == 0) continue;
+    counts.add(topic).add(counts_[topic]);
+    messages += counts_[topic];
+  }
+  for (const ChunkPlace& c : chunks_) {
+    Bytes index;
+    index.add(c.first_ns).add(c.last_ns).add(c.start).add(c.length).add(uint32_t{0});
+    index.add(uint64_t{0}).text("").add(c.size).add(c.size);
+    summary.record(Opcode::kChunkIndex, index);
+  }
+  Bytes statistics;
+  statistics.add(messages).add(static_cast<uint16_t>(kTopicCount - 1));
+  statistics.add(uint32_t{kTopicCount - 1}).add(uint32_t{0}).add(uint32_t{0});
+  statistics.add(static_cast<uint32_t>(chunks_.size()));
+  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.front().first_ns);
+  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.back().last_ns);
+  statistics.add(static_cast<uint32_t>(counts.size())).raw(counts.span());
+  summary.record(Opcode::kStatistics, statistics);
+  // The footer's CRC covers the summary and the footer's own first fields.
+  summary.add(Opcode::kFooter).add(uint64_t{20}).add(summary_start).add(uint64_t{0});
+  summary.add(crc32(summary.span()));
+  summary.raw(std::as_bytes(std::span(kMagic)));
+  put(summary.span());
+}
+
+bool is_trace_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                            [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
+  std::array<unsigned char, kMagic.size()> head{};
+  return file && std::fread(head.data(), 1, head.size(), file.get()) == head.size() &&
+         head == kMagic;
+}
+
+FileContents load_file(const std::string& path, Log& log) {
+  const auto bad = [&](const std::string& what, const std::string& hint) {
+    return Error(ExitCode::kBadModel, what, path, hint);
+  };
+  const std::string again = "record it again with --trace";
+  std::error_code failed;
+  const uint64_t size = std::filesystem::file_size(path, failed);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                            [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
+  if (failed || !file) throw bad("cannot be read as a trace", "name a file made with --trace");
+  std::array<unsigned char, kMagic.size()> head{};
+  if (std::fread(head.data(), 1, head.size(), file.get()) != head.size() || head != kMagic) {
+    throw bad("is not an MCAP file", "name a file made with --trace");
+  }
+
+  FileContents contents;
+  uint64_t left = size - head.size();
+  std::array<Topic, 65536> topics{};
+  bool ours = false;
+  std::vector<std::byte> record;
+  const auto take_message = [&](std::span<const std::byte> content) {
+    Fields fields(content);
+    uint16_t channel = 0;
+    uint32_t sequence = 0;
+    uint64_t log_ns = 0;
+    uint64_t publish_ns = 0;
+    if (!fields.get(channel) || !fields.get(sequence) || !fields.get(log_ns) ||
+        !fields.get(publish_ns)) {
+      throw bad("holds a message that is too short", again);
+    }
+    const Topic topic = topics[channel];
+    if (topic == Topic{}) return;  // a topic of a later version
+    const auto payload = fields.rest();
+    std::memcpy(log.reserve(topic, payload.size()), payload.data(), payload.size());
+    log.commit();
+    ++contents.messages;
+  };
+  const auto take_channel = [&](std::span<const std::byte> content) {
+    Fields fields(content);
+    uint16_t id = 0;
+    uint16_t schema = 0;
+    std::string_view topic;
+    if (!fields.get(id) || !fields.get(schema) || !fields.text(topic)) {
+      throw bad("holds a channel that is too short", again);
+    }
+    for (uint16_t t = 1; t < kTopicCount; ++t) {
+      if (topic.size() > 1 && topic.substr(1) == topic_name(static_cast<Topic>(t))) {
+        topics[id] = static_cast<Topic>(t);
+      }
+    }
+  };
+  for (;;) {
+    std::array<std::byte, 9> frame{};
+    if (left < frame.size() ||
+        std::fread(frame.data(), 1, frame.size(), file.get()) != frame.size()) {
+      contents.complete = false;
+      break;
+    }
+    left -= frame.size();
+    const auto opcode = static_cast<Opcode>(frame[0]);
+    uint64_t length = 0;
+    std::memcpy(&length, frame.data() + 1, sizeof length);
+    if (opcode == Opcode::kDataEnd) break;
+    if (length > left) {
+      contents.complete = false;
+      break;
+    }
+    record.resize(length);
+    if (std::fread(record.data(), 1, length, file.get()) != length) {
+      contents.complete = false;
+      break;
+    }
+    left -= length;
+    Fields fields(record);
+    switch (opcode) {
+      case Opcode::kHeader: {
+        std::string_view profile;
+        ours = fields.text(profile) && profile == kProfile;
+        if (!ours) throw bad("is an MCAP file of another program", "name a file made with --trace");
+        break;
+      }
+      case Opcode::kChannel: take_channel(record); break;
+      case Opcode::kMessage: take_message(record); break;
+      case Opcode::kChunk: {
+        uint64_t start = 0, end = 0, raw_size = 0, packed = 0;
+        uint32_t crc = 0;
+        std::string_view compression;
+        std::span<const std::byte> body;
+        if (!fields.get(start) || !fields.get(end) || !fields.get(raw_size) || !fields.get(crc) ||
+            !fields.text(compression) || !fields.get(packed) || !fields.take(packed, body)) {
+          throw bad("holds a chunk that is too short", again);
+        }
+        if (!compression.empty()) {
+          throw bad("is compressed with " + std::string(compression),
+                    "write it out uncompressed, e.g. with the mcap tool");
+        }
+        if (crc != 0 && crc != crc32(body)) throw bad("is damaged: a checksum does not match", again);
+        Fields inner(body);
+        while (!inner.empty()) {
+          uint8_t kind = 0;
+          uint64_t bytes = 0;
+          std::span<const std::byte> content;
+          if (!inner.get(kind) || !inner.get(bytes) || !inner.take(bytes, content)) {
+            throw bad("holds a chunk that is too short", again);
+          }
+          if (static_cast<Opcode>(kind) == Opcode::kMessage) take_message(content);
+          if (static_cast<Opcode>(kind) == Opcode::kChannel) take_channel(content);
+        }
+        break;
+      }
+      default: break;  // schemas, indexes, attachments, records of later versions
+    }
+  }
+  if (!ours) throw bad("has no header", again);
+  return contents;
+}
+
+}  // namespace trace

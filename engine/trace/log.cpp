@@ -1,0 +1,173 @@
+#include "engine/trace/log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "model/error.h"
+
+namespace trace {
+
+namespace {
+
+// What precedes every payload in a chunk.
+struct Prefix {
+  uint64_t sequence;
+  uint64_t payload_bytes;
+  uint64_t topic;
+};
+
+constexpr size_t padded(size_t bytes) noexcept { return (bytes + 7) & ~size_t{7}; }
+
+constexpr int kStory = 0;
+constexpr int kDetail = 1;
+
+}  // namespace
+
+uint64_t Log::default_detail_limit() {
+  const auto pages = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PHYS_PAGES)));
+  const auto page_bytes = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PAGESIZE)));
+  return pages * page_bytes / 4;
+}
+
+Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit, 2 * kChunkBytes)) {
+  for (Chain& chain : chains_) chain.first = chain.last = new Chunk(kChunkBytes, 0);
+  first_story_ = chains_[kStory].first;
+  first_detail_ = chains_[kDetail].first;
+  detail_bytes_ = kChunkBytes;
+}
+
+Log::~Log() {
+  for (Chain& chain : chains_) {
+    for (Chunk* chunk = chain.first; chunk != nullptr;) {
+      Chunk* next = chunk->next.load(std::memory_order_relaxed);
+      delete chunk;
+      chunk = next;
+    }
+  }
+}
+
+std::byte* Log::reserve(Topic topic, size_t payload_bytes) {
+  CHECK(open_chunk_ == nullptr);
+  Chain& chain = chains_[is_detail(topic) ? kDetail : kStory];
+  const size_t bytes = sizeof(Prefix) + padded(payload_bytes);
+  size_t offset = chain.last->committed.load(std::memory_order_relaxed);
+  if (offset + bytes > chain.last->capacity) {
+    grow(chain, bytes);
+    offset = 0;
+  }
+  open_chunk_ = chain.last;
+  open_end_ = offset + bytes;
+  const Prefix prefix{sequence_++, payload_bytes, static_cast<uint64_t>(topic)};
+  std::byte* at = open_chunk_->data.get() + offset;
+  std::memcpy(at, &prefix, sizeof prefix);
+  return at + sizeof prefix;
+}
+
+void Log::commit() noexcept {
+  CHECK(open_chunk_ != nullptr);
+  open_chunk_->committed.store(open_end_, std::memory_order_release);
+  open_chunk_ = nullptr;
+}
+
+void Log::grow(Chain& chain, size_t bytes) {
+  auto* chunk = new Chunk(std::max(bytes, kChunkBytes), chain.last->index + 1);
+  if (&chain == &chains_[kDetail]) {
+    detail_bytes_ += chunk->capacity;
+    // Mark the oldest chunks for dropping, but never the one that was just filled.
+    uint64_t marked = 0;
+    uint64_t drop_before = drop_before_.load();
+    for (Chunk* old = chain.first; old != chain.last && detail_bytes_ - marked > detail_limit_;
+         old = old->next.load(std::memory_order_relaxed)) {
+      marked += old->capacity;
+      if (old->index >= drop_before) {
+        drop_before = old->index + 1;
+        first_detail_ = old->next.load(std::memory_order_relaxed);
+      }
+    }
+    drop_before_ = drop_before;
+  }
+  chain.last->next.store(chunk, std::memory_order_release);
+  chain.last = chunk;
+  free_dropped();
+}
+
+void Log::free_dropped() noexcept {
+  // A cursor that opens now pins everything first and asks where to start second, so either
+  // its pin is seen here or it starts at first_detail_, which is past what is freed.
+  uint64_t keep_from = drop_before_.load();
+  for (const auto& reader : readers_) {
+    const uint64_t pin = reader.load();
+    if (pin != 0) keep_from = std::min(keep_from, pin - 1);
+  }
+  Chain& chain = chains_[kDetail];
+  while (chain.first->index < keep_from) {
+    Chunk* gone = chain.first;
+    chain.first = gone->next.load(std::memory_order_relaxed);
+    detail_bytes_ -= gone->capacity;
+    delete gone;
+  }
+}
+
+Cursor::Cursor(Log& log) : log_(log) {
+  for (slot_ = 0; slot_ < Log::kMaxReaders; ++slot_) {
+    uint64_t free_slot = 0;
+    if (log_.readers_[slot_].compare_exchange_strong(free_slot, 1)) break;
+  }
+  CHECK(slot_ < Log::kMaxReaders);
+  places_[kStory].chunk = log_.first_story_;
+  places_[kDetail].chunk = log_.first_detail_.load();
+}
+
+Cursor::~Cursor() { log_.readers_[slot_] = 0; }
+
+bool Cursor::peek(int chain, Message& message) noexcept {
+  Place& place = places_[static_cast<size_t>(chain)];
+  if (chain == kDetail) {
+    const uint64_t drop_before = log_.drop_before_.load();
+    while (place.chunk->index < drop_before) {
+      place = {place.chunk->next.load(std::memory_order_acquire), 0};
+    }
+  }
+  for (;;) {
+    // Link before length: once the link is there, the length is final.
+    Log::Chunk* next = place.chunk->next.load(std::memory_order_acquire);
+    if (place.offset < place.chunk->committed.load(std::memory_order_acquire)) break;
+    if (next == nullptr) return false;
+    place = {next, 0};
+  }
+  Prefix prefix;
+  const std::byte* at = place.chunk->data.get() + place.offset;
+  std::memcpy(&prefix, at, sizeof prefix);
+  message.topic = static_cast<Topic>(prefix.topic);
+  message.sequence = prefix.sequence;
+  message.chunk = place.chunk->index;
+  message.payload = {at + sizeof prefix, prefix.payload_bytes};
+  return true;
+}
+
+bool Cursor::next(Message& message) noexcept {
+  Message story;
+  Message detail;
+  // Detail is looked at after the story and the story again after detail, so that a
+  // message is never overtaken by a later one of the other chain.
+  bool has_story = peek(kStory, story);
+  const bool has_detail = peek(kDetail, detail);
+  if (!has_story && has_detail) has_story = peek(kStory, story);
+  if (!has_story && !has_detail) return false;
+  const bool take_story = has_story && (!has_detail || story.sequence < detail.sequence);
+  message = take_story ? story : detail;
+  Place& place = places_[take_story ? kStory : kDetail];
+  place.offset += sizeof(Prefix) + padded(message.payload.size());
+  return true;
+}
+
+uint64_t Cursor::forget_before() const noexcept { return log_.drop_before_.load(); }
+
+void Cursor::release(uint64_t forgotten_before) noexcept {
+  // Not past the chunk that is being read: peek() walks on from it.
+  const uint64_t pin = std::min(forgotten_before, places_[kDetail].chunk->index);
+  log_.readers_[slot_] = pin + 1;
+}
+
+}  // namespace trace

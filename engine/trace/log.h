@@ -1,0 +1,131 @@
+// The trace in memory: one writer appends messages, many readers follow, nobody locks.
+//
+// Messages lie in chunks; a chunk publishes how far it is written with one atomic length,
+// and is linked to its successor when it is full. There are two chains: the story (model,
+// tokens, steps, notes) is kept for ever; detail is kept up to a memory limit, then its
+// oldest chunks go. A chunk is freed only after every open reader has let go of it, so a
+// pointer that a reader holds stays good until that reader's next poll().
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "engine/trace/schema.h"
+
+namespace trace {
+
+struct Message {
+  Topic topic = Topic::kNote;
+  uint64_t sequence = 0;  // order of appending, over both chains
+  uint64_t chunk = 0;     // of detail: goes when Cursor::forget_before() passes it
+  std::span<const std::byte> payload;
+};
+
+class Log {
+ public:
+  static constexpr size_t kMaxReaders = 8;
+  static constexpr size_t kChunkBytes = size_t{1} << 18;
+
+  // detail_limit: bytes of detail to keep, at least two chunks.
+  explicit Log(uint64_t detail_limit = default_detail_limit());
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // Writer's thread. Room for one message, 8-byte aligned, to be filled before commit().
+  std::byte* reserve(Topic topic, size_t payload_bytes);
+  // Makes the reserved message visible to readers.
+  void commit() noexcept;
+
+  // Any thread.
+  uint64_t detail_bytes() const noexcept { return detail_bytes_.load(std::memory_order_relaxed); }
+  uint64_t dropped_chunks() const noexcept {
+    return drop_before_.load(std::memory_order_relaxed);
+  }
+
+  // 25 % of the machine's memory.
+  static uint64_t default_detail_limit();
+
+ private:
+  friend class Cursor;
+
+  struct Chunk {
+    explicit Chunk(size_t bytes, uint64_t number)
+        : data(new std::byte[bytes]), capacity(bytes), index(number) {}
+    std::unique_ptr<std::byte[]> data;
+    size_t capacity;
+    uint64_t index;  // in its chain
+    std::atomic<size_t> committed{0};
+    std::atomic<Chunk*> next{nullptr};
+  };
+  struct Chain {
+    Chunk* first = nullptr;  // writer only
+    Chunk* last = nullptr;   // writer only
+  };
+
+  void grow(Chain& chain, size_t bytes);
+  void free_dropped() noexcept;
+
+  std::array<Chain, 2> chains_;  // story, detail
+  Chunk* open_chunk_ = nullptr;
+  size_t open_end_ = 0;
+  uint64_t sequence_ = 0;
+  uint64_t detail_limit_;
+  std::atomic<uint64_t> detail_bytes_{0};
+  std::atomic<uint64_t> drop_before_{0};  // detail chunks below this index are to go
+  std::atomic<Chunk*> first_detail_{nullptr};
+  Chunk* first_story_ = nullptr;
+  // Per reader: the lowest detail chunk that it may still point into, plus one; 0: no reader.
+  std::array<std::atomic<uint64_t>, kMaxReaders> readers_{};
+};
+
+// A reader's place in the log. One thread.
+class Cursor {
+ public:
+  // Starts at the oldest message that is still there. CHECKs that fewer than kMaxReaders are open.
+  explicit Cursor(Log& log);
+  ~Cursor();
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  // The next message in the order of appending; false when there is none yet.
+  // Detail that was dropped before it was read is passed over.
+  bool next(Message& message) noexcept;
+
+  // Detail messages of chunks below this number must be forgotten, then release() called;
+  // until then their bytes stay.
+  uint64_t forget_before() const noexcept;
+  void release(uint64_t forgotten_before) noexcept;
+
+ private:
+  bool peek(int chain, Message& message) noexcept;
+
+  struct Place {
+    Log::Chunk* chunk = nullptr;
+    size_t offset = 0;
+  };
+  Log& log_;
+  size_t slot_ = 0;
+  std::array<Place, 2> places_;  // story, detail
+};
+
+// Appends a record's header and the arrays that follow it, as engine/trace/schema.h says.
+template <class Header, class... T>
+void append(Log& log, Topic topic, const Header& header, std::span<const T>... arrays) {
+  std::byte* at = log.reserve(topic, (sizeof header + ... + arrays.size_bytes()));
+  std::memcpy(at, &header, sizeof header);
+  at += sizeof header;
+  [[maybe_unused]] const auto put = [&](const void* data, size_t bytes) {
+    if (bytes > 0) std::memcpy(at, data, bytes);
+    at += bytes;
+  };
+  (put(arrays.data(), arrays.size_bytes()), ...);
+  log.commit();
+}
+
+}  // namespace trace

@@ -1,0 +1,243 @@
+#include "engine/trace/reader.h"
+
+#include <algorithm>
+
+#include "model/error.h"
+
+namespace trace {
+
+namespace {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+// Cuts typed pieces off a payload; every count is checked against the bytes that are left.
+class Pieces {
+ public:
+  explicit Pieces(const Message& message) : message_(message), left_(message.payload) {}
+
+  template <class T>
+  const T* header() {
+    return array<T>(1).data();
+  }
+
+  // n0 * n1 * n2 elements.
+  template <class T>
+  std::span<const T> array(uint64_t n0, uint64_t n1 = 1, uint64_t n2 = 1) {
+    uint64_t count = 0;
+    if (__builtin_mul_overflow(n0, n1, &count) || __builtin_mul_overflow(count, n2, &count) ||
+        count > left_.size() / sizeof(T)) {
+      throw Error(ExitCode::kBadModel,
+                  "a " + std::string(topic_name(message_.topic)) + " message is shorter than its counts say",
+                  "trace", "the file is damaged; record it again");
+    }
+    const std::span<const T> result(reinterpret_cast<const T*>(left_.data()), count);
+    left_ = left_.subspan(count * sizeof(T));
+    return result;
+  }
+
+  std::string_view text(uint32_t bytes) {
+    const auto chars = array<char>(bytes);
+    return {chars.data(), chars.size()};
+  }
+
+ private:
+  const Message& message_;
+  std::span<const std::byte> left_;
+};
+
+[[noreturn]] void inconsistent(const char* what) {
+  throw Error(ExitCode::kBadModel, what, "trace", "the file is damaged; record it again");
+}
+
+void check_model(const ModelRecord& m) {
+  const bool sane = m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 &&
+                    m.kv_heads >= 1 && m.heads % m.kv_heads == 0 && m.head_width >= 1 &&
+                    m.width >= 1 && m.width <= (1U << 24) && m.neurons >= 1 &&
+                    m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
+                    m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 &&
+                    m.context <= (1U << 24);
+  if (!sane) inconsistent("the model's description makes no sense");
+}
+
+}  // namespace
+
+bool Reader::poll() {
+  const uint64_t gone = cursor_.forget_before();
+  forget(gone);
+  cursor_.release(gone);
+  bool any = false;
+  for (Message message; cursor_.next(message);) {
+    take(message);
+    any = true;
+  }
+  return any;
+}
+
+const TensorAnswer* Reader::answer(uint64_t request) const {
+  const auto found = answers_.find(request);
+  return found == answers_.end() ? nullptr : &found->second;
+}
+
+void Reader::forget(uint64_t chunk) {
+  for (; !held_.empty() && held_.front().chunk < chunk; held_.pop_front()) {
+    dropped_ = true;
+    const Held& old = held_.front();
+    if (old.topic == Topic::kTensor) {
+      answers_.erase(old.key);
+      continue;
+    }
+    if (old.key >= positions_.size()) continue;
+    Position& p = positions_[old.key];
+    switch (old.topic) {
+      case Topic::kResidual: p.residual = {}; break;
+      case Topic::kAttention: p.attention = {}; break;
+      case Topic::kKv: p.kv = {}; break;
+      case Topic::kFfn: p.ffn = {}; break;
+      case Topic::kLogits: p.logits = {}; break;
+      case Topic::kScale: p.scale = {}; break;
+      case Topic::kTime: p.time = {}; break;
+      default: break;
+    }
+  }
+}
+
+void Reader::take(const Message& message) {
+  Pieces pieces(message);
+  // The position that detail belongs to; its token record comes first.
+  const auto at = [&](uint32_t position) -> Position& {
+    if (position >= positions_.size()) inconsistent("detail of a position that has no token");
+    held_.push_back({message.chunk, message.topic, position});
+    return positions_[position];
+  };
+  const auto expect = [&](bool condition) {
+    if (!condition) inconsistent("detail that does not fit the model's description");
+  };
+  if (message.topic != Topic::kModel && message.topic != Topic::kNote && !model_) {
+    inconsistent("it does not begin with the model's description");
+  }
+  switch (message.topic) {
+    case Topic::kModel: {
+      if (model_) inconsistent("a second model description");
+      const auto* m = pieces.header<ModelRecord>();
+      if (m->schema_version > kSchemaVersion) {
+        throw Error(ExitCode::kBadModel, "it was written by a newer version of this program",
+                    "trace", "update fulgurite");
+      }
+      check_model(*m);
+      Model model{*m, {}, {}, {}};
+      model.name = pieces.text(m->name_bytes);
+      model.architecture = pieces.text(m->architecture_bytes);
+      model.quantisation = pieces.text(m->quantisation_bytes);
+      model_ = std::move(model);
+      break;
+    }
+    case Topic::kStart:
+      start_ = pieces.header<StartRecord>();
+      ++conversation_;
+      positions_.clear();
+      steps_.clear();
+      answers_.clear();
+      held_.clear();
+      note_ = {};
+      finished_ = false;
+      break;
+    case Topic::kToken: {
+      const auto* t = pieces.header<TokenRecord>();
+      if (t->position != positions_.size()) inconsistent("tokens are not in order");
+      positions_.emplace_back().token = {t, pieces.text(t->text_bytes)};
+      break;
+    }
+    case Topic::kStep: {
+      const auto* s = pieces.header<StepRecord>();
+      const uint64_t end = uint64_t{s->first_position} + s->count;
+      if (s->step != steps_.size() || s->count == 0 || end != positions_.size() ||
+          (!steps_.empty() &&
+           s->first_position != steps_.back()->first_position + steps_.back()->count)) {
+        inconsistent("steps are not in order");
+      }
+      steps_.push_back(s);
+      break;
+    }
+    case Topic::kResidual: {
+      const auto* r = pieces.header<ResidualRecord>();
+      expect(r->layers == model_->record.layers);
+      at(r->position).residual = {r, pieces.array<float>(r->layers, 3),
+                                  pieces.array<float>(r->layers, 2)};
+      break;
+    }
+    case Topic::kAttention: {
+      const auto* a = pieces.header<AttentionRecord>();
+      expect(a->layers == model_->record.layers && a->heads == model_->record.heads);
+      Attention attention{a, {}, {}, {}};
+      attention.bias_share = pieces.array<float>(a->layers);
+      attention.heads = pieces.array<HeadShare>(a->layers, a->heads);
+      attention.reads = pieces.array<KvRead>(a->layers, a->heads, a->reads);
+      for (const HeadShare& head : attention.heads) expect(head.reads <= a->reads);
+      for (const KvRead& read : attention.reads) expect(read.position <= a->position);
+      at(a->position).attention = attention;
+      break;
+    }
+    case Topic::kKv: {
+      const auto* k = pieces.header<KvRecord>();
+      expect(k->layers == model_->record.layers && k->kv_heads == model_->record.kv_heads &&
+             k->slots == k->position + 1);
+      Kv kv{k, {}, {}, {}};
+      kv.k_norm = pieces.array<float>(k->layers, k->kv_heads);
+      kv.v_norm = pieces.array<float>(k->layers, k->kv_heads);
+      kv.read = pieces.array<float>(k->layers, k->kv_heads, k->slots);
+      at(k->position).kv = kv;
+      break;
+    }
+    case Topic::kFfn: {
+      const auto* f = pieces.header<FfnRecord>();
+      expect(f->layers == model_->record.layers && f->buckets == model_->record.buckets);
+      Ffn ffn{f, {}, {}, {}, {}, {}};
+      ffn.rms = pieces.array<float>(f->layers, f->buckets);
+      ffn.bucket_share = pieces.array<float>(f->layers, f->buckets);
+      ffn.rest_share = pieces.array<float>(f->layers);
+      ffn.bias_share = pieces.array<float>(f->layers);
+      ffn.top = pieces.array<NeuronShare>(f->layers, f->top);
+      for (const NeuronShare& n : ffn.top) expect(n.neuron < model_->record.neurons);
+      at(f->position).ffn = ffn;
+      break;
+    }
+    case Topic::kLogits: {
+      const auto* l = pieces.header<LogitsRecord>();
+      const auto candidates = pieces.array<Candidate>(l->candidates);
+      for (const Candidate& c : candidates) expect(c.text_bytes <= c.text.size());
+      at(l->position).logits = {l, candidates};
+      break;
+    }
+    case Topic::kScale: {
+      const auto* s = pieces.header<ScaleRecord>();
+      expect(s->layers == model_->record.layers);
+      at(s->position).scale = {s, pieces.array<float>(s->layers, kMeasureCount)};
+      break;
+    }
+    case Topic::kTime: {
+      const auto* t = pieces.header<TimeRecord>();
+      at(t->position).time = {t, pieces.array<OperationTime>(t->operations)};
+      break;
+    }
+    case Topic::kTensor: {
+      const auto* t = pieces.header<TensorRecord>();
+      TensorAnswer answer{t, {}, {}, {}};
+      answer.values = pieces.array<float>(t->rows, t->cols);
+      answer.name = pieces.text(t->name_bytes);
+      answer.formula = pieces.text(t->formula_bytes);
+      answers_[t->request] = answer;
+      held_.push_back({message.chunk, message.topic, t->request});
+      break;
+    }
+    case Topic::kNote: {
+      const auto* n = pieces.header<NoteRecord>();
+      note_ = pieces.text(n->text_bytes);
+      note_kind_ = n->kind;
+      if (n->kind != NoteKind::kInfo) finished_ = true;
+      break;
+    }
+  }
+}
+
+}  // namespace trace

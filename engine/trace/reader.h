@@ -1,0 +1,161 @@
+// One way to ask a trace questions, whoever wrote it: a live session, a file, a socket
+// or a test. A reader belongs to one thread. Every pointer and span that it hands out
+// stays good until its next poll().
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/trace/log.h"
+#include "engine/trace/schema.h"
+
+namespace trace {
+
+struct Model {
+  ModelRecord record;
+  std::string name;
+  std::string architecture;
+  std::string quantisation;
+};
+
+struct Token {
+  const TokenRecord* record = nullptr;
+  std::string_view text;  // raw bytes
+};
+
+struct Attention {
+  const AttentionRecord* record = nullptr;
+  std::span<const float> bias_share;     // (L)
+  std::span<const HeadShare> heads;      // (L, H)
+  std::span<const KvRead> reads;         // (L, H, reads)
+
+  const HeadShare& head(size_t layer, size_t h) const { return heads[layer * record->heads + h]; }
+  // The reads of one head, strongest share first.
+  std::span<const KvRead> reads_of(size_t layer, size_t h) const {
+    return reads.subspan((layer * record->heads + h) * record->reads, head(layer, h).reads);
+  }
+};
+
+struct Kv {
+  const KvRecord* record = nullptr;
+  std::span<const float> k_norm;  // (L, K)
+  std::span<const float> v_norm;  // (L, K)
+  std::span<const float> read;    // (L, K, slots)
+};
+
+struct Ffn {
+  const FfnRecord* record = nullptr;
+  std::span<const float> rms;           // (L, buckets)
+  std::span<const float> bucket_share;  // (L, buckets)
+  std::span<const float> rest_share;    // (L)
+  std::span<const float> bias_share;    // (L)
+  std::span<const NeuronShare> top;     // (L, top)
+};
+
+struct Residual {
+  const ResidualRecord* record = nullptr;
+  std::span<const float> rms;     // (L, 3)
+  std::span<const float> update;  // (L, 2)
+};
+
+struct Logits {
+  const LogitsRecord* record = nullptr;
+  std::span<const Candidate> candidates;
+};
+
+// p99[layer * kMeasureCount + measure]
+struct Scale {
+  const ScaleRecord* record = nullptr;
+  std::span<const float> p99;
+  float of(size_t layer, Measure measure) const {
+    return p99[layer * kMeasureCount + static_cast<size_t>(measure)];
+  }
+};
+
+struct Time {
+  const TimeRecord* record = nullptr;
+  std::span<const OperationTime> operations;
+};
+
+struct TensorAnswer {
+  const TensorRecord* record = nullptr;
+  std::string_view name;
+  std::string_view formula;
+  std::span<const float> values;  // (rows, cols)
+};
+
+// Everything known of one position. Members without a record were not captured or were dropped.
+struct Position {
+  Token token;
+  Residual residual;
+  Attention attention;
+  Kv kv;
+  Ffn ffn;
+  Logits logits;
+  Scale scale;
+  Time time;
+};
+
+class Reader {
+ public:
+  explicit Reader(Log& log) : cursor_(log) {}
+
+  // Takes in what was written since the last call. True if there was anything.
+  // Throws Error (bad_model) when a message does not hold what its header promises.
+  bool poll();
+
+  // nullptr until the writer has described the model.
+  const Model* model() const { return model_ ? &*model_ : nullptr; }
+  const StartRecord* start() const { return start_; }
+  // Grows with every conversation; when it changes, positions and steps began anew.
+  uint64_t conversation() const { return conversation_; }
+
+  size_t positions() const { return positions_.size(); }
+  const Position& position(size_t i) const { return positions_[i]; }
+
+  // Complete forward steps; step 0 is the prompt.
+  size_t steps() const { return steps_.size(); }
+  const StepRecord& step(size_t i) const { return *steps_[i]; }
+
+  // The answer to an inspection, or nullptr while it is not there.
+  const TensorAnswer* answer(uint64_t request) const;
+
+  // The newest note of the conversation and its kind; empty at first.
+  std::string_view note() const { return note_; }
+  NoteKind note_kind() const { return note_kind_; }
+  bool finished() const { return finished_; }
+
+  // True once detail had to be dropped to keep the memory limit.
+  bool dropped() const { return dropped_; }
+
+ private:
+  void take(const Message& message);
+  void forget(uint64_t chunk);
+
+  Cursor cursor_;
+  std::optional<Model> model_;
+  const StartRecord* start_ = nullptr;
+  uint64_t conversation_ = 0;
+  std::deque<Position> positions_;
+  std::vector<const StepRecord*> steps_;
+  std::map<uint64_t, TensorAnswer> answers_;
+  // Which chunk each piece of detail lies in, oldest first: (chunk, topic, position or request).
+  struct Held {
+    uint64_t chunk;
+    Topic topic;
+    uint64_t key;
+  };
+  std::deque<Held> held_;
+  std::string_view note_;
+  NoteKind note_kind_ = NoteKind::kInfo;
+  bool finished_ = false;
+  bool dropped_ = false;
+};
+
+}  // namespace trace

@@ -1,0 +1,240 @@
+// THE CONTRACT: what happened, as bytes. The engine writes these records, the renderer,
+// a file and any other reader see nothing else. In memory, in an MCAP file and on a
+// socket the bytes are the same: little-endian, a fixed header, then arrays in the order
+// in which the header's comment names them.
+//
+// Topics and enums reach disk: they only ever grow. A reader skips what it does not know.
+// Letters of shapes as everywhere: L layers, H heads, K KV heads, F neurons, V vocabulary.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace trace {
+
+inline constexpr uint32_t kSchemaVersion = 1;
+
+enum class Topic : uint16_t {
+  kModel = 1,      // once, first: ModelRecord
+  kStart = 2,      // a conversation begins: StartRecord; what came before is over
+  kToken = 3,      // TokenRecord, one a position
+  kStep = 4,       // StepRecord: the positions of one forward step are complete
+  kResidual = 5,   // detail of one position: ResidualRecord ...
+  kAttention = 6,
+  kKv = 7,
+  kFfn = 8,
+  kLogits = 9,
+  kScale = 10,
+  kTime = 11,
+  kTensor = 12,    // the answer to one inspection
+  kNote = 13,      // a sentence for the person watching
+};
+inline constexpr uint16_t kTopicCount = 14;
+
+constexpr std::string_view topic_name(Topic topic) noexcept {
+  constexpr std::array<std::string_view, kTopicCount> names = {
+      "",          "model", "start", "token", "step",   "residual", "attention", "kv",
+      "ffn", "logits", "scale", "time",  "tensor", "note"};
+  return names[static_cast<size_t>(topic)];
+}
+
+// Detail can be dropped when memory is short; the rest never is.
+constexpr bool is_detail(Topic topic) noexcept {
+  return topic >= Topic::kResidual && topic <= Topic::kTensor;
+}
+
+// How much detail a position carries.
+enum class Level : uint32_t { kOff = 0, kLive = 1, kFull = 2 };
+
+// then: name, architecture, quantisation (bytes, lengths in the header)
+struct ModelRecord {
+  uint32_t schema_version = kSchemaVersion;
+  uint32_t layers = 0;       // L
+  uint32_t width = 0;        // C
+  uint32_t heads = 0;        // H
+  uint32_t kv_heads = 0;     // K
+  uint32_t head_width = 0;   // D
+  uint32_t neurons = 0;      // F
+  uint32_t vocabulary = 0;   // V
+  uint32_t context = 0;      // longest context
+  uint32_t buckets = 0;      // cells of an FFN plate: neuron n lies in cell n * buckets / F
+  uint64_t parameters = 0;
+  uint64_t weights_hash = 0; // FNV-1a of the model file: the same file answers inspections
+  uint32_t name_bytes = 0;
+  uint32_t architecture_bytes = 0;
+  uint32_t quantisation_bytes = 0;
+  uint32_t reserved = 0;
+};
+
+// The sampler's settings of a conversation.
+struct StartRecord {
+  uint64_t seed = 0;
+  float temperature = 1.0F;
+  float top_p = 1.0F;
+  uint32_t top_k = 0;
+  Level level = Level::kLive;
+};
+
+enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
+
+// then: the token's bytes (text_bytes)
+struct TokenRecord {
+  uint32_t position = 0;
+  uint32_t step = 0;
+  int32_t id = 0;
+  TokenKind kind = TokenKind::kPrompt;
+  int64_t wall_ns = 0;  // since the conversation's start
+  uint32_t text_bytes = 0;
+  uint32_t reserved = 0;
+};
+
+struct StepRecord {
+  uint32_t step = 0;
+  uint32_t first_position = 0;
+  uint32_t count = 0;  // n for a prompt, 1 for a generated token
+  uint32_t reserved = 0;
+};
+
+// then: float rms[L][3] of x before attention, between, after the FFN;
+//       float update[L][2] = |da| / |x|, |df| / |x|
+struct ResidualRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+};
+
+// One read of the KV cache by a head: weight a_j and share a_j <W_O,h v_j, o_h> / |o_h|^2.
+struct KvRead {
+  uint32_t position = 0;
+  float weight = 0.0F;
+  float share = 0.0F;
+};
+
+// The head's term of the attention update; rest_* is what its listed reads leave over.
+struct HeadShare {
+  float share = 0.0F;  // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
+  float norm = 0.0F;   // |o_h|
+  float entropy = 0.0F;  // of the attention weights, nats
+  float rest_weight = 0.0F;
+  float rest_share = 0.0F;
+  uint32_t reads = 0;  // how many of the reads are used, <= AttentionRecord.reads
+};
+
+// then: float bias_share[L]; HeadShare heads[L][H]; KvRead reads[L][H][reads], strongest first
+struct AttentionRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t heads = 0;
+  uint32_t reads = 0;
+};
+
+// then: float k_norm[L][K]; float v_norm[L][K] of what was appended;
+//       float read[L][K][position + 1]: attention weight that each slot received, mean over
+//       the heads that share the KV head
+struct KvRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t kv_heads = 0;
+  uint32_t slots = 0;  // position + 1
+  uint64_t bytes_held = 0;
+};
+
+// A neuron's term of the FFN update: act_n <w_n, df> / |df|^2, w_n its column of W_down.
+struct NeuronShare {
+  uint32_t neuron = 0;
+  float activation = 0.0F;
+  float share = 0.0F;
+};
+
+// then: float rms[L][buckets] of the activations in a cell; float bucket_share[L][buckets];
+//       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], strongest first.
+//       bucket_share + bias_share = 1, and top + rest_share + bias_share = 1.
+struct FfnRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t buckets = 0;
+  uint32_t top = 0;
+};
+
+struct Candidate {
+  int32_t id = 0;
+  float logit = 0.0F;
+  float probability = 0.0F;  // softmax at the sampler's temperature (at 1 when greedy)
+  uint32_t text_bytes = 0;   // <= 20, cut where longer
+  std::array<char, 20> text = {};
+};
+
+// What this position says about the next token. then: Candidate top[candidates]
+struct LogitsRecord {
+  uint32_t position = 0;
+  uint32_t candidates = 0;
+  int32_t sampled = -1;         // -1: a prompt position, nothing was drawn
+  float sampled_probability = 0.0F;
+  float entropy = 0.0F;         // nats, of the softmax
+  float rest_probability = 0.0F;  // of all that are not listed
+};
+
+// What brightness is measured against: the 99th percentile so far, per measure and layer.
+enum class Measure : uint32_t {
+  kHeadShare = 0,
+  kKvRead = 1,
+  kActivation = 2,
+  kNeuronShare = 3,
+  kUpdate = 4,
+};
+inline constexpr uint32_t kMeasureCount = 5;
+
+// then: float p99[L][kMeasureCount]
+struct ScaleRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+};
+
+// then: OperationTime[operations]
+struct TimeRecord {
+  uint32_t position = 0;
+  uint32_t operations = 0;
+};
+enum class Operation : uint32_t { kEmbed = 0, kAttention = 1, kFfn = 2, kUnembed = 3, kTaps = 4 };
+struct OperationTime {
+  Operation operation = Operation::kEmbed;
+  uint32_t layer = 0;
+  uint64_t ns = 0;
+  uint64_t bytes = 0;  // of weights and KV cache read
+};
+
+// A whole tensor, asked for through engine/control.h. then: float values[rows][cols];
+// name, formula (bytes). When the tensor is larger than fits, values are means of
+// blocks and full_* tell the true shape; the statistics are always of every value.
+struct TensorRecord {
+  uint64_t request = 0;
+  uint32_t position = 0;
+  uint32_t rows = 0;
+  uint32_t cols = 0;
+  uint32_t full_rows = 0;
+  uint32_t full_cols = 0;
+  float min = 0.0F;
+  float max = 0.0F;
+  float mean = 0.0F;
+  float rms = 0.0F;
+  uint32_t name_bytes = 0;
+  uint32_t formula_bytes = 0;
+  uint32_t reserved = 0;
+};
+
+enum class NoteKind : uint32_t { kInfo = 0, kFinished = 1, kError = 2 };
+// then: the sentence
+struct NoteRecord {
+  NoteKind kind = NoteKind::kInfo;
+  uint32_t text_bytes = 0;
+};
+
+static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 && sizeof(TokenRecord) == 32);
+static_assert(sizeof(StepRecord) == 16 && sizeof(ResidualRecord) == 8 && sizeof(KvRead) == 12);
+static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof(KvRecord) == 24);
+static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);
+static_assert(sizeof(LogitsRecord) == 24 && sizeof(ScaleRecord) == 8 && sizeof(TimeRecord) == 8);
+static_assert(sizeof(OperationTime) == 24 && sizeof(TensorRecord) == 56 && sizeof(NoteRecord) == 8);
+
+}  // namespace trace

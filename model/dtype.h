@@ -1,0 +1,36 @@
+// Element types of stored tensors. The numbers are those of the GGUF file format
+// (github.com/ggml-org/ggml/blob/master/docs/gguf.md, enum ggml_type).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace model {
+
+enum class DType : uint32_t { kF32 = 0, kF16 = 1 };
+
+// Name as people write it ("F16"); for a number that we do not read, GGUF's own name
+// where it is known ("Q4_K"), else "type 99".
+std::string dtype_name(uint32_t gguf_type);
+
+// How a type stores a row: `elements` values in `bytes` bytes. {0, 0} for a number that
+// GGUF does not define (or no longer does).
+struct BlockSize {
+  int64_t elements;
+  size_t bytes;
+};
+BlockSize dtype_block(uint32_t gguf_type) noexcept;
+
+// True for the types that the kernels can read.
+bool dtype_supported(uint32_t gguf_type) noexcept;
+
+// Bytes of n elements in one row. n must be a multiple of the type's block. Known for every
+// type of GGUF, computable or not; CHECKs that the type is known.
+size_t dtype_row_bytes(DType type, int64_t n) noexcept;
+
+// IEEE 754 binary16 <-> binary32; to_f16 rounds to nearest even.
+float f32_from_f16(uint16_t half) noexcept;
+uint16_t f16_from_f32(float value) noexcept;
+
+}  // namespace model

@@ -1,0 +1,48 @@
+#include "model/kernels/dispatch.h"
+
+#include <cstdlib>
+#include <string_view>
+
+namespace model {
+namespace {
+
+Isa best_isa() noexcept {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx2 && avx512) return Isa::kAvx512;
+  if (avx2) return Isa::kAvx2;
+#endif
+  return Isa::kBase;
+}
+
+Isa chosen_isa() noexcept {
+  const Isa best = best_isa();
+  const char* wish = std::getenv("FULGURITE_ISA");
+  if (wish == nullptr) return best;
+  for (const Isa isa : {Isa::kBase, Isa::kAvx2}) {
+    if (std::string_view(wish) == isa_name(isa) && isa < best) return isa;
+  }
+  return best;
+}
+
+}  // namespace
+
+Isa active_isa() noexcept {
+  static const Isa isa = chosen_isa();
+  return isa;
+}
+
+const char* isa_name(Isa isa) noexcept {
+  switch (isa) {
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kBase: break;
+  }
+  return "base";
+}
+
+}  // namespace model

@@ -1,0 +1,47 @@
+// Trained weights as GGUF files that llama.cpp can load too, and a run's state beside them.
+//
+//   state file = "FULGSTAT" | u32 version | u32 0 | i64 L C H K F V ctx, tied | u64 seed
+//                | i64 step | i64 best step | f64 best loss | i64 n
+//                | f32 weights[n], moment1[n], moment2[n], best[n] | u64 FNV-1a of all before
+// Little-endian, in the order of for_each_tensor (model/arch/llama.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/dtype.h"
+#include "model/format/gguf.h"
+#include "model/train/parameters.h"
+#include "model/train/trainer.h"
+
+namespace model::train {
+
+// Throws Error (failed) when a file cannot be written at `path`: a directory, a missing folder,
+// no permission. Leaves no file behind that was not there.
+void check_writable(const std::string& path);
+
+// Architecture "llama" with the byte tokenizer: token id = byte, a byte-level BPE whose list of
+// merges is empty. Matrices have type `dtype`, norms are F32. Whole or absent; throws Error.
+// config.n_vocab must be 256.
+void save_gguf(const Weights& weights, const Config& config, const std::string& path, DType dtype);
+
+// Weights of any llama file whose types the kernels read, as float32. Throws Error (bad_model).
+Parameters load_gguf(const GgufFile& file);
+
+struct RunState {
+  Trainer::State trainer;
+  uint64_t seed = 0;
+  double best_loss = 0.0;
+  int64_t best_step = -1;           // -1: nothing was validated yet
+  std::optional<Parameters> best;   // weights at best_step
+};
+
+// Whole or absent; throws Error (failed).
+void save_state(const RunState& state, const std::string& path);
+
+// Throws Error (usage) when the file is missing, damaged, of another version, or of another
+// shape than `config` or another seed; the message says which.
+RunState load_state(const std::string& path, const Config& config, uint64_t seed);
+
+}  // namespace model::train

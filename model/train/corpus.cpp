@@ -1,0 +1,61 @@
+#include "model/train/corpus.h"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "model/error.h"
+
+namespace model::train {
+namespace {
+
+constexpr uint64_t kMaxBytes = uint64_t{4} << 30U;
+
+[[noreturn]] void fail(const std::string& path, const std::string& what,
+                       const std::string& hint = {}) {
+  throw fulgurite::Error(fulgurite::ExitCode::kFailed, what, path, hint);
+}
+
+}  // namespace
+
+std::string read_text(const std::string& path) {
+  std::error_code ignored;
+  if (path.empty()) fail("text", "no file was named", "-f FILE");
+  if (!std::filesystem::exists(path, ignored)) fail(path, "no such file");
+  if (std::filesystem::is_directory(path, ignored)) fail(path, "is a directory, not a text");
+  const uint64_t size = std::filesystem::file_size(path, ignored);
+  if (!ignored && size > kMaxBytes) fail(path, "is larger than 4 GB");
+  std::ifstream file(path, std::ios::binary);
+  std::string text;
+  if (file && !ignored) {
+    text.resize(size);
+    file.read(text.data(), static_cast<std::streamsize>(size));
+  }
+  if (ignored || !file) fail(path, "cannot be read");
+  if (text.empty()) fail(path, "is empty");
+  return text;
+}
+
+Corpus::Corpus(const std::string& path, int64_t window) {
+  const std::string text = read_text(path);
+  split_ = text.size() / 10 * 9 + text.size() % 10 * 9 / 10;
+  const auto needed = static_cast<size_t>(window) + 1;
+  if (split_ < needed || text.size() - split_ < needed) {
+    fail(path,
+         "has only " + std::to_string(text.size()) + " bytes, too few for windows of " +
+             std::to_string(window) + " in its first 90 % and in its last 10 %",
+         "a longer text, or a smaller --ctx");
+  }
+  tokens_.reserve(text.size());
+  for (const char byte : text) tokens_.push_back(static_cast<unsigned char>(byte));
+}
+
+std::span<const int32_t> Corpus::training() const noexcept {
+  return std::span(tokens_).first(split_);
+}
+
+std::span<const int32_t> Corpus::validation() const noexcept {
+  return std::span(tokens_).subspan(split_);
+}
+
+}  // namespace model::train

@@ -1,0 +1,76 @@
+#include "model/utf8.h"
+
+#include <array>
+
+namespace model {
+
+Utf8Char decode_utf8(std::string_view text, size_t pos) noexcept {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[pos + i]); };
+  const Utf8Char invalid{byte(0), 1, false};
+  if (byte(0) < 0x80) return {byte(0), 1, true};
+  size_t n = 0;
+  char32_t code = 0;
+  if ((byte(0) & 0xE0) == 0xC0) {
+    n = 2, code = byte(0) & 0x1F;
+  } else if ((byte(0) & 0xF0) == 0xE0) {
+    n = 3, code = byte(0) & 0x0F;
+  } else if ((byte(0) & 0xF8) == 0xF0) {
+    n = 4, code = byte(0) & 0x07;
+  } else {
+    return invalid;
+  }
+  if (text.size() - pos < n) return invalid;
+  for (size_t i = 1; i < n; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return invalid;
+    code = (code << 6) | (byte(i) & 0x3F);
+  }
+  constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  if (code < kSmallest[n] || code > 0x10FFFF || surrogate) return invalid;
+  return {code, n, true};
+}
+
+void append_utf8(std::string& out, char32_t code) {
+  const auto put = [&](char32_t b) { out += static_cast<char>(static_cast<unsigned char>(b)); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xC0 | (code >> 6)), put(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    put(0xE0 | (code >> 12)), put(0x80 | ((code >> 6) & 0x3F)), put(0x80 | (code & 0x3F));
+  } else {
+    put(0xF0 | (code >> 18)), put(0x80 | ((code >> 12) & 0x3F));
+    put(0x80 | ((code >> 6) & 0x3F)), put(0x80 | (code & 0x3F));
+  }
+}
+
+std::string printable(std::string_view text, size_t max_bytes) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = decode_utf8(text, i);
+    if (i + c.bytes > max_bytes) return out + "...";
+    const bool control = c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0);
+    if (c.valid && !control) {
+      out += text.substr(i, c.bytes);
+    } else {
+      constexpr std::string_view kHex = "0123456789ABCDEF";
+      for (size_t b = i; b < i + c.bytes; ++b) {
+        const auto byte = static_cast<unsigned char>(text[b]);
+        out += "\\x";
+        out += kHex[byte >> 4];
+        out += kHex[byte & 15];
+      }
+    }
+    i += c.bytes;
+  }
+  return out;
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "'";
+  out += printable(text);
+  out += '\'';
+  return out;
+}
+
+}  // namespace model

@@ -1,0 +1,29 @@
+// UTF-8 (RFC 3629) over bytes that need not be UTF-8.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace model {
+
+struct Utf8Char {
+  char32_t code = 0;  // for an invalid byte: the byte itself
+  size_t bytes = 1;   // 1..4; an invalid byte is passed over alone
+  bool valid = false;
+};
+
+// The character that begins at text[pos]; pos < text.size(). Overlong forms, surrogates and
+// values above U+10FFFF are invalid.
+Utf8Char decode_utf8(std::string_view text, size_t pos) noexcept;
+
+void append_utf8(std::string& out, char32_t code);
+
+// `text` fit for one line of a terminal: control characters and invalid bytes become \xNN,
+// and what exceeds max_bytes of the input is cut and marked with "...".
+std::string printable(std::string_view text, size_t max_bytes = 80);
+
+// printable(text) between single quotes, as errors name keys and tensors.
+std::string quoted(std::string_view text);
+
+}  // namespace model

@@ -1,0 +1,35 @@
+// What view, record and shot have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/control.h"
+#include "engine/trace/log.h"
+#include "render/stage.h"
+
+namespace render::commands {
+
+struct SceneOptions {
+  trace::Log* log = nullptr;           // never null
+  engine::Control* control = nullptr;  // null: the trace comes from a file
+  engine::Generate generate;           // what was asked of the engine
+  uint32_t width = 1280;               // pixels
+  uint32_t height = 720;
+  std::string camera = "home";         // see scene::named_pose
+  std::string device;                  // gpu::DeviceOptions::filter
+  std::string select;                  // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  Look look;
+};
+
+// Waits until the conversation in the log is over and the stage has taken it in.
+// Throws Error (failed) with the engine's words when it could not generate.
+void wait_for_end(Stage& stage);
+
+// The pose that the options name. Throws Error (usage) when there is none of that name.
+scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect);
+
+// Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
+uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);
+
+}  // namespace render::commands

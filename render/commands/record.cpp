@@ -1,0 +1,171 @@
+#include "render/commands/record.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "model/error.h"
+#include "render/gpu/device.h"
+#include "render/target/offscreen.h"
+#include "render/ui/ui.h"
+#include "render/video/encoder.h"
+#include "render/video/frame_hash.h"
+#include "render/video/png.h"
+
+namespace render::commands {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The still that `shot` takes by default: the FFNs of the upper layers are at work.
+constexpr double kTypicalShare = 0.66;
+
+// How far the camera drifts around the scene during a recording, radians.
+constexpr float kDrift = 0.22F;
+
+// A bar on a terminal; elsewhere a line every quarter.
+class Progress {
+ public:
+  explicit Progress(uint64_t total) : total_(total), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  void show(uint64_t done) {
+    const uint64_t percent = done * 100 / total_;
+    if (percent == percent_) return;
+    if (terminal_) {
+      constexpr int kWidth = 40;
+      const int filled = static_cast<int>(done * kWidth / total_);
+      std::fprintf(stderr, "\rrecording [%s%s] %3u %%", std::string(static_cast<size_t>(filled), '#').c_str(),
+                   std::string(static_cast<size_t>(kWidth - filled), ' ').c_str(), static_cast<unsigned>(percent));
+      if (done == total_) std::fputc('\n', stderr);
+      std::fflush(stderr);
+    } else if (percent / 25 != percent_ / 25) {
+      std::fprintf(stderr, "recording: %u %%\n", static_cast<unsigned>(percent));
+    }
+    percent_ = percent;
+  }
+
+ private:
+  uint64_t total_;
+  uint64_t percent_ = 0;
+  bool terminal_;
+};
+
+struct File {
+  explicit File(const std::string& path) {
+    if (path.empty()) return;
+    file = std::fopen(path.c_str(), "w");
+    if (file == nullptr) {
+      throw Error(ExitCode::kRecordingFailed, "cannot be written", path, "choose a folder that can be written");
+    }
+  }
+  ~File() {
+    if (file != nullptr) std::fclose(file);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  std::FILE* file = nullptr;
+};
+
+}  // namespace
+
+int record(const RecordOptions& options) {
+  const SceneOptions& scene = options.scene;
+  Player player;
+  File hashes(options.frame_hashes);
+  Encoder encoder({options.output, scene.width, scene.height, options.fps});
+  gpu::DeviceOptions device_options;
+  device_options.filter = scene.device;
+  gpu::Device device(device_options);
+  Stage stage(device, *scene.log, Quality::kFull);
+  wait_for_end(stage);
+
+  const auto steps = static_cast<double>(stage.reader().steps());
+  const double seconds = options.seconds > 0.0 ? options.seconds : steps / Player::kDefaultPace;
+  const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
+  const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
+
+  View view;
+  view.look = scene.look;
+  view.pace = steps / seconds;
+  view.camera.pose = first_pose(scene, stage, aspect);
+  view.selected = selected_node(scene, stage.layout());
+  const float yaw = view.camera.pose.yaw;
+
+  Offscreen target(device, scene.width, scene.height, [&](uint64_t, std::span<const uint8_t> rgba) {
+    if (hashes.file != nullptr) {
+      std::fprintf(hashes.file, "%016llx\n", static_cast<unsigned long long>(frame_hash(rgba)));
+    }
+    encoder.add(rgba);
+  });
+  ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
+  ui::State state{stage, view, player, nullptr, scene.generate};
+  interrupted = 0;
+  std::signal(SIGINT, [](int) { interrupted = 1; });
+  std::signal(SIGTERM, [](int) { interrupted = 1; });
+
+  Progress progress(frames);
+  const glm::vec2 size(scene.width, scene.height);
+  for (uint64_t i = 0; i < frames && interrupted == 0; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(frames);
+    view.playhead = share * steps;
+    player.seek(view.playhead, stage.reader().steps());
+    if (!view.look.reduced_motion) {
+      view.camera.pose.yaw = yaw + kDrift * (0.5F - static_cast<float>(share));
+    }
+    view.ui = ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));
+    stage.draw(target, view);
+    progress.show(i + 1);
+  }
+  target.flush();
+  encoder.finish();
+  std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n", interrupted != 0 ? "interrupted" : "recorded",
+               encoder.output().c_str(), static_cast<unsigned long long>(encoder.frames()), scene.width, scene.height);
+  return 0;
+}
+
+int shot(const ShotOptions& options) {
+  const SceneOptions& scene = options.scene;
+  check_writable(options.output);
+  gpu::DeviceOptions device_options;
+  device_options.filter = scene.device;
+  gpu::Device device(device_options);
+  Stage stage(device, *scene.log, Quality::kFull);
+  wait_for_end(stage);
+  const size_t steps = stage.reader().steps();
+  const double playhead = options.at.value_or(static_cast<double>(steps) - 1.0 + kTypicalShare);
+  if (!(playhead >= 0.0) || playhead > static_cast<double>(steps)) {
+    throw Error(ExitCode::kUsage, "must lie between 0 and " + std::to_string(steps), "--at",
+                "it counts forward steps: the prompt is step 0");
+  }
+  Player player;
+  player.seek(playhead, steps);
+  View view;
+  view.look = scene.look;
+  view.playhead = playhead;
+  view.camera.pose = first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.selected = selected_node(scene, stage.layout());
+  Offscreen target(device, scene.width, scene.height);
+  ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
+  // The inspector asks the engine, which lives on: a few frames until its answer is there.
+  ui::State state{stage, view, player, scene.control, scene.generate};
+  const int frames = view.selected != 0 && scene.control != nullptr ? 40 : 4;
+  for (int i = 0; i < frames; ++i) {
+    stage.poll();
+    view.ui = ui.draw_overlay(state, glm::vec2(scene.width, scene.height), 0.1F);
+    if (i + 1 < frames && view.selected != 0) usleep(5000);
+  }
+  stage.draw(target, view);
+  write_png(options.output, scene.width, scene.height, target.read_back());
+  std::fprintf(stderr, "picture: %s\n", options.output.c_str());
+  return 0;
+}
+
+}  // namespace render::commands

@@ -1,0 +1,96 @@
+// The renderer: the list of passes, top to bottom, and what they draw.
+//
+// One thread (main). The work per frame on the CPU does not grow with the model: nodes and steps are
+// uploaded once, decay and travel are evaluated on the GPU from Frame.playhead.
+// A picture is a pure function of (nodes, steps put, FrameInput): same input, same bytes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "render/gpu/device.h"
+#include "render/label.h"
+#include "render/target/target.h"
+#include "shaders/shared.h"
+
+struct ImDrawData;
+
+namespace render {
+
+enum class Quality {
+  kFull,    // record, shot: 4x MSAA, bloom from half resolution
+  kWindow,  // interactive: on a CPU device no MSAA and a cheaper bloom; on a GPU the same as kFull
+};
+
+struct FrameInput {
+  shaders::Frame frame{};  // viewport and node_count are filled in by draw()
+  // The steps whose light can still be seen; those not put are skipped. first > last: none.
+  uint64_t first_step = 1;
+  uint64_t last_step = 0;
+  std::span<const Label> labels{};
+  ImDrawData* ui = nullptr;             // of the current ImGui context; null: no UI
+  std::optional<glm::ivec2> pick{};     // pixel, from the top left: ask which node is there
+};
+
+struct PickResult {
+  glm::ivec2 pixel;
+  uint32_t node;  // index + 1; 0: nothing there
+};
+
+struct PassTime {
+  std::string name;
+  double ms;
+};
+
+class Renderer {
+ public:
+  explicit Renderer(gpu::Device& device, Quality quality = Quality::kFull);
+  ~Renderer();
+  Renderer(const Renderer&) = delete;
+  Renderer& operator=(const Renderer&) = delete;
+
+  // Replaces all nodes. Steps that were put refer to the old ones: call drop_steps() as well.
+  void set_nodes(std::span<const shaders::Node> nodes);
+  // first + nodes.size() must not exceed the number of nodes.
+  void update_nodes(uint32_t first, std::span<const shaders::Node> nodes);
+
+  // Uploads what happens during a step; a second call with the same step replaces it. When the
+  // storage is full (kStepBytes in frame.cpp) the steps farthest from this one are forgotten:
+  // ask has_step() before a step is drawn and put it again. Light.node must be < the node count.
+  void put_step(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts);
+  bool has_step(uint64_t step) const;
+  void drop_steps();
+
+  // Records and submits one frame. False: the target has nothing to draw on at the moment.
+  bool draw(Target& target, const FrameInput& input);
+
+  // Per node (light towards, light against), as of the newest frame. Blocks.
+  std::vector<glm::vec2> read_lights();
+
+  // The newest answer to FrameInput.pick that has arrived since the last call; a frame or two late.
+  std::optional<PickResult> take_pick();
+  // Asks and waits. viewport as drawn: the extent of the target.
+  PickResult pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm::uvec2 viewport);
+
+  // Textures for ImGui::Image: cast the id to ImTextureID. width * height * 4 bytes, RGBA8, rows
+  // from the top, sampled as stored. A destroyed texture may still be used by frames in flight.
+  // nearest: cells stay sharp when magnified.
+  uintptr_t create_texture(uint32_t width, uint32_t height, std::span<const uint8_t> rgba, bool nearest = false);
+  void update_texture(uintptr_t id, std::span<const uint8_t> rgba);
+  void destroy_texture(uintptr_t id);
+  // Builds and uploads the ImGui font atlas: before the first ImGui::NewFrame, and after another UI scale.
+  void reload_ui_fonts();
+
+  // GPU time of every pass of the newest frame that has retired; empty where the device cannot tell.
+  const std::vector<PassTime>& pass_times() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace render

@@ -1,0 +1,74 @@
+#include "render/gpu/timer.h"
+
+#include "model/error.h"
+
+namespace gpu {
+
+Timer::Timer(Device& device) : device_(device) {
+  uint32_t count = 0;
+  vkGetPhysicalDeviceQueueFamilyProperties(device.physical(), &count, nullptr);
+  std::vector<VkQueueFamilyProperties> families(count);
+  vkGetPhysicalDeviceQueueFamilyProperties(device.physical(), &count, families.data());
+  usable_ = families[device.queue_family()].timestampValidBits != 0;
+  if (!usable_) return;
+  for (Frame& frame : frames_) {
+    VkQueryPoolCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO;
+    info.queryType = VK_QUERY_TYPE_TIMESTAMP;
+    info.queryCount = 2 * kScopes;
+    VK_CHECK(vkCreateQueryPool(device.handle(), &info, nullptr, &frame.pool));
+  }
+}
+
+Timer::~Timer() {
+  for (const Frame& frame : frames_) {
+    device_.retire([&device = device_, pool = frame.pool] { vkDestroyQueryPool(device.handle(), pool, nullptr); });
+  }
+}
+
+void Timer::begin_frame(VkCommandBuffer commands) {
+  if (!usable_) return;
+  current_ = (current_ + 1) % kFrames;
+  Frame& frame = frames_[current_];
+  if (frame.submission != 0 && device_.completed() >= frame.submission) {
+    std::array<uint64_t, 2 * kScopes> ticks{};
+    const auto count = static_cast<uint32_t>(2 * frame.names.size());
+    const VkResult result =
+        count == 0 ? VK_NOT_READY
+                   : vkGetQueryPoolResults(device_.handle(), frame.pool, 0, count, sizeof(ticks), ticks.data(),
+                                           sizeof(uint64_t), VK_QUERY_RESULT_64_BIT);
+    if (result == VK_SUCCESS) {
+      newest_.clear();
+      const double ms_per_tick = static_cast<double>(device_.properties().limits.timestampPeriod) * 1e-6;
+      for (size_t i = 0; i < frame.names.size(); ++i) {
+        newest_.push_back({frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
+      }
+    }
+  }
+  frame.names.clear();
+  frame.submission = 0;
+  vkCmdResetQueryPool(commands, frame.pool, 0, 2 * kScopes);
+}
+
+void Timer::begin(VkCommandBuffer commands, const char* name) {
+  device_.begin_label(commands, name);
+  if (!usable_) return;
+  Frame& frame = frames_[current_];
+  CHECK(frame.names.size() < kScopes);
+  vkCmdWriteTimestamp2(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, frame.pool,
+                       static_cast<uint32_t>(2 * frame.names.size()));
+  frame.names.push_back(name);
+}
+
+void Timer::end(VkCommandBuffer commands) {
+  if (usable_) {
+    Frame& frame = frames_[current_];
+    vkCmdWriteTimestamp2(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, frame.pool,
+                         static_cast<uint32_t>(2 * frame.names.size() - 1));
+  }
+  device_.end_label(commands);
+}
+
+void Timer::frame_recorded() { frames_[current_].submission = device_.next_submission(); }
+
+}  // namespace gpu

@@ -1,0 +1,63 @@
+// GPU time per pass, and the labels that debuggers show, by one line: GPU_SCOPE(timer, commands, "bloom").
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "render/gpu/device.h"
+
+namespace gpu {
+
+struct Timing {
+  const char* name;
+  double ms;
+};
+
+class Timer {
+ public:
+  explicit Timer(Device& device);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // Before the first scope of a frame: collects what the oldest frame measured.
+  void begin_frame(VkCommandBuffer commands);
+  void begin(VkCommandBuffer commands, const char* name);
+  void end(VkCommandBuffer commands);
+  void frame_recorded();
+
+  const std::vector<Timing>& newest() const noexcept { return newest_; }
+
+ private:
+  static constexpr uint32_t kScopes = 16;  // of one frame
+  static constexpr size_t kFrames = 4;
+  struct Frame {
+    VkQueryPool pool = VK_NULL_HANDLE;
+    std::vector<const char*> names;
+    uint64_t submission = 0;
+  };
+  Device& device_;
+  bool usable_ = false;
+  std::array<Frame, kFrames> frames_;
+  size_t current_ = 0;
+  std::vector<Timing> newest_;
+};
+
+class Scope {
+ public:
+  Scope(Timer& timer, VkCommandBuffer commands, const char* name) : timer_(timer), commands_(commands) {
+    timer.begin(commands, name);
+  }
+  ~Scope() { timer_.end(commands_); }
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  Timer& timer_;
+  VkCommandBuffer commands_;
+};
+
+}  // namespace gpu
+
+#define GPU_SCOPE(timer, commands, name) const ::gpu::Scope gpu_scope_(timer, commands, name)

@@ -1,0 +1,116 @@
+#include "render/gpu/upload.h"
+
+#include <algorithm>
+
+#include "render/gpu/barrier.h"
+
+namespace gpu {
+namespace {
+
+constexpr VkDeviceSize kChunkBytes = VkDeviceSize{1} << 20;
+constexpr VkDeviceSize kAlignment = 256;  // the largest that Vulkan allows for uniform and storage offsets
+
+}  // namespace
+
+Staging::Slice Staging::take(VkDeviceSize bytes) {
+  const VkDeviceSize rounded = (std::max<VkDeviceSize>(bytes, 1) + kAlignment - 1) & ~(kAlignment - 1);
+  uint64_t done = 0;
+  Chunk* found = nullptr;
+  for (Chunk& chunk : chunks_) {
+    if (chunk.submission != 0) {
+      if (done == 0) done = device_.completed();
+      if (chunk.submission > done) continue;
+      chunk.submission = 0;
+      chunk.used = 0;
+    }
+    if (chunk.buffer.bytes() - chunk.used >= rounded) found = &chunk;
+  }
+  if (found == nullptr) {
+    constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
+                                          VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDEX_BUFFER_BIT;
+    chunks_.push_back({Buffer(device_, std::max(rounded, kChunkBytes), kUsage, Memory::kUpload, "staging")});
+    found = &chunks_.back();
+  }
+  const Slice slice{found->buffer.handle(), found->used, found->buffer.mapped<std::byte>().data() + found->used};
+  found->used += rounded;
+  return slice;
+}
+
+void Staging::frame_recorded() {
+  for (Chunk& chunk : chunks_) {
+    if (chunk.submission == 0 && chunk.used != 0) chunk.submission = device_.next_submission();
+  }
+  // A burst (a new model, a long prompt) leaves large chunks behind: give them back when idle.
+  const uint64_t done = device_.completed();
+  std::erase_if(chunks_, [&](const Chunk& chunk) {
+    return chunk.buffer.bytes() > kChunkBytes && (chunk.submission == 0 ? chunk.used == 0 : chunk.submission <= done);
+  });
+}
+
+void Uploader::write(const Buffer& to, VkDeviceSize offset, std::span<const std::byte> data) {
+  if (data.empty()) return;
+  const Staging::Slice slice = staging_.put(data);
+  Op op;
+  op.from = slice.buffer;
+  op.to = to.handle();
+  op.range = {slice.offset, offset, data.size()};
+  ops_.push_back(op);
+}
+
+void Uploader::copy(const Buffer& from, const Buffer& to, VkDeviceSize bytes) {
+  Op op;
+  op.from = from.handle();
+  op.to = to.handle();
+  op.range = {0, 0, bytes};
+  ops_.push_back(op);
+}
+
+void Uploader::write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data, bool fresh) {
+  const Staging::Slice slice = staging_.put(data);
+  Op op;
+  op.from = slice.buffer;
+  op.image = to.handle();
+  op.aspect = to.aspect();
+  op.region = {.bufferOffset = slice.offset,
+               .bufferRowLength = 0,
+               .bufferImageHeight = 0,
+               .imageSubresource = {to.aspect(), 0, 0, 1},
+               .imageOffset = {at.x, at.y, 0},
+               .imageExtent = {size.width, size.height, 1}};
+  op.fresh = fresh;
+  ops_.push_back(op);
+}
+
+void Uploader::prepare(const Image& image) {
+  Op op;
+  op.image = image.handle();
+  op.aspect = image.aspect();
+  op.fresh = true;
+  ops_.push_back(op);
+}
+
+void Uploader::flush(VkCommandBuffer commands) {
+  if (ops_.empty()) return;
+  barrier(commands, kAnything, kTransferWrite);
+  constexpr Access kTransfer{kTransferWrite.stage, kTransferWrite.access | kTransferRead.access};
+  for (const Op& op : ops_) {
+    if (op.image == VK_NULL_HANDLE) {
+      vkCmdCopyBuffer(commands, op.from, op.to, 1, &op.range);
+    } else {
+      VkImageLayout layout = op.fresh ? VK_IMAGE_LAYOUT_UNDEFINED : VK_IMAGE_LAYOUT_GENERAL;
+      if (op.from != VK_NULL_HANDLE) {
+        constexpr VkImageLayout kCopy = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
+        image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout, kCopy);
+        vkCmdCopyBufferToImage(commands, op.from, op.image, kCopy, 1, &op.region);
+        layout = kCopy;
+      }
+      image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout, VK_IMAGE_LAYOUT_GENERAL);
+    }
+    // Later copies may read or overwrite what this one wrote.
+    barrier(commands, kTransferWrite, kTransfer);
+  }
+  barrier(commands, kTransferWrite, kAnything);
+  ops_.clear();
+}
+
+}  // namespace gpu

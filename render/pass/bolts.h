@@ -1,0 +1,23 @@
+// Pass 4: lightning. One draw for each run of steps that lie side by side in the store.
+#pragma once
+
+#include "render/pass/scene_buffers.h"
+#include "render/pass/step_store.h"
+
+namespace render {
+
+class BoltsPass {
+ public:
+  BoltsPass(PassContext& context, VkSampleCountFlagBits samples);
+  // Before the frame's uploads are flushed.
+  void reserve(const StepStore& steps, uint64_t first, uint64_t last);
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
+
+ private:
+  PassContext& context_;
+  gpu::Pipeline pipeline_;
+  PatternIndices indices_;
+  std::vector<RecordRange> ranges_;  // of this frame
+};
+
+}  // namespace render

@@ -1,0 +1,49 @@
+// Fonts: fontconfig finds them, FreeType turns characters into signed distances. No Vulkan here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <glm/glm.hpp>
+
+namespace render {
+
+// One character at kGlyphPx, in pixels of that size; scales linearly.
+struct GlyphShape {
+  float advance = 0;
+  glm::vec2 bearing{};           // from the pen to the top left of the bitmap, y down
+  glm::uvec2 size{};             // of the bitmap; 0: nothing to draw
+  std::vector<uint8_t> distance;  // rows from the top; 128 on the outline, kGlyphSpread px to 0 and 255
+};
+
+inline constexpr float kGlyphPx = 40;  // em
+
+class FontSet {
+ public:
+  // Throws Error (failed) naming the package when fontconfig knows no scalable font.
+  FontSet();
+  ~FontSet();
+
+  // From the first font that has the character: the style's own, then what fontconfig falls back to.
+  // The reference stays valid.
+  const GlyphShape& glyph(char32_t character, bool mono);
+  glm::vec2 measure(std::string_view utf8, float size_px, bool mono);
+  float line_height(bool mono) const;  // at kGlyphPx
+
+  static FontSet& shared();  // made on first use, main thread
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Path of the font that fontconfig prefers. Throws Error (failed) naming the package.
+std::string font_file(bool mono);
+
+// UTF-8 -> code points; a broken sequence yields U+FFFD.
+std::vector<char32_t> decode_utf8(std::string_view text);
+
+}  // namespace render

@@ -1,0 +1,43 @@
+// Pass 7: text, over the finished picture so that neither bloom nor tone mapping touches it.
+#pragma once
+
+#include <unordered_map>
+
+#include "render/label.h"
+#include "render/pass/font.h"
+#include "render/pass/pass.h"
+#include "render/pass/scene_buffers.h"
+#include "shaders/shared.h"
+
+namespace render {
+
+class LabelsPass {
+ public:
+  explicit LabelsPass(PassContext& context);
+  // Lays out and queues new glyphs; before the frame's uploads are flushed.
+  void prepare(std::span<const Label> labels, const shaders::Frame& frame);
+  // Inside a rendering over the whole target.
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format);
+
+ private:
+  struct Placed {
+    glm::vec2 texel{};
+    glm::vec2 bearing{};
+    glm::vec2 size{};
+  };
+  void add(const Label& label, const shaders::Frame& frame);
+  const Placed* place(char32_t character, bool mono);
+
+  PassContext& context_;
+  gpu::Pipeline pipeline_;
+  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  gpu::Image atlas_;
+  std::unordered_map<uint64_t, Placed> placed_;  // key: character << 1 | mono
+  glm::uvec2 pen_{};                             // atlas rows fill from the top left
+  uint32_t row_height_ = 0;
+  bool full_ = false;
+  std::vector<shaders::Glyph> glyphs_;
+  gpu::Staging::Slice slice_{};
+};
+
+}  // namespace render

@@ -1,0 +1,20 @@
+// Pass 1, compute: what is happening now -> the light of every node.
+#pragma once
+
+#include "render/pass/scene_buffers.h"
+#include "render/pass/step_store.h"
+
+namespace render {
+
+class LightsPass {
+ public:
+  explicit LightsPass(PassContext& context);
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps, uint64_t first,
+              uint64_t last) const;
+
+ private:
+  PassContext& context_;
+  gpu::Pipeline scatter_;
+};
+
+}  // namespace render

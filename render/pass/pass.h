@@ -1,0 +1,72 @@
+// What every pass is given, and the few lines that every pass would repeat.
+#pragma once
+
+#include <vulkan/vulkan.h>
+
+#include "render/gpu/image.h"
+#include "render/gpu/pipeline.h"
+#include "render/gpu/timer.h"
+#include "render/gpu/upload.h"
+
+namespace render {
+
+inline constexpr VkFormat kSceneFormat = VK_FORMAT_R16G16B16A16_SFLOAT;  // linear light
+inline constexpr VkFormat kDepthFormat = VK_FORMAT_D32_SFLOAT;
+
+// Lives as long as the renderer.
+struct PassContext {
+  explicit PassContext(gpu::Device& device);
+  ~PassContext();
+  PassContext(const PassContext&) = delete;
+  PassContext& operator=(const PassContext&) = delete;
+
+  gpu::Device& device;
+  gpu::PipelineLayout layout;
+  gpu::Staging staging;
+  gpu::Uploader uploader;
+  gpu::Timer timer;
+  VkSampler linear = VK_NULL_HANDLE;  // clamped to the edge, both
+  VkSampler nearest = VK_NULL_HANDLE;
+};
+
+// vkCmdBeginRendering .. vkCmdEndRendering over a whole image, viewport and scissor set.
+struct RenderTo {
+  VkExtent2D extent{};
+  VkImageView color = VK_NULL_HANDLE;
+  VkImageLayout color_layout = VK_IMAGE_LAYOUT_GENERAL;
+  VkAttachmentLoadOp color_load = VK_ATTACHMENT_LOAD_OP_DONT_CARE;
+  VkImageView resolve = VK_NULL_HANDLE;  // of a multisampled colour; which is then not kept
+  VkImageView depth = VK_NULL_HANDLE;    // cleared to far, not kept
+};
+
+class Rendering {
+ public:
+  Rendering(VkCommandBuffer commands, const RenderTo& to);
+  ~Rendering() { vkCmdEndRendering(commands_); }
+  Rendering(const Rendering&) = delete;
+  Rendering& operator=(const Rendering&) = delete;
+
+ private:
+  VkCommandBuffer commands_;
+};
+
+// An index buffer for `count` meshes of one pattern side by side, `stride` vertices apart; grows.
+class PatternIndices {
+ public:
+  PatternIndices(std::span<const uint32_t> pattern, uint32_t stride, const char* name);
+  // Once per frame before its copies are flushed. Indices for at least `count` meshes.
+  void reserve(PassContext& context, uint32_t count);
+  void bind(VkCommandBuffer commands) const {
+    vkCmdBindIndexBuffer(commands, buffer_.handle(), 0, VK_INDEX_TYPE_UINT32);
+  }
+  uint32_t indices_each() const noexcept { return static_cast<uint32_t>(pattern_.size()); }
+
+ private:
+  std::vector<uint32_t> pattern_;
+  uint32_t stride_;
+  const char* name_;
+  uint32_t capacity_ = 0;
+  gpu::Buffer buffer_;
+};
+
+}  // namespace render

@@ -1,0 +1,95 @@
+#include "render/pass/step_store.h"
+
+#include <algorithm>
+
+namespace render {
+namespace {
+
+constexpr uint32_t kFirstRecords = 4096;
+
+}  // namespace
+
+RecordBuffer::RecordBuffer(PassContext& context, uint32_t record_bytes, const char* name)
+    : context_(context), record_bytes_(record_bytes), name_(name), ranges_(kFirstRecords) {
+  buffer_ = gpu::Buffer(context.device, uint64_t{kFirstRecords} * record_bytes,
+                        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                            VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                        gpu::Memory::kDevice, name);
+}
+
+bool RecordBuffer::place(std::span<const std::byte> records, uint32_t max_records, RecordRange& out) {
+  const auto count = static_cast<uint32_t>(records.size() / record_bytes_);
+  auto offset = ranges_.allocate(count);
+  if (!offset) {
+    const uint64_t size = std::max<uint64_t>(ranges_.size() * 2, ranges_.size() + count);
+    if (size > max_records && ranges_.used() != 0) return false;
+    gpu::Buffer larger(context_.device, size * record_bytes_,
+                       VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
+                           VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                       gpu::Memory::kDevice, name_);
+    context_.uploader.copy(buffer_, larger, ranges_.size() * record_bytes_);
+    buffer_ = std::move(larger);
+    ranges_.grow(size);
+    offset = ranges_.allocate(count);
+  }
+  out = {static_cast<uint32_t>(*offset), count};
+  context_.uploader.write(buffer_, *offset * record_bytes_, records);
+  return true;
+}
+
+StepStore::StepStore(PassContext& context, uint64_t max_bytes)
+    : max_bytes_(max_bytes),
+      lights_(context, sizeof(shaders::Light), "lights"),
+      bolts_(context, sizeof(shaders::Bolt), "bolts") {}
+
+void StepStore::put(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts) {
+  if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
+  Step placed;
+  place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
+  place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts);
+  steps_[step] = placed;
+}
+
+void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes, uint64_t step,
+                      RecordRange& out) {
+  const auto max_records = static_cast<uint32_t>(max_bytes_ / record_bytes);
+  while (!buffer.place(records, max_records, out)) {
+    const auto first = steps_.begin(), last = std::prev(steps_.end());
+    const uint64_t before = step > first->first ? step - first->first : 0;
+    const uint64_t after = last->first > step ? last->first - step : 0;
+    remove(before > after ? first : last);
+  }
+}
+
+void StepStore::remove(std::map<uint64_t, Step>::iterator it) {
+  lights_.remove(it->second.lights);
+  bolts_.remove(it->second.bolts);
+  steps_.erase(it);
+}
+
+void StepStore::drop() {
+  while (!steps_.empty()) remove(steps_.begin());
+}
+
+std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last, RecordRange Step::*member) const {
+  std::vector<RecordRange> ranges;
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
+    const RecordRange range = it->second.*member;
+    if (range.count == 0) continue;
+    if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
+      ranges.back().count += range.count;
+    } else {
+      ranges.push_back(range);
+    }
+  }
+  return ranges;
+}
+
+std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
+  return joined(first, last, &Step::lights);
+}
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
+  return joined(first, last, &Step::bolts);
+}
+
+}  // namespace render

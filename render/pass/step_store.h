@@ -1,0 +1,69 @@
+// What happened during each step, on the GPU: Light and Bolt records, uploaded once per step.
+#pragma once
+
+#include <map>
+#include <span>
+#include <vector>
+
+#include "render/gpu/range_allocator.h"
+#include "render/pass/pass.h"
+#include "shaders/shared.h"
+
+namespace render {
+
+// Consecutive records in one of the two buffers.
+struct RecordRange {
+  uint32_t first = 0;
+  uint32_t count = 0;
+};
+
+// One growing buffer of records with a range per step.
+class RecordBuffer {
+ public:
+  RecordBuffer(PassContext& context, uint32_t record_bytes, const char* name);
+
+  // False: no room within max_records.
+  bool place(std::span<const std::byte> records, uint32_t max_records, RecordRange& out);
+  void remove(RecordRange range) { ranges_.free(range.first, range.count); }
+  VkBuffer handle() const noexcept { return buffer_.handle(); }
+
+ private:
+  PassContext& context_;
+  uint32_t record_bytes_;
+  const char* name_;
+  gpu::Buffer buffer_;
+  gpu::RangeAllocator ranges_;
+};
+
+class StepStore {
+ public:
+  // max_bytes: of either kind; a single step that needs more still gets it.
+  StepStore(PassContext& context, uint64_t max_bytes);
+
+  void put(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts);
+  bool has(uint64_t step) const { return steps_.contains(step); }
+  void drop();
+
+  // The ranges of the steps [first, last] that are there, neighbours joined.
+  std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
+  std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
+  VkBuffer light_buffer() const noexcept { return lights_.handle(); }
+  VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
+
+ private:
+  struct Step {
+    RecordRange lights;
+    RecordRange bolts;
+  };
+  void remove(std::map<uint64_t, Step>::iterator it);
+  void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes, uint64_t step,
+             RecordRange& out);
+  std::vector<RecordRange> joined(uint64_t first, uint64_t last, RecordRange Step::*member) const;
+
+  uint64_t max_bytes_;
+  RecordBuffer lights_;
+  RecordBuffer bolts_;
+  std::map<uint64_t, Step> steps_;
+};
+
+}  // namespace render

@@ -1,0 +1,175 @@
+#include "render/scene/camera.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <vector>
+
+#include <glm/gtc/matrix_transform.hpp>
+
+namespace scene {
+
+namespace {
+
+constexpr float kPi = 3.14159265F;
+constexpr float kClosest = 0.15F;
+constexpr float kFarthest = 400.0F;
+
+float ease(float t) { return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F); }
+
+float clamp_pitch(float pitch) { return std::clamp(pitch, -1.5F, 1.55F); }
+
+}  // namespace
+
+Pose blend(const Pose& a, const Pose& b, float t) {
+  Pose p;
+  p.target = glm::mix(a.target, b.target, t);
+  p.yaw = a.yaw + std::remainder(b.yaw - a.yaw, 2.0F * kPi) * t;
+  p.pitch = a.pitch + (b.pitch - a.pitch) * t;
+  p.distance = a.distance * std::pow(b.distance / a.distance, t);
+  return p;
+}
+
+glm::vec3 Camera::backward() const {
+  return {std::sin(pose.yaw) * std::cos(pose.pitch), std::sin(pose.pitch),
+          std::cos(pose.yaw) * std::cos(pose.pitch)};
+}
+
+glm::vec3 Camera::eye() const { return pose.target + backward() * pose.distance; }
+
+glm::mat4 Camera::view_from_world() const {
+  return glm::lookAt(eye(), pose.target, glm::vec3(0.0F, 1.0F, 0.0F));
+}
+
+glm::mat4 Camera::clip_from_world(float aspect) const {
+  const float near = std::max(pose.distance * 0.02F, 0.02F);
+  glm::mat4 clip_from_view = glm::perspectiveRH_ZO(kFovY, aspect, near, pose.distance * 6.0F + 120.0F);
+  clip_from_view[1][1] *= -1.0F;
+  return clip_from_view * view_from_world();
+}
+
+void Camera::orbit(glm::vec2 drag_px, float height_px) {
+  pose.yaw = std::remainder(pose.yaw - drag_px.x / height_px * kPi, 2.0F * kPi);
+  pose.pitch = clamp_pitch(pose.pitch + drag_px.y / height_px * kPi);
+}
+
+void Camera::pan(glm::vec2 drag_px, float height_px) {
+  const glm::mat4 view = view_from_world();
+  const glm::vec3 right(view[0][0], view[1][0], view[2][0]);
+  const glm::vec3 up(view[0][1], view[1][1], view[2][1]);
+  const float world_per_px = 2.0F * pose.distance * std::tan(kFovY * 0.5F) / height_px;
+  pose.target += (up * drag_px.y - right * drag_px.x) * world_per_px;
+}
+
+void Camera::zoom(float notches, glm::vec2 cursor, float aspect) {
+  const float before = pose.distance;
+  pose.distance = std::clamp(before * std::pow(0.88F, notches), kClosest, kFarthest);
+  // The point under the cursor, in the plane of the target, stays under it.
+  const glm::mat4 view = view_from_world();
+  const glm::vec3 right(view[0][0], view[1][0], view[2][0]);
+  const glm::vec3 up(view[0][1], view[1][1], view[2][1]);
+  const float half = std::tan(kFovY * 0.5F) * (before - pose.distance);
+  pose.target += right * (cursor.x * half * aspect) - up * (cursor.y * half);
+}
+
+void Camera::fly(glm::vec3 step) {
+  const glm::mat4 view = view_from_world();
+  const glm::vec3 right(view[0][0], view[1][0], view[2][0]);
+  const glm::vec3 up(view[0][1], view[1][1], view[2][1]);
+  pose.target += (right * step.x + up * step.y - backward() * step.z) * pose.distance;
+}
+
+Pose home_pose(const Box& box, float aspect) {
+  Pose p;
+  p.yaw = -0.47F;
+  p.pitch = 0.2F;
+  p.target = box.center;
+  // Bring every corner inside the frame, with a margin for labels.
+  Camera camera;
+  float distance = 1.0F;
+  for (int pass = 0; pass < 24; ++pass) {
+    p.distance = distance;
+    camera.pose = p;
+    const glm::mat4 clip = camera.clip_from_world(aspect);
+    glm::vec2 low(1e9F);
+    glm::vec2 high(-1e9F);
+    bool behind = false;
+    for (int corner = 0; corner < 8; ++corner) {
+      const glm::vec3 sign((corner & 1) != 0 ? 1.0F : -1.0F, (corner & 2) != 0 ? 1.0F : -1.0F,
+                           (corner & 4) != 0 ? 1.0F : -1.0F);
+      const glm::vec4 at = clip * glm::vec4(box.center + box.half_size * sign, 1.0F);
+      if (at.w <= 0.01F) behind = true;
+      low = glm::min(low, glm::vec2(at) / at.w);
+      high = glm::max(high, glm::vec2(at) / at.w);
+    }
+    if (!behind) {
+      camera.pan((low + high) * -0.5F * glm::vec2(aspect, 1.0F) * 0.5F, 1.0F);
+      p.target = camera.pose.target;
+      const float extent = std::max((high.x - low.x) * 0.5F, (high.y - low.y) * 0.5F);
+      distance *= std::clamp(extent / 0.9F, 0.5F, 2.0F);
+    } else {
+      distance *= 1.5F;
+    }
+  }
+  p.distance = std::clamp(distance, kClosest, kFarthest);
+  // A little to the right: words stand on the left.
+  camera.pose = p;
+  camera.pan({std::max(aspect - 1.0F, 0.0F) * 0.1F, 0.0F}, 1.0F);
+  p.target = camera.pose.target;
+  return p;
+}
+
+Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
+  Pose p = now;
+  p.target = where;
+  p.distance = std::clamp(glm::length(node.half_size) * 9.0F, 1.2F, 6.0F);
+  return p;
+}
+
+std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns, float aspect) {
+  const Box box = layout.bounds(columns);
+  Pose p = home_pose(box, aspect);
+  if (name.empty() || name == "home") return p;
+  const auto turned = [&](float yaw, float pitch) {
+    p.yaw = yaw;
+    p.pitch = pitch;
+    return p;
+  };
+  if (name == "front") return turned(0.0F, 0.06F);
+  if (name == "left") return turned(-1.25F, 0.18F);
+  if (name == "top") return turned(-0.3F, 1.1F);
+  if (name == "close") {
+    // Half-way up, near enough to see single reads.
+    p.target = {-0.6F, layout.storey_y(layout.model().layers / 2) + layout.pitch() * 0.6F, 0.0F};
+    p.yaw = -0.38F;
+    p.distance = 6.2F;
+    return p;
+  }
+  std::vector<float> numbers;
+  std::istringstream in(name);
+  for (std::string part; std::getline(in, part, ',');) {
+    std::istringstream number(part);
+    float value = 0.0F;
+    if (!(number >> value) || !(number >> std::ws).eof() || !std::isfinite(value)) return {};
+    numbers.push_back(value);
+  }
+  if (numbers.size() != 3 && numbers.size() != 6) return {};
+  p.yaw = numbers[0] * kPi / 180.0F;
+  p.pitch = clamp_pitch(numbers[1] * kPi / 180.0F);
+  p.distance = std::clamp(numbers[2], kClosest, kFarthest);
+  if (numbers.size() == 6) p.target = {numbers[3], numbers[4], numbers[5]};
+  return p;
+}
+
+void Move::start(const Pose& from, const Pose& to, float seconds) {
+  from_ = from;
+  to_ = to;
+  length_ = left_ = seconds;
+}
+
+Pose Move::advance(float seconds) {
+  left_ = std::max(left_ - seconds, 0.0F);
+  return blend(from_, to_, length_ > 0.0F ? ease(1.0F - left_ / length_) : 1.0F);
+}
+
+}  // namespace scene

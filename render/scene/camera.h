@@ -1,0 +1,68 @@
+// An orbit camera: what it looks at, from where, and how it moves.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <glm/glm.hpp>
+
+#include "render/scene/layout.h"
+
+namespace scene {
+
+struct Pose {
+  glm::vec3 target{0.0F};  // world units
+  float yaw = 0.0F;        // radians around +y; 0 looks from the front (+z), negative from the left
+  float pitch = 0.0F;      // radians, positive from above
+  float distance = 10.0F;  // world units from the target
+};
+
+// Straight between two poses: target, shortest arc of the angles, log distance. t in 0..1.
+Pose blend(const Pose& a, const Pose& b, float t);
+
+class Camera {
+ public:
+  static constexpr float kFovY = 0.62F;  // radians
+
+  Pose pose;
+
+  glm::vec3 eye() const;
+  glm::mat4 view_from_world() const;
+  // Vulkan's clip space: y down, depth 0 near .. 1 far. aspect: width / height.
+  glm::mat4 clip_from_world(float aspect) const;
+
+  // Pixels dragged; viewport height in pixels.
+  void orbit(glm::vec2 drag_px, float height_px);
+  void pan(glm::vec2 drag_px, float height_px);
+  // notches > 0 comes closer, towards the point under the cursor (normalised, -1..1, y down).
+  void zoom(float notches, glm::vec2 cursor, float aspect);
+  // In the camera's own directions, as a share of the distance.
+  void fly(glm::vec3 step);
+
+ private:
+  glm::vec3 backward() const;
+};
+
+// From the front left, the whole box in the frame. aspect: width / height of the frame.
+Pose home_pose(const Box& box, float aspect);
+// Closer on one node, from where the camera is now.
+Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where);
+
+// The views that --camera names: "home", "front", "left", "top", "close", or
+// "yaw,pitch,distance[,x,y,z]" in degrees and world units. Nothing when it is neither.
+std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns, float aspect);
+
+// A camera's ease from one pose to another, as time goes on.
+class Move {
+ public:
+  void start(const Pose& from, const Pose& to, float seconds);
+  bool running() const { return left_ > 0.0F; }
+  Pose advance(float seconds);
+
+ private:
+  Pose from_, to_;
+  float length_ = 0.0F;
+  float left_ = 0.0F;
+};
+
+}  // namespace scene

@@ -1,0 +1,46 @@
+// A step of the trace -> the lights and bolts that show it. Pure functions: the same
+// trace and the same layout give the same sky. Every value is a number of the trace;
+// explain() says which.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/trace/reader.h"
+#include "render/scene/clock.h"
+#include "render/scene/layout.h"
+#include "shaders/shared.h"
+
+namespace scene {
+
+struct Script {
+  std::vector<shaders::Light> lights;
+  std::vector<shaders::Bolt> bolts;
+};
+
+// Bolts whose share of the layer's update is smaller are left to the rest bolt.
+inline constexpr float kSmallestBolt = 0.004F;
+
+// Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
+float brightness(float value, float scale);
+
+// step < reader.steps(). Detail that was dropped or never captured leaves no light.
+Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step);
+
+// The column at the front at this playhead: it glides to the next while the chosen
+// token falls. Fractional.
+float column_now(const trace::Reader& reader, const Layout& layout, double playhead);
+
+// What a node's light stands for at a step, for the inspector and the tests.
+struct Meaning {
+  std::string measure;   // "share of the attention update"
+  std::string formula;   // "<o_h, da> / |da|^2"
+  float value = 0.0F;    // the raw number of the trace
+  float scale = 0.0F;    // what brightness is measured against; 0: shown as it is
+  float light = 0.0F;    // what the GPU is given
+  bool known = false;    // false: this step holds nothing for the node
+};
+Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref, size_t step);
+
+}  // namespace scene

@@ -1,0 +1,74 @@
+#include "render/scene/text.h"
+
+#include <array>
+#include <cstdint>
+
+namespace scene {
+
+namespace {
+
+// Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0: none.
+size_t sequence_length(std::string_view s) {
+  const auto at = [&](size_t i) { return i < s.size() ? static_cast<uint8_t>(s[i]) : 0U; };
+  const auto tail = [&](size_t i, unsigned low = 0x80U, unsigned high = 0xBFU) {
+    return at(i) >= low && at(i) <= high;
+  };
+  const unsigned b = at(0);
+  if (b < 0x80) return 1;
+  if (b >= 0xC2 && b <= 0xDF) return tail(1) ? 2 : 0;
+  if (b >= 0xE0 && b <= 0xEF) {
+    return tail(1, b == 0xE0 ? 0xA0U : 0x80U, b == 0xED ? 0x9FU : 0xBFU) && tail(2) ? 3 : 0;
+  }
+  if (b >= 0xF0 && b <= 0xF4) {
+    return tail(1, b == 0xF0 ? 0x90U : 0x80U, b == 0xF4 ? 0x8FU : 0xBFU) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+std::string hex(char byte) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto b = static_cast<uint8_t>(byte);
+  return {'\\', 'x', digits[b >> 4], digits[b & 15]};
+}
+
+}  // namespace
+
+std::string visible_text(std::string_view bytes) {
+  if (bytes == " ") return "\u2423";
+  std::string out;
+  for (size_t i = 0; i < bytes.size();) {
+    const size_t n = sequence_length(bytes.substr(i));
+    const char c = bytes[i];
+    if (n == 0) {
+      out += hex(c);
+    } else if (c == '\n') {
+      out += "\u21B5";
+    } else if (c == '\t') {
+      out += "\u21E5";
+    } else if (c == '\r') {
+      out += "\u240D";
+    } else if (n == 1 && (static_cast<uint8_t>(c) < 0x20 || c == 0x7F)) {
+      out += hex(c);
+    } else {
+      out += bytes.substr(i, n);
+    }
+    i += n == 0 ? 1 : n;
+  }
+  return out;
+}
+
+std::string readable_text(std::string_view bytes) {
+  std::string out;
+  for (size_t i = 0; i < bytes.size();) {
+    const size_t n = sequence_length(bytes.substr(i));
+    if (n == 0) {
+      out += "\uFFFD";
+    } else if (n > 1 || bytes[i] == '\n' || static_cast<uint8_t>(bytes[i]) >= 0x20) {
+      out += bytes.substr(i, n);
+    }
+    i += n == 0 ? 1 : n;
+  }
+  return out;
+}
+
+}  // namespace scene

@@ -1,0 +1,16 @@
+// Token bytes -> text that can be shown: one line, valid UTF-8, nothing invisible.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace scene {
+
+// New line, tab and carriage return as symbols, a space alone as an open box, other control
+// characters and bytes that are no UTF-8 as \xNN.
+std::string visible_text(std::string_view bytes);
+
+// For running text: keeps line breaks, replaces what is no UTF-8.
+std::string readable_text(std::string_view bytes);
+
+}  // namespace scene

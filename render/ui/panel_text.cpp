@@ -1,0 +1,154 @@
+// The prompt and what was generated so far, as the playhead has it; and where to ask for more.
+#include <imgui.h>
+#include <imgui_stdlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "render/scene/clock.h"
+#include "render/scene/palette.h"
+#include "render/scene/text.h"
+#include "render/ui/ui.h"
+
+namespace ui {
+
+namespace {
+
+constexpr size_t kLines = 5;
+
+struct Piece {
+  std::string text;  // one line's worth
+  uint32_t colour;
+  bool current;
+};
+using Line = std::vector<Piece>;
+
+// Tokens of all steps that have begun; the newest is the current one. Wrapped at `width`.
+std::vector<Line> wrapped(const State& state, float width) {
+  const trace::Reader& reader = state.stage.reader();
+  const scene::Palette colours = scene::palette(state.view.look.theme);
+  std::vector<Line> lines(1);
+  if (reader.steps() == 0) return lines;
+  const size_t step = shown_step(state);
+  float x = 0.0F;
+  for (uint32_t p = 0; p <= shown_position(state); ++p) {
+    const trace::Token& token = reader.position(p).token;
+    const bool current = token.record->step == step;
+    const bool prompt = token.record->kind == trace::TokenKind::kPrompt;
+    const uint32_t colour = prompt ? colours.faint_text : colours.text;
+    std::string text = scene::readable_text(token.text);
+    size_t begin = 0;
+    while (begin <= text.size()) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      const std::string part = text.substr(begin, end - begin);
+      const float part_width = ImGui::CalcTextSize(part.c_str()).x;
+      if (x + part_width > width && x > 0.0F) {
+        // Take the unfinished word along to the next line.
+        Line moved;
+        Line& line = lines.back();
+        while (line.size() > 1 && line.back().text.find(' ') == std::string::npos && moved.size() < 24) {
+          moved.insert(moved.begin(), line.back());
+          line.pop_back();
+        }
+        lines.push_back(std::move(moved));
+        x = 0.0F;
+        for (const Piece& piece : lines.back()) x += ImGui::CalcTextSize(piece.text.c_str()).x;
+      }
+      if (!part.empty()) lines.back().push_back({part, colour, current && !prompt});
+      x += part_width;
+      if (end == text.size()) break;
+      lines.emplace_back();
+      x = 0.0F;
+      begin = end + 1;
+    }
+  }
+  return lines;
+}
+
+void text_lines(const State& state, float width, size_t least) {
+  const std::vector<Line> lines = wrapped(state, width);
+  const scene::Palette colours = scene::palette(state.view.look.theme);
+  ImDrawList* draw = ImGui::GetWindowDrawList();
+  const ImVec2 origin = ImGui::GetCursorScreenPos();
+  const float height = ImGui::GetTextLineHeight() * 1.2F;
+  const size_t first = lines.size() > kLines ? lines.size() - kLines : 0;
+  for (size_t i = first; i < lines.size(); ++i) {
+    ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
+    for (const Piece& piece : lines[i]) {
+      const ImVec2 size = ImGui::CalcTextSize(piece.text.c_str());
+      if (piece.current) {
+        draw->AddRectFilled(ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
+                            (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
+      }
+      draw->AddText(at, piece.colour, piece.text.c_str());
+      at.x += size.x;
+    }
+  }
+  const size_t used = std::max(lines.size() - first, least);
+  ImGui::Dummy(ImVec2(width, height * static_cast<float>(used)));
+}
+
+void controls(State& state) {
+  const trace::Reader& reader = state.stage.reader();
+  if (state.control == nullptr) {
+    ImGui::TextDisabled("a recorded trace: it can be watched, not continued");
+    return;
+  }
+  auto& what = state.generate;
+  if (state.focus_prompt) ImGui::SetKeyboardFocusHere();
+  state.focus_prompt = false;
+  ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
+  bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt, ImGuiInputTextFlags_EnterReturnsTrue);
+  ImGui::SameLine();
+  go = ImGui::Button("Generate") || go;
+  ImGui::SameLine();
+  if (ImGui::Button("...")) ImGui::OpenPopup("sampling");
+  if (ImGui::BeginPopup("sampling")) {
+    auto n = static_cast<int>(what.n);
+    auto top_k = static_cast<int>(what.sampling.top_k);
+    auto seed = static_cast<int>(what.sampling.seed);
+    ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context));
+    ImGui::SliderFloat("temperature", &what.sampling.temperature, 0.0F, 2.0F, "%.2f");
+    ImGui::SliderInt("top-k", &top_k, 0, 100);
+    ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f");
+    ImGui::InputInt("seed", &seed);
+    what.n = static_cast<uint32_t>(std::max(n, 1));
+    what.sampling.top_k = static_cast<uint32_t>(std::max(top_k, 0));
+    what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
+    ImGui::EndPopup();
+  }
+  if (go) {
+    if (state.control->post(what)) {
+      state.player.home();
+      state.player.play(true);
+    } else {
+      state.message = "the engine is busy; try again";
+    }
+  }
+  if (reader.note_kind() == trace::NoteKind::kError && !reader.note().empty()) {
+    ImGui::TextColored(ImVec4(1.0F, 0.6F, 0.3F, 1.0F), "%s", scene::readable_text(reader.note()).c_str());
+  }
+}
+
+}  // namespace
+
+void panel_text(State& state, bool interactive) {
+  const ImVec2 display = ImGui::GetIO().DisplaySize;
+  const float em = ImGui::GetFontSize();
+  const float width = std::min(display.x * 0.36F, 36.0F * em);
+  ImGui::SetNextWindowPos(ImVec2(em, display.y - (interactive ? 4.4F : 1.0F) * em), ImGuiCond_Always, ImVec2(0.0F, 1.0F));
+  ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoScrollbar |
+                                 ImGuiWindowFlags_AlwaysAutoResize;
+  if (ImGui::Begin("text", nullptr, interactive ? flags : flags | ImGuiWindowFlags_NoBackground)) {
+    ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
+    text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);
+    ImGui::PopFont();
+    if (interactive) controls(state);
+  }
+  ImGui::End();
+}
+
+}  // namespace ui

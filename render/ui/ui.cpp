@@ -1,0 +1,108 @@
+#include "render/ui/ui.h"
+
+#include <imgui.h>
+
+#include <algorithm>
+#include <backends/imgui_impl_glfw.h>
+
+#include "model/error.h"
+#include "render/pass/font.h"
+#include "render/ui/panel_inspector.h"
+
+namespace ui {
+
+Ui::Ui(GLFWwindow* window, float scale)
+    : window_(window), scale_(scale), inspector_(std::make_unique<Inspector>()) {
+  IMGUI_CHECKVERSION();
+  ImGui::CreateContext();
+  ImGuiIO& io = ImGui::GetIO();
+  io.IniFilename = nullptr;
+  io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
+  if (window != nullptr) io.ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
+  // Latin, Greek, Cyrillic, punctuation, arrows and the pictures of control characters.
+  static constexpr ImWchar ranges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000, 0x206F, 0x2190,
+                                       0x21FF, 0x2400, 0x243F, 0x25A0, 0x25FF, 0xFFFD, 0xFFFD, 0};
+  for (const bool mono : {false, true}) {
+    const std::string file = render::font_file(mono);
+    if (io.Fonts->AddFontFromFileTTF(file.c_str(), 15.0F * scale, nullptr, ranges) == nullptr) {
+      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot be used as a font", file,
+                             "install fonts-dejavu-core");
+    }
+  }
+  io.Fonts->Build();
+  if (window != nullptr) ImGui_ImplGlfw_InitForVulkan(window, true);
+}
+
+Ui::~Ui() {
+  if (window_ != nullptr) ImGui_ImplGlfw_Shutdown();
+  inspector_.reset();
+  ImGui::DestroyContext();
+}
+
+void Ui::style(scene::Theme theme) {
+  if (styled_ && theme_ == theme) return;
+  theme_ = theme;
+  styled_ = true;
+  ImGuiStyle style;
+  if (theme == scene::Theme::kDark) {
+    ImGui::StyleColorsDark(&style);
+    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.78F);
+    style.Colors[ImGuiCol_Border] = ImVec4(0.3F, 0.34F, 0.42F, 0.35F);
+  } else {
+    ImGui::StyleColorsLight(&style);
+    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.98F, 0.98F, 0.99F, 0.88F);
+  }
+  style.WindowRounding = 6.0F;
+  style.FrameRounding = 4.0F;
+  style.GrabRounding = 4.0F;
+  style.WindowPadding = ImVec2(12.0F, 10.0F);
+  style.ItemSpacing = ImVec2(8.0F, 5.0F);
+  style.ScaleAllSizes(scale_);
+  ImGui::GetStyle() = style;
+}
+
+ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
+  ImGuiIO& io = ImGui::GetIO();
+  io.DisplaySize = ImVec2(size_px.x, size_px.y);
+  io.DeltaTime = std::max(seconds, 1e-4F);
+  io.MousePos = ImVec2(-1e6F, -1e6F);
+  style(state.view.look.theme);
+  ImGui::NewFrame();
+  panel_legend(state, false);
+  panel_text(state, false);
+  inspector_->draw(state, false);
+  ImGui::Render();
+  return ImGui::GetDrawData();
+}
+
+ImDrawData* Ui::draw_window(State& state) {
+  style(state.view.look.theme);
+  ImGui_ImplGlfw_NewFrame();
+  ImGui::NewFrame();
+  if (state.panels) {
+    panel_legend(state, true);
+    panel_text(state, true);
+    panel_timeline(state);
+    inspector_->draw(state, true);
+  }
+  if (state.help) panel_help(state);
+  if (state.times) panel_times(state);
+  hover_tip(state);
+  ImGui::Render();
+  return ImGui::GetDrawData();
+}
+
+bool Ui::wants_mouse() const { return ImGui::GetIO().WantCaptureMouse; }
+bool Ui::wants_keyboard() const { return ImGui::GetIO().WantTextInput; }
+
+size_t shown_step(const State& state) {
+  const size_t steps = state.stage.reader().steps();
+  return std::min(static_cast<size_t>(state.player.playhead()), steps - 1);
+}
+
+uint32_t shown_position(const State& state) {
+  const trace::StepRecord& record = state.stage.reader().step(shown_step(state));
+  return record.first_position + record.count - 1;
+}
+
+}  // namespace ui

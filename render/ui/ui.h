@@ -1,0 +1,78 @@
+// The panels over the picture. One panel, one file; this owns what they share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/control.h"
+#include "render/player.h"
+#include "render/stage.h"
+
+struct GLFWwindow;
+
+namespace ui {
+
+// What the panels show and change. Panels are plain functions over this.
+struct State {
+  render::Stage& stage;
+  render::View& view;
+  render::Player& player;
+  engine::Control* control = nullptr;  // null: a file, nobody answers
+
+  engine::Generate generate{};  // what the prompt panel holds
+  bool help = false;
+  bool times = false;
+  bool panels = true;
+  bool quit = false;
+  std::string message{};      // of the last thing that was done, for the timeline
+  bool focus_prompt = false;
+
+  // Of the inspector.
+  uint64_t next_request = 1;
+};
+
+class Inspector;
+
+class Ui {
+ public:
+  // window: null when there is none; then the caller says how large a frame is.
+  // scale: of text and panels. Throws Error (failed) when no font is there.
+  explicit Ui(GLFWwindow* window, float scale);
+  ~Ui();
+  Ui(const Ui&) = delete;
+  Ui& operator=(const Ui&) = delete;
+
+  // What a recording shows: text and legend, nothing to press.
+  ImDrawData* draw_overlay(State& state, glm::vec2 size_px, float seconds);
+  // Everything, for a window.
+  ImDrawData* draw_window(State& state);
+
+  bool wants_mouse() const;
+  bool wants_keyboard() const;
+
+ private:
+  void style(scene::Theme theme);
+  void begin_frame();
+
+  GLFWwindow* window_;
+  float scale_;
+  scene::Theme theme_ = scene::Theme::kDark;
+  bool styled_ = false;
+  std::unique_ptr<Inspector> inspector_;
+};
+
+// The panels.
+void panel_text(State& state, bool interactive);
+void panel_legend(State& state, bool interactive);
+void panel_timeline(State& state);
+void panel_help(State& state);
+void panel_times(State& state);
+void hover_tip(State& state);
+
+// The step and the position whose numbers are shown: those under the playhead.
+// step() is only meaningful when there is at least one.
+size_t shown_step(const State& state);
+uint32_t shown_position(const State& state);
+
+}  // namespace ui

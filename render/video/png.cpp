@@ -1,0 +1,78 @@
+#include "render/video/png.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include <fcntl.h>
+#include <png.h>
+#include <unistd.h>
+
+#include "model/error.h"
+
+namespace render {
+namespace {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+};
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what, const char* hint = "") {
+  throw Error(ExitCode::kRecordingFailed, what, path.string(), hint);
+}
+
+// False: libpng failed. Apart from anything with a destructor, because libpng leaves by longjmp.
+bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, uint32_t height, const uint8_t* rgba,
+            uint8_t* row, int compression) {
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_init_io(png, file);
+  png_set_compression_level(png, compression);
+  png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_set_sRGB(png, info, PNG_sRGB_INTENT_PERCEPTUAL);
+  png_write_info(png, info);
+  for (uint32_t y = 0; y < height; ++y) {
+    const uint8_t* from = rgba + size_t{y} * width * 4;
+    for (uint32_t x = 0; x < width; ++x) std::memcpy(row + size_t{x} * 3, from + size_t{x} * 4, 3);
+    png_write_row(png, row);
+  }
+  png_write_end(png, info);
+  return true;
+}
+
+}  // namespace
+
+void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height, std::span<const uint8_t> rgba,
+               int compression) {
+  CHECK(rgba.size() == size_t{width} * height * 4);
+  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wb"));
+  if (file == nullptr) fail(path, std::strerror(errno));
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
+  std::vector<uint8_t> row(size_t{width} * 3);
+  bool written = info != nullptr && encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
+  png_destroy_write_struct(&png, &info);
+  written = std::fclose(file.release()) == 0 && written;
+  if (!written) fail(path, "the PNG could not be written", "is the disk full?");
+}
+
+void check_writable(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (path.empty()) fail(path, "an output file is needed");
+  if (std::filesystem::is_directory(path, ignored)) fail(path, "is a directory");
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (!std::filesystem::exists(folder, ignored)) fail(folder, "no such folder");
+  const bool was_there = std::filesystem::exists(path, ignored);
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) fail(path, std::strerror(errno));
+  ::close(file);
+  if (!was_there) ::unlink(path.c_str());
+}
+
+}  // namespace render

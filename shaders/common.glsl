@@ -1,0 +1,28 @@
+// What the shaders share among themselves: the frame, hashing, the sky.
+#include "shared.h"
+
+layout(set = 0, binding = kBindFrame, scalar) uniform FrameBlock { Frame frame; };
+
+bool light_theme() { return frame.background.w > 0.5; }
+
+// PCG output permutation (O'Neill 2014) over one LCG step: every bit of the result depends on all of x.
+uint hash(uint x) {
+  uint state = x * 747796405u + 2891336453u;
+  uint word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+uint hash(uint a, uint b) { return hash(a ^ hash(b)); }
+
+float unit(uint h) { return float(h >> 8) * (1.0 / 16777216.0); }             // [0, 1)
+vec2 signed_pair(uint h) { return vec2(h & 0xffffu, h >> 16) * (2.0 / 65535.0) - 1.0; }  // [-1, 1]^2
+
+// Where a point is that may lie in the past: see Node.column.
+vec3 placed(vec3 at, float column) { return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column)); }
+
+vec3 forward() { return cross(frame.up, frame.right); }
+
+// The sky in a direction whose unit vector rises by `slope`: lightest just above the horizon.
+vec3 sky(float slope) {
+  float t = clamp(slope < 0.1 ? slope * 1.6 + 0.84 : 1.0 - 0.75 * (slope - 0.1), 0.0, 1.0);
+  return mix(frame.background.rgb, frame.horizon.rgb, t * t * (3.0 - 2.0 * t));
+}

@@ -1,0 +1,48 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// Light -> pixels: bloom, exposure, a tone curve that keeps hues, vignette, sRGB, dither.
+#include "common.glsl"
+
+layout(set = 0, binding = kBindTextureA) uniform sampler2D scene;
+layout(set = 0, binding = kBindTextureB) uniform sampler2D bloom;
+layout(push_constant, scalar) uniform Push { vec2 inverse_extent; };
+layout(location = 0) out vec4 color;
+
+const float kGlow = 0.17;  // of the light, spread over the levels, at Frame.bloom 1
+
+// Compresses the peak of rgb and mixes in white as it does: the hue stays, what is very bright turns
+// white (the shape of Khronos' PBR Neutral tone mapper, without its Fresnel offset).
+vec3 tone_map(vec3 c) {
+  const float kStart = 0.72;
+  float peak = max(c.r, max(c.g, c.b));
+  if (peak <= kStart) return c;
+  const float d = 1.0 - kStart;
+  float mapped = 1.0 - d * d / (peak + d - kStart);
+  c *= mapped / peak;
+  float white = 1.0 - 1.0 / (0.16 * (peak - mapped) + 1.0);
+  return mix(c, vec3(mapped), white);
+}
+
+// IEC 61966-2-1 within half a step of 8 bits, from square roots (a fit by I. Taylor, "sRGB approximations",
+// 2012): a power costs software devices ten times as much.
+vec3 srgb(vec3 c) {
+  vec3 s1 = sqrt(c), s2 = sqrt(s1), s3 = sqrt(s2);
+  return max(0.662002687 * s1 + 0.684122060 * s2 - 0.323583601 * s3 - 0.0225411470 * c, vec3(0.0));
+}
+
+void main() {
+  vec2 uv = gl_FragCoord.xy * inverse_extent;
+  vec3 c = texelFetch(scene, ivec2(gl_FragCoord.xy), 0).rgb;
+  vec2 off = uv - 0.5;
+  float vignette = 1.0 - dot(off, off) * 0.5;
+  if (!light_theme()) {
+    c += textureLod(bloom, uv, 0.0).rgb * (frame.bloom * kGlow);
+    c = tone_map(c * frame.exposure * vignette * vignette);
+  } else {
+    c = min(c * (0.9 + 0.1 * vignette), vec3(1.0));
+  }
+  uvec2 pixel = uvec2(gl_FragCoord.xy);
+  uint h = hash(pixel.x | pixel.y << 16);
+  float dither = float(h & 0xffffu) - float(h >> 16);  // triangular, half a step of 8 bits either way
+  color = vec4(srgb(c) + dither * (0.5 / 255.0 / 65536.0), 1.0);
+}

@@ -1,0 +1,37 @@
+// A box from one node: the three faces that look at the eye, seven corners, six triangles.
+#include "common.glsl"
+
+layout(set = 0, binding = kBindNodes, scalar) readonly buffer Nodes { Node nodes[]; };
+layout(set = 0, binding = kBindNodeLights, scalar) readonly buffer NodeLights { uint node_lights[]; };
+
+struct Box {
+  vec3 center;
+  vec3 half_size;
+  vec2 light;  // towards, against
+};
+
+Box box_of(uint index) {
+  Node node = nodes[index];
+  Box box;
+  box.center = placed(node.center, node.column);
+  box.half_size = node.half_size;
+  if (node.column >= 0.0) {
+    float age = frame.now - node.column;
+    box.center.z = past_z(age);
+    box.half_size.z *= (past_z(age - 0.5) - past_z(age + 0.5)) / (past_z(-0.5) - past_z(0.5));
+  }
+  box.light = uintBitsToFloat(uvec2(node_lights[2u * index], node_lights[2u * index + 1u]));
+  if ((node.flags & kNodeGrows) != 0u) {
+    float rise = 0.5 * node.grow * min(max(box.light.x, box.light.y), 1.5);
+    box.center.y += rise;
+    box.half_size.y += rise;
+  }
+  return box;
+}
+
+// corner 1..7: its bits say on which axes it lies on the side of the eye. 0 is the one that is hidden.
+vec3 corner_of(Box box, uint corner) {
+  vec3 towards = mix(vec3(-1.0), vec3(1.0), greaterThanEqual(frame.eye, box.center));
+  bvec3 near = notEqual(uvec3(corner) & uvec3(1u, 2u, 4u), uvec3(0u));
+  return box.half_size * towards * mix(vec3(-1.0), vec3(1.0), near);
+}

@@ -1,0 +1,79 @@
+// Bad input: one clear line on stderr, nothing on stdout and the exit code that names the kind.
+#include "tests/cli/program.h"
+
+namespace cli {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kBadModel = 3;
+
+class BadInput : public InFolder {
+ protected:
+  // Every command that reads a model refuses this one alike.
+  void expect_bad_model(const std::string& model) const {
+    write(in_folder("text.txt"), "Some text to measure.");
+    const std::vector<std::vector<std::string>> commands = {
+        {"run", "-m", model, "-p", "A", "-n", "1"},
+        {"inspect", "-m", model},
+        {"eval", "-m", model, "-f", in_folder("text.txt")},
+        {"record", "-m", model, "-p", "A", "-n", "1", "-o", in_folder("x.mp4")},
+    };
+    for (const std::vector<std::string>& words : commands) {
+      SCOPED_TRACE(words.front());
+      const Outcome outcome = fulgurite(words);
+      expect_refusal(outcome, kBadModel, model);
+      EXPECT_EQ(outcome.out, "");
+    }
+  }
+};
+
+TEST_F(BadInput, MissingModel) {
+  expect_bad_model(in_folder("missing.gguf"));
+}
+
+TEST_F(BadInput, Directory) {
+  expect_bad_model(in_folder(""));
+}
+
+TEST_F(BadInput, EmptyFile) {
+  write(in_folder("empty.gguf"), "");
+  expect_bad_model(in_folder("empty.gguf"));
+}
+
+TEST_F(BadInput, TextNamedGguf) {
+  write(in_folder("text.gguf"), "First Citizen:\nBefore we proceed any further, hear me speak.\n");
+  expect_bad_model(in_folder("text.gguf"));
+}
+
+TEST_F(BadInput, TruncatedModel) {
+  const std::string whole = read_file("assets/fulgurite.gguf");
+  ASSERT_GT(whole.size(), 100000u);
+  for (const size_t kept :
+       {size_t{4}, size_t{23}, size_t{200}, whole.size() / 2, whole.size() - 1}) {
+    SCOPED_TRACE(kept);
+    write(in_folder("cut.gguf"), whole.substr(0, kept));
+    expect_bad_model(in_folder("cut.gguf"));
+  }
+}
+
+TEST_F(BadInput, MissingText) {
+  expect_refusal(fulgurite({"eval", "-f", in_folder("no.txt")}), kFailed, in_folder("no.txt"));
+  expect_refusal(fulgurite({"run", "-f", in_folder("no.txt")}), kFailed, in_folder("no.txt"));
+  expect_refusal(fulgurite({"train", in_folder("no.txt"), "-o", in_folder("m.gguf")}), kFailed,
+                 in_folder("no.txt"));
+}
+
+TEST_F(BadInput, UnwritableTrace) {
+  const std::string target = in_folder("no-such-folder/x.mcap");
+  expect_refusal(fulgurite({"run", "-p", "A", "-n", "1", "--trace", target}), kFailed, target);
+}
+
+TEST_F(BadInput, UnwritableModel) {
+  write(in_folder("text.txt"), std::string(4000, 'a'));
+  const std::string target = in_folder("no-such-folder/m.gguf");
+  expect_refusal(fulgurite({"train", in_folder("text.txt"), "-o", target, "--steps", "1"}), kFailed,
+                 target);
+}
+
+}  // namespace
+}  // namespace cli

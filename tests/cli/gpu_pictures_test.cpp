@@ -1,0 +1,130 @@
+// record and shot, with no display: files of the stated size, the same frames every time.
+#include <sstream>
+
+#include "tests/cli/program.h"
+
+namespace cli {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kNoVulkan = 4;
+constexpr int kRecordingFailed = 6;
+
+std::vector<std::string> record_words(const std::string& output,
+                                      std::vector<std::string> more = {}) {
+  std::vector<std::string> words = {
+      "record", "-p",        "ROMEO:", "-n", "4",    "--seed",        "1",     "--fps",
+      "10",     "--seconds", "1",      "-o", output, "--window-size", "160x90"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// Width and height from the header of a PNG (its specification, section 11.2.2); {0, 0}: no PNG.
+std::pair<uint32_t, uint32_t> png_size(const std::string& bytes) {
+  if (bytes.size() < 24 || bytes.substr(0, 8) != "\x89PNG\r\n\x1a\n") return {0, 0};
+  const auto number = [&](size_t at) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < 4; ++i) n = n << 8 | static_cast<unsigned char>(bytes[at + i]);
+    return n;
+  };
+  return {number(16), number(20)};
+}
+
+class Pictures : public Drawing {};
+
+TEST_F(Pictures, RecordWritesAVideoOfTheStatedShape) {
+  const Outcome outcome = fulgurite(record_words(in_folder("a.mp4")));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  expect_plain(outcome.out);
+  expect_plain(outcome.err);
+  const Outcome probe =
+      tests::run_program({"ffprobe", "-v", "error", "-select_streams", "v", "-count_frames",
+                          "-show_entries", "stream=width,height,r_frame_rate,nb_read_frames", "-of",
+                          "default=noprint_wrappers=1", in_folder("a.mp4")});
+  ASSERT_EQ(probe.exit_code, 0) << probe.err;
+  EXPECT_EQ(probe.out, "width=160\nheight=90\nr_frame_rate=10/1\nnb_read_frames=10\n");
+}
+
+TEST_F(Pictures, TwoRecordingsHaveTheSameFrames) {
+  for (const std::string name : {"a", "b"}) {
+    const Outcome outcome = fulgurite(
+        record_words(in_folder(name + ".mp4"), {"--frame-hashes", in_folder(name + ".txt")}));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+  const std::vector<std::string> hashes = lines_of(read_file(in_folder("a.txt")));
+  EXPECT_EQ(hashes.size(), 10u);
+  EXPECT_EQ(read_file(in_folder("a.txt")), read_file(in_folder("b.txt")));
+  for (size_t i = 1; i < hashes.size(); ++i) EXPECT_NE(hashes[i], hashes[i - 1]) << "frame " << i;
+}
+
+TEST_F(Pictures, WithoutFfmpegRecordWritesPngFrames) {
+  Environment environment = kNoDisplay;
+  environment["PATH"] = in_folder("");
+  const Outcome outcome = fulgurite(record_words(in_folder("a.mp4")), environment);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("ffmpeg"), std::string::npos) << outcome.err;
+  int frames = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(in_folder(""))) {
+    if (entry.path().extension() != ".png" || entry.path().filename() == "probe.png") continue;
+    ++frames;
+    EXPECT_EQ(png_size(read_file(entry.path())), std::pair(160u, 90u)) << entry.path();
+  }
+  EXPECT_EQ(frames, 10);
+}
+
+TEST_F(Pictures, ShotWritesAPng) {
+  const std::vector<std::string> words = {"shot",   "-p", "ROMEO:",        "-n",     "4",
+                                          "--seed", "1",  "--window-size", "320x180"};
+  for (const std::string name : {"a.png", "b.png"}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"-o", in_folder(name)});
+    const Outcome outcome = fulgurite(all);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    expect_plain(outcome.err);
+  }
+  const std::string picture = read_file(in_folder("a.png"));
+  EXPECT_EQ(png_size(picture), std::pair(320u, 180u));
+  EXPECT_GT(picture.size(), 5000u);  // one colour all over would need a few hundred bytes
+  EXPECT_EQ(picture, read_file(in_folder("b.png")));
+}
+
+TEST_F(Pictures, UnwritableOutputs) {
+  write(in_folder("file"), "in the way");
+  for (const std::string name : {"no-such-folder/x.mp4", "file/x.mp4"}) {
+    expect_refusal(fulgurite(record_words(in_folder(name))), kRecordingFailed, in_folder(name));
+  }
+  for (const std::string name : {"no-such-folder/x.png", "file/x.png"}) {
+    expect_refusal(
+        fulgurite({"shot", "-p", "A", "-n", "1", "--window-size", "64x64", "-o", in_folder(name)}),
+        kFailed, in_folder(name));
+  }
+}
+
+// These two need no driver: they take it away.
+class NoDriver : public InFolder {
+ protected:
+  static Environment environment() {
+    Environment none = kNoDisplay;
+    none["VK_ICD_FILENAMES"] = none["VK_DRIVER_FILES"] = "/nonexistent";
+    return none;
+  }
+};
+
+TEST_F(NoDriver, ShotNamesThePackageThatHelps) {
+  expect_refusal(fulgurite({"shot", "-p", "A", "-n", "1", "-o", in_folder("x.png")}, environment()),
+                 kNoVulkan, "mesa-vulkan-drivers");
+}
+
+TEST_F(NoDriver, TextNeedsNoDriver) {
+  EXPECT_EQ(fulgurite({"run", "-p", "A", "-n", "1"}, environment()).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace cli

@@ -1,0 +1,140 @@
+// The window under Xvfb, used by mouse and keyboard, with Vulkan's validation on.
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include "tests/cli/program.h"
+#include "tests/cli/x_display.h"
+
+namespace cli {
+namespace {
+
+// Share of pixels that differ visibly (more than 8 of 255 in a channel).
+double difference(const std::string& a, const std::string& b) {
+  if (a.empty() || a.size() != b.size()) return 1;
+  size_t differing = 0;
+  for (size_t i = 0; i < a.size(); i += 3) {
+    for (size_t c = i; c < i + 3; ++c) {
+      if (std::abs(static_cast<unsigned char>(a[c]) - static_cast<unsigned char>(b[c])) > 8) {
+        ++differing;
+        break;
+      }
+    }
+  }
+  return static_cast<double>(differing) / static_cast<double>(a.size() / 3);
+}
+
+size_t distinct_colours(const std::string& picture) {
+  std::set<std::string> colours;
+  for (size_t i = 0; i + 3 <= picture.size(); i += 3) colours.insert(picture.substr(i, 3));
+  return colours.size();
+}
+
+void settle(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+class Window : public Drawing {
+ protected:
+  void SetUp() override {
+    Drawing::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    display_ = std::make_unique<XDisplay>();
+    ASSERT_TRUE(display_->ready()) << "Xvfb does not start: " << display_->complaint();
+  }
+
+  // Opens the window and waits until the scene is on the screen and the pointer over it.
+  void open() {
+    Environment environment = display_->environment();
+    environment["FULGURITE_VALIDATION"] = "1";
+    environment["XDG_CONFIG_HOME"] = environment["XDG_STATE_HOME"] = environment["XDG_CACHE_HOME"] =
+        in_folder("");  // a first start, and no trace of it in the home of whoever runs this
+    program_ = std::make_unique<tests::Process>(
+        std::vector<std::string>{
+            program(), "view", "-p", "ROMEO:", "-n", "48", "--seed", "1", "--window-size",
+            std::to_string(XDisplay::kWidth) + "x" + std::to_string(XDisplay::kHeight)},
+        environment);
+    const Outcome found =
+        display_->xdotool({"search", "--sync", "--onlyvisible", "--name", "fulgurite"});
+    ASSERT_EQ(found.exit_code, 0) << program_->err();
+    window_ = found.out.substr(0, found.out.find('\n'));
+    display_->xdotool(
+        {"windowmove", window_, "0", "0", "mousemove", "640", "400", "windowfocus", window_});
+    ASSERT_TRUE(eventually([&] { return distinct_colours(display_->screenshot()) > 200; }))
+        << "nothing on the screen: " << program_->err();
+  }
+
+  bool eventually(const std::function<bool()>& holds) {
+    for (int i = 0; i < 60 && program_->running(); ++i) {
+      if (holds()) return true;
+      settle(500);
+    }
+    return false;
+  }
+
+  // Pauses (the prompt and all 48 tokens lie behind) and waits until the picture stands still.
+  void stand_still() {
+    display_->key("space");
+    std::string last = display_->screenshot();
+    ASSERT_TRUE(eventually([&] {
+      const std::string now = display_->screenshot();
+      const bool still = difference(last, now) < 0.002;
+      last = now;
+      return still;
+    })) << "the picture moves on while paused";
+  }
+
+  void expect_clean_end() {
+    const Outcome outcome = program_->wait(std::chrono::seconds(30));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    for (const char* word :
+         {"vulkan:", "VUID", "alidation Error", "alidation Warning", "UNASSIGNED", "SYNC-HAZARD"}) {
+      EXPECT_EQ(outcome.err.find(word), std::string::npos) << outcome.err;
+    }
+  }
+
+  std::unique_ptr<XDisplay> display_;
+  std::unique_ptr<tests::Process> program_;
+  std::string window_;
+};
+
+TEST_F(Window, MouseAndKeysMoveTheScene) {
+  open();
+  if (HasFatalFailure()) return;
+  const std::string first = display_->screenshot();
+  EXPECT_TRUE(eventually([&] { return difference(first, display_->screenshot()) > 0.002; }))
+      << "no token arrives";
+  stand_still();
+
+  std::string before = display_->screenshot();
+  const auto expect_change = [&](const char* what, double at_least) {
+    EXPECT_TRUE(eventually([&] { return difference(before, display_->screenshot()) > at_least; }))
+        << what;
+    settle(1500);  // camera moves ease out
+    before = display_->screenshot();
+  };
+  display_->drag(600, 420, 760, 380);
+  expect_change("orbit", 0.02);
+  display_->xdotool({"mousemove", "640", "400", "click", "--repeat", "5", "--delay", "100", "4"});
+  expect_change("zoom", 0.02);
+  display_->key("Left");
+  expect_change("one step back", 0.0005);
+  display_->key("F1");
+  expect_change("help opens", 0.005);
+  display_->key("Escape");
+  expect_change("help closes", 0.005);
+  EXPECT_TRUE(program_->running()) << program_->err();
+
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
+TEST_F(Window, TerminationIsACleanEnd) {
+  open();
+  if (HasFatalFailure()) return;
+  program_->send(SIGTERM);
+  expect_clean_end();
+}
+
+}  // namespace
+}  // namespace cli

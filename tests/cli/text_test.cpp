@@ -1,0 +1,123 @@
+// The commands that need no screen, from words to text: run, eval, inspect, train.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.h"
+
+namespace cli {
+namespace {
+
+using nlohmann::json;
+
+std::string generate(const std::string& seed, std::vector<std::string> more = {}) {
+  std::vector<std::string> words = {"run", "-p", "ROMEO:", "-n", "60", "--seed", seed};
+  words.insert(words.end(), more.begin(), more.end());
+  const Outcome outcome = fulgurite(words);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  expect_plain(outcome.out);
+  expect_plain(outcome.err);
+  return outcome.out;
+}
+
+TEST(Run, SameSeedSameText) {
+  const std::string text = generate("1");
+  EXPECT_GE(text.size(), 60u);
+  EXPECT_EQ(generate("1"), text);
+  EXPECT_NE(generate("2"), text);
+}
+
+TEST(Run, ThreadsDoNotChangeTheText) {
+  EXPECT_EQ(generate("1", {"-t", "1"}), generate("1", {"-t", "2"}));
+}
+
+TEST(Run, GreedyNeedsNoSeed) {
+  EXPECT_EQ(generate("1", {"--temp", "0"}), generate("2", {"--temp", "0"}));
+}
+
+class Files : public InFolder {};
+
+TEST_F(Files, WritingATraceDoesNotChangeTheText) {
+  EXPECT_EQ(generate("1", {"--trace", in_folder("x.mcap")}), generate("1"));
+  const std::string trace = read_file(in_folder("x.mcap"));
+  const std::string magic = "\x89MCAP0\r\n";  // mcap.dev/spec: at both ends
+  ASSERT_GT(trace.size(), 10000u);
+  EXPECT_EQ(trace.substr(0, 8), magic);
+  EXPECT_EQ(trace.substr(trace.size() - 8), magic);
+}
+
+TEST_F(Files, PromptFromAFile) {
+  write(in_folder("prompt.txt"), "ROMEO:");
+  const Outcome outcome =
+      fulgurite({"run", "-f", in_folder("prompt.txt"), "-n", "60", "--seed", "1"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, generate("1"));
+}
+
+TEST(Inspect, JsonTellsTheBuiltInModel) {
+  const Outcome outcome = fulgurite({"inspect", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json model = json::parse(outcome.out);
+  ASSERT_TRUE(model.at("parameters").is_number_integer());
+  EXPECT_GT(model["parameters"].get<int>(), 100000);
+  EXPECT_LE(model["parameters"].get<int>(), 830000);
+  const Outcome named = fulgurite({"inspect", "--json", "-m", "assets/fulgurite.gguf"});
+  ASSERT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(json::parse(named.out).at("parameters"), model["parameters"]);
+}
+
+TEST_F(Files, EvalMeasuresText) {
+  const std::string line = "ROMEO:\nO, speak again, bright angel! for thou art\n";
+  std::string text;
+  while (text.size() < 1280) text += line;
+  text.resize(1280);
+  write(in_folder("text.txt"), text);
+  const Outcome outcome =
+      fulgurite({"eval", "-f", in_folder("text.txt"), "--window", "128", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json result = json::parse(outcome.out);
+  const double loss = result.at("loss").get<double>();
+  EXPECT_GT(loss, 0.5);
+  EXPECT_LT(loss, 3.0);  // a uniform guess over 65 characters: 4.17
+  EXPECT_NEAR(result.at("perplexity").get<double>(), std::exp(loss), 1e-3 * std::exp(loss));
+  EXPECT_GE(result.at("tokens").get<int>(), 9 * 128 - 9);
+  EXPECT_LE(result.at("tokens").get<int>(), 1280);
+}
+
+TEST_F(Files, BuiltInModelIsGoodEnough) {
+  REQUIRE_SHARED_DATA();
+  const std::string text = read_file(tests::shared_data("text/tinyshakespeare.txt"));
+  ASSERT_EQ(text.size(), 1115394u);
+  write(in_folder("val.txt"), text.substr(text.size() * 9 / 10));
+  const Outcome outcome =
+      fulgurite({"eval", "-f", in_folder("val.txt"), "--window", "128", "--json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_LE(json::parse(outcome.out).at("loss").get<double>(), 1.54);  // nats a character
+}
+
+TEST_F(Files, TrainMakesAModelThatTheOthersRead) {
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += "to be or not to be: " + std::to_string(i * i % 97) + "\n";
+  write(in_folder("text.txt"), text);
+  const auto train = [&](const std::string& model) {
+    const Outcome outcome = fulgurite({"train", in_folder("text.txt"), "-o", in_folder(model),
+                                       "--steps", "30", "--layers", "1", "--heads", "2", "--dim",
+                                       "32", "--ctx", "32", "--seed", "7", "--threads", "1"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    expect_plain(outcome.err);
+  };
+  train("a.gguf");
+  train("b.gguf");
+  EXPECT_FALSE(read_file(in_folder("a.gguf")).empty());
+  EXPECT_EQ(read_file(in_folder("a.gguf")),
+            read_file(in_folder("b.gguf")));  // same seed, same threads
+
+  const Outcome eval = fulgurite(
+      {"eval", "-m", in_folder("a.gguf"), "-f", in_folder("text.txt"), "--window", "32", "--json"});
+  ASSERT_EQ(eval.exit_code, 0) << eval.err;
+  EXPECT_TRUE(std::isfinite(json::parse(eval.out).at("loss").get<double>()));
+  const Outcome run = fulgurite({"run", "-m", in_folder("a.gguf"), "-p", "to be", "-n", "5"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+}
+
+}  // namespace
+}  // namespace cli

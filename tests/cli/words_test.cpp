@@ -1,0 +1,63 @@
+// Help, version and words that the program does not know.
+#include "tests/cli/program.h"
+
+namespace cli {
+namespace {
+
+const std::vector<std::string> kCommands = {"view",  "run",  "record",  "shot",
+                                            "train", "eval", "inspect", "bench"};
+
+TEST(Words, HelpNamesEveryCommand) {
+  const Outcome help = fulgurite({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_EQ(help.err, "");
+  expect_plain(help.out);
+  for (const std::string& command : kCommands) {
+    EXPECT_NE(help.out.find(command), std::string::npos) << command;
+  }
+}
+
+TEST(Words, EveryCommandHasItsOwnHelp) {
+  std::vector<std::string> seen;
+  for (const std::string& command : kCommands) {
+    const Outcome help = fulgurite({command, "--help"});
+    EXPECT_EQ(help.exit_code, 0) << command;
+    EXPECT_GT(line_count(help.out), 3) << command;
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), help.out), 0) << command;
+    seen.push_back(help.out);
+  }
+}
+
+TEST(Words, VersionIsOneLine) {
+  const Outcome version = fulgurite({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_EQ(line_count(version.out), 1);
+  EXPECT_NE(version.out.find("0.1.0"), std::string::npos) << version.out;
+}
+
+TEST(Words, UnknownOnesAreUsageErrors) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"--no-such-flag"},
+      {"run", "--no-such-flag"},
+      {"run", "-p", "A", "-n", "many"},
+      {"run", "-p", "A", "--temp", "-1"},
+      {"record", "-p", "A", "--window-size", "wide", "-o", "never.mp4"},
+      {"record", "-p", "A", "--window-size", "0x0", "-o", "never.mp4"},
+      {"shot", "-p", "A", "--window-size", "99999999x99999999", "-o", "never.png"},
+      {"no-such-command"},
+  };
+  for (const std::vector<std::string>& words : wrong) {
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 2) << words.front() << ' ' << words.back() << ": " << outcome.err;
+    EXPECT_NE(outcome.err, "") << words.back();
+    EXPECT_EQ(outcome.out, "") << words.back();
+  }
+  EXPECT_FALSE(fs::exists("never.mp4"));
+}
+
+TEST(Words, WithoutADisplayViewPointsToHeadless) {
+  expect_refusal(fulgurite({"view"}), 1, "--headless");
+}
+
+}  // namespace
+}  // namespace cli

@@ -1,0 +1,199 @@
+// The train and eval commands as functions: files in, files out.
+#include "engine/commands/train.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "engine/commands/eval.h"
+#include "model/error.h"
+#include "model/format/gguf.h"
+
+namespace engine::commands {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Train : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() /
+              ("fulgurite-train-" + std::to_string(::getpid()) + "-" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder_);
+    std::string text;
+    for (int i = 0; i < 300; ++i) text += "to be or not to be: " + std::to_string(i * i % 97) + "\n";
+    std::ofstream(in_folder("text.txt"), std::ios::binary) << text;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string in_folder(const std::string& name) const { return (folder_ / name).string(); }
+
+  static std::string read(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    EXPECT_TRUE(in) << path;
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  TrainOptions little(const std::string& output) const {
+    TrainOptions o;
+    o.text = in_folder("text.txt");
+    o.output = in_folder(output);
+    o.layers = 2;
+    o.heads = 2;
+    o.dim = 32;
+    o.ctx = 32;
+    o.batch = 4;
+    o.steps = 40;
+    o.warmup = 100;  // the rate then does not depend on --steps
+    o.eval_every = 10;
+    o.eval_window = 32;
+    o.threads = 2;
+    return o;
+  }
+
+  double loss_of(const std::string& model) const {
+    EvalOptions o;
+    o.model.path = in_folder(model);
+    o.text = in_folder("text.txt");
+    o.window = 32;
+    o.threads = 1;
+    o.json = true;
+    ::testing::internal::CaptureStdout();
+    EXPECT_EQ(eval(o), 0);
+    const auto json = nlohmann::json::parse(::testing::internal::GetCapturedStdout());
+    EXPECT_NEAR(json.at("perplexity").get<double>(), std::exp(json.at("loss").get<double>()), 1e-3);
+    EXPECT_EQ(json.at("tokens").get<int64_t>() % 32, 0);
+    return json.at("loss").get<double>();
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Train, ResumedRunEqualsTheWholeRun) {
+  ASSERT_EQ(train(little("whole.gguf")), 0);
+  TrainOptions half = little("half.gguf");
+  half.steps = 20;
+  ASSERT_EQ(train(half), 0);
+  EXPECT_NE(read(in_folder("whole.gguf")), read(in_folder("half.gguf")));
+  half.steps = 40;
+  half.resume = half.output;
+  ASSERT_EQ(train(half), 0);
+  EXPECT_EQ(read(in_folder("whole.gguf")), read(in_folder("half.gguf")));
+  EXPECT_EQ(read(in_folder("whole.gguf.state")), read(in_folder("half.gguf.state")));
+}
+
+TEST_F(Train, LogAndCheckpoints) {
+  TrainOptions o = little("m.gguf");
+  o.log = in_folder("loss.jsonl");
+  o.log_every = 7;
+  o.checkpoints = in_folder("made/by/train");
+  o.checkpoint_steps = {0, 3, 40};
+  ASSERT_EQ(train(o), 0);
+  std::ifstream lines(o.log);
+  int64_t last = -1;
+  int validations = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_GT(json.at("step").get<int64_t>(), last);
+    last = json.at("step").get<int64_t>();
+    validations += json.contains("val_loss") ? 1 : 0;
+    EXPECT_TRUE(last == 0 || json.at("train_loss").get<double>() > 0.0);
+  }
+  EXPECT_EQ(last, 40);
+  EXPECT_EQ(validations, 5);  // 0, 10, 20, 30, 40
+  for (const char* name : {"step-000000.gguf", "step-000003.gguf", "step-000040.gguf"}) {
+    EXPECT_EQ(model::GgufFile::open(o.checkpoints + "/" + name).tensors().size(), 20u) << name;
+  }
+  EXPECT_NEAR(loss_of("made/by/train/step-000000.gguf"), std::log(256.0), 0.2);
+  EXPECT_LT(loss_of("m.gguf"), loss_of("made/by/train/step-000003.gguf"));
+}
+
+TEST_F(Train, InterruptSavesAndStops) {
+  TrainOptions o = little("m.gguf");
+  o.steps = 1'000'000;
+  o.eval_every = 1'000'000;
+  o.log = in_folder("log");
+  std::thread killer([&] {
+    while (!fs::exists(o.log) || fs::file_size(o.log) < 100) {  // until the first step is logged
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ::kill(::getpid(), SIGINT);
+  });
+  EXPECT_EQ(train(o), 0);
+  killer.join();
+  EXPECT_LT(loss_of("m.gguf"), std::log(256.0));
+  o.resume = o.output;
+  o.steps = 1;  // already behind us: nothing left to do, and nothing breaks
+  EXPECT_EQ(train(o), 0);
+}
+
+TEST_F(Train, BadInputIsRefusedBeforeTraining) {
+  const auto refused = [&](auto&& change, fulgurite::ExitCode code, const std::string& word) {
+    TrainOptions o = little("m.gguf");
+    o.steps = 1'000'000'000;
+    change(o);
+    try {
+      train(o);
+      ADD_FAILURE() << word << " was accepted";
+    } catch (const fulgurite::Error& e) {
+      EXPECT_EQ(e.code(), code) << e.what();
+      EXPECT_NE(std::string(e.what()).find(word), std::string::npos) << e.what();
+    }
+  };
+  using enum fulgurite::ExitCode;
+  std::ofstream(in_folder("short.txt")) << "to be";
+  std::ofstream(in_folder("empty.txt"));
+  refused([&](auto& o) { o.text = in_folder("none.txt"); }, kFailed, "none.txt: no such file");
+  refused([&](auto& o) { o.text = folder_.string(); }, kFailed, "directory");
+  refused([&](auto& o) { o.text = in_folder("empty.txt"); }, kFailed, "empty");
+  refused([&](auto& o) { o.text = in_folder("short.txt"); }, kFailed, "5 bytes");
+  refused([&](auto& o) { o.output = in_folder("no/m.gguf"); }, kFailed, "folder");
+  refused([&](auto& o) { o.output = folder_.string(); }, kFailed, "directory");
+  refused([&](auto& o) { o.log = in_folder("no/log"); }, kFailed, "folder");
+  refused([&](auto& o) { o.checkpoint_steps = {1}; }, kUsage, "--checkpoints");
+  refused([&](auto& o) { o.checkpoints = in_folder("text.txt"); }, kFailed, "text.txt");
+  refused([&](auto& o) { o.heads = 3; }, kUsage, "--heads");
+  refused([&](auto& o) { o.eval_every = 0; }, kUsage, "--eval-every");
+  refused([&](auto& o) { o.dim = 65536; o.layers = 1000; }, kUsage, "MB");
+  refused([&](auto& o) { o.resume = in_folder("none.gguf"); }, kFailed, "none.gguf.state");
+  EXPECT_FALSE(fs::exists(in_folder("m.gguf")));
+}
+
+TEST_F(Train, EvalRefuses) {
+  TrainOptions made = little("m.gguf");
+  made.steps = 0;
+  ASSERT_EQ(train(made), 0);
+  const auto refused = [&](auto&& change, const std::string& word) {
+    EvalOptions o;
+    o.model.path = in_folder("m.gguf");
+    o.text = in_folder("text.txt");
+    o.window = 32;
+    change(o);
+    try {
+      eval(o);
+      ADD_FAILURE() << word << " was accepted";
+    } catch (const fulgurite::Error& e) {
+      EXPECT_NE(std::string(e.what()).find(word), std::string::npos) << e.what();
+    }
+  };
+  std::ofstream(in_folder("short.txt")) << "to be or not to be, that is yes";
+  refused([&](auto& o) { o.window = 33; }, "--window");
+  refused([&](auto& o) { o.window = 0; }, "--window");
+  refused([&](auto& o) { o.text = in_folder("short.txt"); }, "too few");
+  refused([&](auto& o) { o.model.path = in_folder("text.txt"); }, "text.txt");
+}
+
+}  // namespace
+}  // namespace engine::commands

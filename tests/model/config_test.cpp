@@ -1,0 +1,192 @@
+#include "model/config.h"
+
+#include <gtest/gtest.h>
+
+#include "model/error.h"
+#include "tests/support/data.h"
+#include "tests/support/gguf_bytes.h"
+
+namespace {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+using model::Config;
+using model::find_problems;
+using model::read_config;
+using tests::GgufBytes;
+using tests::LoadedGguf;
+using tests::small_llama;
+
+Config config_of(const GgufBytes& g) {
+  return read_config(LoadedGguf(g.build()).file);
+}
+
+std::string refusal(const GgufBytes& g) {
+  const LoadedGguf loaded(g.build());
+  try {
+    read_config(loaded.file);
+  } catch (const Error& error) {
+    EXPECT_EQ(ExitCode::kBadModel, error.code());
+    EXPECT_CONTAINS(error.what(), "test.gguf: ");
+    return error.what();
+  }
+  return "(accepted)";
+}
+
+std::string only(const std::vector<std::string>& lines) {
+  EXPECT_EQ(1U, lines.size());
+  return lines.empty() ? "" : lines.front();
+}
+
+TEST(Config, OfTheSmallModel) {
+  const Config c = config_of(small_llama());
+  EXPECT_EQ("llama", c.arch);
+  EXPECT_EQ("small", c.name);
+  EXPECT_EQ(2, c.n_layer);
+  EXPECT_EQ(16, c.n_embd);
+  EXPECT_EQ(4, c.n_head);
+  EXPECT_EQ(2, c.n_head_kv);
+  EXPECT_EQ(4, c.head_dim);
+  EXPECT_EQ(24, c.n_ff);
+  EXPECT_EQ(256, c.n_vocab) << "counted in tokenizer.ggml.tokens";
+  EXPECT_EQ(32, c.n_ctx);
+  EXPECT_EQ(4, c.rope_dim) << "the whole head by default";
+  EXPECT_EQ(10000.0F, c.rope_base);
+  EXPECT_EQ(1e-5F, c.norm_eps);
+  EXPECT_TRUE(c.tied);
+}
+
+TEST(Config, DefaultsAndTheirOverrides) {
+  EXPECT_EQ(4, config_of(small_llama().remove("llama.attention.head_count_kv")).n_head_kv);
+  EXPECT_EQ(2, config_of(small_llama().u32("llama.rope.dimension_count", 2)).rope_dim);
+  EXPECT_EQ(5e5F, config_of(small_llama().f32("llama.rope.freq_base", 5e5F)).rope_base);
+  EXPECT_EQ(
+      8,
+      config_of(
+          small_llama().u32("llama.attention.key_length", 8).u32("llama.attention.value_length", 8))
+          .head_dim);
+  EXPECT_FALSE(config_of(small_llama().tensor("output.weight", {16, 256})).tied);
+  EXPECT_EQ("", config_of(small_llama().remove("general.name")).name);
+}
+
+TEST(Config, TheVocabularyIsCountedOrNamed) {
+  EXPECT_EQ(256, config_of(small_llama().u32("llama.vocab_size", 256)).n_vocab);
+  EXPECT_EQ(
+      99,
+      config_of(small_llama().remove("tokenizer.ggml.tokens").u32("llama.vocab_size", 99)).n_vocab);
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.vocab_size", 255)),
+                  "vocab_size is 255, but tokenizer.ggml.tokens has 256");
+  EXPECT_CONTAINS(refusal(small_llama().remove("tokenizer.ggml.tokens")),
+                  "'llama.vocab_size' is missing");
+}
+
+TEST(Config, AnUnknownArchitectureNamesItselfAndTheKnownOnes) {
+  EXPECT_CONTAINS(refusal(small_llama().string("general.architecture", "mamba")),
+                  "'mamba' is not supported", "known: llama");
+  EXPECT_CONTAINS(refusal(small_llama().remove("general.architecture")), "is missing");
+  EXPECT_CONTAINS(refusal(small_llama().u32("general.architecture", 3)), "not a string");
+}
+
+TEST(Config, EveryRequiredKeyIsAskedFor) {
+  for (const std::string key :
+       {"llama.block_count", "llama.embedding_length", "llama.feed_forward_length",
+        "llama.context_length", "llama.attention.head_count",
+        "llama.attention.layer_norm_rms_epsilon"}) {
+    EXPECT_CONTAINS(refusal(small_llama().remove(key)), "'" + key + "' is missing");
+  }
+}
+
+TEST(Config, SizesAreChecked) {
+  for (const std::string key :
+       {"llama.block_count", "llama.embedding_length", "llama.feed_forward_length",
+        "llama.context_length", "llama.attention.head_count", "llama.attention.head_count_kv",
+        "llama.attention.key_length", "llama.rope.dimension_count"}) {
+    EXPECT_CONTAINS(refusal(small_llama().u32(key, 0)), key + " is 0");
+    EXPECT_CONTAINS(refusal(small_llama().u32(key, 0xFFFFFFFF)), key + " is 4294967295");
+    EXPECT_CONTAINS(refusal(small_llama().i32(key, -1)), key + " is -1");
+    EXPECT_CONTAINS(refusal(small_llama().f32(key, 4)), key + " is not a whole number");
+  }
+}
+
+TEST(Config, SizesMustAgree) {
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.attention.head_count_kv", 3)),
+                  "4 heads cannot share 3 KV heads");
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.attention.head_count_kv", 8)),
+                  "4 heads cannot share 8 KV heads");
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.embedding_length", 18)),
+                  "18 does not divide into 4 heads");
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.rope.dimension_count", 3)), "odd");
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.rope.dimension_count", 6)), "is 6");
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.attention.value_length", 8)),
+                  "different widths");
+}
+
+TEST(Config, NumbersMustBePositiveAndFinite) {
+  for (const std::string key : {"llama.attention.layer_norm_rms_epsilon", "llama.rope.freq_base"}) {
+    for (const float value : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN(),
+                              std::numeric_limits<float>::infinity()}) {
+      EXPECT_CONTAINS(refusal(small_llama().f32(key, value)), key) << value;
+    }
+    EXPECT_CONTAINS(refusal(small_llama().raw(key, 12, tests::le(1e300))), key);
+  }
+}
+
+TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.expert_count", 8)), "mixture of experts");
+  EXPECT_EQ("(accepted)", refusal(small_llama().u32("llama.expert_count", 0)));
+  EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "yarn")), "'yarn'");
+  EXPECT_EQ("(accepted)", refusal(small_llama().string("llama.rope.scaling.type", "none")));
+  EXPECT_CONTAINS(refusal(small_llama().f32("llama.rope.scaling.factor", 4)), "factor");
+  EXPECT_CONTAINS(refusal(small_llama().f32("llama.logit_scale", 4)), "logit_scale");
+  EXPECT_CONTAINS(refusal(small_llama().boolean("llama.attention.causal", false)), "causal");
+  EXPECT_CONTAINS(refusal(small_llama().tensor("rope_freqs.weight", {2})), "rope_freqs");
+}
+
+TEST(Runnable, TheSmallModelAndThoseOfTheRepositoryAre) {
+  EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(small_llama().build()).file));
+  for (const char* name : {"models/llama-gqa.gguf", "models/llama-gqa-f16.gguf"}) {
+    const auto file = model::GgufFile::open(tests::data(name).string());
+    EXPECT_EQ(std::vector<std::string>{}, find_problems(file));
+    EXPECT_NO_THROW(require_runnable(file));
+  }
+}
+
+TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
+  GgufBytes g = small_llama();
+  g.tensors.pop_back();
+  EXPECT_CONTAINS(only(find_problems(LoadedGguf(g.build()).file)),
+                  "tensor 'output_norm.weight' is missing");
+  g = small_llama();
+  g.tensors[1].ne = {8};
+  EXPECT_CONTAINS(only(find_problems(LoadedGguf(g.build()).file)),
+                  "'blk.0.attn_norm.weight' is 8 x 1, but the metadata asks");
+  g = small_llama();
+  g.tensors[2].type = 30;
+  EXPECT_CONTAINS(only(find_problems(LoadedGguf(g.build()).file)), "'blk.0.attn_q.weight'", "BF16");
+}
+
+TEST(Runnable, ATensorThatTheArchitectureWouldIgnoreIsAProblem) {
+  const LoadedGguf loaded(small_llama().tensor("blk.0.attn_q.bias", {16}).build());
+  EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_q.bias' has no place");
+}
+
+TEST(Runnable, TheTokenizerIsPartOfIt) {
+  const LoadedGguf loaded(small_llama().string("tokenizer.ggml.model", "bert").build());
+  EXPECT_CONTAINS(only(find_problems(loaded.file)), "'bert' is not supported");
+}
+
+TEST(Runnable, TheFirstProblemIsThrownAndTheOthersCounted) {
+  GgufBytes g = small_llama();
+  g.tensors.erase(g.tensors.begin() + 1, g.tensors.begin() + 4);
+  const LoadedGguf loaded(g.build());
+  try {
+    require_runnable(loaded.file);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(ExitCode::kBadModel, error.code());
+    EXPECT_CONTAINS(error.what(), "test.gguf: tensor 'blk.0.attn_norm.weight'", "and 2 more",
+                    "inspect");
+  }
+}
+
+}  // namespace

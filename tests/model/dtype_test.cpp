@@ -1,0 +1,129 @@
+#include "model/dtype.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "model/tensor.h"
+#include "tests/support/data.h"
+
+namespace {
+
+using model::f16_from_f32;
+using model::f32_from_f16;
+
+// IEEE 754-2008 section 3.4, straight from the definition.
+double value_of_half(unsigned half) {
+  const int exponent = static_cast<int>((half >> 10) & 31);
+  const int mantissa = static_cast<int>(half & 1023);
+  const double magnitude = exponent == 31  ? (mantissa ? std::nan("") : INFINITY)
+                           : exponent == 0 ? std::ldexp(mantissa, -24)
+                                           : std::ldexp(1024 + mantissa, exponent - 25);
+  return half & 0x8000 ? -magnitude : magnitude;
+}
+
+TEST(F16, EveryHalfHasTheValueOfTheStandard) {
+  for (unsigned h = 0; h < 65536; ++h) {
+    const double want = value_of_half(h);
+    const float have = f32_from_f16(static_cast<uint16_t>(h));
+    if (std::isnan(want)) {
+      ASSERT_TRUE(std::isnan(have)) << h;
+    } else {
+      ASSERT_EQ(want, static_cast<double>(have)) << h;
+    }
+    ASSERT_EQ(std::signbit(want), std::signbit(have)) << h;
+  }
+}
+
+TEST(F16, EveryHalfSurvivesTheWayThereAndBack) {
+  for (unsigned h = 0; h < 65536; ++h) {
+    const uint16_t back = f16_from_f32(f32_from_f16(static_cast<uint16_t>(h)));
+    if (std::isnan(value_of_half(h))) {
+      ASSERT_TRUE(std::isnan(value_of_half(back))) << h;
+      ASSERT_EQ(h & 0x8000, back & 0x8000U) << h;
+    } else {
+      ASSERT_EQ(h, back);
+    }
+  }
+}
+
+TEST(F16, BetweenTwoHalvesTheNearerWinsAndTheEvenOneATie) {
+  for (unsigned h = 0; h < 0x7BFF; ++h) {
+    // The midpoint of neighbours needs one bit more than a half has: exact in float.
+    const auto middle = static_cast<float>((value_of_half(h) + value_of_half(h + 1)) / 2);
+    const unsigned even = h % 2 == 0 ? h : h + 1;
+    ASSERT_EQ(even, f16_from_f32(middle)) << h;
+    ASSERT_EQ(even | 0x8000, f16_from_f32(-middle)) << h;
+    ASSERT_EQ(h, f16_from_f32(std::nextafterf(middle, 0.0F))) << h;
+    ASSERT_EQ(h + 1, f16_from_f32(std::nextafterf(middle, INFINITY))) << h;
+  }
+}
+
+TEST(F16, WhatIsTooLargeBecomesInfinity) {
+  EXPECT_EQ(0x7BFF, f16_from_f32(65504.0F));
+  EXPECT_EQ(0x7BFF, f16_from_f32(std::nextafterf(65520.0F, 0.0F)));
+  EXPECT_EQ(0x7C00, f16_from_f32(65520.0F));
+  EXPECT_EQ(0x7C00, f16_from_f32(std::numeric_limits<float>::max()));
+  EXPECT_EQ(0xFC00, f16_from_f32(-INFINITY));
+  EXPECT_EQ(0x0000, f16_from_f32(std::numeric_limits<float>::denorm_min()));
+  EXPECT_EQ(0x8000, f16_from_f32(-0.0F));
+}
+
+TEST(DType, OnlyF32AndF16AreComputable) {
+  for (uint32_t type = 0; type < 64; ++type) {
+    EXPECT_EQ(type <= 1, model::dtype_supported(type)) << type;
+  }
+}
+
+TEST(DType, NamesAreThoseOfGguf) {
+  EXPECT_EQ("F16", model::dtype_name(1));
+  EXPECT_EQ("Q4_K", model::dtype_name(12));
+  EXPECT_EQ("type 99", model::dtype_name(99));
+  EXPECT_EQ(0, model::dtype_block(4).elements) << "withdrawn";
+}
+
+TEST(DType, BlockSizesAreThoseOfLlamaCpp) {
+  REQUIRE_SHARED_DATA();
+  const auto folder = tests::shared_data("oracles/quant");
+  size_t seen = 0;
+  for (uint32_t type = 0; type < 64; ++type) {
+    const model::BlockSize block = model::dtype_block(type);
+    if (block.elements == 0) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.path().extension() != ".bin") continue;
+      std::string stem = entry.path().stem().string();
+      for (char& c : stem) c = static_cast<char>(std::toupper(c));
+      if (stem != model::dtype_name(type)) continue;
+      ++seen;
+      // Eight rows of 512 values.
+      EXPECT_EQ(entry.file_size(), 8 * model::dtype_row_bytes(static_cast<model::DType>(type), 512))
+          << stem;
+    }
+  }
+  EXPECT_GE(seen, 24U);
+}
+
+TEST(Tensor, RowsAreDequantizedWhereTheyLie) {
+  const std::vector<uint16_t> halves = {0x3C00, 0xC000, 0x0001, 0x7BFF};  // 1 -2 2^-24 65504
+  model::Tensor t{
+      "t", model::DType::kF16, {2, 2, 1, 1}, reinterpret_cast<const std::byte*>(halves.data())};
+  float row[2];
+  model::dequantize_row(t, 0, row);
+  EXPECT_EQ(1.0F, row[0]);
+  EXPECT_EQ(-2.0F, row[1]);
+  model::dequantize_row(t, 1, row);
+  EXPECT_EQ(0x1p-24F, row[0]);
+  EXPECT_EQ(65504.0F, row[1]);
+}
+
+TEST(TensorDeathTest, ARowBeyondTheLastIsABug) {
+  const float value = 1;
+  const model::Tensor t{
+      "t", model::DType::kF32, {1, 1, 1, 1}, reinterpret_cast<const std::byte*>(&value)};
+  float out = 0;
+  EXPECT_DEATH(model::dequantize_row(t, 1, &out), "bug");
+}
+
+}  // namespace

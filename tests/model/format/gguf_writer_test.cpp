@@ -1,0 +1,119 @@
+#include <gtest/gtest.h>
+
+#include "model/error.h"
+#include "model/format/gguf.h"
+#include "tests/support/data.h"
+#include "tests/support/gguf_bytes.h"
+
+namespace {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+using model::GgufFile;
+using tests::GgufBytes;
+
+TEST(GgufWrite, WhatIsWrittenIsReadBack) {
+  const tests::TempFolder folder;
+  const std::string path = folder.file("m.gguf");
+  const std::vector<float> values = {1, -2, 0.5F, 65504, 1e-7F, 3};
+  model::GgufWriter writer;
+  const std::vector<std::pair<std::string, model::GgufValue>> metadata = {
+      {"small", uint64_t{7}},
+      {"large", uint64_t{1} << 40},
+      {"negative", int64_t{-7}},
+      {"very negative", -(int64_t{1} << 40)},
+      {"float", 0.25},
+      {"true", true},
+      {"string", std::string("a\0b", 3)},
+      {"uints", std::vector<uint64_t>{1, uint64_t{1} << 40}},
+      {"ints", std::vector<int64_t>{-1, 2}},
+      {"floats", std::vector<double>{0.5, -1}},
+      {"bools", std::vector<bool>{true, false, true}},
+      {"strings", std::vector<std::string>{"", "x"}},
+      {"none", std::vector<std::string>{}}};
+  for (const auto& [key, value] : metadata) writer.add(key, value);
+  writer.add_tensor("matrix", 2, 3, model::DType::kF32, values.data());
+  writer.add_tensor("half", 3, 2, model::DType::kF16, values.data());
+  writer.add_tensor("vector", 1, 6, model::DType::kF16, values.data());
+  writer.write(path);
+
+  const GgufFile file = GgufFile::open(path);
+  EXPECT_EQ(3U, file.version());
+  EXPECT_EQ(metadata, file.metadata());
+  float row[6];
+  model::dequantize_row(file.require_tensor("matrix", 2, 3), 1, row);
+  EXPECT_EQ(65504, row[0]);
+  model::dequantize_row(file.require_tensor("half", 3, 2), 2, row);
+  EXPECT_EQ(model::f32_from_f16(model::f16_from_f32(1e-7F)), row[0]);
+  const model::Tensor& vector = file.require_tensor("vector", 1, 6);
+  EXPECT_EQ(model::DType::kF32, vector.dtype) << "vectors stay f32";
+  model::dequantize_row(vector, 0, row);
+  EXPECT_EQ(values, std::vector<float>(row, row + 6));
+  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
+}
+
+TEST(GgufWrite, CountsAreWrittenAsLlamaCppWritesThem) {
+  const tests::TempFolder folder;
+  model::GgufWriter writer;
+  writer.add("n", uint64_t{5});
+  writer.write(folder.file("m.gguf"));
+  EXPECT_EQ(GgufBytes().u32("n", 5).build() + std::string(31 - (24 + 17 - 1) % 32, '\0'),
+            tests::read_file(folder.file("m.gguf")));
+}
+
+TEST(GgufWrite, AModelWrittenAgainIsTheSame) {
+  const tests::TempFolder folder;
+  const GgufFile source = GgufFile::open(tests::data("models/llama-gqa-f16.gguf").string());
+  model::GgufWriter writer;
+  for (const auto& [key, value] : source.metadata()) writer.add(key, value);
+  for (const model::Tensor& t : source.tensors()) {
+    std::vector<float> values(static_cast<size_t>(t.elements()));
+    for (int64_t r = 0; r < t.rows(); ++r) model::dequantize_row(t, r, &values[r * t.cols()]);
+    writer.add_tensor(t.name, t.rows(), t.cols(), t.dtype, values.data());
+  }
+  writer.write(folder.file("m.gguf"));
+  EXPECT_EQ(tests::read_file(tests::data("models/llama-gqa-f16.gguf")),
+            tests::read_file(folder.file("m.gguf")));
+}
+
+TEST(GgufWrite, AFailureNamesThePathAndLeavesTheOldFile) {
+  const tests::TempFolder folder;
+  model::GgufWriter writer;
+  writer.add("n", uint64_t{5});
+  try {
+    writer.write(folder.file("absent/m.gguf"));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(ExitCode::kFailed, error.code());
+    EXPECT_CONTAINS(error.what(), "absent/m.gguf");
+  }
+  std::filesystem::create_directory(folder.file("taken"));
+  EXPECT_THROW(writer.write(folder.file("taken")), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("taken.part")));
+}
+
+TEST(GgufWrite, AFullDiskIsReported) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  const tests::TempFolder folder;
+  std::filesystem::create_symlink("/dev/full", folder.file("m.gguf.part"));
+  model::GgufWriter writer;
+  writer.add("n", uint64_t{5});
+  EXPECT_THROW(writer.write(folder.file("m.gguf")), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("m.gguf")));
+}
+
+TEST(GgufWriteDeathTest, WrongNamesAndSizesAreBugs) {
+  const float value = 1;
+  model::GgufWriter w;
+  w.add("k", true);
+  w.add_tensor("t", 1, 1, model::DType::kF32, &value);
+  EXPECT_DEATH(w.add("k", true), "bug");
+  EXPECT_DEATH(w.add("", true), "bug");
+  EXPECT_DEATH(w.add("general.alignment", uint64_t{64}), "bug");
+  EXPECT_DEATH(w.add_tensor("t", 1, 1, model::DType::kF32, &value), "bug");
+  EXPECT_DEATH(w.add_tensor(std::string(64, 'n'), 1, 1, model::DType::kF32, &value), "bug");
+  EXPECT_DEATH(w.add_tensor("u", 0, 1, model::DType::kF32, &value), "bug");
+  EXPECT_DEATH(w.add_tensor("u", 1, -1, model::DType::kF32, &value), "bug");
+}
+
+}  // namespace
