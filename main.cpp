@@ -21,6 +21,7 @@
 #include "engine/inference.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
+#include "render/commands/bench_render.h"
 #include "render/commands/record.h"
 #include "render/commands/view.h"
 
@@ -313,6 +314,18 @@ int run_program(int argc, char** argv) {
       bench.levels.push_back(level_of(flags));
     }
     exit_code = engine::commands::bench(bench);
+  });
+
+  // bench-render
+  render::commands::BenchRenderOptions frames;
+  CLI::App& bench_render = command("bench-render", "measure how fast frames are drawn");
+  add_scene(bench_render, flags);
+  bench_render.add_option("--frames", frames.frames, "frames a quality")->check(CLI::Range(1U, 100000U))->capture_default_str();
+  bench_render.add_flag("--json", frames.json, "as JSON");
+  bench_render.callback([&] {
+    Source source(flags);
+    frames.scene = flags.scene;
+    exit_code = render::commands::bench_render(frames);
   });
 
   std::vector<std::string> words = words_of(argc, argv, commands);

@@ -1,6 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Doubles an image with a 3x3 tent; added onto the next finer level.
+// Doubles an image, softened by four bilinear taps half a texel off (together a tent of three texels);
+// added onto the next finer level.
 #include "common.glsl"
 
 layout(set = 0, binding = kBindTextureA) uniform sampler2D source;
@@ -11,8 +12,6 @@ vec3 tap(vec2 at) { return textureLod(source, at * texel, 0.0).rgb; }
 
 void main() {
   vec2 p = gl_FragCoord.xy * scale;
-  vec3 sum = 4.0 * tap(p);
-  sum += 2.0 * (tap(p + vec2(-1, 0)) + tap(p + vec2(1, 0)) + tap(p + vec2(0, -1)) + tap(p + vec2(0, 1)));
-  sum += tap(p + vec2(-1, -1)) + tap(p + vec2(1, -1)) + tap(p + vec2(-1, 1)) + tap(p + vec2(1, 1));
-  color = vec4(sum * (weight / 16.0), 0.0);
+  vec3 sum = tap(p + vec2(-0.5, -0.5)) + tap(p + vec2(0.5, -0.5)) + tap(p + vec2(-0.5, 0.5)) + tap(p + vec2(0.5, 0.5));
+  color = vec4(sum * (0.25 * weight), 0.0);
 }

@@ -34,11 +34,11 @@ void main() {
 
   if (light_theme()) {
     float cover = clamp(core * 0.6 + body * 0.75, 0.0, 1.0) * (1.0 - exp(-3.0 * strength));
-    color = vec4(tint.rgb * mix(0.55, 0.25, front) * cover, cover);
+    color = vec4(tint.rgb * mix(0.9, 0.4, front) * cover, cover);
     return;
   }
   float heat = clamp(0.75 * tint.w + front, 0.0, 1.0);
   vec3 hot = mix(tint.rgb, vec3(1.0), 0.18 + 0.72 * heat);
-  vec3 light = hot * core * (1.05 + 1.0 * tint.w + 2.6 * front) + tint.rgb * (body * (0.75 + 0.9 * front) + halo * 0.13);
+  vec3 light = hot * core * (1.25 + 1.0 * tint.w + 2.6 * front) + tint.rgb * (body * (0.9 + 0.9 * front) + halo * 0.17);
   color = vec4(light * strength, 0.0);
 }

@@ -52,7 +52,7 @@ vec3 point_on(Path path, float t) {
     pieces *= 2.0;
   }
   float bow = 4.0 * t * (1.0 - t);
-  offset *= path.amplitude * sqrt(bow);
+  offset *= path.amplitude * min(1.6 * bow, 1.0);
   // Across the arc where we are on it, so that no wiggle runs back along the path.
   vec3 lift = normalize(cross(path.side, path.to - path.from + vec3(0.0, path.arc * 4.0 * (1.0 - 2.0 * t), 0.0)));
   return mix(path.from, path.to, t) + vec3(0.0, path.arc * bow, 0.0) + path.side * offset.x + lift * offset.y;
@@ -84,8 +84,8 @@ void main() {
 
   if (bolt.from_column >= 0.0) bolt.from.z = past_z(frame.now - bolt.from_column);
   if (bolt.to_column >= 0.0) bolt.to.z = past_z(frame.now - bolt.to_column);
-  Path path = path_of(placed(bolt.from, bolt.from_column), placed(bolt.to, bolt.to_column), bolt.arc, bolt.seed, strike, rest ? 0.0 : 0.05);
-  float width = frame.bolt_width > 0.0 ? frame.bolt_width : 0.06;
+  Path path = path_of(placed(bolt.from, bolt.from_column), placed(bolt.to, bolt.to_column), bolt.arc, bolt.seed, strike, rest ? 0.0 : 0.055);
+  float width = frame.bolt_width > 0.0 ? frame.bolt_width : 0.075;
   width *= clamp(sqrt(abs(bolt.share)), 0.12, 1.0);
   float head = travelled;
   if (fork) {
@@ -119,8 +119,8 @@ void main() {
   // Never thinner than a pixel: fade instead.
   float taper = fork ? 1.0 - 0.7 * t : 1.0;
   float width_px = width / pixel;
-  float radius_px = 0.5 * max(width_px, 1.0);
-  brightness *= min(width_px, 1.0) * 0.75 + 0.25;
+  float radius_px = 0.5 * max(width_px, 1.2);
+  brightness *= 0.35 + 0.65 * min(width_px / 1.2, 1.0);
   if (negative) radius_px = max(1.5 * radius_px, 1.6);
   float reach_px = 2.6 * radius_px + 3.0;
 

@@ -23,11 +23,12 @@ vec3 tone_map(vec3 c) {
   return mix(c, vec3(mapped), white);
 }
 
-// IEC 61966-2-1 within half a step of 8 bits, from square roots (a fit by I. Taylor, "sRGB approximations",
-// 2012): a power costs software devices ten times as much.
+// IEC 61966-2-1; its power as a polynomial of the square root, at most 0.2 / 255 off: software devices
+// pay for powers.
 vec3 srgb(vec3 c) {
-  vec3 s1 = sqrt(c), s2 = sqrt(s1), s3 = sqrt(s2);
-  return max(0.662002687 * s1 + 0.684122060 * s2 - 0.323583601 * s3 - 0.0225411470 * c, vec3(0.0));
+  vec3 s = sqrt(c);
+  vec3 curve = (((-0.309801 * s + 0.843308) * s - 0.945252) * s + 1.448011) * s - 0.037014;
+  return mix(curve, 12.92 * c, lessThan(c, vec3(0.0031308)));
 }
 
 void main() {

@@ -46,7 +46,7 @@ void main() {
     normal = normalize(normal + 0.7 * lean * clamp(size_px / 4.0 - 0.5, 0.0, 1.0));
   }
   float line_width = 1.1;
-  float line = clamp(line_width + 0.5 - edge_px * facing, 0.0, 1.0) * clamp(size_px / 5.0 - 0.35, 0.0, 1.0);
+  float line = clamp(line_width + 0.5 - edge_px * facing, 0.0, 1.0) * clamp(0.22 * size_px - 0.5, 0.0, 1.0);
 
   const vec3 key = normalize(vec3(-0.45, 0.75, 0.5));
   float diffuse = 0.5 + 0.5 * dot(normal, key);
@@ -66,13 +66,14 @@ void main() {
   float border = max(line, 1.0 - smoothstep(0.10, 0.28, edge / smallest));
 
   if (light_theme()) {
-    vec3 paper = mix(vec3(0.80, 0.82, 0.85), tint, 0.22);
-    result = paper * (0.72 + 0.30 * diffuse) * (1.0 - 0.35 * line);
-    result = mix(result, sky(-view.y), ghost * 0.85 * (1.0 - 0.5 * line));
-    float ink = 1.0 - exp(-2.2 * towards);
-    result = mix(result, tint * 0.62 * (0.7 + 0.4 * diffuse), ink);
-    float hollow = 1.0 - exp(-2.2 * against);
-    result = mix(result, mix(vec3(0.95), cool * 0.5, border), hollow);
+    vec3 paper = mix(vec3(0.94), tint, 0.24);
+    result = paper * (0.76 + 0.26 * diffuse);
+    result = mix(result, tint * 0.6, 0.45 * line);
+    result = mix(result, sky(-view.y), ghost * 0.8 * (1.0 - 0.6 * line));
+    float ink = 1.0 - exp(-2.4 * towards);
+    result = mix(result, tint * (0.75 + 0.35 * diffuse) * (1.0 - 0.4 * line), ink);
+    float hollow = 1.0 - exp(-2.4 * against);
+    result = mix(result, mix(vec3(0.97), cool * 0.6, border), hollow);
     if (hovered || selected) result = mix(result, selected ? vec3(0.02) : tint * 0.3, border);
   } else {
     vec3 rest = tint * 0.055 * diffuse + tint * 0.05 * rim + vec3(0.010) * shine;

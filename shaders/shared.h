@@ -123,7 +123,7 @@ struct Frame {
   uint selected;       // node index + 1; 0: none
   uint reduced_motion; // 1: no jitter, no flicker
   uint node_count;
-  float bolt_width;    // world units across a bolt that carries the whole sum; 0: 0.06
+  float bolt_width;    // world units across a bolt that carries the whole sum; 0: 0.075
   float floor_y;       // world height of the floor grid
   float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
   float now;           // column at the front; columns behind it lie at past_z(now - column)

@@ -59,8 +59,8 @@ int eval(const EvalOptions& options) {
   }
   for (const int32_t id : tokens) {
     if (id < 0 || id >= weights.config().n_vocab) {
-      throw Error(ExitCode::kBadModel, fmt::format("its tokenizer makes token {}, of {}", id,
-                                                   weights.config().n_vocab),
+      throw Error(ExitCode::kBadModel,
+                  fmt::format("its tokenizer makes token {}, of {}", id, weights.config().n_vocab),
                   file.name());
     }
   }
@@ -73,10 +73,10 @@ int eval(const EvalOptions& options) {
       model::train::evaluate(weights.weights(), tokens, options.window, pool, workspaces);
   const double perplexity = std::exp(result.loss);
   const std::string line =
-      options.json ? fmt::format(R"({{"loss":{:.6f},"perplexity":{:.6f},"tokens":{}}})", result.loss,
-                                 perplexity, result.tokens)
-                   : fmt::format("loss {:.4f} nats a token, perplexity {:.4f}, {} tokens", result.loss,
-                                 perplexity, result.tokens);
+      options.json ? fmt::format(R"({{"loss":{:.6f},"perplexity":{:.6f},"tokens":{}}})",
+                                 result.loss, perplexity, result.tokens)
+                   : fmt::format("loss {:.4f} nats a token, perplexity {:.4f}, {} tokens",
+                                 result.loss, perplexity, result.tokens);
   if (std::printf("%s\n", line.c_str()) < 0 || std::fflush(stdout) != 0) {
     throw Error(ExitCode::kFailed, "cannot write the result", "stdout");
   }

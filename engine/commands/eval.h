@@ -9,9 +9,9 @@ namespace engine::commands {
 
 struct EvalOptions {
   ModelSource model;
-  std::string text;       // a file
-  int64_t window = 128;   // tokens that are seen together
-  int threads = 0;        // 0: as many as the machine has
+  std::string text;      // a file
+  int64_t window = 128;  // tokens that are seen together
+  int threads = 0;       // 0: as many as the machine has
   bool json = false;
 };
 

@@ -148,7 +148,8 @@ class Run {
 
   int go() {
     const StopSignals signals;
-    say(fmt::format("{} parameters: {} layers of {}, {} heads over {}, FFN {}; {} threads, about "
+    say(
+        fmt::format("{} parameters: {} layers of {}, {} heads over {}, FFN {}; {} threads, about "
                     "{:.0f} MB",
                     model::train::Parameters::count(config_), config_.n_layer, config_.n_embd,
                     config_.n_head, config_.n_head_kv, config_.n_ff, settings_.threads,
@@ -162,21 +163,24 @@ class Run {
       const auto report = trainer_->step();
       const int64_t step = trainer_->state().step;
       if (!std::isfinite(report.loss)) {
-        throw Error(ExitCode::kFailed, fmt::format("the loss became {} at step {}", report.loss, step),
+        throw Error(ExitCode::kFailed,
+                    fmt::format("the loss became {} at step {}", report.loss, step),
                     options_.output, "a smaller --lr");
       }
       sum_ += report.loss;
       ++count_;
       const bool last = step == settings_.steps;
       const bool validation = last || step % options_.eval_every == 0;
-      if (validation || step % options_.log_every == 0 || step == 1) progress(report, first, validation);
+      if (validation || step % options_.log_every == 0 || step == 1)
+        progress(report, first, validation);
       if (validation) save();
       checkpoint();
     }
     if (interrupted != 0) {
       if (trainer_->state().step != validated_step_) validate();
       save();
-      say(fmt::format("stopped at step {} of {}: {} holds the best weights so far, and --resume {} "
+      say(
+          fmt::format("stopped at step {} of {}: {} holds the best weights so far, and --resume {} "
                       "goes on from here",
                       trainer_->state().step, settings_.steps, options_.output, options_.output));
     } else {
@@ -275,10 +279,11 @@ class Run {
       line += fmt::format(", validation {:.4f} (best {:.4f})", val, best_loss_);
     }
     const double elapsed = seconds_since(begin_);
-    const double left = elapsed / static_cast<double>(step - first) *
-                        static_cast<double>(settings_.steps - step);
-    json += fmt::format(R"(,"lr":{:.6g},"grad_norm":{:.4g},"tokens_per_s":{:.0f},"seconds":{:.1f}}})",
-                        report.lr, report.grad_norm, rate, elapsed);
+    const double left =
+        elapsed / static_cast<double>(step - first) * static_cast<double>(settings_.steps - step);
+    json +=
+        fmt::format(R"(,"lr":{:.6g},"grad_norm":{:.4g},"tokens_per_s":{:.0f},"seconds":{:.1f}}})",
+                    report.lr, report.grad_norm, rate, elapsed);
     line += fmt::format(", lr {:.2e}, {:.0f} tokens/s, {} left", report.lr, rate, duration(left));
     log_->line(json);
     say(line, validation);
@@ -304,13 +309,15 @@ class Run {
   double best_loss_ = std::numeric_limits<double>::infinity();
   int64_t best_step_ = -1;
   int64_t validated_step_ = -1;
-  double sum_ = 0.0;   // of the losses since the last report
+  double sum_ = 0.0;  // of the losses since the last report
   int64_t count_ = 0;
   Clock::time_point begin_, report_begin_;
 };
 
 }  // namespace
 
-int train(const TrainOptions& options) { return Run(options).go(); }
+int train(const TrainOptions& options) {
+  return Run(options).go();
+}
 
 }  // namespace engine::commands

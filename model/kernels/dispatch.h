@@ -25,9 +25,12 @@ const char* isa_name(Isa isa) noexcept;
 template <class F>
 F* pick_isa(F* base, F* avx2, F* avx512) noexcept {
   switch (active_isa()) {
-    case Isa::kAvx512: return avx512;
-    case Isa::kAvx2: return avx2;
-    case Isa::kBase: break;
+    case Isa::kAvx512:
+      return avx512;
+    case Isa::kAvx2:
+      return avx2;
+    case Isa::kBase:
+      break;
   }
   return base;
 }

@@ -67,15 +67,15 @@ void attention_backward(const AttentionShape& shape, const float* qkv, const flo
     for_each_block(shape.t, [&](int64_t first, int64_t rows, int64_t cols, int64_t offset) {
       const float* block = p + offset;
       const float* d_zb = d_z + first * ldz + h * d;
-      gemm(Op::kNone, Op::kTranspose, rows, cols, d, 1.0F, d_zb, ldz, qkv + at_v, ld, 0.0F,
-           scratch, cols);
+      gemm(Op::kNone, Op::kTranspose, rows, cols, d, 1.0F, d_zb, ldz, qkv + at_v, ld, 0.0F, scratch,
+           cols);
       gemm(Op::kTranspose, Op::kNone, cols, d, rows, 1.0F, block, cols, d_zb, ldz, 1.0F,
            d_qkv + at_v, ld);
       ops.softmax_backward(block, cols, scratch, cols, rows, cols, scale);
       gemm(Op::kNone, Op::kNone, rows, d, cols, 1.0F, scratch, cols, qkv + at_k, ld, 0.0F,
            d_qkv + first * ld + h * d, ld);
-      gemm(Op::kTranspose, Op::kNone, cols, d, rows, 1.0F, scratch, cols,
-           qkv + first * ld + h * d, ld, 1.0F, d_qkv + at_k, ld);
+      gemm(Op::kTranspose, Op::kNone, cols, d, rows, 1.0F, scratch, cols, qkv + first * ld + h * d,
+           ld, 1.0F, d_qkv + at_k, ld);
     });
     p += attention_weights_size(shape.t);
   }

@@ -12,10 +12,10 @@ namespace model::train {
 inline constexpr int64_t kAttentionBlock = 64;
 
 struct AttentionShape {
-  int64_t t = 0;          // T
-  int64_t heads = 0;      // H
-  int64_t kv_heads = 0;   // K
-  int64_t head_dim = 0;   // D
+  int64_t t = 0;         // T
+  int64_t heads = 0;     // H
+  int64_t kv_heads = 0;  // K
+  int64_t head_dim = 0;  // D
 
   int64_t width() const noexcept { return (heads + 2 * kv_heads) * head_dim; }  // of a qkv row
 };

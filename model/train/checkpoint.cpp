@@ -72,9 +72,8 @@ std::array<int64_t, 8> shape_of(const Config& c) {
   return {c.n_layer, c.n_embd, c.n_head, c.n_head_kv, c.n_ff, c.n_vocab, c.n_ctx, c.tied ? 1 : 0};
 }
 
-constexpr std::array<const char*, 8> kShapeFlags = {"--layers",   "--dim",     "--heads",
-                                                    "--kv-heads", "--ffn",     "vocabulary",
-                                                    "--ctx",      "tied output"};
+constexpr std::array<const char*, 8> kShapeFlags = {
+    "--layers", "--dim", "--heads", "--kv-heads", "--ffn", "vocabulary", "--ctx", "tied output"};
 constexpr size_t kHeaderBytes = 8 + 4 + 4 + 8 * 8 + 8 + 8 + 8 + 8 + 8;
 
 void write_atomically(const std::string& bytes, const std::string& path) {
@@ -237,8 +236,8 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
   if (take<uint64_t>(in, end) != sum || state.trainer.step < 0) {
     refuse("is damaged: its checksum is wrong");
   }
-  for (Parameters* p : {&state.trainer.weights, &state.trainer.moment1, &state.trainer.moment2,
-                        &*state.best}) {
+  for (Parameters* p :
+       {&state.trainer.weights, &state.trainer.moment1, &state.trainer.moment2, &*state.best}) {
     std::memcpy(p->data(), in.data() + at, bytes);
     at += bytes;
   }

@@ -33,8 +33,8 @@ struct RunState {
   Trainer::State trainer;
   uint64_t seed = 0;
   double best_loss = 0.0;
-  int64_t best_step = -1;           // -1: nothing was validated yet
-  std::optional<Parameters> best;   // weights at best_step
+  int64_t best_step = -1;          // -1: nothing was validated yet
+  std::optional<Parameters> best;  // weights at best_step
 };
 
 // Whole or absent; throws Error (failed).

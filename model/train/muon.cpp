@@ -39,8 +39,8 @@ void orthogonalise(float* x, int64_t rows, int64_t cols, std::vector<float>& scr
   }
 }
 
-void muon(float* w, float* gradient, float* momentum, int64_t rows, int64_t cols, float lr, float mu,
-          float decay, float gradient_scale, std::vector<float>& scratch) {
+void muon(float* w, float* gradient, float* momentum, int64_t rows, int64_t cols, float lr,
+          float mu, float decay, float gradient_scale, std::vector<float>& scratch) {
   const int64_t size = rows * cols;
   for (int64_t i = 0; i < size; ++i) {
     const float g = gradient_scale * gradient[i];

@@ -16,7 +16,7 @@ void orthogonalise(float* x, int64_t rows, int64_t cols, std::vector<float>& scr
 //   m = mu m + g;  o = orthogonalise(g + mu m);  w -= lr (0.2 sqrt(max(rows, cols)) o + decay w)
 // The factor makes the root mean square of a step that of AdamW (Liu et al. 2025,
 // arXiv:2502.16982, section 2.2), so that both share one learning rate.
-void muon(float* w, float* gradient, float* momentum, int64_t rows, int64_t cols, float lr, float mu,
-          float decay, float gradient_scale, std::vector<float>& scratch);
+void muon(float* w, float* gradient, float* momentum, int64_t rows, int64_t cols, float lr,
+          float mu, float decay, float gradient_scale, std::vector<float>& scratch);
 
 }  // namespace model::train

@@ -13,8 +13,9 @@ int64_t Parameters::count(const Config& config) {
   LlamaWeights<int> shape;
   shape.layers.resize(static_cast<size_t>(config.n_layer));
   int64_t total = 0;
-  for_each_tensor(shape, config,
-                  [&](int, const std::string&, int64_t rows, int64_t cols) { total += rows * cols; });
+  for_each_tensor(shape, config, [&](int, const std::string&, int64_t rows, int64_t cols) {
+    total += rows * cols;
+  });
   return total;
 }
 
@@ -45,18 +46,19 @@ void Parameters::bind() {
 void Parameters::initialise(uint64_t seed) {
   const float residual = 1.0F / std::sqrt(2.0F * static_cast<float>(config_.n_layer));
   uint64_t number = 0;
-  for_each_tensor(
-      weights_, config_, [&](Matrix& tensor, const std::string& name, int64_t rows, int64_t) {
-        const uint64_t key = mix(seed, ++number);
-        float deviation = 0.02F;
-        if (name.find("attn_output") != std::string::npos ||
-            name.find("ffn_down") != std::string::npos) {
-          deviation *= residual;
-        }
-        for (int64_t i = 0; i < tensor.size(); ++i) {
-          tensor.data[i] = rows == 1 ? 1.0F : deviation * normal(mix(key, static_cast<uint64_t>(i)));
-        }
-      });
+  for_each_tensor(weights_, config_,
+                  [&](Matrix& tensor, const std::string& name, int64_t rows, int64_t) {
+                    const uint64_t key = mix(seed, ++number);
+                    float deviation = 0.02F;
+                    if (name.find("attn_output") != std::string::npos ||
+                        name.find("ffn_down") != std::string::npos) {
+                      deviation *= residual;
+                    }
+                    for (int64_t i = 0; i < tensor.size(); ++i) {
+                      tensor.data[i] =
+                          rows == 1 ? 1.0F : deviation * normal(mix(key, static_cast<uint64_t>(i)));
+                    }
+                  });
 }
 
 }  // namespace model::train

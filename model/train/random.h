@@ -28,8 +28,7 @@ inline uint64_t below(uint64_t bits, uint64_t n) noexcept {
 inline float normal(uint64_t bits) noexcept {
   const double u = (static_cast<double>(bits >> 32U) + 1.0) / 4294967296.0;
   const double v = static_cast<double>(bits & 0xFFFFFFFFU) / 4294967296.0;
-  return static_cast<float>(std::sqrt(-2.0 * std::log(u)) *
-                            std::cos(2.0 * std::numbers::pi * v));
+  return static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v));
 }
 
 }  // namespace model::train

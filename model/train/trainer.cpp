@@ -18,7 +18,9 @@ namespace {
 // run at full speed, few enough for a layer's activations to stay in the cache.
 constexpr int64_t kGroupRows = 256;
 
-int64_t group_sequences(int64_t length) { return std::max<int64_t>(1, kGroupRows / length); }
+int64_t group_sequences(int64_t length) {
+  return std::max<int64_t>(1, kGroupRows / length);
+}
 
 void require(bool good, const char* flag, const std::string& what) {
   if (!good) throw fulgurite::Error(fulgurite::ExitCode::kUsage, what, flag);
@@ -28,18 +30,17 @@ void require(bool good, const char* flag, const std::string& what) {
 
 double trainer_bytes(const Config& c, const Settings& s) noexcept {
   const double per_layer = 2.0 * static_cast<double>(c.n_embd) * static_cast<double>(c.n_embd) +
-                           2.0 * static_cast<double>(c.n_embd) *
-                               static_cast<double>(c.n_embd) * static_cast<double>(c.n_head_kv) /
-                               static_cast<double>(c.n_head) +
+                           2.0 * static_cast<double>(c.n_embd) * static_cast<double>(c.n_embd) *
+                               static_cast<double>(c.n_head_kv) / static_cast<double>(c.n_head) +
                            3.0 * static_cast<double>(c.n_embd) * static_cast<double>(c.n_ff);
-  const double parameters = static_cast<double>(c.n_layer) * per_layer +
-                            (c.tied ? 1.0 : 2.0) * static_cast<double>(c.n_vocab) *
-                                static_cast<double>(c.n_embd);
+  const double parameters =
+      static_cast<double>(c.n_layer) * per_layer +
+      (c.tied ? 1.0 : 2.0) * static_cast<double>(c.n_vocab) * static_cast<double>(c.n_embd);
   const double rows = static_cast<double>(std::max(kGroupRows, s.length));
   const double wide = static_cast<double>(8 * c.n_embd) + static_cast<double>(3 * c.n_ff) +
                       static_cast<double>(c.n_head) * static_cast<double>(s.length);
-  const double workspace = rows * (static_cast<double>(c.n_layer) * wide +
-                                   static_cast<double>(c.n_vocab));
+  const double workspace =
+      rows * (static_cast<double>(c.n_layer) * wide + static_cast<double>(c.n_vocab));
   return 4.0 * ((5.0 + s.threads) * parameters + static_cast<double>(s.threads) * workspace +
                 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.length));
 }
@@ -144,14 +145,15 @@ Trainer::Trainer(const Config& config, const Settings& settings, std::span<const
   targets_.resize(inputs_.size());
   const float* begin = state_.weights.data();
   Weights weights = state_.weights.weights();
-  for_each_tensor(weights, config,
-                  [&](const Matrix& tensor, const std::string& name, int64_t rows, int64_t cols) {
-                    pieces_.push_back({.at = tensor.data - begin,
-                                       .rows = rows,
-                                       .cols = cols,
-                                       .decays = rows > 1,
-                                       .muon = settings.muon && name.starts_with("blk.") && rows > 1});
-                  });
+  for_each_tensor(
+      weights, config,
+      [&](const Matrix& tensor, const std::string& name, int64_t rows, int64_t cols) {
+        pieces_.push_back({.at = tensor.data - begin,
+                           .rows = rows,
+                           .cols = cols,
+                           .decays = rows > 1,
+                           .muon = settings.muon && name.starts_with("blk.") && rows > 1});
+      });
 }
 
 void Trainer::set_state(State state) {
@@ -167,7 +169,8 @@ void Trainer::draw_batch() {
   sequences_ = half ? settings_.batch * 2 : settings_.batch;
   length_ = half ? settings_.length / 2 : settings_.length;
   const int64_t t = length_;
-  const uint64_t key = mix(settings_.seed ^ 0x77696E646F777321U, static_cast<uint64_t>(state_.step));
+  const uint64_t key =
+      mix(settings_.seed ^ 0x77696E646F777321U, static_cast<uint64_t>(state_.step));
   const uint64_t starts = tokens_.size() - static_cast<size_t>(t);
   for (int64_t b = 0; b < sequences_; ++b) {
     const auto from = static_cast<int64_t>(below(mix(key, static_cast<uint64_t>(b)), starts));

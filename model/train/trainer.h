@@ -20,21 +20,21 @@ namespace model::train {
 
 struct Settings {
   int64_t steps = 5000;
-  int64_t warmup = 200;         // steps of linear growth from 0 to lr
-  int64_t batch = 16;           // B, sequences a step
-  int64_t length = 256;         // T, tokens a sequence
+  int64_t warmup = 200;  // steps of linear growth from 0 to lr
+  int64_t batch = 16;    // B, sequences a step
+  int64_t length = 256;  // T, tokens a sequence
   // One step in this many takes windows of `length`; the others take twice as many windows of
   // half that length, from which a small model learns more for the same work.
   int64_t full_every = 1;
-  float lr = 2e-3F;             // peak
-  float min_lr = 0.0F;          // at the last step
+  float lr = 2e-3F;     // peak
+  float min_lr = 0.0F;  // at the last step
   float beta1 = 0.9F;
   float beta2 = 0.95F;
   float epsilon = 1e-8F;
-  float weight_decay = 0.1F;    // of matrices; norms have none
-  float clip = 1.0F;            // largest global norm of the gradient; 0 never clips
-  bool muon = false;            // matrices inside the layers by Muon instead of AdamW
-  float momentum = 0.95F;       // of Muon
+  float weight_decay = 0.1F;  // of matrices; norms have none
+  float clip = 1.0F;          // largest global norm of the gradient; 0 never clips
+  bool muon = false;          // matrices inside the layers by Muon instead of AdamW
+  float momentum = 0.95F;     // of Muon
   float dropout = 0.0F;
   uint64_t seed = 1;
   int threads = 1;
@@ -70,7 +70,7 @@ class Trainer {
   Trainer(const Config& config, const Settings& settings, std::span<const int32_t> tokens);
 
   struct StepReport {
-    double loss = 0.0;   // mean over the batch, with dropout, before the update
+    double loss = 0.0;  // mean over the batch, with dropout, before the update
     float grad_norm = 0.0F;
     float lr = 0.0F;
   };
@@ -107,13 +107,13 @@ class Trainer {
   std::span<const int32_t> tokens_;
   State state_;
   ThreadPool pool_;
-  std::vector<Transformer> workspaces_;           // one a thread
-  std::vector<Parameters> gradients_;             // one a thread; the first receives the sum
-  std::vector<double> partial_;                   // one a thread
+  std::vector<Transformer> workspaces_;  // one a thread
+  std::vector<Parameters> gradients_;    // one a thread; the first receives the sum
+  std::vector<double> partial_;          // one a thread
   std::vector<Piece> pieces_;
-  std::vector<std::vector<float>> scratch_;       // one a thread
-  int64_t sequences_ = 0, length_ = 0;            // B and T of this step
-  std::vector<int32_t> inputs_, targets_;         // (B, T)
+  std::vector<std::vector<float>> scratch_;  // one a thread
+  int64_t sequences_ = 0, length_ = 0;       // B and T of this step
+  std::vector<int32_t> inputs_, targets_;    // (B, T)
 };
 
 }  // namespace model::train

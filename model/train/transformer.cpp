@@ -28,12 +28,22 @@ void linear_backward(const float* d_y, const float* x, const float* w, int64_t n
 
 // Dropout's places in the model; two follow in every layer.
 constexpr uint64_t kEmbeddingSite = 0;
-constexpr uint64_t attention_site(size_t l) { return 1 + 2 * l; }
-constexpr uint64_t ffn_site(size_t l) { return 2 + 2 * l; }
+constexpr uint64_t attention_site(size_t l) {
+  return 1 + 2 * l;
+}
+constexpr uint64_t ffn_site(size_t l) {
+  return 2 + 2 * l;
+}
 
-int64_t kv_width(const Config& c) { return c.n_head_kv * c.head_dim; }
-int64_t q_width(const Config& c) { return c.n_head * c.head_dim; }
-int64_t qkv_width(const Config& c) { return q_width(c) + 2 * kv_width(c); }
+int64_t kv_width(const Config& c) {
+  return c.n_head_kv * c.head_dim;
+}
+int64_t q_width(const Config& c) {
+  return c.n_head * c.head_dim;
+}
+int64_t qkv_width(const Config& c) {
+  return q_width(c) + 2 * kv_width(c);
+}
 
 AttentionShape attention_shape(const Config& c, int64_t t) {
   return {.t = t, .heads = c.n_head, .kv_heads = c.n_head_kv, .head_dim = c.head_dim};
@@ -54,8 +64,8 @@ Transformer::Transformer(const Config& config, int64_t max_rows, int64_t max_len
   const auto rows = [max_rows](int64_t width) { return static_cast<size_t>(max_rows * width); };
   layers_.resize(static_cast<size_t>(c.n_layer));
   // Short sequences need fewer weights a position than the longest does.
-  const int64_t p_size = max_rows * c.n_head *
-                         ((attention_weights_size(max_length) + max_length - 1) / max_length);
+  const int64_t p_size =
+      max_rows * c.n_head * ((attention_weights_size(max_length) + max_length - 1) / max_length);
   for (LayerActivations& a : layers_) {
     a.x.resize(rows(c.n_embd));
     a.r1.resize(rows(1));
@@ -86,8 +96,9 @@ Transformer::Transformer(const Config& config, int64_t max_rows, int64_t max_len
   sin_.resize(cos_.size());
   for (int64_t t = 0; t < max_length; ++t) {
     for (int64_t i = 0; i < half; ++i) {
-      const double frequency = std::pow(static_cast<double>(c.rope_base),
-                                        -2.0 * static_cast<double>(i) / static_cast<double>(c.rope_dim));
+      const double frequency =
+          std::pow(static_cast<double>(c.rope_base),
+                   -2.0 * static_cast<double>(i) / static_cast<double>(c.rope_dim));
       const double angle = static_cast<double>(t) * frequency;
       cos_[static_cast<size_t>(t * half + i)] = static_cast<float>(std::cos(angle));
       sin_[static_cast<size_t>(t * half + i)] = static_cast<float>(std::sin(angle));
@@ -227,8 +238,8 @@ void Transformer::backward(const Weights& weights, const Weights& gradients) noe
   linear_backward(logits_.data(), n_last_.data(), head.data, n, c.n_embd, c.n_vocab, dn_.data(),
                   d_head.data);
   std::fill_n(dx_.data(), n * c.n_embd, 0.0F);
-  train_ops().rmsnorm_backward(dn_.data(), x_last_.data(), weights.output_norm.data,
-                               r_last_.data(), n, c.n_embd, dx_.data(), gradients.output_norm.data);
+  train_ops().rmsnorm_backward(dn_.data(), x_last_.data(), weights.output_norm.data, r_last_.data(),
+                               n, c.n_embd, dx_.data(), gradients.output_norm.data);
   for (size_t l = layers_.size(); l-- > 0;) {
     layer_backward(weights.layers[l], gradients.layers[l], l);
   }

@@ -24,9 +24,9 @@ struct Batch {
 };
 
 struct DropoutRate {
-  float rate = 0.0F;       // 0 <= rate < 1
-  uint64_t key = 0;        // of the step
-  int64_t first_row = 0;   // of this group in the whole batch, in positions
+  float rate = 0.0F;      // 0 <= rate < 1
+  uint64_t key = 0;       // of the step
+  int64_t first_row = 0;  // of this group in the whole batch, in positions
 };
 
 class Transformer {
@@ -51,17 +51,17 @@ class Transformer {
 
  private:
   struct LayerActivations {
-    std::vector<float> x;       // (N, C) residual stream before the layer
-    std::vector<float> r1;      // (N) scale of attn_norm
-    std::vector<float> n1;      // (N, C)
-    std::vector<float> qkv;     // (N, (H + 2K) D), q and k rotated
-    std::vector<float> p;       // (B, H, attention_weights_size(T))
-    std::vector<float> z;       // (N, H D)
-    std::vector<float> x_mid;   // (N, C) residual stream between attention and FFN
-    std::vector<float> r2;      // (N)
-    std::vector<float> n2;      // (N, C)
-    std::vector<float> gu;      // (N, 2F) gate, up
-    std::vector<float> act;     // (N, F)
+    std::vector<float> x;      // (N, C) residual stream before the layer
+    std::vector<float> r1;     // (N) scale of attn_norm
+    std::vector<float> n1;     // (N, C)
+    std::vector<float> qkv;    // (N, (H + 2K) D), q and k rotated
+    std::vector<float> p;      // (B, H, attention_weights_size(T))
+    std::vector<float> z;      // (N, H D)
+    std::vector<float> x_mid;  // (N, C) residual stream between attention and FFN
+    std::vector<float> r2;     // (N)
+    std::vector<float> n2;     // (N, C)
+    std::vector<float> gu;     // (N, 2F) gate, up
+    std::vector<float> act;    // (N, F)
   };
 
   void run_layers(const Weights& weights) noexcept;

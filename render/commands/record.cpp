@@ -113,6 +113,7 @@ int record(const RecordOptions& options) {
 
   Progress progress(frames);
   const glm::vec2 size(scene.width, scene.height);
+  ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));  // panels measure themselves first
   for (uint64_t i = 0; i < frames && interrupted == 0; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;

@@ -106,7 +106,7 @@ Pose home_pose(const Box& box, float aspect) {
       camera.pan((low + high) * -0.5F * glm::vec2(aspect, 1.0F) * 0.5F, 1.0F);
       p.target = camera.pose.target;
       const float extent = std::max((high.x - low.x) * 0.5F, (high.y - low.y) * 0.5F);
-      distance *= std::clamp(extent / 0.9F, 0.5F, 2.0F);
+      distance *= std::clamp(extent / 0.95F, 0.5F, 2.0F);
     } else {
       distance *= 1.5F;
     }
@@ -114,7 +114,7 @@ Pose home_pose(const Box& box, float aspect) {
   p.distance = std::clamp(distance, kClosest, kFarthest);
   // A little to the right: words stand on the left.
   camera.pose = p;
-  camera.pan({std::max(aspect - 1.0F, 0.0F) * 0.1F, 0.0F}, 1.0F);
+  camera.pan({std::max(aspect - 1.0F, 0.0F) * 0.06F, 0.0F}, 1.0F);
   p.target = camera.pose.target;
   return p;
 }

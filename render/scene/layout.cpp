@@ -28,7 +28,7 @@ Layout::Layout(const trace::ModelRecord& model) : model_(model) {
   per_column_ = static_cast<uint32_t>((model.context + fit - 1) / fit);
   columns_ = (model.context + per_column_ - 1) / per_column_;
   const auto layers = static_cast<float>(model.layers);
-  pitch_ = 1.42F * std::pow(std::max(1.0F, layers / 6.0F), -0.4F);
+  pitch_ = 1.34F * std::pow(std::max(1.0F, layers / 6.0F), -0.4F);
   add_spine();
   add_attention();
   add_ffn();
@@ -83,7 +83,7 @@ float Layout::crown_y() const { return storey_y(model_.layers) + 0.55F; }
 Box Layout::bounds(uint32_t columns) const {
   const float back = shaders::past_z(static_cast<float>(std::min(columns, columns_)));
   const glm::vec3 low(attention_left_, kFloorY, back);
-  const glm::vec3 high(ffn_right_, crown_y() + 1.5F, 0.8F);
+  const glm::vec3 high(ffn_right_, crown_y() + 1.25F, 0.8F);
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
 
@@ -112,7 +112,7 @@ void Layout::add_spine() {
 
 void Layout::add_attention() {
   const auto heads = static_cast<float>(model_.heads);
-  const float wing = 3.3F * std::sqrt(heads / 4.0F);
+  const float wing = 3.9F * std::sqrt(heads / 4.0F);
   head_spacing_ = wing / heads;
   attention_left_ = -(kWingGap + wing);
   const float side = std::min(0.165F, head_spacing_ * 0.34F);
@@ -146,8 +146,8 @@ void Layout::add_ffn() {
   const auto cells = static_cast<float>(model_.buckets);
   const uint32_t rows = std::max(1U, static_cast<uint32_t>(std::lround(std::sqrt(cells / 3.2F))));
   const uint32_t cols = (model_.buckets + rows - 1) / rows;
-  const float width = 3.7F * std::sqrt(std::sqrt(static_cast<float>(model_.neurons) / 216.0F));
-  const float step_x = std::min(width, 6.5F) / static_cast<float>(cols);
+  const float width = 4.5F * std::sqrt(std::sqrt(static_cast<float>(model_.neurons) / 216.0F));
+  const float step_x = std::min(width, 7.0F) / static_cast<float>(cols);
   const float step_y = pitch_ * 0.68F / static_cast<float>(rows);
   ffn_right_ = kWingGap + step_x * static_cast<float>(cols);
   first_cell_ = static_cast<uint32_t>(nodes_.size());
@@ -164,12 +164,12 @@ void Layout::add_ffn() {
 }
 
 void Layout::add_crown() {
-  constexpr float kBar = 0.52F;
+  constexpr float kBar = 0.56F;
   first_candidate_ = static_cast<uint32_t>(nodes_.size());
   for (uint32_t i = 0; i <= kCandidates; ++i) {
     const bool rest = i == kCandidates;
     const float x = (static_cast<float>(i) - 0.5F * kCandidates) * kBar + (rest ? 0.16F : 0.0F);
-    add({{x, crown_y(), 0.0F}, kAlways, {kBar * 0.36F, 0.03F, 0.12F}, 1.55F,
+    add({{x, crown_y(), 0.0F}, kAlways, {kBar * 0.36F, 0.03F, 0.12F}, 1.3F,
          rest ? shaders::kChannelRest : shaders::kChannelCrown, shaders::kNodeGrows, kFixed},
         {rest ? Kind::kRestCandidate : Kind::kCandidate, model_.layers, i, 0});
   }

@@ -33,7 +33,7 @@ void row(State& state, uint32_t channel, const std::string& meaning, bool intera
     ImGui::SameLine();
   }
   ImGui::TextColored(colour, "%s", scene::channel_name(channel));
-  ImGui::SameLine(ImGui::GetFontSize() * (interactive ? 9.5F : 8.0F));
+  ImGui::SameLine(ImGui::GetFontSize() * (interactive ? 10.6F : 8.2F));
   ImGui::TextUnformatted(meaning.c_str());
   ImGui::PopID();
 }

@@ -32,7 +32,8 @@ class Train : public ::testing::Test {
                ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(folder_);
     std::string text;
-    for (int i = 0; i < 300; ++i) text += "to be or not to be: " + std::to_string(i * i % 97) + "\n";
+    for (int i = 0; i < 300; ++i)
+      text += "to be or not to be: " + std::to_string(i * i % 97) + "\n";
     std::ofstream(in_folder("text.txt"), std::ios::binary) << text;
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -166,7 +167,12 @@ TEST_F(Train, BadInputIsRefusedBeforeTraining) {
   refused([&](auto& o) { o.checkpoints = in_folder("text.txt"); }, kFailed, "text.txt");
   refused([&](auto& o) { o.heads = 3; }, kUsage, "--heads");
   refused([&](auto& o) { o.eval_every = 0; }, kUsage, "--eval-every");
-  refused([&](auto& o) { o.dim = 65536; o.layers = 1000; }, kUsage, "MB");
+  refused(
+      [&](auto& o) {
+        o.dim = 65536;
+        o.layers = 1000;
+      },
+      kUsage, "MB");
   refused([&](auto& o) { o.resume = in_folder("none.gguf"); }, kFailed, "none.gguf.state");
   EXPECT_FALSE(fs::exists(in_folder("m.gguf")));
 }

@@ -10,7 +10,9 @@
 namespace model {
 namespace {
 
-float value(int64_t i) { return static_cast<float>((i * 37 + 11) % 29 - 14) / 8.0F; }
+float value(int64_t i) {
+  return static_cast<float>((i * 37 + 11) % 29 - 14) / 8.0F;
+}
 
 void check(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, float beta) {
   SCOPED_TRACE(::testing::Message() << m << " " << n << " " << k << " beta " << beta);
@@ -41,8 +43,8 @@ void check(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, float
         for (int64_t p = 0; p < k; ++p) {
           const auto ia = static_cast<size_t>(op_a == Op::kNone ? i * lda + p : p * lda + i);
           const auto ib = static_cast<size_t>(op_b == Op::kNone ? p * ldb + j : j * ldb + p);
-          expected += static_cast<double>(alpha) * static_cast<double>(a[ia]) *
-                      static_cast<double>(b[ib]);
+          expected +=
+              static_cast<double>(alpha) * static_cast<double>(a[ia]) * static_cast<double>(b[ib]);
         }
       }
       ASSERT_NEAR(c[at], expected, 1e-3) << i << " " << j;

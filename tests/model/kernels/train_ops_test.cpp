@@ -52,7 +52,8 @@ TEST_P(TrainOpsTest, CausalSoftmaxSeesThePastOnly) {
     }
     for (int64_t j = 0; j < kCols; ++j) {
       const auto at = static_cast<size_t>(i * kCols + j);
-      const double expected = j <= kFirst + i ? std::exp(static_cast<double>(scores[at])) / total : 0.0;
+      const double expected =
+          j <= kFirst + i ? std::exp(static_cast<double>(scores[at])) / total : 0.0;
       EXPECT_NEAR(p[at], expected, 1e-6);
       EXPECT_TRUE(j <= kFirst + i || p[at] == 0.0F);
     }
@@ -96,8 +97,13 @@ TEST_P(TrainOpsTest, DropoutKeepsItsRateAndItsIndex) {
 TEST_P(TrainOpsTest, AdamWFirstStepsByHand) {
   std::vector<float> w = {1.0F}, m = {0.0F}, v = {0.0F};
   const float g = 0.5F;
-  const AdamW step = {.lr = 0.1F, .beta1 = 0.9F, .beta2 = 0.99F, .epsilon = 0.0F,
-                      .weight_decay = 0.2F, .correct1 = 10.0F, .correct2 = 100.0F,
+  const AdamW step = {.lr = 0.1F,
+                      .beta1 = 0.9F,
+                      .beta2 = 0.99F,
+                      .epsilon = 0.0F,
+                      .weight_decay = 0.2F,
+                      .correct1 = 10.0F,
+                      .correct2 = 100.0F,
                       .grad_scale = 1.0F};
   GetParam()->adamw(w.data(), &g, m.data(), v.data(), 1, step);
   EXPECT_NEAR(m[0], 0.05F, 1e-7);

@@ -41,10 +41,9 @@ Config shape() {
 class Checkpoint : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("fulgurite-checkpoint-" + std::to_string(::getpid()) +
-                                           "-" + ::testing::UnitTest::GetInstance()
-                                                     ->current_test_info()
-                                                     ->name());
+    folder_ = fs::temp_directory_path() /
+              ("fulgurite-checkpoint-" + std::to_string(::getpid()) + "-" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -54,7 +53,9 @@ class Checkpoint : public ::testing::Test {
   fs::path folder_;
 };
 
-std::vector<float> values(const Parameters& p) { return {p.data(), p.data() + p.size()}; }
+std::vector<float> values(const Parameters& p) {
+  return {p.data(), p.data() + p.size()};
+}
 
 std::string read(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -165,8 +166,8 @@ TEST_F(Checkpoint, DamagedStateIsRefused) {
   save_state(sample(), path);
   const std::string whole = read(path);
   expect_refusal([&] { load_state(in_folder("none"), shape(), 5); }, "no such file");
-  for (const size_t kept : {size_t{1}, size_t{7}, size_t{40}, size_t{119}, whole.size() / 2,
-                            whole.size() - 1}) {
+  for (const size_t kept :
+       {size_t{1}, size_t{7}, size_t{40}, size_t{119}, whole.size() / 2, whole.size() - 1}) {
     write(path, whole.substr(0, kept));
     expect_refusal([&] { load_state(path, shape(), 5); }, path);
   }

@@ -40,16 +40,17 @@ struct Case {
       weights.data()[i] = 0.4F * normal(mix(11, static_cast<uint64_t>(i)));
     }
     Weights list = weights.weights();
-    for_each_tensor(list, config,
-                    [](Matrix& m, const std::string&, int64_t rows, int64_t) {
-                      for (int64_t i = 0; rows == 1 && i < m.size(); ++i) m.data[i] += 1.0F;
-                    });
+    for_each_tensor(list, config, [](Matrix& m, const std::string&, int64_t rows, int64_t) {
+      for (int64_t i = 0; rows == 1 && i < m.size(); ++i) m.data[i] += 1.0F;
+    });
     for (int64_t i = 0; i < sequences * length; ++i) {
       const auto v = static_cast<uint64_t>(config.n_vocab);
       tokens.push_back(static_cast<int32_t>(mix(5, static_cast<uint64_t>(i)) % v));
       targets.push_back(static_cast<int32_t>(mix(6, static_cast<uint64_t>(i)) % v));
     }
-    batch = {.tokens = tokens.data(), .targets = targets.data(), .sequences = sequences,
+    batch = {.tokens = tokens.data(),
+             .targets = targets.data(),
+             .sequences = sequences,
              .length = length};
   }
 };
@@ -67,10 +68,9 @@ void compare_all(bool tied, int64_t sequences, int64_t length) {
   Case it(config, sequences, length);
   Reference reference(config);
   std::vector<std::vector<double>*> slots;
-  for_each_tensor(reference.w, config,
-                  [&](std::vector<double>& t, const std::string&, int64_t, int64_t) {
-                    slots.push_back(&t);
-                  });
+  for_each_tensor(
+      reference.w, config,
+      [&](std::vector<double>& t, const std::string&, int64_t, int64_t) { slots.push_back(&t); });
   size_t next = 0;
   Weights list = it.weights.weights();
   for_each_tensor(list, config, [&](Matrix& m, const std::string&, int64_t, int64_t) {
@@ -85,34 +85,39 @@ void compare_all(bool tied, int64_t sequences, int64_t length) {
 
   next = 0;
   Weights gradients = gradient.weights();
-  for_each_tensor(gradients, config,
-                  [&](Matrix& g, const std::string& name, int64_t, int64_t) {
-                    std::vector<double>& w = *slots[next++];
-                    double largest = 0.0;
-                    double worst = 0.0;
-                    for (size_t i = 0; i < w.size(); ++i) {
-                      constexpr double kStep = 1e-5;
-                      const double kept = w[i];
-                      w[i] = kept + kStep;
-                      const double high = reference_loss(reference, it.batch);
-                      w[i] = kept - kStep;
-                      const double low = reference_loss(reference, it.batch);
-                      w[i] = kept;
-                      const double truth = (high - low) / (2.0 * kStep);
-                      largest = std::max(largest, std::abs(truth));
-                      worst = std::max(worst, std::abs(truth - static_cast<double>(g.data[i])));
-                    }
-                    EXPECT_GT(largest, 1e-3) << name << ": a gradient of nothing tests nothing";
-                    EXPECT_LT(worst, 1e-4 * largest) << name;
-                  });
+  for_each_tensor(gradients, config, [&](Matrix& g, const std::string& name, int64_t, int64_t) {
+    std::vector<double>& w = *slots[next++];
+    double largest = 0.0;
+    double worst = 0.0;
+    for (size_t i = 0; i < w.size(); ++i) {
+      constexpr double kStep = 1e-5;
+      const double kept = w[i];
+      w[i] = kept + kStep;
+      const double high = reference_loss(reference, it.batch);
+      w[i] = kept - kStep;
+      const double low = reference_loss(reference, it.batch);
+      w[i] = kept;
+      const double truth = (high - low) / (2.0 * kStep);
+      largest = std::max(largest, std::abs(truth));
+      worst = std::max(worst, std::abs(truth - static_cast<double>(g.data[i])));
+    }
+    EXPECT_GT(largest, 1e-3) << name << ": a gradient of nothing tests nothing";
+    EXPECT_LT(worst, 1e-4 * largest) << name;
+  });
 }
 
-TEST(Gradient, TiedGroupedQueries) { compare_all(true, 2, 5); }
+TEST(Gradient, TiedGroupedQueries) {
+  compare_all(true, 2, 5);
+}
 
-TEST(Gradient, UntiedOutput) { compare_all(false, 1, 6); }
+TEST(Gradient, UntiedOutput) {
+  compare_all(false, 1, 6);
+}
 
 // Longer than a block of rows of attention, and no multiple of it.
-TEST(Gradient, SeveralAttentionBlocks) { compare_all(true, 1, kAttentionBlock + 3); }
+TEST(Gradient, SeveralAttentionBlocks) {
+  compare_all(true, 1, kAttentionBlock + 3);
+}
 
 // With a fixed key dropout is a fixed function, whose slope along its gradient is known.
 TEST(Gradient, Dropout) {

@@ -66,8 +66,12 @@ void compare(bool tied) {
   std::filesystem::remove(path);
 }
 
-TEST(Inference, TiedModelAgreesWithTheTrainer) { compare(true); }
-TEST(Inference, UntiedModelAgreesWithTheTrainer) { compare(false); }
+TEST(Inference, TiedModelAgreesWithTheTrainer) {
+  compare(true);
+}
+TEST(Inference, UntiedModelAgreesWithTheTrainer) {
+  compare(false);
+}
 
 }  // namespace
 }  // namespace model::train

@@ -59,8 +59,8 @@ class Reference {
   Vector norm(const Vector& x, const Vector& scale) const {
     double squares = 0.0;
     for (const double v : x) squares += v * v;
-    const double r = 1.0 / std::sqrt(squares / static_cast<double>(x.size()) +
-                                     static_cast<double>(c_.norm_eps));
+    const double r =
+        1.0 / std::sqrt(squares / static_cast<double>(x.size()) + static_cast<double>(c_.norm_eps));
     Vector y = x;
     for (size_t i = 0; i < x.size(); ++i) y[i] *= r * scale[i];
     return y;

@@ -47,7 +47,9 @@ std::vector<int32_t> text() {
   return tokens;
 }
 
-std::vector<float> values(const Parameters& p) { return {p.data(), p.data() + p.size()}; }
+std::vector<float> values(const Parameters& p) {
+  return {p.data(), p.data() + p.size()};
+}
 
 Trainer make(Settings settings, const std::vector<int32_t>& tokens) {
   Config config = small();
@@ -96,7 +98,9 @@ void expect_learns(const Settings& settings) {
   EXPECT_LT(trainer.evaluate(tokens, 32).loss, 1.5);
 }
 
-TEST(Trainer, LossFallsWithMuon) { expect_learns(quick()); }
+TEST(Trainer, LossFallsWithMuon) {
+  expect_learns(quick());
+}
 
 TEST(Trainer, LossFallsWithAdamW) {
   Settings s = quick();
@@ -187,8 +191,18 @@ TEST(CheckSettings, RefusesShapesThatMakeNoSense) {
       EXPECT_NE(std::string(e.what()).find(flag), std::string::npos) << e.what();
     }
   };
-  refused([](Config& c, Settings&) { c.n_head = 5; c.n_head_kv = 1; }, "--heads");
-  refused([](Config& c, Settings&) { c.n_head = 32; c.n_head_kv = 1; }, "--heads");  // odd width
+  refused(
+      [](Config& c, Settings&) {
+        c.n_head = 5;
+        c.n_head_kv = 1;
+      },
+      "--heads");
+  refused(
+      [](Config& c, Settings&) {
+        c.n_head = 32;
+        c.n_head_kv = 1;
+      },
+      "--heads");  // odd width
   refused([](Config& c, Settings&) { c.n_head_kv = 3; }, "--kv-heads");
   refused([](Config& c, Settings&) { c.n_layer = 0; }, "--layers");
   refused([](Config& c, Settings&) { c.n_embd = -8; }, "--dim");
@@ -197,7 +211,12 @@ TEST(CheckSettings, RefusesShapesThatMakeNoSense) {
   refused([](Config&, Settings& s) { s.lr = std::nanf(""); }, "--lr");
   refused([](Config&, Settings& s) { s.dropout = 1.0F; }, "--dropout");
   refused([](Config&, Settings& s) { s.threads = 0; }, "--threads");
-  refused([](Config& c, Settings&) { c.n_embd = 65536; c.n_layer = 1000; }, "MB");
+  refused(
+      [](Config& c, Settings&) {
+        c.n_embd = 65536;
+        c.n_layer = 1000;
+      },
+      "MB");
 }
 
 }  // namespace

@@ -1,0 +1,197 @@
+// The Llama family against an independent float64 pass and llama.cpp.
+#include "model/arch/llama.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "model/arch/registry.h"
+#include "tests/support/capture.h"
+#include "tests/support/oracle.h"
+
+namespace {
+
+using model::Tap;
+using tests::Capture;
+using tests::Oracle;
+
+struct Runner {
+  explicit Runner(const Oracle& oracle)
+      : file(model::GgufFile::open(oracle.model.string())), network(model::make_model(file)) {}
+  int64_t vocabulary() const { return network->config().n_vocab; }
+
+  // (T, V)
+  std::vector<float> logits(const std::vector<int32_t>& ids) const {
+    model::KvCache cache(network->config(), static_cast<int64_t>(ids.size()));
+    std::vector<float> all(ids.size() * static_cast<size_t>(vocabulary()));
+    for (size_t p = 0; p < ids.size(); ++p) {
+      network->forward(ids[p], static_cast<int64_t>(p), cache,
+                       all.data() + p * static_cast<size_t>(vocabulary()), nullptr);
+    }
+    return all;
+  }
+
+  model::GgufFile file;
+  std::unique_ptr<model::Model> network;
+};
+
+void expect_logits(const Oracle& oracle) {
+  const Runner runner(oracle);
+  size_t cases = 0;
+  for (const auto& one : oracle.cases()) {
+    if (!one.contains("logits_ref")) continue;
+    ++cases;
+    const auto expected = tests::read_floats(oracle.folder / one["logits_ref"].get<std::string>());
+    const double off = tests::relative_rms(runner.logits(one["ids"]), expected);
+    EXPECT_LT(off, 1e-5) << oracle.model << " " << one["name"];
+    const std::string name = oracle.model.stem().string() + "_" + one["name"].get<std::string>();
+    ::testing::Test::RecordProperty(name, std::to_string(off));
+    std::printf("  %-34s relative rms %.2e\n", name.c_str(), off);
+  }
+  EXPECT_GE(cases, 2U);
+}
+
+// tie: how close llama.cpp's choice and ours may be when they differ.
+void expect_greedy(const Oracle& oracle, float tie) {
+  const Runner runner(oracle);
+  const model::Config& c = runner.network->config();
+  for (const auto& one : oracle.cases()) {
+    const std::vector<int32_t> ids = one["ids"];
+    const std::vector<int32_t> expected = one["greedy"]["ids"];
+    ASSERT_FALSE(expected.empty());
+    model::KvCache cache(c, static_cast<int64_t>(ids.size() + expected.size()));
+    std::vector<float> logits(static_cast<size_t>(c.n_vocab));
+    int64_t position = 0;
+    for (const int32_t id : ids) runner.network->forward(id, position++, cache, logits.data(), nullptr);
+    for (const int32_t wanted : expected) {
+      const auto best = std::max_element(logits.begin(), logits.end());
+      if (best - logits.begin() != wanted) {
+        EXPECT_LT(*best - logits[static_cast<size_t>(wanted)], tie)
+            << oracle.model << " " << one["name"] << " at " << position;
+        break;  // a tie: from here on they tell another story
+      }
+      runner.network->forward(wanted, position++, cache, logits.data(), nullptr);
+    }
+  }
+}
+
+TEST(Llama, LogitsAreThoseOfAFloat64Pass) {
+  expect_logits(tests::own_oracle("llama-gqa"));
+  expect_logits(tests::own_oracle("llama-gqa-f16"));
+}
+
+TEST(Llama, LogitsOfTrainedModelsAreThoseOfAFloat64Pass) {
+  REQUIRE_SHARED_DATA();
+  for (const char* name :
+       {"stories260K-f32", "stories260K-f16", "shakespeare-llama-f32", "shakespeare-llama-f16"}) {
+    expect_logits(tests::shared_oracle(name));
+  }
+}
+
+TEST(Llama, GreedyContinuationIsLlamaCpps) {
+  expect_greedy(tests::own_oracle("llama-gqa"), 1e-4F);
+  expect_greedy(tests::own_oracle("llama-gqa-f16"), 2e-2F);
+}
+
+TEST(Llama, GreedyContinuationsOfTrainedModelsAreLlamaCpps) {
+  REQUIRE_SHARED_DATA();
+  expect_greedy(tests::shared_oracle("stories260K-f32"), 1e-4F);
+  expect_greedy(tests::shared_oracle("shakespeare-llama-f32"), 1e-4F);
+  expect_greedy(tests::shared_oracle("stories260K-f16"), 2e-2F);
+  expect_greedy(tests::shared_oracle("shakespeare-llama-f16"), 2e-2F);
+}
+
+class LlamaIntermediates : public ::testing::Test {
+ protected:
+  LlamaIntermediates()
+      : runner_(oracle_), ids_(oracle_.cases()[0]["ids"]), passes_(*runner_.network, ids_),
+        values_(tests::read_floats(oracle_.folder / "text0.acts.f32")),
+        index_(tests::read_json(oracle_.folder / "text0.acts.json")["tensors"]) {}
+
+  std::span<const float> theirs(const std::string& name) const {
+    for (const auto& t : index_) {
+      if (t["name"] != name) continue;
+      return std::span(values_).subspan(t["offset"].get<size_t>() / sizeof(float), t["count"]);
+    }
+    ADD_FAILURE() << "no " << name;
+    return {};
+  }
+  // The tap over all positions, (T, rows, cols).
+  std::vector<float> ours(Tap tap, int64_t layer) const {
+    std::vector<float> all;
+    for (const Capture& p : passes_.positions) {
+      const auto& data = p.at(tap, layer).data;
+      all.insert(all.end(), data.begin(), data.end());
+    }
+    return all;
+  }
+  void expect_same(Tap tap, int64_t layer, const std::string& name) const {
+    EXPECT_LT(tests::relative_rms(ours(tap, layer), theirs(name)), 1e-5) << name;
+  }
+
+  const Oracle oracle_ = tests::own_oracle("llama-gqa");
+  Runner runner_;
+  std::vector<int32_t> ids_;
+  tests::Passes passes_;
+  std::vector<float> values_;
+  nlohmann::json index_;
+};
+
+TEST_F(LlamaIntermediates, EveryTapIsWhatLlamaCppNames) {
+  expect_same(Tap::kEmbedding, 0, "embd");
+  for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
+    std::string n = "-";
+    n += std::to_string(l);
+    expect_same(Tap::kAttnNorm, l, "attn_norm" + n);
+    expect_same(Tap::kQ, l, "Qcur" + n + "#3");
+    expect_same(Tap::kK, l, "Kcur" + n + "#3");
+    expect_same(Tap::kV, l, "Vcur" + n);
+    expect_same(Tap::kMix, l, "kqv_out" + n);
+    expect_same(Tap::kAttnOut, l, "attn_out" + n);
+    expect_same(Tap::kResidMid, l, "ffn_inp" + n);
+    expect_same(Tap::kFfnNorm, l, "ffn_norm" + n);
+    expect_same(Tap::kGate, l, "ffn_gate" + n);
+    expect_same(Tap::kUp, l, "ffn_up" + n);
+    expect_same(Tap::kAct, l, "ffn_swiglu" + n);
+    expect_same(Tap::kFfnOut, l, "ffn_out" + n);
+    expect_same(Tap::kResidPost, l, "l_out" + n);
+  }
+  expect_same(Tap::kNorm, 0, "result_norm");
+  expect_same(Tap::kLogits, 0, "result_output");
+}
+
+TEST_F(LlamaIntermediates, AttentionWeightsAreTheirs) {
+  const size_t n = ids_.size();
+  for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
+    const auto kq = theirs(std::string("kq_soft_max-").append(std::to_string(l)));  // [keys, queries, heads]
+    for (size_t p = 0; p < n; ++p) {
+      const Capture::Values& a = passes_.positions[p].at(Tap::kWeights, l);
+      ASSERT_EQ(static_cast<int64_t>(p) + 1, a.cols);
+      for (int64_t h = 0; h < a.rows; ++h) {
+        for (size_t j = 0; j <= p; ++j) {
+          EXPECT_NEAR(kq[(static_cast<size_t>(h) * n + p) * n + j], a.row(h)[j], 2e-6)
+              << "layer " << l << " head " << h << " " << p << " <- " << j;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(LlamaIntermediates, TheHeadsAddUpToTheAttentionUpdate) {
+  for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
+    const Capture::Values& heads = passes_.positions.back().at(Tap::kHeadOut, l);
+    std::vector<float> sum(static_cast<size_t>(heads.cols));
+    for (int64_t h = 0; h < heads.rows; ++h) {
+      for (int64_t i = 0; i < heads.cols; ++i) sum[static_cast<size_t>(i)] += heads.row(h)[i];
+    }
+    EXPECT_TRUE(tests::same_bits(sum, passes_.positions.back().at(Tap::kAttnOut, l).data));
+  }
+}
+
+TEST_F(LlamaIntermediates, ASinkDoesNotChangeOneBitOfTheLogits) {
+  const std::vector<float> untapped = runner_.logits(ids_);
+  EXPECT_TRUE(tests::same_bits(ours(Tap::kLogits, 0), untapped));
+  EXPECT_EQ(passes_.positions[0].count(), 3U + 19U * 3U) << "3 global taps and 19 a layer";
+}
+
+}  // namespace
