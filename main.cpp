@@ -31,6 +31,7 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 constexpr const char* kVersion = "0.1.0";
+constexpr uint32_t kTokensOfAVideo = 24;
 
 // Flags that several commands share, with llama.cpp's names and meanings.
 struct Flags {
@@ -49,7 +50,9 @@ struct Flags {
   render::commands::SceneOptions scene;
 };
 
-engine::ModelSource source_of(const Flags& flags) { return {flags.model, assets::builtin_model()}; }
+engine::ModelSource source_of(const Flags& flags) {
+  return {flags.model, assets::builtin_model()};
+}
 
 std::string prompt_of(const Flags& flags) {
   if (flags.prompt_file.empty()) return flags.prompt;
@@ -59,38 +62,49 @@ std::string prompt_of(const Flags& flags) {
   } else {
     std::ifstream in(flags.prompt_file, std::ios::binary);
     if (!in || !(text << in.rdbuf())) {
-      throw Error(ExitCode::kFailed, "cannot be read as a prompt", flags.prompt_file, "name a text file");
+      throw Error(ExitCode::kFailed, "cannot be read as a prompt", flags.prompt_file,
+                  "name a text file");
     }
   }
   return text.str();
 }
 
-engine::Generate generate_of(const Flags& flags) { return {prompt_of(flags), flags.n, flags.sampling}; }
+engine::Generate generate_of(const Flags& flags) {
+  return {prompt_of(flags), flags.n, flags.sampling};
+}
 
 trace::Level level_of(const Flags& flags) {
-  return flags.level == "off" ? trace::Level::kOff : flags.level == "full" ? trace::Level::kFull : trace::Level::kLive;
+  return flags.level == "off"    ? trace::Level::kOff
+         : flags.level == "full" ? trace::Level::kFull
+                                 : trace::Level::kLive;
 }
 
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option("-m,--model", flags.model, "model file (GGUF); without it, the built-in model");
-  app.add_option("-t,--threads", flags.threads, "threads; 0: as many as the machine has")->check(CLI::Range(0, 256));
+  app.add_option("-t,--threads", flags.threads, "threads; 0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
 }
 
 void add_generation(CLI::App& app, Flags& flags) {
   add_model(app, flags);
   auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to begin with");
-  app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")->excludes(prompt);
-  app.add_option("-n,--predict", flags.n, "tokens to generate; 0: until the context is full")
-      ->check(CLI::Range(0U, 1U << 24))
-      ->capture_default_str();
-  app.add_option("-c,--ctx-size", flags.context, "positions of context; 0: what the model was trained for")
+  app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")
+      ->excludes(prompt);
+  app.add_option("-n,--predict", flags.n,
+                 "tokens to generate (128; pictures and videos: 24); 0: until the context is full")
+      ->check(CLI::Range(0U, 1U << 24));
+  app.add_option("-c,--ctx-size", flags.context,
+                 "positions of context; 0: what the model was trained for")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   app.add_option("-s,--seed", flags.sampling.seed, "of the sampler")->capture_default_str();
-  app.add_option("--temp", flags.sampling.temperature, "temperature; 0: always the most probable token")
+  app.add_option("--temp", flags.sampling.temperature,
+                 "temperature; 0: always the most probable token")
       ->check(CLI::Range(0.0F, 100.0F))
       ->capture_default_str();
-  app.add_option("--top-k", flags.sampling.top_k, "keep the k most probable tokens; 0: all")->capture_default_str();
-  app.add_option("--top-p", flags.sampling.top_p, "keep the smallest set that reaches this probability; 1: all")
+  app.add_option("--top-k", flags.sampling.top_k, "keep the k most probable tokens; 0: all")
+      ->capture_default_str();
+  app.add_option("--top-p", flags.sampling.top_p,
+                 "keep the smallest set that reaches this probability; 1: all")
       ->check(CLI::Range(0.0F, 1.0F))
       ->capture_default_str();
   app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
@@ -101,14 +115,22 @@ void add_generation(CLI::App& app, Flags& flags) {
 
 void add_scene(CLI::App& app, Flags& flags) {
   add_generation(app, flags);
-  app.add_option("FILE", flags.file, "a trace to show, or a model to run: told apart by their first bytes");
-  app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")->capture_default_str();
-  app.add_option("--camera", flags.scene.camera,
-                 "home, front, left, top, close, or yaw,pitch,distance[,x,y,z] in degrees and world units");
+  // A picture of every token of a long text would take hours to render: fewer unless asked for.
+  app.parse_complete_callback([&app, &flags] {
+    if (app.get_name() != "view" && app.count("-n") == 0) flags.n = kTokensOfAVideo;
+  });
+  app.add_option("FILE", flags.file,
+                 "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
+      ->capture_default_str();
+  app.add_option(
+      "--camera", flags.scene.camera,
+      "home, front, left, top, close, or yaw,pitch,distance[,x,y,z] in degrees and world units");
   app.add_option("--select", flags.scene.select, "a node to inspect: L3.H1, L3.F20 or L3.K0.5");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   app.add_flag("--reduced-motion", flags.scene.look.reduced_motion, "no camera drift, no flicker");
-  app.add_option("--ui-scale", flags.scene.look.scale, "size of text and panels")->check(CLI::Range(0.5F, 4.0F));
+  app.add_option("--ui-scale", flags.scene.look.scale, "size of text and panels")
+      ->check(CLI::Range(0.5F, 4.0F));
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
 }
 
@@ -117,9 +139,11 @@ void parse_size(const std::string& text, uint32_t& width, uint32_t& height) {
   unsigned w = 0;
   unsigned h = 0;
   constexpr unsigned kLargest = 16384;
-  if (std::sscanf(text.c_str(), "%5ux%5u%n", &w, &h, &used) != 2 || static_cast<size_t>(used) != text.size() || w < 64 ||
-      h < 64 || w > kLargest || h > kLargest) {
-    throw Error(ExitCode::kUsage, "'" + text + "' is no size", "--window-size", "WIDTHxHEIGHT, e.g. 1280x720, 64 to 16384 each");
+  if (std::sscanf(text.c_str(), "%5ux%5u%n", &w, &h, &used) != 2 ||
+      static_cast<size_t>(used) != text.size() || w < 64 || h < 64 || w > kLargest ||
+      h > kLargest) {
+    throw Error(ExitCode::kUsage, "'" + text + "' is no size", "--window-size",
+                "WIDTHxHEIGHT, e.g. 1280x720, 64 to 16384 each");
   }
   width = w;
   height = h;
@@ -136,7 +160,8 @@ class Source {
     scene.log = &log_;
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
-      if (!contents.complete) std::fprintf(stderr, "%s ends in the middle; showing what is whole\n", flags.file.c_str());
+      if (!contents.complete)
+        std::fprintf(stderr, "%s ends in the middle; showing what is whole\n", flags.file.c_str());
       end_of_file();
       return;
     }
@@ -144,8 +169,9 @@ class Source {
     scene.generate = generate_of(flags);
     scene.control = &control_;
     model_ = std::make_unique<engine::LoadedModel>(source_of(flags));
-    inference_ = std::make_unique<engine::Inference>(*model_, log_, control_,
-                                                     engine::SessionOptions{flags.context, level_of(flags)}, flags.trace_path);
+    inference_ = std::make_unique<engine::Inference>(
+        *model_, log_, control_, engine::SessionOptions{flags.context, level_of(flags)},
+        flags.trace_path);
     control_.post(scene.generate);
   }
 
@@ -153,7 +179,8 @@ class Source {
   // A file that was cut off has no closing note: give it one, so that nobody waits for more.
   void end_of_file() {
     constexpr std::string_view kEnd = "end of the file";
-    trace::append(log_, trace::Topic::kNote, trace::NoteRecord{trace::NoteKind::kFinished, kEnd.size()},
+    trace::append(log_, trace::Topic::kNote,
+                  trace::NoteRecord{trace::NoteKind::kFinished, kEnd.size()},
                   std::span<const char>(kEnd));
   }
 
@@ -166,16 +193,27 @@ class Source {
 std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
   std::vector<std::string> words(argv + 1, argv + argc);
   // `view` is the default: without a command, with flags only, or with a file.
-  const bool named = !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
-  const bool about = !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
-  const bool looks_like_file = !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./") != std::string::npos);
-  if (words.empty() || (!named && !about && looks_like_file)) words.insert(words.begin(), "view");
+  const bool named =
+      !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
+  const bool about =
+      !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
+  const bool looks_like_file =
+      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./") != std::string::npos);
+  if (words.empty() || (!named && !about && looks_like_file)) {
+    words.insert(words.begin(), "view");
+  } else if (!named && !about) {
+    std::string known;
+    for (const std::string& name : commands) known += (known.empty() ? "" : ", ") + name;
+    throw Error(ExitCode::kUsage, "there is no command '" + words[0] + "'", "", known);
+  }
   return words;
 }
 
 int run_program(int argc, char** argv) {
-  CLI::App app("Fulgurite shows a language model thinking: lightning through a transformer, every light a measured number.",
-               "fulgurite");
+  CLI::App app(
+      "Fulgurite shows a language model thinking: lightning through a transformer, every light a "
+      "measured number.",
+      "fulgurite");
   app.set_version_flag("--version", std::string("fulgurite ") + kVersion);
   app.require_subcommand(1);
   Flags flags;
@@ -204,15 +242,19 @@ int run_program(int argc, char** argv) {
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
   run.callback([&] {
-    exit_code = engine::commands::run({source_of(flags), generate_of(flags), {flags.context, level_of(flags)}, flags.trace_path});
+    exit_code = engine::commands::run(
+        {source_of(flags), generate_of(flags), {flags.context, level_of(flags)}, flags.trace_path});
   });
 
   // record
   CLI::App& rec = command("record", "render a video, with or without a display");
   add_scene(rec, flags);
   rec.add_option("-o,--output", record.output, "the video (mp4)")->capture_default_str();
-  rec.add_option("--fps", record.fps, "frames a second")->check(CLI::Range(1.0, 240.0))->capture_default_str();
-  rec.add_option("--seconds", record.seconds, "length; 0: one second a step")->check(CLI::Range(0.0, 36000.0));
+  rec.add_option("--fps", record.fps, "frames a second")
+      ->check(CLI::Range(1.0, 240.0))
+      ->capture_default_str();
+  rec.add_option("--seconds", record.seconds, "length; 0: one second a step")
+      ->check(CLI::Range(0.0, 36000.0));
   rec.add_option("--frame-hashes", record.frame_hashes, "write one hash a frame to this file");
   rec.add_flag("--headless", headless, "no window; recordings never open one");
   rec.callback([&] {
@@ -227,7 +269,9 @@ int run_program(int argc, char** argv) {
   CLI::App& shot = command("shot", "render one picture (PNG)");
   add_scene(shot, flags);
   shot.add_option("-o,--output", still.output, "the picture")->capture_default_str();
-  auto* at_option = shot.add_option("--at", at, "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
+  auto* at_option = shot.add_option(
+      "--at", at,
+      "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
     Source source(flags);
@@ -239,7 +283,8 @@ int run_program(int argc, char** argv) {
   // train
   engine::commands::TrainOptions train;
   CLI::App& trainer = command("train", "train a model on a text");
-  trainer.add_option("TEXT", train.text, "text file: its first 90 % train, the rest validates")->required();
+  trainer.add_option("TEXT", train.text, "text file: its first 90 % train, the rest validates")
+      ->required();
   trainer.add_option("-o,--output", train.output, "the model (GGUF)")->required();
   trainer.add_option("--name", train.name, "general.name of the model")->capture_default_str();
   trainer.add_flag("--f32", train.f32, "write float32 instead of float16");
@@ -251,11 +296,16 @@ int run_program(int argc, char** argv) {
   trainer.add_option("-c,--ctx,--ctx-size", train.ctx, "context length")->capture_default_str();
   trainer.add_option("--steps", train.steps)->capture_default_str();
   trainer.add_option("--batch", train.batch, "sequences a step")->capture_default_str();
-  trainer.add_option("--full-every", train.full_every, "one step in so many uses whole windows of --ctx, the others half ones")->capture_default_str();
-  trainer.add_flag("--muon,!--adamw", train.muon, "optimiser of the layers' matrices: Muon (default), or AdamW for everything");
+  trainer
+      .add_option("--full-every", train.full_every,
+                  "one step in so many uses whole windows of --ctx, the others half ones")
+      ->capture_default_str();
+  trainer.add_flag("--muon,!--adamw", train.muon,
+                   "optimiser of the layers' matrices: Muon (default), or AdamW for everything");
   trainer.add_option("--lr", train.lr, "learning rate after the warm-up")->capture_default_str();
   trainer.add_option("--min-lr", train.min_lr, "at the end of the cosine")->capture_default_str();
-  trainer.add_option("--warmup", train.warmup, "steps; -1: 200, or a tenth of a short run")->capture_default_str();
+  trainer.add_option("--warmup", train.warmup, "steps; -1: 200, or a tenth of a short run")
+      ->capture_default_str();
   trainer.add_option("--weight-decay", train.weight_decay)->capture_default_str();
   trainer.add_option("--dropout", train.dropout)->capture_default_str();
   trainer.add_option("--clip", train.clip, "largest norm of the gradient")->capture_default_str();
@@ -263,13 +313,20 @@ int run_program(int argc, char** argv) {
   trainer.add_option("--beta1", train.beta1, "of AdamW")->capture_default_str();
   trainer.add_option("--beta2", train.beta2, "of AdamW")->capture_default_str();
   trainer.add_option("-s,--seed", train.seed)->capture_default_str();
-  trainer.add_option("-t,--threads", train.threads, "0: as many as the machine has")->check(CLI::Range(0, 256));
-  trainer.add_option("--eval-every", train.eval_every, "steps between validations")->capture_default_str();
-  trainer.add_option("--log-every", train.log_every, "steps between reports")->capture_default_str();
+  trainer.add_option("-t,--threads", train.threads, "0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
+  trainer.add_option("--eval-every", train.eval_every, "steps between validations")
+      ->capture_default_str();
+  trainer.add_option("--log-every", train.log_every, "steps between reports")
+      ->capture_default_str();
   trainer.add_option("--log", train.log, "write the losses to this file, one JSON object a line");
   trainer.add_option("--checkpoints", train.checkpoints, "folder for float16 snapshots");
-  trainer.add_option("--checkpoint-steps", train.checkpoint_steps, "steps at which one is kept: 0,100,1000")->delimiter(',');
-  trainer.add_option("--resume", train.resume, "go on with this model, whose .state lies beside it");
+  trainer
+      .add_option("--checkpoint-steps", train.checkpoint_steps,
+                  "steps at which one is kept: 0,100,1000")
+      ->delimiter(',');
+  trainer.add_option("--resume", train.resume,
+                     "go on with this model, whose .state lies beside it");
   trainer.callback([&] { exit_code = engine::commands::train(train); });
 
   // eval
@@ -277,7 +334,8 @@ int run_program(int argc, char** argv) {
   CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
   add_model(evaluate, flags);
   evaluate.add_option("-f,--file", eval.text, "the text")->required();
-  evaluate.add_option("--window", eval.window, "tokens that are seen together")->capture_default_str();
+  evaluate.add_option("--window", eval.window, "tokens that are seen together")
+      ->capture_default_str();
   evaluate.add_flag("--json", eval.json, "as JSON");
   evaluate.callback([&] {
     eval.model = source_of(flags);
@@ -288,7 +346,8 @@ int run_program(int argc, char** argv) {
   // inspect
   engine::commands::InspectOptions inspect;
   CLI::App& inspector = command("inspect", "say what a model file holds");
-  inspector.add_option("FILE,-m,--model", inspect.model_path, "the model; without it, the built-in one");
+  inspector.add_option("FILE,-m,--model", inspect.model_path,
+                       "the model; without it, the built-in one");
   inspector.add_flag("--json", inspect.json, "as JSON");
   inspector.callback([&] {
     inspect.builtin = assets::builtin_model();
@@ -299,12 +358,15 @@ int run_program(int argc, char** argv) {
   // bench
   engine::commands::BenchOptions bench;
   std::vector<std::string> levels = {"off", "live", "full"};
-  CLI::App& benchmark = command("bench", "measure the speed of generation with the taps off, live and full");
+  CLI::App& benchmark =
+      command("bench", "measure the speed of generation with the taps off, live and full");
   add_model(benchmark, flags);
   benchmark.add_option("-p,--prompt", bench.prompt, "tokens of the prompt")->capture_default_str();
   benchmark.add_option("-n,--predict", bench.generate, "tokens to generate")->capture_default_str();
   benchmark.add_option("--repeats", bench.repeats, "the median is printed")->capture_default_str();
-  benchmark.add_option("--taps", levels, "off,live,full")->delimiter(',')->check(CLI::IsMember({"off", "live", "full"}));
+  benchmark.add_option("--taps", levels, "off,live,full")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"off", "live", "full"}));
   benchmark.add_flag("--json", bench.json, "as JSON");
   benchmark.callback([&] {
     bench.model = source_of(flags);
@@ -320,7 +382,9 @@ int run_program(int argc, char** argv) {
   render::commands::BenchRenderOptions frames;
   CLI::App& bench_render = command("bench-render", "measure how fast frames are drawn");
   add_scene(bench_render, flags);
-  bench_render.add_option("--frames", frames.frames, "frames a quality")->check(CLI::Range(1U, 100000U))->capture_default_str();
+  bench_render.add_option("--frames", frames.frames, "frames a quality")
+      ->check(CLI::Range(1U, 100000U))
+      ->capture_default_str();
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
     Source source(flags);

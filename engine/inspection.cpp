@@ -76,7 +76,8 @@ Inspection summarise(const std::vector<float>& values, int64_t rows, int64_t col
           block += double{values[static_cast<size_t>(y * cols + x)]};
         }
       }
-      s.values[static_cast<size_t>(r * s.cols + c)] = static_cast<float>(block / static_cast<double>(count));
+      s.values[static_cast<size_t>(r * s.cols + c)] =
+          static_cast<float>(block / static_cast<double>(count));
     }
   }
   return s;

@@ -15,7 +15,9 @@ using trace::Topic;
 
 namespace {
 
-float norm(const float* x, int64_t n) noexcept { return static_cast<float>(std::sqrt(dot(x, x, n))); }
+float norm(const float* x, int64_t n) noexcept {
+  return static_cast<float>(std::sqrt(dot(x, x, n)));
+}
 
 float root_mean_square(const float* x, int64_t n) noexcept {
   return static_cast<float>(std::sqrt(dot(x, x, n) / static_cast<double>(n)));
@@ -45,8 +47,9 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
   bucket_share_.resize(bucket_rms_.size());
   rest_share_.resize(layers);
   ffn_bias_.resize(layers);
-  top_per_layer_ = static_cast<uint32_t>(
-      level == trace::Level::kFull ? config.n_ff : std::min<int64_t>(config.n_ff, Detail::kNeurons));
+  top_per_layer_ = static_cast<uint32_t>(level == trace::Level::kFull
+                                             ? config.n_ff
+                                             : std::min<int64_t>(config.n_ff, Detail::kNeurons));
   top_.resize(layers * top_per_layer_);
   scales_.resize(layers * trace::kMeasureCount);
 }
@@ -62,7 +65,8 @@ void Recorder::begin(uint32_t position, const model::KvCache& cache) {
   last_operation_ = std::chrono::steady_clock::now();
 }
 
-void Recorder::on_tap(Tap tap, int64_t layer, const float* data, int64_t rows, int64_t cols) noexcept {
+void Recorder::on_tap(Tap tap, int64_t layer, const float* data, int64_t rows,
+                      int64_t cols) noexcept {
   const auto l = static_cast<size_t>(layer);
   const auto keep = [&](std::vector<float>& copy) { copy.assign(data, data + rows * cols); };
   switch (tap) {
@@ -77,10 +81,18 @@ void Recorder::on_tap(Tap tap, int64_t layer, const float* data, int64_t rows, i
         norms[l * static_cast<size_t>(rows) + static_cast<size_t>(k)] = norm(data + k * cols, cols);
       }
       break;
-    case Tap::kWeights: keep(weights_); break;
-    case Tap::kMix: keep(mix_); break;
-    case Tap::kHeadOut: keep(head_out_); break;
-    case Tap::kHeadBack: attention_reads(layer, data); break;
+    case Tap::kWeights:
+      keep(weights_);
+      break;
+    case Tap::kMix:
+      keep(mix_);
+      break;
+    case Tap::kHeadOut:
+      keep(head_out_);
+      break;
+    case Tap::kHeadBack:
+      attention_reads(layer, data);
+      break;
     case Tap::kAttnOut: {
       const auto heads = static_cast<size_t>(config_.n_head);
       shares_.resize(heads);
@@ -97,14 +109,21 @@ void Recorder::on_tap(Tap tap, int64_t layer, const float* data, int64_t rows, i
       keep(resid_mid_);
       rms_[l * 3 + 1] = root_mean_square(data, cols);
       break;
-    case Tap::kAct: keep(act_); break;
+    case Tap::kAct:
+      keep(act_);
+      break;
     case Tap::kFfnOut:
       update_[l * 2 + 1] = norm(data, cols) / std::max(norm(resid_mid_.data(), cols), 1e-20F);
       scale(layer, Measure::kUpdate).add(update_[l * 2 + 1]);
       break;
-    case Tap::kFfnBack: neurons(layer, data); break;
-    case Tap::kResidPost: rms_[l * 3 + 2] = root_mean_square(data, cols); break;
-    default: break;
+    case Tap::kFfnBack:
+      neurons(layer, data);
+      break;
+    case Tap::kResidPost:
+      rms_[l * 3 + 2] = root_mean_square(data, cols);
+      break;
+    default:
+      break;
   }
 }
 
@@ -120,8 +139,8 @@ void Recorder::attention_reads(int64_t layer, const float* back) noexcept {
     const size_t lane = h / heads_per_lane;
     const float* weights = weights_.data() + h * reach;
     const int64_t at = static_cast<int64_t>(h) * config_.head_dim;
-    read_shares(weights, cache_->v(layer, 0) + static_cast<int64_t>(lane) * config_.head_dim, stride,
-                back + at, mix_.data() + at, config_.head_dim, shares_);
+    read_shares(weights, cache_->v(layer, 0) + static_cast<int64_t>(lane) * config_.head_dim,
+                stride, back + at, mix_.data() + at, config_.head_dim, shares_);
 
     trace::HeadShare& head = heads_[static_cast<size_t>(layer) * heads + h];
     head.norm = norm(head_out_.data() + static_cast<int64_t>(h) * config_.n_embd, config_.n_embd);
@@ -146,7 +165,8 @@ void Recorder::attention_reads(int64_t layer, const float* back) noexcept {
     for (size_t i = 0; i < reach; ++i) {
       const uint32_t j = order_[i];
       if (i < reads_per_head_) {
-        reads_[(static_cast<size_t>(layer) * heads + h) * reads_per_head_ + i] = {j, weights[j], shares_[j]};
+        reads_[(static_cast<size_t>(layer) * heads + h) * reads_per_head_ + i] = {j, weights[j],
+                                                                                  shares_[j]};
       } else {
         rest_weight += double{weights[j]};
         rest_share += double{shares_[j]};
@@ -179,7 +199,8 @@ void Recorder::neurons(int64_t layer, const float* back) noexcept {
       share += double{shares_[n]};
       scale(layer, Measure::kNeuronShare).add(shares_[n]);
     }
-    rms[cell] = static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<size_t>(n - first, 1))));
+    rms[cell] =
+        static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<size_t>(n - first, 1))));
     cell_share[cell] = static_cast<float>(share);
     scale(layer, Measure::kActivation).add(rms[cell]);
   }
@@ -194,7 +215,8 @@ void Recorder::neurons(int64_t layer, const float* back) noexcept {
   for (size_t i = 0; i < n_ff; ++i) {
     const uint32_t neuron = order_[i];
     if (i < top_per_layer_) {
-      top_[static_cast<size_t>(layer) * top_per_layer_ + i] = {neuron, act_[neuron], shares_[neuron]};
+      top_[static_cast<size_t>(layer) * top_per_layer_ + i] = {neuron, act_[neuron],
+                                                               shares_[neuron]};
     } else {
       rest += double{shares_[neuron]};
     }
@@ -206,7 +228,8 @@ void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
   constexpr std::array operations = {trace::Operation::kAttention, trace::Operation::kFfn,
                                      trace::Operation::kEmbed, trace::Operation::kUnembed};
   const auto now = std::chrono::steady_clock::now();
-  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now - last_operation_).count();
+  const auto ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(now - last_operation_).count();
   times_.push_back({operations[static_cast<size_t>(kind)], static_cast<uint32_t>(layer),
                     static_cast<uint64_t>(ns), static_cast<uint64_t>(bytes)});
   last_operation_ = now;
@@ -215,26 +238,31 @@ void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
 void Recorder::end() {
   const auto layers = static_cast<uint32_t>(config_.n_layer);
   const auto lanes = static_cast<uint32_t>(config_.n_head_kv);
-  trace::append(log_, Topic::kResidual, trace::ResidualRecord{position_, layers}, all(rms_), all(update_));
+  trace::append(log_, Topic::kResidual, trace::ResidualRecord{position_, layers}, all(rms_),
+                all(update_));
   trace::append(log_, Topic::kAttention,
-         trace::AttentionRecord{position_, layers, static_cast<uint32_t>(config_.n_head), reads_per_head_},
-         all(head_bias_), all(heads_), all(reads_));
-  trace::append(log_, Topic::kKv,
-         trace::KvRecord{position_, layers, lanes, position_ + 1,
-                         static_cast<uint64_t>(cache_->bytes(config_.n_layer, position_ + 1))},
-         all(k_norm_), all(v_norm_), all(read_));
-  trace::append(log_, Topic::kFfn, trace::FfnRecord{position_, layers, buckets(config_), top_per_layer_},
-         all(bucket_rms_), all(bucket_share_), all(rest_share_), all(ffn_bias_), all(top_));
+                trace::AttentionRecord{position_, layers, static_cast<uint32_t>(config_.n_head),
+                                       reads_per_head_},
+                all(head_bias_), all(heads_), all(reads_));
+  trace::append(
+      log_, Topic::kKv,
+      trace::KvRecord{position_, layers, lanes, position_ + 1,
+                      static_cast<uint64_t>(cache_->bytes(config_.n_layer, position_ + 1))},
+      all(k_norm_), all(v_norm_), all(read_));
+  trace::append(log_, Topic::kFfn,
+                trace::FfnRecord{position_, layers, buckets(config_), top_per_layer_},
+                all(bucket_rms_), all(bucket_share_), all(rest_share_), all(ffn_bias_), all(top_));
   std::vector<float> p99;
   for (const Percentile& measure : scales_) p99.push_back(measure.p99());
   trace::append(log_, Topic::kScale, trace::ScaleRecord{position_, layers}, all(p99));
-  trace::append(log_, Topic::kTime, trace::TimeRecord{position_, static_cast<uint32_t>(times_.size())}, all(times_));
+  trace::append(log_, Topic::kTime,
+                trace::TimeRecord{position_, static_cast<uint32_t>(times_.size())}, all(times_));
 }
 
 void Recorder::logits(uint32_t position, std::span<const Choice> ranked, const Choice& sampled,
                       const std::vector<std::string_view>& texts) {
-  trace::LogitsRecord record{position, static_cast<uint32_t>(texts.size()), sampled.id,
-                             sampled.probability, 0.0F, 0.0F};
+  trace::LogitsRecord record{
+      position, static_cast<uint32_t>(texts.size()), sampled.id, sampled.probability, 0.0F, 0.0F};
   std::vector<trace::Candidate> candidates;
   double rest = 1.0;
   for (size_t i = 0; i < texts.size(); ++i) {

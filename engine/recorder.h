@@ -47,7 +47,8 @@ class Recorder final : public model::TapSink {
   void attention_reads(int64_t layer, const float* back) noexcept;
   void neurons(int64_t layer, const float* back) noexcept;
   Percentile& scale(int64_t layer, trace::Measure measure) noexcept {
-    return scales_[static_cast<size_t>(layer) * trace::kMeasureCount + static_cast<size_t>(measure)];
+    return scales_[static_cast<size_t>(layer) * trace::kMeasureCount +
+                   static_cast<size_t>(measure)];
   }
 
   const model::Config& config_;

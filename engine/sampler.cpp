@@ -11,7 +11,8 @@ std::span<const Choice> Sampler::rank(std::span<const float> logits) {
   CHECK(!logits.empty());
   const float temperature = sampling_.temperature > 0.0F ? sampling_.temperature : 1.0F;
   ranked_.resize(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) ranked_[i] = {static_cast<int32_t>(i), logits[i], 0.0F};
+  for (size_t i = 0; i < logits.size(); ++i)
+    ranked_[i] = {static_cast<int32_t>(i), logits[i], 0.0F};
   std::sort(ranked_.begin(), ranked_.end(), [](const Choice& a, const Choice& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   });
@@ -22,7 +23,8 @@ std::span<const Choice> Sampler::rank(std::span<const float> logits) {
     weights[i] = std::exp((double{ranked_[i].logit} - top) / double{temperature});
     sum += weights[i];
   }
-  for (size_t i = 0; i < ranked_.size(); ++i) ranked_[i].probability = static_cast<float>(weights[i] / sum);
+  for (size_t i = 0; i < ranked_.size(); ++i)
+    ranked_[i].probability = static_cast<float>(weights[i] / sum);
   return ranked_;
 }
 
@@ -36,7 +38,8 @@ Choice Sampler::draw() {
   if (sampling_.top_p < 1.0F) {
     double kept = 0.0;
     size_t i = 0;
-    while (i < n && kept < double{sampling_.top_p} * total) kept += double{ranked_[i++].probability};
+    while (i < n && kept < double{sampling_.top_p} * total)
+      kept += double{ranked_[i++].probability};
     n = std::max<size_t>(i, 1);
     total = n == i ? kept : double{ranked_[0].probability};
   }

@@ -14,13 +14,15 @@ using trace::Topic;
 
 namespace {
 
-std::span<const char> chars(std::string_view s) noexcept { return {s.data(), s.size()}; }
+std::span<const char> chars(std::string_view s) noexcept {
+  return {s.data(), s.size()};
+}
 
 int64_t choose_context(const model::Config& c, int64_t wanted) {
   if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
   if (wanted < 1 || wanted > c.n_ctx) {
-    throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible", "-c",
-                "the model was trained for " + std::to_string(c.n_ctx));
+    throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible",
+                "-c", "the model was trained for " + std::to_string(c.n_ctx));
   }
   return wanted;
 }
@@ -53,7 +55,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
   record.architecture_bytes = u32(static_cast<int64_t>(c.arch.size()));
   record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
-  trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch), chars(model.quantisation));
+  trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
+                chars(model.quantisation));
 }
 
 void Session::start(const Generate& what) {
@@ -61,7 +64,8 @@ void Session::start(const Generate& what) {
   const model::Tokenizer& tokenizer = *model_.tokenizer;
   if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) ids.push_back(tokenizer.bos_id());
   // Something has to come first; a new line is where a text begins.
-  const std::string_view text = what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
+  const std::string_view text =
+      what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
   const std::vector<int32_t> encoded = tokenizer.encode(text);
   ids.insert(ids.end(), encoded.begin(), encoded.end());
   start(std::move(ids), what.n, what.sampling);
@@ -69,8 +73,10 @@ void Session::start(const Generate& what) {
 
 void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling) {
   if (static_cast<int64_t>(ids.size()) > context_) {
-    throw Error(ExitCode::kUsage, "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
-                    std::to_string(context_), "the prompt", "shorten it or raise -c");
+    throw Error(ExitCode::kUsage,
+                "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
+                    std::to_string(context_),
+                "the prompt", "shorten it or raise -c");
   }
   CHECK(!ids.empty());
   sampler_ = Sampler(sampling);
@@ -82,18 +88,20 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   limit_ = n == 0 ? room : std::min(room, tokens_.size() + n);
   began_ = std::chrono::steady_clock::now();
   trace::append(log_, Topic::kStart,
-         trace::StartRecord{sampling.seed, sampling.temperature, sampling.top_p, sampling.top_k, options_.level});
+                trace::StartRecord{sampling.seed, sampling.temperature, sampling.top_p,
+                                   sampling.top_k, options_.level});
 }
 
 void Session::run_position(uint32_t position, trace::TokenKind kind, bool want_logits) {
   const int32_t id = tokens_[position];
   const std::string_view text = model_.tokenizer->piece(id);
   const auto wall = std::chrono::steady_clock::now() - began_;
-  trace::append(log_, Topic::kToken,
-         trace::TokenRecord{position, steps_, id, kind,
-                            std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count(),
-                            static_cast<uint32_t>(text.size()), 0},
-         chars(text));
+  trace::append(
+      log_, Topic::kToken,
+      trace::TokenRecord{position, steps_, id, kind,
+                         std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count(),
+                         static_cast<uint32_t>(text.size()), 0},
+      chars(text));
   const bool tapped = options_.level != trace::Level::kOff;
   if (tapped) recorder_.begin(position, cache_);
   model_.network->forward(id, position, cache_, want_logits ? logits_.data() : nullptr,
@@ -104,7 +112,8 @@ void Session::run_position(uint32_t position, trace::TokenKind kind, bool want_l
 std::string Session::step() {
   if (finished_) return {};
   const size_t first = done_;
-  const trace::TokenKind kind = steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  const trace::TokenKind kind =
+      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
   std::string text;
   for (; done_ < tokens_.size(); ++done_) {
     run_position(static_cast<uint32_t>(done_), kind, done_ + 1 == tokens_.size());
@@ -121,13 +130,15 @@ std::string Session::step() {
     recorder_.logits(last, ranked, next, texts);
   }
   trace::append(log_, Topic::kStep,
-         trace::StepRecord{steps_, static_cast<uint32_t>(first), static_cast<uint32_t>(done_ - first), 0});
+                trace::StepRecord{steps_, static_cast<uint32_t>(first),
+                                  static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
   const bool ended = next.id == model_.tokenizer->eos_id();
   if (ended) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {
-    finish(done_ >= static_cast<size_t>(context_) ? "the context is full" : "all tokens were generated");
+    finish(done_ >= static_cast<size_t>(context_) ? "the context is full"
+                                                  : "all tokens were generated");
   } else {
     tokens_.push_back(next.id);
   }
@@ -140,7 +151,8 @@ void Session::finish(std::string_view why) {
 }
 
 void Session::note(trace::NoteKind kind, std::string_view sentence) {
-  trace::append(log_, Topic::kNote, trace::NoteRecord{kind, static_cast<uint32_t>(sentence.size())}, chars(sentence));
+  trace::append(log_, Topic::kNote, trace::NoteRecord{kind, static_cast<uint32_t>(sentence.size())},
+                chars(sentence));
 }
 
 void Session::inspect(const Inspect& what) {
@@ -159,7 +171,8 @@ void Session::inspect(const Inspect& what) {
   record.rms = found.rms;
   record.name_bytes = static_cast<uint32_t>(name.size());
   record.formula_bytes = static_cast<uint32_t>(found.formula.size());
-  trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name), chars(found.formula));
+  trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name),
+                chars(found.formula));
 }
 
 }  // namespace engine

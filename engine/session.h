@@ -61,9 +61,9 @@ class Session {
   Sampler sampler_;
   std::vector<int32_t> tokens_;
   std::vector<float> logits_;
-  size_t done_ = 0;        // positions that have been run
+  size_t done_ = 0;  // positions that have been run
   uint32_t steps_ = 0;
-  size_t limit_ = 0;       // positions after which it ends
+  size_t limit_ = 0;  // positions after which it ends
   bool finished_ = true;
   std::chrono::steady_clock::time_point began_;
 };

@@ -19,8 +19,12 @@ class KvCache {
   // (K * D) values of one position of one layer.
   float* k(int64_t layer, int64_t position) noexcept { return k_.data() + at(layer, position); }
   float* v(int64_t layer, int64_t position) noexcept { return v_.data() + at(layer, position); }
-  const float* k(int64_t layer, int64_t position) const noexcept { return k_.data() + at(layer, position); }
-  const float* v(int64_t layer, int64_t position) const noexcept { return v_.data() + at(layer, position); }
+  const float* k(int64_t layer, int64_t position) const noexcept {
+    return k_.data() + at(layer, position);
+  }
+  const float* v(int64_t layer, int64_t position) const noexcept {
+    return v_.data() + at(layer, position);
+  }
 
   int64_t capacity() const noexcept { return capacity_; }
   // Bytes that n positions hold, over all layers.

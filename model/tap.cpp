@@ -34,7 +34,9 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
 
 }  // namespace
 
-const TapInfo& tap_info(Tap tap) noexcept { return kTaps[static_cast<size_t>(tap)]; }
+const TapInfo& tap_info(Tap tap) noexcept {
+  return kTaps[static_cast<size_t>(tap)];
+}
 
 std::string tap_name(Tap tap, int64_t layer) {
   const TapInfo& info = tap_info(tap);
@@ -48,7 +50,8 @@ std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer) {
     const char* begin = name.data() + 4;
     const char* end = name.data() + name.size();
     const auto [at, failed] = std::from_chars(begin, end, layer);
-    if (failed != std::errc{} || at == end || *at != '.' || layer < 0 || layer >= n_layer) return {};
+    if (failed != std::errc{} || at == end || *at != '.' || layer < 0 || layer >= n_layer)
+      return {};
     name = name.substr(static_cast<size_t>(at + 1 - name.data()));
   }
   for (const TapInfo& info : kTaps) {

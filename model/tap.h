@@ -10,28 +10,28 @@ namespace model {
 
 // Shapes in the letters of model/tensor.h; T is position + 1, the reach of attention.
 enum class Tap : uint8_t {
-  kEmbedding,   // embd           (C)
-  kResidPre,    // resid.pre      (C)     x before attention
-  kAttnNorm,    // attn.norm      (C)
-  kQ,           // attn.q         (H, D)  after RoPE
-  kK,           // attn.k         (K, D)  after RoPE
-  kV,           // attn.v         (K, D)
-  kScores,      // attn.scores    (H, T)  q.k / sqrt(D)
-  kWeights,     // attn.weights   (H, T)  softmax of the scores
-  kMix,         // attn.z         (H, D)  sum_j a_j v_j
-  kHeadOut,     // attn.head_out  (H, C)  o_h = W_O,h z_h
-  kHeadBack,    // attn.head_back (H, D)  W_O,h^T o_h, gathered while W_O is read
-  kAttnOut,     // attn.out       (C)     da, the attention update
-  kResidMid,    // resid.mid      (C)
-  kFfnNorm,     // ffn.norm       (C)
-  kGate,        // ffn.gate       (F)
-  kUp,          // ffn.up         (F)
-  kAct,         // ffn.act        (F)     silu(gate) * up
-  kFfnOut,      // ffn.out        (C)     df, the FFN update
-  kFfnBack,     // ffn.back       (F)     W_down^T df, gathered while W_down is read
-  kResidPost,   // resid.post     (C)
-  kNorm,        // norm           (C)     before the unembedding
-  kLogits,      // logits         (V)
+  kEmbedding,  // embd           (C)
+  kResidPre,   // resid.pre      (C)     x before attention
+  kAttnNorm,   // attn.norm      (C)
+  kQ,          // attn.q         (H, D)  after RoPE
+  kK,          // attn.k         (K, D)  after RoPE
+  kV,          // attn.v         (K, D)
+  kScores,     // attn.scores    (H, T)  q.k / sqrt(D)
+  kWeights,    // attn.weights   (H, T)  softmax of the scores
+  kMix,        // attn.z         (H, D)  sum_j a_j v_j
+  kHeadOut,    // attn.head_out  (H, C)  o_h = W_O,h z_h
+  kHeadBack,   // attn.head_back (H, D)  W_O,h^T o_h, gathered while W_O is read
+  kAttnOut,    // attn.out       (C)     da, the attention update
+  kResidMid,   // resid.mid      (C)
+  kFfnNorm,    // ffn.norm       (C)
+  kGate,       // ffn.gate       (F)
+  kUp,         // ffn.up         (F)
+  kAct,        // ffn.act        (F)     silu(gate) * up
+  kFfnOut,     // ffn.out        (C)     df, the FFN update
+  kFfnBack,    // ffn.back       (F)     W_down^T df, gathered while W_down is read
+  kResidPost,  // resid.post     (C)
+  kNorm,       // norm           (C)     before the unembedding
+  kLogits,     // logits         (V)
 };
 inline constexpr int kTapCount = 22;
 

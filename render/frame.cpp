@@ -24,8 +24,10 @@ constexpr size_t kFramesInFlight = 2;
 
 VkSampleCountFlagBits samples_for(const gpu::Device& device, bool cheap) {
   const VkPhysicalDeviceLimits& limits = device.properties().limits;
-  const VkSampleCountFlags both = limits.framebufferColorSampleCounts & limits.framebufferDepthSampleCounts;
-  return !cheap && (both & VK_SAMPLE_COUNT_4_BIT) != 0 ? VK_SAMPLE_COUNT_4_BIT : VK_SAMPLE_COUNT_1_BIT;
+  const VkSampleCountFlags both =
+      limits.framebufferColorSampleCounts & limits.framebufferDepthSampleCounts;
+  return !cheap && (both & VK_SAMPLE_COUNT_4_BIT) != 0 ? VK_SAMPLE_COUNT_4_BIT
+                                                       : VK_SAMPLE_COUNT_1_BIT;
 }
 
 struct FrameSlot {
@@ -58,11 +60,12 @@ struct Renderer::Impl {
                                          .flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT,
                                          .queueFamilyIndex = device.queue_family()};
       VK_CHECK(vkCreateCommandPool(device.handle(), &pool, nullptr, &slot.pool));
-      const VkCommandBufferAllocateInfo info{.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                             .pNext = nullptr,
-                                             .commandPool = slot.pool,
-                                             .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
-                                             .commandBufferCount = 1};
+      const VkCommandBufferAllocateInfo info{
+          .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+          .pNext = nullptr,
+          .commandPool = slot.pool,
+          .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+          .commandBufferCount = 1};
       VK_CHECK(vkAllocateCommandBuffers(device.handle(), &info, &slot.commands));
     }
     set_nodes({});
@@ -70,17 +73,21 @@ struct Renderer::Impl {
 
   ~Impl() {
     for (const FrameSlot& slot : slots) {
-      device.retire([&d = device, pool = slot.pool] { vkDestroyCommandPool(d.handle(), pool, nullptr); });
+      device.retire(
+          [&d = device, pool = slot.pool] { vkDestroyCommandPool(d.handle(), pool, nullptr); });
     }
   }
 
   void set_nodes(std::span<const shaders::Node> all) {
     node_count = static_cast<uint32_t>(all.size());
     const uint64_t room = std::max<uint64_t>(node_count, 1);
-    constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    node_buffer = gpu::Buffer(device, room * sizeof(shaders::Node), kUsage, gpu::Memory::kDevice, "nodes");
-    light_buffer = gpu::Buffer(device, room * sizeof(glm::vec2), kUsage | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
-                               gpu::Memory::kDevice, "node lights");
+    constexpr VkBufferUsageFlags kUsage =
+        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    node_buffer =
+        gpu::Buffer(device, room * sizeof(shaders::Node), kUsage, gpu::Memory::kDevice, "nodes");
+    light_buffer =
+        gpu::Buffer(device, room * sizeof(glm::vec2), kUsage | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
+                    gpu::Memory::kDevice, "node lights");
     context.uploader.write(node_buffer, 0, std::as_bytes(all));
     nodes.reserve(node_count);
   }
@@ -88,23 +95,31 @@ struct Renderer::Impl {
   void resize(VkExtent2D size) {
     if (size.width == extent.width && size.height == extent.height) return;
     extent = size;
-    const auto image = [&](VkFormat format, VkImageUsageFlags usage, VkSampleCountFlagBits count, const char* name) {
-      gpu::Image made(device, {.width = size.width, .height = size.height, .format = format, .usage = usage,
-                               .samples = count, .name = name});
+    const auto image = [&](VkFormat format, VkImageUsageFlags usage, VkSampleCountFlagBits count,
+                           const char* name) {
+      gpu::Image made(device, {.width = size.width,
+                               .height = size.height,
+                               .format = format,
+                               .usage = usage,
+                               .samples = count,
+                               .name = name});
       context.uploader.prepare(made);
       return made;
     };
     constexpr VkImageUsageFlags kColor = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;
-    color = image(kSceneFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT, "scene");
+    color =
+        image(kSceneFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT, "scene");
     depth = image(kDepthFormat, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, samples, "depth");
-    if (samples != VK_SAMPLE_COUNT_1_BIT) multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
+    if (samples != VK_SAMPLE_COUNT_1_BIT)
+      multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
     bloom.resize(size);
   }
 
   SceneBuffers scene_buffers(shaders::Frame frame, glm::uvec2 viewport) {
     frame.viewport = viewport;
     frame.node_count = node_count;
-    const gpu::Staging::Slice slice = context.staging.put(std::span<const shaders::Frame>(&frame, 1));
+    const gpu::Staging::Slice slice =
+        context.staging.put(std::span<const shaders::Frame>(&frame, 1));
     return {slice.buffer, slice.offset, node_buffer.handle(), light_buffer.handle(), node_count};
   }
 
@@ -121,8 +136,8 @@ struct Renderer::Impl {
   }
 
   bool draw(Target& target, const FrameInput& input);
-  void record_passes(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene, VkFormat format,
-                     const TargetImage& image);
+  void record_passes(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene,
+                     VkFormat format, const TargetImage& image);
 
   gpu::Device& device;
   bool cheap;
@@ -191,16 +206,19 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
                                  .stageMask = stage,
                                  .deviceIndex = 0};
   };
-  const VkSemaphoreSubmitInfo wait = semaphore(image.ready, VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT);
+  const VkSemaphoreSubmitInfo wait =
+      semaphore(image.ready, VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT);
   const VkSemaphoreSubmitInfo signal = semaphore(image.done, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT);
-  slot.submission = device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
-                                  {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
+  slot.submission =
+      device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
+                    {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
   target.submitted(slot.submission);
   return true;
 }
 
-void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene,
-                                   VkFormat format, const TargetImage& image) {
+void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& input,
+                                   const SceneBuffers& scene, VkFormat format,
+                                   const TargetImage& image) {
   lights.record(commands, scene, steps, input.first_step, input.last_step);
   {
     const bool resolve = static_cast<bool>(multisampled);
@@ -214,10 +232,12 @@ void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& i
   }
   bloom.record(commands, color);
   gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT,
-                     {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE}, gpu::kColorWrite,
-                     VK_IMAGE_LAYOUT_UNDEFINED, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
+                     {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE},
+                     gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED,
+                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
   {
-    const Rendering rendering(commands, {.extent = extent, .color = image.view,
+    const Rendering rendering(commands, {.extent = extent,
+                                         .color = image.view,
                                          .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
     composite.record(commands, scene, extent, format, color.view(), bloom.result());
     labels.record(commands, scene, format);
@@ -226,29 +246,41 @@ void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& i
   if (input.pick) pick.record(commands, scene, nodes, *input.pick, extent);
 }
 
-Renderer::Renderer(gpu::Device& device, Quality quality) : impl_(std::make_unique<Impl>(device, quality)) {}
+Renderer::Renderer(gpu::Device& device, Quality quality)
+    : impl_(std::make_unique<Impl>(device, quality)) {}
 Renderer::~Renderer() = default;
 
-void Renderer::set_nodes(std::span<const shaders::Node> nodes) { impl_->set_nodes(nodes); }
+void Renderer::set_nodes(std::span<const shaders::Node> nodes) {
+  impl_->set_nodes(nodes);
+}
 
 void Renderer::update_nodes(uint32_t first, std::span<const shaders::Node> nodes) {
   CHECK(first <= impl_->node_count && nodes.size() <= impl_->node_count - first);
-  impl_->context.uploader.write(impl_->node_buffer, uint64_t{first} * sizeof(shaders::Node), std::as_bytes(nodes));
+  impl_->context.uploader.write(impl_->node_buffer, uint64_t{first} * sizeof(shaders::Node),
+                                std::as_bytes(nodes));
 }
 
-void Renderer::put_step(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts) {
+void Renderer::put_step(uint64_t step, std::span<const shaders::Light> lights,
+                        std::span<const shaders::Bolt> bolts) {
   impl_->steps.put(step, lights, bolts);
 }
-bool Renderer::has_step(uint64_t step) const { return impl_->steps.has(step); }
-void Renderer::drop_steps() { impl_->steps.drop(); }
+bool Renderer::has_step(uint64_t step) const {
+  return impl_->steps.has(step);
+}
+void Renderer::drop_steps() {
+  impl_->steps.drop();
+}
 
-bool Renderer::draw(Target& target, const FrameInput& input) { return impl_->draw(target, input); }
+bool Renderer::draw(Target& target, const FrameInput& input) {
+  return impl_->draw(target, input);
+}
 
 std::vector<glm::vec2> Renderer::read_lights() {
   Impl& impl = *impl_;
   const uint64_t bytes = uint64_t{impl.node_count} * sizeof(glm::vec2);
   if (bytes == 0) return {};
-  const gpu::Buffer copy(impl.device, bytes, VK_BUFFER_USAGE_TRANSFER_DST_BIT, gpu::Memory::kReadBack, "lights read back");
+  const gpu::Buffer copy(impl.device, bytes, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                         gpu::Memory::kReadBack, "lights read back");
   impl.run_now([&](VkCommandBuffer commands) {
     const VkBufferCopy range{0, 0, bytes};
     vkCmdCopyBuffer(commands, impl.light_buffer.handle(), copy.handle(), 1, &range);
@@ -274,16 +306,24 @@ PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm
   return *take_pick();
 }
 
-uintptr_t Renderer::create_texture(uint32_t width, uint32_t height, std::span<const uint8_t> rgba, bool nearest) {
+uintptr_t Renderer::create_texture(uint32_t width, uint32_t height, std::span<const uint8_t> rgba,
+                                   bool nearest) {
   return impl_->ui.create_texture({width, height}, rgba, nearest);
 }
-void Renderer::update_texture(uintptr_t id, std::span<const uint8_t> rgba) { impl_->ui.update_texture(id, rgba); }
-void Renderer::destroy_texture(uintptr_t id) { impl_->ui.destroy_texture(id); }
-void Renderer::reload_ui_fonts() { impl_->ui.reload_fonts(); }
+void Renderer::update_texture(uintptr_t id, std::span<const uint8_t> rgba) {
+  impl_->ui.update_texture(id, rgba);
+}
+void Renderer::destroy_texture(uintptr_t id) {
+  impl_->ui.destroy_texture(id);
+}
+void Renderer::reload_ui_fonts() {
+  impl_->ui.reload_fonts();
+}
 
 const std::vector<PassTime>& Renderer::pass_times() const {
   impl_->times.clear();
-  for (const gpu::Timing& timing : impl_->context.timer.newest()) impl_->times.push_back({timing.name, timing.ms});
+  for (const gpu::Timing& timing : impl_->context.timer.newest())
+    impl_->times.push_back({timing.name, timing.ms});
   return impl_->times;
 }
 

@@ -1,8 +1,8 @@
 // The renderer: the list of passes, top to bottom, and what they draw.
 //
-// One thread (main). The work per frame on the CPU does not grow with the model: nodes and steps are
-// uploaded once, decay and travel are evaluated on the GPU from Frame.playhead.
-// A picture is a pure function of (nodes, steps put, FrameInput): same input, same bytes.
+// One thread (main). The work per frame on the CPU does not grow with the model: nodes and steps
+// are uploaded once, decay and travel are evaluated on the GPU from Frame.playhead. A picture is a
+// pure function of (nodes, steps put, FrameInput): same input, same bytes.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct FrameInput {
   uint64_t first_step = 1;
   uint64_t last_step = 0;
   std::span<const Label> labels{};
-  ImDrawData* ui = nullptr;             // of the current ImGui context; null: no UI
-  std::optional<glm::ivec2> pick{};     // pixel, from the top left: ask which node is there
+  ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
+  std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
 
 struct PickResult {
@@ -61,7 +61,8 @@ class Renderer {
   // Uploads what happens during a step; a second call with the same step replaces it. When the
   // storage is full (kStepBytes in frame.cpp) the steps farthest from this one are forgotten:
   // ask has_step() before a step is drawn and put it again. Light.node must be < the node count.
-  void put_step(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts);
+  void put_step(uint64_t step, std::span<const shaders::Light> lights,
+                std::span<const shaders::Bolt> bolts);
   bool has_step(uint64_t step) const;
   void drop_steps();
 
@@ -79,13 +80,16 @@ class Renderer {
   // Textures for ImGui::Image: cast the id to ImTextureID. width * height * 4 bytes, RGBA8, rows
   // from the top, sampled as stored. A destroyed texture may still be used by frames in flight.
   // nearest: cells stay sharp when magnified.
-  uintptr_t create_texture(uint32_t width, uint32_t height, std::span<const uint8_t> rgba, bool nearest = false);
+  uintptr_t create_texture(uint32_t width, uint32_t height, std::span<const uint8_t> rgba,
+                           bool nearest = false);
   void update_texture(uintptr_t id, std::span<const uint8_t> rgba);
   void destroy_texture(uintptr_t id);
-  // Builds and uploads the ImGui font atlas: before the first ImGui::NewFrame, and after another UI scale.
+  // Builds and uploads the ImGui font atlas: before the first ImGui::NewFrame, and after another UI
+  // scale.
   void reload_ui_fonts();
 
-  // GPU time of every pass of the newest frame that has retired; empty where the device cannot tell.
+  // GPU time of every pass of the newest frame that has retired; empty where the device cannot
+  // tell.
   const std::vector<PassTime>& pass_times() const;
 
  private:

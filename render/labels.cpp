@@ -25,12 +25,16 @@ class Placer {
     const std::optional<glm::vec2> at = project(label.anchor);
     if (!at) return;
     const glm::vec2 size = measure_text(label.text, label.size_px, label.mono);
-    const float shift = label.align == LabelAlign::kLeft ? 0.0F : label.align == LabelAlign::kCenter ? 0.5F : 1.0F;
+    const float shift = label.align == LabelAlign::kLeft     ? 0.0F
+                        : label.align == LabelAlign::kCenter ? 0.5F
+                                                             : 1.0F;
     const glm::vec2 low = *at + label.offset_px - glm::vec2(size.x * shift, size.y * 0.5F);
     const glm::vec2 high = low + size;
     if (high.x < 0.0F || high.y < 0.0F || low.x > in_.viewport.x || low.y > in_.viewport.y) return;
     for (const auto& [other_low, other_high] : taken_) {
-      if (low.x < other_high.x && high.x > other_low.x && low.y < other_high.y && high.y > other_low.y) return;
+      if (low.x < other_high.x && high.x > other_low.x && low.y < other_high.y &&
+          high.y > other_low.y)
+        return;
     }
     taken_.emplace_back(low - 1.0F, high + 1.0F);
     labels_.push_back(std::move(label));
@@ -54,7 +58,8 @@ void place_candidates(const LabelInput& in, Placer& placer) {
   const double share = in.playhead - std::floor(in.playhead);
   const auto step = static_cast<size_t>(in.playhead);
   // Before the crown is reached the last step's candidates still stand there, fading.
-  const bool reached = share >= double{scene::Clock::kCrown} || in.playhead >= static_cast<double>(in.reader.steps());
+  const bool reached = share >= double{scene::Clock::kCrown} ||
+                       in.playhead >= static_cast<double>(in.reader.steps());
   if (!reached && step == 0) return;
   const size_t shown_step = std::min(reached ? step : step - 1, in.reader.steps() - 1);
   const trace::StepRecord& record = in.reader.step(shown_step);
@@ -71,12 +76,14 @@ void place_candidates(const LabelInput& in, Placer& placer) {
     label.anchor = in.layout.nodes()[in.layout.candidate(i)].center;
     label.offset_px = {0.0F, in.size_px * 1.1F};
     label.size_px = in.size_px * (chosen ? 1.3F : 1.05F);
-    label.rgba = with_alpha(chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown), alpha);
+    label.rgba = with_alpha(
+        chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown), alpha);
     label.mono = true;
     label.text = scene::visible_text({c.text.data(), c.text_bytes});
     placer.place(label);
     char percent[16];
-    std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%", double{c.probability} * 100.0);
+    std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
+                  double{c.probability} * 100.0);
     label.offset_px.y += in.size_px * 1.25F;
     label.size_px = in.size_px * 0.8F;
     label.rgba = with_alpha(in.palette.faint_text, alpha);
@@ -125,7 +132,8 @@ void place_titles(const LabelInput& in, Placer& placer) {
        "FFN, " + std::to_string(m.neurons) + " neurons");
   for (uint32_t l = 0; l < m.layers; ++l) {
     Label label;
-    label.anchor = {in.layout.ffn_right() + 0.12F, in.layout.storey_y(l) + in.layout.pitch() * 0.75F, 0.0F};
+    label.anchor = {in.layout.ffn_right() + 0.12F,
+                    in.layout.storey_y(l) + in.layout.pitch() * 0.75F, 0.0F};
     label.align = LabelAlign::kLeft;
     label.size_px = in.size_px * 0.9F;
     label.rgba = in.palette.faint_text;

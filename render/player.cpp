@@ -10,7 +10,9 @@ namespace {
 // When stepping, the picture stops where the crown is lit.
 constexpr double kStop = 0.88;
 
-double end_of(size_t steps) { return static_cast<double>(steps); }
+double end_of(size_t steps) {
+  return static_cast<double>(steps);
+}
 
 }  // namespace
 
@@ -24,14 +26,18 @@ bool Player::advance(double seconds, size_t steps) {
   return playhead_ != before;
 }
 
-void Player::set_pace(double steps_per_second) { pace_ = std::clamp(steps_per_second, kSlowest, kFastest); }
+void Player::set_pace(double steps_per_second) {
+  pace_ = std::clamp(steps_per_second, kSlowest, kFastest);
+}
 
 void Player::seek(double playhead, size_t steps) {
   playhead_ = std::clamp(playhead, 0.0, end_of(steps));
   following_ = false;
 }
 
-void Player::move(double steps_by, size_t steps) { seek(playhead_ + steps_by, steps); }
+void Player::move(double steps_by, size_t steps) {
+  seek(playhead_ + steps_by, steps);
+}
 
 void Player::step(int by, size_t steps) {
   constexpr double kSame = 1e-6;

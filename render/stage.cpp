@@ -15,7 +15,9 @@ constexpr double kLongestLife = 0.9;   // steps, before stretching; see choreogr
 constexpr uint64_t kMostSteps = 24;    // evaluated at once
 
 // Bolts live 2.6 layer spans of the step's clock.
-double bolt_life(uint32_t layers) { return std::min(2.6 * scene::Clock(layers).layer_span(), 0.6); }
+double bolt_life(uint32_t layers) {
+  return std::min(2.6 * scene::Clock(layers).layer_span(), 0.6);
+}
 
 }  // namespace
 
@@ -43,7 +45,8 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node& n = layout_->nodes()[node];
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F) at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
+  if (n.column >= 0.0F)
+    at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
   return at;
 }
 
@@ -86,7 +89,8 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
 }
 
 bool Stage::draw(Target& target, const View& view) {
-  const glm::vec2 viewport(static_cast<float>(target.extent().width), static_cast<float>(target.extent().height));
+  const glm::vec2 viewport(static_cast<float>(target.extent().width),
+                           static_cast<float>(target.extent().height));
   FrameInput input;
   input.frame = frame(view, viewport);
   if (reader_.steps() > 0) {
@@ -100,8 +104,9 @@ bool Stage::draw(Target& target, const View& view) {
   const scene::Palette colours = scene::palette(view.look.theme);
   std::vector<Label> labels;
   if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now, input.frame.clip_from_world,
-                          viewport, viewport.y / 720.0F * 13.0F * view.look.scale});
+    labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
+                          input.frame.clip_from_world, viewport,
+                          viewport.y / 720.0F * 13.0F * view.look.scale});
   }
   input.labels = labels;
   input.ui = view.ui;

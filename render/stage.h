@@ -16,7 +16,8 @@ namespace render {
 // What the person watching has chosen.
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
-  std::array<float, shaders::kChannelCount> gain = {1, 1, 1, 1, 1, 1, 1, 1};  // 0 switches a channel off
+  std::array<float, shaders::kChannelCount> gain = {1, 1, 1, 1,
+                                                    1, 1, 1, 1};  // 0 switches a channel off
   float exposure = 1.0F;
   float bloom = 0.55F;
   bool reduced_motion = false;
@@ -29,7 +30,7 @@ struct View {
   double pace = 1.0;      // steps a second, so that no light is shorter than 400 ms
   scene::Camera camera;
   Look look;
-  uint32_t hovered = 0;   // node index + 1; 0: none
+  uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};

@@ -39,6 +39,7 @@ void main() {
   }
   float heat = clamp(0.75 * tint.w + front, 0.0, 1.0);
   vec3 hot = mix(tint.rgb, vec3(1.0), 0.18 + 0.72 * heat);
-  vec3 light = hot * core * (1.25 + 1.0 * tint.w + 2.6 * front) + tint.rgb * (body * (0.9 + 0.9 * front) + halo * 0.17);
+  vec3 light = hot * core * (1.25 + 1.0 * tint.w + 2.6 * front);
+  light += tint.rgb * (body * (0.9 + 0.9 * front) + halo * 0.17);
   color = vec4(light * strength, 0.0);
 }

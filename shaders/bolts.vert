@@ -1,14 +1,15 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// A bolt is a ribbon that faces the camera: kBoltSegments pieces along a jagged path, two vertices a joint.
+// A bolt is a ribbon that faces the camera: kBoltSegments pieces along a jagged path, two vertices
+// a joint.
 // The path is decoration and depends on nothing but the bolt; its ends are exact.
 #include "common.glsl"
 
 layout(set = 0, binding = kBindEvents, scalar) readonly buffer Events { Bolt bolts[]; };
 
 layout(location = 0) noperspective out vec3 across;  // pixels from the middle; t along; brightness
-layout(location = 1) flat out vec4 shape;            // core radius px, head t (travelling), dashes, hollow
-layout(location = 2) flat out vec4 tint;             // rgb; heat 0..1
+layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, hollow
+layout(location = 2) flat out vec4 tint;   // rgb; heat 0..1
 
 const float kTravel = 0.15;  // share of its life that a bolt travels
 
@@ -27,7 +28,8 @@ Path path_of(vec3 from, vec3 to, float arc, uint seed, uint strike, float wildne
   vec3 along = to - from;
   path.span = max(length(along), 1e-5);
   along /= path.span;
-  path.side = normalize(cross(along, abs(along.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0)));
+  vec3 other = abs(along.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0);
+  path.side = normalize(cross(along, other));
   path.amplitude = wildness * (path.span + abs(arc));
   path.seed = seed;
   path.strike = strike;
@@ -54,8 +56,10 @@ vec3 point_on(Path path, float t) {
   float bow = 4.0 * t * (1.0 - t);
   offset *= path.amplitude * min(1.6 * bow, 1.0);
   // Across the arc where we are on it, so that no wiggle runs back along the path.
-  vec3 lift = normalize(cross(path.side, path.to - path.from + vec3(0.0, path.arc * 4.0 * (1.0 - 2.0 * t), 0.0)));
-  return mix(path.from, path.to, t) + vec3(0.0, path.arc * bow, 0.0) + path.side * offset.x + lift * offset.y;
+  vec3 ahead = path.to - path.from + vec3(0.0, path.arc * 4.0 * (1.0 - 2.0 * t), 0.0);
+  vec3 lift = normalize(cross(path.side, ahead));
+  vec3 on_arc = mix(path.from, path.to, t) + vec3(0.0, path.arc * bow, 0.0);
+  return on_arc + path.side * offset.x + lift * offset.y;
 }
 
 void main() {
@@ -82,9 +86,9 @@ void main() {
   // Two re-strikes while it fades: the finer wiggles jump, the brightness only ever falls.
   uint strike = frame.reduced_motion != 0u ? 0u : old < 0.24 ? 0u : old < 0.42 ? 1u : 2u;
 
-  if (bolt.from_column >= 0.0) bolt.from.z = past_z(frame.now - bolt.from_column);
-  if (bolt.to_column >= 0.0) bolt.to.z = past_z(frame.now - bolt.to_column);
-  Path path = path_of(placed(bolt.from, bolt.from_column), placed(bolt.to, bolt.to_column), bolt.arc, bolt.seed, strike, rest ? 0.0 : 0.055);
+  vec3 from = placed(bolt.from, bolt.from_column);
+  vec3 to = placed(bolt.to, bolt.to_column);
+  Path path = path_of(from, to, bolt.arc, bolt.seed, strike, rest ? 0.0 : 0.055);
   float width = frame.bolt_width > 0.0 ? frame.bolt_width : 0.075;
   width *= clamp(sqrt(abs(bolt.share)), 0.12, 1.0);
   float head = travelled;
@@ -95,7 +99,8 @@ void main() {
     vec3 start = point_on(path, at);
     vec3 onwards = normalize(point_on(path, at + 0.08) - start);
     vec2 aside = signed_pair(hash(seed, 1u));
-    vec3 direction = normalize(onwards + 0.9 * (path.side * aside.x + cross(path.side, onwards) * aside.y));
+    vec3 wander = path.side * aside.x + cross(path.side, onwards) * aside.y;
+    vec3 direction = normalize(onwards + 0.9 * wander);
     float reach = path.span * (0.10 + 0.22 * unit(hash(seed, 2u)));
     path = path_of(start, start + direction * reach, 0.0, seed, strike, 0.09);
     head = (travelled - at) * 2.5;
@@ -114,7 +119,7 @@ void main() {
   vec3 view = normalize(to_eye);
   vec3 side = cross(view, after - before);
   float side_length = length(side);
-  if (side_length < 1e-7) side = frame.right; else side /= side_length;
+  side = side_length < 1e-7 ? frame.right : side / side_length;
 
   // Never thinner than a pixel: fade instead.
   float taper = fork ? 1.0 - 0.7 * t : 1.0;
@@ -126,7 +131,8 @@ void main() {
 
   float u = (vertex & 1u) == 0u ? -1.0 : 1.0;
   across = vec3(u * reach_px, t, brightness * taper);
-  shape = vec4(radius_px, head, rest ? max(floor(path.span / (6.0 * width)), 3.0) : 0.0, negative ? 1.0 : 0.0);
+  float dashes = rest ? max(floor(path.span / (6.0 * width)), 3.0) : 0.0;
+  shape = vec4(radius_px, head, dashes, negative ? 1.0 : 0.0);
   vec3 rgb = negative ? mix(channel.rgb, vec3(0.25, 0.55, 1.0), 0.55) : channel.rgb;
   float heat = rest ? 0.0 : exp(-16.0 * max(old - kTravel, 0.0));
   tint = vec4(rgb, heat);

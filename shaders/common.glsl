@@ -13,11 +13,15 @@ uint hash(uint x) {
 }
 uint hash(uint a, uint b) { return hash(a ^ hash(b)); }
 
-float unit(uint h) { return float(h >> 8) * (1.0 / 16777216.0); }             // [0, 1)
-vec2 signed_pair(uint h) { return vec2(h & 0xffffu, h >> 16) * (2.0 / 65535.0) - 1.0; }  // [-1, 1]^2
+// [0, 1)
+float unit(uint h) { return float(h >> 8) * (1.0 / 16777216.0); }
+// [-1, 1]^2
+vec2 signed_pair(uint h) { return vec2(h & 0xffffu, h >> 16) * (2.0 / 65535.0) - 1.0; }
 
 // Where a point is that may lie in the past: see Node.column.
-vec3 placed(vec3 at, float column) { return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column)); }
+vec3 placed(vec3 at, float column) {
+  return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
+}
 
 vec3 forward() { return cross(frame.up, frame.right); }
 

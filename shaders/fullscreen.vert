@@ -1,3 +1,6 @@
 #version 460
 // One triangle that covers the target.
-void main() { gl_Position = vec4(vec2(gl_VertexIndex & 1, gl_VertexIndex >> 1) * 4.0 - 1.0, 1.0, 1.0); }
+void main() {
+  vec2 corner = vec2(gl_VertexIndex & 1, gl_VertexIndex >> 1);
+  gl_Position = vec4(corner * 4.0 - 1.0, 1.0, 1.0);
+}

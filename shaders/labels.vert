@@ -15,5 +15,6 @@ void main() {
   texel = glyph.texel + corner * glyph.texel_size;
   rgba = unpackUnorm4x8(glyph.rgba);
   scale_and_halo = vec2(glyph.px_per_texel, glyph.halo);
-  gl_Position = vec4((glyph.at + corner * glyph.texel_size * glyph.px_per_texel) / frame.viewport * 2.0 - 1.0, 0.0, 1.0);
+  vec2 px = glyph.at + corner * glyph.texel_size * glyph.px_per_texel;
+  gl_Position = vec4(px / frame.viewport * 2.0 - 1.0, 0.0, 1.0);
 }

@@ -1,8 +1,8 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Scatters what happens in a few steps onto the nodes: the largest light towards the sum and the largest
-// against it. The bits of floats >= 0 order as the floats do, so a maximum of bits needs no loop and no
-// order: every run gives the same frame.
+// Scatters what happens in a few steps onto the nodes: the largest light towards the sum and the
+// largest against it. The bits of floats >= 0 order as the floats do, so a maximum of bits needs no
+// loop and no order: every run gives the same frame.
 #include "common.glsl"
 
 layout(local_size_x = 64) in;

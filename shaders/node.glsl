@@ -10,6 +10,13 @@ struct Box {
   vec2 light;  // towards, against
 };
 
+const vec4 kNowhere = vec4(0.0, 0.0, -1.0, 1.0);  // clipped
+
+// Hidden, or not written yet in a past that ends at Frame.now.
+bool absent(Node node) {
+  return (node.flags & kNodeHidden) != 0u || node.column > frame.now + 0.5;
+}
+
 Box box_of(uint index) {
   Node node = nodes[index];
   Box box;

@@ -1,6 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Shading of a box without a mesh: the face, its bevel and its edges follow from where on the box we are.
+// Shading of a box without a mesh: the face, its bevel and its edges follow from where on it we are.
 #include "common.glsl"
 
 layout(location = 0) in vec3 local;
@@ -46,7 +46,8 @@ void main() {
     normal = normalize(normal + 0.7 * lean * clamp(size_px / 4.0 - 0.5, 0.0, 1.0));
   }
   float line_width = 1.1;
-  float line = clamp(line_width + 0.5 - edge_px * facing, 0.0, 1.0) * clamp(0.22 * size_px - 0.5, 0.0, 1.0);
+  float line = clamp(line_width + 0.5 - edge_px * facing, 0.0, 1.0);
+  line *= clamp(0.22 * size_px - 0.5, 0.0, 1.0);  // none where they would crowd
 
   const vec3 key = normalize(vec3(-0.45, 0.75, 0.5));
   float diffuse = 0.5 + 0.5 * dot(normal, key);

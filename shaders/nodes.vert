@@ -18,5 +18,5 @@ void main() {
   center = box.center;
   index_and_style = uvec2(index, node.channel | node.flags << 8);
   gl_Position = frame.clip_from_world * vec4(box.center + local, 1.0);
-  if ((node.flags & kNodeHidden) != 0u || node.column > frame.now + 0.5) gl_Position = vec4(0.0, 0.0, -1.0, 1.0);
+  if (absent(node)) gl_Position = kNowhere;
 }

@@ -8,7 +8,9 @@ void main() {
   uint index = uint(gl_VertexIndex) >> 3;
   Box box = box_of(index);
   id = index + 1u;
-  gl_Position = frame.clip_from_world * vec4(box.center + corner_of(box, uint(gl_VertexIndex) & 7u), 1.0);
+  vec3 at = box.center + corner_of(box, uint(gl_VertexIndex) & 7u);
+  gl_Position = frame.clip_from_world * vec4(at, 1.0);
+  Node node = nodes[index];
   // Scenery is looked through.
-  if ((nodes[index].flags & (kNodeHidden | kNodeNotPicked)) != 0u || nodes[index].column > frame.now + 0.5) gl_Position = vec4(0.0, 0.0, -1.0, 1.0);
+  if (absent(node) || (node.flags & kNodeNotPicked) != 0u) gl_Position = kNowhere;
 }

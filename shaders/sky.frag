@@ -5,8 +5,8 @@
 
 layout(location = 0) out vec4 color;
 
-// Coverage of lines `pitch` apart, one pixel wide whatever the distance, fading where they would crowd.
-// footprint: world units that a pixel covers.
+// Coverage of lines `pitch` apart, one pixel wide whatever the distance, fading where they would
+// crowd. footprint: world units that a pixel covers.
 float lines(vec2 p, vec2 footprint, float pitch) {
   vec2 off = abs(fract(p * (1.0 / pitch) - 0.5) - 0.5) * pitch;
   vec2 line = clamp(1.2 - off / footprint, 0.0, 1.0) * clamp(1.0 - footprint * (3.0 / pitch), 0.0, 1.0);
@@ -24,7 +24,8 @@ void main() {
   if (frame.grid_cell > 0.0 && height > 0.0 && slope < -0.005) {
     float reach = max(1.0 - dot(at, at) / pow(56.0 * frame.grid_cell, 2.0), 0.0);
     reach *= reach * min(-8.0 * slope, 1.0);
-    float line = 0.35 * lines(at, footprint, frame.grid_cell) + 0.65 * lines(at, footprint, 8.0 * frame.grid_cell);
+    float line = 0.35 * lines(at, footprint, frame.grid_cell);
+    line += 0.65 * lines(at, footprint, 8.0 * frame.grid_cell);
     result += (light_theme() ? -0.10 : 0.020) * reach * line * vec3(0.8, 0.9, 1.1);
   }
   color = vec4(max(result, vec3(0.0)), 1.0);

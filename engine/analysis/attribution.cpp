@@ -14,7 +14,9 @@ double dot(const float* a, const float* b, int64_t n) noexcept {
 namespace {
 
 // numerators / total, or nothing where the total is nothing.
-double inverse(double total) noexcept { return std::abs(total) > kNothing ? 1.0 / total : 0.0; }
+double inverse(double total) noexcept {
+  return std::abs(total) > kNothing ? 1.0 / total : 0.0;
+}
 
 }  // namespace
 
@@ -22,7 +24,8 @@ void head_shares(const float* head_out, const float* da, int64_t heads, int64_t 
                  std::span<float> shares) noexcept {
   const double scale = inverse(dot(da, da, width));
   for (int64_t h = 0; h < heads; ++h) {
-    shares[static_cast<size_t>(h)] = static_cast<float>(dot(head_out + h * width, da, width) * scale);
+    shares[static_cast<size_t>(h)] =
+        static_cast<float>(dot(head_out + h * width, da, width) * scale);
   }
 }
 

@@ -43,8 +43,9 @@ int bench(const BenchOptions& options) {
   const model::Config& c = model.network->config();
   const uint32_t total = options.prompt + options.generate;
   if (options.prompt < 1 || options.generate < 1 || options.repeats < 1 || total > c.n_ctx) {
-    throw fulgurite::Error(fulgurite::ExitCode::kUsage,
-                           fmt::format("-p and -n must be at least 1 and together at most {}", c.n_ctx), "bench");
+    throw fulgurite::Error(
+        fulgurite::ExitCode::kUsage,
+        fmt::format("-p and -n must be at least 1 and together at most {}", c.n_ctx), "bench");
   }
   std::vector<int32_t> prompt;
   for (uint32_t i = 0; i < options.prompt; ++i) {
@@ -87,21 +88,23 @@ int bench(const BenchOptions& options) {
     fmt::print("{:<6}{:>18}{:>18}{:>16}{:>18}{:>18}\n", "taps", "prompt tokens/s", "generated/s",
                "to off", "first token ms", "trace bytes/token");
   }
-  const double off = options.levels[0] == trace::Level::kOff ? median(results[0].generation_s) : 0.0;
+  const double off =
+      options.levels[0] == trace::Level::kOff ? median(results[0].generation_s) : 0.0;
   for (size_t i = 0; i < options.levels.size(); ++i) {
     const char* name = level_name(options.levels[i]);
     const double generation = median(results[i].generation_s);
     const double prompt_rate = options.prompt / median(results[i].prompt_s);
-    const double first_ms = results[i].first_token_s.empty() ? 0.0 : median(results[i].first_token_s) * 1e3;
+    const double first_ms =
+        results[i].first_token_s.empty() ? 0.0 : median(results[i].first_token_s) * 1e3;
     json[name] = {{"prompt_tokens_per_s", prompt_rate},
                   {"generation_tokens_per_s", 1.0 / generation},
                   {"first_token_ms", first_ms},
                   {"trace_bytes_per_token", results[i].trace_bytes_per_token},
                   {"weight_bytes_per_s", static_cast<double>(weight_bytes) / generation}};
     if (options.json) continue;
-    fmt::print("{:<6}{:>18.0f}{:>18.0f}{:>16}{:>18.2f}{:>18.0f}\n", name, prompt_rate, 1.0 / generation,
-               off > 0.0 ? fmt::format("{:.2f}", off / generation) : "-", first_ms,
-               results[i].trace_bytes_per_token);
+    fmt::print("{:<6}{:>18.0f}{:>18.0f}{:>16}{:>18.2f}{:>18.0f}\n", name, prompt_rate,
+               1.0 / generation, off > 0.0 ? fmt::format("{:.2f}", off / generation) : "-",
+               first_ms, results[i].trace_bytes_per_token);
   }
   if (options.json) fmt::print("{}\n", json.dump(2));
   return 0;

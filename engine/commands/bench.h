@@ -11,9 +11,9 @@ namespace engine::commands {
 
 struct BenchOptions {
   ModelSource model;
-  uint32_t prompt = 64;    // tokens
-  uint32_t generate = 128; // tokens
-  uint32_t repeats = 5;    // the median is printed
+  uint32_t prompt = 64;     // tokens
+  uint32_t generate = 128;  // tokens
+  uint32_t repeats = 5;     // the median is printed
   std::vector<trace::Level> levels = {trace::Level::kOff, trace::Level::kLive, trace::Level::kFull};
   bool json = false;
 };

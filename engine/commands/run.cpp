@@ -24,7 +24,8 @@ int run(const RunOptions& options) {
   if (options.trace_path.empty()) session_options.level = trace::Level::kOff;
   Session session(model, log, session_options);
   std::unique_ptr<trace::FileWriter> file;
-  if (!options.trace_path.empty()) file = std::make_unique<trace::FileWriter>(log, options.trace_path);
+  if (!options.trace_path.empty())
+    file = std::make_unique<trace::FileWriter>(log, options.trace_path);
   interrupted = 0;
   std::signal(SIGINT, [](int) { interrupted = 1; });
   std::signal(SIGTERM, [](int) { interrupted = 1; });
@@ -33,7 +34,8 @@ int run(const RunOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   while (!session.finished() && interrupted == 0) {
     const std::string text = session.step();
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+        std::fflush(stdout) != 0) {
       throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
     }
     if (file) file->drain();

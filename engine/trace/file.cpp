@@ -228,8 +228,9 @@ void FileWriter::finish() {
 }
 
 bool is_trace_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                            [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen(path.c_str(), "rb"),
+      [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
   std::array<unsigned char, kMagic.size()> head{};
   return file && std::fread(head.data(), 1, head.size(), file.get()) == head.size() &&
          head == kMagic;
@@ -242,8 +243,9 @@ FileContents load_file(const std::string& path, Log& log) {
   const std::string again = "record it again with --trace";
   std::error_code failed;
   const uint64_t size = std::filesystem::file_size(path, failed);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                            [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen(path.c_str(), "rb"),
+      [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
   if (failed || !file) throw bad("cannot be read as a trace", "name a file made with --trace");
   std::array<unsigned char, kMagic.size()> head{};
   if (std::fread(head.data(), 1, head.size(), file.get()) != head.size() || head != kMagic) {
@@ -316,8 +318,12 @@ FileContents load_file(const std::string& path, Log& log) {
         if (!ours) throw bad("is an MCAP file of another program", "name a file made with --trace");
         break;
       }
-      case Opcode::kChannel: take_channel(record); break;
-      case Opcode::kMessage: take_message(record); break;
+      case Opcode::kChannel:
+        take_channel(record);
+        break;
+      case Opcode::kMessage:
+        take_message(record);
+        break;
       case Opcode::kChunk: {
         uint64_t start = 0, end = 0, raw_size = 0, packed = 0;
         uint32_t crc = 0;
@@ -331,7 +337,8 @@ FileContents load_file(const std::string& path, Log& log) {
           throw bad("is compressed with " + std::string(compression),
                     "write it out uncompressed, e.g. with the mcap tool");
         }
-        if (crc != 0 && crc != crc32(body)) throw bad("is damaged: a checksum does not match", again);
+        if (crc != 0 && crc != crc32(body))
+          throw bad("is damaged: a checksum does not match", again);
         Fields inner(body);
         while (!inner.empty()) {
           uint8_t kind = 0;
@@ -345,7 +352,8 @@ FileContents load_file(const std::string& path, Log& log) {
         }
         break;
       }
-      default: break;  // schemas, indexes, attachments, records of later versions
+      default:
+        break;  // schemas, indexes, attachments, records of later versions
     }
   }
   if (!ours) throw bad("has no header", again);

@@ -17,7 +17,9 @@ struct Prefix {
   uint64_t topic;
 };
 
-constexpr size_t padded(size_t bytes) noexcept { return (bytes + 7) & ~size_t{7}; }
+constexpr size_t padded(size_t bytes) noexcept {
+  return (bytes + 7) & ~size_t{7};
+}
 
 constexpr int kStory = 0;
 constexpr int kDetail = 1;
@@ -119,7 +121,9 @@ Cursor::Cursor(Log& log) : log_(log) {
   places_[kDetail].chunk = log_.first_detail_.load();
 }
 
-Cursor::~Cursor() { log_.readers_[slot_] = 0; }
+Cursor::~Cursor() {
+  log_.readers_[slot_] = 0;
+}
 
 bool Cursor::peek(int chain, Message& message) noexcept {
   Place& place = places_[static_cast<size_t>(chain)];
@@ -162,7 +166,9 @@ bool Cursor::next(Message& message) noexcept {
   return true;
 }
 
-uint64_t Cursor::forget_before() const noexcept { return log_.drop_before_.load(); }
+uint64_t Cursor::forget_before() const noexcept {
+  return log_.drop_before_.load();
+}
 
 void Cursor::release(uint64_t forgotten_before) noexcept {
   // Not past the chunk that is being read: peek() walks on from it.

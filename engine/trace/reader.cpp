@@ -28,7 +28,8 @@ class Pieces {
     if (__builtin_mul_overflow(n0, n1, &count) || __builtin_mul_overflow(count, n2, &count) ||
         count > left_.size() / sizeof(T)) {
       throw Error(ExitCode::kBadModel,
-                  "a " + std::string(topic_name(message_.topic)) + " message is shorter than its counts say",
+                  "a " + std::string(topic_name(message_.topic)) +
+                      " message is shorter than its counts say",
                   "trace", "the file is damaged; record it again");
     }
     const std::span<const T> result(reinterpret_cast<const T*>(left_.data()), count);
@@ -51,12 +52,11 @@ class Pieces {
 }
 
 void check_model(const ModelRecord& m) {
-  const bool sane = m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 &&
-                    m.kv_heads >= 1 && m.heads % m.kv_heads == 0 && m.head_width >= 1 &&
-                    m.width >= 1 && m.width <= (1U << 24) && m.neurons >= 1 &&
-                    m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
-                    m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 &&
-                    m.context <= (1U << 24);
+  const bool sane =
+      m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 && m.kv_heads >= 1 &&
+      m.heads % m.kv_heads == 0 && m.head_width >= 1 && m.width >= 1 && m.width <= (1U << 24) &&
+      m.neurons >= 1 && m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
+      m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24);
   if (!sane) inconsistent("the model's description makes no sense");
 }
 
@@ -90,14 +90,29 @@ void Reader::forget(uint64_t chunk) {
     if (old.key >= positions_.size()) continue;
     Position& p = positions_[old.key];
     switch (old.topic) {
-      case Topic::kResidual: p.residual = {}; break;
-      case Topic::kAttention: p.attention = {}; break;
-      case Topic::kKv: p.kv = {}; break;
-      case Topic::kFfn: p.ffn = {}; break;
-      case Topic::kLogits: p.logits = {}; break;
-      case Topic::kScale: p.scale = {}; break;
-      case Topic::kTime: p.time = {}; break;
-      default: break;
+      case Topic::kResidual:
+        p.residual = {};
+        break;
+      case Topic::kAttention:
+        p.attention = {};
+        break;
+      case Topic::kKv:
+        p.kv = {};
+        break;
+      case Topic::kFfn:
+        p.ffn = {};
+        break;
+      case Topic::kLogits:
+        p.logits = {};
+        break;
+      case Topic::kScale:
+        p.scale = {};
+        break;
+      case Topic::kTime:
+        p.time = {};
+        break;
+      default:
+        break;
     }
   }
 }
@@ -145,6 +160,7 @@ void Reader::take(const Message& message) {
     case Topic::kToken: {
       const auto* t = pieces.header<TokenRecord>();
       if (t->position != positions_.size()) inconsistent("tokens are not in order");
+      if (t->position >= model_->record.context) inconsistent("more tokens than the context holds");
       positions_.emplace_back().token = {t, pieces.text(t->text_bytes)};
       break;
     }

@@ -31,9 +31,9 @@ struct Token {
 
 struct Attention {
   const AttentionRecord* record = nullptr;
-  std::span<const float> bias_share;     // (L)
-  std::span<const HeadShare> heads;      // (L, H)
-  std::span<const KvRead> reads;         // (L, H, reads)
+  std::span<const float> bias_share;  // (L)
+  std::span<const HeadShare> heads;   // (L, H)
+  std::span<const KvRead> reads;      // (L, H, reads)
 
   const HeadShare& head(size_t layer, size_t h) const { return heads[layer * record->heads + h]; }
   // The reads of one head, strongest share first.

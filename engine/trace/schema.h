@@ -17,26 +17,26 @@ namespace trace {
 inline constexpr uint32_t kSchemaVersion = 1;
 
 enum class Topic : uint16_t {
-  kModel = 1,      // once, first: ModelRecord
-  kStart = 2,      // a conversation begins: StartRecord; what came before is over
-  kToken = 3,      // TokenRecord, one a position
-  kStep = 4,       // StepRecord: the positions of one forward step are complete
-  kResidual = 5,   // detail of one position: ResidualRecord ...
+  kModel = 1,     // once, first: ModelRecord
+  kStart = 2,     // a conversation begins: StartRecord; what came before is over
+  kToken = 3,     // TokenRecord, one a position
+  kStep = 4,      // StepRecord: the positions of one forward step are complete
+  kResidual = 5,  // detail of one position: ResidualRecord ...
   kAttention = 6,
   kKv = 7,
   kFfn = 8,
   kLogits = 9,
   kScale = 10,
   kTime = 11,
-  kTensor = 12,    // the answer to one inspection
-  kNote = 13,      // a sentence for the person watching
+  kTensor = 12,  // the answer to one inspection
+  kNote = 13,    // a sentence for the person watching
 };
 inline constexpr uint16_t kTopicCount = 14;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
-      "",          "model", "start", "token", "step",   "residual", "attention", "kv",
-      "ffn", "logits", "scale", "time",  "tensor", "note"};
+      "",   "model", "start",  "token", "step", "residual", "attention",
+      "kv", "ffn",   "logits", "scale", "time", "tensor",   "note"};
   return names[static_cast<size_t>(topic)];
 }
 
@@ -51,17 +51,17 @@ enum class Level : uint32_t { kOff = 0, kLive = 1, kFull = 2 };
 // then: name, architecture, quantisation (bytes, lengths in the header)
 struct ModelRecord {
   uint32_t schema_version = kSchemaVersion;
-  uint32_t layers = 0;       // L
-  uint32_t width = 0;        // C
-  uint32_t heads = 0;        // H
-  uint32_t kv_heads = 0;     // K
-  uint32_t head_width = 0;   // D
-  uint32_t neurons = 0;      // F
-  uint32_t vocabulary = 0;   // V
-  uint32_t context = 0;      // longest context
-  uint32_t buckets = 0;      // cells of an FFN plate: neuron n lies in cell n * buckets / F
+  uint32_t layers = 0;      // L
+  uint32_t width = 0;       // C
+  uint32_t heads = 0;       // H
+  uint32_t kv_heads = 0;    // K
+  uint32_t head_width = 0;  // D
+  uint32_t neurons = 0;     // F
+  uint32_t vocabulary = 0;  // V
+  uint32_t context = 0;     // longest context
+  uint32_t buckets = 0;     // cells of an FFN plate: neuron n lies in cell n * buckets / F
   uint64_t parameters = 0;
-  uint64_t weights_hash = 0; // FNV-1a of the model file: the same file answers inspections
+  uint64_t weights_hash = 0;  // FNV-1a of the model file: the same file answers inspections
   uint32_t name_bytes = 0;
   uint32_t architecture_bytes = 0;
   uint32_t quantisation_bytes = 0;
@@ -113,8 +113,8 @@ struct KvRead {
 
 // The head's term of the attention update; rest_* is what its listed reads leave over.
 struct HeadShare {
-  float share = 0.0F;  // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
-  float norm = 0.0F;   // |o_h|
+  float share = 0.0F;    // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
+  float norm = 0.0F;     // |o_h|
   float entropy = 0.0F;  // of the attention weights, nats
   float rest_weight = 0.0F;
   float rest_share = 0.0F;
@@ -169,9 +169,9 @@ struct Candidate {
 struct LogitsRecord {
   uint32_t position = 0;
   uint32_t candidates = 0;
-  int32_t sampled = -1;         // -1: a prompt position, nothing was drawn
+  int32_t sampled = -1;  // -1: a prompt position, nothing was drawn
   float sampled_probability = 0.0F;
-  float entropy = 0.0F;         // nats, of the softmax
+  float entropy = 0.0F;           // nats, of the softmax
   float rest_probability = 0.0F;  // of all that are not listed
 };
 

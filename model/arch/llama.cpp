@@ -14,10 +14,21 @@ namespace {
 // Scratch of one position, every intermediate under its own name.
 struct Activations {
   explicit Activations(const Config& c, int64_t capacity)
-      : x(c.n_embd), norm(c.n_embd), q(c.n_head * c.head_dim), k(c.n_head_kv * c.head_dim),
-        v(c.n_head_kv * c.head_dim), scores(c.n_head * capacity), weights(c.n_head * capacity),
-        z(c.n_head * c.head_dim), head_out(c.n_head * c.n_embd), head_back(c.n_head * c.head_dim),
-        attn_out(c.n_embd), gate(c.n_ff), up(c.n_ff), act(c.n_ff), ffn_out(c.n_embd),
+      : x(c.n_embd),
+        norm(c.n_embd),
+        q(c.n_head * c.head_dim),
+        k(c.n_head_kv * c.head_dim),
+        v(c.n_head_kv * c.head_dim),
+        scores(c.n_head * capacity),
+        weights(c.n_head * capacity),
+        z(c.n_head * c.head_dim),
+        head_out(c.n_head * c.n_embd),
+        head_back(c.n_head * c.head_dim),
+        attn_out(c.n_embd),
+        gate(c.n_ff),
+        up(c.n_ff),
+        act(c.n_ff),
+        ffn_out(c.n_embd),
         ffn_back(c.n_ff) {}
 
   using Values = std::vector<float>;
@@ -38,7 +49,8 @@ struct Activations {
 };
 
 // y_i = x_i / sqrt(mean(x^2) + eps) * g_i
-void rmsnorm(const std::vector<float>& x, const Tensor& gain, float eps, std::vector<float>& y) noexcept {
+void rmsnorm(const std::vector<float>& x, const Tensor& gain, float eps,
+             std::vector<float>& y) noexcept {
   double sum = 0.0;
   for (const float value : x) sum += double{value} * double{value};
   const float scale =
@@ -51,7 +63,8 @@ void rmsnorm(const std::vector<float>& x, const Tensor& gain, float eps, std::ve
 void rope(std::vector<float>& heads, const Config& c, int64_t position) noexcept {
   for (int64_t i = 0; i < c.rope_dim / 2; ++i) {
     const double angle = static_cast<double>(position) *
-                         std::pow(double{c.rope_base}, -2.0 * static_cast<double>(i) / static_cast<double>(c.rope_dim));
+                         std::pow(double{c.rope_base},
+                                  -2.0 * static_cast<double>(i) / static_cast<double>(c.rope_dim));
     const auto cosine = static_cast<float>(std::cos(angle));
     const auto sine = static_cast<float>(std::sin(angle));
     for (size_t h = 0; h < heads.size(); h += static_cast<size_t>(c.head_dim)) {
@@ -124,8 +137,9 @@ class Llama final : public Model {
       tap(Tap::kAttnOut, l, a.attn_out, 1, c.n_embd);
       for (size_t i = 0; i < a.x.size(); ++i) a.x[i] += a.attn_out[i];
       tap(Tap::kResidMid, l, a.x, 1, c.n_embd);
-      done(0, l, static_cast<int64_t>(w.wq.bytes() + w.wk.bytes() + w.wv.bytes() + w.wo.bytes()) +
-                     cache.bytes(1, reach));
+      done(0, l,
+           static_cast<int64_t>(w.wq.bytes() + w.wk.bytes() + w.wv.bytes() + w.wo.bytes()) +
+               cache.bytes(1, reach));
 
       rmsnorm(a.x, w.ffn_norm, c.norm_eps, a.norm);
       matvec(w.w_gate, a.norm.data(), a.gate.data());
@@ -201,6 +215,8 @@ class Llama final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_llama(const GgufFile& file) { return std::make_unique<Llama>(file); }
+std::unique_ptr<Model> make_llama(const GgufFile& file) {
+  return std::make_unique<Llama>(file);
+}
 
 }  // namespace model

@@ -31,8 +31,9 @@ std::unique_ptr<Model> make_model(const GgufFile& file) {
     if (family.architecture == wanted) return family.make(file);
     known += (known.empty() ? "" : ", ") + std::string(family.architecture);
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kBadModel, "its architecture '" + wanted + "' is not known",
-                         file.name(), "known: " + known);
+  throw fulgurite::Error(fulgurite::ExitCode::kBadModel,
+                         "its architecture '" + wanted + "' is not known", file.name(),
+                         "known: " + known);
 }
 
 }  // namespace model

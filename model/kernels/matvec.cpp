@@ -24,7 +24,8 @@ void matvec_reference(const Tensor& w, const float* x, float* y) noexcept {
   for (int64_t i = 0; i < w.rows(); ++i) {
     dequantize_row(w, i, row.data());
     double sum = 0.0;
-    for (int64_t c = 0; c < w.cols(); ++c) sum += double{row[static_cast<size_t>(c)]} * double{x[c]};
+    for (int64_t c = 0; c < w.cols(); ++c)
+      sum += double{row[static_cast<size_t>(c)]} * double{x[c]};
     y[i] = static_cast<float>(sum);
   }
 }

@@ -24,19 +24,22 @@ double ms_since(Clock::time_point begin) {
 nlohmann::ordered_json percentiles(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const auto at = [&](double share) {
-    return values[std::min(values.size() - 1, static_cast<size_t>(share * static_cast<double>(values.size())))];
+    return values[std::min(values.size() - 1,
+                           static_cast<size_t>(share * static_cast<double>(values.size())))];
   };
   return {{"p50", at(0.5)}, {"p95", at(0.95)}, {"p99", at(0.99)}};
 }
 
-nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options, Quality quality) {
+nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options,
+                               Quality quality) {
   const SceneOptions& scene = options.scene;
   Stage stage(device, *scene.log, quality);
   wait_for_end(stage);
   Player player;
   View view;
   view.look = scene.look;
-  view.camera.pose = first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose =
+      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
   const float yaw = view.camera.pose.yaw;
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, view.look.scale);
@@ -90,13 +93,13 @@ int bench_render(const BenchRenderOptions& options) {
     fmt::print("{}\n", json.dump(2));
     return 0;
   }
-  fmt::print("{}, {}x{}, {} nodes, {} frames\n", device.name(), options.scene.width, options.scene.height,
-             json["window"]["nodes"].get<size_t>(), options.frames);
+  fmt::print("{}, {}x{}, {} nodes, {} frames\n", device.name(), options.scene.width,
+             options.scene.height, json["window"]["nodes"].get<size_t>(), options.frames);
   for (const char* quality : {"window", "full"}) {
     const auto& q = json[quality];
-    fmt::print("{:<7} frame ms p50 {:6.1f}  p95 {:6.1f}   CPU ms p50 {:5.2f}   {:5.1f} frames/s\n", quality,
-               q["frame_ms"]["p50"].get<double>(), q["frame_ms"]["p95"].get<double>(), q["cpu_ms"]["p50"].get<double>(),
-               q["frames_per_s"].get<double>());
+    fmt::print("{:<7} frame ms p50 {:6.1f}  p95 {:6.1f}   CPU ms p50 {:5.2f}   {:5.1f} frames/s\n",
+               quality, q["frame_ms"]["p50"].get<double>(), q["frame_ms"]["p95"].get<double>(),
+               q["cpu_ms"]["p50"].get<double>(), q["frames_per_s"].get<double>());
     for (const auto& [name, ms] : q["passes"].items()) {
       fmt::print("        {:<10} p50 {:6.2f} ms\n", name, ms["p50"].get<double>());
     }

@@ -22,13 +22,20 @@ void wait_for_end(Stage& stage) {
     throw Error(ExitCode::kUsage, std::string(reader.note()));
   }
   if (!stage.ready() || reader.steps() == 0) {
-    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it holds no forward step");
+    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
+                "it holds no forward step");
   }
 }
 
 scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect) {
-  const auto pose = scene::named_pose(options.camera, stage.layout(), stage.columns_in_view(), aspect);
-  if (pose) return *pose;
+  const auto pose =
+      scene::named_pose(options.camera, stage.layout(), stage.columns_in_view(), aspect);
+  if (pose) {
+    scene::Camera camera{*pose};
+    // The inspector stands on the right: make room.
+    if (!options.select.empty()) camera.pan({-0.13F * aspect, 0.0F}, 1.0F);
+    return camera.pose;
+  }
   throw Error(ExitCode::kUsage, "there is no view '" + options.camera + "'", "--camera",
               "home, front, left, top, close, or yaw,pitch,distance[,x,y,z]");
 }
@@ -41,7 +48,9 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
   unsigned column = 0;
   int used = -1;
   const char* text = options.select.c_str();
-  const auto whole = [&] { return used > 0 && static_cast<size_t>(used) == options.select.size() && layer < m.layers; };
+  const auto whole = [&] {
+    return used > 0 && static_cast<size_t>(used) == options.select.size() && layer < m.layers;
+  };
   if (std::sscanf(text, "L%u.H%u%n", &layer, &index, &used) == 2 && whole() && index < m.heads) {
     return layout.head(layer, index) + 1;
   }
@@ -50,8 +59,8 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
     return layout.cell(layer, static_cast<uint32_t>(uint64_t{index} * m.buckets / m.neurons)) + 1;
   }
   used = -1;
-  if (std::sscanf(text, "L%u.K%u.%u%n", &layer, &index, &column, &used) == 3 && whole() && index < m.kv_heads &&
-      column < m.context) {
+  if (std::sscanf(text, "L%u.K%u.%u%n", &layer, &index, &column, &used) == 3 && whole() &&
+      index < m.kv_heads && column < m.context) {
     return layout.slot(layer, index, layout.column_of(column)) + 1;
   }
   throw Error(ExitCode::kUsage, "there is no node '" + options.select + "'", "--select",

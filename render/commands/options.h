@@ -16,9 +16,9 @@ struct SceneOptions {
   engine::Generate generate;           // what was asked of the engine
   uint32_t width = 1280;               // pixels
   uint32_t height = 720;
-  std::string camera = "home";         // see scene::named_pose
-  std::string device;                  // gpu::DeviceOptions::filter
-  std::string select;                  // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  std::string camera = "home";  // see scene::named_pose
+  std::string device;           // gpu::DeviceOptions::filter
+  std::string select;           // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
   Look look;
 };
 

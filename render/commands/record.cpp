@@ -42,8 +42,10 @@ class Progress {
     if (terminal_) {
       constexpr int kWidth = 40;
       const int filled = static_cast<int>(done * kWidth / total_);
-      std::fprintf(stderr, "\rrecording [%s%s] %3u %%", std::string(static_cast<size_t>(filled), '#').c_str(),
-                   std::string(static_cast<size_t>(kWidth - filled), ' ').c_str(), static_cast<unsigned>(percent));
+      std::fprintf(stderr, "\rrecording [%s%s] %3u %%",
+                   std::string(static_cast<size_t>(filled), '#').c_str(),
+                   std::string(static_cast<size_t>(kWidth - filled), ' ').c_str(),
+                   static_cast<unsigned>(percent));
       if (done == total_) std::fputc('\n', stderr);
       std::fflush(stderr);
     } else if (percent / 25 != percent_ / 25) {
@@ -63,7 +65,8 @@ struct File {
     if (path.empty()) return;
     file = std::fopen(path.c_str(), "w");
     if (file == nullptr) {
-      throw Error(ExitCode::kRecordingFailed, "cannot be written", path, "choose a folder that can be written");
+      throw Error(ExitCode::kRecordingFailed, "cannot be written", path,
+                  "choose a folder that can be written");
     }
   }
   ~File() {
@@ -113,7 +116,8 @@ int record(const RecordOptions& options) {
 
   Progress progress(frames);
   const glm::vec2 size(scene.width, scene.height);
-  ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));  // panels measure themselves first
+  ui.draw_overlay(state, size,
+                  static_cast<float>(1.0 / options.fps));  // panels measure themselves first
   for (uint64_t i = 0; i < frames && interrupted == 0; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;
@@ -127,8 +131,9 @@ int record(const RecordOptions& options) {
   }
   target.flush();
   encoder.finish();
-  std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n", interrupted != 0 ? "interrupted" : "recorded",
-               encoder.output().c_str(), static_cast<unsigned long long>(encoder.frames()), scene.width, scene.height);
+  std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n",
+               interrupted != 0 ? "interrupted" : "recorded", encoder.output().c_str(),
+               static_cast<unsigned long long>(encoder.frames()), scene.width, scene.height);
   return 0;
 }
 
@@ -151,7 +156,8 @@ int shot(const ShotOptions& options) {
   View view;
   view.look = scene.look;
   view.playhead = playhead;
-  view.camera.pose = first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose =
+      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
   view.selected = selected_node(scene, stage.layout());
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);

@@ -13,8 +13,8 @@ struct RecordOptions {
   SceneOptions scene;
   std::string output = "fulgurite.mp4";
   double fps = 30.0;
-  double seconds = 0.0;            // 0: at the default pace
-  std::string frame_hashes;        // file for one hash a frame; empty: none
+  double seconds = 0.0;      // 0: at the default pace
+  std::string frame_hashes;  // file for one hash a frame; empty: none
 };
 
 // Ctrl-C ends the recording early and leaves a whole file. Returns the exit code.

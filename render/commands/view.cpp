@@ -36,10 +36,12 @@ class Window {
                   "use --headless for a video, or the commands record and shot");
     }
     glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
-    handle_ = glfwCreateWindow(static_cast<int>(width), static_cast<int>(height), "fulgurite", nullptr, nullptr);
+    handle_ = glfwCreateWindow(static_cast<int>(width), static_cast<int>(height), "fulgurite",
+                               nullptr, nullptr);
     if (handle_ == nullptr) {
       glfwTerminate();
-      throw Error(ExitCode::kFailed, "the window cannot be opened", "view", "use --headless for a video");
+      throw Error(ExitCode::kFailed, "the window cannot be opened", "view",
+                  "use --headless for a video");
     }
   }
   ~Window() {
@@ -64,7 +66,8 @@ class Controls {
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
       if (action != GLFW_RELEASE) self(w).key(key, mods, action == GLFW_REPEAT);
     });
-    glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) { self(w).scroll_ += static_cast<float>(y); });
+    glfwSetScrollCallback(
+        window, [](GLFWwindow* w, double, double y) { self(w).scroll_ += static_cast<float>(y); });
     glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int button, int action, int mods) {
       self(w).button(button, action == GLFW_PRESS, mods);
     });
@@ -137,7 +140,9 @@ class Controls {
   bool moved() const { return moved_ || dragging_ || click_; }
 
  private:
-  static Controls& self(GLFWwindow* window) { return *static_cast<Controls*>(glfwGetWindowUserPointer(window)); }
+  static Controls& self(GLFWwindow* window) {
+    return *static_cast<Controls*>(glfwGetWindowUserPointer(window));
+  }
 
   glm::ivec2 pixels() const {
     int width = 0;
@@ -178,7 +183,8 @@ class Controls {
     if (view_.selected == 0) return;
     const uint32_t node = view_.selected - 1;
     move_.start(view_.camera.pose,
-                scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node], stage_.where(node, player_.playhead())),
+                scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node],
+                                  stage_.where(node, player_.playhead())),
                 0.9F);
   }
 
@@ -209,30 +215,64 @@ class Controls {
         return;
       }
       case GLFW_KEY_EQUAL:
-      case GLFW_KEY_KP_ADD: player_.set_pace(player_.pace() * 1.25); return;
+      case GLFW_KEY_KP_ADD:
+        player_.set_pace(player_.pace() * 1.25);
+        return;
       case GLFW_KEY_MINUS:
-      case GLFW_KEY_KP_SUBTRACT: player_.set_pace(player_.pace() / 1.25); return;
-      default: break;
+      case GLFW_KEY_KP_SUBTRACT:
+        player_.set_pace(player_.pace() / 1.25);
+        return;
+      default:
+        break;
     }
     if (repeat) return;
     switch (key) {
-      case GLFW_KEY_SPACE: player_.toggle(); break;
-      case GLFW_KEY_HOME: player_.home(); break;
-      case GLFW_KEY_END: player_.follow(steps); break;
-      case GLFW_KEY_F: focus(); break;
-      case GLFW_KEY_H: move_.start(view_.camera.pose, home(), 0.9F); break;
-      case GLFW_KEY_P: state_->focus_prompt = true; state_->panels = true; break;
-      case GLFW_KEY_T:
-        view_.look.theme = view_.look.theme == scene::Theme::kDark ? scene::Theme::kLight : scene::Theme::kDark;
+      case GLFW_KEY_SPACE:
+        player_.toggle();
         break;
-      case GLFW_KEY_L: view_.look.labels = !view_.look.labels; break;
-      case GLFW_KEY_M: view_.look.reduced_motion = !view_.look.reduced_motion; break;
-      case GLFW_KEY_TAB: state_->panels = !state_->panels; break;
-      case GLFW_KEY_F1: state_->help = !state_->help; break;
-      case GLFW_KEY_F2: state_->times = !state_->times; break;
-      case GLFW_KEY_F11: full_screen(); break;
-      case GLFW_KEY_F12: screenshot_ = true; break;
-      default: break;
+      case GLFW_KEY_HOME:
+        player_.home();
+        break;
+      case GLFW_KEY_END:
+        player_.follow(steps);
+        break;
+      case GLFW_KEY_F:
+        focus();
+        break;
+      case GLFW_KEY_H:
+        move_.start(view_.camera.pose, home(), 0.9F);
+        break;
+      case GLFW_KEY_P:
+        state_->focus_prompt = true;
+        state_->panels = true;
+        break;
+      case GLFW_KEY_T:
+        view_.look.theme =
+            view_.look.theme == scene::Theme::kDark ? scene::Theme::kLight : scene::Theme::kDark;
+        break;
+      case GLFW_KEY_L:
+        view_.look.labels = !view_.look.labels;
+        break;
+      case GLFW_KEY_M:
+        view_.look.reduced_motion = !view_.look.reduced_motion;
+        break;
+      case GLFW_KEY_TAB:
+        state_->panels = !state_->panels;
+        break;
+      case GLFW_KEY_F1:
+        state_->help = !state_->help;
+        break;
+      case GLFW_KEY_F2:
+        state_->times = !state_->times;
+        break;
+      case GLFW_KEY_F11:
+        full_screen();
+        break;
+      case GLFW_KEY_F12:
+        screenshot_ = true;
+        break;
+      default:
+        break;
     }
   }
 
@@ -275,7 +315,8 @@ class Controls {
 // The view as it is, without the panels, in full quality, beside where the program was started.
 std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
   std::string path;
-  for (int i = 1; path.empty() || std::filesystem::exists(path); ++i) path = "fulgurite-" + std::to_string(i) + ".png";
+  for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
+    path = "fulgurite-" + std::to_string(i) + ".png";
   Offscreen target(device, extent.width, extent.height);
   View still = view;
   still.ui = nullptr;
@@ -283,6 +324,15 @@ std::string save_picture(gpu::Device& device, Stage& stage, const View& view, Vk
   stage.draw(target, still);
   write_png(path, extent.width, extent.height, target.read_back());
   return std::filesystem::absolute(path).string();
+}
+
+// What is selected and which of its tensors is on the screen.
+std::string title_of(const Stage& stage, const View& view, const ui::State& state) {
+  std::string title = "fulgurite";
+  if (view.selected == 0) return title;
+  title += ": " + stage.layout().path(stage.layout().refs()[view.selected - 1]);
+  if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
+  return title;
 }
 
 }  // namespace
@@ -318,6 +368,7 @@ int view(const SceneOptions& options) {
   view.camera.pose = first_pose(options, stage, controls.aspect());
   view.selected = selected_node(options, stage.layout());
 
+  std::string title;
   auto last = std::chrono::steady_clock::now();
   int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
@@ -326,6 +377,11 @@ int view(const SceneOptions& options) {
       glfwWaitEventsTimeout(0.1);
     } else {
       glfwPollEvents();
+    }
+    const std::string wanted = title_of(stage, view, state);
+    if (wanted != title) {
+      title = wanted;
+      glfwSetWindowTitle(window.get(), title.c_str());
     }
     const auto now = std::chrono::steady_clock::now();
     const float seconds = std::min(std::chrono::duration<float>(now - last).count(), 0.25F);

@@ -21,8 +21,8 @@ void barrier(VkCommandBuffer commands, Access before, Access after) {
   vkCmdPipelineBarrier2(commands, &info);
 }
 
-void image_barrier(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect, Access before, Access after,
-                   VkImageLayout from, VkImageLayout to) {
+void image_barrier(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
+                   Access before, Access after, VkImageLayout from, VkImageLayout to) {
   const VkImageMemoryBarrier2 barrier{.sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER_2,
                                       .pNext = nullptr,
                                       .srcStageMask = before.stage,

@@ -13,14 +13,19 @@ struct Access {
 inline constexpr Access kNothing{VK_PIPELINE_STAGE_2_NONE, VK_ACCESS_2_NONE};
 inline constexpr Access kAnything{VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
                                   VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT};
-inline constexpr Access kTransferWrite{VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT, VK_ACCESS_2_TRANSFER_WRITE_BIT};
-inline constexpr Access kTransferRead{VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT, VK_ACCESS_2_TRANSFER_READ_BIT};
+inline constexpr Access kTransferWrite{VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
+                                       VK_ACCESS_2_TRANSFER_WRITE_BIT};
+inline constexpr Access kTransferRead{VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
+                                      VK_ACCESS_2_TRANSFER_READ_BIT};
 inline constexpr Access kComputeAtomic{VK_PIPELINE_STAGE_2_COMPUTE_SHADER_BIT,
                                        VK_ACCESS_2_SHADER_READ_BIT | VK_ACCESS_2_SHADER_WRITE_BIT};
-inline constexpr Access kVertexRead{VK_PIPELINE_STAGE_2_VERTEX_SHADER_BIT, VK_ACCESS_2_SHADER_READ_BIT};
-inline constexpr Access kFragmentRead{VK_PIPELINE_STAGE_2_FRAGMENT_SHADER_BIT, VK_ACCESS_2_SHADER_READ_BIT};
-inline constexpr Access kColorWrite{VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT,
-                                    VK_ACCESS_2_COLOR_ATTACHMENT_READ_BIT | VK_ACCESS_2_COLOR_ATTACHMENT_WRITE_BIT};
+inline constexpr Access kVertexRead{VK_PIPELINE_STAGE_2_VERTEX_SHADER_BIT,
+                                    VK_ACCESS_2_SHADER_READ_BIT};
+inline constexpr Access kFragmentRead{VK_PIPELINE_STAGE_2_FRAGMENT_SHADER_BIT,
+                                      VK_ACCESS_2_SHADER_READ_BIT};
+inline constexpr Access kColorWrite{
+    VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT,
+    VK_ACCESS_2_COLOR_ATTACHMENT_READ_BIT | VK_ACCESS_2_COLOR_ATTACHMENT_WRITE_BIT};
 inline constexpr Access kDepthWrite{
     VK_PIPELINE_STAGE_2_EARLY_FRAGMENT_TESTS_BIT | VK_PIPELINE_STAGE_2_LATE_FRAGMENT_TESTS_BIT,
     VK_ACCESS_2_DEPTH_STENCIL_ATTACHMENT_READ_BIT | VK_ACCESS_2_DEPTH_STENCIL_ATTACHMENT_WRITE_BIT};
@@ -28,7 +33,7 @@ inline constexpr Access kHostRead{VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST
 
 void barrier(VkCommandBuffer commands, Access before, Access after);
 
-void image_barrier(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect, Access before, Access after,
-                   VkImageLayout from, VkImageLayout to);
+void image_barrier(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
+                   Access before, Access after, VkImageLayout from, VkImageLayout to);
 
 }  // namespace gpu

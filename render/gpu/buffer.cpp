@@ -5,7 +5,8 @@
 
 namespace gpu {
 
-Buffer::Buffer(Device& device, VkDeviceSize bytes, VkBufferUsageFlags usage, Memory memory, const char* name)
+Buffer::Buffer(Device& device, VkDeviceSize bytes, VkBufferUsageFlags usage, Memory memory,
+               const char* name)
     : device_(&device), bytes_(std::max<VkDeviceSize>(bytes, 1)) {
   const VkBufferCreateInfo info{.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                 .pNext = nullptr,

@@ -12,7 +12,8 @@ class Buffer {
  public:
   Buffer() = default;
   // bytes of 0 are taken as 1. usage: VkBufferUsageFlags. Throws Error (failed) when memory is out.
-  Buffer(Device& device, VkDeviceSize bytes, VkBufferUsageFlags usage, Memory memory, const char* name);
+  Buffer(Device& device, VkDeviceSize bytes, VkBufferUsageFlags usage, Memory memory,
+         const char* name);
   ~Buffer() { release(); }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

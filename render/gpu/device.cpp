@@ -19,7 +19,8 @@ void check(VkResult result, const char* what) {
     throw fulgurite::Error(fulgurite::ExitCode::kDeviceLost, "the Vulkan device was lost", call,
                            "the driver's log may say why; --device chooses another");
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kFailed, fmt::format("Vulkan error {}", static_cast<int>(result)), call);
+  throw fulgurite::Error(fulgurite::ExitCode::kFailed,
+                         fmt::format("Vulkan error {}", static_cast<int>(result)), call);
 }
 
 Device::Device(const DeviceOptions& options) {
@@ -33,7 +34,9 @@ Device::Device(const DeviceOptions& options) {
   }
 }
 
-Device::~Device() { destroy(); }
+Device::~Device() {
+  destroy();
+}
 
 void Device::create_instance(const DeviceOptions& options) {
   Instance made = make_instance(options.validation, options.instance_extensions);
@@ -41,8 +44,10 @@ void Device::create_instance(const DeviceOptions& options) {
   messenger_ = made.messenger;
   if (messenger_ == VK_NULL_HANDLE) return;
   const auto load = [&](const char* name) { return vkGetInstanceProcAddr(instance_, name); };
-  set_name_ = reinterpret_cast<PFN_vkSetDebugUtilsObjectNameEXT>(load("vkSetDebugUtilsObjectNameEXT"));
-  begin_label_ = reinterpret_cast<PFN_vkCmdBeginDebugUtilsLabelEXT>(load("vkCmdBeginDebugUtilsLabelEXT"));
+  set_name_ =
+      reinterpret_cast<PFN_vkSetDebugUtilsObjectNameEXT>(load("vkSetDebugUtilsObjectNameEXT"));
+  begin_label_ =
+      reinterpret_cast<PFN_vkCmdBeginDebugUtilsLabelEXT>(load("vkCmdBeginDebugUtilsLabelEXT"));
   end_label_ = reinterpret_cast<PFN_vkCmdEndDebugUtilsLabelEXT>(load("vkCmdEndDebugUtilsLabelEXT"));
 }
 
@@ -77,9 +82,10 @@ void Device::create_device(bool surface) {
                                 .pEnabledFeatures = nullptr};
   const VkResult made = vkCreateDevice(physical_, &info, nullptr, &device_);
   if (made < 0) {
-    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan,
-                           fmt::format("the device cannot be opened (Vulkan error {})", static_cast<int>(made)), name_,
-                           "--device chooses another");
+    throw fulgurite::Error(
+        fulgurite::ExitCode::kNoVulkan,
+        fmt::format("the device cannot be opened (Vulkan error {})", static_cast<int>(made)), name_,
+        "--device chooses another");
   }
   vkGetDeviceQueue(device_, family_, 0, &queue_);
 
@@ -118,7 +124,9 @@ void Device::destroy() noexcept {
   if (instance_ != VK_NULL_HANDLE) destroy_instance({instance_, messenger_});
 }
 
-uint64_t Device::validation_messages() noexcept { return validation_message_count(); }
+uint64_t Device::validation_messages() noexcept {
+  return validation_message_count();
+}
 
 uint64_t Device::submit(VkCommandBuffer commands, std::span<const VkSemaphoreSubmitInfo> waits,
                         std::span<const VkSemaphoreSubmitInfo> signals) {
@@ -167,7 +175,9 @@ void Device::wait_idle() {
   collect();
 }
 
-void Device::retire(std::function<void()> destroy) { retired_.push_back({submitted_ + 1, std::move(destroy)}); }
+void Device::retire(std::function<void()> destroy) {
+  retired_.push_back({submitted_ + 1, std::move(destroy)});
+}
 
 void Device::collect() {
   if (retired_.empty()) return;
@@ -180,18 +190,21 @@ void Device::collect() {
 
 void Device::name_object(VkObjectType type, uint64_t handle, const char* name) const {
   if (set_name_ == nullptr) return;
-  const VkDebugUtilsObjectNameInfoEXT info{.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
-                                           .pNext = nullptr,
-                                           .objectType = type,
-                                           .objectHandle = handle,
-                                           .pObjectName = name};
+  const VkDebugUtilsObjectNameInfoEXT info{
+      .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_OBJECT_NAME_INFO_EXT,
+      .pNext = nullptr,
+      .objectType = type,
+      .objectHandle = handle,
+      .pObjectName = name};
   VK_CHECK(set_name_(device_, &info));
 }
 
 void Device::begin_label(VkCommandBuffer commands, const char* name) const {
   if (begin_label_ == nullptr) return;
-  const VkDebugUtilsLabelEXT label{
-      .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT, .pNext = nullptr, .pLabelName = name, .color = {}};
+  const VkDebugUtilsLabelEXT label{.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
+                                   .pNext = nullptr,
+                                   .pLabelName = name,
+                                   .color = {}};
   begin_label_(commands, &label);
 }
 

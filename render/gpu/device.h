@@ -26,8 +26,8 @@ struct DeviceOptions {
   std::function<bool(VkInstance, VkPhysicalDevice, uint32_t family)> can_present;
 };
 
-// One line per device: "0: llvmpipe (LLVM 15.0.6, 256 bits) [cpu]", with the reason when it is rejected.
-// Throws Error (no_vulkan) when there is no loader or driver.
+// One line per device: "0: llvmpipe (LLVM 15.0.6, 256 bits) [cpu]", with the reason when it is
+// rejected. Throws Error (no_vulkan) when there is no loader or driver.
 std::vector<std::string> list_devices();
 
 class Device {

@@ -15,21 +15,31 @@ namespace {
 
 const char* kind_name(VkPhysicalDeviceType type) {
   switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return "discrete";
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return "integrated";
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return "virtual";
-    case VK_PHYSICAL_DEVICE_TYPE_CPU: return "cpu";
-    default: return "other";
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+      return "discrete";
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+      return "integrated";
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+      return "virtual";
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:
+      return "cpu";
+    default:
+      return "other";
   }
 }
 
 int rank(VkPhysicalDeviceType type) {
   switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return 4;
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return 3;
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return 2;
-    case VK_PHYSICAL_DEVICE_TYPE_CPU: return 1;
-    default: return 0;
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+      return 4;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+      return 3;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+      return 2;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU:
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -44,8 +54,9 @@ std::string missing_extension(VkPhysicalDevice physical, bool surface) {
   std::vector<VkExtensionProperties> have(count);
   VK_CHECK(vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, have.data()));
   for (const char* wanted : device_extensions(surface)) {
-    if (std::none_of(have.begin(), have.end(),
-                     [&](const auto& extension) { return std::strcmp(extension.extensionName, wanted) == 0; })) {
+    if (std::none_of(have.begin(), have.end(), [&](const auto& extension) {
+          return std::strcmp(extension.extensionName, wanted) == 0;
+        })) {
       return wanted;
     }
   }
@@ -84,7 +95,8 @@ std::vector<const char*> device_extensions(bool surface) {
 }
 
 std::vector<Candidate> inspect_devices(
-    VkInstance instance, const std::function<bool(VkInstance, VkPhysicalDevice, uint32_t)>& can_present) {
+    VkInstance instance,
+    const std::function<bool(VkInstance, VkPhysicalDevice, uint32_t)>& can_present) {
   uint32_t count = 0;
   const VkResult result = vkEnumeratePhysicalDevices(instance, &count, nullptr);
   if (result < 0) count = 0;  // a loader without a working driver
@@ -98,8 +110,8 @@ std::vector<Candidate> inspect_devices(
     candidate.name = candidate.properties.deviceName;
     const uint32_t version = candidate.properties.apiVersion;
     if (version < VK_API_VERSION_1_3) {
-      candidate.rejected =
-          fmt::format("Vulkan {}.{}, 1.3 is needed", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));
+      candidate.rejected = fmt::format("Vulkan {}.{}, 1.3 is needed", VK_API_VERSION_MAJOR(version),
+                                       VK_API_VERSION_MINOR(version));
       continue;
     }
     RequiredFeatures features(false);
@@ -108,7 +120,8 @@ std::vector<Candidate> inspect_devices(
       candidate.rejected = "lacks " + name;
       continue;
     }
-    if (const std::string name = missing_extension(physical, can_present != nullptr); !name.empty()) {
+    if (const std::string name = missing_extension(physical, can_present != nullptr);
+        !name.empty()) {
       candidate.rejected = "lacks " + name;
       continue;
     }
@@ -117,9 +130,12 @@ std::vector<Candidate> inspect_devices(
     std::vector<VkQueueFamilyProperties> queues(families);
     vkGetPhysicalDeviceQueueFamilyProperties(physical, &families, queues.data());
     constexpr VkQueueFlags kBoth = VK_QUEUE_GRAPHICS_BIT | VK_QUEUE_COMPUTE_BIT;
-    candidate.rejected = can_present ? "has no queue that draws and presents" : "has no queue that draws";
+    candidate.rejected =
+        can_present ? "has no queue that draws and presents" : "has no queue that draws";
     for (uint32_t i = 0; i < families; ++i) {
-      if ((queues[i].queueFlags & kBoth) != kBoth || (can_present && !can_present(instance, physical, i))) continue;
+      if ((queues[i].queueFlags & kBoth) != kBoth ||
+          (can_present && !can_present(instance, physical, i)))
+        continue;
       candidate.family = i;
       candidate.rejected.clear();
       break;
@@ -135,9 +151,9 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
     throw Error(ExitCode::kNoVulkan, "no Vulkan device was found", {},
                 "install mesa-vulkan-drivers, which also draws without a GPU");
   }
-  const bool by_index = !filter.empty() && std::all_of(filter.begin(), filter.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
+  const bool by_index =
+      !filter.empty() && std::all_of(filter.begin(), filter.end(),
+                                     [](unsigned char c) { return std::isdigit(c) != 0; });
   size_t best = candidates.size();
   std::string reasons;
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -157,7 +173,8 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
     }
   }
   if (best != candidates.size()) return best;
-  throw Error(ExitCode::kNoVulkan, "no usable Vulkan device: " + reasons, filter.empty() ? "" : "--device " + filter,
+  throw Error(ExitCode::kNoVulkan, "no usable Vulkan device: " + reasons,
+              filter.empty() ? "" : "--device " + filter,
               "mesa-vulkan-drivers has a software device that always works");
 }
 

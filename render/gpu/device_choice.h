@@ -18,10 +18,11 @@ struct Candidate {
 };
 
 std::vector<Candidate> inspect_devices(
-    VkInstance instance, const std::function<bool(VkInstance, VkPhysicalDevice, uint32_t family)>& can_present);
+    VkInstance instance,
+    const std::function<bool(VkInstance, VkPhysicalDevice, uint32_t family)>& can_present);
 
-// Index of the best one: discrete, integrated, virtual, CPU. filter: part of a name (any case) or an
-// index; empty: any. Throws Error (no_vulkan) that lists every device with its reason.
+// Index of the best one: discrete, integrated, virtual, CPU. filter: part of a name (any case) or
+// an index; empty: any. Throws Error (no_vulkan) that lists every device with its reason.
 size_t choose_device(const std::vector<Candidate>& candidates, const std::string& filter);
 
 std::string describe(const Candidate& candidate);

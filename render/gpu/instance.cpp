@@ -18,7 +18,8 @@ std::atomic<uint64_t> message_count{0};
 
 constexpr const char* kValidationLayer = "VK_LAYER_KHRONOS_validation";
 
-VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT, VkDebugUtilsMessageTypeFlagsEXT,
+VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT,
+                                          VkDebugUtilsMessageTypeFlagsEXT,
                                           const VkDebugUtilsMessengerCallbackDataEXT* data, void*) {
   ++message_count;
   std::fprintf(stderr, "vulkan: %s\n", data->pMessage);
@@ -30,19 +31,23 @@ bool layer_installed() {
   VK_CHECK(vkEnumerateInstanceLayerProperties(&count, nullptr));
   std::vector<VkLayerProperties> layers(count);
   VK_CHECK(vkEnumerateInstanceLayerProperties(&count, layers.data()));
-  return std::any_of(layers.begin(), layers.end(),
-                     [](const auto& layer) { return std::strcmp(layer.layerName, kValidationLayer) == 0; });
+  return std::any_of(layers.begin(), layers.end(), [](const auto& layer) {
+    return std::strcmp(layer.layerName, kValidationLayer) == 0;
+  });
 }
 
 }  // namespace
 
-uint64_t validation_message_count() noexcept { return message_count; }
+uint64_t validation_message_count() noexcept {
+  return message_count;
+}
 
 Instance make_instance(bool validation, const std::vector<std::string>& wanted) {
   const char* env = std::getenv("FULGURITE_VALIDATION");
   validation = validation || (env != nullptr && std::strcmp(env, "0") != 0 && *env != '\0');
   if (validation && !layer_installed()) {
-    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "the Vulkan validation layer is not installed", {},
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed,
+                           "the Vulkan validation layer is not installed", {},
                            "install vulkan-validationlayers");
   }
   std::vector<const char*> extensions;
@@ -62,12 +67,14 @@ Instance make_instance(bool validation, const std::vector<std::string>& wanted) 
       .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
       .pNext = nullptr,
       .flags = 0,
-      .messageSeverity =
-          VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-      .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT | VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
+      .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
+                         VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
+      .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT |
+                     VK_DEBUG_UTILS_MESSAGE_TYPE_PERFORMANCE_BIT_EXT,
       .pfnUserCallback = on_message,
       .pUserData = nullptr};
-  const VkValidationFeatureEnableEXT enabled = VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
+  const VkValidationFeatureEnableEXT enabled =
+      VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT;
   const VkValidationFeaturesEXT features{.sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                          .pNext = &messenger,
                                          .enabledValidationFeatureCount = 1,
@@ -85,11 +92,12 @@ Instance make_instance(bool validation, const std::vector<std::string>& wanted) 
   Instance made;
   const VkResult result = vkCreateInstance(&info, nullptr, &made.handle);
   if (result < 0) {
-    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan,
-                           result == VK_ERROR_INCOMPATIBLE_DRIVER
-                               ? std::string("no Vulkan driver is installed")
-                               : fmt::format("Vulkan cannot be started (error {})", static_cast<int>(result)),
-                           {}, "install mesa-vulkan-drivers, which also draws without a GPU");
+    throw fulgurite::Error(
+        fulgurite::ExitCode::kNoVulkan,
+        result == VK_ERROR_INCOMPATIBLE_DRIVER
+            ? std::string("no Vulkan driver is installed")
+            : fmt::format("Vulkan cannot be started (error {})", static_cast<int>(result)),
+        {}, "install mesa-vulkan-drivers, which also draws without a GPU");
   }
   if (validation) {
     const auto create = reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(

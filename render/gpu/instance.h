@@ -14,8 +14,9 @@ struct Instance {
   VkDebugUtilsMessengerEXT messenger = VK_NULL_HANDLE;  // null without validation
 };
 
-// validation (or FULGURITE_VALIDATION=1) turns on core and synchronisation validation; asked for but
-// not installed is an Error (failed) naming the package. Throws Error (no_vulkan) without a loader.
+// validation (or FULGURITE_VALIDATION=1) turns on core and synchronisation validation; asked for
+// but not installed is an Error (failed) naming the package. Throws Error (no_vulkan) without a
+// loader.
 Instance make_instance(bool validation, const std::vector<std::string>& extensions);
 void destroy_instance(const Instance& instance) noexcept;
 

@@ -40,10 +40,12 @@ uint32_t Allocator::type_for(uint32_t allowed, Memory kind) const {
                                 : std::array{kMapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, kMapped};
   for (const VkMemoryPropertyFlags wish : wishes) {
     for (uint32_t i = 0; i < properties_.memoryTypeCount; ++i) {
-      if ((allowed >> i & 1) != 0 && (properties_.memoryTypes[i].propertyFlags & wish) == wish) return i;
+      if ((allowed >> i & 1) != 0 && (properties_.memoryTypes[i].propertyFlags & wish) == wish)
+        return i;
     }
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kFailed, "the device has no fitting memory type", "vulkan");
+  throw fulgurite::Error(fulgurite::ExitCode::kFailed, "the device has no fitting memory type",
+                         "vulkan");
 }
 
 Allocation Allocator::allocate(const VkMemoryRequirements& requirements, Memory kind, bool tiled) {
@@ -55,7 +57,9 @@ Allocation Allocator::allocate(const VkMemoryRequirements& requirements, Memory 
                       block.mapped != nullptr ? block.mapped + *offset : nullptr};
   };
   for (const auto& block : blocks_) {
-    if (block->type != type || block->tiled != tiled || (kind != Memory::kDevice) != (block->mapped != nullptr)) continue;
+    if (block->type != type || block->tiled != tiled ||
+        (kind != Memory::kDevice) != (block->mapped != nullptr))
+      continue;
     if (const auto taken = take(*block)) return *taken;
   }
   auto block = std::make_unique<MemoryBlock>();

@@ -33,8 +33,8 @@ class Allocator {
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
 
-  // tiled: an image in optimal tiling; such never share a block with buffers (bufferImageGranularity).
-  // Throws Error (failed) when the device is out of memory.
+  // tiled: an image in optimal tiling; such never share a block with buffers
+  // (bufferImageGranularity). Throws Error (failed) when the device is out of memory.
   Allocation allocate(const VkMemoryRequirements& requirements, Memory kind, bool tiled);
   void free(const Allocation& allocation) noexcept;
 

@@ -43,9 +43,10 @@ PipelineLayout::PipelineLayout(Device& device) : device_(device) {
   std::array<VkDescriptorSetLayoutBinding, shaders::kBindCount> bindings{};
   for (uint32_t i = 0; i < bindings.size(); ++i) {
     bindings[i] = {.binding = i,
-                   .descriptorType = i == shaders::kBindFrame     ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
-                                     : i < shaders::kBindTextureA ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
-                                                                  : VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER,
+                   .descriptorType = i == shaders::kBindFrame ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
+                                     : i < shaders::kBindTextureA
+                                         ? VK_DESCRIPTOR_TYPE_STORAGE_BUFFER
+                                         : VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER,
                    .descriptorCount = 1,
                    .stageFlags = VK_SHADER_STAGE_ALL,
                    .pImmutableSamplers = nullptr};
@@ -77,8 +78,9 @@ PipelineLayout::~PipelineLayout() {
   });
 }
 
-void PipelineLayout::bind_buffer(VkCommandBuffer commands, VkPipelineBindPoint point, uint32_t binding,
-                                 VkBuffer buffer, VkDeviceSize offset, VkDeviceSize bytes) const {
+void PipelineLayout::bind_buffer(VkCommandBuffer commands, VkPipelineBindPoint point,
+                                 uint32_t binding, VkBuffer buffer, VkDeviceSize offset,
+                                 VkDeviceSize bytes) const {
   const VkDescriptorBufferInfo info{buffer, offset, bytes};
   const VkWriteDescriptorSet write{.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                    .pNext = nullptr,
@@ -95,8 +97,8 @@ void PipelineLayout::bind_buffer(VkCommandBuffer commands, VkPipelineBindPoint p
   push_descriptor_(commands, point, layout_, 0, 1, &write);
 }
 
-void PipelineLayout::bind_image(VkCommandBuffer commands, uint32_t binding, VkImageView view, VkSampler sampler,
-                                VkImageLayout layout) const {
+void PipelineLayout::bind_image(VkCommandBuffer commands, uint32_t binding, VkImageView view,
+                                VkSampler sampler, VkImageLayout layout) const {
   const VkDescriptorImageInfo info{sampler, view, layout};
   const VkWriteDescriptorSet write{.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                    .pNext = nullptr,
@@ -111,9 +113,11 @@ void PipelineLayout::bind_image(VkCommandBuffer commands, uint32_t binding, VkIm
   push_descriptor_(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, layout_, 0, 1, &write);
 }
 
-Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsDesc& desc) : device_(&device) {
+Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsDesc& desc)
+    : device_(&device) {
   const Module vertex(device, desc.vertex), fragment(device, desc.fragment);
-  const std::array stages = {vertex.stage(VK_SHADER_STAGE_VERTEX_BIT), fragment.stage(VK_SHADER_STAGE_FRAGMENT_BIT)};
+  const std::array stages = {vertex.stage(VK_SHADER_STAGE_VERTEX_BIT),
+                             fragment.stage(VK_SHADER_STAGE_FRAGMENT_BIT)};
 
   VkPipelineVertexInputStateCreateInfo input{};  // vertices are pulled from storage buffers
   input.sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO;
@@ -172,23 +176,28 @@ Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsD
   info.pColorBlendState = &blend;
   info.pDynamicState = &dynamic;
   info.layout = layout.handle();
-  VK_CHECK(vkCreateGraphicsPipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr, &pipeline_));
+  VK_CHECK(vkCreateGraphicsPipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
+                                     &pipeline_));
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), desc.name);
 }
 
-Pipeline::Pipeline(Device& device, const PipelineLayout& layout, std::span<const uint32_t> compute, const char* name)
+Pipeline::Pipeline(Device& device, const PipelineLayout& layout, std::span<const uint32_t> compute,
+                   const char* name)
     : device_(&device), point_(VK_PIPELINE_BIND_POINT_COMPUTE) {
   const Module module(device, compute);
   VkComputePipelineCreateInfo info{};
   info.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO;
   info.stage = module.stage(VK_SHADER_STAGE_COMPUTE_BIT);
   info.layout = layout.handle();
-  VK_CHECK(vkCreateComputePipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr, &pipeline_));
+  VK_CHECK(vkCreateComputePipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
+                                    &pipeline_));
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), name);
 }
 
 Pipeline::Pipeline(Pipeline&& other) noexcept
-    : device_(other.device_), pipeline_(std::exchange(other.pipeline_, VK_NULL_HANDLE)), point_(other.point_) {}
+    : device_(other.device_),
+      pipeline_(std::exchange(other.pipeline_, VK_NULL_HANDLE)),
+      point_(other.point_) {}
 
 Pipeline& Pipeline::operator=(Pipeline&& other) noexcept {
   if (this != &other) {
@@ -202,7 +211,9 @@ Pipeline& Pipeline::operator=(Pipeline&& other) noexcept {
 
 void Pipeline::release() noexcept {
   if (pipeline_ == VK_NULL_HANDLE) return;
-  device_->retire([device = device_, pipeline = pipeline_] { vkDestroyPipeline(device->handle(), pipeline, nullptr); });
+  device_->retire([device = device_, pipeline = pipeline_] {
+    vkDestroyPipeline(device->handle(), pipeline, nullptr);
+  });
   pipeline_ = VK_NULL_HANDLE;
 }
 

@@ -18,8 +18,9 @@ class PipelineLayout {
   VkPipelineLayout handle() const noexcept { return layout_; }
 
   // For the next draws or dispatches of this kind.
-  void bind_buffer(VkCommandBuffer commands, VkPipelineBindPoint point, uint32_t binding, VkBuffer buffer,
-                   VkDeviceSize offset = 0, VkDeviceSize bytes = VK_WHOLE_SIZE) const;
+  void bind_buffer(VkCommandBuffer commands, VkPipelineBindPoint point, uint32_t binding,
+                   VkBuffer buffer, VkDeviceSize offset = 0,
+                   VkDeviceSize bytes = VK_WHOLE_SIZE) const;
   void bind_image(VkCommandBuffer commands, uint32_t binding, VkImageView view, VkSampler sampler,
                   VkImageLayout layout = VK_IMAGE_LAYOUT_GENERAL) const;
   template <typename T>
@@ -59,7 +60,8 @@ class Pipeline {
  public:
   Pipeline() = default;
   Pipeline(Device& device, const PipelineLayout& layout, const GraphicsDesc& desc);
-  Pipeline(Device& device, const PipelineLayout& layout, std::span<const uint32_t> compute, const char* name);
+  Pipeline(Device& device, const PipelineLayout& layout, std::span<const uint32_t> compute,
+           const char* name);
   ~Pipeline() { release(); }
   Pipeline(Pipeline&& other) noexcept;
   Pipeline& operator=(Pipeline&& other) noexcept;

@@ -22,7 +22,9 @@ Timer::Timer(Device& device) : device_(device) {
 
 Timer::~Timer() {
   for (const Frame& frame : frames_) {
-    device_.retire([&device = device_, pool = frame.pool] { vkDestroyQueryPool(device.handle(), pool, nullptr); });
+    device_.retire([&device = device_, pool = frame.pool] {
+      vkDestroyQueryPool(device.handle(), pool, nullptr);
+    });
   }
 }
 
@@ -35,13 +37,15 @@ void Timer::begin_frame(VkCommandBuffer commands) {
     const auto count = static_cast<uint32_t>(2 * frame.names.size());
     const VkResult result =
         count == 0 ? VK_NOT_READY
-                   : vkGetQueryPoolResults(device_.handle(), frame.pool, 0, count, sizeof(ticks), ticks.data(),
-                                           sizeof(uint64_t), VK_QUERY_RESULT_64_BIT);
+                   : vkGetQueryPoolResults(device_.handle(), frame.pool, 0, count, sizeof(ticks),
+                                           ticks.data(), sizeof(uint64_t), VK_QUERY_RESULT_64_BIT);
     if (result == VK_SUCCESS) {
       newest_.clear();
-      const double ms_per_tick = static_cast<double>(device_.properties().limits.timestampPeriod) * 1e-6;
+      const double ms_per_tick =
+          static_cast<double>(device_.properties().limits.timestampPeriod) * 1e-6;
       for (size_t i = 0; i < frame.names.size(); ++i) {
-        newest_.push_back({frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
+        newest_.push_back(
+            {frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
       }
     }
   }
@@ -69,6 +73,8 @@ void Timer::end(VkCommandBuffer commands) {
   device_.end_label(commands);
 }
 
-void Timer::frame_recorded() { frames_[current_].submission = device_.next_submission(); }
+void Timer::frame_recorded() {
+  frames_[current_].submission = device_.next_submission();
+}
 
 }  // namespace gpu

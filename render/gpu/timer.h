@@ -1,4 +1,5 @@
-// GPU time per pass, and the labels that debuggers show, by one line: GPU_SCOPE(timer, commands, "bloom").
+// GPU time per pass, and the labels that debuggers show, by one line: GPU_SCOPE(timer, commands,
+// "bloom").
 #pragma once
 
 #include <array>
@@ -46,7 +47,8 @@ class Timer {
 
 class Scope {
  public:
-  Scope(Timer& timer, VkCommandBuffer commands, const char* name) : timer_(timer), commands_(commands) {
+  Scope(Timer& timer, VkCommandBuffer commands, const char* name)
+      : timer_(timer), commands_(commands) {
     timer.begin(commands, name);
   }
   ~Scope() { timer_.end(commands_); }

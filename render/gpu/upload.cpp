@@ -8,12 +8,14 @@ namespace gpu {
 namespace {
 
 constexpr VkDeviceSize kChunkBytes = VkDeviceSize{1} << 20;
-constexpr VkDeviceSize kAlignment = 256;  // the largest that Vulkan allows for uniform and storage offsets
+constexpr VkDeviceSize kAlignment =
+    256;  // the largest that Vulkan allows for uniform and storage offsets
 
 }  // namespace
 
 Staging::Slice Staging::take(VkDeviceSize bytes) {
-  const VkDeviceSize rounded = (std::max<VkDeviceSize>(bytes, 1) + kAlignment - 1) & ~(kAlignment - 1);
+  const VkDeviceSize rounded =
+      (std::max<VkDeviceSize>(bytes, 1) + kAlignment - 1) & ~(kAlignment - 1);
   uint64_t done = 0;
   Chunk* found = nullptr;
   for (Chunk& chunk : chunks_) {
@@ -26,12 +28,15 @@ Staging::Slice Staging::take(VkDeviceSize bytes) {
     if (chunk.buffer.bytes() - chunk.used >= rounded) found = &chunk;
   }
   if (found == nullptr) {
-    constexpr VkBufferUsageFlags kUsage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
-                                          VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDEX_BUFFER_BIT;
-    chunks_.push_back({Buffer(device_, std::max(rounded, kChunkBytes), kUsage, Memory::kUpload, "staging")});
+    constexpr VkBufferUsageFlags kUsage =
+        VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
+        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDEX_BUFFER_BIT;
+    chunks_.push_back(
+        {Buffer(device_, std::max(rounded, kChunkBytes), kUsage, Memory::kUpload, "staging")});
     found = &chunks_.back();
   }
-  const Slice slice{found->buffer.handle(), found->used, found->buffer.mapped<std::byte>().data() + found->used};
+  const Slice slice{found->buffer.handle(), found->used,
+                    found->buffer.mapped<std::byte>().data() + found->used};
   found->used += rounded;
   return slice;
 }
@@ -43,7 +48,8 @@ void Staging::frame_recorded() {
   // A burst (a new model, a long prompt) leaves large chunks behind: give them back when idle.
   const uint64_t done = device_.completed();
   std::erase_if(chunks_, [&](const Chunk& chunk) {
-    return chunk.buffer.bytes() > kChunkBytes && (chunk.submission == 0 ? chunk.used == 0 : chunk.submission <= done);
+    return chunk.buffer.bytes() > kChunkBytes &&
+           (chunk.submission == 0 ? chunk.used == 0 : chunk.submission <= done);
   });
 }
 
@@ -65,7 +71,8 @@ void Uploader::copy(const Buffer& from, const Buffer& to, VkDeviceSize bytes) {
   ops_.push_back(op);
 }
 
-void Uploader::write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data, bool fresh) {
+void Uploader::write(const Image& to, VkOffset2D at, VkExtent2D size,
+                     std::span<const std::byte> data, bool fresh) {
   const Staging::Slice slice = staging_.put(data);
   Op op;
   op.from = slice.buffer;
@@ -104,7 +111,8 @@ void Uploader::flush(VkCommandBuffer commands) {
         vkCmdCopyBufferToImage(commands, op.from, op.image, kCopy, 1, &op.region);
         layout = kCopy;
       }
-      image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout, VK_IMAGE_LAYOUT_GENERAL);
+      image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout,
+                    VK_IMAGE_LAYOUT_GENERAL);
     }
     // Later copies may read or overwrite what this one wrote.
     barrier(commands, kTransferWrite, kTransfer);

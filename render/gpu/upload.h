@@ -20,7 +20,8 @@ class Staging {
   };
 
   explicit Staging(Device& device) : device_(device) {}
-  // Valid for the commands of the next submission; usable as uniform, storage, index or copy source.
+  // Valid for the commands of the next submission; usable as uniform, storage, index or copy
+  // source.
   Slice take(VkDeviceSize bytes);
   template <typename T>
   Slice put(std::span<const T> data);
@@ -44,7 +45,8 @@ class Uploader {
   void copy(const Buffer& from, const Buffer& to, VkDeviceSize bytes);
   // Rows of the rectangle follow each other without gaps. The image is kept in GENERAL; fresh: it
   // has just been made.
-  void write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data, bool fresh);
+  void write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data,
+             bool fresh);
   // Makes a fresh image usable in GENERAL.
   void prepare(const Image& image);
   // Records everything in order, between barriers against whatever came before and comes after.

@@ -11,7 +11,9 @@
 namespace render {
 namespace {
 
-glm::vec2 size_of(const gpu::Image& image) { return {image.extent().width, image.extent().height}; }
+glm::vec2 size_of(const gpu::Image& image) {
+  return {image.extent().width, image.extent().height};
+}
 
 }  // namespace
 
@@ -19,20 +21,26 @@ BloomPass::BloomPass(PassContext& context, bool quarter)
     : context_(context),
       quarter_(quarter),
       down_(context.device, context.layout,
-            {.vertex = shaders::fullscreen_vert, .fragment = shaders::bloom_down_frag, .color = kSceneFormat,
+            {.vertex = shaders::fullscreen_vert,
+             .fragment = shaders::bloom_down_frag,
+             .color = kSceneFormat,
              .name = "bloom down"}),
       up_(context.device, context.layout,
-          {.vertex = shaders::fullscreen_vert, .fragment = shaders::bloom_up_frag, .color = kSceneFormat,
-           .blend = gpu::Blend::kPremultiplied, .name = "bloom up"}) {}
+          {.vertex = shaders::fullscreen_vert,
+           .fragment = shaders::bloom_up_frag,
+           .color = kSceneFormat,
+           .blend = gpu::Blend::kPremultiplied,
+           .name = "bloom up"}) {}
 
 void BloomPass::resize(VkExtent2D scene) {
   uint32_t divisor = quarter_ ? 4 : 2;
   for (gpu::Image& level : levels_) {
-    level = gpu::Image(context_.device, {.width = std::max(scene.width / divisor, 1u),
-                                         .height = std::max(scene.height / divisor, 1u),
-                                         .format = kSceneFormat,
-                                         .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT,
-                                         .name = "bloom"});
+    level = gpu::Image(context_.device,
+                       {.width = std::max(scene.width / divisor, 1u),
+                        .height = std::max(scene.height / divisor, 1u),
+                        .format = kSceneFormat,
+                        .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT,
+                        .name = "bloom"});
     context_.uploader.prepare(level);
     divisor *= 2;
   }
@@ -65,10 +73,12 @@ void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) const 
   for (size_t i = kLevels - 1; i-- > 0;) {
     // Written as a target before, blended into now; and the coarser one is read.
     gpu::barrier(commands, gpu::kColorWrite,
-                 {gpu::kFragmentRead.stage | gpu::kColorWrite.stage, gpu::kFragmentRead.access | gpu::kColorWrite.access});
+                 {gpu::kFragmentRead.stage | gpu::kColorWrite.stage,
+                  gpu::kFragmentRead.access | gpu::kColorWrite.access});
     const gpu::Image& level = levels_[i];
     const gpu::Image& coarser = levels_[i + 1];
-    const Rendering rendering(commands, {.extent = level.extent(), .color = level.view(),
+    const Rendering rendering(commands, {.extent = level.extent(),
+                                         .color = level.view(),
                                          .color_load = VK_ATTACHMENT_LOAD_OP_LOAD});
     up_.bind(commands);
     layout.bind_image(commands, shaders::kBindTextureA, coarser.view(), context_.linear);

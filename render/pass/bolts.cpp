@@ -22,8 +22,13 @@ std::vector<uint32_t> ribbon() {
 BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
       pipeline_(context.device, context.layout,
-                {.vertex = shaders::bolts_vert, .fragment = shaders::bolts_frag, .color = kSceneFormat,
-                 .depth = kDepthFormat, .depth_test = true, .samples = samples, .blend = gpu::Blend::kPremultiplied,
+                {.vertex = shaders::bolts_vert,
+                 .fragment = shaders::bolts_frag,
+                 .color = kSceneFormat,
+                 .depth = kDepthFormat,
+                 .depth_test = true,
+                 .samples = samples,
+                 .blend = gpu::Blend::kPremultiplied,
                  .name = "bolts"}),
       indices_(ribbon(), kVertices, "bolt indices") {}
 
@@ -34,13 +39,15 @@ void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
   indices_.reserve(context_, most);
 }
 
-void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const {
+void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
+                       const StepStore& steps) const {
   GPU_SCOPE(context_.timer, commands, "bolts");
   if (ranges_.empty()) return;
   pipeline_.bind(commands);
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset, sizeof(shaders::Frame));
+  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
+                     sizeof(shaders::Frame));
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, steps.bolt_buffer());
   indices_.bind(commands);
   for (const RecordRange range : ranges_) {

@@ -10,8 +10,8 @@ class CompositePass {
  public:
   explicit CompositePass(PassContext& context) : context_(context) {}
   // Inside a rendering over the whole target; both views are in GENERAL.
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, VkExtent2D extent, VkFormat format, VkImageView light,
-              VkImageView bloom);
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, VkExtent2D extent,
+              VkFormat format, VkImageView light, VkImageView bloom);
 
  private:
   PassContext& context_;

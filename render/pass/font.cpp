@@ -52,7 +52,8 @@ FoundFont find_font(const char* family, char32_t character) {
 std::string font_file(bool mono) {
   const FoundFont found = find_font(mono ? "DejaVu Sans Mono" : "DejaVu Sans", 0);
   if (found.file.empty()) {
-    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "no font was found", "fontconfig", "install fonts-dejavu-core");
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "no font was found", "fontconfig",
+                           "install fonts-dejavu-core");
   }
   return found.file;
 }
@@ -74,13 +75,14 @@ std::vector<char32_t> decode_utf8(std::string_view text) {
     }
     char32_t value = lead & (0x3fu >> more);
     int taken = 0;
-    while (taken < more && i < text.size() && (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) {
+    while (taken < more && i < text.size() &&
+           (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) {
       value = value << 6 | (static_cast<unsigned char>(text[i++]) & 0x3f);
       ++taken;
     }
     constexpr std::array<char32_t, 4> kLeast = {0, 0x80, 0x800, 0x10000};
-    const bool whole = taken == more && value >= kLeast[static_cast<size_t>(more)] && value <= 0x10ffff &&
-                       (value < 0xd800 || value > 0xdfff);
+    const bool whole = taken == more && value >= kLeast[static_cast<size_t>(more)] &&
+                       value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
     out.push_back(whole ? value : kBroken);
   }
   return out;
@@ -93,11 +95,13 @@ struct FontSet::Impl {
     std::unordered_map<char32_t, GlyphShape> glyphs;
   };
   FT_Library library = nullptr;
-  std::array<Style, 2> styles = {Style{"DejaVu Sans,sans-serif", {}, {}}, Style{"DejaVu Sans Mono,monospace", {}, {}}};
+  std::array<Style, 2> styles = {Style{"DejaVu Sans,sans-serif", {}, {}},
+                                 Style{"DejaVu Sans Mono,monospace", {}, {}}};
 
   FT_Face open(const FoundFont& font) {
     FT_Face face = nullptr;
-    if (font.file.empty() || FT_New_Face(library, font.file.c_str(), font.index, &face) != 0) return nullptr;
+    if (font.file.empty() || FT_New_Face(library, font.file.c_str(), font.index, &face) != 0)
+      return nullptr;
     if (FT_Set_Pixel_Sizes(face, 0, static_cast<FT_UInt>(kGlyphPx)) != 0) {
       FT_Done_Face(face);
       return nullptr;
@@ -123,12 +127,15 @@ struct FontSet::Impl {
 FontSet::FontSet() : impl_(std::make_unique<Impl>()) {
   using fulgurite::Error;
   using fulgurite::ExitCode;
-  if (FT_Init_FreeType(&impl_->library) != 0) throw Error(ExitCode::kFailed, "FreeType does not start");
+  if (FT_Init_FreeType(&impl_->library) != 0)
+    throw Error(ExitCode::kFailed, "FreeType does not start");
   FT_Int spread = shaders::kGlyphSpread;
   FT_Property_Set(impl_->library, "sdf", "spread", &spread);
   for (Impl::Style& style : impl_->styles) {
     const FT_Face face = impl_->open(find_font(style.family, 0));
-    if (face == nullptr) throw Error(ExitCode::kFailed, "no font was found", style.family, "install fonts-dejavu-core");
+    if (face == nullptr)
+      throw Error(ExitCode::kFailed, "no font was found", style.family,
+                  "install fonts-dejavu-core");
     style.faces.push_back(face);
   }
 }
@@ -152,7 +159,9 @@ const GlyphShape& FontSet::glyph(char32_t character, bool mono) {
     if (character != 0xfffd) return shape = glyph(0xfffd, mono);
     face = style.faces.front();  // its own box for what it lacks
   }
-  if (FT_Load_Glyph(face, FT_Get_Char_Index(face, character), FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) != 0) return shape;
+  if (FT_Load_Glyph(face, FT_Get_Char_Index(face, character),
+                    FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) != 0)
+    return shape;
   const FT_GlyphSlot slot = face->glyph;
   shape.advance = static_cast<float>(slot->linearHoriAdvance) / 65536.0f;
   if (slot->outline.n_points == 0 || FT_Render_Glyph(slot, FT_RENDER_MODE_SDF) != 0) return shape;
@@ -173,7 +182,8 @@ glm::vec2 FontSet::measure(std::string_view utf8, float size_px, bool mono) {
 }
 
 float FontSet::line_height(bool mono) const {
-  return static_cast<float>(impl_->styles[mono ? 1 : 0].faces.front()->size->metrics.height) / 64.0f;
+  return static_cast<float>(impl_->styles[mono ? 1 : 0].faces.front()->size->metrics.height) /
+         64.0f;
 }
 
 glm::vec2 measure_text(const std::string& text, float size_px, bool mono) {

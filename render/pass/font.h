@@ -14,9 +14,10 @@ namespace render {
 // One character at kGlyphPx, in pixels of that size; scales linearly.
 struct GlyphShape {
   float advance = 0;
-  glm::vec2 bearing{};           // from the pen to the top left of the bitmap, y down
-  glm::uvec2 size{};             // of the bitmap; 0: nothing to draw
-  std::vector<uint8_t> distance;  // rows from the top; 128 on the outline, kGlyphSpread px to 0 and 255
+  glm::vec2 bearing{};  // from the pen to the top left of the bitmap, y down
+  glm::uvec2 size{};    // of the bitmap; 0: nothing to draw
+  std::vector<uint8_t>
+      distance;  // rows from the top; 128 on the outline, kGlyphSpread px to 0 and 255
 };
 
 inline constexpr float kGlyphPx = 40;  // em
@@ -27,8 +28,8 @@ class FontSet {
   FontSet();
   ~FontSet();
 
-  // From the first font that has the character: the style's own, then what fontconfig falls back to.
-  // The reference stays valid.
+  // From the first font that has the character: the style's own, then what fontconfig falls back
+  // to. The reference stays valid.
   const GlyphShape& glyph(char32_t character, bool mono);
   glm::vec2 measure(std::string_view utf8, float size_px, bool mono);
   float line_height(bool mono) const;  // at kGlyphPx

@@ -7,11 +7,12 @@
 namespace render {
 
 LabelsPass::LabelsPass(PassContext& context) : context_(context) {
-  atlas_ = gpu::Image(context.device, {.width = shaders::kGlyphAtlas,
-                                       .height = shaders::kGlyphAtlas,
-                                       .format = VK_FORMAT_R8_UNORM,
-                                       .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-                                       .name = "glyph atlas"});
+  atlas_ = gpu::Image(context.device,
+                      {.width = shaders::kGlyphAtlas,
+                       .height = shaders::kGlyphAtlas,
+                       .format = VK_FORMAT_R8_UNORM,
+                       .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+                       .name = "glyph atlas"});
   context.uploader.prepare(atlas_);
 }
 
@@ -38,12 +39,14 @@ void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
   FontSet& fonts = FontSet::shared();
   const std::vector<char32_t> characters = decode_utf8(label.text);
   float width = 0;
-  for (const char32_t character : characters) width += fonts.glyph(character, label.mono).advance * scale;
+  for (const char32_t character : characters)
+    width += fonts.glyph(character, label.mono).advance * scale;
   // Across the middle of the capitals, which are about 0.73 em high.
   glm::vec2 pen = at + glm::vec2(0, 0.365f * label.size_px);
   if (label.align == LabelAlign::kCenter) pen.x -= 0.5f * width;
   if (label.align == LabelAlign::kRight) pen.x -= width;
-  if (pen.x > frame.viewport.x || pen.x + width < 0 || at.y < -label.size_px || at.y > frame.viewport.y + label.size_px) {
+  if (pen.x > frame.viewport.x || pen.x + width < 0 || at.y < -label.size_px ||
+      at.y > frame.viewport.y + label.size_px) {
     return;
   }
   for (const char32_t character : characters) {
@@ -61,7 +64,8 @@ void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
 
 const LabelsPass::Placed* LabelsPass::place(char32_t character, bool mono) {
   const uint64_t key = uint64_t{character} << 1 | (mono ? 1 : 0);
-  if (const auto it = placed_.find(key); it != placed_.end()) return it->second.size.x > 0 ? &it->second : nullptr;
+  if (const auto it = placed_.find(key); it != placed_.end())
+    return it->second.size.x > 0 ? &it->second : nullptr;
   const GlyphShape& shape = FontSet::shared().glyph(character, mono);
   Placed placed;
   if (shape.size.x != 0) {
@@ -76,10 +80,11 @@ const LabelsPass::Placed* LabelsPass::place(char32_t character, bool mono) {
     }
     std::vector<uint8_t> bitmap(size_t{padded.x} * padded.y, 0);
     for (uint32_t y = 0; y < shape.size.y; ++y) {
-      std::copy_n(shape.distance.begin() + y * shape.size.x, shape.size.x, bitmap.begin() + (y + 1) * padded.x + 1);
+      std::copy_n(shape.distance.begin() + y * shape.size.x, shape.size.x,
+                  bitmap.begin() + (y + 1) * padded.x + 1);
     }
-    context_.uploader.write(atlas_, {static_cast<int32_t>(pen_.x), static_cast<int32_t>(pen_.y)}, {padded.x, padded.y},
-                            std::as_bytes(std::span(bitmap)), false);
+    context_.uploader.write(atlas_, {static_cast<int32_t>(pen_.x), static_cast<int32_t>(pen_.y)},
+                            {padded.x, padded.y}, std::as_bytes(std::span(bitmap)), false);
     placed = {glm::vec2(pen_ + 1u), shape.bearing, glm::vec2(shape.size)};
     pen_.x += padded.x;
     row_height_ = std::max(row_height_, padded.y);
@@ -92,14 +97,18 @@ void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkF
   if (glyphs_.empty()) return;
   if (format_ != format) {
     pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::labels_vert, .fragment = shaders::labels_frag, .color = format,
-                               .blend = gpu::Blend::kPremultiplied, .name = "labels"});
+                              {.vertex = shaders::labels_vert,
+                               .fragment = shaders::labels_frag,
+                               .color = format,
+                               .blend = gpu::Blend::kPremultiplied,
+                               .name = "labels"});
     format_ = format;
   }
   pipeline_.bind(commands);
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   const gpu::PipelineLayout& layout = context_.layout;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset, sizeof(shaders::Frame));
+  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
+                     sizeof(shaders::Frame));
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
                      glyphs_.size() * sizeof(shaders::Glyph));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);

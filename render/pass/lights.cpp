@@ -8,8 +8,8 @@ namespace render {
 LightsPass::LightsPass(PassContext& context)
     : context_(context), scatter_(context.device, context.layout, shaders::lights_comp, "lights") {}
 
-void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps, uint64_t first,
-                        uint64_t last) const {
+void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps,
+                        uint64_t first, uint64_t last) const {
   GPU_SCOPE(context_.timer, commands, "lights");
   gpu::barrier(commands, gpu::kAnything, gpu::kTransferWrite);
   vkCmdFillBuffer(commands, scene.node_lights, 0, VK_WHOLE_SIZE, 0);
@@ -17,7 +17,8 @@ void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, con
   scatter_.bind(commands);
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_COMPUTE;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset, sizeof(shaders::Frame));
+  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
+                     sizeof(shaders::Frame));
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, steps.light_buffer());
   for (const RecordRange range : steps.lights(first, last)) {

@@ -9,8 +9,8 @@ namespace render {
 class LightsPass {
  public:
   explicit LightsPass(PassContext& context);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps, uint64_t first,
-              uint64_t last) const;
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps,
+              uint64_t first, uint64_t last) const;
 
  private:
   PassContext& context_;

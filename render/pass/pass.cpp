@@ -20,7 +20,11 @@ VkSampler make_sampler(gpu::Device& device, VkFilter filter) {
 }  // namespace
 
 PassContext::PassContext(gpu::Device& gpu_device)
-    : device(gpu_device), layout(gpu_device), staging(gpu_device), uploader(gpu_device, staging), timer(gpu_device) {
+    : device(gpu_device),
+      layout(gpu_device),
+      staging(gpu_device),
+      uploader(gpu_device, staging),
+      timer(gpu_device) {
   linear = make_sampler(device, VK_FILTER_LINEAR);
   nearest = make_sampler(device, VK_FILTER_NEAREST);
 }
@@ -38,7 +42,8 @@ Rendering::Rendering(VkCommandBuffer commands, const RenderTo& to) : commands_(c
   color.imageView = to.color;
   color.imageLayout = to.color_layout;
   color.loadOp = to.color_load;
-  color.storeOp = to.resolve != VK_NULL_HANDLE ? VK_ATTACHMENT_STORE_OP_DONT_CARE : VK_ATTACHMENT_STORE_OP_STORE;
+  color.storeOp = to.resolve != VK_NULL_HANDLE ? VK_ATTACHMENT_STORE_OP_DONT_CARE
+                                               : VK_ATTACHMENT_STORE_OP_STORE;
   if (to.resolve != VK_NULL_HANDLE) {
     color.resolveMode = VK_RESOLVE_MODE_AVERAGE_BIT;
     color.resolveImageView = to.resolve;
@@ -59,7 +64,8 @@ Rendering::Rendering(VkCommandBuffer commands, const RenderTo& to) : commands_(c
   info.pColorAttachments = &color;
   info.pDepthAttachment = to.depth != VK_NULL_HANDLE ? &depth : nullptr;
   vkCmdBeginRendering(commands, &info);
-  const VkViewport viewport{0, 0, static_cast<float>(to.extent.width), static_cast<float>(to.extent.height), 0, 1};
+  const VkViewport viewport{
+      0, 0, static_cast<float>(to.extent.width), static_cast<float>(to.extent.height), 0, 1};
   const VkRect2D scissor{{0, 0}, to.extent};
   vkCmdSetViewport(commands, 0, 1, &viewport);
   vkCmdSetScissor(commands, 0, 1, &scissor);
@@ -77,7 +83,8 @@ void PatternIndices::reserve(PassContext& context, uint32_t count) {
     for (const uint32_t vertex : pattern_) indices.push_back(mesh * stride_ + vertex);
   }
   buffer_ = gpu::Buffer(context.device, indices.size() * sizeof(uint32_t),
-                        VK_BUFFER_USAGE_INDEX_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT, gpu::Memory::kDevice, name_);
+                        VK_BUFFER_USAGE_INDEX_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                        gpu::Memory::kDevice, name_);
   context.uploader.write(buffer_, 0, std::as_bytes(std::span(indices)));
 }
 

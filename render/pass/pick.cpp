@@ -13,31 +13,48 @@ constexpr int kReach = 2;  // pixels off that still count when the very pixel sh
 PickPass::PickPass(PassContext& context)
     : context_(context),
       pipeline_(context.device, context.layout,
-                {.vertex = shaders::pick_vert, .fragment = shaders::pick_frag, .color = VK_FORMAT_R32_UINT,
-                 .depth = kDepthFormat, .depth_test = true, .depth_write = true, .name = "pick"}) {
-  ids_ = gpu::Image(context.device, {.width = kSide, .height = kSide, .format = VK_FORMAT_R32_UINT,
-                                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
-                                     .name = "pick"});
-  depth_ = gpu::Image(context.device, {.width = kSide, .height = kSide, .format = kDepthFormat,
-                                       .usage = VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, .name = "pick depth"});
+                {.vertex = shaders::pick_vert,
+                 .fragment = shaders::pick_frag,
+                 .color = VK_FORMAT_R32_UINT,
+                 .depth = kDepthFormat,
+                 .depth_test = true,
+                 .depth_write = true,
+                 .name = "pick"}) {
+  ids_ = gpu::Image(context.device,
+                    {.width = kSide,
+                     .height = kSide,
+                     .format = VK_FORMAT_R32_UINT,
+                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
+                     .name = "pick"});
+  depth_ = gpu::Image(context.device, {.width = kSide,
+                                       .height = kSide,
+                                       .format = kDepthFormat,
+                                       .usage = VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT,
+                                       .name = "pick depth"});
   context.uploader.prepare(ids_);
   context.uploader.prepare(depth_);
   for (Slot& slot : slots_) {
-    slot.ids = gpu::Buffer(context.device, kSide * kSide * sizeof(uint32_t), VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                           gpu::Memory::kReadBack, "picked");
+    slot.ids = gpu::Buffer(context.device, kSide * kSide * sizeof(uint32_t),
+                           VK_BUFFER_USAGE_TRANSFER_DST_BIT, gpu::Memory::kReadBack, "picked");
   }
 }
 
-void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes, glm::ivec2 pixel,
-                      VkExtent2D extent) {
+void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes,
+                      glm::ivec2 pixel, VkExtent2D extent) {
   GPU_SCOPE(context_.timer, commands, "pick");
   constexpr int kMiddle = kSide / 2;
   {
-    const Rendering rendering(commands, {.extent = {kSide, kSide}, .color = ids_.view(),
-                                         .color_load = VK_ATTACHMENT_LOAD_OP_CLEAR, .depth = depth_.view()});
+    const Rendering rendering(commands, {.extent = {kSide, kSide},
+                                         .color = ids_.view(),
+                                         .color_load = VK_ATTACHMENT_LOAD_OP_CLEAR,
+                                         .depth = depth_.view()});
     // The whole picture, shifted so that the pixel falls into the middle of the few.
-    const VkViewport viewport{static_cast<float>(kMiddle - pixel.x), static_cast<float>(kMiddle - pixel.y),
-                              static_cast<float>(extent.width), static_cast<float>(extent.height), 0, 1};
+    const VkViewport viewport{static_cast<float>(kMiddle - pixel.x),
+                              static_cast<float>(kMiddle - pixel.y),
+                              static_cast<float>(extent.width),
+                              static_cast<float>(extent.height),
+                              0,
+                              1};
     vkCmdSetViewport(commands, 0, 1, &viewport);
     pipeline_.bind(commands);
     nodes.draw(commands, scene);
@@ -54,8 +71,8 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
                                  .imageOffset = {},
                                  .imageExtent = {kSide, kSide, 1}};
   vkCmdCopyImageToBuffer(commands, ids_.handle(), kCopy, slot.ids.handle(), 1, &region);
-  gpu::image_barrier(commands, ids_.handle(), ids_.aspect(), gpu::kTransferRead, gpu::kNothing, kCopy,
-                     VK_IMAGE_LAYOUT_GENERAL);
+  gpu::image_barrier(commands, ids_.handle(), ids_.aspect(), gpu::kTransferRead, gpu::kNothing,
+                     kCopy, VK_IMAGE_LAYOUT_GENERAL);
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   slot.pixel = pixel;
   slot.submission = context_.device.next_submission();
@@ -65,7 +82,8 @@ std::optional<PickPass::Answer> PickPass::take() {
   const uint64_t done = context_.device.completed();
   Slot* newest = nullptr;
   for (Slot& slot : slots_) {
-    if (slot.submission != 0 && slot.submission <= done && (newest == nullptr || slot.submission > newest->submission)) {
+    if (slot.submission != 0 && slot.submission <= done &&
+        (newest == nullptr || slot.submission > newest->submission)) {
       newest = &slot;
     }
   }
@@ -76,7 +94,8 @@ std::optional<PickPass::Answer> PickPass::take() {
   int nearest = kReach * kReach + 1;
   for (int y = -kReach; y <= kReach; ++y) {
     for (int x = -kReach; x <= kReach; ++x) {
-      const uint32_t id = ids[static_cast<size_t>((kMiddle + y) * static_cast<int>(kSide) + kMiddle + x)];
+      const uint32_t id =
+          ids[static_cast<size_t>((kMiddle + y) * static_cast<int>(kSide) + kMiddle + x)];
       if (id == 0 || x * x + y * y >= nearest) continue;
       nearest = x * x + y * y;
       answer.node = id;

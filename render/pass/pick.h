@@ -1,4 +1,5 @@
-// Pass 9, only when asked: which node is under a pixel. Draws node numbers into a few pixels around it.
+// Pass 9, only when asked: which node is under a pixel. Draws node numbers into a few pixels around
+// it.
 #pragma once
 
 #include <array>
@@ -14,8 +15,8 @@ class PickPass {
  public:
   explicit PickPass(PassContext& context);
   // The node lights of this frame are written and readable; extent: of the picture that was drawn.
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes, glm::ivec2 pixel,
-              VkExtent2D extent);
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes,
+              glm::ivec2 pixel, VkExtent2D extent);
   struct Answer {
     glm::ivec2 pixel;
     uint32_t node;  // index + 1; 0: none

@@ -8,14 +8,18 @@ namespace render {
 SkyPass::SkyPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
       pipeline_(context.device, context.layout,
-                {.vertex = shaders::fullscreen_vert, .fragment = shaders::sky_frag, .color = kSceneFormat,
-                 .depth = kDepthFormat, .samples = samples, .name = "sky"}) {}
+                {.vertex = shaders::fullscreen_vert,
+                 .fragment = shaders::sky_frag,
+                 .color = kSceneFormat,
+                 .depth = kDepthFormat,
+                 .samples = samples,
+                 .name = "sky"}) {}
 
 void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const {
   GPU_SCOPE(context_.timer, commands, "sky");
   pipeline_.bind(commands);
-  context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame, scene.frame,
-                              scene.frame_offset, sizeof(shaders::Frame));
+  context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame,
+                              scene.frame, scene.frame_offset, sizeof(shaders::Frame));
   vkCmdDraw(commands, 3, 1, 0, 0);
 }
 

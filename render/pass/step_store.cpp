@@ -17,7 +17,8 @@ RecordBuffer::RecordBuffer(PassContext& context, uint32_t record_bytes, const ch
                         gpu::Memory::kDevice, name);
 }
 
-bool RecordBuffer::place(std::span<const std::byte> records, uint32_t max_records, RecordRange& out) {
+bool RecordBuffer::place(std::span<const std::byte> records, uint32_t max_records,
+                         RecordRange& out) {
   const auto count = static_cast<uint32_t>(records.size() / record_bytes_);
   auto offset = ranges_.allocate(count);
   if (!offset) {
@@ -42,7 +43,8 @@ StepStore::StepStore(PassContext& context, uint64_t max_bytes)
       lights_(context, sizeof(shaders::Light), "lights"),
       bolts_(context, sizeof(shaders::Bolt), "bolts") {}
 
-void StepStore::put(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts) {
+void StepStore::put(uint64_t step, std::span<const shaders::Light> lights,
+                    std::span<const shaders::Bolt> bolts) {
   if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
   Step placed;
   place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
@@ -50,8 +52,8 @@ void StepStore::put(uint64_t step, std::span<const shaders::Light> lights, std::
   steps_[step] = placed;
 }
 
-void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes, uint64_t step,
-                      RecordRange& out) {
+void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records,
+                      uint32_t record_bytes, uint64_t step, RecordRange& out) {
   const auto max_records = static_cast<uint32_t>(max_bytes_ / record_bytes);
   while (!buffer.place(records, max_records, out)) {
     const auto first = steps_.begin(), last = std::prev(steps_.end());
@@ -71,7 +73,8 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last, RecordRange Step::*member) const {
+std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
+                                           RecordRange Step::*member) const {
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const RecordRange range = it->second.*member;

@@ -40,7 +40,8 @@ class StepStore {
   // max_bytes: of either kind; a single step that needs more still gets it.
   StepStore(PassContext& context, uint64_t max_bytes);
 
-  void put(uint64_t step, std::span<const shaders::Light> lights, std::span<const shaders::Bolt> bolts);
+  void put(uint64_t step, std::span<const shaders::Light> lights,
+           std::span<const shaders::Bolt> bolts);
   bool has(uint64_t step) const { return steps_.contains(step); }
   void drop();
 
@@ -56,8 +57,8 @@ class StepStore {
     RecordRange bolts;
   };
   void remove(std::map<uint64_t, Step>::iterator it);
-  void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes, uint64_t step,
-             RecordRange& out);
+  void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes,
+             uint64_t step, RecordRange& out);
   std::vector<RecordRange> joined(uint64_t first, uint64_t last, RecordRange Step::*member) const;
 
   uint64_t max_bytes_;

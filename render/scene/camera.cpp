@@ -15,9 +15,13 @@ constexpr float kPi = 3.14159265F;
 constexpr float kClosest = 0.15F;
 constexpr float kFarthest = 400.0F;
 
-float ease(float t) { return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F); }
+float ease(float t) {
+  return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F);
+}
 
-float clamp_pitch(float pitch) { return std::clamp(pitch, -1.5F, 1.55F); }
+float clamp_pitch(float pitch) {
+  return std::clamp(pitch, -1.5F, 1.55F);
+}
 
 }  // namespace
 
@@ -35,7 +39,9 @@ glm::vec3 Camera::backward() const {
           std::cos(pose.yaw) * std::cos(pose.pitch)};
 }
 
-glm::vec3 Camera::eye() const { return pose.target + backward() * pose.distance; }
+glm::vec3 Camera::eye() const {
+  return pose.target + backward() * pose.distance;
+}
 
 glm::mat4 Camera::view_from_world() const {
   return glm::lookAt(eye(), pose.target, glm::vec3(0.0F, 1.0F, 0.0F));
@@ -43,7 +49,8 @@ glm::mat4 Camera::view_from_world() const {
 
 glm::mat4 Camera::clip_from_world(float aspect) const {
   const float near = std::max(pose.distance * 0.02F, 0.02F);
-  glm::mat4 clip_from_view = glm::perspectiveRH_ZO(kFovY, aspect, near, pose.distance * 6.0F + 120.0F);
+  glm::mat4 clip_from_view =
+      glm::perspectiveRH_ZO(kFovY, aspect, near, pose.distance * 6.0F + 120.0F);
   clip_from_view[1][1] *= -1.0F;
   return clip_from_view * view_from_world();
 }
@@ -126,7 +133,8 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
   return p;
 }
 
-std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns, float aspect) {
+std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
+                               float aspect) {
   const Box box = layout.bounds(columns);
   Pose p = home_pose(box, aspect);
   if (name.empty() || name == "home") return p;

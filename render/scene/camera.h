@@ -50,7 +50,8 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where);
 
 // The views that --camera names: "home", "front", "left", "top", "close", or
 // "yaw,pitch,distance[,x,y,z]" in degrees and world units. Nothing when it is neither.
-std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns, float aspect);
+std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
+                               float aspect);
 
 // A camera's ease from one pose to another, as time goes on.
 class Move {

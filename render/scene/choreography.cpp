@@ -18,7 +18,8 @@ constexpr float kBoltSpans = 2.6F;
 constexpr float kLightSpans = 4.5F;
 
 uint32_t seed_of(size_t step, uint32_t layer, uint32_t part, uint32_t index) {
-  uint64_t h = step * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U + part * 0x94D049BB133111EBU + index;
+  uint64_t h =
+      step * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U + part * 0x94D049BB133111EBU + index;
   h = (h ^ (h >> 29)) * 0xD6E8FEB86659FD93U;
   return static_cast<uint32_t>(h >> 32);
 }
@@ -60,8 +61,9 @@ class Writer {
   float column(uint32_t node) const { return layout_.nodes()[node].column; }
 
   // A term of a sum, and for a strong one its forks.
-  void bolt(uint32_t from, uint32_t to, glm::vec3 at_from, glm::vec3 at_to, float share, float value,
-            float when, float life, float arc, uint32_t channel, uint32_t flags, uint32_t seed) {
+  void bolt(uint32_t from, uint32_t to, glm::vec3 at_from, glm::vec3 at_to, float share,
+            float value, float when, float life, float arc, uint32_t channel, uint32_t flags,
+            uint32_t seed) {
     Bolt b{};
     b.from = at_from;
     b.to = at_to;
@@ -93,8 +95,8 @@ class Writer {
       light(layout_.tape(layout_.column_of(p)), 1.0F, 0.0F, 0.8F);
     }
     const uint32_t node = layout_.tape(layout_.column_of(last));
-    bolt(node, layout_.spine(0, false, 0), center(node), layout_.spine_foot(), 1.0F, 1.0F, 0.0F, 0.3F, 0.0F,
-         shaders::kChannelResidual, 0, seed_of(step_, 0, 0, 0));
+    bolt(node, layout_.spine(0, false, 0), center(node), layout_.spine_foot(), 1.0F, 1.0F, 0.0F,
+         0.3F, 0.0F, shaders::kChannelResidual, 0, seed_of(step_, 0, 0, 0));
   }
 
   // The wave of a prompt: what every column reads from its own new slot and, as a bolt from
@@ -106,8 +108,9 @@ class Writer {
     for (uint32_t l = 0; l < m.layers; ++l) {
       for (uint32_t k = 0; k < m.kv_heads; ++k) {
         const float own = at.kv.read[(l * m.kv_heads + k) * at.kv.record->slots + position];
-        light(layout_.slot(l, k, layout_.column_of(position)), brightness(own, at.scale.of(l, Measure::kKvRead)),
-              clock_.in_layer(l, Clock::kRead), light_life_);
+        light(layout_.slot(l, k, layout_.column_of(position)),
+              brightness(own, at.scale.of(l, Measure::kKvRead)), clock_.in_layer(l, Clock::kRead),
+              light_life_);
       }
       if (at.attention.record == nullptr) continue;
       uint32_t best_head = 0;
@@ -162,16 +165,17 @@ class Writer {
       reads(at, l, h, head);
       if (std::abs(head.share) < kSmallestBolt) continue;
       drawn += head.share;
-      bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node), layout_.junction(l, false),
-           head.share, std::abs(value), clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.22F,
-           shaders::kChannelAttention, 0, seed_of(step_, l, 2, h));
+      bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
+           layout_.junction(l, false), head.share, std::abs(value),
+           clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.22F, shaders::kChannelAttention, 0,
+           seed_of(step_, l, 2, h));
     }
     const float rest = 1.0F - drawn;
     if (std::abs(rest) > 0.01F && m.heads > 0) {
       const uint32_t node = layout_.head(l, m.heads - 1);
-      bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node), layout_.junction(l, false), rest,
-           0.4F, clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.05F, shaders::kChannelRest,
-           shaders::kBoltRest, seed_of(step_, l, 3, 0));
+      bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
+           layout_.junction(l, false), rest, 0.4F, clock_.in_layer(l, Clock::kWrite), bolt_life_,
+           0.05F, shaders::kChannelRest, shaders::kBoltRest, seed_of(step_, l, 3, 0));
     }
     reads_glow(at, l);
   }
@@ -191,16 +195,19 @@ class Writer {
       }
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(read.position));
       const auto distance = static_cast<float>(at.attention.record->position - read.position);
-      const float value = std::min(1.3F, std::sqrt(std::abs(read.share)) * (0.25F + 0.85F * head_light));
-      bolt(from, node, center(from), center(node), read.share, value, clock_.in_layer(l, Clock::kRead),
-           bolt_life_, 0.1F + 0.2F * std::min(std::sqrt(distance), 4.0F) * layout_.pitch() / 1.6F,
+      const float value =
+          std::min(1.3F, std::sqrt(std::abs(read.share)) * (0.25F + 0.85F * head_light));
+      bolt(from, node, center(from), center(node), read.share, value,
+           clock_.in_layer(l, Clock::kRead), bolt_life_,
+           0.1F + 0.2F * std::min(std::sqrt(distance), 4.0F) * layout_.pitch() / 1.6F,
            shaders::kChannelAttention, 0, seed_of(step_, l, 4 + h, read.position));
     }
     if (std::abs(rest) > 0.05F) {
       // The reads that are too small to draw come as one, from the far end of what has been read.
       const uint32_t from = layout_.slot(l, lane, 0);
-      bolt(from, node, center(from), center(node), rest, 0.35F * head_light, clock_.in_layer(l, Clock::kRead),
-           bolt_life_, 0.0F, shaders::kChannelRest, shaders::kBoltRest, seed_of(step_, l, 4 + h, 0xFFFFFFU));
+      bolt(from, node, center(from), center(node), rest, 0.35F * head_light,
+           clock_.in_layer(l, Clock::kRead), bolt_life_, 0.0F, shaders::kChannelRest,
+           shaders::kBoltRest, seed_of(step_, l, 4 + h, 0xFFFFFFU));
     }
   }
 
@@ -215,8 +222,8 @@ class Writer {
         const float read = column_read(at.kv, l, k, first);
         const float value = brightness(read, scale);
         if (value < 0.02F) continue;
-        light(layout_.slot(l, k, layout_.column_of(first)), value, clock_.in_layer(l, Clock::kRead + 0.05F),
-              light_life_);
+        light(layout_.slot(l, k, layout_.column_of(first)), value,
+              clock_.in_layer(l, Clock::kRead + 0.05F), light_life_);
       }
     }
   }
@@ -227,7 +234,8 @@ class Writer {
     const uint32_t slots = kv.record->slots;
     const uint32_t end = std::min(first + layout_.positions_per_column(), slots);
     float sum = 0.0F;
-    for (uint32_t j = first; j < end; ++j) sum += kv.read[(l * layout_.model().kv_heads + k) * slots + j];
+    for (uint32_t j = first; j < end; ++j)
+      sum += kv.read[(l * layout_.model().kv_heads + k) * slots + j];
     return sum;
   }
 
@@ -277,11 +285,12 @@ class Writer {
       const uint32_t node = layout_.candidate(i);
       light(node, c.probability, Clock::kCrown + 0.02F, 0.75F);
       if (c.probability >= 0.01F) {
-        bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F, Clock::kCrown, 0.22F,
-             0.1F, shaders::kChannelCrown, 0, seed_of(step_, 9999, 0, i));
+        bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F,
+             Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(step_, 9999, 0, i));
       }
     }
-    light(layout_.candidate(Layout::kCandidates), std::max(rest, 0.0F), Clock::kCrown + 0.02F, 0.75F);
+    light(layout_.candidate(Layout::kCandidates), std::max(rest, 0.0F), Clock::kCrown + 0.02F,
+          0.75F);
     if (at.logits.record->sampled < 0) return;
     // The chosen one falls back to the tape, where the next column will be.
     uint32_t chosen = layout_.candidate(Layout::kCandidates);
@@ -290,8 +299,8 @@ class Writer {
     }
     const uint32_t next = std::min(layout_.column_of(last + 1), layout_.columns() - 1);
     const uint32_t tape_node = layout_.tape(next);
-    bolt(chosen, tape_node, center(chosen), center(tape_node), 0.25F, 0.9F, Clock::kFall, 0.3F, 0.0F,
-         shaders::kChannelTape, 0, seed_of(step_, 9999, 1, 0));
+    bolt(chosen, tape_node, center(chosen), center(tape_node), 0.25F, 0.9F, Clock::kFall, 0.3F,
+         0.0F, shaders::kChannelTape, 0, seed_of(step_, 9999, 1, 0));
     script_.bolts.back().to_column = static_cast<float>(next);
   }
 
@@ -335,15 +344,20 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   return here + (next - here) * ease((share - Clock::kFall) / (1.0F - Clock::kFall));
 }
 
-Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref, size_t step) {
+Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
+                size_t step) {
   Meaning meaning;
   if (step >= reader.steps()) return meaning;
   const trace::StepRecord& record = reader.step(step);
   const trace::Position& at = reader.position(record.first_position + record.count - 1);
   const auto& m = layout.model();
   const auto say = [&](std::string measure, std::string formula, float value, float scale) {
-    meaning = {std::move(measure), std::move(formula), value, scale,
-               scale > 0.0F ? brightness(value, scale) : value, true};
+    meaning = {std::move(measure),
+               std::move(formula),
+               value,
+               scale,
+               scale > 0.0F ? brightness(value, scale) : value,
+               true};
   };
   const bool scaled = at.scale.record != nullptr;
   switch (ref.kind) {
@@ -351,13 +365,15 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kSpineFfn: {
       if (at.residual.record == nullptr || !scaled) break;
       const bool ffn = ref.kind == Kind::kSpineFfn;
-      say(ffn ? "relative FFN update" : "relative attention update", ffn ? "|df| / |x|" : "|da| / |x|",
-          at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)], at.scale.of(ref.layer, Measure::kUpdate));
+      say(ffn ? "relative FFN update" : "relative attention update",
+          ffn ? "|df| / |x|" : "|da| / |x|", at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
+          at.scale.of(ref.layer, Measure::kUpdate));
       break;
     }
     case Kind::kHead:
       if (at.attention.record == nullptr || !scaled) break;
-      say("share of the attention update", "<o_h, da> / |da|^2", at.attention.head(ref.layer, ref.index).share,
+      say("share of the attention update", "<o_h, da> / |da|^2",
+          at.attention.head(ref.layer, ref.index).share,
           at.scale.of(ref.layer, Measure::kHeadShare));
       break;
     case Kind::kSlot: {
@@ -370,24 +386,29 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     }
     case Kind::kCell:
       if (at.ffn.record == nullptr || !scaled) break;
-      say("activation", m.buckets == m.neurons ? "|act_n|, act = silu(gate) * up" : "rms of act over the cell",
-          at.ffn.rms[ref.layer * m.buckets + ref.index], at.scale.of(ref.layer, Measure::kActivation));
+      say("activation",
+          m.buckets == m.neurons ? "|act_n|, act = silu(gate) * up" : "rms of act over the cell",
+          at.ffn.rms[ref.layer * m.buckets + ref.index],
+          at.scale.of(ref.layer, Measure::kActivation));
       break;
     case Kind::kCandidate:
       if (at.logits.record == nullptr || ref.index >= at.logits.record->candidates) break;
-      say("probability", "softmax(logits / temperature)", at.logits.candidates[ref.index].probability, 0.0F);
+      say("probability", "softmax(logits / temperature)",
+          at.logits.candidates[ref.index].probability, 0.0F);
       break;
     case Kind::kRestCandidate: {
       if (at.logits.record == nullptr) break;
       float rest = 1.0F;
-      for (uint32_t i = 0; i < std::min<uint32_t>(at.logits.record->candidates, Layout::kCandidates); ++i) {
+      for (uint32_t i = 0;
+           i < std::min<uint32_t>(at.logits.record->candidates, Layout::kCandidates); ++i) {
         rest -= at.logits.candidates[i].probability;
       }
       say("probability of all others", "1 - sum of the bars", rest, 0.0F);
       break;
     }
     case Kind::kTape:
-    case Kind::kScenery: break;
+    case Kind::kScenery:
+      break;
   }
   return meaning;
 }

@@ -10,7 +10,8 @@ namespace scene {
 
 class Clock {
  public:
-  explicit Clock(uint32_t layers) : span_((kCrown - kLayers) / static_cast<float>(layers)), layers_(layers) {}
+  explicit Clock(uint32_t layers)
+      : span_((kCrown - kLayers) / static_cast<float>(layers)), layers_(layers) {}
 
   static constexpr float kLayers = 0.06F;  // embed before this
   static constexpr float kCrown = 0.80F;   // the layers before this

@@ -76,14 +76,18 @@ glm::vec3 Layout::junction(uint32_t layer, bool ffn) const {
   return {0.0F, storey_y(layer) + pitch_ * (ffn ? 1.0F : 0.5F), 0.0F};
 }
 
-glm::vec3 Layout::spine_top() const { return {0.0F, storey_y(model_.layers), 0.0F}; }
+glm::vec3 Layout::spine_top() const {
+  return {0.0F, storey_y(model_.layers), 0.0F};
+}
 
-float Layout::crown_y() const { return storey_y(model_.layers) + 0.55F; }
+float Layout::crown_y() const {
+  return storey_y(model_.layers) + 0.55F;
+}
 
 Box Layout::bounds(uint32_t columns) const {
   const float back = shaders::past_z(static_cast<float>(std::min(columns, columns_)));
   const glm::vec3 low(attention_left_, kFloorY, back);
-  const glm::vec3 high(ffn_right_, crown_y() + 1.25F, 0.8F);
+  const glm::vec3 high(ffn_right_, crown_y() + 1.25F, 1.0F);
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
 
@@ -93,9 +97,15 @@ void Layout::add_spine() {
   for (uint32_t l = 0; l < model_.layers; ++l) {
     for (const bool ffn : {false, true}) {
       for (uint32_t i = 0; i < kSpineParts; ++i) {
-        const float y = storey_y(l) + (ffn ? pitch_ * 0.5F : 0.0F) + (static_cast<float>(i) + 0.5F) * part;
-        add({{0.0F, y, 0.0F}, kAlways, {kSpineX, part * 0.47F, kSpineX}, 0.0F,
-             shaders::kChannelResidual, shaders::kNodeFlat, kFixed},
+        const float y =
+            storey_y(l) + (ffn ? pitch_ * 0.5F : 0.0F) + (static_cast<float>(i) + 0.5F) * part;
+        add({{0.0F, y, 0.0F},
+             kAlways,
+             {kSpineX, part * 0.47F, kSpineX},
+             0.0F,
+             shaders::kChannelResidual,
+             shaders::kNodeFlat,
+             kFixed},
             {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
       }
     }
@@ -103,8 +113,13 @@ void Layout::add_spine() {
   // A collar where an update enters.
   for (uint32_t l = 0; l < model_.layers; ++l) {
     for (const bool ffn : {false, true}) {
-      add({junction(l, ffn), kAlways, {0.2F, 0.022F, 0.2F}, 0.0F, shaders::kChannelResidual,
-           shaders::kNodeFlat, kFixed},
+      add({junction(l, ffn),
+           kAlways,
+           {0.2F, 0.022F, 0.2F},
+           0.0F,
+           shaders::kChannelResidual,
+           shaders::kNodeFlat,
+           kFixed},
           {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, kSpineParts - 1, 0});
     }
   }
@@ -121,8 +136,14 @@ void Layout::add_attention() {
     for (uint32_t h = 0; h < model_.heads; ++h) {
       const float along = (static_cast<float>(h) + 0.5F) / heads;
       const float fan = std::sin(kPi * along);
-      add({{-(kWingGap + wing * along), storey_y(l) + pitch_ * 0.36F + 0.13F * fan, 0.42F + 0.3F * fan},
-           kAlways, glm::vec3(side), 0.0F, shaders::kChannelAttention, 0, kFixed},
+      add({{-(kWingGap + wing * along), storey_y(l) + pitch_ * 0.36F + 0.13F * fan,
+            0.42F + 0.3F * fan},
+           kAlways,
+           glm::vec3(side),
+           0.0F,
+           shaders::kChannelAttention,
+           0,
+           kFixed},
           {Kind::kHead, l, h, 0});
     }
   }
@@ -133,8 +154,13 @@ void Layout::add_attention() {
     for (uint32_t k = 0; k < model_.kv_heads; ++k) {
       const float x = -(kWingGap + lane * (static_cast<float>(k) + 0.5F));
       for (uint32_t c = 0; c < columns_; ++c) {
-        add({{x, storey_y(l) + pitch_ * 0.04F, 0.0F}, kAlways, {lane * 0.44F, 0.028F, kSlotDepth * 0.5F},
-             pitch_ * 0.22F, shaders::kChannelKv, shaders::kNodeGrows, static_cast<float>(c)},
+        add({{x, storey_y(l) + pitch_ * 0.04F, 0.0F},
+             kAlways,
+             {lane * 0.44F, 0.028F, kSlotDepth * 0.5F},
+             pitch_ * 0.22F,
+             shaders::kChannelKv,
+             shaders::kNodeGrows,
+             static_cast<float>(c)},
             {Kind::kSlot, l, k, c});
       }
     }
@@ -155,9 +181,15 @@ void Layout::add_ffn() {
     for (uint32_t b = 0; b < model_.buckets; ++b) {
       const auto col = static_cast<float>(b % cols);
       const auto row = static_cast<float>(b / cols);
-      const float y = storey_y(l) + pitch_ * 0.4F + step_y * (static_cast<float>(rows) - row - 0.5F);
-      add({{kWingGap + step_x * (col + 0.5F), y, kPlateZ}, kAlways, {step_x * 0.43F, step_y * 0.43F, 0.03F},
-           0.0F, shaders::kChannelFfn, shaders::kNodeFlat, kFixed},
+      const float y =
+          storey_y(l) + pitch_ * 0.4F + step_y * (static_cast<float>(rows) - row - 0.5F);
+      add({{kWingGap + step_x * (col + 0.5F), y, kPlateZ},
+           kAlways,
+           {step_x * 0.43F, step_y * 0.43F, 0.03F},
+           0.0F,
+           shaders::kChannelFfn,
+           shaders::kNodeFlat,
+           kFixed},
           {Kind::kCell, l, b, 0});
     }
   }
@@ -169,8 +201,13 @@ void Layout::add_crown() {
   for (uint32_t i = 0; i <= kCandidates; ++i) {
     const bool rest = i == kCandidates;
     const float x = (static_cast<float>(i) - 0.5F * kCandidates) * kBar + (rest ? 0.16F : 0.0F);
-    add({{x, crown_y(), 0.0F}, kAlways, {kBar * 0.36F, 0.03F, 0.12F}, 1.3F,
-         rest ? shaders::kChannelRest : shaders::kChannelCrown, shaders::kNodeGrows, kFixed},
+    add({{x, crown_y(), 0.95F},
+         kAlways,
+         {kBar * 0.36F, 0.03F, 0.12F},
+         1.3F,
+         rest ? shaders::kChannelRest : shaders::kChannelCrown,
+         shaders::kNodeGrows,
+         kFixed},
         {rest ? Kind::kRestCandidate : Kind::kCandidate, model_.layers, i, 0});
   }
 }
@@ -178,8 +215,13 @@ void Layout::add_crown() {
 void Layout::add_tape() {
   first_tape_ = static_cast<uint32_t>(nodes_.size());
   for (uint32_t c = 0; c < columns_; ++c) {
-    add({{0.0F, kFloorY, 0.0F}, kAlways, {0.42F, 0.035F, kSlotDepth * 0.5F}, 0.0F, shaders::kChannelTape,
-         shaders::kNodeFlat, static_cast<float>(c)},
+    add({{0.0F, kFloorY, 0.0F},
+         kAlways,
+         {0.42F, 0.035F, kSlotDepth * 0.5F},
+         0.0F,
+         shaders::kChannelTape,
+         shaders::kNodeFlat,
+         static_cast<float>(c)},
         {Kind::kTape, 0, 0, c});
   }
 }
@@ -190,20 +232,30 @@ std::string Layout::path(const NodeRef& ref) const {
   std::string positions = std::to_string(ref.column * per_column_);
   if (per_column_ > 1) positions += ".." + std::to_string((ref.column + 1) * per_column_ - 1);
   switch (ref.kind) {
-    case Kind::kSpineAttention: return storey + " > residual stream, attention update";
-    case Kind::kSpineFfn: return storey + " > residual stream, FFN update";
-    case Kind::kHead: return storey + " > attention > head " + index;
-    case Kind::kSlot: return storey + " > KV shelf > KV head " + index + " > position " + positions;
+    case Kind::kSpineAttention:
+      return storey + " > residual stream, attention update";
+    case Kind::kSpineFfn:
+      return storey + " > residual stream, FFN update";
+    case Kind::kHead:
+      return storey + " > attention > head " + index;
+    case Kind::kSlot:
+      return storey + " > KV shelf > KV head " + index + " > position " + positions;
     case Kind::kCell: {
-      const uint64_t first = (uint64_t{ref.index} * model_.neurons + model_.buckets - 1) / model_.buckets;
-      const uint64_t last = ((uint64_t{ref.index} + 1) * model_.neurons + model_.buckets - 1) / model_.buckets - 1;
+      const uint64_t first =
+          (uint64_t{ref.index} * model_.neurons + model_.buckets - 1) / model_.buckets;
+      const uint64_t last =
+          ((uint64_t{ref.index} + 1) * model_.neurons + model_.buckets - 1) / model_.buckets - 1;
       return storey + " > FFN > neuron " + std::to_string(first) +
              (last > first ? ".." + std::to_string(last) : "");
     }
-    case Kind::kCandidate: return "crown > candidate " + std::to_string(ref.index + 1);
-    case Kind::kRestCandidate: return "crown > all other tokens";
-    case Kind::kTape: return "tape > position " + positions;
-    case Kind::kScenery: break;
+    case Kind::kCandidate:
+      return "crown > candidate " + std::to_string(ref.index + 1);
+    case Kind::kRestCandidate:
+      return "crown > all other tokens";
+    case Kind::kTape:
+      return "tape > position " + positions;
+    case Kind::kScenery:
+      break;
   }
   return {};
 }

@@ -21,11 +21,11 @@ enum class Kind : uint8_t {
   kSpineAttention,  // the part of the residual stream that the attention update enters
   kSpineFfn,        // the part that the FFN update enters
   kHead,
-  kSlot,            // one KV head's entry of a column
-  kCell,            // neurons of one bucket of an FFN plate
-  kCandidate,       // by rank
-  kRestCandidate,   // all that are not listed
-  kTape,            // tokens of a column
+  kSlot,           // one KV head's entry of a column
+  kCell,           // neurons of one bucket of an FFN plate
+  kCandidate,      // by rank
+  kRestCandidate,  // all that are not listed
+  kTape,           // tokens of a column
   kScenery,
 };
 

@@ -13,7 +13,9 @@ float linear(int byte) {
 }
 
 // From the sRGB notation that people know, 0xRRGGBB.
-glm::vec3 rgb(int hex) { return {linear(hex >> 16), linear(hex >> 8 & 255), linear(hex & 255)}; }
+glm::vec3 rgb(int hex) {
+  return {linear(hex >> 16), linear(hex >> 8 & 255), linear(hex & 255)};
+}
 
 }  // namespace
 
@@ -49,7 +51,7 @@ uint32_t channel_rgba(const Palette& palette, uint32_t channel) {
 
 const char* channel_name(uint32_t channel) {
   constexpr std::array names = {"residual stream", "attention", "KV cache", "FFN",
-                                "candidates", "tokens", "rest", ""};
+                                "candidates",      "tokens",    "rest",     ""};
   return names[channel];
 }
 

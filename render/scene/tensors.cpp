@@ -2,23 +2,26 @@
 
 namespace scene {
 
-std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token, int32_t candidate) {
+std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token,
+                                   int32_t candidate) {
   const auto& m = layout.model();
   const std::string blk = "blk." + std::to_string(ref.layer) + ".";
   const auto index = static_cast<int32_t>(ref.index);
   const auto width = static_cast<int32_t>(m.head_width);
   const auto lane = static_cast<int32_t>(ref.index * m.kv_heads / m.heads);
-  const auto tap = [&](const char* title, const std::string& name, int32_t first = 0, int32_t rows = -1,
-                       bool per_position = false) {
+  const auto tap = [&](const char* title, const std::string& name, int32_t first = 0,
+                       int32_t rows = -1, bool per_position = false) {
     return TensorName{title, name, first, rows, false, per_position};
   };
-  const auto weight = [&](const char* title, const std::string& name, int32_t first = 0, int32_t rows = -1) {
+  const auto weight = [&](const char* title, const std::string& name, int32_t first = 0,
+                          int32_t rows = -1) {
     return TensorName{title, name, first, rows, true, false};
   };
   switch (ref.kind) {
     case Kind::kSpineAttention:
-      return {tap("x before attention", blk + "resid.pre"), tap("attention update", blk + "attn.out"),
-              tap("x after it", blk + "resid.mid"), weight("norm gain", blk + "attn_norm.weight")};
+      return {tap("x before attention", blk + "resid.pre"),
+              tap("attention update", blk + "attn.out"), tap("x after it", blk + "resid.mid"),
+              weight("norm gain", blk + "attn_norm.weight")};
     case Kind::kSpineFfn:
       return {tap("x before the FFN", blk + "resid.mid"), tap("FFN update", blk + "ffn.out"),
               tap("x after it", blk + "resid.post"), weight("norm gain", blk + "ffn_norm.weight")};
@@ -34,12 +37,16 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
               weight("W_v", blk + "attn_v.weight", lane * width, width),
               weight("W_o", blk + "attn_output.weight")};
     case Kind::kSlot:
-      return {tap("keys of this KV head", blk + "kv.k", index), tap("values of this KV head", blk + "kv.v", index),
+      return {tap("keys of this KV head", blk + "kv.k", index),
+              tap("values of this KV head", blk + "kv.v", index),
               weight("W_k", blk + "attn_k.weight", index * width, width),
               weight("W_v", blk + "attn_v.weight", index * width, width)};
     case Kind::kCell: {
-      const auto first = static_cast<int32_t>((uint64_t{ref.index} * m.neurons + m.buckets - 1) / m.buckets);
-      return {tap("activations", blk + "ffn.act"), tap("gate", blk + "ffn.gate"), tap("up", blk + "ffn.up"),
+      const auto first =
+          static_cast<int32_t>((uint64_t{ref.index} * m.neurons + m.buckets - 1) / m.buckets);
+      return {tap("activations", blk + "ffn.act"),
+              tap("gate", blk + "ffn.gate"),
+              tap("up", blk + "ffn.up"),
               weight("W_gate, this row", blk + "ffn_gate.weight", first, 1),
               weight("W_up, this row", blk + "ffn_up.weight", first, 1),
               weight("W_down", blk + "ffn_down.weight")};
@@ -47,13 +54,15 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
     case Kind::kCandidate:
     case Kind::kRestCandidate: {
       std::vector<TensorName> names = {tap("logits", "logits"), tap("normed residual", "norm")};
-      if (candidate >= 0) names.push_back(weight("embedding row", "token_embd.weight", candidate, 1));
+      if (candidate >= 0)
+        names.push_back(weight("embedding row", "token_embd.weight", candidate, 1));
       return names;
     }
     case Kind::kTape:
       if (token < 0) return {};
       return {weight("embedding row", "token_embd.weight", token, 1)};
-    case Kind::kScenery: break;
+    case Kind::kScenery:
+      break;
   }
   return {};
 }

@@ -12,12 +12,13 @@ struct TensorName {
   std::string title;  // for a tab: "attention weights"
   std::string name;   // "blk.3.attn.weights"
   int32_t first_row = 0;
-  int32_t rows = -1;       // -1: to the end
-  bool stored = false;     // a weight: the same at every position
+  int32_t rows = -1;          // -1: to the end
+  bool stored = false;        // a weight: the same at every position
   bool per_position = false;  // columns are positions of the context
 };
 
 // token: id at the node's column, for the embedding row; candidate: id at the crown; -1: none.
-std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token, int32_t candidate);
+std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token,
+                                   int32_t candidate);
 
 }  // namespace scene

@@ -20,7 +20,8 @@ size_t sequence_length(std::string_view s) {
     return tail(1, b == 0xE0 ? 0xA0U : 0x80U, b == 0xED ? 0x9FU : 0xBFU) && tail(2) ? 3 : 0;
   }
   if (b >= 0xF0 && b <= 0xF4) {
-    return tail(1, b == 0xF0 ? 0x90U : 0x80U, b == 0xF4 ? 0x8FU : 0xBFU) && tail(2) && tail(3) ? 4 : 0;
+    return tail(1, b == 0xF0 ? 0x90U : 0x80U, b == 0xF4 ? 0x8FU : 0xBFU) && tail(2) && tail(3) ? 4
+                                                                                               : 0;
   }
   return 0;
 }

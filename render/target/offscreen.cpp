@@ -11,17 +11,20 @@ Offscreen::Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFra
     : device_(device), extent_{width, height}, on_frame_(std::move(on_frame)) {
   const uint32_t limit = device.properties().limits.maxImageDimension2D;
   if (width == 0 || height == 0 || width > limit || height > limit) {
-    throw fulgurite::Error(fulgurite::ExitCode::kUsage, fmt::format("{}x{} is not a size this device can draw", width, height),
+    throw fulgurite::Error(fulgurite::ExitCode::kUsage,
+                           fmt::format("{}x{} is not a size this device can draw", width, height),
                            "--window-size", fmt::format("1x1 to {}x{}", limit, limit));
   }
   for (Slot& slot : slots_) {
-    slot.image = gpu::Image(device, {.width = width,
-                                     .height = height,
-                                     .format = format(),
-                                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
-                                     .name = "offscreen"});
-    slot.pixels = gpu::Buffer(device, uint64_t{width} * height * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                              gpu::Memory::kReadBack, "read back");
+    slot.image = gpu::Image(
+        device, {.width = width,
+                 .height = height,
+                 .format = format(),
+                 .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
+                 .name = "offscreen"});
+    slot.pixels =
+        gpu::Buffer(device, uint64_t{width} * height * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                    gpu::Memory::kReadBack, "read back");
   }
 }
 
@@ -36,16 +39,17 @@ bool Offscreen::acquire(TargetImage& out) {
 
 void Offscreen::finish(VkCommandBuffer commands) {
   const Slot& slot = slots_[drawn_ % kRing];
-  gpu::image_barrier(commands, slot.image.handle(), VK_IMAGE_ASPECT_COLOR_BIT, gpu::kColorWrite, gpu::kTransferRead,
-                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
+  gpu::image_barrier(commands, slot.image.handle(), VK_IMAGE_ASPECT_COLOR_BIT, gpu::kColorWrite,
+                     gpu::kTransferRead, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+                     VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL);
   const VkBufferImageCopy region{.bufferOffset = 0,
                                  .bufferRowLength = 0,
                                  .bufferImageHeight = 0,
                                  .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
                                  .imageOffset = {},
                                  .imageExtent = {extent_.width, extent_.height, 1}};
-  vkCmdCopyImageToBuffer(commands, slot.image.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, slot.pixels.handle(), 1,
-                         &region);
+  vkCmdCopyImageToBuffer(commands, slot.image.handle(), VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL,
+                         slot.pixels.handle(), 1, &region);
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
 }
 

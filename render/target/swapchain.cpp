@@ -15,7 +15,8 @@ constexpr size_t kReady = 4;  // more than the frames in flight
 constexpr uint64_t kAcquireNs = 100'000'000;
 
 VkSemaphore make_semaphore(VkDevice device) {
-  const VkSemaphoreCreateInfo info{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = nullptr, .flags = 0};
+  const VkSemaphoreCreateInfo info{
+      .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = nullptr, .flags = 0};
   VkSemaphore semaphore = VK_NULL_HANDLE;
   VK_CHECK(vkCreateSemaphore(device, &info, nullptr, &semaphore));
   return semaphore;
@@ -34,17 +35,19 @@ VkSurfaceFormatKHR choose_format(VkPhysicalDevice physical, VkSurfaceKHR surface
       return format;
     }
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the window has no 8-bit sRGB surface", "vulkan",
-                         "--headless draws without a window");
+  throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the window has no 8-bit sRGB surface",
+                         "vulkan", "--headless draws without a window");
 }
 
 }  // namespace
 
 void Swapchain::device_options(gpu::DeviceOptions& options) {
   uint32_t count = 0;
-  const char** names = glfwVulkanSupported() == GLFW_TRUE ? glfwGetRequiredInstanceExtensions(&count) : nullptr;
+  const char** names =
+      glfwVulkanSupported() == GLFW_TRUE ? glfwGetRequiredInstanceExtensions(&count) : nullptr;
   if (names == nullptr) {
-    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "no Vulkan driver that can show a window", {},
+    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan,
+                           "no Vulkan driver that can show a window", {},
                            "install mesa-vulkan-drivers, or use --headless");
   }
   options.instance_extensions.assign(names, names + count);
@@ -56,9 +59,11 @@ void Swapchain::device_options(gpu::DeviceOptions& options) {
 Swapchain::Swapchain(gpu::Device& device, GLFWwindow* window) : device_(device), window_(window) {
   VK_CHECK(glfwCreateWindowSurface(device.instance(), window, nullptr, &surface_));
   VkBool32 supported = VK_FALSE;
-  VK_CHECK(vkGetPhysicalDeviceSurfaceSupportKHR(device.physical(), device.queue_family(), surface_, &supported));
+  VK_CHECK(vkGetPhysicalDeviceSurfaceSupportKHR(device.physical(), device.queue_family(), surface_,
+                                                &supported));
   if (supported == VK_FALSE) {
-    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the device cannot show this window", device.name(),
+    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the device cannot show this window",
+                           device.name(),
                            "--device chooses another, --headless draws without a window");
   }
   format_ = choose_format(device.physical(), surface_);
@@ -69,14 +74,16 @@ Swapchain::Swapchain(gpu::Device& device, GLFWwindow* window) : device_(device),
 Swapchain::~Swapchain() {
   vkDeviceWaitIdle(device_.handle());
   destroy_images();
-  for (const VkSemaphore semaphore : ready_) vkDestroySemaphore(device_.handle(), semaphore, nullptr);
+  for (const VkSemaphore semaphore : ready_)
+    vkDestroySemaphore(device_.handle(), semaphore, nullptr);
   vkDestroySwapchainKHR(device_.handle(), swapchain_, nullptr);
   vkDestroySurfaceKHR(device_.instance(), surface_, nullptr);
 }
 
 void Swapchain::destroy_images() {
   for (const VkImageView view : views_) vkDestroyImageView(device_.handle(), view, nullptr);
-  for (const VkSemaphore semaphore : done_) vkDestroySemaphore(device_.handle(), semaphore, nullptr);
+  for (const VkSemaphore semaphore : done_)
+    vkDestroySemaphore(device_.handle(), semaphore, nullptr);
   views_.clear();
   done_.clear();
 }
@@ -88,9 +95,10 @@ void Swapchain::create() {
   VK_CHECK(vkGetPhysicalDeviceSurfaceCapabilitiesKHR(device_.physical(), surface_, &surface));
   VkExtent2D extent = surface.currentExtent;
   if (extent.width == UINT32_MAX) {  // Wayland: the swapchain decides
-    extent.width = std::clamp(static_cast<uint32_t>(width), surface.minImageExtent.width, surface.maxImageExtent.width);
-    extent.height =
-        std::clamp(static_cast<uint32_t>(height), surface.minImageExtent.height, surface.maxImageExtent.height);
+    extent.width = std::clamp(static_cast<uint32_t>(width), surface.minImageExtent.width,
+                              surface.maxImageExtent.width);
+    extent.height = std::clamp(static_cast<uint32_t>(height), surface.minImageExtent.height,
+                               surface.maxImageExtent.height);
   }
   extent_ = extent;
   if (extent.width == 0 || extent.height == 0) return;
@@ -101,8 +109,9 @@ void Swapchain::create() {
   VkSwapchainCreateInfoKHR info{};
   info.sType = VK_STRUCTURE_TYPE_SWAPCHAIN_CREATE_INFO_KHR;
   info.surface = surface_;
-  info.minImageCount = surface.maxImageCount == 0 ? surface.minImageCount + 1
-                                                  : std::min(surface.minImageCount + 1, surface.maxImageCount);
+  info.minImageCount = surface.maxImageCount == 0
+                           ? surface.minImageCount + 1
+                           : std::min(surface.minImageCount + 1, surface.maxImageCount);
   info.imageFormat = format_.format;
   info.imageColorSpace = format_.colorSpace;
   info.imageExtent = extent;
@@ -141,14 +150,16 @@ bool Swapchain::acquire(TargetImage& out) {
   int width = 0, height = 0;
   glfwGetFramebufferSize(window_, &width, &height);
   if (width == 0 || height == 0) return false;  // minimised
-  if (static_cast<uint32_t>(width) != extent_.width || static_cast<uint32_t>(height) != extent_.height) stale_ = true;
+  if (static_cast<uint32_t>(width) != extent_.width ||
+      static_cast<uint32_t>(height) != extent_.height)
+    stale_ = true;
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (stale_) create();
     if (stale_ || extent_.width == 0 || extent_.height == 0) return false;
     turn_ = (turn_ + 1) % ready_.size();
     device_.wait(ready_used_[turn_]);
-    const VkResult result =
-        vkAcquireNextImageKHR(device_.handle(), swapchain_, kAcquireNs, ready_[turn_], VK_NULL_HANDLE, &image_);
+    const VkResult result = vkAcquireNextImageKHR(device_.handle(), swapchain_, kAcquireNs,
+                                                  ready_[turn_], VK_NULL_HANDLE, &image_);
     if (result == VK_SUCCESS || result == VK_SUBOPTIMAL_KHR) {
       out = {images_[image_], views_[image_], ready_[turn_], done_[image_]};
       return true;
@@ -161,8 +172,9 @@ bool Swapchain::acquire(TargetImage& out) {
 }
 
 void Swapchain::finish(VkCommandBuffer commands) {
-  gpu::image_barrier(commands, images_[image_], VK_IMAGE_ASPECT_COLOR_BIT, gpu::kColorWrite, gpu::kNothing,
-                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL, VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
+  gpu::image_barrier(commands, images_[image_], VK_IMAGE_ASPECT_COLOR_BIT, gpu::kColorWrite,
+                     gpu::kNothing, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+                     VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
 }
 
 void Swapchain::submitted(uint64_t submission) {

@@ -37,8 +37,8 @@ class Swapchain final : public Target {
   VkExtent2D extent_{};
   std::vector<VkImage> images_;
   std::vector<VkImageView> views_;
-  std::vector<VkSemaphore> done_;   // one per image
-  std::vector<VkSemaphore> ready_;  // one per frame in flight and one spare, used in turn
+  std::vector<VkSemaphore> done_;     // one per image
+  std::vector<VkSemaphore> ready_;    // one per frame in flight and one spare, used in turn
   std::vector<uint64_t> ready_used_;  // the submission that waited on it
   size_t turn_ = 0;
   uint32_t image_ = 0;

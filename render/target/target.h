@@ -1,4 +1,5 @@
-// Where a frame goes: a window's swapchain or an image that is read back. The renderer sees only this.
+// Where a frame goes: a window's swapchain or an image that is read back. The renderer sees only
+// this.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,8 @@ class ImguiRenderer {
  public:
   explicit ImguiRenderer(PassContext& context) : context_(context) {}
 
-  // Copies the lists and, the first time, uploads the font atlas; before the frame's uploads are flushed.
+  // Copies the lists and, the first time, uploads the font atlas; before the frame's uploads are
+  // flushed.
   void prepare(ImDrawData* data);
   // Inside a rendering over the whole target.
   void record(VkCommandBuffer commands, VkExtent2D extent, VkFormat format);

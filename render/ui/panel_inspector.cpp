@@ -16,18 +16,23 @@ namespace {
 int32_t token_of(const State& state, const scene::NodeRef& ref) {
   const trace::Reader& reader = state.stage.reader();
   const uint32_t position = ref.column * state.stage.layout().positions_per_column();
-  return ref.kind == scene::Kind::kTape && position < reader.positions() ? reader.position(position).token.record->id : -1;
+  return ref.kind == scene::Kind::kTape && position < reader.positions()
+             ? reader.position(position).token.record->id
+             : -1;
 }
 
 int32_t candidate_of(const State& state, const scene::NodeRef& ref) {
   if (ref.kind != scene::Kind::kCandidate) return -1;
   const trace::Logits& logits = state.stage.reader().position(shown_position(state)).logits;
-  return logits.record != nullptr && ref.index < logits.record->candidates ? logits.candidates[ref.index].id : -1;
+  return logits.record != nullptr && ref.index < logits.record->candidates
+             ? logits.candidates[ref.index].id
+             : -1;
 }
 
 std::string token_text(const State& state, uint32_t position) {
   const trace::Reader& reader = state.stage.reader();
-  return position < reader.positions() ? scene::visible_text(reader.position(position).token.text) : std::string();
+  return position < reader.positions() ? scene::visible_text(reader.position(position).token.text)
+                                       : std::string();
 }
 
 }  // namespace
@@ -52,6 +57,7 @@ uint32_t heat(float value, float extreme) {
 
 void Inspector::draw(State& state, bool interactive) {
   const trace::Reader& reader = state.stage.reader();
+  state.shown_tensor.clear();
   if (state.view.selected == 0 || reader.steps() == 0) return;
   const scene::Layout& layout = state.stage.layout();
   const scene::NodeRef& ref = layout.refs()[state.view.selected - 1];
@@ -66,20 +72,23 @@ void Inspector::draw(State& state, bool interactive) {
   ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Always, ImVec2(1.0F, 0.0F));
   ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
   ImGui::SetNextWindowSizeConstraints(ImVec2(width, 0.0F), ImVec2(width, display.y - 6.0F * em));
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
-                                 ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoTitleBar |
+                                 ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
     ImGui::TextUnformatted(layout.path(ref).c_str());
     ImGui::PopTextWrapPos();
     const uint32_t position = shown_position(state);
-    ImGui::TextDisabled("at position %u, token \"%s\"", position, token_text(state, position).c_str());
+    ImGui::TextDisabled("at position %u, token \"%s\"", position,
+                        token_text(state, position).c_str());
     const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
       if (meaning.scale > 0.0F) {
-        ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light}, double{meaning.scale});
+        ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light},
+                            double{meaning.scale});
       } else {
         ImGui::TextDisabled("light %.3f = the value itself", double{meaning.light});
       }
@@ -107,7 +116,10 @@ void Inspector::draw(State& state, bool interactive) {
       ask(state, tensors[tab_]);
       if (reader.answer(request_) != nullptr) shown_request_ = request_;
       const trace::TensorAnswer* answer = reader.answer(shown_request_);
-      if (answer != nullptr && answer->name == tensors[tab_].name) show(state, tensors[tab_], *answer);
+      if (answer != nullptr && answer->name == tensors[tab_].name) {
+        show(state, tensors[tab_], *answer);
+        state.shown_tensor = tensors[tab_].name;
+      }
     }
   }
   ImGui::End();
@@ -116,8 +128,14 @@ void Inspector::draw(State& state, bool interactive) {
 void Inspector::ask(State& state, const scene::TensorName& tensor) {
   const trace::Reader& reader = state.stage.reader();
   // While an answer is on its way nothing more is asked; a stored weight is asked for once.
-  if (request_ != 0 && asked_.conversation == reader.conversation() && reader.answer(request_) == nullptr) return;
-  const Question question{ref_, tensor.name, tensor.first_row, tensor.rows, tensor.stored ? 0 : shown_position(state),
+  if (request_ != 0 && asked_.conversation == reader.conversation() &&
+      reader.answer(request_) == nullptr)
+    return;
+  const Question question{ref_,
+                          tensor.name,
+                          tensor.first_row,
+                          tensor.rows,
+                          tensor.stored ? 0 : shown_position(state),
                           reader.conversation()};
   if (request_ != 0 && question == asked_) return;
   engine::Inspect what;
@@ -131,7 +149,8 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
   asked_ = question;
 }
 
-void Inspector::show(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer) {
+void Inspector::show(State& state, const scene::TensorName& tensor,
+                     const trace::TensorAnswer& answer) {
   const trace::TensorRecord& r = *answer.record;
   ImGui::Text("%s", std::string(answer.name).c_str());
   ImGui::PushTextWrapPos(0.0F);
@@ -141,28 +160,32 @@ void Inspector::show(State& state, const scene::TensorName& tensor, const trace:
   if (r.full_rows == 1) {
     ImGui::TextDisabled("%u values", r.full_cols);
   } else {
-    ImGui::TextDisabled("%u x %u values%s", r.full_rows, r.full_cols,
-                        r.rows < r.full_rows || r.cols < r.full_cols ? ", shown as means of blocks" : "");
+    ImGui::TextDisabled(
+        "%u x %u values%s", r.full_rows, r.full_cols,
+        r.rows < r.full_rows || r.cols < r.full_cols ? ", shown as means of blocks" : "");
   }
-  ImGui::TextDisabled("min %.4g   max %.4g   mean %.4g   rms %.4g", double{r.min}, double{r.max}, double{r.mean}, double{r.rms});
+  ImGui::TextDisabled("min %.4g   max %.4g   mean %.4g   rms %.4g", double{r.min}, double{r.max},
+                      double{r.mean}, double{r.rms});
   const float em = ImGui::GetFontSize();
   const float width = ImGui::GetContentRegionAvail().x;
   if (r.rows == 1) {
     const float low = std::min(r.min, 0.0F);
     const float high = std::max(r.max, low + 1e-12F);
-    ImGui::PlotHistogram("##bars", answer.values.data(), static_cast<int>(answer.values.size()), 0, nullptr, low, high,
-                         ImVec2(width, em * 6.0F));
+    ImGui::PlotHistogram("##bars", answer.values.data(), static_cast<int>(answer.values.size()), 0,
+                         nullptr, low, high, ImVec2(width, em * 6.0F));
   }
   heatmap(state, tensor, answer);
 }
 
-void Inspector::heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer) {
+void Inspector::heatmap(State& state, const scene::TensorName& tensor,
+                        const trace::TensorAnswer& answer) {
   const trace::TensorRecord& r = *answer.record;
   // A single row is folded into a block, so that its cells can be seen.
   uint32_t rows = r.rows;
   uint32_t cols = r.cols;
   if (rows == 1 && cols > 32) {
-    cols = std::max(16U, static_cast<uint32_t>(std::ceil(std::sqrt(static_cast<float>(r.cols) * 3.0F))));
+    cols = std::max(16U,
+                    static_cast<uint32_t>(std::ceil(std::sqrt(static_cast<float>(r.cols) * 3.0F))));
     rows = (r.cols + cols - 1) / cols;
   }
   const float extreme = std::max({std::abs(r.min), std::abs(r.max), 1e-20F});
@@ -187,19 +210,23 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor, const tra
   const float cell = std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);
   const float height = std::clamp(cell * static_cast<float>(rows), 12.0F, width * 1.05F);
   const ImVec2 origin = ImGui::GetCursorScreenPos();
-  ImGui::Image(reinterpret_cast<ImTextureID>(texture_), ImVec2(cell * static_cast<float>(cols), height));
+  ImGui::Image(reinterpret_cast<ImTextureID>(texture_),
+               ImVec2(cell * static_cast<float>(cols), height));
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const auto col = static_cast<uint32_t>(std::max((mouse.x - origin.x) / cell, 0.0F));
-  const auto row = static_cast<uint32_t>(std::max((mouse.y - origin.y) / height * static_cast<float>(rows), 0.0F));
+  const auto row = static_cast<uint32_t>(
+      std::max((mouse.y - origin.y) / height * static_cast<float>(rows), 0.0F));
   const size_t at = size_t{row} * cols + col;
   if (col >= cols || row >= rows || at >= answer.values.size()) return;
   ImGui::BeginTooltip();
   if (r.rows == 1) {
     ImGui::Text("[%zu] = %.6g", at, double{answer.values[at]});
-    if (tensor.per_position) ImGui::Text("token \"%s\"", token_text(state, static_cast<uint32_t>(at)).c_str());
+    if (tensor.per_position)
+      ImGui::Text("token \"%s\"", token_text(state, static_cast<uint32_t>(at)).c_str());
   } else {
-    ImGui::Text("[%u, %u] = %.6g", row + static_cast<uint32_t>(tensor.first_row), col, double{answer.values[at]});
+    ImGui::Text("[%u, %u] = %.6g", row + static_cast<uint32_t>(tensor.first_row), col,
+                double{answer.values[at]});
     if (tensor.per_position) ImGui::Text("token \"%s\"", token_text(state, col).c_str());
   }
   ImGui::EndTooltip();
@@ -211,19 +238,22 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref) {
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {
     const auto reads = at.attention.reads_of(ref.layer, ref.index);
     for (size_t i = 0; i < std::min<size_t>(reads.size(), 5); ++i) {
-      ImGui::Text("%5.1f %%  position %u \"%s\"  weight %.3f", double{reads[i].share} * 100.0, reads[i].position,
-                  token_text(state, reads[i].position).c_str(), double{reads[i].weight});
+      ImGui::Text("%5.1f %%  position %u \"%s\"  weight %.3f", double{reads[i].share} * 100.0,
+                  reads[i].position, token_text(state, reads[i].position).c_str(),
+                  double{reads[i].weight});
     }
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];
-      ImGui::Text("%5.1f %%  neuron %u  activation %.3g", double{n.share} * 100.0, n.neuron, double{n.activation});
+      ImGui::Text("%5.1f %%  neuron %u  activation %.3g", double{n.share} * 100.0, n.neuron,
+                  double{n.activation});
     }
   } else if (ref.kind == scene::Kind::kSpineAttention && at.attention.record != nullptr) {
     for (uint32_t h = 0; h < std::min(at.attention.record->heads, 8U); ++h) {
       ImGui::Text("%5.1f %%  head %u", double{at.attention.head(ref.layer, h).share} * 100.0, h);
     }
-  } else if ((ref.kind == scene::Kind::kCandidate || ref.kind == scene::Kind::kRestCandidate) && at.logits.record != nullptr) {
+  } else if ((ref.kind == scene::Kind::kCandidate || ref.kind == scene::Kind::kRestCandidate) &&
+             at.logits.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.logits.record->candidates, 6U); ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
       ImGui::Text("%5.1f %%  \"%s\"  logit %.3f%s", double{c.probability} * 100.0,

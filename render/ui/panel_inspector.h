@@ -37,7 +37,7 @@ class Inspector {
   uint64_t request_ = 0;        // the newest that was posted
   uint64_t shown_request_ = 0;  // the newest that was answered
   uint64_t texture_request_ = 0;
-  uint64_t texture_ = 0;        // 0: none
+  uint64_t texture_ = 0;  // 0: none
   uint32_t texture_rows_ = 0, texture_cols_ = 0;
 };
 

@@ -17,7 +17,9 @@ namespace {
 uint32_t layer_in_flight(const State& state) {
   const auto& m = state.stage.layout().model();
   const double playhead = state.player.playhead();
-  return std::min(scene::Clock(m.layers).layer_at(static_cast<float>(playhead - std::floor(playhead))), m.layers - 1);
+  return std::min(
+      scene::Clock(m.layers).layer_at(static_cast<float>(playhead - std::floor(playhead))),
+      m.layers - 1);
 }
 
 void row(State& state, uint32_t channel, const std::string& meaning, bool interactive) {
@@ -46,14 +48,17 @@ void panel_legend(State& state, bool interactive) {
   const auto& m = model.record;
   const float em = ImGui::GetFontSize();
   ImGui::SetNextWindowPos(ImVec2(em, em));
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
-                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_AlwaysAutoResize |
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
+                                 ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_AlwaysAutoResize |
                                  ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("legend", nullptr, flags)) {
-    ImGui::Text("%s", scene::readable_text(model.name.empty() ? model.architecture : model.name).c_str());
+    ImGui::Text("%s",
+                scene::readable_text(model.name.empty() ? model.architecture : model.name).c_str());
     ImGui::SameLine();
-    ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s", static_cast<double>(m.parameters) / 1e6,
-                        m.layers, m.heads, model.quantisation.c_str());
+    ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
+                        static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,
+                        model.quantisation.c_str());
     ImGui::Separator();
     const uint32_t layer = layer_in_flight(state);
     const trace::Scale* scale = nullptr;
@@ -67,9 +72,12 @@ void panel_legend(State& state, bool interactive) {
       std::snprintf(text, sizeof text, ", full at %.3g", double{scale->of(layer, measure)});
       return std::string(text);
     };
-    row(state, shaders::kChannelResidual, "relative update |da|/|x|" + full(trace::Measure::kUpdate), interactive);
-    row(state, shaders::kChannelAttention, "share of the update" + full(trace::Measure::kHeadShare), interactive);
-    row(state, shaders::kChannelKv, "attention received" + full(trace::Measure::kKvRead), interactive);
+    row(state, shaders::kChannelResidual,
+        "relative update |da|/|x|" + full(trace::Measure::kUpdate), interactive);
+    row(state, shaders::kChannelAttention, "share of the update" + full(trace::Measure::kHeadShare),
+        interactive);
+    row(state, shaders::kChannelKv, "attention received" + full(trace::Measure::kKvRead),
+        interactive);
     row(state, shaders::kChannelFfn, "activation" + full(trace::Measure::kActivation), interactive);
     row(state, shaders::kChannelCrown, "probability, bar height", interactive);
     row(state, shaders::kChannelRest, "what is not drawn one by one", interactive);

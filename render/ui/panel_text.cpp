@@ -47,7 +47,8 @@ std::vector<Line> wrapped(const State& state, float width) {
         // Take the unfinished word along to the next line.
         Line moved;
         Line& line = lines.back();
-        while (line.size() > 1 && line.back().text.find(' ') == std::string::npos && moved.size() < 24) {
+        while (line.size() > 1 && line.back().text.find(' ') == std::string::npos &&
+               moved.size() < 24) {
           moved.insert(moved.begin(), line.back());
           line.pop_back();
         }
@@ -78,8 +79,9 @@ void text_lines(const State& state, float width, size_t least) {
     for (const Piece& piece : lines[i]) {
       const ImVec2 size = ImGui::CalcTextSize(piece.text.c_str());
       if (piece.current) {
-        draw->AddRectFilled(ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
-                            (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
+        draw->AddRectFilled(
+            ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
+            (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
       }
       draw->AddText(at, piece.colour, piece.text.c_str());
       at.x += size.x;
@@ -99,7 +101,8 @@ void controls(State& state) {
   if (state.focus_prompt) ImGui::SetKeyboardFocusHere();
   state.focus_prompt = false;
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
-  bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt, ImGuiInputTextFlags_EnterReturnsTrue);
+  bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt,
+                                     ImGuiInputTextFlags_EnterReturnsTrue);
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
@@ -127,7 +130,8 @@ void controls(State& state) {
     }
   }
   if (reader.note_kind() == trace::NoteKind::kError && !reader.note().empty()) {
-    ImGui::TextColored(ImVec4(1.0F, 0.6F, 0.3F, 1.0F), "%s", scene::readable_text(reader.note()).c_str());
+    ImGui::TextColored(ImVec4(1.0F, 0.6F, 0.3F, 1.0F), "%s",
+                       scene::readable_text(reader.note()).c_str());
   }
 }
 
@@ -136,12 +140,14 @@ void controls(State& state) {
 void panel_text(State& state, bool interactive) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
-  const float width = std::min(display.x * 0.36F, 36.0F * em);
-  ImGui::SetNextWindowPos(ImVec2(em, display.y - (interactive ? 4.4F : 1.0F) * em), ImGuiCond_Always, ImVec2(0.0F, 1.0F));
+  const float width =
+      std::clamp(display.x * 0.36F, std::min(20.0F * em, display.x - 2.0F * em), 36.0F * em);
+  ImGui::SetNextWindowPos(ImVec2(em, display.y - (interactive ? 4.4F : 1.0F) * em),
+                          ImGuiCond_Always, ImVec2(0.0F, 1.0F));
   ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
-                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoScrollbar |
-                                 ImGuiWindowFlags_AlwaysAutoResize;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
+                                 ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_AlwaysAutoResize;
   if (ImGui::Begin("text", nullptr, interactive ? flags : flags | ImGuiWindowFlags_NoBackground)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
     text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);

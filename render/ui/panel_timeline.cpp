@@ -12,8 +12,9 @@ namespace ui {
 
 namespace {
 
-constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
-                                    ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoScrollbar;
+constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
+                                    ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                                    ImGuiWindowFlags_NoScrollbar;
 
 }  // namespace
 
@@ -25,7 +26,8 @@ void panel_timeline(State& state) {
   ImGui::SetNextWindowPos(ImVec2(em, display.y - em * 0.8F), ImGuiCond_Always, ImVec2(0.0F, 1.0F));
   ImGui::SetNextWindowSize(ImVec2(display.x - 2.0F * em, 0.0F));
   if (ImGui::Begin("timeline", nullptr, kFixed)) {
-    if (ImGui::Button(player.playing() ? "Pause" : "Play", ImVec2(em * 4.0F, 0.0F))) player.toggle();
+    if (ImGui::Button(player.playing() ? "Pause" : "Play", ImVec2(em * 4.0F, 0.0F)))
+      player.toggle();
     ImGui::SameLine();
     if (ImGui::Button("|<")) player.home();
     ImGui::SameLine();
@@ -37,17 +39,20 @@ void panel_timeline(State& state) {
     ImGui::SameLine();
     auto playhead = static_cast<float>(player.playhead());
     ImGui::SetNextItemWidth(-em * 19.0F);
-    if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F), "step %.2f")) {
+    if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F),
+                           "step %.2f")) {
       player.seek(static_cast<double>(playhead), steps);
     }
     ImGui::SameLine();
     auto pace = static_cast<float>(player.pace());
     ImGui::SetNextItemWidth(em * 8.0F);
-    if (ImGui::SliderFloat("##pace", &pace, 0.05F, 10.0F, "%.2f steps/s", ImGuiSliderFlags_Logarithmic)) {
+    if (ImGui::SliderFloat("##pace", &pace, 0.05F, 10.0F, "%.2f steps/s",
+                           ImGuiSliderFlags_Logarithmic)) {
       player.set_pace(static_cast<double>(pace));
     }
     ImGui::SameLine();
-    ImGui::TextDisabled("of %zu%s  F1: help", steps, state.stage.reader().finished() ? "" : ", live");
+    ImGui::TextDisabled("of %zu%s  F1: help", steps,
+                        state.stage.reader().finished() ? "" : ", live");
     if (!state.message.empty()) ImGui::TextUnformatted(state.message.c_str());
   }
   ImGui::End();
@@ -55,8 +60,10 @@ void panel_timeline(State& state) {
 
 void panel_help(State& state) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
-  ImGui::SetNextWindowPos(ImVec2(display.x * 0.5F, display.y * 0.45F), ImGuiCond_Appearing, ImVec2(0.5F, 0.5F));
-  if (ImGui::Begin("Help", &state.help, ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
+  ImGui::SetNextWindowPos(ImVec2(display.x * 0.5F, display.y * 0.45F), ImGuiCond_Appearing,
+                          ImVec2(0.5F, 0.5F));
+  if (ImGui::Begin("Help", &state.help,
+                   ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
     constexpr const char* keys[][2] = {
         {"drag", "orbit"},
         {"right drag, Shift + drag", "pan"},
@@ -94,7 +101,8 @@ void panel_times(State& state) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Appearing, ImVec2(1.0F, 0.0F));
-  if (ImGui::Begin("GPU times", &state.times, ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
+  if (ImGui::Begin("GPU times", &state.times,
+                   ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
     double sum = 0.0;
     for (const render::PassTime& pass : state.stage.renderer().pass_times()) {
       ImGui::Text("%-12s %6.2f ms", pass.name.c_str(), pass.ms);
@@ -107,19 +115,23 @@ void panel_times(State& state) {
 }
 
 void hover_tip(State& state) {
-  if (state.view.hovered == 0 || ImGui::GetIO().WantCaptureMouse || state.stage.reader().steps() == 0) return;
+  if (state.view.hovered == 0 || ImGui::GetIO().WantCaptureMouse ||
+      state.stage.reader().steps() == 0)
+    return;
   const scene::Layout& layout = state.stage.layout();
   const scene::NodeRef& ref = layout.refs()[state.view.hovered - 1];
   const std::string path = layout.path(ref);
   if (path.empty()) return;
   ImGui::BeginTooltip();
   ImGui::TextUnformatted(path.c_str());
-  const scene::Meaning meaning = scene::explain(state.stage.reader(), layout, ref, shown_step(state));
+  const scene::Meaning meaning =
+      scene::explain(state.stage.reader(), layout, ref, shown_step(state));
   if (meaning.known) ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
   if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
     const uint32_t position = ref.column * layout.positions_per_column();
     if (position < state.stage.reader().positions()) {
-      ImGui::Text("token \"%s\"", scene::visible_text(state.stage.reader().position(position).token.text).c_str());
+      ImGui::Text("token \"%s\"",
+                  scene::visible_text(state.stage.reader().position(position).token.text).c_str());
     }
   }
   ImGui::EndTooltip();

@@ -2,8 +2,8 @@
 
 #include <imgui.h>
 
-#include <algorithm>
 #include <backends/imgui_impl_glfw.h>
+#include <algorithm>
 
 #include "model/error.h"
 #include "render/pass/font.h"
@@ -20,8 +20,9 @@ Ui::Ui(GLFWwindow* window, float scale)
   io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
   if (window != nullptr) io.ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
   // Latin, Greek, Cyrillic, punctuation, arrows and the pictures of control characters.
-  static constexpr ImWchar ranges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000, 0x206F, 0x2190,
-                                       0x21FF, 0x2400, 0x243F, 0x25A0, 0x25FF, 0xFFFD, 0xFFFD, 0};
+  static constexpr ImWchar ranges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000,
+                                       0x206F, 0x2190, 0x21FF, 0x2400, 0x243F,
+                                       0x25A0, 0x25FF, 0xFFFD, 0xFFFD, 0};
   for (const bool mono : {false, true}) {
     const std::string file = render::font_file(mono);
     if (io.Fonts->AddFontFromFileTTF(file.c_str(), 15.0F * scale, nullptr, ranges) == nullptr) {
@@ -92,8 +93,12 @@ ImDrawData* Ui::draw_window(State& state) {
   return ImGui::GetDrawData();
 }
 
-bool Ui::wants_mouse() const { return ImGui::GetIO().WantCaptureMouse; }
-bool Ui::wants_keyboard() const { return ImGui::GetIO().WantTextInput; }
+bool Ui::wants_mouse() const {
+  return ImGui::GetIO().WantCaptureMouse;
+}
+bool Ui::wants_keyboard() const {
+  return ImGui::GetIO().WantTextInput;
+}
 
 size_t shown_step(const State& state) {
   const size_t steps = state.stage.reader().steps();

@@ -25,11 +25,12 @@ struct State {
   bool times = false;
   bool panels = true;
   bool quit = false;
-  std::string message{};      // of the last thing that was done, for the timeline
+  std::string message{};  // of the last thing that was done, for the timeline
   bool focus_prompt = false;
 
   // Of the inspector.
   uint64_t next_request = 1;
+  std::string shown_tensor{};  // name of the tensor on the screen; empty: none
 };
 
 class Inspector;

@@ -26,8 +26,8 @@ constexpr size_t kQueue = 4;  // frames
 
 bool has_encoder(const std::string& ffmpeg, const std::string& name) {
   // `-h encoder=NAME` succeeds for unknown names as well; encoding one black frame does not.
-  Process probe({ffmpeg, "-v", "error", "-f", "lavfi", "-i", "color=size=64x64:duration=0.04:rate=25", "-c:v", name,
-                 "-f", "null", "-"});
+  Process probe({ffmpeg, "-v", "error", "-f", "lavfi", "-i",
+                 "color=size=64x64:duration=0.04:rate=25", "-c:v", name, "-f", "null", "-"});
   return probe.finish() == 0;
 }
 
@@ -38,20 +38,26 @@ bool is_mp4(const fs::path& path) {
 
 std::vector<std::string> command_line(const std::string& ffmpeg, const EncoderOptions& options) {
   std::vector<std::string> line = {
-      ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y",
-      "-f", "rawvideo", "-pixel_format", "rgba", "-video_size", fmt::format("{}x{}", options.width, options.height),
+      ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-f", "rawvideo",
+      "-pixel_format", "rgba", "-video_size", fmt::format("{}x{}", options.width, options.height),
       "-framerate", fmt::format("{}", options.fps), "-i", "pipe:0", "-an",
       // sRGB's full range -> video's; BT.709 is what players assume for such sizes.
-      "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=in_range=full:out_range=tv:out_color_matrix=bt709,format=yuv420p",
-      "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"};
-  const auto add = [&](std::initializer_list<std::string> words) { line.insert(line.end(), words); };
+      "-vf",
+      "pad=ceil(iw/2)*2:ceil(ih/"
+      "2)*2,scale=in_range=full:out_range=tv:out_color_matrix=bt709,format=yuv420p",
+      "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range",
+      "tv"};
+  const auto add = [&](std::initializer_list<std::string> words) {
+    line.insert(line.end(), words);
+  };
   if (is_mp4(options.output) || options.output.extension() == ".mkv") {
     if (has_encoder(ffmpeg, "libx264")) {
       add({"-c:v", "libx264", "-preset", "veryfast", "-crf", std::to_string(options.crf)});
     } else {
       add({"-c:v", "mpeg4", "-q:v", "3"});
     }
-    add({"-g", fmt::format("{}", std::max(1, static_cast<int>(options.fps)))});  // a fragment a second
+    add({"-g",
+         fmt::format("{}", std::max(1, static_cast<int>(options.fps)))});  // a fragment a second
   }
   if (is_mp4(options.output)) add({"-movflags", "+frag_keyframe+empty_moov+default_base_moof"});
   // "file:" so that no name is taken for a protocol or a flag.
@@ -67,11 +73,14 @@ struct Encoder::Impl {
     check_writable(output);
     ffmpeg = find_program("ffmpeg");
     if (ffmpeg.empty()) {
-      output = options.output.parent_path() / fmt::format("{}_frames", options.output.stem().string());
+      output =
+          options.output.parent_path() / fmt::format("{}_frames", options.output.stem().string());
       std::error_code failed;
       fs::create_directories(output, failed);
       if (failed) throw Error(ExitCode::kRecordingFailed, failed.message(), output.string());
-      fmt::print(stderr, "fulgurite: there is no ffmpeg: frames go to {}/000000.png and on (install ffmpeg for a video)\n",
+      fmt::print(stderr,
+                 "fulgurite: there is no ffmpeg: frames go to {}/000000.png and on (install ffmpeg "
+                 "for a video)\n",
                  output.string());
     } else {
       process.emplace(command_line(ffmpeg, options));
@@ -106,7 +115,8 @@ struct Encoder::Impl {
         if (process) {
           if (!process->write(std::as_bytes(std::span(frame)))) problem = "";
         } else {
-          write_png(output / fmt::format("{:06}.png", index), options.width, options.height, frame, 3);
+          write_png(output / fmt::format("{:06}.png", index), options.width, options.height, frame,
+                    3);
         }
       } catch (const std::exception& error) {
         problem = error.what();
@@ -126,7 +136,8 @@ struct Encoder::Impl {
     if (process && failure->empty()) {
       const int status = process->finish();
       const std::string& words = process->last_line();
-      throw Error(ExitCode::kRecordingFailed, words.empty() ? fmt::format("ffmpeg ended with status {}", status) : words,
+      throw Error(ExitCode::kRecordingFailed,
+                  words.empty() ? fmt::format("ffmpeg ended with status {}", status) : words,
                   "ffmpeg");
     }
     throw Error(ExitCode::kRecordingFailed, *failure);
@@ -166,12 +177,15 @@ struct Encoder::Impl {
     if (is_mp4(output)) remux();
   }
 
-  // The fragmented file plays as it is; a plain one with its index in front starts faster elsewhere.
+  // The fragmented file plays as it is; a plain one with its index in front starts faster
+  // elsewhere.
   void remux() {
     fs::path plain = output;
-    plain.replace_filename(fmt::format(".{}.faststart{}", output.stem().string(), output.extension().string()));
-    Process copy({ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-i", "file:" + output.string(), "-c",
-                  "copy", "-movflags", "+faststart", "file:" + plain.string()});
+    plain.replace_filename(
+        fmt::format(".{}.faststart{}", output.stem().string(), output.extension().string()));
+    Process copy({ffmpeg, "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-i",
+                  "file:" + output.string(), "-c", "copy", "-movflags", "+faststart",
+                  "file:" + plain.string()});
     std::error_code failed;
     if (copy.finish() == 0) fs::rename(plain, output, failed);
     if (failed) fs::remove(plain, failed);
@@ -194,9 +208,17 @@ struct Encoder::Impl {
 
 Encoder::Encoder(const EncoderOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 Encoder::~Encoder() = default;
-void Encoder::add(std::span<const uint8_t> rgba) { impl_->add(rgba); }
-void Encoder::finish() { impl_->finish(); }
-const std::filesystem::path& Encoder::output() const noexcept { return impl_->output; }
-uint64_t Encoder::frames() const noexcept { return impl_->frames; }
+void Encoder::add(std::span<const uint8_t> rgba) {
+  impl_->add(rgba);
+}
+void Encoder::finish() {
+  impl_->finish();
+}
+const std::filesystem::path& Encoder::output() const noexcept {
+  return impl_->output;
+}
+uint64_t Encoder::frames() const noexcept {
+  return impl_->frames;
+}
 
 }  // namespace render

@@ -23,18 +23,19 @@ struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what, const char* hint = "") {
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what,
+                       const char* hint = "") {
   throw Error(ExitCode::kRecordingFailed, what, path.string(), hint);
 }
 
 // False: libpng failed. Apart from anything with a destructor, because libpng leaves by longjmp.
-bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, uint32_t height, const uint8_t* rgba,
-            uint8_t* row, int compression) {
+bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, uint32_t height,
+            const uint8_t* rgba, uint8_t* row, int compression) {
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_init_io(png, file);
   png_set_compression_level(png, compression);
-  png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_set_sRGB(png, info, PNG_sRGB_INTENT_PERCEPTUAL);
   png_write_info(png, info);
   for (uint32_t y = 0; y < height; ++y) {
@@ -48,15 +49,16 @@ bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, ui
 
 }  // namespace
 
-void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height, std::span<const uint8_t> rgba,
-               int compression) {
+void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height,
+               std::span<const uint8_t> rgba, int compression) {
   CHECK(rgba.size() == size_t{width} * height * 4);
   std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wb"));
   if (file == nullptr) fail(path, std::strerror(errno));
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   std::vector<uint8_t> row(size_t{width} * 3);
-  bool written = info != nullptr && encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
+  bool written = info != nullptr &&
+                 encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
   png_destroy_write_struct(&png, &info);
   written = std::fclose(file.release()) == 0 && written;
   if (!written) fail(path, "the PNG could not be written", "is the disk full?");
@@ -67,7 +69,7 @@ void check_writable(const std::filesystem::path& path) {
   if (path.empty()) fail(path, "an output file is needed");
   if (std::filesystem::is_directory(path, ignored)) fail(path, "is a directory");
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  if (!std::filesystem::exists(folder, ignored)) fail(folder, "no such folder");
+  if (!std::filesystem::exists(folder, ignored)) fail(path, "its folder does not exist");
   const bool was_there = std::filesystem::exists(path, ignored);
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (file < 0) fail(path, std::strerror(errno));

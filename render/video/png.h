@@ -9,8 +9,8 @@ namespace render {
 
 // width * height * 4 bytes, sRGB, rows from the top; alpha is dropped. compression: zlib's 0..9.
 // Throws Error (recording_failed) when the file cannot be written.
-void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height, std::span<const uint8_t> rgba,
-               int compression = 6);
+void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height,
+               std::span<const uint8_t> rgba, int compression = 6);
 
 // Throws Error (recording_failed) when a file cannot be made there: no such folder, no permission,
 // a directory in its place. Leaves nothing behind and touches no file that is there.

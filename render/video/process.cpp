@@ -25,7 +25,8 @@ struct Pipe {
   int write = -1;
   Pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw Error(ExitCode::kRecordingFailed, std::strerror(errno), "pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      throw Error(ExitCode::kRecordingFailed, std::strerror(errno), "pipe");
     read = ends[0];
     write = ends[1];
   }
@@ -96,7 +97,9 @@ Process::Process(const std::vector<std::string>& arguments) {
   listener_ = std::thread([this, from = err.read] { listen(from, last_line_); });
 }
 
-Process::~Process() { finish(); }
+Process::~Process() {
+  finish();
+}
 
 bool Process::write(std::span<const std::byte> bytes) {
   // A reader that is gone is an answer here, not a signal for the whole program.

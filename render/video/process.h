@@ -16,8 +16,8 @@ std::string find_program(const std::string& name);
 
 class Process {
  public:
-  // Starts it in a process group of its own, so that Ctrl-C in the terminal does not reach it; stdout
-  // is discarded. Throws Error (recording_failed).
+  // Starts it in a process group of its own, so that Ctrl-C in the terminal does not reach it;
+  // stdout is discarded. Throws Error (recording_failed).
   explicit Process(const std::vector<std::string>& arguments);
   ~Process();  // closes its stdin and waits for its end
   Process(const Process&) = delete;

@@ -103,7 +103,7 @@ TEST_F(Pictures, UnwritableOutputs) {
   for (const std::string name : {"no-such-folder/x.png", "file/x.png"}) {
     expect_refusal(
         fulgurite({"shot", "-p", "A", "-n", "1", "--window-size", "64x64", "-o", in_folder(name)}),
-        kFailed, in_folder(name));
+        kRecordingFailed, in_folder(name));
   }
 }
 

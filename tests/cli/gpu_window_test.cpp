@@ -44,16 +44,16 @@ class Window : public Drawing {
   }
 
   // Opens the window and waits until the scene is on the screen and the pointer over it.
-  void open() {
+  void open(const std::vector<std::string>& more = {}) {
     Environment environment = display_->environment();
     environment["FULGURITE_VALIDATION"] = "1";
     environment["XDG_CONFIG_HOME"] = environment["XDG_STATE_HOME"] = environment["XDG_CACHE_HOME"] =
         in_folder("");  // a first start, and no trace of it in the home of whoever runs this
-    program_ = std::make_unique<tests::Process>(
-        std::vector<std::string>{
-            program(), "view", "-p", "ROMEO:", "-n", "48", "--seed", "1", "--window-size",
-            std::to_string(XDisplay::kWidth) + "x" + std::to_string(XDisplay::kHeight)},
-        environment);
+    std::vector<std::string> words = {
+        program(), "view", "-p", "ROMEO:", "-n", "48", "--seed", "1", "--window-size",
+        std::to_string(XDisplay::kWidth) + "x" + std::to_string(XDisplay::kHeight)};
+    words.insert(words.end(), more.begin(), more.end());
+    program_ = std::make_unique<tests::Process>(words, environment);
     const Outcome found =
         display_->xdotool({"search", "--sync", "--onlyvisible", "--name", "fulgurite"});
     ASSERT_EQ(found.exit_code, 0) << program_->err();
@@ -125,6 +125,23 @@ TEST_F(Window, MouseAndKeysMoveTheScene) {
   expect_change("help closes", 0.005);
   EXPECT_TRUE(program_->running()) << program_->err();
 
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
+// Focus brings the head to the middle of the window; a click there must find it again.
+TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
+  open({"--select", "L3.H1"});
+  if (HasFatalFailure()) return;
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  const std::string expected = "fulgurite: layer 3 > attention > head 1 [blk.3.attn.weights]\n";
+  EXPECT_TRUE(eventually([&] { return title() == expected; })) << title();
+  display_->key("f");
+  settle(2500);
+  display_->key("Escape");
+  EXPECT_TRUE(eventually([&] { return title() == "fulgurite\n"; })) << title();
+  display_->click(XDisplay::kWidth / 2, XDisplay::kHeight / 2);
+  EXPECT_TRUE(eventually([&] { return title() == expected; })) << title();
   display_->key("ctrl+q");
   expect_clean_end();
 }

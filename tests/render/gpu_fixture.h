@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include <glm/gtc/matrix_transform.hpp>
 #include <gtest/gtest.h>
+#include <glm/gtc/matrix_transform.hpp>
 
 #include "model/error.h"
 #include "render/frame.h"
@@ -25,13 +25,16 @@ class GpuTest : public ::testing::Test {
       device_ = std::make_unique<gpu::Device>(options);
     } catch (const fulgurite::Error& error) {
       const char* required = std::getenv("FULGURITE_REQUIRE_GPU");
-      if (error.code() != fulgurite::ExitCode::kNoVulkan || (required != nullptr && *required == '1')) throw;
+      if (error.code() != fulgurite::ExitCode::kNoVulkan ||
+          (required != nullptr && *required == '1'))
+        throw;
       GTEST_SKIP() << "not drawn, because there is no Vulkan device: " << error.what();
     }
   }
   void TearDown() override {
     device_.reset();
-    EXPECT_EQ(gpu::Device::validation_messages(), 0u) << "the validation layer complained, see above";
+    EXPECT_EQ(gpu::Device::validation_messages(), 0u)
+        << "the validation layer complained, see above";
   }
   gpu::Device& device() { return *device_; }
 
@@ -42,22 +45,40 @@ class GpuTest : public ::testing::Test {
 inline constexpr uint32_t kWidth = 160, kHeight = 90;
 
 inline shaders::Node box(glm::vec3 center, float half_size, uint32_t channel, uint32_t flags = 0) {
-  return {.center = center, .birth = -1, .half_size = glm::vec3(half_size), .grow = 0, .channel = channel,
-          .flags = flags, .column = -1};
+  return {.center = center,
+          .birth = -1,
+          .half_size = glm::vec3(half_size),
+          .grow = 0,
+          .channel = channel,
+          .flags = flags,
+          .column = -1};
 }
 
 inline shaders::Bolt bolt(glm::vec3 from, glm::vec3 to, float instant, uint32_t flags = 0) {
-  return {.from = from, .instant = instant, .to = to, .share = 0.5f, .value = 1, .life = 1, .arc = 0.3f,
-          .channel = shaders::kChannelAttention, .flags = flags, .seed = 7, .from_node = 0, .to_node = 0,
-          .from_column = -1, .to_column = -1};
+  return {.from = from,
+          .instant = instant,
+          .to = to,
+          .share = 0.5f,
+          .value = 1,
+          .life = 1,
+          .arc = 0.3f,
+          .channel = shaders::kChannelAttention,
+          .flags = flags,
+          .seed = 7,
+          .from_node = 0,
+          .to_node = 0,
+          .from_column = -1,
+          .to_column = -1};
 }
 
-// Looks at the origin from 10 units in front of it: 2 tan(fov / 2) * 10 / kHeight units a pixel there.
+// Looks at the origin from 10 units in front of it: 2 tan(fov / 2) * 10 / kHeight units a pixel
+// there.
 inline shaders::Frame frame_at(float playhead) {
   shaders::Frame frame{};
   const float fov = glm::radians(40.0f);
   frame.eye = {0, 0, 10};
-  glm::mat4 clip_from_view = glm::perspectiveRH_ZO(fov, static_cast<float>(kWidth) / kHeight, 0.1f, 100.0f);
+  glm::mat4 clip_from_view =
+      glm::perspectiveRH_ZO(fov, static_cast<float>(kWidth) / kHeight, 0.1f, 100.0f);
   clip_from_view[1][1] *= -1;
   frame.clip_from_world = clip_from_view * glm::lookAt(frame.eye, glm::vec3(0), glm::vec3(0, 1, 0));
   frame.right = {1, 0, 0};

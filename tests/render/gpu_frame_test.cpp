@@ -13,21 +13,24 @@ namespace {
 using Frames = GpuTest;
 
 std::vector<shaders::Node> three_boxes() {
-  return {box({-2, 0, 0}, 0.5f, shaders::kChannelAttention), box({2, 0, 0}, 0.5f, shaders::kChannelFfn),
+  return {box({-2, 0, 0}, 0.5f, shaders::kChannelAttention),
+          box({2, 0, 0}, 0.5f, shaders::kChannelFfn),
           box({0, 1.5f, 0}, 0.4f, shaders::kChannelKv, shaders::kNodeGrows)};
 }
 
 std::vector<shaders::Bolt> some_bolts(float instant) {
-  std::vector<shaders::Bolt> bolts = {bolt({-2, 0, 0.6f}, {2, 0, 0.6f}, instant),
-                                      bolt({-2, 0, 0.6f}, {2, 0, 0.6f}, instant, shaders::kBoltFork),
-                                      bolt({-2, -1, 0.6f}, {2, -1, 0.6f}, instant, shaders::kBoltNegative),
-                                      bolt({-2, 1, 0.6f}, {2, 1, 0.6f}, instant, shaders::kBoltRest)};
+  std::vector<shaders::Bolt> bolts = {
+      bolt({-2, 0, 0.6f}, {2, 0, 0.6f}, instant),
+      bolt({-2, 0, 0.6f}, {2, 0, 0.6f}, instant, shaders::kBoltFork),
+      bolt({-2, -1, 0.6f}, {2, -1, 0.6f}, instant, shaders::kBoltNegative),
+      bolt({-2, 1, 0.6f}, {2, 1, 0.6f}, instant, shaders::kBoltRest)};
   bolts[2].share = -0.4f;
   return bolts;
 }
 
 std::vector<uint8_t> picture(gpu::Device& device, Quality quality, const FrameInput& input,
-                             const std::vector<shaders::Light>& lights, const std::vector<shaders::Bolt>& bolts) {
+                             const std::vector<shaders::Light>& lights,
+                             const std::vector<shaders::Bolt>& bolts) {
   Renderer renderer(device, quality);
   renderer.set_nodes(three_boxes());
   renderer.put_step(0, lights, bolts);
@@ -36,7 +39,9 @@ std::vector<uint8_t> picture(gpu::Device& device, Quality quality, const FrameIn
   return target.read_back();
 }
 
-int brightest(const std::vector<uint8_t>& rgba) { return *std::max_element(rgba.begin(), rgba.end()); }
+int brightest(const std::vector<uint8_t>& rgba) {
+  return *std::max_element(rgba.begin(), rgba.end());
+}
 
 uint64_t light_of(const std::vector<uint8_t>& rgba) {
   uint64_t sum = 0;
@@ -47,9 +52,11 @@ uint64_t light_of(const std::vector<uint8_t>& rgba) {
 TEST_F(Frames, SameInputSameBytes) {
   for (const Quality quality : {Quality::kFull, Quality::kWindow}) {
     FrameInput input = input_at(0.6f);
-    const std::vector<Label> labels = {{.anchor = {0, -1, 0}, .text = "Ünïcode →"}, {.anchor = {1, 1, 0}, .mono = true, .text = "x"}};
+    const std::vector<Label> labels = {{.anchor = {0, -1, 0}, .text = "Ünïcode →"},
+                                       {.anchor = {1, 1, 0}, .mono = true, .text = "x"}};
     input.labels = labels;
-    const std::vector<shaders::Light> lights = {{0, 1, 0.5f, 1}, {1, -0.7f, 0.5f, 1}, {2, 0.8f, 0.4f, 1}};
+    const std::vector<shaders::Light> lights = {
+        {0, 1, 0.5f, 1}, {1, -0.7f, 0.5f, 1}, {2, 0.8f, 0.4f, 1}};
     const auto once = picture(device(), quality, input, lights, some_bolts(0.5f));
     const auto again = picture(device(), quality, input, lights, some_bolts(0.5f));
     ASSERT_EQ(once.size(), size_t{kWidth} * kHeight * 4);
@@ -70,7 +77,9 @@ TEST_F(Frames, NothingShowsBeforeItsInstant) {
 
 TEST_F(Frames, ABoltTravelsThenOnlyFades) {
   const auto bolts = std::vector<shaders::Bolt>{bolt({-2.5f, -1, 1}, {2.5f, -1, 1}, 0)};
-  const auto at = [&](float playhead) { return light_of(picture(device(), Quality::kFull, input_at(playhead), {}, bolts)); };
+  const auto at = [&](float playhead) {
+    return light_of(picture(device(), Quality::kFull, input_at(playhead), {}, bolts));
+  };
   const uint64_t travelling = at(0.05f), arrived = at(0.155f);
   EXPECT_LT(at(0), travelling);
   EXPECT_LT(travelling, arrived);
@@ -83,7 +92,8 @@ TEST_F(Frames, ABoltTravelsThenOnlyFades) {
 }
 
 TEST_F(Frames, ABoltStaysInsideItsEnds) {
-  // Its pixels lie between the columns of its ends: half the picture is 16 / 9 * tan(20 degrees) * 10 wide.
+  // Its pixels lie between the columns of its ends: half the picture is 16 / 9 * tan(20 degrees) *
+  // 10 wide.
   auto only = bolt({-1, 0, 0}, {1, 0, 0}, 0);
   only.arc = 0;
   FrameInput input = input_at(0.2f);
@@ -135,7 +145,8 @@ TEST_F(Frames, ColumnsOfThePastRecede) {
     EXPECT_TRUE(renderer.draw(target, input));
     int width = 0;
     for (int x = 0; x < static_cast<int>(kWidth) / 2; ++x) {
-      width += renderer.pick_now(input.frame, {x, kHeight / 2}, {kWidth, kHeight}).node == 1 ? 1 : 0;
+      width +=
+          renderer.pick_now(input.frame, {x, kHeight / 2}, {kWidth, kHeight}).node == 1 ? 1 : 0;
     }
     return width;
   };
@@ -167,7 +178,10 @@ TEST_F(Frames, PicksWhatIsUnderThePixel) {
 
   const glm::uvec2 size(kWidth, kHeight);
   EXPECT_EQ(renderer.pick_now(input.frame, right, size).node, 2u);
-  EXPECT_EQ(renderer.pick_now(input.frame, middle - glm::ivec2(0, static_cast<int>(1.5f * px)), size).node, 3u);
+  EXPECT_EQ(
+      renderer.pick_now(input.frame, middle - glm::ivec2(0, static_cast<int>(1.5f * px)), size)
+          .node,
+      3u);
   EXPECT_EQ(renderer.pick_now(input.frame, middle, size).node, 0u);
   EXPECT_EQ(renderer.pick_now(input.frame, {-50, 4000}, size).node, 0u);
 }
@@ -209,10 +223,12 @@ TEST_F(Frames, ArriveInOrderAndWhole) {
     frames.emplace_back(rgba.begin(), rgba.end());
   });
   renderer.put_step(0, std::vector<shaders::Light>{{0, 1, 0, 1}}, {});
-  for (int i = 0; i < 8; ++i) ASSERT_TRUE(renderer.draw(target, input_at(0.1f * static_cast<float>(i))));
+  for (int i = 0; i < 8; ++i)
+    ASSERT_TRUE(renderer.draw(target, input_at(0.1f * static_cast<float>(i))));
   target.flush();
   EXPECT_EQ(order, (std::vector<uint64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
-  for (size_t i = 1; i < frames.size(); ++i) EXPECT_LT(light_of(frames[i]), light_of(frames[i - 1]));
+  for (size_t i = 1; i < frames.size(); ++i)
+    EXPECT_LT(light_of(frames[i]), light_of(frames[i - 1]));
   EXPECT_TRUE(target.read_back() == frames.back());
 }
 
@@ -275,7 +291,8 @@ TEST_F(Frames, EveryPassIsTimed) {
     names.push_back(pass.name);
     EXPECT_GE(pass.ms, 0) << pass.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"lights", "sky", "nodes", "bolts", "bloom", "composite", "labels", "ui"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"lights", "sky", "nodes", "bolts", "bloom",
+                                             "composite", "labels", "ui"}));
 }
 
 }  // namespace

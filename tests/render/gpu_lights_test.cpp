@@ -10,12 +10,13 @@ namespace {
 
 using Lights = GpuTest;
 
-std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& steps, size_t nodes, uint64_t first,
-                                uint64_t last, float playhead, float life_scale) {
+std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& steps, size_t nodes,
+                                uint64_t first, uint64_t last, float playhead, float life_scale) {
   std::vector<glm::vec2> lights(nodes, glm::vec2(0));
   for (uint64_t step = first; step <= last && step < steps.size(); ++step) {
     for (const shaders::Light& light : steps[step]) {
-      const float value = light.value * shaders::light_decay(playhead - light.instant, light.life * life_scale);
+      const float value =
+          light.value * shaders::light_decay(playhead - light.instant, light.life * life_scale);
       glm::vec2& node = lights[light.node];
       node.x = std::max(node.x, value);
       node.y = std::max(node.y, -value);
@@ -33,8 +34,10 @@ TEST_F(Lights, AreTheTracesNumbers) {
   std::vector<std::vector<shaders::Light>> steps(kSteps);
   for (size_t s = 0; s < kSteps; ++s) {
     for (size_t i = 0; i < 700 + 300 * s; ++i) {
-      steps[s].push_back({.node = static_cast<uint32_t>(random() % kNodes), .value = 3 * unit(random) - 1.5f,
-                          .instant = static_cast<float>(s) + unit(random), .life = 0.2f + 2 * unit(random)});
+      steps[s].push_back({.node = static_cast<uint32_t>(random() % kNodes),
+                          .value = 3 * unit(random) - 1.5f,
+                          .instant = static_cast<float>(s) + unit(random),
+                          .life = 0.2f + 2 * unit(random)});
     }
     renderer.put_step(s, steps[s], {});
   }

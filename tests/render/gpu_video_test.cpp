@@ -38,16 +38,19 @@ class Video : public ::testing::Test {
     std::vector<uint8_t> rgba;
     for (uint32_t i = 0; i < width * height; ++i) {
       const auto x = static_cast<int>(i % width), y = static_cast<int>(i / width);
-      for (const int value : {x * 2 + time * 5, y * 3, time * 11, 255}) rgba.push_back(static_cast<uint8_t>(value));
+      for (const int value : {x * 2 + time * 5, y * 3, time * 11, 255})
+        rgba.push_back(static_cast<uint8_t>(value));
     }
     return rgba;
   }
 
-  // What ffprobe says about the first video stream, decoding all of it: "codec,width,height,frames".
+  // What ffprobe says about the first video stream, decoding all of it:
+  // "codec,width,height,frames".
   static std::string probe(const fs::path& file) {
     const std::string command =
         "ffprobe -v error -count_frames -select_streams v:0 -show_entries "
-        "stream=codec_name,width,height,nb_read_frames -of csv=p=0 '" + file.string() + "' 2>&1";
+        "stream=codec_name,width,height,nb_read_frames -of csv=p=0 '" +
+        file.string() + "' 2>&1";
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::string said;
     char buffer[256];
@@ -83,8 +86,9 @@ class Video : public ::testing::Test {
   std::string path_;
 };
 
-#define NEEDS_FFMPEG() \
-  if (find_program("ffmpeg").empty() || find_program("ffprobe").empty()) GTEST_SKIP() << "there is no ffmpeg here"
+#define NEEDS_FFMPEG()                                                   \
+  if (find_program("ffmpeg").empty() || find_program("ffprobe").empty()) \
+  GTEST_SKIP() << "there is no ffmpeg here"
 
 TEST_F(Video, IsPlayableAndAsLongAsItWasMade) {
   NEEDS_FFMPEG();
@@ -115,28 +119,33 @@ TEST_F(Video, WhatAKilledRecordingLeavesStillPlays) {
     Encoder encoder({.output = folder_ / "cut.mp4", .width = 160, .height = 90, .fps = 10});
     for (int i = 0; i < 200; ++i) encoder.add(frame(160, 90, i));
     // The file as it lies there now, as if the machine had lost power.
-    for (int wait = 0; wait < 100 && fs::file_size(folder_ / "cut.mp4") < 4096; ++wait) ::usleep(50'000);
+    for (int wait = 0; wait < 100 && fs::file_size(folder_ / "cut.mp4") < 4096; ++wait)
+      ::usleep(50'000);
     fs::copy_file(folder_ / "cut.mp4", folder_ / "copy.mp4");
   }
   const std::string said = probe(folder_ / "copy.mp4");
   EXPECT_NE(said.find("h264,160,90,"), std::string::npos) << said;
   EXPECT_GE(std::atoi(said.substr(said.rfind(',') + 1).c_str()), 10) << said;
-  EXPECT_EQ(probe(folder_ / "cut.mp4"), "h264,160,90,200");  // ended without finish(): whole, not moved
+  EXPECT_EQ(probe(folder_ / "cut.mp4"),
+            "h264,160,90,200");  // ended without finish(): whole, not moved
 }
 
 TEST_F(Video, IsRefusedWhereItCannotBeWritten) {
   const auto to = [](const fs::path& path) {
     return failure([&] { Encoder({.output = path, .width = 16, .height = 16}); });
   };
-  EXPECT_NE(to(folder_ / "no" / "out.mp4").find("no such folder"), std::string::npos);
+  EXPECT_NE(to(folder_ / "no" / "out.mp4").find("folder does not exist"), std::string::npos);
   EXPECT_NE(to(folder_).find("is a directory"), std::string::npos);
   EXPECT_NE(to("/proc/fulgurite.mp4"), "");
-  EXPECT_NE(failure([&] { write_png(folder_ / "no" / "x.png", 1, 1, std::vector<uint8_t>(4)); }), "");
+  EXPECT_NE(failure([&] { write_png(folder_ / "no" / "x.png", 1, 1, std::vector<uint8_t>(4)); }),
+            "");
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(Video, FfmpegsLastWordsAreTheError) {
-  fake_ffmpeg("case \"$*\" in *lavfi*) exit 0;; esac\necho first >&2\necho 'No space left on device' >&2\nexit 1\n");
+  fake_ffmpeg(
+      "case \"$*\" in *lavfi*) exit 0;; esac\necho first >&2\necho 'No space left on device' "
+      ">&2\nexit 1\n");
   const std::string said = failure([&] {
     Encoder encoder({.output = folder_ / "out.mp4", .width = 640, .height = 360});
     for (int i = 0; i < 30; ++i) encoder.add(frame(640, 360, i));
@@ -147,8 +156,9 @@ TEST_F(Video, FfmpegsLastWordsAreTheError) {
 
 TEST_F(Video, CtrlCLeavesFfmpegAlone) {
   // A group of its own: the terminal's SIGINT goes to the foreground group only.
-  fake_ffmpeg("case \"$*\" in *lavfi*) exit 0;; esac\nset -- $(cat /proc/$$/stat)\n"
-              "echo \"group $5 of $1\" >&2\ncat > /dev/null\nexit 1\n");
+  fake_ffmpeg(
+      "case \"$*\" in *lavfi*) exit 0;; esac\nset -- $(cat /proc/$$/stat)\n"
+      "echo \"group $5 of $1\" >&2\ncat > /dev/null\nexit 1\n");
   ::setenv("PATH", (folder_ / "bin:/usr/bin:/bin").c_str(), 1);
   const std::string said = failure([&] {
     Encoder encoder({.output = folder_ / "out.mp4", .width = 16, .height = 16});

@@ -59,7 +59,7 @@ const std::vector<Room>& house() {
       {{"render/"},
        {"render/", "engine/trace/", "engine/control.h", "shaders/"},
        {"vulkan/", "GLFW/", "imgui", "backends/imgui", "glm/", "ft2build.h", "freetype/",
-        "fontconfig/", "png.h", "fmt/"}},
+        "fontconfig/", "png.h", "fmt/", "nlohmann/"}},
       {{"shaders/"}, {"shaders/"}, {"glm/"}},
       {{"assets/"}, {"assets/"}, {}},
   };

@@ -1,0 +1,141 @@
+#include "engine/inference.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "tests/support/conversation.h"
+
+namespace {
+
+using engine::Control;
+using engine::Generate;
+using engine::Inference;
+using engine::Inspect;
+using engine::Pause;
+
+// The inference thread as the window sees it: commands in, a trace out.
+class InferenceTest : public ::testing::Test {
+ protected:
+  InferenceTest() : model_(engine::ModelSource{tests::gqa_model_path(), {}}), reader_(log_) {}
+
+  void run(int64_t context = 0, const std::string& trace_path = {}) {
+    inference_ = std::make_unique<Inference>(model_, log_, control_,
+                                             engine::SessionOptions{context, trace::Level::kLive}, trace_path);
+  }
+  template <class Condition>
+  bool eventually(Condition&& condition) {
+    for (int i = 0; i < 2000; ++i) {
+      reader_.poll();
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  bool eventually_finished(uint64_t conversation) {
+    return eventually([&] { return reader_.conversation() == conversation && reader_.finished(); });
+  }
+
+  engine::LoadedModel model_;
+  trace::Log log_;
+  Control control_;
+  trace::Reader reader_;
+  std::unique_ptr<Inference> inference_;
+};
+
+TEST_F(InferenceTest, GeneratesWhatASessionWould) {
+  run();
+  const engine::Sampling sampling{0.8F, 40, 0.95F, 3};
+  ASSERT_TRUE(control_.post(Generate{"Once upon a time", 12, sampling}));
+  ASSERT_TRUE(eventually_finished(1));
+  tests::Conversation expected(tests::gqa_model_path());
+  expected.run("Once upon a time", 12, sampling);
+  ASSERT_EQ(expected.reader.positions(), reader_.positions());
+  for (size_t p = 0; p < reader_.positions(); ++p) {
+    EXPECT_EQ(expected.session.tokens()[p], reader_.position(p).token.record->id);
+  }
+  EXPECT_EQ(trace::NoteKind::kFinished, reader_.note_kind());
+}
+
+TEST_F(InferenceTest, AnswersWhileItGeneratesAndAfterwards) {
+  run();
+  control_.post(Generate{"Once upon a time", 40, tests::kGreedy});
+  ASSERT_TRUE(eventually([&] { return reader_.steps() > 2; }));
+  control_.post(Inspect{1, "blk.1.attn.weights", 2, 0, -1});
+  ASSERT_TRUE(eventually([&] { return reader_.answer(1) != nullptr; }));
+  EXPECT_EQ(3U, reader_.answer(1)->record->full_cols);
+  ASSERT_TRUE(eventually_finished(1));
+  control_.post(Inspect{2, "nonsense", 0, 0, -1});
+  ASSERT_TRUE(eventually([&] { return reader_.answer(2) != nullptr; }));
+  EXPECT_EQ(0U, reader_.answer(2)->record->rows);
+  EXPECT_FALSE(reader_.answer(2)->formula.empty());
+}
+
+TEST_F(InferenceTest, PauseHoldsItWhereItIs) {
+  run();
+  control_.post(Pause{true});
+  control_.post(Generate{"Once upon a time", 5, tests::kGreedy});
+  ASSERT_TRUE(eventually([&] { return reader_.conversation() == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  reader_.poll();
+  EXPECT_EQ(0U, reader_.steps());
+  control_.post(Inspect{1, "blk.0.attn_q.weight", 0, 0, -1});
+  EXPECT_TRUE(eventually([&] { return reader_.answer(1) != nullptr; })) << "one may look while it is paused";
+  control_.post(Pause{false});
+  EXPECT_TRUE(eventually_finished(1));
+}
+
+TEST_F(InferenceTest, APromptThatDoesNotFitBecomesANote) {
+  run(8);
+  control_.post(Generate{std::string(400, 'x'), 5, tests::kGreedy});
+  ASSERT_TRUE(eventually([&] { return !reader_.note().empty(); }));
+  EXPECT_EQ(trace::NoteKind::kError, reader_.note_kind());
+  EXPECT_CONTAINS(std::string(reader_.note()), "the prompt: ", "the context holds 8");
+  control_.post(Generate{"Once", 2, tests::kGreedy});
+  EXPECT_TRUE(eventually_finished(1)) << "and the next one is served";
+  EXPECT_GT(reader_.positions(), 0U);
+}
+
+TEST_F(InferenceTest, ANewPromptStartsANewConversation) {
+  run();
+  control_.post(Generate{"Once upon a time", 0, tests::kGreedy});
+  ASSERT_TRUE(eventually([&] { return reader_.steps() > 1; }));
+  control_.post(Generate{"The dog", 3, tests::kGreedy});
+  ASSERT_TRUE(eventually_finished(2));
+  std::string text;
+  for (size_t p = 0; p < reader_.positions(); ++p) text += reader_.position(p).token.text;
+  EXPECT_CONTAINS(text, "The dog");
+  EXPECT_EQ(std::string::npos, text.find("Once"));
+}
+
+TEST_F(InferenceTest, EndsAtOnceWhateverItIsDoing) {
+  for (const bool generating : {true, false}) {
+    Control control;
+    trace::Log log;
+    auto inference = std::make_unique<Inference>(model_, log, control, engine::SessionOptions{}, "");
+    if (generating) control.post(Generate{"Once", 0, tests::kGreedy});
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const auto before = std::chrono::steady_clock::now();
+    inference.reset();
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+  }
+}
+
+TEST_F(InferenceTest, WritesTheTraceToAFileAsItGoes) {
+  const tests::TempFolder folder;
+  run(0, folder.file("t.mcap"));
+  control_.post(Generate{"Once upon a time", 6, tests::kGreedy});
+  ASSERT_TRUE(eventually_finished(1));
+  inference_.reset();
+  reader_.poll();
+  trace::Log loaded;
+  EXPECT_TRUE(trace::load_file(folder.file("t.mcap"), loaded).complete);
+  trace::Reader replay(loaded);
+  replay.poll();
+  EXPECT_EQ(reader_.positions(), replay.positions());
+  EXPECT_EQ(reader_.steps(), replay.steps());
+  EXPECT_EQ(reader_.note(), replay.note());
+}
+
+}  // namespace

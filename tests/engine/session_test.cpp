@@ -1,0 +1,148 @@
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+#include "model/error.h"
+#include "tests/support/conversation.h"
+#include "tests/support/oracle.h"
+
+namespace {
+
+using engine::Generate;
+using engine::Sampling;
+using tests::Conversation;
+using trace::Level;
+
+constexpr Sampling kWarm{0.9F, 40, 0.95F, 5};
+
+class SessionOf : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(SessionOf, TheSameSeedGivesTheSameTokens) {
+  Conversation talk(GetParam());
+  talk.run("The king", 40, kWarm);
+  const std::vector<int32_t> first = talk.session.tokens();
+  talk.run("The king", 40, kWarm);
+  EXPECT_EQ(first, talk.session.tokens()) << "in the same session";
+  Conversation other(GetParam());
+  other.run("The king", 40, kWarm);
+  EXPECT_EQ(first, other.session.tokens()) << "in another one";
+  Sampling seeded = kWarm;
+  seeded.seed = 6;
+  talk.run("The king", 40, seeded);
+  EXPECT_NE(first, talk.session.tokens());
+}
+
+TEST_P(SessionOf, HowMuchIsWrittenDownDoesNotChangeOneBit) {
+  Conversation off(GetParam(), Level::kOff), live(GetParam(), Level::kLive), full(GetParam(), Level::kFull);
+  for (Conversation* talk : {&off, &live, &full}) talk->session.start(Generate{"The king", 30, kWarm});
+  int steps = 0;
+  for (; !off.session.finished(); ++steps) {
+    const std::string text = off.session.step();
+    EXPECT_EQ(text, live.session.step());
+    EXPECT_EQ(text, full.session.step());
+    ASSERT_TRUE(tests::same_bits(off.session.logits(), live.session.logits())) << "step " << steps;
+    ASSERT_TRUE(tests::same_bits(off.session.logits(), full.session.logits())) << "step " << steps;
+  }
+  EXPECT_GT(steps, 5);
+  EXPECT_EQ(off.session.tokens(), live.session.tokens());
+  EXPECT_EQ(off.session.tokens(), full.session.tokens());
+
+  off.reader.poll();
+  EXPECT_EQ(static_cast<size_t>(steps), off.reader.steps()) << "tokens are written at every level";
+  EXPECT_EQ(nullptr, off.reader.position(0).attention.record);
+}
+
+TEST_P(SessionOf, LookingDoesNotChangeWhatFollows) {
+  Conversation quiet(GetParam()), looked_at(GetParam());
+  quiet.run("The king", 20, kWarm);
+  looked_at.session.start(Generate{"The king", 20, kWarm});
+  for (uint64_t request = 1; !looked_at.session.finished(); ++request) {
+    looked_at.session.step();
+    const auto last = static_cast<uint32_t>(looked_at.session.tokens().size() - 1);
+    for (const uint32_t position : {0U, last / 2, last}) {
+      for (const char* name : {"blk.0.attn.weights", "blk.1.ffn.act", "blk.1.kv.v", "logits", "nothing"}) {
+        looked_at.session.inspect({request, name, position, 0, -1});
+      }
+    }
+  }
+  EXPECT_EQ(quiet.session.tokens(), looked_at.session.tokens());
+  EXPECT_TRUE(tests::same_bits(quiet.session.logits(), looked_at.session.logits()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SessionOf,
+                         ::testing::Values(tests::builtin_model_path(), tests::gqa_model_path()),
+                         [](const auto& one) { return one.index == 0 ? "BuiltIn" : "Gqa"; });
+
+TEST(Session, DescribesTheModelAndTheConversation) {
+  Conversation talk(tests::gqa_model_path());
+  talk.run("Once upon", 4, kWarm);
+  const trace::Model& m = *talk.reader.model();
+  EXPECT_EQ("llama", m.architecture);
+  EXPECT_EQ("F32", m.quantisation);
+  EXPECT_EQ(3U, m.record.layers);
+  EXPECT_EQ(64U, m.record.width);
+  EXPECT_EQ(8U, m.record.heads);
+  EXPECT_EQ(2U, m.record.kv_heads);
+  EXPECT_EQ(176U, m.record.neurons);
+  EXPECT_EQ(512U, m.record.vocabulary);
+  EXPECT_EQ(198080U, m.record.parameters);
+  EXPECT_EQ(5U, talk.reader.start()->seed);
+  EXPECT_EQ(0.9F, talk.reader.start()->temperature);
+  EXPECT_EQ(Level::kLive, talk.reader.start()->level);
+}
+
+TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {
+  Conversation talk(tests::gqa_model_path());
+  talk.run("Once upon a time", 4);
+  const trace::Reader& r = talk.reader;
+  const auto prompt = static_cast<uint32_t>(r.positions() - 4);
+  ASSERT_EQ(5U, r.steps());
+  EXPECT_EQ(prompt, r.step(0).count);
+  for (uint32_t s = 1; s < 5; ++s) {
+    EXPECT_EQ(prompt + s - 1, r.step(s).first_position);
+    EXPECT_EQ(1U, r.step(s).count);
+  }
+  std::string text;
+  for (size_t p = 0; p < r.positions(); ++p) {
+    const trace::Token& token = r.position(p).token;
+    EXPECT_EQ(p < prompt ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated, token.record->kind);
+    EXPECT_EQ(talk.session.tokens()[p], token.record->id);
+    text += token.text;
+  }
+  EXPECT_CONTAINS(text, "Once upon a time");
+  EXPECT_TRUE(r.finished());
+  EXPECT_EQ(trace::NoteKind::kFinished, r.note_kind());
+  EXPECT_EQ("all tokens were generated", r.note());
+}
+
+TEST(Session, EndsWhereTheContextEnds) {
+  model::GgufFile file = model::GgufFile::open(tests::gqa_model_path());
+  engine::LoadedModel model(engine::ModelSource{tests::gqa_model_path(), {}});
+  trace::Log log;
+  engine::Session session(model, log, {16, Level::kOff});
+  EXPECT_EQ(16, session.context());
+  session.start(std::vector<int32_t>(10, 403), 0, tests::kGreedy);
+  while (!session.finished()) session.step();
+  EXPECT_LE(session.tokens().size(), 16U);
+  EXPECT_EQ("", session.step()) << "over";
+  EXPECT_THROW(session.start(std::vector<int32_t>(17, 403), 0, tests::kGreedy), fulgurite::Error);
+  session.start(std::vector<int32_t>(16, 403), 5, tests::kGreedy);
+  session.step();
+  EXPECT_TRUE(session.finished()) << "a prompt may fill the context";
+}
+
+TEST(Session, RefusesAContextThatTheModelHasNot) {
+  engine::LoadedModel model(engine::ModelSource{tests::gqa_model_path(), {}});
+  trace::Log log;
+  for (const int64_t context : {int64_t{-1}, model.network->config().n_ctx + 1}) {
+    try {
+      engine::Session session(model, log, {context, Level::kOff});
+      ADD_FAILURE() << context;
+    } catch (const fulgurite::Error& error) {
+      EXPECT_EQ(fulgurite::ExitCode::kUsage, error.code());
+      EXPECT_CONTAINS(error.what(), "-c", std::to_string(context));
+    }
+  }
+}
+
+}  // namespace

@@ -1,0 +1,315 @@
+// Lightning is conserved: the shares in the trace, read as any viewer reads them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "engine/analysis/attribution.h"
+#include "tests/support/capture.h"
+#include "tests/support/conversation.h"
+#include "tests/support/oracle.h"
+
+namespace {
+
+using model::Tap;
+using tests::Conversation;
+using trace::Level;
+
+constexpr const char* kPrompt = "Once upon a time, there was a little girl";
+constexpr uint32_t kGenerate = 30;  // the reach passes the 16 reads that a live trace keeps
+constexpr double kConserved = 1e-4;
+
+struct Case {
+  std::string path;
+  Level level;
+};
+
+class Shares : public ::testing::TestWithParam<Case> {
+ protected:
+  Shares() : talk_(GetParam().path, GetParam().level) {
+    talk_.run(kPrompt, kGenerate, {0.8F, 40, 0.95F, 7});
+  }
+  ~Shares() override {
+    std::printf("  largest error of a sum: %.2e\n", worst_);
+    RecordProperty("largest_error", std::to_string(worst_));
+  }
+  void expect_one(double sum) {
+    worst_ = std::max(worst_, std::abs(sum - 1.0));
+    EXPECT_NEAR(1.0, sum, kConserved);
+  }
+  // Calls f(position, layer) for every storey of every token.
+  template <class F>
+  void everywhere(F&& f) {
+    ASSERT_GE(talk_.reader.positions(), size_t{kGenerate} + 5);
+    for (size_t p = 0; p < talk_.reader.positions(); ++p) {
+      for (uint32_t l = 0; l < m().layers; ++l) {
+        SCOPED_TRACE(::testing::Message() << "position " << p << " layer " << l);
+        f(talk_.reader.position(p), l);
+      }
+    }
+  }
+  const trace::ModelRecord& m() const { return talk_.reader.model()->record; }
+  bool full() const { return GetParam().level == Level::kFull; }
+
+  Conversation talk_;
+  double worst_ = 0.0;
+};
+
+TEST_P(Shares, HeadsAndBiasCarryTheWholeAttentionUpdate) {
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    ASSERT_NE(nullptr, at.attention.record);
+    double sum = double{at.attention.bias_share[l]};
+    for (uint32_t h = 0; h < m().heads; ++h) sum += double{at.attention.head(l, h).share};
+    expect_one(sum);
+  });
+}
+
+TEST_P(Shares, ReadsAndRestCarryTheWholeHead) {
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    const uint32_t reach = at.token.record->position + 1;
+    for (uint32_t h = 0; h < m().heads; ++h) {
+      const trace::HeadShare& head = at.attention.head(l, h);
+      ASSERT_EQ(full() ? reach : std::min(reach, 16U), head.reads);
+      double share = double{head.rest_share};
+      double weight = double{head.rest_weight};
+      std::set<uint32_t> positions;
+      float before = INFINITY;
+      for (const trace::KvRead& read : at.attention.reads_of(l, h)) {
+        share += double{read.share};
+        weight += double{read.weight};
+        positions.insert(read.position);
+        EXPECT_LE(std::abs(read.share), before) << "strongest first";
+        before = std::abs(read.share);
+      }
+      expect_one(share);
+      expect_one(weight);
+      EXPECT_EQ(head.reads, positions.size()) << "each slot once";
+      if (full()) {
+        EXPECT_EQ(0.0F, head.rest_share);
+        EXPECT_EQ(0.0F, head.rest_weight);
+      }
+    }
+  });
+}
+
+TEST_P(Shares, WhatSlotsAreReadAddsUpInEveryLane) {
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    const uint32_t slots = at.kv.record->slots;
+    ASSERT_EQ(at.token.record->position + 1, slots);
+    for (uint32_t k = 0; k < m().kv_heads; ++k) {
+      double sum = 0.0;
+      for (uint32_t j = 0; j < slots; ++j) sum += double{at.kv.read[(l * m().kv_heads + k) * slots + j]};
+      expect_one(sum);
+    }
+  });
+}
+
+TEST_P(Shares, NeuronsRestAndBiasCarryTheWholeFfnUpdate) {
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    ASSERT_NE(nullptr, at.ffn.record);
+    const uint32_t top = at.ffn.record->top;
+    ASSERT_EQ(full() ? m().neurons : 16U, top);
+    double sum = double{at.ffn.rest_share[l]} + double{at.ffn.bias_share[l]};
+    float before = INFINITY;
+    for (const trace::NeuronShare& n : at.ffn.top.subspan(l * top, top)) {
+      sum += double{n.share};
+      EXPECT_LE(std::abs(n.share), before) << "strongest first";
+      before = std::abs(n.share);
+    }
+    expect_one(sum);
+  });
+}
+
+TEST_P(Shares, BucketsAndBiasCarryTheWholeFfnUpdate) {
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    double sum = double{at.ffn.bias_share[l]};
+    for (const float share : at.ffn.bucket_share.subspan(l * m().buckets, m().buckets)) {
+      sum += double{share};
+    }
+    expect_one(sum);
+  });
+}
+
+TEST_P(Shares, CandidatesAndRestAreTheWholeCrown) {
+  for (size_t s = 0; s < talk_.reader.steps(); ++s) {
+    const trace::StepRecord& step = talk_.reader.step(s);
+    const trace::Logits& crown = talk_.reader.position(step.first_position + step.count - 1).logits;
+    ASSERT_NE(nullptr, crown.record);
+    double sum = double{crown.record->rest_probability};
+    for (const trace::Candidate& c : crown.candidates) sum += double{c.probability};
+    expect_one(sum);
+    if (s + 1 < talk_.reader.steps()) {
+      const uint32_t next = talk_.reader.step(s + 1).first_position;
+      EXPECT_EQ(talk_.reader.position(next).token.record->id, crown.record->sampled);
+    }
+  }
+}
+
+TEST_P(Shares, BucketsOfFullDetailAreTheirNeurons) {
+  if (!full()) GTEST_SKIP() << "a live trace does not list every neuron";
+  everywhere([&](const trace::Position& at, uint32_t l) {
+    std::vector<double> share(m().buckets), energy(m().buckets), count(m().buckets);
+    for (const trace::NeuronShare& n : at.ffn.top.subspan(l * m().neurons, m().neurons)) {
+      const auto b = static_cast<size_t>(uint64_t{n.neuron} * m().buckets / m().neurons);
+      share[b] += double{n.share};
+      energy[b] += double{n.activation} * double{n.activation};
+      count[b] += 1.0;
+    }
+    for (uint32_t b = 0; b < m().buckets; ++b) {
+      EXPECT_NEAR(share[b], at.ffn.bucket_share[l * m().buckets + b], 1e-6);
+      EXPECT_NEAR(std::sqrt(energy[b] / count[b]), at.ffn.rms[l * m().buckets + b], 1e-6);
+    }
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Shares,
+    ::testing::Values(Case{tests::builtin_model_path(), Level::kLive},
+                      Case{tests::builtin_model_path(), Level::kFull},
+                      Case{tests::gqa_model_path(), Level::kLive},
+                      Case{tests::gqa_model_path(), Level::kFull}),
+    [](const auto& one) {
+      return std::string(one.index < 2 ? "BuiltIn" : "Gqa") +
+             (one.param.level == Level::kFull ? "Full" : "Live");
+    });
+
+// The same numbers straight from the weights, in double precision, one position at a time.
+class BruteForce : public ::testing::TestWithParam<std::string> {
+ protected:
+  BruteForce() : talk_(GetParam(), Level::kFull) {
+    talk_.run(kPrompt, 12);
+    passes_ = std::make_unique<tests::Passes>(*talk_.model.network, talk_.session.tokens());
+    position_ = talk_.reader.positions() - 1;
+  }
+  const model::Config& c() const { return talk_.model.network->config(); }
+  const tests::Capture::Values& tap(Tap tap, int64_t l) const { return passes_->positions[position_].at(tap, l); }
+  const trace::Position& at() const { return talk_.reader.position(position_); }
+
+  // W (rows, cols) of a layer as doubles.
+  std::vector<std::vector<double>> weight(int64_t l, const char* name) const {
+    const model::Tensor* t = talk_.model.file.find_tensor("blk." + std::to_string(l) + "." + name);
+    std::vector<std::vector<double>> w;
+    std::vector<float> row(static_cast<size_t>(t->cols()));
+    for (int64_t i = 0; i < t->rows(); ++i) {
+      dequantize_row(*t, i, row.data());
+      w.emplace_back(row.begin(), row.end());
+    }
+    return w;
+  }
+  static double product(const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0.0;
+    for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+    return sum;
+  }
+  // W_O,h x for one head's x (D).
+  std::vector<double> through_head(const std::vector<std::vector<double>>& wo, int64_t h, const float* x) const {
+    std::vector<double> y(wo.size());
+    for (size_t i = 0; i < wo.size(); ++i) {
+      for (int64_t d = 0; d < c().head_dim; ++d) y[i] += wo[i][static_cast<size_t>(h * c().head_dim + d)] * double{x[d]};
+    }
+    return y;
+  }
+
+  Conversation talk_;
+  std::unique_ptr<tests::Passes> passes_;
+  size_t position_ = 0;
+};
+
+TEST_P(BruteForce, HeadsAndReads) {
+  double worst = 0.0;
+  for (int64_t l = 0; l < c().n_layer; ++l) {
+    const auto wo = weight(l, "attn_output.weight");
+    std::vector<std::vector<double>> o;
+    std::vector<double> da(wo.size());
+    for (int64_t h = 0; h < c().n_head; ++h) {
+      o.push_back(through_head(wo, h, tap(Tap::kMix, l).row(h)));
+      for (size_t i = 0; i < da.size(); ++i) {
+        da[i] += o.back()[i];
+        ASSERT_NEAR(o.back()[i], tap(Tap::kHeadOut, l).row(h)[i], 2e-5) << "o_h = W_O,h z_h";
+      }
+    }
+    for (int64_t h = 0; h < c().n_head; ++h) {
+      const auto& o_h = o[static_cast<size_t>(h)];
+      const trace::HeadShare& head = at().attention.head(static_cast<size_t>(l), static_cast<size_t>(h));
+      EXPECT_NEAR(product(o_h, da) / product(da, da), head.share, kConserved);
+      EXPECT_NEAR(1.0, double{head.norm} / std::sqrt(product(o_h, o_h)), 1e-5);
+      const int64_t lane = h / (c().n_head / c().n_head_kv) * c().head_dim;
+      double entropy = 0.0;
+      for (const trace::KvRead& read : at().attention.reads_of(static_cast<size_t>(l), static_cast<size_t>(h))) {
+        const float a = tap(Tap::kWeights, l).row(h)[read.position];
+        EXPECT_EQ(a, read.weight);
+        entropy -= double{a} * std::log(double{a});
+        const auto term = through_head(wo, h, passes_->cache.v(l, read.position) + lane);
+        const double share = double{a} * product(term, o_h) / product(o_h, o_h);
+        worst = std::max(worst, std::abs(share - double{read.share}));
+        EXPECT_NEAR(share, read.share, kConserved) << "layer " << l << " head " << h << " <- " << read.position;
+      }
+      EXPECT_NEAR(entropy, head.entropy, 1e-5);
+    }
+  }
+  std::printf("  largest difference of a read's share: %.2e\n", worst);
+}
+
+TEST_P(BruteForce, Neurons) {
+  for (int64_t l = 0; l < c().n_layer; ++l) {
+    const auto down = weight(l, "ffn_down.weight");
+    const float* act = tap(Tap::kAct, l).data.data();
+    std::vector<double> df(down.size());
+    for (size_t i = 0; i < df.size(); ++i) {
+      for (int64_t n = 0; n < c().n_ff; ++n) df[i] += down[i][static_cast<size_t>(n)] * double{act[n]};
+    }
+    const uint32_t top = at().ffn.record->top;
+    for (const trace::NeuronShare& n : at().ffn.top.subspan(static_cast<size_t>(l) * top, top)) {
+      EXPECT_EQ(act[n.neuron], n.activation);
+      double term = 0.0;
+      for (size_t i = 0; i < df.size(); ++i) term += down[i][n.neuron] * df[i];
+      EXPECT_NEAR(double{n.activation} * term / product(df, df), n.share, kConserved);
+    }
+  }
+}
+
+TEST_P(BruteForce, ResidualSaysHowLargeTheStreamAndItsUpdatesAre) {
+  const auto size = [](const tests::Capture::Values& v) {
+    return std::sqrt(engine::dot(v.data.data(), v.data.data(), v.cols));
+  };
+  const double root = std::sqrt(static_cast<double>(c().n_embd));
+  for (int64_t l = 0; l < c().n_layer; ++l) {
+    const auto at3 = [&](size_t i) { return double{at().residual.rms[static_cast<size_t>(l) * 3 + i]}; };
+    const auto update = [&](size_t i) { return double{at().residual.update[static_cast<size_t>(l) * 2 + i]}; };
+    const double pre = size(tap(Tap::kResidPre, l)), mid = size(tap(Tap::kResidMid, l));
+    EXPECT_NEAR(1.0, at3(0) * root / pre, 1e-5);
+    EXPECT_NEAR(1.0, at3(1) * root / mid, 1e-5);
+    EXPECT_NEAR(1.0, at3(2) * root / size(tap(Tap::kResidPost, l)), 1e-5);
+    EXPECT_NEAR(1.0, update(0) / (size(tap(Tap::kAttnOut, l)) / pre), 1e-5);
+    EXPECT_NEAR(1.0, update(1) / (size(tap(Tap::kFfnOut, l)) / mid), 1e-5);
+  }
+}
+
+TEST_P(BruteForce, KvSaysWhatWasAppendedAndWhatWasRead) {
+  const auto lanes = static_cast<size_t>(c().n_head_kv);
+  const int64_t group = c().n_head / c().n_head_kv;
+  for (int64_t l = 0; l < c().n_layer; ++l) {
+    for (int64_t k = 0; k < c().n_head_kv; ++k) {
+      const size_t lane = static_cast<size_t>(l) * lanes + static_cast<size_t>(k);
+      const float* key = tap(Tap::kK, l).row(k);
+      const float* value = tap(Tap::kV, l).row(k);
+      EXPECT_NEAR(std::sqrt(engine::dot(key, key, c().head_dim)), at().kv.k_norm[lane], 1e-4);
+      EXPECT_NEAR(std::sqrt(engine::dot(value, value, c().head_dim)), at().kv.v_norm[lane], 1e-4);
+      for (size_t j = 0; j <= position_; ++j) {
+        double mean = 0.0;
+        for (int64_t h = k * group; h < (k + 1) * group; ++h) mean += double{tap(Tap::kWeights, l).row(h)[j]};
+        EXPECT_NEAR(mean / static_cast<double>(group), at().kv.read[lane * (position_ + 1) + j], 1e-6);
+      }
+    }
+  }
+  EXPECT_EQ(static_cast<uint64_t>(c().n_layer * c().n_head_kv * c().head_dim * 2 * 4) * (position_ + 1),
+            at().kv.record->bytes_held);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, BruteForce,
+                         ::testing::Values(tests::builtin_model_path(), tests::gqa_model_path()),
+                         [](const auto& one) { return one.index == 0 ? "BuiltIn" : "Gqa"; });
+
+}  // namespace

@@ -1,0 +1,306 @@
+#include "engine/trace/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "model/error.h"
+#include "tests/support/data.h"
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using tests::small_model;
+using tests::TraceBuilder;
+using trace::Log;
+using trace::Reader;
+using trace::Topic;
+
+class ReaderTest : public ::testing::Test {
+ protected:
+  // The message of the Error that polling causes.
+  std::string refusal() {
+    try {
+      reader_.poll();
+    } catch (const fulgurite::Error& error) {
+      EXPECT_EQ(fulgurite::ExitCode::kBadModel, error.code());
+      return error.what();
+    }
+    return "(accepted)";
+  }
+  Log log_;
+  TraceBuilder builder_{log_, small_model()};
+  Reader reader_{log_};
+};
+
+TEST_F(ReaderTest, AnswersAboutEveryPosition) {
+  EXPECT_FALSE(reader_.poll());
+  EXPECT_EQ(nullptr, reader_.model());
+  builder_.describe("a name");
+  builder_.start();
+  builder_.step(5);
+  builder_.step();
+  EXPECT_TRUE(reader_.poll());
+  EXPECT_EQ("a name", reader_.model()->name);
+  EXPECT_EQ("llama", reader_.model()->architecture);
+  EXPECT_EQ("F32", reader_.model()->quantisation);
+  EXPECT_EQ(0.8F, reader_.start()->temperature);
+  ASSERT_EQ(6U, reader_.positions());
+  ASSERT_EQ(2U, reader_.steps());
+  EXPECT_EQ(5U, reader_.step(0).count);
+  EXPECT_EQ(5U, reader_.step(1).first_position);
+  for (uint32_t p = 0; p < 6; ++p) {
+    const trace::Position& at = reader_.position(p);
+    EXPECT_EQ(std::string("t").append(std::to_string(p)), at.token.text);
+    EXPECT_EQ(p, at.token.record->position);
+    EXPECT_EQ(3U * 3, at.residual.rms.size());
+    EXPECT_EQ(3U * 2, at.residual.update.size());
+    EXPECT_EQ(3U * 4, at.attention.heads.size());
+    EXPECT_EQ(std::min(p + 1, 6U), at.attention.reads_of(2, 3).size());
+    EXPECT_EQ(3U * 2 * (p + 1), at.kv.read.size());
+    EXPECT_EQ(3U * 20, at.ffn.bucket_share.size());
+    EXPECT_EQ(3U * 16, at.ffn.top.size());
+    EXPECT_EQ(3U * trace::kMeasureCount, at.scale.p99.size());
+    EXPECT_EQ(1U, at.time.operations.size());
+    EXPECT_EQ(p >= 4, at.logits.record != nullptr) << "only the last of a step speaks";
+  }
+  EXPECT_FALSE(reader_.poll());
+}
+
+TEST_F(ReaderTest, ANewConversationBeginsAnew) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(3);
+  builder_.answer(1, 0, {1.0F});
+  builder_.note(trace::NoteKind::kFinished, "over");
+  reader_.poll();
+  EXPECT_EQ(1U, reader_.conversation());
+  EXPECT_TRUE(reader_.finished());
+  EXPECT_EQ("over", reader_.note());
+  builder_.start();
+  reader_.poll();
+  EXPECT_EQ(2U, reader_.conversation());
+  EXPECT_EQ(0U, reader_.positions());
+  EXPECT_EQ(0U, reader_.steps());
+  EXPECT_EQ(nullptr, reader_.answer(1));
+  EXPECT_EQ("", reader_.note());
+  EXPECT_FALSE(reader_.finished());
+}
+
+TEST_F(ReaderTest, AnAnswerIsFoundByItsRequest) {
+  builder_.describe();
+  builder_.start();
+  builder_.step();
+  builder_.answer(11, 0, {1.0F, 2.0F, 3.0F});
+  EXPECT_EQ(nullptr, reader_.answer(11)) << "not yet";
+  reader_.poll();
+  ASSERT_NE(nullptr, reader_.answer(11));
+  EXPECT_EQ(3U, reader_.answer(11)->values.size());
+  EXPECT_EQ(3.0F, reader_.answer(11)->values[2]);
+  EXPECT_EQ("embd", reader_.answer(11)->name);
+  EXPECT_EQ("x", reader_.answer(11)->formula);
+  EXPECT_EQ(nullptr, reader_.answer(12));
+}
+
+TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
+  Log log(2 * Log::kChunkBytes);
+  trace::ModelRecord m = small_model();
+  m.context = 4096;
+  TraceBuilder builder(log, m);
+  Reader reader(log);
+  builder.describe();
+  builder.start();
+  builder.step(4);
+  builder.answer(1, 0, {42.0F});
+  reader.poll();
+  const trace::Position before = reader.position(2);
+  const trace::TensorAnswer answer = *reader.answer(1);
+  const std::vector<float> rms(before.residual.rms.begin(), before.residual.rms.end());
+  const std::vector<trace::NeuronShare> top(before.ffn.top.begin(), before.ffn.top.end());
+  for (int i = 0; i < 400; ++i) builder.step();
+  ASSERT_GT(log.dropped_chunks(), 2U);
+
+  EXPECT_TRUE(std::equal(rms.begin(), rms.end(), before.residual.rms.begin()));
+  EXPECT_TRUE(std::equal(top.begin(), top.end(), before.ffn.top.begin(),
+                         [](const auto& a, const auto& b) { return a.neuron == b.neuron && a.share == b.share; }));
+  EXPECT_EQ(42.0F, answer.values[0]);
+  EXPECT_EQ("t2", before.token.text);
+
+  EXPECT_FALSE(reader.dropped());
+  reader.poll();
+  EXPECT_TRUE(reader.dropped());
+  EXPECT_EQ(nullptr, reader.position(2).residual.record);
+  EXPECT_EQ(nullptr, reader.position(2).ffn.record);
+  EXPECT_EQ(nullptr, reader.answer(1));
+  EXPECT_EQ("t2", reader.position(2).token.text) << "tokens are never dropped";
+  EXPECT_EQ(404U, reader.positions());
+  EXPECT_EQ(401U, reader.steps());
+  EXPECT_NE(nullptr, reader.position(403).ffn.record) << "the newest is there";
+}
+
+// One payload of every topic, as the builder writes it.
+std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
+  Log log;
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.start();
+  builder.step(2);
+  builder.answer(1, 0, {1.0F, 2.0F});
+  builder.note(trace::NoteKind::kInfo, "hello");
+  trace::Cursor cursor(log);
+  std::vector<std::pair<Topic, std::vector<std::byte>>> messages;
+  for (trace::Message m; cursor.next(m);) messages.emplace_back(m.topic, std::vector(m.payload.begin(), m.payload.end()));
+  return messages;
+}
+
+void put(Log& log, Topic topic, std::span<const std::byte> payload) {
+  std::byte* at = log.reserve(topic, payload.size());
+  if (!payload.empty()) std::memcpy(at, payload.data(), payload.size());
+  log.commit();
+}
+
+TEST(ReaderHostile, AMessageCutAnywhereIsRefused) {
+  const auto messages = sample();
+  for (size_t which = 0; which < messages.size(); ++which) {
+    const size_t full = messages[which].second.size();
+    for (size_t cut = 0; cut < full; cut += 1 + cut / 40) {
+      Log log;
+      Reader reader(log);
+      for (size_t i = 0; i < which; ++i) put(log, messages[i].first, messages[i].second);
+      put(log, messages[which].first, std::span(messages[which].second).first(cut));
+      EXPECT_THROW(reader.poll(), fulgurite::Error) << topic_name(messages[which].first) << " cut to " << cut;
+    }
+  }
+}
+
+TEST_F(ReaderTest, DetailBeforeTheModelIsRefused) {
+  builder_.start();
+  EXPECT_CONTAINS(refusal(), "does not begin with the model's description");
+}
+
+TEST_F(ReaderTest, ASecondModelIsRefused) {
+  builder_.describe();
+  builder_.describe();
+  EXPECT_CONTAINS(refusal(), "second model");
+}
+
+TEST_F(ReaderTest, DetailOfAPositionWithoutATokenIsRefused) {
+  builder_.describe();
+  builder_.start();
+  builder_.detail(0, false);
+  EXPECT_CONTAINS(refusal(), "has no token");
+}
+
+TEST_F(ReaderTest, AStepThatIsNotTheNextOneIsRefused) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(2);
+  trace::append(log_, Topic::kStep, trace::StepRecord{1, 2, 0, 0});
+  EXPECT_CONTAINS(refusal(), "steps are not in order");
+}
+
+TEST_F(ReaderTest, MoreTokensThanTheContextHoldsAreRefused) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(small_model().context);
+  EXPECT_TRUE(reader_.poll());
+  builder_.token("one more");
+  EXPECT_CONTAINS(refusal(), "more tokens than the context holds");
+}
+
+TEST_F(ReaderTest, DetailOfAnotherModelIsRefused) {
+  builder_.describe();
+  builder_.start();
+  builder_.token("x");
+  trace::ModelRecord other = small_model();
+  other.layers = 2;
+  TraceBuilder(log_, other).detail(0, false);
+  EXPECT_CONTAINS(refusal(), "does not fit the model's description");
+}
+
+TEST_F(ReaderTest, ANeuronOrAPositionOutOfRangeIsRefused) {
+  for (const bool neuron : {true, false}) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    builder.describe();
+    builder.start();
+    builder.token("x");
+    const std::vector<float> zero(3 * 20);
+    const std::span<const float> plates(zero), storeys(zero.data(), 3);
+    if (neuron) {
+      const std::vector<trace::NeuronShare> top(3, {60, 1.0F, 1.0F});
+      trace::append(log, Topic::kFfn, trace::FfnRecord{0, 3, 20, 1}, plates, plates, storeys, storeys, tests::all(top));
+    } else {
+      const std::vector<trace::HeadShare> heads(12, {1.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1});
+      const std::vector<trace::KvRead> reads(12, {1, 1.0F, 1.0F});
+      trace::append(log, Topic::kAttention, trace::AttentionRecord{0, 3, 4, 1}, storeys, tests::all(heads), tests::all(reads));
+    }
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  }
+}
+
+TEST_F(ReaderTest, ANewerSchemaAsksForANewerProgram) {
+  trace::ModelRecord m = small_model();
+  m.schema_version = trace::kSchemaVersion + 1;
+  TraceBuilder(log_, m).describe();
+  EXPECT_CONTAINS(refusal(), "newer version", "update fulgurite");
+}
+
+TEST_F(ReaderTest, ADescriptionThatMakesNoSenseIsRefused) {
+  const auto with = [](auto change) {
+    trace::ModelRecord m = small_model();
+    change(m);
+    return m;
+  };
+  for (const trace::ModelRecord& m : {with([](auto& r) { r.layers = 0; }), with([](auto& r) { r.kv_heads = 0; }),
+                                      with([](auto& r) { r.kv_heads = 3; }), with([](auto& r) { r.buckets = 61; }),
+                                      with([](auto& r) { r.layers = 1U << 31; }),
+                                      with([](auto& r) { r.layers = 4096, r.heads = r.kv_heads = 65536; }), with([](auto& r) { r.context = 0; })}) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder(log, m).describe();
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  }
+}
+
+// Also run under ThreadSanitizer.
+TEST(ReaderThreads, ReadersFollowALiveWriter) {
+  Log log(4 * Log::kChunkBytes);
+  trace::ModelRecord m = small_model();
+  m.context = 4096;
+  constexpr uint32_t kSteps = 600;
+  std::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  for (int r = 0; r < 3; ++r) {
+    threads.emplace_back([&] {
+      Reader reader(log);
+      for (bool last = false;;) {
+        last = done.load(std::memory_order_acquire);
+        reader.poll();
+        for (size_t p = reader.positions() - std::min<size_t>(reader.positions(), 5); p < reader.positions(); ++p) {
+          const trace::Position& at = reader.position(p);
+          if (at.kv.record == nullptr) continue;
+          double sum = 0.0;
+          for (size_t j = 0; j <= p; ++j) sum += double{at.kv.read[j]};
+          EXPECT_NEAR(1.0, sum, 1e-4);
+        }
+        if (last) break;
+        std::this_thread::yield();
+      }
+      EXPECT_EQ(kSteps + 4, reader.positions());
+      EXPECT_EQ(kSteps + 1, reader.steps());
+    });
+  }
+  TraceBuilder builder(log, m);
+  builder.describe();
+  builder.start();
+  builder.step(4);
+  for (uint32_t i = 0; i < kSteps; ++i) builder.step();
+  done.store(true, std::memory_order_release);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(log.dropped_chunks(), 0U);
+}
+
+}  // namespace

@@ -1,0 +1,162 @@
+#include "render/scene/camera.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using scene::Camera;
+using scene::Pose;
+
+constexpr float kPi = 3.14159265F;
+
+scene::Layout layout() { return scene::Layout(tests::small_model()); }
+
+glm::vec2 project(const Camera& camera, float aspect, glm::vec3 point) {
+  const glm::vec4 clip = camera.clip_from_world(aspect) * glm::vec4(point, 1.0F);
+  EXPECT_GT(clip.w, 0.0F);
+  return glm::vec2(clip) / clip.w;
+}
+
+TEST(Camera, HomeShowsTheWholeBoxInEveryFrame) {
+  for (const float aspect : {16.0F / 9.0F, 9.0F / 16.0F, 1.0F, 21.0F / 9.0F}) {
+    for (const uint32_t columns : {1U, 16U, 64U}) {
+      const scene::Box box = layout().bounds(columns);
+      Camera camera;
+      camera.pose = home_pose(box, aspect);
+      float widest = 0.0F;
+      for (int corner = 0; corner < 8; ++corner) {
+        const glm::vec3 sign((corner & 1) ? 1 : -1, (corner & 2) ? 1 : -1, (corner & 4) ? 1 : -1);
+        const glm::vec2 at = project(camera, aspect, box.center + box.half_size * sign);
+        EXPECT_LE(std::abs(at.x), 1.0F) << aspect;
+        EXPECT_LE(std::abs(at.y), 1.0F) << aspect;
+        widest = std::max({widest, std::abs(at.x), std::abs(at.y)});
+      }
+      EXPECT_GT(widest, 0.75F) << "and fills the frame, " << aspect;
+    }
+  }
+}
+
+TEST(Camera, ClipSpaceIsVulkans) {
+  Camera camera;
+  camera.pose = {{1.0F, 2.0F, 3.0F}, 0.0F, 0.0F, 10.0F};
+  EXPECT_NEAR(0.0F, glm::length(project(camera, 1.5F, camera.pose.target)), 1e-5);
+  EXPECT_LT(project(camera, 1.5F, camera.pose.target + glm::vec3(0, 1, 0)).y, 0.0F) << "y down";
+  EXPECT_GT(project(camera, 1.5F, camera.pose.target + glm::vec3(1, 0, 0)).x, 0.0F);
+  const glm::vec4 at = camera.clip_from_world(1.5F) * glm::vec4(camera.pose.target, 1.0F);
+  EXPECT_TRUE(at.z > 0.0F && at.z < at.w) << "depth 0 .. 1";
+  EXPECT_NEAR(13.0F, camera.eye().z, 1e-5) << "yaw 0 looks from the front";
+}
+
+TEST(Camera, ZoomKeepsThePointUnderTheCursor) {
+  const float aspect = 1.6F;
+  for (const glm::vec2 cursor : {glm::vec2(0.0F), {0.6F, -0.3F}, {-0.9F, 0.8F}}) {
+    for (const float notches : {1.0F, -2.0F, 5.0F}) {
+      Camera camera;
+      camera.pose = {{1.0F, 2.0F, 0.0F}, -0.5F, 0.3F, 12.0F};
+      // The point of the target's plane that the cursor is over.
+      const glm::mat4 view = camera.view_from_world();
+      const glm::vec3 right(view[0][0], view[1][0], view[2][0]), up(view[0][1], view[1][1], view[2][1]);
+      const float half = std::tan(Camera::kFovY * 0.5F) * camera.pose.distance;
+      const glm::vec3 point = camera.pose.target + right * (cursor.x * half * aspect) - up * (cursor.y * half);
+      const glm::vec2 before = project(camera, aspect, point);
+      ASSERT_LT(glm::length(before - cursor), 1e-4F);
+      camera.zoom(notches, cursor, aspect);
+      EXPECT_LT(glm::length(project(camera, aspect, point) - cursor), 1e-3F);
+      EXPECT_EQ(notches > 0.0F, camera.pose.distance < 12.0F);
+    }
+  }
+}
+
+TEST(Camera, ZoomHasEnds) {
+  Camera camera;
+  for (int i = 0; i < 200; ++i) camera.zoom(3.0F, {0.0F, 0.0F}, 1.0F);
+  EXPECT_GT(camera.pose.distance, 0.0F);
+  for (int i = 0; i < 400; ++i) camera.zoom(-3.0F, {0.0F, 0.0F}, 1.0F);
+  EXPECT_LT(camera.pose.distance, 1000.0F);
+}
+
+TEST(Camera, PanMovesThePointWithThePointer) {
+  Camera camera;
+  camera.pose = {{0.0F, 1.0F, 0.0F}, 0.4F, 0.2F, 9.0F};
+  const glm::vec3 grabbed = camera.pose.target;
+  camera.pan({120.0F, -60.0F}, 720.0F);
+  const glm::vec2 at = project(camera, 16.0F / 9.0F, grabbed);  // normalised: 2 is the frame's height
+  EXPECT_NEAR(120.0F / 360.0F / (16.0F / 9.0F), at.x, 1e-3);
+  EXPECT_NEAR(-60.0F / 360.0F, at.y, 1e-3);
+}
+
+TEST(Camera, OrbitKeepsTheTargetAndNeverTurnsOver) {
+  Camera camera;
+  camera.pose = {{1.0F, 2.0F, 3.0F}, 0.0F, 0.0F, 5.0F};
+  for (int i = 0; i < 100; ++i) {
+    camera.orbit({37.0F, 55.0F}, 720.0F);
+    EXPECT_LT(std::abs(camera.pose.pitch), kPi / 2);
+    EXPECT_LE(std::abs(camera.pose.yaw), kPi + 1e-5F);
+    EXPECT_NEAR(5.0F, glm::length(camera.eye() - glm::vec3(1.0F, 2.0F, 3.0F)), 1e-4);
+  }
+}
+
+TEST(Pose, BlendTakesTheShortestArcAndLogDistance) {
+  const Pose a{{0, 0, 0}, 3.0F, 0.0F, 2.0F}, b{{2, 0, 0}, -3.0F, 0.4F, 8.0F};
+  const Pose half = blend(a, b, 0.5F);
+  EXPECT_NEAR(kPi, std::abs(std::remainder(half.yaw, 2 * kPi)), 1e-4) << "over the back, not over the front";
+  EXPECT_NEAR(4.0F, half.distance, 1e-4);
+  EXPECT_NEAR(0.2F, half.pitch, 1e-6);
+  EXPECT_NEAR(1.0F, half.target.x, 1e-6);
+  EXPECT_FLOAT_EQ(a.yaw, blend(a, b, 0.0F).yaw);
+  EXPECT_NEAR(0.0F, std::remainder(blend(a, b, 1.0F).yaw - b.yaw, 2 * kPi), 1e-5);
+}
+
+TEST(Move, EasesInAndOutAndEndsWhereItSaid) {
+  const Pose a{{0, 0, 0}, 0.0F, 0.0F, 2.0F}, b{{1, 0, 0}, 1.0F, 0.0F, 2.0F};
+  scene::Move move;
+  EXPECT_FALSE(move.running());
+  move.start(a, b, 1.0F);
+  const float early = move.advance(0.1F).target.x;
+  EXPECT_LT(early, 0.05F);
+  EXPECT_NEAR(0.5F, move.advance(0.4F).target.x, 1e-4);
+  EXPECT_TRUE(move.running());
+  EXPECT_NEAR(1.0F, move.advance(9.0F).target.x, 1e-6);
+  EXPECT_FALSE(move.running());
+}
+
+TEST(NamedPose, KnowsItsNamesAndNumbers) {
+  const scene::Layout l = layout();
+  for (const char* name : {"", "home", "front", "left", "top", "close"}) {
+    EXPECT_TRUE(named_pose(name, l, 16, 1.5F)) << name;
+  }
+  EXPECT_EQ(0.0F, named_pose("front", l, 16, 1.5F)->yaw);
+  const Pose p = *named_pose("90,-30,7.5", l, 16, 1.5F);
+  EXPECT_NEAR(kPi / 2, p.yaw, 1e-6);
+  EXPECT_NEAR(-kPi / 6, p.pitch, 1e-6);
+  EXPECT_EQ(7.5F, p.distance);
+  EXPECT_EQ(glm::vec3(1.0F, -2.0F, 3.5F), named_pose(" 10, 20 ,5,1,-2,3.5", l, 16, 1.5F)->target);
+  EXPECT_LT(named_pose("0,89.99,5", l, 16, 1.5F)->pitch, kPi / 2);
+  EXPECT_GT(named_pose("0,0,-5", l, 16, 1.5F)->distance, 0.0F);
+}
+
+TEST(NamedPose, RefusesNonsense) {
+  const scene::Layout l = layout();
+  for (const char* name : {"sideways", "HOME", "1", "1,2", "1,2,3,4", "1,2,3,4,5,6,7", "1,,3", "1,2,3x", "1,2,three",
+                           "nan,0,5", "inf,0,5", "1;2;3", " "}) {
+    EXPECT_FALSE(named_pose(name, l, 16, 1.5F)) << name;
+  }
+}
+
+TEST(FocusPose, ComesCloserWithoutTurning) {
+  const Pose now{{0, 0, 0}, 0.7F, 0.2F, 20.0F};
+  const scene::Layout l = layout();
+  const shaders::Node& node = l.nodes()[l.head(1, 2)];
+  const Pose p = focus_pose(now, node, node.center);
+  EXPECT_EQ(node.center, p.target);
+  EXPECT_EQ(now.yaw, p.yaw);
+  EXPECT_EQ(now.pitch, p.pitch);
+  EXPECT_LT(p.distance, now.distance);
+  EXPECT_GT(p.distance, glm::length(node.half_size));
+}
+
+}  // namespace

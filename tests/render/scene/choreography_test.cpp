@@ -1,0 +1,282 @@
+// Every light is a measured number, and lightning is conserved.
+#include "render/scene/choreography.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using scene::Clock;
+using scene::Kind;
+using scene::NodeRef;
+using scene::Script;
+using shaders::Bolt;
+using shaders::Light;
+using trace::Measure;
+
+class Choreography : public ::testing::Test {
+ protected:
+  Choreography() : builder_(log_, tests::small_model()), layout_(tests::small_model()), reader_(log_) {
+    builder_.describe();
+    builder_.start();
+    builder_.step(6);
+    for (int i = 0; i < 20; ++i) builder_.step();
+    reader_.poll();
+  }
+  const trace::ModelRecord& m() const { return layout_.model(); }
+  const trace::Position& last_of(size_t step) const {
+    const trace::StepRecord& s = reader_.step(step);
+    return reader_.position(s.first_position + s.count - 1);
+  }
+  const NodeRef& ref(uint32_t node) const { return layout_.refs()[node]; }
+  static bool is(const Bolt& b, uint32_t flag) { return (b.flags & flag) != 0; }
+  // Calls f(step, script, position) for every step.
+  template <class F>
+  void every_step(F&& f) const {
+    for (size_t s = 0; s < reader_.steps(); ++s) {
+      SCOPED_TRACE(::testing::Message() << "step " << s);
+      f(s, choreograph(reader_, layout_, s), last_of(s));
+    }
+  }
+
+  trace::Log log_;
+  tests::TraceBuilder builder_;
+  scene::Layout layout_;
+  trace::Reader reader_;
+};
+
+TEST_F(Choreography, IsAPureFunctionOfTheTrace) {
+  trace::Reader other(log_);
+  other.poll();
+  const scene::Layout same(tests::small_model());
+  every_step([&](size_t s, const Script& a, const trace::Position&) {
+    const Script b = choreograph(other, same, s);
+    ASSERT_EQ(a.lights.size(), b.lights.size());
+    ASSERT_EQ(a.bolts.size(), b.bolts.size());
+    EXPECT_GT(a.lights.size(), 50U);
+    EXPECT_GT(a.bolts.size(), 50U);
+    EXPECT_EQ(0, std::memcmp(a.lights.data(), b.lights.data(), a.lights.size() * sizeof(Light)));
+    EXPECT_EQ(0, std::memcmp(a.bolts.data(), b.bolts.data(), a.bolts.size() * sizeof(Bolt)));
+  });
+}
+
+TEST_F(Choreography, EveryLightIsWhatTheInspectorExplains) {
+  every_step([&](size_t s, const Script& script, const trace::Position&) {
+    for (const Light& light : script.lights) {
+      const NodeRef& node = ref(light.node);
+      if (node.kind == Kind::kTape) {
+        EXPECT_EQ(1.0F, light.value) << "a token is there or not";
+        continue;
+      }
+      const scene::Meaning meaning = explain(reader_, layout_, node, s);
+      ASSERT_TRUE(meaning.known) << layout_.path(node);
+      EXPECT_FALSE(meaning.formula.empty());
+      if (meaning.light == light.value) continue;
+      // In the wave of a prompt a slot also shows what its own column reads from it.
+      ASSERT_EQ(Kind::kSlot, node.kind) << layout_.path(node);
+      const trace::StepRecord& record = reader_.step(s);
+      ASSERT_LT(node.column, record.first_position + record.count - 1);
+      const trace::Position& own = reader_.position(node.column);
+      const float read = own.kv.read[(node.layer * m().kv_heads + node.index) * own.kv.record->slots + node.column];
+      EXPECT_EQ(scene::brightness(read, own.scale.of(node.layer, Measure::kKvRead)), light.value);
+    }
+  });
+}
+
+TEST_F(Choreography, WhatIsExplainedIsARawNumberOfTheTrace) {
+  const size_t s = 4;
+  const trace::Position& at = last_of(s);
+  const auto raw = [&](NodeRef node) { return explain(reader_, layout_, node, s).value; };
+  for (uint32_t l = 0; l < m().layers; ++l) {
+    EXPECT_EQ(at.residual.update[l * 2], raw({Kind::kSpineAttention, l, 0, 0}));
+    EXPECT_EQ(at.residual.update[l * 2 + 1], raw({Kind::kSpineFfn, l, 0, 0}));
+    for (uint32_t h = 0; h < m().heads; ++h) EXPECT_EQ(at.attention.head(l, h).share, raw({Kind::kHead, l, h, 0}));
+    for (uint32_t b = 0; b < m().buckets; ++b) EXPECT_EQ(at.ffn.rms[l * m().buckets + b], raw({Kind::kCell, l, b, 0}));
+    EXPECT_EQ(at.kv.read[(l * m().kv_heads + 1) * at.kv.record->slots + 3], raw({Kind::kSlot, l, 1, 3}));
+  }
+  EXPECT_EQ(at.logits.candidates[2].probability, raw({Kind::kCandidate, 3, 2, 0}));
+  EXPECT_FALSE(explain(reader_, layout_, {Kind::kSlot, 0, 0, 60}, s).known) << "a column that is not there yet";
+  EXPECT_FALSE(explain(reader_, layout_, {Kind::kHead, 0, 0, 0}, reader_.steps()).known) << "a step of the future";
+}
+
+TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
+  every_step([&](size_t s, const Script& script, const trace::Position& at) {
+    for (const Bolt& b : script.bolts) {
+      if (is(b, shaders::kBoltRest)) continue;
+      const NodeRef &from = ref(b.from_node), &to = ref(b.to_node);
+      EXPECT_EQ(b.share < 0.0F, is(b, shaders::kBoltNegative));
+      EXPECT_GE(b.value, 0.0F);
+      if (from.kind == Kind::kHead) {
+        EXPECT_EQ(Kind::kSpineAttention, to.kind);
+        EXPECT_EQ(at.attention.head(from.layer, from.index).share, b.share);
+      } else if (from.kind == Kind::kSlot && to.kind == Kind::kHead) {
+        EXPECT_EQ(to.index * m().kv_heads / m().heads, from.index) << "from the lane of its KV head";
+        bool found = false;
+        for (const trace::KvRead& read : at.attention.reads_of(to.layer, to.index)) {
+          found = found || (read.position == from.column && read.share == b.share);
+        }
+        EXPECT_TRUE(found) << layout_.path(from);
+      } else if (from.kind == Kind::kSlot) {
+        EXPECT_EQ(Kind::kSlot, to.kind);
+        EXPECT_EQ(0U, s) << "only in the wave of a prompt";
+      } else if (from.kind == Kind::kCell) {
+        bool found = false;
+        for (const trace::NeuronShare& n : at.ffn.top.subspan(from.layer * at.ffn.record->top, at.ffn.record->top)) {
+          found = found || (n.neuron * m().buckets / m().neurons == from.index && n.share == b.share);
+        }
+        EXPECT_TRUE(found) << layout_.path(from);
+      } else if (to.kind == Kind::kCandidate) {
+        EXPECT_EQ(at.logits.candidates[to.index].probability, b.share);
+      } else if (to.kind == Kind::kTape) {
+        EXPECT_EQ(at.logits.record->sampled, at.logits.candidates[from.index].id) << "the chosen one falls";
+      } else {
+        EXPECT_EQ(Kind::kTape, from.kind) << "the token climbs into the spine";
+      }
+    }
+  });
+}
+
+// What is drawn and the rest bolt are the whole; where there is no rest bolt, what is missing
+// is too little to see.
+TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
+  int rests = 0;
+  every_step([&](size_t, const Script& script, const trace::Position& at) {
+    struct Sum {
+      double sum = 0.0;
+      bool rest = false;
+    };
+    std::map<uint32_t, Sum> heads, neurons;
+    std::map<std::pair<uint32_t, uint32_t>, Sum> reads;
+    for (const Bolt& b : script.bolts) {
+      if (is(b, shaders::kBoltFork)) continue;
+      const NodeRef &from = ref(b.from_node), &to = ref(b.to_node);
+      Sum* sum = nullptr;
+      if (to.kind == Kind::kSpineAttention && from.kind == Kind::kHead) sum = &heads[to.layer];
+      if (to.kind == Kind::kSpineFfn && from.kind == Kind::kCell) sum = &neurons[to.layer];
+      if (to.kind == Kind::kHead) sum = &reads[{to.layer, to.index}];
+      if (sum == nullptr) continue;
+      sum->sum += double{b.share};
+      sum->rest = sum->rest || is(b, shaders::kBoltRest);
+    }
+    const auto check = [&](const Sum& s, double bias, double unseen) {
+      EXPECT_NEAR(1.0, s.sum + bias, s.rest ? 1e-4 : unseen + 1e-4);
+      rests += s.rest;
+    };
+    ASSERT_EQ(m().layers, heads.size());
+    ASSERT_EQ(m().layers, neurons.size());
+    ASSERT_EQ(m().layers * m().heads, reads.size());
+    for (const auto& [l, s] : heads) check(s, double{at.attention.bias_share[l]}, 0.01);
+    for (const auto& [l, s] : neurons) check(s, double{at.ffn.bias_share[l]}, 0.01);
+    for (const auto& [head, s] : reads) check(s, 0.0, 0.05);
+  });
+  EXPECT_GT(rests, 100);
+}
+
+TEST_F(Choreography, ForksAreCopiesOfTheirParent) {
+  int forks = 0;
+  every_step([&](size_t, const Script& script, const trace::Position&) {
+    for (size_t i = 0; i < script.bolts.size(); ++i) {
+      Bolt b = script.bolts[i];
+      if (!is(b, shaders::kBoltFork)) continue;
+      ++forks;
+      size_t parent = i;
+      while (is(script.bolts[parent], shaders::kBoltFork)) --parent;
+      b.flags = script.bolts[parent].flags;
+      b.to_column = script.bolts[parent].to_column;
+      EXPECT_EQ(0, std::memcmp(&b, &script.bolts[parent], sizeof b));
+    }
+  });
+  EXPECT_GT(forks, 10);
+}
+
+TEST_F(Choreography, EveryInstantLiesInItsStepAndLayersFollowEachOther) {
+  every_step([&](size_t s, const Script& script, const trace::Position&) {
+    std::map<uint32_t, std::pair<float, float>> span;  // of a layer's bolts
+    const auto inside = [&](float instant, float life) {
+      EXPECT_GE(instant, static_cast<float>(s));
+      EXPECT_LT(instant, static_cast<float>(s + 1));
+      EXPECT_GT(life, 0.0F);
+    };
+    for (const Light& light : script.lights) inside(light.instant, light.life);
+    for (const Bolt& b : script.bolts) {
+      inside(b.instant, b.life);
+      const NodeRef& to = ref(b.to_node);
+      if (ref(b.from_node).kind == Kind::kTape ||
+          (to.kind != Kind::kHead && to.kind != Kind::kSpineAttention && to.kind != Kind::kSpineFfn)) {
+        continue;
+      }
+      const auto [at, fresh] = span.try_emplace(to.layer, b.instant, b.instant);
+      at->second.first = std::min(at->second.first, b.instant);
+      at->second.second = std::max(at->second.second, b.instant);
+    }
+    ASSERT_EQ(m().layers, span.size());
+    for (uint32_t l = 0; l + 1 < m().layers; ++l) EXPECT_LT(span[l].second, span[l + 1].first);
+    EXPECT_GE(span[0].first, static_cast<float>(s) + Clock::kLayers);
+    EXPECT_LT(span[m().layers - 1].second, static_cast<float>(s) + Clock::kCrown);
+  });
+}
+
+TEST_F(Choreography, DetailThatWasDroppedLeavesNoLight) {
+  trace::Log log;
+  tests::TraceBuilder bare(log, tests::small_model());
+  bare.describe();
+  bare.start();
+  bare.token("x");
+  trace::append(log, trace::Topic::kStep, trace::StepRecord{0, 0, 1, 0});
+  trace::Reader reader(log);
+  reader.poll();
+  const Script script = choreograph(reader, layout_, 0);
+  EXPECT_EQ(1U, script.lights.size()) << "the token on the tape";
+  for (const Bolt& b : script.bolts) {
+    EXPECT_EQ(Kind::kTape, ref(b.from_node).kind) << "and its way into the spine";
+  }
+  EXPECT_FALSE(explain(reader, layout_, {Kind::kHead, 0, 0, 0}, 0).known);
+}
+
+TEST_F(Choreography, TheFrontGlidesToTheNextColumnWhileTheTokenFalls) {
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.0)) << "the prompt's last";
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.89));
+  EXPECT_EQ(6.0F, column_now(reader_, layout_, 1.0));
+  EXPECT_EQ(25.0F, column_now(reader_, layout_, 21.0));
+  EXPECT_EQ(25.0F, column_now(reader_, layout_, 99.0));
+  float before = 0.0F;
+  for (double t = 0.0; t < 21.0; t += 0.01) {
+    const float now = column_now(reader_, layout_, t);
+    EXPECT_GE(now, before);
+    EXPECT_LT(now - before, t == 0.0 ? 6.0F : 0.2F) << "smoothly, at " << t;
+    before = now;
+  }
+}
+
+TEST(Brightness, IsOddMonotonicAndOneAtTheScale) {
+  for (const float scale : {1e-4F, 0.3F, 1.0F, 50.0F}) {
+    EXPECT_FLOAT_EQ(1.0F, scene::brightness(scale, scale));
+    EXPECT_EQ(0.0F, scene::brightness(0.0F, scale));
+    float before = 0.0F;
+    for (float x = 0.01F; x < 100.0F; x *= 1.3F) {
+      const float value = scene::brightness(x * scale, scale);
+      EXPECT_GT(value, before);
+      EXPECT_EQ(-value, scene::brightness(-x * scale, scale));
+      before = value;
+    }
+  }
+  EXPECT_EQ(0.0F, scene::brightness(1.0F, 0.0F)) << "no scale, no light";
+}
+
+TEST(StepClock, CutsAStepIntoItsLayers) {
+  for (const uint32_t layers : {1U, 6U, 126U}) {
+    const Clock clock(layers);
+    EXPECT_FLOAT_EQ(Clock::kLayers, clock.in_layer(0, 0.0F));
+    EXPECT_NEAR(Clock::kCrown, clock.in_layer(layers, 0.0F), 1e-5);
+    for (uint32_t l = 0; l < layers; ++l) EXPECT_EQ(l, clock.layer_at(clock.in_layer(l, 0.5F)));
+    EXPECT_EQ(0U, clock.layer_at(0.0F));
+    EXPECT_EQ(layers, clock.layer_at(0.95F));
+  }
+}
+
+}  // namespace

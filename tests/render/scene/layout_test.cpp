@@ -1,0 +1,177 @@
+#include "render/scene/layout.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using scene::Kind;
+using scene::Layout;
+using scene::NodeRef;
+using tests::small_model;
+
+trace::ModelRecord shaped(uint32_t layers, uint32_t heads, uint32_t kv_heads, uint32_t neurons, uint32_t buckets,
+                          uint32_t context) {
+  trace::ModelRecord m = small_model();
+  m.layers = layers;
+  m.heads = heads;
+  m.kv_heads = kv_heads;
+  m.neurons = neurons;
+  m.buckets = buckets;
+  m.context = context;
+  return m;
+}
+
+std::vector<trace::ModelRecord> models() {
+  return {small_model(),          shaped(1, 1, 1, 1, 1, 1),       shaped(6, 4, 4, 352, 352, 256),
+          shaped(3, 8, 2, 176, 176, 128), shaped(12, 12, 12, 3072, 512, 1024), shaped(5, 3, 1, 7, 5, 60001)};
+}
+
+TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
+  for (const trace::ModelRecord& m : models()) {
+    const Layout layout(m);
+    ASSERT_EQ(layout.nodes().size(), layout.refs().size());
+    std::set<uint32_t> used;
+    const auto expect = [&](uint32_t index, const NodeRef& ref) {
+      ASSERT_LT(index, layout.nodes().size());
+      EXPECT_TRUE(used.insert(index).second) << "used twice: " << index;
+      EXPECT_EQ(ref, layout.refs()[index]) << layout.path(ref);
+    };
+    for (uint32_t l = 0; l < m.layers; ++l) {
+      for (uint32_t i = 0; i < Layout::kSpineParts; ++i) {
+        expect(layout.spine(l, false, i), {Kind::kSpineAttention, l, i, 0});
+        expect(layout.spine(l, true, i), {Kind::kSpineFfn, l, i, 0});
+      }
+      for (uint32_t h = 0; h < m.heads; ++h) expect(layout.head(l, h), {Kind::kHead, l, h, 0});
+      for (uint32_t b = 0; b < m.buckets; ++b) expect(layout.cell(l, b), {Kind::kCell, l, b, 0});
+      for (uint32_t k = 0; k < m.kv_heads; ++k) {
+        for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.slot(l, k, c), {Kind::kSlot, l, k, c});
+      }
+    }
+    for (uint32_t i = 0; i < Layout::kCandidates; ++i) {
+      expect(layout.candidate(i), {Kind::kCandidate, m.layers, i, 0});
+    }
+    expect(layout.candidate(Layout::kCandidates), {Kind::kRestCandidate, m.layers, Layout::kCandidates, 0});
+    for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.tape(c), {Kind::kTape, 0, 0, c});
+    // What is left are the collars: two a layer, named as the part of the spine under them.
+    EXPECT_EQ(layout.nodes().size(), used.size() + 2 * m.layers);
+  }
+}
+
+TEST(Layout, EveryPositionHasAColumn) {
+  for (const trace::ModelRecord& m : models()) {
+    const Layout layout(m);
+    EXPECT_EQ(0U, layout.column_of(0));
+    EXPECT_EQ(layout.columns() - 1, layout.column_of(m.context - 1));
+    if (uint64_t{m.layers} * m.kv_heads * m.context <= Layout::kMaxSlots) {
+      EXPECT_EQ(1U, layout.positions_per_column());
+    }
+  }
+}
+
+TEST(Layout, NoTwoNodesOfAKindOverlap) {
+  for (const trace::ModelRecord& m : models()) {
+    const Layout layout(m);
+    std::map<Kind, std::vector<const shaders::Node*>> kinds;
+    for (size_t i = 0; i < layout.nodes().size(); ++i) {
+      const NodeRef& ref = layout.refs()[i];
+      // Columns of the past are apart in depth: the next test. Collars lie on the spine.
+      const bool collar = layout.nodes()[i].half_size.x > 0.1F &&
+                          (ref.kind == Kind::kSpineAttention || ref.kind == Kind::kSpineFfn);
+      if (ref.column == 0 && !collar) kinds[ref.kind].push_back(&layout.nodes()[i]);
+    }
+    for (const auto& [kind, nodes] : kinds) {
+      for (size_t i = 0; i < nodes.size(); ++i) {
+        for (size_t j = i + 1; j < nodes.size(); ++j) {
+          const glm::vec3 apart = glm::abs(nodes[i]->center - nodes[j]->center);
+          const glm::vec3 reach = nodes[i]->half_size + nodes[j]->half_size;
+          ASSERT_TRUE(apart.x > reach.x || apart.y > reach.y || apart.z > reach.z)
+              << "kind " << static_cast<int>(kind) << " " << i << " " << j;
+        }
+      }
+    }
+  }
+}
+
+// shaders/node.glsl draws a column at past_z(age), as deep as its place there allows.
+TEST(Layout, ColumnsLieBehindEachOtherAndNeverTouch) {
+  const Layout layout(small_model());
+  const float depth = layout.nodes()[layout.slot(0, 0, 0)].half_size.z;
+  const auto z = [](int halves) { return shaders::past_z(0.5F * static_cast<float>(halves)); };
+  const auto half_depth = [&](int age) {
+    return depth * (z(2 * age - 1) - z(2 * age + 1)) / (z(-1) - z(1));
+  };
+  EXPECT_EQ(0.0F, z(0));
+  for (int age = 0; age < 4096; ++age) {
+    EXPECT_GT(z(2 * age) - z(2 * age + 2), half_depth(age) + half_depth(age + 1)) << age;
+  }
+}
+
+TEST(Layout, StoreysStackAndTheWingsStandBesideTheSpine) {
+  const Layout layout(small_model());
+  for (uint32_t l = 0; l < 3; ++l) {
+    EXPECT_GT(layout.junction(l, true).y, layout.junction(l, false).y);
+    for (const uint32_t node : {layout.head(l, 1), layout.slot(l, 1, 3), layout.cell(l, 7)}) {
+      const float y = layout.nodes()[node].center.y;
+      EXPECT_GE(y, layout.storey_y(l));
+      EXPECT_LE(y, layout.storey_y(l + 1));
+    }
+    EXPECT_LT(layout.nodes()[layout.head(l, 0)].center.x, 0.0F);
+    EXPECT_GT(layout.nodes()[layout.cell(l, 0)].center.x, 0.0F);
+  }
+  EXPECT_GT(layout.crown_y(), layout.spine_top().y);
+  EXPECT_LT(layout.nodes()[layout.tape(0)].center.y, 0.0F);
+}
+
+// engine/trace/schema.h: neuron n lies in cell n * buckets / F.
+TEST(Layout, ACellNamesTheNeuronsThatTheTracePutsIntoIt) {
+  for (const auto& [neurons, buckets] : {std::pair{60U, 20U}, {176U, 176U}, {1000U, 512U}, {28672U, 512U}, {7U, 5U}}) {
+    const Layout layout(shaped(1, 1, 1, neurons, buckets, 4));
+    std::map<uint64_t, std::pair<uint64_t, uint64_t>> range;
+    for (uint64_t n = 0; n < neurons; ++n) {
+      const auto [at, fresh] = range.try_emplace(n * buckets / neurons, n, n);
+      at->second.second = n;
+    }
+    ASSERT_EQ(buckets, range.size()) << "no cell is empty";
+    for (const auto& [cell, n] : range) {
+      std::string expected = "layer 0 > FFN > neuron " + std::to_string(n.first);
+      if (n.second > n.first) expected += ".." + std::to_string(n.second);
+      EXPECT_EQ(expected, layout.path({Kind::kCell, 0, static_cast<uint32_t>(cell), 0}));
+    }
+  }
+}
+
+TEST(Layout, PathsAreForPeople) {
+  const Layout layout(small_model());
+  EXPECT_EQ("layer 2 > attention > head 3", layout.path({Kind::kHead, 2, 3, 0}));
+  EXPECT_EQ("layer 0 > KV shelf > KV head 1 > position 5", layout.path({Kind::kSlot, 0, 1, 5}));
+  EXPECT_EQ("crown > candidate 1", layout.path({Kind::kCandidate, 3, 0, 0}));
+  EXPECT_EQ("tape > position 9", layout.path({Kind::kTape, 0, 0, 9}));
+  const Layout wide(shaped(1, 1, 1, 4, 4, 120000));
+  EXPECT_EQ(2U, wide.positions_per_column());
+  EXPECT_EQ("tape > position 18..19", wide.path({Kind::kTape, 0, 0, 9}));
+}
+
+TEST(Layout, HugeModelsStayFiniteAndBounded) {
+  for (const trace::ModelRecord& m :
+       {shaped(96, 96, 96, 49152, 512, 8192), shaped(96, 96, 8, 49152, 512, 131072), shaped(126, 128, 8, 53248, 512, 1U << 20)}) {
+    const Layout layout(m);
+    EXPECT_LT(layout.nodes().size(), 500000U);
+    for (const shaders::Node& node : layout.nodes()) {
+      for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(std::isfinite(node.center[i]));
+        ASSERT_LT(std::abs(node.center[i]), 200.0F);
+        ASSERT_GT(node.half_size[i], 0.0F);
+      }
+    }
+    const scene::Box box = layout.bounds(layout.columns());
+    EXPECT_LT(glm::length(box.half_size), 120.0F);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,42 @@
+#include "render/scene/text.h"
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using scene::readable_text;
+using scene::visible_text;
+
+TEST(VisibleText, ShowsWhatCannotBeSeen) {
+  EXPECT_EQ("\u21B5", visible_text("\n"));
+  EXPECT_EQ("\u21E5", visible_text("\t"));
+  EXPECT_EQ("\u240D\u21B5", visible_text("\r\n"));
+  EXPECT_EQ("\u2423", visible_text(" ")) << "alone";
+  EXPECT_EQ(" the", visible_text(" the")) << "not in a word";
+  EXPECT_EQ("\\x00\\x1B\\x7F", visible_text(std::string_view("\0\x1B\x7F", 3)));
+  EXPECT_EQ("", visible_text(""));
+}
+
+TEST(VisibleText, KeepsUtf8OfEveryLength) {
+  for (const char* text : {"abc", "\u00E9", "\u4E2D\u6587", "\U0001F329", "\uFFFD", "\U0010FFFF", "a\u0301"}) {
+    EXPECT_EQ(text, visible_text(text));
+    EXPECT_EQ(text, readable_text(text));
+  }
+}
+
+TEST(VisibleText, BytesThatAreNoUtf8AreSpelledOut) {
+  EXPECT_EQ("\\xFF", visible_text("\xFF"));
+  EXPECT_EQ("\\xE4\\xB8", visible_text("\xE4\xB8")) << "half a character";
+  EXPECT_EQ("\\xC0\\xAF", visible_text("\xC0\xAF")) << "overlong";
+  EXPECT_EQ("\\xED\\xA0\\x80", visible_text("\xED\xA0\x80")) << "a surrogate";
+  EXPECT_EQ("\\xF4\\x90\\x80\\x80", visible_text("\xF4\x90\x80\x80")) << "beyond Unicode";
+  EXPECT_EQ("a\\x80z", visible_text("a\x80z"));
+}
+
+TEST(ReadableText, KeepsLinesAndReplacesTheRest) {
+  EXPECT_EQ("To be,\nor not", readable_text("To be,\nor not"));
+  EXPECT_EQ("a\uFFFDb", readable_text("a\xFF" "b"));
+  EXPECT_EQ("ab", readable_text("a\x1B" "b"));
+}
+
+}  // namespace
