@@ -66,8 +66,7 @@ void Session::start(const Generate& what) {
   // Something has to come first; a new line is where a text begins.
   const std::string_view text =
       what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
-  const std::vector<int32_t> encoded = tokenizer.encode(text);
-  ids.insert(ids.end(), encoded.begin(), encoded.end());
+  for (const int32_t id : tokenizer.encode(text)) ids.push_back(id);
   start(std::move(ids), what.n, what.sampling);
 }
 

@@ -56,7 +56,9 @@ void check_model(const ModelRecord& m) {
       m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 && m.kv_heads >= 1 &&
       m.heads % m.kv_heads == 0 && m.head_width >= 1 && m.width >= 1 && m.width <= (1U << 24) &&
       m.neurons >= 1 && m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
-      m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24);
+      m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24) &&
+      // A picture of it can be held in memory.
+      uint64_t{m.layers} * m.heads <= (1U << 18) && uint64_t{m.layers} * m.buckets <= (1U << 21);
   if (!sane) inconsistent("the model's description makes no sense");
 }
 
@@ -250,7 +252,7 @@ void Reader::take(const Message& message) {
       const auto* n = pieces.header<NoteRecord>();
       note_ = pieces.text(n->text_bytes);
       note_kind_ = n->kind;
-      if (n->kind != NoteKind::kInfo) finished_ = true;
+      if (n->kind == NoteKind::kFinished) finished_ = true;
       break;
     }
   }

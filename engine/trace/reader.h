@@ -129,6 +129,7 @@ class Reader {
   // The newest note of the conversation and its kind; empty at first.
   std::string_view note() const { return note_; }
   NoteKind note_kind() const { return note_kind_; }
+  // The conversation's last step is there.
   bool finished() const { return finished_; }
 
   // True once detail had to be dropped to keep the memory limit.

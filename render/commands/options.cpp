@@ -15,7 +15,7 @@ void wait_for_end(Stage& stage) {
   const trace::Reader& reader = stage.reader();
   for (;;) {
     stage.poll();
-    if (reader.finished()) break;
+    if (reader.finished() || reader.note_kind() == trace::NoteKind::kError) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   if (reader.note_kind() == trace::NoteKind::kError) {

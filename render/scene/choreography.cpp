@@ -171,7 +171,7 @@ class Writer {
            seed_of(step_, l, 2, h));
     }
     const float rest = 1.0F - drawn;
-    if (std::abs(rest) > 0.01F && m.heads > 0) {
+    if (std::abs(rest) > kSmallestRest && m.heads > 0) {
       const uint32_t node = layout_.head(l, m.heads - 1);
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
            layout_.junction(l, false), rest, 0.4F, clock_.in_layer(l, Clock::kWrite), bolt_life_,
@@ -202,7 +202,7 @@ class Writer {
            0.1F + 0.2F * std::min(std::sqrt(distance), 4.0F) * layout_.pitch() / 1.6F,
            shaders::kChannelAttention, 0, seed_of(step_, l, 4 + h, read.position));
     }
-    if (std::abs(rest) > 0.05F) {
+    if (std::abs(rest) > 4.0F * kSmallestRest) {
       // The reads that are too small to draw come as one, from the far end of what has been read.
       const uint32_t from = layout_.slot(l, lane, 0);
       bolt(from, node, center(from), center(node), rest, 0.35F * head_light,
@@ -265,7 +265,7 @@ class Writer {
            seed_of(step_, l, 1000, n.neuron));
     }
     const float rest = 1.0F - drawn;
-    if (std::abs(rest) > 0.01F) {
+    if (std::abs(rest) > kSmallestRest) {
       const uint32_t node = layout_.cell(l, m.buckets / 2);
       bolt(node, to, center(node), layout_.junction(l, true), rest, 0.4F,
            clock_.in_layer(l, Clock::kFfn + 0.1F), bolt_life_, 0.02F, shaders::kChannelRest,

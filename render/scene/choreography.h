@@ -21,6 +21,8 @@ struct Script {
 
 // Bolts whose share of the layer's update is smaller are left to the rest bolt.
 inline constexpr float kSmallestBolt = 0.004F;
+// ... unless the rest itself is smaller than this share of its sum; of a head's reads, four times.
+inline constexpr float kSmallestRest = 0.005F;
 
 // Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
 float brightness(float value, float scale);

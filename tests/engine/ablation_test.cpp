@@ -75,7 +75,8 @@ TEST_P(WithoutAHead, ItsShareIsZeroAndOnlyLaterLayersChange) {
     EXPECT_EQ(0.0F, b.attention.head(zeroed, gone).share);
     EXPECT_EQ(0.0F, b.attention.head(zeroed, gone).norm);
     EXPECT_EQ(0.0F, b.attention.head(zeroed, gone).rest_share);
-    for (const trace::KvRead& read : b.attention.reads_of(zeroed, gone)) EXPECT_EQ(0.0F, read.share);
+    for (const trace::KvRead& read : b.attention.reads_of(zeroed, gone))
+      EXPECT_EQ(0.0F, read.share);
     double rest = 0.0;
     for (size_t h = 0; h < m.heads; ++h) {
       if (h == gone) continue;
@@ -89,7 +90,8 @@ TEST_P(WithoutAHead, ItsShareIsZeroAndOnlyLaterLayersChange) {
     for (size_t l = 0; l < m.layers; ++l) {
       const bool heads = same(a.attention.heads.subspan(l * m.heads, m.heads),
                               b.attention.heads.subspan(l * m.heads, m.heads));
-      const bool ffn = same(a.ffn.rms.subspan(l * m.buckets, m.buckets), b.ffn.rms.subspan(l * m.buckets, m.buckets));
+      const bool ffn = same(a.ffn.rms.subspan(l * m.buckets, m.buckets),
+                            b.ffn.rms.subspan(l * m.buckets, m.buckets));
       const bool into = a.residual.rms[l * 3] == b.residual.rms[l * 3];
       if (l < zeroed) {
         EXPECT_TRUE(heads && ffn && into) << "layer " << l << " lies below";

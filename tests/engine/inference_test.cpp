@@ -21,8 +21,8 @@ class InferenceTest : public ::testing::Test {
   InferenceTest() : model_(engine::ModelSource{tests::gqa_model_path(), {}}), reader_(log_) {}
 
   void run(int64_t context = 0, const std::string& trace_path = {}) {
-    inference_ = std::make_unique<Inference>(model_, log_, control_,
-                                             engine::SessionOptions{context, trace::Level::kLive}, trace_path);
+    inference_ = std::make_unique<Inference>(
+        model_, log_, control_, engine::SessionOptions{context, trace::Level::kLive}, trace_path);
   }
   template <class Condition>
   bool eventually(Condition&& condition) {
@@ -81,7 +81,8 @@ TEST_F(InferenceTest, PauseHoldsItWhereItIs) {
   reader_.poll();
   EXPECT_EQ(0U, reader_.steps());
   control_.post(Inspect{1, "blk.0.attn_q.weight", 0, 0, -1});
-  EXPECT_TRUE(eventually([&] { return reader_.answer(1) != nullptr; })) << "one may look while it is paused";
+  EXPECT_TRUE(eventually([&] { return reader_.answer(1) != nullptr; }))
+      << "one may look while it is paused";
   control_.post(Pause{false});
   EXPECT_TRUE(eventually_finished(1));
 }
@@ -113,7 +114,8 @@ TEST_F(InferenceTest, EndsAtOnceWhateverItIsDoing) {
   for (const bool generating : {true, false}) {
     Control control;
     trace::Log log;
-    auto inference = std::make_unique<Inference>(model_, log, control, engine::SessionOptions{}, "");
+    auto inference =
+        std::make_unique<Inference>(model_, log, control, engine::SessionOptions{}, "");
     if (generating) control.post(Generate{"Once", 0, tests::kGreedy});
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     const auto before = std::chrono::steady_clock::now();

@@ -23,8 +23,8 @@ class InspectionOf : public ::testing::TestWithParam<std::string> {
   const model::Config& c() const { return talk_.model.network->config(); }
 
   // An answer holds these values, or, when they are too many, means of them.
-  static void expect_values(const trace::TensorAnswer& answer, const std::vector<float>& values, int64_t rows,
-                            int64_t cols) {
+  static void expect_values(const trace::TensorAnswer& answer, const std::vector<float>& values,
+                            int64_t rows, int64_t cols) {
     const engine::Inspection expected = engine::summarise(values, rows, cols);
     EXPECT_EQ(static_cast<uint32_t>(rows), answer.record->full_rows);
     EXPECT_EQ(static_cast<uint32_t>(cols), answer.record->full_cols);
@@ -71,7 +71,8 @@ TEST_P(InspectionOf, ALaneOfTheCacheIsItsPositions) {
     for (int64_t lane = 0; lane < c().n_head_kv; ++lane) {
       std::vector<float> expected;
       for (int64_t j = 0; j <= 5; ++j) {
-        const float* at = (kind == 'k' ? passes_->cache.k(1, j) : passes_->cache.v(1, j)) + lane * c().head_dim;
+        const float* at =
+            (kind == 'k' ? passes_->cache.k(1, j) : passes_->cache.v(1, j)) + lane * c().head_dim;
         expected.insert(expected.end(), at, at + c().head_dim);
       }
       const trace::TensorAnswer& answer =
@@ -83,17 +84,21 @@ TEST_P(InspectionOf, ALaneOfTheCacheIsItsPositions) {
 }
 
 TEST_P(InspectionOf, AStoredWeightIsGivenByRows) {
-  for (const char* name : {"blk.1.attn_q.weight", "blk.0.ffn_down.weight", "token_embd.weight", "output_norm.weight"}) {
+  for (const char* name : {"blk.1.attn_q.weight", "blk.0.ffn_down.weight", "token_embd.weight",
+                           "output_norm.weight"}) {
     const model::Tensor& tensor = *talk_.model.file.find_tensor(name);
     const int64_t first = tensor.rows() / 2;
     const int64_t rows = std::min<int64_t>(tensor.rows() - first, 3);
     std::vector<float> expected(static_cast<size_t>(rows * tensor.cols()));
-    for (int64_t i = 0; i < rows; ++i) dequantize_row(tensor, first + i, expected.data() + i * tensor.cols());
-    const trace::TensorAnswer& answer = talk_.ask(name, 0, static_cast<int32_t>(first), static_cast<int32_t>(rows));
+    for (int64_t i = 0; i < rows; ++i)
+      dequantize_row(tensor, first + i, expected.data() + i * tensor.cols());
+    const trace::TensorAnswer& answer =
+        talk_.ask(name, 0, static_cast<int32_t>(first), static_cast<int32_t>(rows));
     expect_values(answer, expected, rows, tensor.cols());
     EXPECT_CONTAINS(std::string(answer.formula), "stored weight");
     EXPECT_EQ(static_cast<uint32_t>(tensor.rows() - first),
-              talk_.ask(name, 0, static_cast<int32_t>(first)).record->full_rows) << "to the end";
+              talk_.ask(name, 0, static_cast<int32_t>(first)).record->full_rows)
+        << "to the end";
   }
 }
 
@@ -167,7 +172,8 @@ TEST(Inspection, ALargeTensorIsGivenAsMeansOfBlocks) {
   EXPECT_EQ(0.0F, s.min);
   EXPECT_EQ(static_cast<float>(rows - 1), s.max) << "of every value, not of the means";
   for (int64_t r = 0; r < s.rows; ++r) {
-    EXPECT_FLOAT_EQ(static_cast<float>(2 * r) + 0.5F, s.values[static_cast<size_t>(r * s.cols + 7)]);
+    EXPECT_FLOAT_EQ(static_cast<float>(2 * r) + 0.5F,
+                    s.values[static_cast<size_t>(r * s.cols + 7)]);
   }
 }
 

@@ -17,7 +17,8 @@ using engine::Sampling;
 // Probabilities 0.4, 0.3, 0.2, 0.1 of tokens 2, 0, 3, 1.
 const std::vector<float> kLogits = {std::log(0.3F), std::log(0.1F), std::log(0.4F), std::log(0.2F)};
 
-std::map<int32_t, int> draw(const Sampling& sampling, int n, const std::vector<float>& logits = kLogits) {
+std::map<int32_t, int> draw(const Sampling& sampling, int n,
+                            const std::vector<float>& logits = kLogits) {
   Sampler sampler(sampling);
   std::map<int32_t, int> counts;
   for (int i = 0; i < n; ++i) {
@@ -102,9 +103,11 @@ TEST(Sampler, DrawsInProportion) {
   };
   for (const uint64_t seed : {0U, 1U, 2U, 12345U}) {
     EXPECT_LT(chi_square({1.0F, 0, 1.0F, seed}, {{2, 0.4}, {0, 0.3}, {3, 0.2}, {1, 0.1}}), 16.27);
-    EXPECT_LT(chi_square({1.0F, 3, 1.0F, seed}, {{2, 0.4 / 0.9}, {0, 0.3 / 0.9}, {3, 0.2 / 0.9}}), 13.82);
+    EXPECT_LT(chi_square({1.0F, 3, 1.0F, seed}, {{2, 0.4 / 0.9}, {0, 0.3 / 0.9}, {3, 0.2 / 0.9}}),
+              13.82);
     EXPECT_LT(chi_square({1.0F, 0, 0.6F, seed}, {{2, 0.4 / 0.7}, {0, 0.3 / 0.7}}), 10.83);
-    EXPECT_LT(chi_square({0.5F, 0, 1.0F, seed}, {{2, 0.16 / 0.3}, {0, 0.09 / 0.3}, {3, 0.04 / 0.3}, {1, 0.01 / 0.3}}),
+    EXPECT_LT(chi_square({0.5F, 0, 1.0F, seed},
+                         {{2, 0.16 / 0.3}, {0, 0.09 / 0.3}, {3, 0.04 / 0.3}, {1, 0.01 / 0.3}}),
               16.27);
   }
 }
@@ -149,7 +152,8 @@ TEST(Sampler, KeepsWhatLlamaCppKeeps) {
         for (const auto& kept : one["kept"]) {
           const double expected = kept[2].get<double>() * 20000;
           const int32_t id = kept[0];
-          EXPECT_NEAR(expected, counts[id], 5.0 * std::sqrt(expected) + 1.0) << name << " token " << id;
+          EXPECT_NEAR(expected, counts[id], 5.0 * std::sqrt(expected) + 1.0)
+              << name << " token " << id;
           counts.erase(id);
         }
         EXPECT_TRUE(counts.empty()) << name << ": drew what llama.cpp drops";

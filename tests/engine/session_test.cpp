@@ -33,8 +33,10 @@ TEST_P(SessionOf, TheSameSeedGivesTheSameTokens) {
 }
 
 TEST_P(SessionOf, HowMuchIsWrittenDownDoesNotChangeOneBit) {
-  Conversation off(GetParam(), Level::kOff), live(GetParam(), Level::kLive), full(GetParam(), Level::kFull);
-  for (Conversation* talk : {&off, &live, &full}) talk->session.start(Generate{"The king", 30, kWarm});
+  Conversation off(GetParam(), Level::kOff), live(GetParam(), Level::kLive),
+      full(GetParam(), Level::kFull);
+  for (Conversation* talk : {&off, &live, &full})
+    talk->session.start(Generate{"The king", 30, kWarm});
   int steps = 0;
   for (; !off.session.finished(); ++steps) {
     const std::string text = off.session.step();
@@ -60,7 +62,8 @@ TEST_P(SessionOf, LookingDoesNotChangeWhatFollows) {
     looked_at.session.step();
     const auto last = static_cast<uint32_t>(looked_at.session.tokens().size() - 1);
     for (const uint32_t position : {0U, last / 2, last}) {
-      for (const char* name : {"blk.0.attn.weights", "blk.1.ffn.act", "blk.1.kv.v", "logits", "nothing"}) {
+      for (const char* name :
+           {"blk.0.attn.weights", "blk.1.ffn.act", "blk.1.kv.v", "logits", "nothing"}) {
         looked_at.session.inspect({request, name, position, 0, -1});
       }
     }
@@ -105,7 +108,8 @@ TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {
   std::string text;
   for (size_t p = 0; p < r.positions(); ++p) {
     const trace::Token& token = r.position(p).token;
-    EXPECT_EQ(p < prompt ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated, token.record->kind);
+    EXPECT_EQ(p < prompt ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated,
+              token.record->kind);
     EXPECT_EQ(talk.session.tokens()[p], token.record->id);
     text += token.text;
   }
@@ -116,7 +120,6 @@ TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {
 }
 
 TEST(Session, EndsWhereTheContextEnds) {
-  model::GgufFile file = model::GgufFile::open(tests::gqa_model_path());
   engine::LoadedModel model(engine::ModelSource{tests::gqa_model_path(), {}});
   trace::Log log;
   engine::Session session(model, log, {16, Level::kOff});

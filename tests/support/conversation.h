@@ -10,8 +10,12 @@
 
 namespace tests {
 
-inline std::string builtin_model_path() { return (repository() / "assets/fulgurite.gguf").string(); }
-inline std::string gqa_model_path() { return data("models/llama-gqa.gguf").string(); }
+inline std::string builtin_model_path() {
+  return (repository() / "assets/fulgurite.gguf").string();
+}
+inline std::string gqa_model_path() {
+  return data("models/llama-gqa.gguf").string();
+}
 
 inline constexpr engine::Sampling kGreedy{0.0F, 0, 1.0F, 1};
 

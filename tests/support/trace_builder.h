@@ -14,7 +14,9 @@
 
 namespace tests {
 
-inline std::span<const char> chars(std::string_view s) { return {s.data(), s.size()}; }
+inline std::span<const char> chars(std::string_view s) {
+  return {s.data(), s.size()};
+}
 
 template <class T>
 std::span<const T> all(const std::vector<T>& v) {
@@ -49,7 +51,8 @@ class TraceBuilder {
   }
   void start() {
     position_ = step_ = 0;
-    trace::append(log_, trace::Topic::kStart, trace::StartRecord{1, 0.8F, 0.95F, 40, trace::Level::kLive});
+    trace::append(log_, trace::Topic::kStart,
+                  trace::StartRecord{1, 0.8F, 0.95F, 40, trace::Level::kLive});
   }
   // A forward step of so many tokens with all their detail.
   void step(uint32_t count = 1) {
@@ -62,10 +65,11 @@ class TraceBuilder {
   }
   void token(const std::string& text) {
     const auto kind = step_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
-    trace::append(log_, trace::Topic::kToken,
-                  trace::TokenRecord{position_, step_, static_cast<int32_t>(position_ % m_.vocabulary), kind,
-                                     int64_t{position_} * 1000, static_cast<uint32_t>(text.size()), 0},
-                  chars(text));
+    trace::append(
+        log_, trace::Topic::kToken,
+        trace::TokenRecord{position_, step_, static_cast<int32_t>(position_ % m_.vocabulary), kind,
+                           int64_t{position_} * 1000, static_cast<uint32_t>(text.size()), 0},
+        chars(text));
   }
   void detail(uint32_t position, bool last) {
     residual(position);
@@ -90,8 +94,8 @@ class TraceBuilder {
     trace::append(log_, trace::Topic::kTensor, t, all(values), chars("embd"), chars("x"));
   }
   void note(trace::NoteKind kind, std::string_view text) {
-    trace::append(log_, trace::Topic::kNote, trace::NoteRecord{kind, static_cast<uint32_t>(text.size())},
-                  chars(text));
+    trace::append(log_, trace::Topic::kNote,
+                  trace::NoteRecord{kind, static_cast<uint32_t>(text.size())}, chars(text));
   }
   uint32_t positions() const { return position_; }
   const trace::ModelRecord& model() const { return m_; }
@@ -117,7 +121,8 @@ class TraceBuilder {
     std::vector<float> rms(m_.layers * 3), update(m_.layers * 2);
     for (float& v : rms) v = 1.0F + uniform();
     for (float& v : update) v = uniform();
-    trace::append(log_, trace::Topic::kResidual, trace::ResidualRecord{position, m_.layers}, all(rms), all(update));
+    trace::append(log_, trace::Topic::kResidual, trace::ResidualRecord{position, m_.layers},
+                  all(rms), all(update));
   }
   void attention(uint32_t position) {
     const uint32_t listed = std::min(position + 1, 6U);
@@ -136,7 +141,8 @@ class TraceBuilder {
       }
     }
     trace::append(log_, trace::Topic::kAttention,
-                  trace::AttentionRecord{position, m_.layers, m_.heads, listed}, all(bias), all(heads), all(reads));
+                  trace::AttentionRecord{position, m_.layers, m_.heads, listed}, all(bias),
+                  all(heads), all(reads));
   }
   void kv(uint32_t position) {
     std::vector<float> norms(m_.layers * m_.kv_heads, 1.0F), read;
@@ -147,12 +153,13 @@ class TraceBuilder {
       for (const float w : weights) read.push_back(w / sum);
     }
     trace::append(log_, trace::Topic::kKv,
-                  trace::KvRecord{position, m_.layers, m_.kv_heads, position + 1, 4096}, all(norms), all(norms),
-                  all(read));
+                  trace::KvRecord{position, m_.layers, m_.kv_heads, position + 1, 4096}, all(norms),
+                  all(norms), all(read));
   }
   void ffn(uint32_t position) {
     const uint32_t top = std::min(m_.neurons, 16U);
-    std::vector<float> rms(m_.layers * m_.buckets), bucket_share, rest(m_.layers, 1.0F), bias(m_.layers);
+    std::vector<float> rms(m_.layers * m_.buckets), bucket_share, rest(m_.layers, 1.0F),
+        bias(m_.layers);
     std::vector<trace::NeuronShare> strongest;
     for (float& v : rms) v = uniform();
     for (uint32_t l = 0; l < m_.layers; ++l) {
@@ -163,20 +170,21 @@ class TraceBuilder {
         rest[l] -= s;
       }
     }
-    trace::append(log_, trace::Topic::kFfn, trace::FfnRecord{position, m_.layers, m_.buckets, top}, all(rms),
-                  all(bucket_share), all(rest), all(bias), all(strongest));
+    trace::append(log_, trace::Topic::kFfn, trace::FfnRecord{position, m_.layers, m_.buckets, top},
+                  all(rms), all(bucket_share), all(rest), all(bias), all(strongest));
   }
   void logits(uint32_t position) {
     std::vector<trace::Candidate> candidates;
     float rest = 1.0F;
     for (int32_t i = 0; i < 14; ++i) {
-      trace::Candidate c{i, 5.0F - static_cast<float>(i), 0.4F * std::pow(0.6F, static_cast<float>(i)), 1, {'a'}};
+      trace::Candidate c{
+          i, 5.0F - static_cast<float>(i), 0.4F * std::pow(0.6F, static_cast<float>(i)), 1, {'a'}};
       c.text[0] = static_cast<char>('a' + i);
       rest -= c.probability;
       candidates.push_back(c);
     }
-    trace::append(log_, trace::Topic::kLogits, trace::LogitsRecord{position, 14, 2, 0.144F, 1.5F, rest},
-                  all(candidates));
+    trace::append(log_, trace::Topic::kLogits,
+                  trace::LogitsRecord{position, 14, 2, 0.144F, 1.5F, rest}, all(candidates));
   }
 
   trace::Log& log_;

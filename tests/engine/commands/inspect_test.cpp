@@ -29,7 +29,7 @@ std::string output_of(const std::string& bytes, bool as_json) {
 TEST(Inspect, JsonDescribesTheFile) {
   const std::string path = tests::data("models/llama-gqa-f16.gguf").string();
   const json d = json::parse(output_of({path, {}, "", true}));
-  EXPECT_EQ(path, d["file"]);
+  EXPECT_EQ(path, d["file"].get<std::string>());
   EXPECT_EQ(3, d["version"]);
   EXPECT_EQ("llama", d["architecture"]);
   EXPECT_EQ("llama-gqa-f16 (random weights, seed 102)", d["name"]);

@@ -23,7 +23,9 @@ using trace::Log;
 
 const std::string kMagic("\x89MCAP0\r\n", 8);
 
-uint32_t crc_of(std::string_view bytes) { return trace::crc32(std::as_bytes(std::span(bytes))); }
+uint32_t crc_of(std::string_view bytes) {
+  return trace::crc32(std::as_bytes(std::span(bytes)));
+}
 
 // A little-endian cursor over a file of MCAP, written from its specification alone.
 struct Walk {
@@ -102,7 +104,8 @@ class TraceFile : public ::testing::Test {
     return path;
   }
   // What becomes of these bytes: the positions that a reader finds, or nothing with an Error.
-  std::optional<size_t> positions(const std::string& bytes, FileContents* contents = nullptr) const {
+  std::optional<size_t> positions(const std::string& bytes,
+                                  FileContents* contents = nullptr) const {
     Log log;
     trace::Reader reader(log);
     try {
@@ -141,7 +144,8 @@ TEST(Crc32, IsTheOneOfZlibAndMcap) {
   EXPECT_EQ(0xE8B7BE43U, crc_of("a"));
   const std::string_view text = "123456789";
   const uint32_t half = crc_of(text.substr(0, 4));
-  EXPECT_EQ(0xCBF43926U, trace::crc32(std::as_bytes(std::span(text.substr(4))), half)) << "in pieces";
+  EXPECT_EQ(0xCBF43926U, trace::crc32(std::as_bytes(std::span(text.substr(4))), half))
+      << "in pieces";
 }
 
 TEST_F(TraceFile, HoldsTheBytesOfTheLog) {
@@ -213,7 +217,8 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
   std::vector<uint64_t> times;
   for (size_t i = 0; i < chunks.size(); ++i) {
     Walk chunk{chunks[i].content};
-    const auto start = chunk.number<uint64_t>(), end = chunk.number<uint64_t>(), size = chunk.number<uint64_t>();
+    const auto start = chunk.number<uint64_t>(), end = chunk.number<uint64_t>(),
+               size = chunk.number<uint64_t>();
     const auto crc = chunk.number<uint32_t>();
     EXPECT_EQ("", chunk.text()) << "no compression";
     const std::string_view body = chunk.bytes(chunk.number<uint64_t>());
@@ -265,7 +270,8 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
 TEST_F(TraceFile, ChecksumsCoverWhatMcapSays) {
   const auto records = records_of(bytes_);
   const McapRecord data_end = with_opcode(records, 0x0F).at(0), footer = records.back();
-  EXPECT_EQ(crc_of(std::string_view(bytes_).substr(0, data_end.offset)), Walk{data_end.content}.number<uint32_t>());
+  EXPECT_EQ(crc_of(std::string_view(bytes_).substr(0, data_end.offset)),
+            Walk{data_end.content}.number<uint32_t>());
   ASSERT_EQ(0x02, footer.opcode);
   Walk walk{footer.content};
   const auto summary_start = walk.number<uint64_t>();
@@ -293,7 +299,8 @@ TEST_F(TraceFile, ARunThatWasKilledIsReadUpToItsLastChunk) {
       if (cut >= chunks[i].end()) expected = tokens[i];
     }
     EXPECT_EQ(expected, *found) << "cut to " << cut;
-    EXPECT_EQ(cut >= with_opcode(records_of(bytes_), 0x0F).at(0).end(), contents.complete) << "cut to " << cut;
+    EXPECT_EQ(cut >= with_opcode(records_of(bytes_), 0x0F).at(0).end(), contents.complete)
+        << "cut to " << cut;
   }
 }
 
@@ -331,7 +338,8 @@ TEST_F(TraceFile, AFlippedBitInAChunkIsNoticed) {
 TEST_F(TraceFile, WhatIsNotOursIsRefused) {
   EXPECT_CONTAINS(refusal(folder_.file("missing")), "cannot be read");
   EXPECT_CONTAINS(refusal(write("")), "is not an MCAP file");
-  EXPECT_CONTAINS(refusal(write("To be, or not to be, that is the question")), "is not an MCAP file");
+  EXPECT_CONTAINS(refusal(write("To be, or not to be, that is the question")),
+                  "is not an MCAP file");
   EXPECT_CONTAINS(refusal(write(kMagic)), "has no header");
   std::string foreign = bytes_;
   foreign.replace(foreign.find("fulgurite"), 9, "ros2-bags");
@@ -346,8 +354,10 @@ TEST_F(TraceFile, ACompressedChunkIsRefusedByName) {
   const uint32_t four = 4;
   content.replace(28, 4, std::string(reinterpret_cast<const char*>(&four), 4) + "zstd");
   const uint64_t length = content.size();
-  const std::string framed = std::string("\x06") + std::string(reinterpret_cast<const char*>(&length), 8) + content;
-  EXPECT_CONTAINS(refusal(write(bytes_.substr(0, chunk.offset) + framed)), "is compressed with zstd");
+  const std::string framed =
+      std::string("\x06") + std::string(reinterpret_cast<const char*>(&length), 8) + content;
+  EXPECT_CONTAINS(refusal(write(bytes_.substr(0, chunk.offset) + framed)),
+                  "is compressed with zstd");
 }
 
 TEST_F(TraceFile, AnUnwritablePlaceIsSaidAtOnce) {
@@ -372,14 +382,16 @@ TEST_F(TraceFile, MutationsAreRefusedOrReadButNeverCrash) {
       const McapRecord& chunk = chunks[random() % chunks.size()];
       size_t at = random() % bytes.size();
       if (random() % 3 == 0) at = random() % chunks[0].offset;
-      if (random() % 3 == 0) at = chunk.offset + random() % std::min<size_t>(chunk.content.size(), 200);
+      if (random() % 3 == 0)
+        at = chunk.offset + random() % std::min<size_t>(chunk.content.size(), 200);
       const std::array<int, 6> values = {0, 1, 0x7F, 0x80, 0xFF, static_cast<int>(random() % 256)};
       bytes[at] = static_cast<char>(values[random() % values.size()]);
     }
     // The checksum right again, or none: what is behind it has to hold by itself.
     for (const McapRecord& chunk : chunks) {
       const size_t body = chunk.offset + 9 + 40;
-      const uint32_t crc = round % 2 == 0 ? 0 : crc_of(std::string_view(bytes).substr(body, chunk.end() - body));
+      const uint32_t crc =
+          round % 2 == 0 ? 0 : crc_of(std::string_view(bytes).substr(body, chunk.end() - body));
       std::memcpy(&bytes[chunk.offset + 9 + 24], &crc, sizeof crc);
     }
     (positions(bytes) ? read : refused)++;

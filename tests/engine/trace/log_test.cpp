@@ -42,8 +42,9 @@ TEST(Log, MessagesComeInTheOrderOfAppendingOverBothChains) {
   Cursor cursor(log);
   Message message;
   EXPECT_FALSE(cursor.next(message));
-  const std::vector<Topic> topics = {Topic::kModel, Topic::kToken, Topic::kAttention, Topic::kFfn, Topic::kToken,
-                                     Topic::kKv,    Topic::kStep,  Topic::kTensor,    Topic::kNote};
+  const std::vector<Topic> topics = {Topic::kModel, Topic::kToken,  Topic::kAttention,
+                                     Topic::kFfn,   Topic::kToken,  Topic::kKv,
+                                     Topic::kStep,  Topic::kTensor, Topic::kNote};
   for (uint64_t i = 0; i < 500; ++i) write(log, topics[i % topics.size()], i, 1 + i % 7);
   for (uint64_t i = 0; i < 500; ++i) {
     ASSERT_TRUE(cursor.next(message));
@@ -83,7 +84,8 @@ TEST(Log, OddSizesAndEmptyPayloads) {
 
 TEST(Log, ChunksGrowAndAMessageMayBeLargerThanOne) {
   Log log;
-  const std::vector<size_t> words = {10, Log::kChunkBytes / 8 - 3, 1, Log::kChunkBytes / 2, 5, Log::kChunkBytes / 8};
+  const std::vector<size_t> words = {10, Log::kChunkBytes / 8 - 3, 1, Log::kChunkBytes / 2,
+                                     5,  Log::kChunkBytes / 8};
   for (const Topic topic : {Topic::kToken, Topic::kFfn}) {
     for (size_t i = 0; i < words.size(); ++i) write(log, topic, i, words[i]);
   }

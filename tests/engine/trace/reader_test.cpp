@@ -122,8 +122,9 @@ TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
   ASSERT_GT(log.dropped_chunks(), 2U);
 
   EXPECT_TRUE(std::equal(rms.begin(), rms.end(), before.residual.rms.begin()));
-  EXPECT_TRUE(std::equal(top.begin(), top.end(), before.ffn.top.begin(),
-                         [](const auto& a, const auto& b) { return a.neuron == b.neuron && a.share == b.share; }));
+  EXPECT_TRUE(std::equal(
+      top.begin(), top.end(), before.ffn.top.begin(),
+      [](const auto& a, const auto& b) { return a.neuron == b.neuron && a.share == b.share; }));
   EXPECT_EQ(42.0F, answer.values[0]);
   EXPECT_EQ("t2", before.token.text);
 
@@ -150,7 +151,8 @@ std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   builder.note(trace::NoteKind::kInfo, "hello");
   trace::Cursor cursor(log);
   std::vector<std::pair<Topic, std::vector<std::byte>>> messages;
-  for (trace::Message m; cursor.next(m);) messages.emplace_back(m.topic, std::vector(m.payload.begin(), m.payload.end()));
+  for (trace::Message m; cursor.next(m);)
+    messages.emplace_back(m.topic, std::vector(m.payload.begin(), m.payload.end()));
   return messages;
 }
 
@@ -169,7 +171,8 @@ TEST(ReaderHostile, AMessageCutAnywhereIsRefused) {
       Reader reader(log);
       for (size_t i = 0; i < which; ++i) put(log, messages[i].first, messages[i].second);
       put(log, messages[which].first, std::span(messages[which].second).first(cut));
-      EXPECT_THROW(reader.poll(), fulgurite::Error) << topic_name(messages[which].first) << " cut to " << cut;
+      EXPECT_THROW(reader.poll(), fulgurite::Error)
+          << topic_name(messages[which].first) << " cut to " << cut;
     }
   }
 }
@@ -231,11 +234,13 @@ TEST_F(ReaderTest, ANeuronOrAPositionOutOfRangeIsRefused) {
     const std::span<const float> plates(zero), storeys(zero.data(), 3);
     if (neuron) {
       const std::vector<trace::NeuronShare> top(3, {60, 1.0F, 1.0F});
-      trace::append(log, Topic::kFfn, trace::FfnRecord{0, 3, 20, 1}, plates, plates, storeys, storeys, tests::all(top));
+      trace::append(log, Topic::kFfn, trace::FfnRecord{0, 3, 20, 1}, plates, plates, storeys,
+                    storeys, tests::all(top));
     } else {
       const std::vector<trace::HeadShare> heads(12, {1.0F, 1.0F, 0.0F, 0.0F, 0.0F, 1});
       const std::vector<trace::KvRead> reads(12, {1, 1.0F, 1.0F});
-      trace::append(log, Topic::kAttention, trace::AttentionRecord{0, 3, 4, 1}, storeys, tests::all(heads), tests::all(reads));
+      trace::append(log, Topic::kAttention, trace::AttentionRecord{0, 3, 4, 1}, storeys,
+                    tests::all(heads), tests::all(reads));
     }
     EXPECT_THROW(reader.poll(), fulgurite::Error);
   }
@@ -254,10 +259,12 @@ TEST_F(ReaderTest, ADescriptionThatMakesNoSenseIsRefused) {
     change(m);
     return m;
   };
-  for (const trace::ModelRecord& m : {with([](auto& r) { r.layers = 0; }), with([](auto& r) { r.kv_heads = 0; }),
-                                      with([](auto& r) { r.kv_heads = 3; }), with([](auto& r) { r.buckets = 61; }),
-                                      with([](auto& r) { r.layers = 1U << 31; }),
-                                      with([](auto& r) { r.layers = 4096, r.heads = r.kv_heads = 65536; }), with([](auto& r) { r.context = 0; })}) {
+  for (const trace::ModelRecord& m :
+       {with([](auto& r) { r.layers = 0; }), with([](auto& r) { r.kv_heads = 0; }),
+        with([](auto& r) { r.kv_heads = 3; }), with([](auto& r) { r.buckets = 61; }),
+        with([](auto& r) { r.layers = 1U << 31; }),
+        with([](auto& r) { r.layers = 4096, r.heads = r.kv_heads = 65536; }),
+        with([](auto& r) { r.context = 0; })}) {
     Log log;
     Reader reader(log);
     TraceBuilder(log, m).describe();
@@ -279,7 +286,8 @@ TEST(ReaderThreads, ReadersFollowALiveWriter) {
       for (bool last = false;;) {
         last = done.load(std::memory_order_acquire);
         reader.poll();
-        for (size_t p = reader.positions() - std::min<size_t>(reader.positions(), 5); p < reader.positions(); ++p) {
+        for (size_t p = reader.positions() - std::min<size_t>(reader.positions(), 5);
+             p < reader.positions(); ++p) {
           const trace::Position& at = reader.position(p);
           if (at.kv.record == nullptr) continue;
           double sum = 0.0;

@@ -62,7 +62,8 @@ void expect_greedy(const Oracle& oracle, float tie) {
     model::KvCache cache(c, static_cast<int64_t>(ids.size() + expected.size()));
     std::vector<float> logits(static_cast<size_t>(c.n_vocab));
     int64_t position = 0;
-    for (const int32_t id : ids) runner.network->forward(id, position++, cache, logits.data(), nullptr);
+    for (const int32_t id : ids)
+      runner.network->forward(id, position++, cache, logits.data(), nullptr);
     for (const int32_t wanted : expected) {
       const auto best = std::max_element(logits.begin(), logits.end());
       if (best - logits.begin() != wanted) {
@@ -104,7 +105,9 @@ TEST(Llama, GreedyContinuationsOfTrainedModelsAreLlamaCpps) {
 class LlamaIntermediates : public ::testing::Test {
  protected:
   LlamaIntermediates()
-      : runner_(oracle_), ids_(oracle_.cases()[0]["ids"]), passes_(*runner_.network, ids_),
+      : runner_(oracle_),
+        ids_(oracle_.cases()[0]["ids"]),
+        passes_(*runner_.network, ids_),
         values_(tests::read_floats(oracle_.folder / "text0.acts.f32")),
         index_(tests::read_json(oracle_.folder / "text0.acts.json")["tensors"]) {}
 
@@ -163,7 +166,8 @@ TEST_F(LlamaIntermediates, EveryTapIsWhatLlamaCppNames) {
 TEST_F(LlamaIntermediates, AttentionWeightsAreTheirs) {
   const size_t n = ids_.size();
   for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
-    const auto kq = theirs(std::string("kq_soft_max-").append(std::to_string(l)));  // [keys, queries, heads]
+    const auto kq =
+        theirs(std::string("kq_soft_max-").append(std::to_string(l)));  // [keys, queries, heads]
     for (size_t p = 0; p < n; ++p) {
       const Capture::Values& a = passes_.positions[p].at(Tap::kWeights, l);
       ASSERT_EQ(static_cast<int64_t>(p) + 1, a.cols);

@@ -24,7 +24,8 @@ namespace {
 
 // A random matrix of either type and a random vector.
 struct Problem {
-  Problem(DType type, int64_t rows, int64_t cols) : random(static_cast<uint32_t>(rows * 31 + cols)) {
+  Problem(DType type, int64_t rows, int64_t cols)
+      : random(static_cast<uint32_t>(rows * 31 + cols)) {
     std::normal_distribution<float> normal;
     w.dtype = type;
     w.ne = {cols, rows, 1, 1};
@@ -55,7 +56,8 @@ struct Problem {
 
 struct Result {
   Result(const Problem& p, int64_t groups)
-      : partial(static_cast<size_t>(groups * p.w.rows())), y(static_cast<size_t>(p.w.rows())),
+      : partial(static_cast<size_t>(groups * p.w.rows())),
+        y(static_cast<size_t>(p.w.rows())),
         back(p.x.size()) {}
   std::vector<float> partial, y, back;
 };
@@ -86,7 +88,8 @@ TEST(MatvecGrouped, TermsAndBackAreThoseOfADoubleComputation) {
     int64_t rows, groups, width;
   };
   for (const DType type : kTypes) {
-    for (const auto [rows, groups, width] : {Shape{5, 1, 7}, {64, 4, 32}, {33, 3, 17}, {7, 2, 1100}}) {
+    for (const auto [rows, groups, width] :
+         {Shape{5, 1, 7}, {64, 4, 32}, {33, 3, 17}, {7, 2, 1100}}) {
       SCOPED_TRACE(::testing::Message() << rows << " rows, " << groups << " x " << width);
       const Problem p(type, rows, groups * width);
       Result r(p, groups);
@@ -140,7 +143,8 @@ TEST(MatvecGrouped, EveryInstructionSetGivesTheSameBits) {
     for (const int64_t width : {1, 16, 37, 1500}) {
       const Problem p(type, 29, 3 * width);
       Result base(p, 3);
-      isa_base::matvec_grouped(p.w, p.x.data(), 3, base.partial.data(), base.y.data(), base.back.data());
+      isa_base::matvec_grouped(p.w, p.x.data(), 3, base.partial.data(), base.y.data(),
+                               base.back.data());
       const auto expect_same = [&](auto* kernel, const char* name) {
         Result other(p, 3);
         kernel(p.w, p.x.data(), 3, other.partial.data(), other.y.data(), other.back.data());

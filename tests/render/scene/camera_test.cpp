@@ -13,7 +13,9 @@ using scene::Pose;
 
 constexpr float kPi = 3.14159265F;
 
-scene::Layout layout() { return scene::Layout(tests::small_model()); }
+scene::Layout layout() {
+  return scene::Layout(tests::small_model());
+}
 
 glm::vec2 project(const Camera& camera, float aspect, glm::vec3 point) {
   const glm::vec4 clip = camera.clip_from_world(aspect) * glm::vec4(point, 1.0F);
@@ -59,9 +61,11 @@ TEST(Camera, ZoomKeepsThePointUnderTheCursor) {
       camera.pose = {{1.0F, 2.0F, 0.0F}, -0.5F, 0.3F, 12.0F};
       // The point of the target's plane that the cursor is over.
       const glm::mat4 view = camera.view_from_world();
-      const glm::vec3 right(view[0][0], view[1][0], view[2][0]), up(view[0][1], view[1][1], view[2][1]);
+      const glm::vec3 right(view[0][0], view[1][0], view[2][0]),
+          up(view[0][1], view[1][1], view[2][1]);
       const float half = std::tan(Camera::kFovY * 0.5F) * camera.pose.distance;
-      const glm::vec3 point = camera.pose.target + right * (cursor.x * half * aspect) - up * (cursor.y * half);
+      const glm::vec3 point =
+          camera.pose.target + right * (cursor.x * half * aspect) - up * (cursor.y * half);
       const glm::vec2 before = project(camera, aspect, point);
       ASSERT_LT(glm::length(before - cursor), 1e-4F);
       camera.zoom(notches, cursor, aspect);
@@ -84,7 +88,8 @@ TEST(Camera, PanMovesThePointWithThePointer) {
   camera.pose = {{0.0F, 1.0F, 0.0F}, 0.4F, 0.2F, 9.0F};
   const glm::vec3 grabbed = camera.pose.target;
   camera.pan({120.0F, -60.0F}, 720.0F);
-  const glm::vec2 at = project(camera, 16.0F / 9.0F, grabbed);  // normalised: 2 is the frame's height
+  const glm::vec2 at =
+      project(camera, 16.0F / 9.0F, grabbed);  // normalised: 2 is the frame's height
   EXPECT_NEAR(120.0F / 360.0F / (16.0F / 9.0F), at.x, 1e-3);
   EXPECT_NEAR(-60.0F / 360.0F, at.y, 1e-3);
 }
@@ -103,7 +108,8 @@ TEST(Camera, OrbitKeepsTheTargetAndNeverTurnsOver) {
 TEST(Pose, BlendTakesTheShortestArcAndLogDistance) {
   const Pose a{{0, 0, 0}, 3.0F, 0.0F, 2.0F}, b{{2, 0, 0}, -3.0F, 0.4F, 8.0F};
   const Pose half = blend(a, b, 0.5F);
-  EXPECT_NEAR(kPi, std::abs(std::remainder(half.yaw, 2 * kPi)), 1e-4) << "over the back, not over the front";
+  EXPECT_NEAR(kPi, std::abs(std::remainder(half.yaw, 2 * kPi)), 1e-4)
+      << "over the back, not over the front";
   EXPECT_NEAR(4.0F, half.distance, 1e-4);
   EXPECT_NEAR(0.2F, half.pitch, 1e-6);
   EXPECT_NEAR(1.0F, half.target.x, 1e-6);
@@ -141,8 +147,8 @@ TEST(NamedPose, KnowsItsNamesAndNumbers) {
 
 TEST(NamedPose, RefusesNonsense) {
   const scene::Layout l = layout();
-  for (const char* name : {"sideways", "HOME", "1", "1,2", "1,2,3,4", "1,2,3,4,5,6,7", "1,,3", "1,2,3x", "1,2,three",
-                           "nan,0,5", "inf,0,5", "1;2;3", " "}) {
+  for (const char* name : {"sideways", "HOME", "1", "1,2", "1,2,3,4", "1,2,3,4,5,6,7", "1,,3",
+                           "1,2,3x", "1,2,three", "nan,0,5", "inf,0,5", "1;2;3", " "}) {
     EXPECT_FALSE(named_pose(name, l, 16, 1.5F)) << name;
   }
 }

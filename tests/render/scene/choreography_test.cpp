@@ -21,7 +21,8 @@ using trace::Measure;
 
 class Choreography : public ::testing::Test {
  protected:
-  Choreography() : builder_(log_, tests::small_model()), layout_(tests::small_model()), reader_(log_) {
+  Choreography()
+      : builder_(log_, tests::small_model()), layout_(tests::small_model()), reader_(log_) {
     builder_.describe();
     builder_.start();
     builder_.step(6);
@@ -82,7 +83,9 @@ TEST_F(Choreography, EveryLightIsWhatTheInspectorExplains) {
       const trace::StepRecord& record = reader_.step(s);
       ASSERT_LT(node.column, record.first_position + record.count - 1);
       const trace::Position& own = reader_.position(node.column);
-      const float read = own.kv.read[(node.layer * m().kv_heads + node.index) * own.kv.record->slots + node.column];
+      const float read =
+          own.kv
+              .read[(node.layer * m().kv_heads + node.index) * own.kv.record->slots + node.column];
       EXPECT_EQ(scene::brightness(read, own.scale.of(node.layer, Measure::kKvRead)), light.value);
     }
   });
@@ -95,13 +98,18 @@ TEST_F(Choreography, WhatIsExplainedIsARawNumberOfTheTrace) {
   for (uint32_t l = 0; l < m().layers; ++l) {
     EXPECT_EQ(at.residual.update[l * 2], raw({Kind::kSpineAttention, l, 0, 0}));
     EXPECT_EQ(at.residual.update[l * 2 + 1], raw({Kind::kSpineFfn, l, 0, 0}));
-    for (uint32_t h = 0; h < m().heads; ++h) EXPECT_EQ(at.attention.head(l, h).share, raw({Kind::kHead, l, h, 0}));
-    for (uint32_t b = 0; b < m().buckets; ++b) EXPECT_EQ(at.ffn.rms[l * m().buckets + b], raw({Kind::kCell, l, b, 0}));
-    EXPECT_EQ(at.kv.read[(l * m().kv_heads + 1) * at.kv.record->slots + 3], raw({Kind::kSlot, l, 1, 3}));
+    for (uint32_t h = 0; h < m().heads; ++h)
+      EXPECT_EQ(at.attention.head(l, h).share, raw({Kind::kHead, l, h, 0}));
+    for (uint32_t b = 0; b < m().buckets; ++b)
+      EXPECT_EQ(at.ffn.rms[l * m().buckets + b], raw({Kind::kCell, l, b, 0}));
+    EXPECT_EQ(at.kv.read[(l * m().kv_heads + 1) * at.kv.record->slots + 3],
+              raw({Kind::kSlot, l, 1, 3}));
   }
   EXPECT_EQ(at.logits.candidates[2].probability, raw({Kind::kCandidate, 3, 2, 0}));
-  EXPECT_FALSE(explain(reader_, layout_, {Kind::kSlot, 0, 0, 60}, s).known) << "a column that is not there yet";
-  EXPECT_FALSE(explain(reader_, layout_, {Kind::kHead, 0, 0, 0}, reader_.steps()).known) << "a step of the future";
+  EXPECT_FALSE(explain(reader_, layout_, {Kind::kSlot, 0, 0, 60}, s).known)
+      << "a column that is not there yet";
+  EXPECT_FALSE(explain(reader_, layout_, {Kind::kHead, 0, 0, 0}, reader_.steps()).known)
+      << "a step of the future";
 }
 
 TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
@@ -115,7 +123,8 @@ TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
         EXPECT_EQ(Kind::kSpineAttention, to.kind);
         EXPECT_EQ(at.attention.head(from.layer, from.index).share, b.share);
       } else if (from.kind == Kind::kSlot && to.kind == Kind::kHead) {
-        EXPECT_EQ(to.index * m().kv_heads / m().heads, from.index) << "from the lane of its KV head";
+        EXPECT_EQ(to.index * m().kv_heads / m().heads, from.index)
+            << "from the lane of its KV head";
         bool found = false;
         for (const trace::KvRead& read : at.attention.reads_of(to.layer, to.index)) {
           found = found || (read.position == from.column && read.share == b.share);
@@ -126,14 +135,17 @@ TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
         EXPECT_EQ(0U, s) << "only in the wave of a prompt";
       } else if (from.kind == Kind::kCell) {
         bool found = false;
-        for (const trace::NeuronShare& n : at.ffn.top.subspan(from.layer * at.ffn.record->top, at.ffn.record->top)) {
-          found = found || (n.neuron * m().buckets / m().neurons == from.index && n.share == b.share);
+        for (const trace::NeuronShare& n :
+             at.ffn.top.subspan(from.layer * at.ffn.record->top, at.ffn.record->top)) {
+          found =
+              found || (n.neuron * m().buckets / m().neurons == from.index && n.share == b.share);
         }
         EXPECT_TRUE(found) << layout_.path(from);
       } else if (to.kind == Kind::kCandidate) {
         EXPECT_EQ(at.logits.candidates[to.index].probability, b.share);
       } else if (to.kind == Kind::kTape) {
-        EXPECT_EQ(at.logits.record->sampled, at.logits.candidates[from.index].id) << "the chosen one falls";
+        EXPECT_EQ(at.logits.record->sampled, at.logits.candidates[from.index].id)
+            << "the chosen one falls";
       } else {
         EXPECT_EQ(Kind::kTape, from.kind) << "the token climbs into the spine";
       }
@@ -207,7 +219,8 @@ TEST_F(Choreography, EveryInstantLiesInItsStepAndLayersFollowEachOther) {
       inside(b.instant, b.life);
       const NodeRef& to = ref(b.to_node);
       if (ref(b.from_node).kind == Kind::kTape ||
-          (to.kind != Kind::kHead && to.kind != Kind::kSpineAttention && to.kind != Kind::kSpineFfn)) {
+          (to.kind != Kind::kHead && to.kind != Kind::kSpineAttention &&
+           to.kind != Kind::kSpineFfn)) {
         continue;
       }
       const auto [at, fresh] = span.try_emplace(to.layer, b.instant, b.instant);

@@ -29,11 +29,13 @@ TEST(HostileTrace, WhatTheReaderAcceptsCanBeShown) {
   for (int round = 0; round < 3000; ++round) {
     trace::Log log;
     trace::Reader reader(log);
-    const size_t victim = random() % messages.size();
+    // Often the model's description: everything else is measured by it.
+    const size_t victim = random() % 3 == 0 ? 0 : random() % messages.size();
     for (size_t i = 0; i < messages.size(); ++i) {
       std::vector<std::byte> payload = messages[i].second;
       for (int n = 0; i == victim && n < 3; ++n) {
-        const size_t at = random() % std::min<size_t>(payload.size(), random() % 2 == 0 ? 72 : payload.size());
+        const size_t at =
+            random() % std::min<size_t>(payload.size(), random() % 2 == 0 ? 72 : payload.size());
         payload[at] = static_cast<std::byte>(std::array{0, 1, 0x7F, 0x80, 0xFF, 40}[random() % 6]);
       }
       std::memcpy(log.reserve(messages[i].first, payload.size()), payload.data(), payload.size());

@@ -15,8 +15,8 @@ using scene::Layout;
 using scene::NodeRef;
 using tests::small_model;
 
-trace::ModelRecord shaped(uint32_t layers, uint32_t heads, uint32_t kv_heads, uint32_t neurons, uint32_t buckets,
-                          uint32_t context) {
+trace::ModelRecord shaped(uint32_t layers, uint32_t heads, uint32_t kv_heads, uint32_t neurons,
+                          uint32_t buckets, uint32_t context) {
   trace::ModelRecord m = small_model();
   m.layers = layers;
   m.heads = heads;
@@ -28,8 +28,12 @@ trace::ModelRecord shaped(uint32_t layers, uint32_t heads, uint32_t kv_heads, ui
 }
 
 std::vector<trace::ModelRecord> models() {
-  return {small_model(),          shaped(1, 1, 1, 1, 1, 1),       shaped(6, 4, 4, 352, 352, 256),
-          shaped(3, 8, 2, 176, 176, 128), shaped(12, 12, 12, 3072, 512, 1024), shaped(5, 3, 1, 7, 5, 60001)};
+  return {small_model(),
+          shaped(1, 1, 1, 1, 1, 1),
+          shaped(6, 4, 4, 352, 352, 256),
+          shaped(3, 8, 2, 176, 176, 128),
+          shaped(12, 12, 12, 3072, 512, 1024),
+          shaped(5, 3, 1, 7, 5, 60001)};
 }
 
 TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
@@ -50,13 +54,15 @@ TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
       for (uint32_t h = 0; h < m.heads; ++h) expect(layout.head(l, h), {Kind::kHead, l, h, 0});
       for (uint32_t b = 0; b < m.buckets; ++b) expect(layout.cell(l, b), {Kind::kCell, l, b, 0});
       for (uint32_t k = 0; k < m.kv_heads; ++k) {
-        for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.slot(l, k, c), {Kind::kSlot, l, k, c});
+        for (uint32_t c = 0; c < layout.columns(); ++c)
+          expect(layout.slot(l, k, c), {Kind::kSlot, l, k, c});
       }
     }
     for (uint32_t i = 0; i < Layout::kCandidates; ++i) {
       expect(layout.candidate(i), {Kind::kCandidate, m.layers, i, 0});
     }
-    expect(layout.candidate(Layout::kCandidates), {Kind::kRestCandidate, m.layers, Layout::kCandidates, 0});
+    expect(layout.candidate(Layout::kCandidates),
+           {Kind::kRestCandidate, m.layers, Layout::kCandidates, 0});
     for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.tape(c), {Kind::kTape, 0, 0, c});
     // What is left are the collars: two a layer, named as the part of the spine under them.
     EXPECT_EQ(layout.nodes().size(), used.size() + 2 * m.layers);
@@ -130,7 +136,8 @@ TEST(Layout, StoreysStackAndTheWingsStandBesideTheSpine) {
 
 // engine/trace/schema.h: neuron n lies in cell n * buckets / F.
 TEST(Layout, ACellNamesTheNeuronsThatTheTracePutsIntoIt) {
-  for (const auto& [neurons, buckets] : {std::pair{60U, 20U}, {176U, 176U}, {1000U, 512U}, {28672U, 512U}, {7U, 5U}}) {
+  for (const auto& [neurons, buckets] :
+       {std::pair{60U, 20U}, {176U, 176U}, {1000U, 512U}, {28672U, 512U}, {7U, 5U}}) {
     const Layout layout(shaped(1, 1, 1, neurons, buckets, 4));
     std::map<uint64_t, std::pair<uint64_t, uint64_t>> range;
     for (uint64_t n = 0; n < neurons; ++n) {
@@ -159,7 +166,8 @@ TEST(Layout, PathsAreForPeople) {
 
 TEST(Layout, HugeModelsStayFiniteAndBounded) {
   for (const trace::ModelRecord& m :
-       {shaped(96, 96, 96, 49152, 512, 8192), shaped(96, 96, 8, 49152, 512, 131072), shaped(126, 128, 8, 53248, 512, 1U << 20)}) {
+       {shaped(96, 96, 96, 49152, 512, 8192), shaped(96, 96, 8, 49152, 512, 131072),
+        shaped(126, 128, 8, 53248, 512, 1U << 20)}) {
     const Layout layout(m);
     EXPECT_LT(layout.nodes().size(), 500000U);
     for (const shaders::Node& node : layout.nodes()) {

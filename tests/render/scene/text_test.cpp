@@ -18,7 +18,8 @@ TEST(VisibleText, ShowsWhatCannotBeSeen) {
 }
 
 TEST(VisibleText, KeepsUtf8OfEveryLength) {
-  for (const char* text : {"abc", "\u00E9", "\u4E2D\u6587", "\U0001F329", "\uFFFD", "\U0010FFFF", "a\u0301"}) {
+  for (const char* text :
+       {"abc", "\u00E9", "\u4E2D\u6587", "\U0001F329", "\uFFFD", "\U0010FFFF", "a\u0301"}) {
     EXPECT_EQ(text, visible_text(text));
     EXPECT_EQ(text, readable_text(text));
   }
@@ -35,8 +36,10 @@ TEST(VisibleText, BytesThatAreNoUtf8AreSpelledOut) {
 
 TEST(ReadableText, KeepsLinesAndReplacesTheRest) {
   EXPECT_EQ("To be,\nor not", readable_text("To be,\nor not"));
-  EXPECT_EQ("a\uFFFDb", readable_text("a\xFF" "b"));
-  EXPECT_EQ("ab", readable_text("a\x1B" "b"));
+  EXPECT_EQ("a\uFFFDb", readable_text("a\xFF"
+                                      "b"));
+  EXPECT_EQ("ab", readable_text("a\x1B"
+                                "b"));
 }
 
 }  // namespace
