@@ -57,7 +57,7 @@ class Placer {
 void place_candidates(const LabelInput& in, Placer& placer) {
   const double share = in.playhead - std::floor(in.playhead);
   const auto step = static_cast<size_t>(in.playhead);
-  // Before the crown is reached the last step's candidates still stand there, fading.
+  // Before the crown is reached the last step's candidates still stand there.
   const bool reached = share >= double{scene::Clock::kCrown} ||
                        in.playhead >= static_cast<double>(in.reader.steps());
   if (!reached && step == 0) return;
@@ -65,8 +65,7 @@ void place_candidates(const LabelInput& in, Placer& placer) {
   const trace::StepRecord& record = in.reader.step(shown_step);
   const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
   if (logits.record == nullptr) return;
-  const float alpha = reached ? 1.0F : std::max(0.0F, 0.75F - 1.3F * static_cast<float>(share));
-  if (alpha < 0.05F) return;
+  const float alpha = reached ? 1.0F : 0.6F;
   const uint32_t n = std::min<uint32_t>(logits.record->candidates, scene::Layout::kCandidates);
   for (uint32_t i = 0; i < n; ++i) {
     const trace::Candidate& c = logits.candidates[i];

@@ -71,7 +71,7 @@ struct Light {
   uint node;      // index into the node buffer
   float value;    // scaled intensity, >= 0 towards the sum, < 0 against it; 1 = the channel's scale
   float instant;  // playhead (steps)
-  float life;     // steps until it is dark, at the default pace
+  float life;     // steps until it is dark, at the default pace; < 0: see light_left()
 };
 
 // A term of a signed sum on its way.
@@ -138,6 +138,16 @@ float light_decay(float age, float life) {
   if (age < 0.0f || age >= life) return 0.0f;
   float left = 1.0f - age / life;
   return left * left;
+}
+
+// The same for a Light as it is stored: a negative life stands still for that long, then ends,
+// so that a height can be read off.
+#ifdef __cplusplus
+constexpr
+#endif
+float light_left(float age, float life, float life_scale) {
+  if (life < 0.0f) return age >= 0.0f && age < -life ? 1.0f : 0.0f;
+  return light_decay(age, life * life_scale);
 }
 
 // Where a column lies that is `age` columns old: evenly spaced at first, ever closer far back,

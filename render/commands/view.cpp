@@ -24,6 +24,9 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
+// Frames that are still drawn after the last change: panels and answers to picks settle.
+constexpr int kSettle = 12;
+
 // glfwInit and the window, in one lifetime.
 class Window {
  public:
@@ -64,13 +67,19 @@ class Controls {
     glfwSetWindowUserPointer(window, this);
     // Installed before the panels': theirs call these.
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
+      self(w).active_ = true;
       if (action != GLFW_RELEASE) self(w).key(key, mods, action == GLFW_REPEAT);
     });
-    glfwSetScrollCallback(
-        window, [](GLFWwindow* w, double, double y) { self(w).scroll_ += static_cast<float>(y); });
+    glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) {
+      self(w).active_ = true;
+      self(w).scroll_ += static_cast<float>(y);
+    });
     glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int button, int action, int mods) {
+      self(w).active_ = true;
       self(w).button(button, action == GLFW_PRESS, mods);
     });
+    glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { self(w).active_ = true; });
+    glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { self(w).active_ = true; });
   }
 
   void attach(ui::Ui& ui, ui::State& state) {
@@ -136,8 +145,10 @@ class Controls {
     view_.selected = result.node;
   }
 
-  // True when something on the screen changed through the person's doing.
-  bool moved() const { return moved_ || dragging_ || click_; }
+  // True when something on the screen may have changed through the person's doing.
+  bool take_activity() {
+    return std::exchange(active_, false) || moved_ || dragging_ || click_ || ui_->wants_keyboard();
+  }
 
  private:
   static Controls& self(GLFWwindow* window) {
@@ -308,6 +319,7 @@ class Controls {
   bool panning_ = false;
   bool click_ = false;
   bool moved_ = false;
+  bool active_ = true;
   bool screenshot_ = false;
   int before_[4] = {0, 0, 1280, 720};
 };
@@ -373,7 +385,7 @@ int view(const SceneOptions& options) {
   int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
     // When nothing moves the program sleeps until something does.
-    if (still_frames > 8) {
+    if (still_frames > kSettle) {
       glfwWaitEventsTimeout(0.1);
     } else {
       glfwPollEvents();
@@ -390,6 +402,8 @@ int view(const SceneOptions& options) {
     const bool news = stage.poll();
     const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps());
     controls.update(seconds);
+    still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
+    if (still_frames > kSettle) continue;  // the picture stands as it is
     view.playhead = player.playhead();
     view.pace = player.pace();
     view.ui = ui.draw_window(state);
@@ -405,7 +419,6 @@ int view(const SceneOptions& options) {
         state.message = error.what();
       }
     }
-    still_frames = news || advanced || controls.moved() ? 0 : still_frames + 1;
   }
   device.wait_idle();
   return 0;

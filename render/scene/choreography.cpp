@@ -16,6 +16,7 @@ constexpr float kFixed = -1.0F;  // a bolt's end that does not move with the pas
 // How long things stay visible, in layer spans of the clock.
 constexpr float kBoltSpans = 2.6F;
 constexpr float kLightSpans = 4.5F;
+constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
 
 uint32_t seed_of(size_t step, uint32_t layer, uint32_t part, uint32_t index) {
   uint64_t h =
@@ -283,14 +284,14 @@ class Writer {
       const trace::Candidate& c = at.logits.candidates[i];
       rest -= c.probability;
       const uint32_t node = layout_.candidate(i);
-      light(node, c.probability, Clock::kCrown + 0.02F, 0.75F);
+      light(node, c.probability, Clock::kCrown + 0.02F, kBarsStand);
       if (c.probability >= 0.01F) {
         bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F,
              Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(step_, 9999, 0, i));
       }
     }
     light(layout_.candidate(Layout::kCandidates), std::max(rest, 0.0F), Clock::kCrown + 0.02F,
-          0.75F);
+          kBarsStand);
     if (at.logits.record->sampled < 0) return;
     // The chosen one falls back to the tape, where the next column will be.
     uint32_t chosen = layout_.candidate(Layout::kCandidates);

@@ -16,7 +16,7 @@ std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& 
   for (uint64_t step = first; step <= last && step < steps.size(); ++step) {
     for (const shaders::Light& light : steps[step]) {
       const float value =
-          light.value * shaders::light_decay(playhead - light.instant, light.life * life_scale);
+          light.value * shaders::light_left(playhead - light.instant, light.life, life_scale);
       glm::vec2& node = lights[light.node];
       node.x = std::max(node.x, value);
       node.y = std::max(node.y, -value);

@@ -214,7 +214,7 @@ TEST_F(Choreography, EveryInstantLiesInItsStepAndLayersFollowEachOther) {
       EXPECT_LT(instant, static_cast<float>(s + 1));
       EXPECT_GT(life, 0.0F);
     };
-    for (const Light& light : script.lights) inside(light.instant, light.life);
+    for (const Light& light : script.lights) inside(light.instant, std::abs(light.life));
     for (const Bolt& b : script.bolts) {
       inside(b.instant, b.life);
       const NodeRef& to = ref(b.to_node);
