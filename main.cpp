@@ -1,6 +1,7 @@
 // Reads the command line and hands over: the only file that sees both engine/ and render/.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>

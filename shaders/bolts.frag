@@ -31,6 +31,8 @@ void main() {
   float halo = 1.0 - x / (2.6 * radius + 3.0);
   halo *= halo;
   float strength = brightness * shown * dash;
+  // Where a ribbon passes behind the eye, what is interpolated means nothing; no number passes this.
+  if (!(strength > 0.0 && strength < 1e3 && x < 1e5)) discard;
 
   if (light_theme()) {
     float cover = clamp(core * 0.6 + body * 0.75, 0.0, 1.0) * (1.0 - exp(-3.0 * strength));

@@ -1,6 +1,7 @@
 // What the colours mean and what full brightness is at this moment: always on, always true.
 #include <imgui.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 

@@ -1,5 +1,6 @@
 #include "render/video/encoder.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>

@@ -1,5 +1,6 @@
 #include "render/video/process.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>

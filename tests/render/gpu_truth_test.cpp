@@ -2,6 +2,7 @@
 // model says of it, on the scale that the legend prints.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -22,8 +23,10 @@ class Truth : public GpuTest {
     if (IsSkipped() || HasFatalFailure()) return;
     const char* program = std::getenv("FULGURITE_PROGRAM");
     ASSERT_NE(program, nullptr) << "set FULGURITE_PROGRAM to the program that writes the trace";
-    const std::string path = std::filesystem::temp_directory_path() / ("truth-" + std::to_string(getpid()) + ".mcap");
-    const auto outcome = tests::run_program({program, "run", "-p", "ROMEO:", "-n", "6", "--seed", "1", "--trace", path});
+    const std::string path =
+        std::filesystem::temp_directory_path() / ("truth-" + std::to_string(getpid()) + ".mcap");
+    const auto outcome = tests::run_program(
+        {program, "run", "-p", "ROMEO:", "-n", "6", "--seed", "1", "--trace", path});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_TRUE(trace::load_file(path, log_).complete);
     std::filesystem::remove(path);
@@ -78,8 +81,9 @@ TEST_F(Truth, IntensitiesOnTheGpuAreTheNumbersOfTheTrace) {
     }
   }
   EXPECT_GT(compared, 500U);
-  for (const scene::Kind kind : {scene::Kind::kSpineAttention, scene::Kind::kSpineFfn, scene::Kind::kHead,
-                                 scene::Kind::kSlot, scene::Kind::kCell, scene::Kind::kCandidate}) {
+  for (const scene::Kind kind :
+       {scene::Kind::kSpineAttention, scene::Kind::kSpineFfn, scene::Kind::kHead,
+        scene::Kind::kSlot, scene::Kind::kCell, scene::Kind::kCandidate}) {
     EXPECT_TRUE(kinds.contains(kind)) << "no light of kind " << static_cast<int>(kind);
   }
 }

@@ -1,6 +1,7 @@
 // Writes a synthetic trace, with no model behind it: numbers that add up as the schema says.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <random>
