@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -51,6 +52,31 @@ struct Flags {
   render::commands::SceneOptions scene;
 };
 
+// A number in [low, high]; CLI::Range lets "nan" through.
+CLI::Validator between(double low, double high) {
+  const auto check = [low, high](const std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool whole = !text.empty() && *end == '\0';
+    return whole && value >= low && value <= high ? std::string()
+                                                  : "'" + text + "' is out of range";
+  };
+  std::ostringstream range;
+  range << "[" << low << " - " << high << "]";
+  return {check, range.str()};
+}
+
+// An output must never be one of the inputs: it would be gone before it is read.
+void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs) {
+  for (const std::string& input : inputs) {
+    std::error_code missing;
+    if (!output.empty() && !input.empty() && std::filesystem::equivalent(output, input, missing)) {
+      throw Error(ExitCode::kUsage, "is read and cannot be written as well", output,
+                  "name another output");
+    }
+  }
+}
+
 engine::ModelSource source_of(const Flags& flags) {
   return {flags.model, assets::builtin_model()};
 }
@@ -82,7 +108,8 @@ trace::Level level_of(const Flags& flags) {
 
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option("-m,--model", flags.model, "model file (GGUF); without it, the built-in model");
-  app.add_option("-t,--threads", flags.threads, "threads; 0: as many as the machine has")
+  app.add_option("-t,--threads", flags.threads,
+                 "threads of eval; 0: as many as the machine has. Generation uses one so far")
       ->check(CLI::Range(0, 256));
 }
 
@@ -100,13 +127,13 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("-s,--seed", flags.sampling.seed, "of the sampler")->capture_default_str();
   app.add_option("--temp", flags.sampling.temperature,
                  "temperature; 0: always the most probable token")
-      ->check(CLI::Range(0.0F, 100.0F))
+      ->check(between(0.0, 100.0))
       ->capture_default_str();
   app.add_option("--top-k", flags.sampling.top_k, "keep the k most probable tokens; 0: all")
       ->capture_default_str();
   app.add_option("--top-p", flags.sampling.top_p,
                  "keep the smallest set that reaches this probability; 1: all")
-      ->check(CLI::Range(0.0F, 1.0F))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
   app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
@@ -131,7 +158,7 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   app.add_flag("--reduced-motion", flags.scene.look.reduced_motion, "no camera drift, no flicker");
   app.add_option("--ui-scale", flags.scene.look.scale, "size of text and panels")
-      ->check(CLI::Range(0.5F, 4.0F));
+      ->check(between(0.5, 4.0));
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
 }
 
@@ -153,9 +180,13 @@ void parse_size(const std::string& text, uint32_t& width, uint32_t& height) {
 // The trace and whoever writes it: the engine, or a file.
 class Source {
  public:
-  // Fills in scene's log, control and the rest.
-  explicit Source(Flags& flags) {
+  // Fills in scene's log, control and the rest. outputs: files that will be written.
+  Source(Flags& flags, std::initializer_list<std::string> outputs) {
     auto& scene = flags.scene;
+    for (const std::string& output : outputs) {
+      refuse_same_file(output, {flags.model, flags.prompt_file, flags.file, flags.trace_path});
+    }
+    refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file, flags.file});
     parse_size(flags.window_size, scene.width, scene.height);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
     scene.log = &log_;
@@ -234,7 +265,7 @@ int run_program(int argc, char** argv) {
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.add_option("-o,--output", record.output, "with --headless: the video");
   view.callback([&] {
-    Source source(flags);
+    Source source(flags, {record.output});
     record.scene = flags.scene;
     exit_code = headless ? render::commands::record(record) : render::commands::view(flags.scene);
   });
@@ -243,6 +274,7 @@ int run_program(int argc, char** argv) {
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
   run.callback([&] {
+    refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file});
     exit_code = engine::commands::run(
         {source_of(flags), generate_of(flags), {flags.context, level_of(flags)}, flags.trace_path});
   });
@@ -252,14 +284,14 @@ int run_program(int argc, char** argv) {
   add_scene(rec, flags);
   rec.add_option("-o,--output", record.output, "the video (mp4)")->capture_default_str();
   rec.add_option("--fps", record.fps, "frames a second")
-      ->check(CLI::Range(1.0, 240.0))
+      ->check(between(1.0, 240.0))
       ->capture_default_str();
   rec.add_option("--seconds", record.seconds, "length; 0: one second a step")
-      ->check(CLI::Range(0.0, 36000.0));
+      ->check(between(0.0, 36000.0));
   rec.add_option("--frame-hashes", record.frame_hashes, "write one hash a frame to this file");
   rec.add_flag("--headless", headless, "no window; recordings never open one");
   rec.callback([&] {
-    Source source(flags);
+    Source source(flags, {record.output, record.frame_hashes});
     record.scene = flags.scene;
     exit_code = render::commands::record(record);
   });
@@ -275,7 +307,7 @@ int run_program(int argc, char** argv) {
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
-    Source source(flags);
+    Source source(flags, {still.output});
     still.scene = flags.scene;
     if (at_option->count() > 0) still.at = at;
     exit_code = render::commands::shot(still);
@@ -328,7 +360,11 @@ int run_program(int argc, char** argv) {
       ->delimiter(',');
   trainer.add_option("--resume", train.resume,
                      "go on with this model, whose .state lies beside it");
-  trainer.callback([&] { exit_code = engine::commands::train(train); });
+  trainer.callback([&] {
+    refuse_same_file(train.output, {train.text});
+    refuse_same_file(train.log, {train.text, train.output, train.resume});
+    exit_code = engine::commands::train(train);
+  });
 
   // eval
   engine::commands::EvalOptions eval;
@@ -388,7 +424,7 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
-    Source source(flags);
+    Source source(flags, {});
     frames.scene = flags.scene;
     exit_code = render::commands::bench_render(frames);
   });

@@ -38,8 +38,9 @@ void Inference::loop() {
       if (idle && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
       // The picture stays; the sentence says what did not work.
-      session_.note(trace::NoteKind::kError, error.what());
-      if (file_ && error.code() == fulgurite::ExitCode::kFailed) file_.reset();
+      const bool disk = file_ && error.code() == fulgurite::ExitCode::kFailed;
+      session_.note(disk ? trace::NoteKind::kTraceFailed : trace::NoteKind::kError, error.what());
+      if (disk) file_.reset();
     }
   }
 }

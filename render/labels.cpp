@@ -94,19 +94,33 @@ void place_candidates(const LabelInput& in, Placer& placer) {
 
 void place_tape(const LabelInput& in, Placer& placer) {
   const auto front = static_cast<int>(std::lround(in.now));
-  for (int c = front; c >= std::max(0, front - 90); --c) {
+  const auto anchor_of = [&](int column) {
+    glm::vec3 anchor = in.layout.nodes()[in.layout.tape(static_cast<uint32_t>(column))].center;
+    anchor.z = shaders::past_z(in.now - static_cast<float>(column));
+    anchor.x += 0.5F;
+    return anchor;
+  };
+  for (int c = front; c >= 0; --c) {
     const uint32_t first = static_cast<uint32_t>(c) * in.layout.positions_per_column();
     if (first >= in.reader.positions()) continue;
     const float age = in.now - static_cast<float>(c);
     Label label;
-    label.anchor = in.layout.nodes()[in.layout.tape(static_cast<uint32_t>(c))].center;
-    label.anchor.z = shaders::past_z(age);
-    label.anchor.x += 0.5F;
+    label.anchor = anchor_of(c);
     label.align = LabelAlign::kLeft;
-    label.size_px = in.size_px * (age < 0.5F ? 1.3F : 0.92F);
-    label.rgba = with_alpha(in.palette.text, age < 0.5F ? 1.0F : 0.85F / (1.0F + 0.03F * age));
     label.mono = true;
     label.text = scene::visible_text(in.reader.position(first).token.text);
+    label.size_px = in.size_px * 1.3F;
+    if (age >= 0.5F) {
+      // Small enough not to touch its neighbour, or not at all: a row with gaps reads as nonsense.
+      const auto here = placer.project(label.anchor);
+      const auto next = placer.project(anchor_of(c + 1));
+      if (!here || !next) break;
+      const glm::vec2 step = glm::abs(*next - *here);
+      const float width = measure_text(label.text, 1.0F, true).x;
+      label.size_px = std::min(in.size_px, std::max(step.y / 1.15F, step.x / (width + 0.3F)));
+      if (label.size_px < 0.45F * in.size_px) break;
+    }
+    label.rgba = with_alpha(in.palette.text, age < 0.5F ? 1.0F : 0.85F / (1.0F + 0.03F * age));
     placer.place(label);
   }
 }
@@ -121,6 +135,16 @@ void place_titles(const LabelInput& in, Placer& placer) {
     label.text = std::move(text);
     placer.place(label);
   };
+  // Heads are numbered on the lowest storey, where there is room.
+  for (uint32_t h = 0; h < m.heads; ++h) {
+    Label label;
+    label.anchor = in.layout.nodes()[in.layout.head(0, h)].center;
+    label.offset_px = {0.0F, in.size_px * 1.4F};
+    label.size_px = in.size_px * 0.8F;
+    label.rgba = channel_rgba(in.palette, shaders::kChannelAttention);
+    label.text = std::to_string(h);
+    placer.place(label);
+  }
   const float left = in.layout.attention_left();
   const float y = -0.34F;
   wing({left * 0.62F, y, 0.6F}, shaders::kChannelAttention,

@@ -17,11 +17,13 @@ double end_of(size_t steps) {
 }  // namespace
 
 bool Player::advance(double seconds, size_t steps) {
+  effective_pace_ = pace_;
   if (!playing_) return false;
   const double before = playhead_;
   double pace = pace_;
   // Behind a live model by more than a step: hurry, smoothly and still legibly.
   if (following_) pace = std::max(pace, std::min((end_of(steps) - playhead_) * 0.8, kFastest));
+  effective_pace_ = pace;
   playhead_ = std::min(playhead_ + seconds * pace, end_of(steps));
   return playhead_ != before;
 }

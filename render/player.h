@@ -16,6 +16,8 @@ class Player {
   bool playing() const { return playing_; }
   bool following() const { return following_; }
   double pace() const { return pace_; }  // steps a second
+  // What it really moves at: faster than pace() while it catches up with a live model.
+  double effective_pace() const { return effective_pace_; }
 
   // Moves on by so many seconds; never past the end of the last complete step.
   // True when the playhead moved.
@@ -36,6 +38,7 @@ class Player {
  private:
   double playhead_ = 0.0;
   double pace_ = kDefaultPace;
+  double effective_pace_ = kDefaultPace;
   bool playing_ = true;
   bool following_ = false;
 };

@@ -11,13 +11,8 @@ namespace render {
 namespace {
 
 constexpr double kShortestLife = 0.4;  // seconds: safe for eyes (WCAG 2.3.1)
-constexpr double kLongestLife = 0.9;   // steps, before stretching; see choreography.cpp
-constexpr uint64_t kMostSteps = 24;    // evaluated at once
-
-// Bolts live 2.6 layer spans of the step's clock.
-double bolt_life(uint32_t layers) {
-  return std::min(2.6 * scene::Clock(layers).layer_span(), 0.6);
-}
+constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
+constexpr uint64_t kMostSteps = 128;   // evaluated at once: 320 steps a second
 
 }  // namespace
 
@@ -39,7 +34,7 @@ bool Stage::poll() {
 
 uint32_t Stage::columns_in_view() const {
   const auto positions = static_cast<uint32_t>(reader_.positions());
-  return std::clamp(positions / layout_->positions_per_column() + 1, 12U, 26U);
+  return std::clamp(positions / layout_->positions_per_column() + 1, 9U, 18U);
 }
 
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
@@ -61,8 +56,7 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.right = {view_from_world[0][0], view_from_world[1][0], view_from_world[2][0]};
   f.up = {view_from_world[0][1], view_from_world[1][1], view_from_world[2][1]};
   f.playhead = static_cast<float>(view.playhead);
-  f.life_scale = static_cast<float>(
-      std::max(1.0, kShortestLife * view.pace / bolt_life(layout_->model().layers)));
+  f.shortest_life = static_cast<float>(kShortestLife * view.pace);
   f.pixel_size = 2.0F * std::tan(scene::Camera::kFovY * 0.5F) / std::max(viewport.y, 1.0F);
   f.exposure = view.look.exposure;
   f.bloom = light ? 0.0F : view.look.bloom;
@@ -95,7 +89,7 @@ bool Stage::draw(Target& target, const View& view) {
   input.frame = frame(view, viewport);
   if (reader_.steps() > 0) {
     const auto last = std::min<uint64_t>(static_cast<uint64_t>(view.playhead), reader_.steps() - 1);
-    const double reach = std::ceil(kLongestLife * double{input.frame.life_scale});
+    const double reach = std::ceil(std::max(kLongestLife, double{input.frame.shortest_life}));
     const auto back = std::min<uint64_t>(static_cast<uint64_t>(reach), kMostSteps);
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;

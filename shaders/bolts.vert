@@ -72,7 +72,7 @@ void main() {
   shape = vec4(0.0);
   tint = vec4(0.0);
 
-  float life = bolt.life * frame.life_scale;
+  float life = max(bolt.life, frame.shortest_life);
   float age = frame.playhead - bolt.instant;
   vec4 channel = frame.channel_color[bolt.channel & 7u];
   float brightness = bolt.value * channel.w * light_decay(age, life);

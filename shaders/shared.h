@@ -110,7 +110,7 @@ struct Frame {
   vec3 eye;
   float playhead;      // steps
   vec3 right;          // camera axes in world space, unit length
-  float life_scale;    // stretches every life so that a bolt decays over at least 400 ms
+  float shortest_life; // steps: no light lives less, so that it decays over at least 400 ms
   vec3 up;
   float pixel_size;    // world units per pixel at distance 1 from the eye
   vec2 viewport;       // pixels
@@ -130,7 +130,7 @@ struct Frame {
 };
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
-// stretched by Frame.life_scale): full at its instant, then monotonically down to 0. Nothing before.
+// lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing before.
 #ifdef __cplusplus
 constexpr
 #endif
@@ -145,9 +145,9 @@ float light_decay(float age, float life) {
 #ifdef __cplusplus
 constexpr
 #endif
-float light_left(float age, float life, float life_scale) {
+float light_left(float age, float life, float shortest_life) {
   if (life < 0.0f) return age >= 0.0f && age < -life ? 1.0f : 0.0f;
-  return light_decay(age, life * life_scale);
+  return light_decay(age, life > shortest_life ? life : shortest_life);
 }
 
 // Where a column lies that is `age` columns old: evenly spaced at first, ever closer far back,
@@ -156,8 +156,8 @@ float light_left(float age, float life, float life_scale) {
 inline
 #endif
 float past_z(float age) {
-  const float spacing = 0.245f;
-  const float reach = 26.0f;
+  const float spacing = 0.34f;
+  const float reach = 16.0f;
 #ifdef __cplusplus
   return -spacing * reach * std::asinh(age / reach);
 #else

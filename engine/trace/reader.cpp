@@ -157,6 +157,7 @@ void Reader::take(const Message& message) {
       answers_.clear();
       held_.clear();
       note_ = {};
+      note_kind_ = NoteKind::kInfo;
       finished_ = false;
       break;
     case Topic::kToken: {
@@ -250,9 +251,12 @@ void Reader::take(const Message& message) {
     }
     case Topic::kNote: {
       const auto* n = pieces.header<NoteRecord>();
-      note_ = pieces.text(n->text_bytes);
-      note_kind_ = n->kind;
+      const std::string_view text = pieces.text(n->text_bytes);
       if (n->kind == NoteKind::kFinished) finished_ = true;
+      // An error stays until the next conversation.
+      if (failed()) break;
+      note_ = text;
+      note_kind_ = n->kind;
       break;
     }
   }

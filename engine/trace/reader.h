@@ -129,6 +129,10 @@ class Reader {
   // The newest note of the conversation and its kind; empty at first.
   std::string_view note() const { return note_; }
   NoteKind note_kind() const { return note_kind_; }
+  // The note says what went wrong.
+  bool failed() const {
+    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kTraceFailed;
+  }
   // The conversation's last step is there.
   bool finished() const { return finished_; }
 

@@ -223,7 +223,8 @@ struct TensorRecord {
   uint32_t reserved = 0;
 };
 
-enum class NoteKind : uint32_t { kInfo = 0, kFinished = 1, kError = 2 };
+// kError: what was asked could not be done. kTraceFailed: the trace file could not be written on.
+enum class NoteKind : uint32_t { kInfo = 0, kFinished = 1, kError = 2, kTraceFailed = 3 };
 // then: the sentence
 struct NoteRecord {
   NoteKind kind = NoteKind::kInfo;

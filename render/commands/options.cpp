@@ -15,11 +15,12 @@ void wait_for_end(Stage& stage) {
   const trace::Reader& reader = stage.reader();
   for (;;) {
     stage.poll();
-    if (reader.finished() || reader.note_kind() == trace::NoteKind::kError) break;
+    if (reader.finished() || reader.failed()) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  if (reader.note_kind() == trace::NoteKind::kError) {
-    throw Error(ExitCode::kUsage, std::string(reader.note()));
+  if (reader.failed()) {
+    const bool usage = reader.note_kind() == trace::NoteKind::kError;
+    throw Error(usage ? ExitCode::kUsage : ExitCode::kFailed, std::string(reader.note()));
   }
   if (!stage.ready() || reader.steps() == 0) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
@@ -33,7 +34,10 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
   if (pose) {
     scene::Camera camera{*pose};
     // The inspector stands on the right: make room.
-    if (!options.select.empty()) camera.pan({-0.13F * aspect, 0.0F}, 1.0F);
+    if (!options.select.empty()) {
+      camera.pose.distance *= 1.12F;
+      camera.pan({-0.08F * aspect, 0.0F}, 1.0F);
+    }
     return camera.pose;
   }
   throw Error(ExitCode::kUsage, "there is no view '" + options.camera + "'", "--camera",

@@ -25,8 +25,8 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-// The still that `shot` takes by default: the FFNs of the upper layers are at work.
-constexpr double kTypicalShare = 0.66;
+// The still that `shot` takes by default: the crown is lit, the upper layers still glow.
+constexpr double kTypicalShare = 0.85;
 
 // How far the camera drifts around the scene during a recording, radians.
 constexpr float kDrift = 0.22F;
@@ -82,8 +82,7 @@ struct File {
 int record(const RecordOptions& options) {
   const SceneOptions& scene = options.scene;
   Player player;
-  File hashes(options.frame_hashes);
-  Encoder encoder({options.output, scene.width, scene.height, options.fps});
+  check_writable(options.output);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
@@ -102,6 +101,9 @@ int record(const RecordOptions& options) {
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
 
+  // Only now, when nothing but the disk can fail: what was there before stays until here.
+  File hashes(options.frame_hashes);
+  Encoder encoder({options.output, scene.width, scene.height, options.fps});
   Offscreen target(device, scene.width, scene.height, [&](uint64_t, std::span<const uint8_t> rgba) {
     if (hashes.file != nullptr) {
       std::fprintf(hashes.file, "%016llx\n", static_cast<unsigned long long>(frame_hash(rgba)));

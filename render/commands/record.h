@@ -23,7 +23,7 @@ int record(const RecordOptions& options);
 struct ShotOptions {
   SceneOptions scene;
   std::string output = "fulgurite.png";
-  std::optional<double> at;  // playhead, in steps; none: in the middle of the last step
+  std::optional<double> at;  // playhead, in steps; none: at the crown of the last step
 };
 
 int shot(const ShotOptions& options);

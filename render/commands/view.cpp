@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -32,9 +33,10 @@ class Window {
  public:
   Window(uint32_t width, uint32_t height) {
     glfwSetErrorCallback([](int, const char*) {});
-    if (glfwInit() == GLFW_FALSE) {
-      const char* reason = nullptr;
-      glfwGetError(&reason);
+    // Asked first: some of GLFW's platforms have words of their own for a missing display.
+    const bool display =
+        std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
+    if (!display || glfwInit() == GLFW_FALSE) {
       throw Error(ExitCode::kFailed, "there is no display to open a window on", "view",
                   "use --headless for a video, or the commands record and shot");
     }
@@ -213,7 +215,9 @@ class Controls {
       }
       return;
     }
-    if (ui_->wants_keyboard()) return;
+    if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
+    const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
+    if (ui_->wants_keyboard() && !function_key) return;
     switch (key) {
       case GLFW_KEY_LEFT:
       case GLFW_KEY_RIGHT: {
@@ -405,9 +409,10 @@ int view(const SceneOptions& options) {
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     if (still_frames > kSettle) continue;  // the picture stands as it is
     view.playhead = player.playhead();
-    view.pace = player.pace();
+    view.pace = player.effective_pace();
     view.ui = ui.draw_window(state);
     if (!stage.draw(swapchain, view)) {
+      still_frames = 0;  // it has to be drawn once there is something to draw on
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       continue;
     }

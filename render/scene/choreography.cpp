@@ -130,7 +130,7 @@ class Writer {
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(best->position));
       const uint32_t to = layout_.slot(l, lane, layout_.column_of(position));
       const float distance = static_cast<float>(position - best->position);
-      bolt(from, to, center(from), center(to), best->share * 0.15F,
+      bolt(from, to, center(from), center(to), best->share * at.attention.head(l, best_head).share,
            0.6F * brightness(best->weight, at.scale.of(l, Measure::kKvRead)),
            clock_.in_layer(l, Clock::kRead), bolt_life_, 0.12F + 0.03F * std::min(distance, 12.0F),
            shaders::kChannelKv, 0, seed_of(step_, l, 1, position));
@@ -157,21 +157,22 @@ class Writer {
     if (at.attention.record == nullptr || at.scale.record == nullptr) return;
     const auto& m = layout_.model();
     const float head_scale = at.scale.of(l, Measure::kHeadShare);
-    float drawn = at.attention.bias_share[l];
+    float rest = at.attention.bias_share[l];
     for (uint32_t h = 0; h < m.heads; ++h) {
       const trace::HeadShare& head = at.attention.head(l, h);
       const uint32_t node = layout_.head(l, h);
       const float value = brightness(head.share, head_scale);
       light(node, value, clock_.in_layer(l, Clock::kRead + 0.2F), light_life_);
       reads(at, l, h, head);
-      if (std::abs(head.share) < kSmallestBolt) continue;
-      drawn += head.share;
+      if (std::abs(head.share) < kSmallestBolt) {
+        rest += head.share;
+        continue;
+      }
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
            layout_.junction(l, false), head.share, std::abs(value),
            clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.22F, shaders::kChannelAttention, 0,
            seed_of(step_, l, 2, h));
     }
-    const float rest = 1.0F - drawn;
     if (std::abs(rest) > kSmallestRest && m.heads > 0) {
       const uint32_t node = layout_.head(l, m.heads - 1);
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
@@ -252,20 +253,21 @@ class Writer {
     }
     const float share_scale = at.scale.of(l, Measure::kNeuronShare);
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
-    float drawn = at.ffn.bias_share[l];
+    float rest = at.ffn.bias_share[l] + at.ffn.rest_share[l];
     for (uint32_t i = 0; i < at.ffn.record->top; ++i) {
       const trace::NeuronShare& n = at.ffn.top[l * at.ffn.record->top + i];
-      if (std::abs(n.share) < kSmallestBolt || i >= 16) break;  // strongest first
+      if (std::abs(n.share) < kSmallestBolt || i >= 16) {
+        rest += n.share;
+        continue;
+      }
       const auto bucket = static_cast<uint32_t>(uint64_t{n.neuron} * m.buckets / m.neurons);
       const uint32_t node = layout_.cell(l, bucket);
       const glm::vec3 from = center(node) + glm::vec3(0.0F, 0.0F, 0.04F);
-      drawn += n.share;
       bolt(node, to, from, layout_.junction(l, true), n.share,
            std::min(1.2F, 0.75F * std::abs(brightness(n.share, share_scale))),
            clock_.in_layer(l, Clock::kFfn + 0.1F), bolt_life_, 0.1F, shaders::kChannelFfn, 0,
            seed_of(step_, l, 1000, n.neuron));
     }
-    const float rest = 1.0F - drawn;
     if (std::abs(rest) > kSmallestRest) {
       const uint32_t node = layout_.cell(l, m.buckets / 2);
       bolt(node, to, center(node), layout_.junction(l, true), rest, 0.4F,
@@ -300,8 +302,9 @@ class Writer {
     }
     const uint32_t next = std::min(layout_.column_of(last + 1), layout_.columns() - 1);
     const uint32_t tape_node = layout_.tape(next);
-    bolt(chosen, tape_node, center(chosen), center(tape_node), 0.25F, 0.9F, Clock::kFall, 0.3F,
-         0.0F, shaders::kChannelTape, 0, seed_of(step_, 9999, 1, 0));
+    bolt(chosen, tape_node, center(chosen), center(tape_node),
+         at.logits.record->sampled_probability, 0.9F, Clock::kFall, 0.3F, 0.0F,
+         shaders::kChannelTape, 0, seed_of(step_, 9999, 1, 0));
     script_.bolts.back().to_column = static_cast<float>(next);
   }
 

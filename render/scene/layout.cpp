@@ -16,7 +16,7 @@ constexpr float kFixed = -1.0F;  // Node.column of what does not move with the p
 
 constexpr float kSpineX = 0.07F;
 constexpr float kWingGap = 0.95F;  // between the spine and the nearest head or cell
-constexpr float kSlotDepth = 0.2F;
+constexpr float kSlotDepth = 0.28F;
 constexpr float kPlateZ = -0.45F;  // behind the spine, so that bolts run in front of the cells
 constexpr float kFloorY = -0.75F;
 

@@ -242,6 +242,22 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref) {
                   reads[i].position, token_text(state, reads[i].position).c_str(),
                   double{reads[i].weight});
     }
+  } else if (ref.kind == scene::Kind::kSlot && at.attention.record != nullptr) {
+    const auto& m = state.stage.layout().model();
+    const uint32_t column = ref.column * state.stage.layout().positions_per_column();
+    for (uint32_t h = 0; h < m.heads; ++h) {
+      if (h * m.kv_heads / m.heads != ref.index) continue;
+      for (const trace::KvRead& read : at.attention.reads_of(ref.layer, h)) {
+        if (read.position != column) continue;
+        ImGui::Text("%5.1f %%  of head %u's output  weight %.3f", double{read.share} * 100.0, h,
+                    double{read.weight});
+      }
+    }
+  } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr) {
+    const uint32_t buckets = at.ffn.record->buckets;
+    ImGui::Text("%5.1f %%  of the FFN update",
+                double{at.ffn.bucket_share[ref.layer * buckets + ref.index]} * 100.0);
+    ImGui::TextDisabled("act_n <w_n, df> / |df|^2");
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];

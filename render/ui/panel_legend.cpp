@@ -17,6 +17,9 @@ namespace {
 // The layer that is in flight, whose scale is printed.
 uint32_t layer_in_flight(const State& state) {
   const auto& m = state.stage.layout().model();
+  // At the very end the last step is shown, not the beginning of one that is not there.
+  const double end = static_cast<double>(state.stage.reader().steps());
+  if (state.player.playhead() >= end) return m.layers - 1;
   const double playhead = state.player.playhead();
   return std::min(
       scene::Clock(m.layers).layer_at(static_cast<float>(playhead - std::floor(playhead))),
@@ -54,8 +57,11 @@ void panel_legend(State& state, bool interactive) {
                                  ImGuiWindowFlags_AlwaysAutoResize |
                                  ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("legend", nullptr, flags)) {
-    ImGui::Text("%s",
-                scene::readable_text(model.name.empty() ? model.architecture : model.name).c_str());
+    // Names of model files can be long; what is cut off is in `fulgurite inspect`.
+    constexpr size_t kNameBytes = 28;
+    std::string name = model.name.empty() ? model.architecture : model.name;
+    if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
+    ImGui::TextUnformatted(scene::readable_text(name).c_str());
     ImGui::SameLine();
     ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
                         static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,

@@ -47,8 +47,8 @@ std::vector<Line> wrapped(const State& state, float width) {
         // Take the unfinished word along to the next line.
         Line moved;
         Line& line = lines.back();
-        while (line.size() > 1 && line.back().text.find(' ') == std::string::npos &&
-               moved.size() < 24) {
+        while (part[0] != ' ' && line.size() > 1 && moved.size() < 24 &&
+               line.back().text.find(' ') == std::string::npos) {
           moved.insert(moved.begin(), line.back());
           line.pop_back();
         }
@@ -103,6 +103,8 @@ void controls(State& state) {
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
   bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt,
                                      ImGuiInputTextFlags_EnterReturnsTrue);
+  go = go || (state.enter && ImGui::IsItemActive());
+  state.enter = false;
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
@@ -111,14 +113,18 @@ void controls(State& state) {
     auto n = static_cast<int>(what.n);
     auto top_k = static_cast<int>(what.sampling.top_k);
     auto seed = static_cast<int>(what.sampling.seed);
-    ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context));
+    // Written back only when it was changed: a widget may hold less than the value.
+    if (ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context))) {
+      what.n = static_cast<uint32_t>(std::max(n, 1));
+    }
     ImGui::SliderFloat("temperature", &what.sampling.temperature, 0.0F, 2.0F, "%.2f");
-    ImGui::SliderInt("top-k", &top_k, 0, 100);
+    if (ImGui::SliderInt("top-k", &top_k, 0, 100)) {
+      what.sampling.top_k = static_cast<uint32_t>(std::max(top_k, 0));
+    }
     ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f");
-    ImGui::InputInt("seed", &seed);
-    what.n = static_cast<uint32_t>(std::max(n, 1));
-    what.sampling.top_k = static_cast<uint32_t>(std::max(top_k, 0));
-    what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
+    if (ImGui::InputInt("seed", &seed)) {
+      what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
+    }
     ImGui::EndPopup();
   }
   if (go) {
@@ -129,7 +135,7 @@ void controls(State& state) {
       state.message = "the engine is busy; try again";
     }
   }
-  if (reader.note_kind() == trace::NoteKind::kError && !reader.note().empty()) {
+  if (reader.failed() && !reader.note().empty()) {
     ImGui::TextColored(ImVec4(1.0F, 0.6F, 0.3F, 1.0F), "%s",
                        scene::readable_text(reader.note()).c_str());
   }

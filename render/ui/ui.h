@@ -27,6 +27,7 @@ struct State {
   bool quit = false;
   std::string message{};  // of the last thing that was done, for the timeline
   bool focus_prompt = false;
+  bool enter = false;  // pressed since the last frame, also when it was let go between two
 
   // Of the inspector.
   uint64_t next_request = 1;

@@ -85,7 +85,7 @@ inline shaders::Frame frame_at(float playhead) {
   frame.up = {0, 1, 0};
   frame.pixel_size = 2 * std::tan(fov / 2) / kHeight;
   frame.playhead = playhead;
-  frame.life_scale = 1;
+  frame.shortest_life = 0;
   frame.exposure = 1;
   frame.bloom = 0.5f;
   for (auto& color : frame.channel_color) color = {0.2f, 0.5f, 0.9f, 1};
