@@ -27,6 +27,29 @@ class BadInput : public InFolder {
   }
 };
 
+// What is read must never be written as well: it would be gone before it is read.
+TEST_F(BadInput, AnOutputIsNoInput) {
+  const std::string model = in_folder("own.gguf");
+  fs::copy_file("assets/fulgurite.gguf", model);
+  const std::string bytes = read_file(model);
+  expect_refusal(fulgurite({"run", "-m", model, "-n", "1", "--trace", model}), 2, model);
+  expect_refusal(fulgurite({"record", "-m", model, "-n", "1", "-o", model}), 2, model);
+  expect_refusal(fulgurite({"shot", model, "-n", "1", "-o", model}), 2, model);
+  EXPECT_EQ(read_file(model), bytes);
+  const std::string text = in_folder("text.txt");
+  write(text, "A text that nobody else has.");
+  expect_refusal(fulgurite({"train", text, "-o", text}), 2, text);
+  EXPECT_EQ(read_file(text), "A text that nobody else has.");
+}
+
+TEST_F(BadInput, NotANumberIsNoNumber) {
+  expect_refusal(fulgurite({"run", "-n", "1", "--temp", "nan"}), 2, "--temp");
+  expect_refusal(fulgurite({"run", "-n", "1", "--top-p", "nan"}), 2, "--top-p");
+  const std::string video = in_folder("x.mp4");
+  expect_refusal(fulgurite({"record", "-o", video, "--fps", "nan"}), 2, "--fps");
+  expect_refusal(fulgurite({"record", "-o", video, "--seconds", "nan"}), 2, "--seconds");
+}
+
 TEST_F(BadInput, MissingModel) {
   expect_bad_model(in_folder("missing.gguf"));
 }

@@ -122,6 +122,18 @@ TEST_F(NoDriver, ShotNamesThePackageThatHelps) {
                  kNoVulkan, "mesa-vulkan-drivers");
 }
 
+// A recording that cannot even begin leaves the video of yesterday alone.
+TEST_F(NoDriver, AFailedRecordingKeepsWhatWasThere) {
+  write(in_folder("good.mp4"), "a video");
+  write(in_folder("hashes.txt"), "its hashes");
+  const Outcome outcome =
+      fulgurite(record_words(in_folder("good.mp4"), {"--frame-hashes", in_folder("hashes.txt")}),
+                environment());
+  EXPECT_EQ(outcome.exit_code, kNoVulkan) << outcome.err;
+  EXPECT_EQ(read_file(in_folder("good.mp4")), "a video");
+  EXPECT_EQ(read_file(in_folder("hashes.txt")), "its hashes");
+}
+
 TEST_F(NoDriver, TextNeedsNoDriver) {
   EXPECT_EQ(fulgurite({"run", "-p", "A", "-n", "1"}, environment()).exit_code, 0);
 }

@@ -50,7 +50,15 @@ class Window : public Drawing {
     environment["XDG_CONFIG_HOME"] = environment["XDG_STATE_HOME"] = environment["XDG_CACHE_HOME"] =
         in_folder("");  // a first start, and no trace of it in the home of whoever runs this
     std::vector<std::string> words = {
-        program(), "view", "-p", "ROMEO:", "-n", "48", "--seed", "1", "--window-size",
+        program(),
+        "view",
+        "-p",
+        "ROMEO:",
+        "-n",
+        "48",
+        "--seed",
+        "1",
+        "--window-size",
         std::to_string(XDisplay::kWidth) + "x" + std::to_string(XDisplay::kHeight)};
     words.insert(words.end(), more.begin(), more.end());
     program_ = std::make_unique<tests::Process>(words, environment);
