@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kReady = 4;  // more than the frames in flight
 constexpr uint64_t kAcquireNs = 100'000'000;
+constexpr int kSmallestPx = 16;
 
 VkSemaphore make_semaphore(VkDevice device) {
   const VkSemaphoreCreateInfo info{
@@ -149,7 +150,9 @@ void Swapchain::create() {
 bool Swapchain::acquire(TargetImage& out) {
   int width = 0, height = 0;
   glfwGetFramebufferSize(window_, &width, &height);
-  if (width == 0 || height == 0) return false;  // minimised
+  // Minimised, or too small to show anything: Mesa 22.3 on X11 never recovers from presenting
+  // an image of one pixel.
+  if (width < kSmallestPx || height < kSmallestPx) return false;
   if (static_cast<uint32_t>(width) != extent_.width ||
       static_cast<uint32_t>(height) != extent_.height)
     stale_ = true;

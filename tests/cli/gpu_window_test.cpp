@@ -154,6 +154,19 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
   expect_clean_end();
 }
 
+TEST_F(Window, ComesBackAfterItWasMadeAsSmallAsAPixel) {
+  open();
+  if (HasFatalFailure()) return;
+  display_->xdotool({"windowsize", window_, "1", "1"});
+  settle(1500);
+  display_->xdotool(
+      {"windowsize", window_, std::to_string(XDisplay::kWidth), std::to_string(XDisplay::kHeight)});
+  EXPECT_TRUE(eventually([&] { return distinct_colours(display_->screenshot()) > 200; }));
+  display_->xdotool({"windowfocus", window_});
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
 TEST_F(Window, TerminationIsACleanEnd) {
   open();
   if (HasFatalFailure()) return;
