@@ -145,7 +145,8 @@ void add_scene(CLI::App& app, Flags& flags) {
   add_generation(app, flags);
   // A picture of every token of a long text would take hours to render: fewer unless asked for.
   app.parse_complete_callback([&app, &flags] {
-    if (app.get_name() != "view" && app.count("-n") == 0) flags.n = kTokensOfAVideo;
+    if ((app.get_name() != "view" || app.count("--headless") > 0) && app.count("-n") == 0)
+      flags.n = kTokensOfAVideo;
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");

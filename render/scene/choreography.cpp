@@ -18,6 +18,26 @@ constexpr float kBoltSpans = 2.6F;
 constexpr float kLightSpans = 4.5F;
 constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
 
+// Attention weight that the positions of a column, from `first` on, received together.
+float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_t k,
+                  uint32_t first) {
+  const uint32_t slots = kv.record->slots;
+  const uint32_t end = std::min(first + layout.positions_per_column(), slots);
+  float sum = 0.0F;
+  for (uint32_t j = first; j < end; ++j) sum += kv.read[(l * kv.record->kv_heads + k) * slots + j];
+  return sum;
+}
+
+// How many candidates have a bar of their own, and the probability of all others.
+uint32_t bars(const trace::Logits& logits) {
+  return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
+}
+float rest_of_bars(const trace::Logits& logits) {
+  float rest = 1.0F;
+  for (uint32_t i = 0; i < bars(logits); ++i) rest -= logits.candidates[i].probability;
+  return std::max(rest, 0.0F);
+}
+
 uint32_t seed_of(size_t step, uint32_t layer, uint32_t part, uint32_t index) {
   uint64_t h =
       step * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U + part * 0x94D049BB133111EBU + index;
@@ -221,7 +241,7 @@ class Writer {
     const float scale = at.scale.of(l, Measure::kKvRead);
     for (uint32_t k = 0; k < m.kv_heads; ++k) {
       for (uint32_t first = 0; first < slots; first += layout_.positions_per_column()) {
-        const float read = column_read(at.kv, l, k, first);
+        const float read = column_read(at.kv, layout_, l, k, first);
         const float value = brightness(read, scale);
         if (value < 0.02F) continue;
         light(layout_.slot(l, k, layout_.column_of(first)), value,
@@ -230,18 +250,6 @@ class Writer {
     }
   }
 
- public:
-  // Attention weight that the positions of a column received together.
-  float column_read(const trace::Kv& kv, uint32_t l, uint32_t k, uint32_t first) const {
-    const uint32_t slots = kv.record->slots;
-    const uint32_t end = std::min(first + layout_.positions_per_column(), slots);
-    float sum = 0.0F;
-    for (uint32_t j = first; j < end; ++j)
-      sum += kv.read[(l * layout_.model().kv_heads + k) * slots + j];
-    return sum;
-  }
-
- private:
   void ffn(const trace::Position& at, uint32_t l) {
     if (at.ffn.record == nullptr || at.scale.record == nullptr) return;
     const auto& m = layout_.model();
@@ -278,13 +286,11 @@ class Writer {
 
   void crown(const trace::Position& at, uint32_t last) {
     if (at.logits.record == nullptr) return;
-    const uint32_t shown = std::min<uint32_t>(at.logits.record->candidates, Layout::kCandidates);
+    const uint32_t shown = bars(at.logits);
     const glm::vec3 top = layout_.spine_top();
     const uint32_t spine = layout_.spine(layout_.model().layers - 1, true, Layout::kSpineParts - 1);
-    float rest = 1.0F;
     for (uint32_t i = 0; i < shown; ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
-      rest -= c.probability;
       const uint32_t node = layout_.candidate(i);
       light(node, c.probability, Clock::kCrown + 0.02F, kBarsStand);
       if (c.probability >= 0.01F) {
@@ -292,7 +298,7 @@ class Writer {
              Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(step_, 9999, 0, i));
       }
     }
-    light(layout_.candidate(Layout::kCandidates), std::max(rest, 0.0F), Clock::kCrown + 0.02F,
+    light(layout_.candidate(Layout::kCandidates), rest_of_bars(at.logits), Clock::kCrown + 0.02F,
           kBarsStand);
     if (at.logits.record->sampled < 0) return;
     // The chosen one falls back to the tape, where the next column will be.
@@ -384,7 +390,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       const uint32_t first = ref.column * layout.positions_per_column();
       if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
       say("attention weight read from here", "mean over the heads that share it of a_j",
-          Writer(reader, layout, step).column_read(at.kv, ref.layer, ref.index, first),
+          column_read(at.kv, layout, ref.layer, ref.index, first),
           at.scale.of(ref.layer, Measure::kKvRead));
       break;
     }
@@ -400,16 +406,10 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       say("probability", "softmax(logits / temperature)",
           at.logits.candidates[ref.index].probability, 0.0F);
       break;
-    case Kind::kRestCandidate: {
+    case Kind::kRestCandidate:
       if (at.logits.record == nullptr) break;
-      float rest = 1.0F;
-      for (uint32_t i = 0;
-           i < std::min<uint32_t>(at.logits.record->candidates, Layout::kCandidates); ++i) {
-        rest -= at.logits.candidates[i].probability;
-      }
-      say("probability of all others", "1 - sum of the bars", rest, 0.0F);
+      say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
       break;
-    }
     case Kind::kTape:
     case Kind::kScenery:
       break;

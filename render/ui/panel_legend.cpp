@@ -85,11 +85,12 @@ void panel_legend(State& state, bool interactive) {
         interactive);
     row(state, shaders::kChannelKv, "attention received" + full(trace::Measure::kKvRead),
         interactive);
-    row(state, shaders::kChannelFfn, "activation" + full(trace::Measure::kActivation), interactive);
+    row(state, shaders::kChannelFfn, "|activation|" + full(trace::Measure::kActivation),
+        interactive);
     row(state, shaders::kChannelCrown, "probability, bar height", interactive);
     row(state, shaders::kChannelRest, "what is not drawn one by one", interactive);
     ImGui::TextDisabled("layer %u; width: share of its sum; hollow: against it", layer);
-    ImGui::TextDisabled("path, forks and fade are decoration");
+    ImGui::TextDisabled("path, forks, fade and flash are decoration");
     if (reader.dropped()) ImGui::TextDisabled("memory is full: the oldest detail was let go");
   }
   ImGui::End();
