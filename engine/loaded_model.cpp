@@ -24,9 +24,9 @@ uint64_t hash_tensor(const model::Tensor& tensor, uint64_t hash) noexcept {
 
 }  // namespace
 
-model::GgufFile open_model_file(const ModelSource& source) {
-  return source.path.empty() ? model::GgufFile::from_memory(source.builtin, kBuiltinName)
-                             : model::GgufFile::open(source.path);
+model::ModelFile open_model_file(const ModelSource& source) {
+  return source.path.empty() ? model::parse_gguf(source.builtin, kBuiltinName)
+                             : model::open_gguf(source.path);
 }
 
 LoadedModel::LoadedModel(const ModelSource& source)

@@ -21,13 +21,13 @@ struct ModelSource {
 
 inline constexpr const char* kBuiltinName = "built-in model";
 
-model::GgufFile open_model_file(const ModelSource& source);
+model::ModelFile open_model_file(const ModelSource& source);
 
 struct LoadedModel {
   // Throws Error (bad_model) with the reason. The builtin bytes must outlive the object.
   explicit LoadedModel(const ModelSource& source);
 
-  model::GgufFile file;
+  model::ModelFile file;
   std::unique_ptr<model::Model> network;
   std::unique_ptr<model::Tokenizer> tokenizer;
   uint64_t parameters = 0;

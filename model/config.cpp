@@ -25,7 +25,7 @@ constexpr int64_t kMaxContext = 1 << 30;
 
 class LlamaReader {
  public:
-  explicit LlamaReader(const GgufFile& file) : file_(file) {}
+  explicit LlamaReader(const ModelFile& file) : file_(file) {}
 
   Config read() {
     refuse_unsupported();
@@ -121,13 +121,13 @@ class LlamaReader {
     }
   }
 
-  const GgufFile& file_;
+  const ModelFile& file_;
 };
 
 // Collects instead of throwing; the sentences go without the file's name.
 class Problems {
  public:
-  explicit Problems(const GgufFile& file) : prefix_(file.name() + ": ") {}
+  explicit Problems(const ModelFile& file) : prefix_(file.name() + ": ") {}
 
   template <class F>
   bool attempt(F&& f) {
@@ -151,7 +151,7 @@ class Problems {
 
 }  // namespace
 
-Config read_config(const GgufFile& file) {
+Config read_config(const ModelFile& file) {
   const std::string arch = file.get_string("general.architecture");
   if (arch != "llama") {
     throw Error(ExitCode::kBadModel, "the architecture " + quoted(arch) + " is not supported yet",
@@ -160,7 +160,7 @@ Config read_config(const GgufFile& file) {
   return LlamaReader(file).read();
 }
 
-std::vector<std::string> find_problems(const GgufFile& file) {
+std::vector<std::string> find_problems(const ModelFile& file) {
   Problems problems(file);
   Config config;
   if (!problems.attempt([&] { config = read_config(file); })) return problems.take();
@@ -187,7 +187,7 @@ std::vector<std::string> find_problems(const GgufFile& file) {
   return problems.take();
 }
 
-void require_runnable(const GgufFile& file) {
+void require_runnable(const ModelFile& file) {
   const std::vector<std::string> problems = find_problems(file);
   if (problems.empty()) return;
   std::string line = problems.front();

@@ -23,7 +23,7 @@ using fulgurite::ExitCode;
 namespace {
 
 // Weights are widened to float32 here.
-void require_memory(const model::GgufFile& file) {
+void require_memory(const model::ModelFile& file) {
   double needed = 0.0;
   for (const model::Tensor& tensor : file.tensors()) {
     needed += static_cast<double>(tensor.elements()) * sizeof(float);
@@ -42,7 +42,7 @@ void require_memory(const model::GgufFile& file) {
 
 int eval(const EvalOptions& options) {
   const std::string text = model::train::read_text(options.text);
-  const model::GgufFile file = open_model_file(options.model);
+  const model::ModelFile file = open_model_file(options.model);
   require_memory(file);
   const model::train::Parameters weights = model::train::load_gguf(file);
   const std::vector<int32_t> tokens = model::make_tokenizer(file)->encode(text);

@@ -23,7 +23,7 @@ struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
 
-Json json_of(const model::GgufValue& value) {
+Json json_of(const model::MetaValue& value) {
   return std::visit(
       [](const auto& v) -> Json {
         using V = std::decay_t<decltype(v)>;
@@ -65,7 +65,7 @@ Json config_of(const model::Config& c) {
           {"rope_base", c.rope_base}, {"norm_epsilon", c.norm_eps}, {"tied_output", c.tied}};
 }
 
-Json tokenizer_of(const model::GgufFile& file, const model::Tokenizer& t) {
+Json tokenizer_of(const model::ModelFile& file, const model::Tokenizer& t) {
   return {{"model", file.get_string("tokenizer.ggml.model")},
           {"tokens", t.vocab_size()},
           {"bos", t.bos_id()},
@@ -83,11 +83,11 @@ Json or_null(F&& f) {
   }
 }
 
-Json string_or_null(const model::GgufFile& file, const char* key) {
+Json string_or_null(const model::ModelFile& file, const char* key) {
   return or_null([&]() -> Json { return file.get_string(key); });
 }
 
-Json describe(const model::GgufFile& file) {
+Json describe(const model::ModelFile& file) {
   Json tensors = Json::array();
   int64_t parameters = 0;
   size_t bytes = 0;
@@ -114,7 +114,7 @@ Json describe(const model::GgufFile& file) {
 
   const std::vector<std::string> problems = model::find_problems(file);
   return {{"file", file.name()},
-          {"version", file.version()},
+          {"format", file.format()},
           {"architecture", string_or_null(file, "general.architecture")},
           {"name", string_or_null(file, "general.name")},
           {"parameters", parameters},
@@ -134,7 +134,7 @@ void print_table(const Json& d, std::ostream& out) {
   };
   const auto section = [&](std::string_view title) { out << "\n" << title << "\n"; };
   line("file", model::printable(d["file"].get_ref<const std::string&>(), 4096));
-  line("format", fmt::format("GGUF version {}", d["version"].get<uint32_t>()));
+  line("format", d["format"].get<std::string>());
   line("architecture", text_of(d["architecture"]));
   line("name", text_of(d["name"]));
   line("parameters", fmt::format("{}", d["parameters"].get<int64_t>()));
@@ -168,10 +168,10 @@ void print_table(const Json& d, std::ostream& out) {
 }  // namespace
 
 int inspect(const InspectOptions& options, std::ostream& out) {
-  const model::GgufFile file =
+  const model::ModelFile file =
       options.model_path.empty()
-          ? model::GgufFile::from_memory(options.builtin, options.builtin_name)
-          : model::GgufFile::open(options.model_path);
+          ? model::parse_gguf(options.builtin, options.builtin_name)
+          : model::open_gguf(options.model_path);
   const Json description = describe(file);
   if (options.json) {
     // Strings of the file need not be UTF-8; JSON must be.

@@ -7,6 +7,6 @@
 
 namespace model {
 
-std::unique_ptr<Model> make_llama(const GgufFile& file);
+std::unique_ptr<Model> make_llama(const ModelFile& file);
 
 }  // namespace model

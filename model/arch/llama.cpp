@@ -90,7 +90,7 @@ void softmax(const float* scores, int64_t n, float* weights) noexcept {
 
 class Llama final : public Model {
  public:
-  explicit Llama(const GgufFile& file) : config_(read_config(file)) {
+  explicit Llama(const ModelFile& file) : config_(read_config(file)) {
     weights_.layers.resize(static_cast<size_t>(config_.n_layer));
     for_each_tensor(weights_, config_,
                     [&](Tensor& tensor, const std::string& name, int64_t rows, int64_t cols) {
@@ -215,7 +215,7 @@ class Llama final : public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_llama(const GgufFile& file) {
+std::unique_ptr<Model> make_llama(const ModelFile& file) {
   return std::make_unique<Llama>(file);
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 struct Family {
   std::string_view architecture;  // general.architecture
-  std::unique_ptr<Model> (*make)(const GgufFile&);
+  std::unique_ptr<Model> (*make)(const ModelFile&);
 };
 
 constexpr std::array kFamilies = {Family{"llama", make_llama}};
@@ -24,7 +24,7 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
-std::unique_ptr<Model> make_model(const GgufFile& file) {
+std::unique_ptr<Model> make_model(const ModelFile& file) {
   const std::string wanted = file.get_string("general.architecture");
   std::string known;
   for (const Family& family : kFamilies) {

@@ -28,7 +28,7 @@ class Model {
 
 // Builds the model in the file, which must outlive it. Throws Error (bad_model) when the
 // architecture is unknown, or a tensor is missing or has the wrong shape.
-std::unique_ptr<Model> make_model(const GgufFile& file);
+std::unique_ptr<Model> make_model(const ModelFile& file);
 
 // Names of the architectures that make_model knows.
 std::vector<std::string_view> known_architectures();

@@ -1,4 +1,4 @@
-// GgufFile::parse: bytes -> metadata and tensors, trusting none of them.
+// parse_gguf: bytes -> metadata and tensors, trusting none of them.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -6,6 +6,7 @@
 
 #include "model/error.h"
 #include "model/format/gguf.h"
+#include "model/format/mapping.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -119,7 +120,7 @@ std::vector<Wide> read_numbers(Cursor& in, uint64_t n, std::string_view what) {
   return values;
 }
 
-GgufValue read_array(Cursor& in, const std::string& what) {
+MetaValue read_array(Cursor& in, const std::string& what) {
   const auto type = static_cast<ValueType>(in.number<uint32_t>(what));
   const auto n = in.number<uint64_t>(what);
   const uint64_t each = min_bytes(type);
@@ -172,7 +173,7 @@ GgufValue read_array(Cursor& in, const std::string& what) {
   return {};
 }
 
-GgufValue read_value(Cursor& in, const std::string& what) {
+MetaValue read_value(Cursor& in, const std::string& what) {
   const auto type = in.number<uint32_t>(what);
   switch (static_cast<ValueType>(type)) {
     case ValueType::kU8:
@@ -308,12 +309,13 @@ void check_extents(const Cursor& in, const std::vector<Tensor>& tensors,
 
 }  // namespace
 
-void GgufFile::parse() {
+ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
   constexpr uint64_t kMinKvBytes = 8 + 1 + 4 + 1;
   constexpr uint64_t kMinInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;
-  Cursor in(bytes_, name_);
-  check_magic(in, bytes_);
-  version_ = read_version(in);
+  Cursor in(bytes, name);
+  check_magic(in, bytes);
+  const uint32_t version = read_version(in);
+  ModelFile file(name, "GGUF v" + std::to_string(version), bytes.size());
   const auto n_tensors = in.number<uint64_t>("the header");
   const auto n_kv = in.number<uint64_t>("the header");
   if (n_kv > in.left() / kMinKvBytes) {
@@ -328,12 +330,13 @@ void GgufFile::parse() {
                   std::to_string(key.size()) + " bytes",
               "1 to 65535");
     }
-    if (!metadata_index_.emplace(key, i).second) in.fail("the key " + quoted(key) + " comes twice");
-    GgufValue value = read_value(in, quoted(key));
-    metadata_.emplace_back(std::move(key), std::move(value));
+    const std::string shown = quoted(key);
+    if (file.find(key) != nullptr) in.fail("the key " + shown + " comes twice");
+    file.add(std::move(key), read_value(in, shown));
   }
-  const int64_t alignment = get_int("general.alignment", 1, std::numeric_limits<uint32_t>::max(),
-                                    static_cast<int64_t>(kDefaultAlignment));
+  const int64_t alignment =
+      file.get_int("general.alignment", 1, std::numeric_limits<uint32_t>::max(),
+                   static_cast<int64_t>(kDefaultAlignment));
   if (!std::has_single_bit(static_cast<uint64_t>(alignment)) || alignment % 8 != 0) {
     in.fail("general.alignment is " + std::to_string(alignment), "a power of two, 8 or more");
   }
@@ -344,20 +347,30 @@ void GgufFile::parse() {
             "truncated or damaged; fetch it again");
   }
   std::vector<uint64_t> offsets(n_tensors);
-  for (uint64_t i = 0; i < n_tensors; ++i) {
-    tensors_.push_back(read_info(in, i, offsets[i]));
-    const std::string& name = tensors_.back().name;
-    if (!tensor_index_.emplace(name, i).second) in.fail("tensor " + quoted(name) + " comes twice");
+  std::vector<Tensor> tensors;
+  for (uint64_t i = 0; i < n_tensors; ++i) tensors.push_back(read_info(in, i, offsets[i]));
+  if (n_tensors > 0) {
+    const auto step = static_cast<uint64_t>(alignment);
+    const uint64_t padding = (step - in.position() % step) % step;
+    in.need(padding, "the padding before the tensor data");
+    const uint64_t data_begin = in.position() + padding;
+    check_extents(in, tensors, offsets, step, bytes.size() - data_begin);
+    for (uint64_t i = 0; i < n_tensors; ++i) {
+      tensors[i].data = bytes.data() + data_begin + offsets[i];
+    }
   }
-  if (n_tensors == 0) return;
-  const auto step = static_cast<uint64_t>(alignment);
-  const uint64_t padding = (step - in.position() % step) % step;
-  in.need(padding, "the padding before the tensor data");
-  const uint64_t data_begin = in.position() + padding;
-  check_extents(in, tensors_, offsets, step, bytes_.size() - data_begin);
-  for (uint64_t i = 0; i < n_tensors; ++i) {
-    tensors_[i].data = bytes_.data() + data_begin + offsets[i];
+  for (Tensor& tensor : tensors) {
+    const std::string shown = quoted(tensor.name);
+    if (!file.add(std::move(tensor))) in.fail("tensor " + shown + " comes twice");
   }
+  return file;
+}
+
+ModelFile open_gguf(const std::string& path) {
+  std::shared_ptr<const Mapping> mapping = Mapping::open(path);
+  ModelFile file = parse_gguf(mapping->bytes(), path);
+  file.keep(std::move(mapping));
+  return file;
 }
 
 }  // namespace model

@@ -110,7 +110,7 @@ void put_value(Bytes& out, const std::vector<T>& values) {
 
 }  // namespace
 
-void GgufWriter::add(std::string key, GgufValue value) {
+void GgufWriter::add(std::string key, MetaValue value) {
   CHECK(!key.empty() && key.size() <= 65535 && key != "general.alignment");
   for (const auto& [known, unused] : metadata_) CHECK(known != key);
   metadata_.emplace_back(std::move(key), std::move(value));

@@ -86,7 +86,7 @@ size_t gpt2_word(std::string_view text) noexcept {
   return end < text.size() && last > 0 ? last : end;
 }
 
-BpeTokenizer::BpeTokenizer(const GgufFile& file) : VocabTokenizer(file, false) {
+BpeTokenizer::BpeTokenizer(const ModelFile& file) : VocabTokenizer(file, false) {
   const auto fail = [&](const std::string& what, const std::string& hint) {
     throw Error(ExitCode::kBadModel, what, file.name(), hint);
   };

@@ -21,7 +21,7 @@ class BpeTokenizer final : public VocabTokenizer {
  public:
   // Throws Error (bad_model) for malformed merges or a pre-tokenizer (tokenizer.ggml.pre)
   // other than GPT-2's; a file that names none is taken to mean GPT-2's.
-  explicit BpeTokenizer(const GgufFile& file);
+  explicit BpeTokenizer(const ModelFile& file);
 
   std::vector<int32_t> encode(std::string_view text) const override;
 

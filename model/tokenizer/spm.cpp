@@ -40,11 +40,11 @@ int byte_of_text(std::string_view text) {
 
 }  // namespace
 
-SpmTokenizer::SpmTokenizer(const GgufFile& file) : VocabTokenizer(file, true) {
+SpmTokenizer::SpmTokenizer(const ModelFile& file) : VocabTokenizer(file, true) {
   const auto fail = [&](const std::string& what) {
     throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
   };
-  const GgufValue* scores = file.find("tokenizer.ggml.scores");
+  const MetaValue* scores = file.find("tokenizer.ggml.scores");
   const auto* numbers = scores ? std::get_if<std::vector<double>>(scores) : nullptr;
   if (!numbers) fail("tokenizer.ggml.scores is missing or not an array of floats");
   if (numbers->size() != texts().size()) {

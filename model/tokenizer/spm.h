@@ -17,7 +17,7 @@ namespace model {
 class SpmTokenizer final : public VocabTokenizer {
  public:
   // Throws Error (bad_model) when the scores are missing, not one a token, or not numbers.
-  explicit SpmTokenizer(const GgufFile& file);
+  explicit SpmTokenizer(const ModelFile& file);
 
   // Where the file asks for it (tokenizer.ggml.add_space_prefix, on by default) a space is
   // put before a text that is not empty.

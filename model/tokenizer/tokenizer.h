@@ -9,7 +9,7 @@
 
 namespace model {
 
-class GgufFile;
+class ModelFile;
 
 class Tokenizer {
  public:
@@ -37,6 +37,6 @@ class Tokenizer {
 
 // Builds the tokenizer that the file describes. Throws Error (bad_model) when its
 // model is unknown or its arrays are inconsistent.
-std::unique_ptr<Tokenizer> make_tokenizer(const GgufFile& file);
+std::unique_ptr<Tokenizer> make_tokenizer(const ModelFile& file);
 
 }  // namespace model

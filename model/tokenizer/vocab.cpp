@@ -12,7 +12,7 @@ namespace model {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
-VocabTokenizer::VocabTokenizer(const GgufFile& file, bool adds_bos_by_default) {
+VocabTokenizer::VocabTokenizer(const ModelFile& file, bool adds_bos_by_default) {
   const auto fail = [&](const std::string& what) {
     throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
   };
@@ -22,7 +22,7 @@ VocabTokenizer::VocabTokenizer(const GgufFile& file, bool adds_bos_by_default) {
   if (n > static_cast<size_t>(std::numeric_limits<int32_t>::max())) fail("too many tokens");
 
   kinds_.assign(n, TokenKind::kNormal);
-  if (const GgufValue* value = file.find("tokenizer.ggml.token_type")) {
+  if (const MetaValue* value = file.find("tokenizer.ggml.token_type")) {
     const auto* numbers = std::get_if<std::vector<int64_t>>(value);
     if (!numbers) fail("tokenizer.ggml.token_type is not an array of signed integers");
     if (numbers->size() != n) {
@@ -58,7 +58,7 @@ void VocabTokenizer::add_piece(std::string_view bytes) {
   ends_.push_back(bytes_.size());
 }
 
-std::unique_ptr<Tokenizer> make_tokenizer(const GgufFile& file) {
+std::unique_ptr<Tokenizer> make_tokenizer(const ModelFile& file) {
   const std::string kind = file.get_string("tokenizer.ggml.model");
   if (kind == "gpt2") return std::make_unique<BpeTokenizer>(file);
   if (kind == "llama") return std::make_unique<SpmTokenizer>(file);

@@ -32,7 +32,7 @@ class VocabTokenizer : public Tokenizer {
  protected:
   // Reads tokens, kinds, bos, eos and add_bos_token. Throws Error (bad_model) where they
   // contradict each other.
-  VocabTokenizer(const GgufFile& file, bool adds_bos_by_default);
+  VocabTokenizer(const ModelFile& file, bool adds_bos_by_default);
 
   // The texts as the file has them; they live as long as the file.
   const std::vector<std::string>& texts() const noexcept { return *texts_; }

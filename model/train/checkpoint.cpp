@@ -145,7 +145,7 @@ void save_gguf(const Weights& weights, const Config& c, const std::string& path,
   writer.write(path);
 }
 
-Parameters load_gguf(const GgufFile& file) {
+Parameters load_gguf(const ModelFile& file) {
   const Config config = read_config(file);
   if (config.arch != "llama") {
     throw Error(ExitCode::kBadModel, "architecture " + config.arch + " cannot be trained",

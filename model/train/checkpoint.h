@@ -27,7 +27,7 @@ void check_writable(const std::string& path);
 void save_gguf(const Weights& weights, const Config& config, const std::string& path, DType dtype);
 
 // Weights of any llama file whose types the kernels read, as float32. Throws Error (bad_model).
-Parameters load_gguf(const GgufFile& file);
+Parameters load_gguf(const ModelFile& file);
 
 struct RunState {
   Trainer::State trainer;

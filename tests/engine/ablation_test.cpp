@@ -14,7 +14,7 @@ using tests::Conversation;
 // A copy of the model in which one head's columns of the output projection are zero.
 void write_without_head(const std::string& from, const std::string& to, int64_t layer, int64_t head,
                         int64_t head_dim) {
-  const model::GgufFile file = model::GgufFile::open(from);
+  const model::ModelFile file = model::open_gguf(from);
   model::GgufWriter writer;
   for (const auto& [key, value] : file.metadata()) {
     if (key != "general.alignment") writer.add(key, value);

@@ -145,7 +145,7 @@ TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
 TEST(Runnable, TheSmallModelAndThoseOfTheRepositoryAre) {
   EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(small_llama().build()).file));
   for (const char* name : {"models/llama-gqa.gguf", "models/llama-gqa-f16.gguf"}) {
-    const auto file = model::GgufFile::open(tests::data(name).string());
+    const auto file = model::open_gguf(tests::data(name).string());
     EXPECT_EQ(std::vector<std::string>{}, find_problems(file));
     EXPECT_NO_THROW(require_runnable(file));
   }

@@ -123,10 +123,10 @@ class GgufBytes {
 // read beyond them.
 struct LoadedGguf {
   std::vector<std::byte> bytes;
-  model::GgufFile file;
+  model::ModelFile file;
 
   explicit LoadedGguf(const std::string& content)
-      : bytes(as_bytes(content)), file(model::GgufFile::from_memory(bytes, "test.gguf")) {}
+      : bytes(as_bytes(content)), file(model::parse_gguf(bytes, "test.gguf")) {}
 
   static std::vector<std::byte> as_bytes(const std::string& content) {
     const auto* p = reinterpret_cast<const std::byte*>(content.data());

@@ -30,7 +30,7 @@ TEST(Inspect, JsonDescribesTheFile) {
   const std::string path = tests::data("models/llama-gqa-f16.gguf").string();
   const json d = json::parse(output_of({path, {}, "", true}));
   EXPECT_EQ(path, d["file"].get<std::string>());
-  EXPECT_EQ(3, d["version"]);
+  EXPECT_EQ("GGUF v3", d["format"]);
   EXPECT_EQ("llama", d["architecture"]);
   EXPECT_EQ("llama-gqa-f16 (random weights, seed 102)", d["name"]);
   // 2 V C + C, and a layer's 2 C + 4 C C + 3 C F, with V = 512, C = 64, F = 128.

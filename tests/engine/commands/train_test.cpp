@@ -114,7 +114,7 @@ TEST_F(Train, LogAndCheckpoints) {
   EXPECT_EQ(last, 40);
   EXPECT_EQ(validations, 5);  // 0, 10, 20, 30, 40
   for (const char* name : {"step-000000.gguf", "step-000003.gguf", "step-000040.gguf"}) {
-    EXPECT_EQ(model::GgufFile::open(o.checkpoints + "/" + name).tensors().size(), 20u) << name;
+    EXPECT_EQ(model::open_gguf(o.checkpoints + "/" + name).tensors().size(), 20u) << name;
   }
   EXPECT_NEAR(loss_of("made/by/train/step-000000.gguf"), std::log(256.0), 0.2);
   EXPECT_LT(loss_of("m.gguf"), loss_of("made/by/train/step-000003.gguf"));

@@ -17,7 +17,7 @@ using tests::Oracle;
 
 struct Runner {
   explicit Runner(const Oracle& oracle)
-      : file(model::GgufFile::open(oracle.model.string())), network(model::make_model(file)) {}
+      : file(model::open_gguf(oracle.model.string())), network(model::make_model(file)) {}
   int64_t vocabulary() const { return network->config().n_vocab; }
 
   // (T, V)
@@ -31,7 +31,7 @@ struct Runner {
     return all;
   }
 
-  model::GgufFile file;
+  model::ModelFile file;
   std::unique_ptr<model::Model> network;
 };
 

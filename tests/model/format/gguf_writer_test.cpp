@@ -9,7 +9,7 @@ namespace {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
-using model::GgufFile;
+using model::ModelFile;
 using tests::GgufBytes;
 
 TEST(GgufWrite, WhatIsWrittenIsReadBack) {
@@ -17,7 +17,7 @@ TEST(GgufWrite, WhatIsWrittenIsReadBack) {
   const std::string path = folder.file("m.gguf");
   const std::vector<float> values = {1, -2, 0.5F, 65504, 1e-7F, 3};
   model::GgufWriter writer;
-  const std::vector<std::pair<std::string, model::GgufValue>> metadata = {
+  const std::vector<std::pair<std::string, model::MetaValue>> metadata = {
       {"small", uint64_t{7}},
       {"large", uint64_t{1} << 40},
       {"negative", int64_t{-7}},
@@ -37,8 +37,8 @@ TEST(GgufWrite, WhatIsWrittenIsReadBack) {
   writer.add_tensor("vector", 1, 6, model::DType::kF16, values.data());
   writer.write(path);
 
-  const GgufFile file = GgufFile::open(path);
-  EXPECT_EQ(3U, file.version());
+  const ModelFile file = open_gguf(path);
+  EXPECT_EQ("GGUF v3", file.format());
   EXPECT_EQ(metadata, file.metadata());
   float row[6];
   model::dequantize_row(file.require_tensor("matrix", 2, 3), 1, row);
@@ -63,7 +63,7 @@ TEST(GgufWrite, CountsAreWrittenAsLlamaCppWritesThem) {
 
 TEST(GgufWrite, AModelWrittenAgainIsTheSame) {
   const tests::TempFolder folder;
-  const GgufFile source = GgufFile::open(tests::data("models/llama-gqa-f16.gguf").string());
+  const ModelFile source = open_gguf(tests::data("models/llama-gqa-f16.gguf").string());
   model::GgufWriter writer;
   for (const auto& [key, value] : source.metadata()) writer.add(key, value);
   for (const model::Tensor& t : source.tensors()) {

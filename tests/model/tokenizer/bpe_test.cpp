@@ -16,7 +16,8 @@ namespace {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
-using model::GgufFile;
+using model::ModelFile;
+using model::open_gguf;
 using model::make_tokenizer;
 using tests::GgufBytes;
 using tests::LoadedGguf;
@@ -248,7 +249,7 @@ TEST(Spm, TheSpaceInFrontCanBeSwitchedOff) {
 }
 
 TEST(Spm, RandomBytesSurvive) {
-  const GgufFile file = GgufFile::open(tests::data("models/llama-gqa.gguf").string());
+  const ModelFile file = open_gguf(tests::data("models/llama-gqa.gguf").string());
   const auto t = make_tokenizer(file);
   std::mt19937 random(9);
   for (int i = 0; i < 200; ++i) {
@@ -310,7 +311,7 @@ std::string hex(const std::string& bytes) {
 
 void expect_oracle_ids(const std::filesystem::path& model_path,
                        const std::filesystem::path& oracle) {
-  const GgufFile file = GgufFile::open(model_path.string());
+  const ModelFile file = open_gguf(model_path.string());
   const auto t = make_tokenizer(file);
   size_t texts = 0;
   const nlohmann::json description = tests::read_json(oracle);
@@ -350,7 +351,7 @@ TEST(TokenizerOracle, TheRealModels) {
 }
 
 void expect_vocabulary_ids(const std::string& model_path, const std::string& oracle) {
-  const GgufFile file = GgufFile::open(tests::shared_data(model_path).string());
+  const ModelFile file = open_gguf(tests::shared_data(model_path).string());
   const auto t = make_tokenizer(file);
   const nlohmann::json description = tests::read_json(tests::shared_data(oracle));
   EXPECT_GE(description["cases"].size(), 40U);

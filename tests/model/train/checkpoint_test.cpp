@@ -82,7 +82,7 @@ TEST_F(Checkpoint, GgufHoldsTheWeights) {
     Parameters p(config);
     p.initialise(3);
     save_gguf(p.weights(), config, in_folder("m.gguf"), DType::kF32);
-    const Parameters back = load_gguf(GgufFile::open(in_folder("m.gguf")));
+    const Parameters back = load_gguf(open_gguf(in_folder("m.gguf")));
     EXPECT_EQ(values(p), values(back));
     EXPECT_EQ(back.config().n_head_kv, 1);
     EXPECT_EQ(back.config().n_ctx, 64);
@@ -90,7 +90,7 @@ TEST_F(Checkpoint, GgufHoldsTheWeights) {
     EXPECT_EQ(back.config().tied, tied);
 
     save_gguf(p.weights(), config, in_folder("h.gguf"), DType::kF16);
-    const Parameters half = load_gguf(GgufFile::open(in_folder("h.gguf")));
+    const Parameters half = load_gguf(open_gguf(in_folder("h.gguf")));
     for (int64_t i = 0; i < p.size(); ++i) {
       ASSERT_NEAR(p.data()[i], half.data()[i], std::abs(p.data()[i]) / 1024.0F + 1e-7F);
     }
@@ -100,7 +100,7 @@ TEST_F(Checkpoint, GgufHoldsTheWeights) {
 TEST_F(Checkpoint, TokenIsByte) {
   Parameters p(shape());
   save_gguf(p.weights(), p.config(), in_folder("m.gguf"), DType::kF16);
-  const GgufFile file = GgufFile::open(in_folder("m.gguf"));
+  const ModelFile file = open_gguf(in_folder("m.gguf"));
   EXPECT_EQ(file.get_string("tokenizer.ggml.model"), "gpt2");
   const auto tokenizer = make_tokenizer(file);
   ASSERT_EQ(tokenizer->vocab_size(), 256);

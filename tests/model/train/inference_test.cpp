@@ -39,7 +39,7 @@ void compare(bool tied) {
                             ("fulgurite-inference-" + std::to_string(::getpid()) + ".gguf"))
                                .string();
   save_gguf(p.weights(), c, path, DType::kF32);
-  const GgufFile file = GgufFile::open(path);
+  const ModelFile file = open_gguf(path);
   const auto network = make_model(file);
 
   constexpr int64_t kLength = 75;
