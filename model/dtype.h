@@ -8,7 +8,24 @@
 
 namespace model {
 
-enum class DType : uint32_t { kF32 = 0, kF16 = 1 };
+enum class DType : uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ2K = 10,
+  kQ3K = 11,
+  kQ4K = 12,
+  kQ5K = 13,
+  kQ6K = 14,
+  kIq4Nl = 20,
+  kIq4Xs = 23,
+  kBF16 = 30,
+  kMxfp4 = 39,
+};
 
 // Name as people write it ("F16"); for a number that we do not read, GGUF's own name
 // where it is known ("Q4_K"), else "type 99".

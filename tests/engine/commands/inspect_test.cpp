@@ -88,7 +88,7 @@ TEST(Inspect, TheTableNamesEverything) {
   const std::string table =
       output_of({tests::data("models/llama-gqa.gguf").string(), {}, "", false});
   for (const char* word :
-       {"llama-gqa.gguf", "GGUF version 3", "parameters    198080", "runnable      yes", "kv_heads",
+       {"llama-gqa.gguf", "GGUF v3", "parameters    198080", "runnable      yes", "kv_heads",
         "512 [<unk>, <s>", "blk.2.ffn_down.weight", "176 x 64"}) {
     EXPECT_CONTAINS(table, word);
   }

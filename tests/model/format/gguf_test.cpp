@@ -15,6 +15,7 @@ namespace {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 using model::ModelFile;
+using model::open_gguf;
 using tests::GgufBytes;
 using tests::le;
 using tests::LoadedGguf;

@@ -10,6 +10,7 @@ namespace {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 using model::ModelFile;
+using model::open_gguf;
 using tests::GgufBytes;
 
 TEST(GgufWrite, WhatIsWrittenIsReadBack) {

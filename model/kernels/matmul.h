@@ -1,0 +1,95 @@
+// Y = X W^T + b for stored weights of every format, one row of X a position, with what the
+// shares need gathered in the same pass over the weights.
+//
+// One definition of the sum, so that every instruction set, every number of threads and every
+// number of positions gives the same bits:
+//   - A row of W and a row of x are cut into blocks of 32 values; the last may be shorter.
+//   - Weights in blocks (Q8_0, Q4_K ...): x is rounded to 8 bits a block, x~ = dx q with
+//     dx = max|x| / 127; the product of a block is an exact integer times its scales:
+//       t = (d * dx) * float(A) - (m * dx) * float(B),  A = sum of scale * w * q, B = sum of min *
+//       q.
+//   - F32, F16 and BF16: x~ = x; t is the sum of the 32 products, added as a tree
+//       (i + 16, then i + 8, i + 4, i + 2, i + 1), without fused multiply-adds.
+//   - Lane b mod 8 adds its blocks' t in order; the eight lanes are added as a tree
+//       ((0+4)+(2+6)) + ((1+5)+(3+7)); then the bias.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/kernels/thread_pool.h"
+#include "model/tensor.h"
+
+namespace model {
+
+inline constexpr int64_t kBlockWidth = 32;
+
+// A matrix and what is added to its product.
+struct Linear {
+  Tensor weight;  // (rows, cols)
+  Tensor bias;    // (rows) F32, or data == nullptr
+  bool empty() const noexcept { return weight.data == nullptr; }
+};
+
+// What a pass over the weights may gather for one position, besides y. Any pointer may be
+// nullptr: not wanted. With y' = y + b the whole row sum, u_i = row_gain_i y'_i, and the columns
+// cut into groups of group_width (the last may be shorter; heads, or 32 neurons together):
+//   o_g,i = sum over the columns c of group g of W[i, c] x~[c]          one group's term
+struct Gather {
+  const float* row_gain = nullptr;  // (rows); nullptr: ones
+  int64_t group_width = 0;          // 0: no groups
+  float* group_dot = nullptr;       // (groups)         sum_i o_g,i u_i
+  float* group_out = nullptr;       // (groups, rows)   o_g,i
+  // (cols)  group_back: sum_i W[i, c] row_gain_i o_g(c),i;  else: sum_i W[i, c] u_i
+  float* back = nullptr;
+  bool group_back = false;
+  // (n_chosen)  sum_i W[i, chosen[n]] u_i, for a few columns in ascending order.
+  const int32_t* chosen = nullptr;
+  int64_t n_chosen = 0;
+  float* chosen_dot = nullptr;
+};
+
+// Rows of x prepared for weights of one kind; reused by every product with the same x.
+class Input {
+ public:
+  // Copies nothing: x (n, cols) with a distance of ld floats must outlive the products.
+  // quantise: also the 8-bit form. Work is shared over the pool.
+  void set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quantise, ThreadPool& pool);
+
+  int64_t n() const noexcept { return n_; }
+  int64_t cols() const noexcept { return cols_; }
+  const float* row(int64_t i) const noexcept { return x_ + i * ld_; }
+
+  // x~ of row i, what block-format weights are really multiplied with; (cols).
+  void rounded(int64_t i, float* out) const noexcept;
+
+  // For the kernels. Blocks are padded to a multiple of 8 with zeros.
+  const int8_t* q(int64_t i) const noexcept { return q_.data() + i * blocks_ * kBlockWidth; }
+  const float* d(int64_t i) const noexcept { return d_.data() + i * blocks_; }
+  // Sums of the 8-bit values of both halves of each block: (blocks, 2).
+  const int32_t* sums(int64_t i) const noexcept { return sums_.data() + i * blocks_ * 2; }
+  int64_t blocks() const noexcept { return blocks_; }
+
+ private:
+  const float* x_ = nullptr;
+  int64_t n_ = 0, cols_ = 0, ld_ = 0, blocks_ = 0;
+  std::vector<int8_t> q_;
+  std::vector<float> d_;
+  std::vector<int32_t> sums_;
+};
+
+// True for weights that multiply x rounded to 8 bits.
+bool rounds_input(DType type) noexcept;
+
+// y[i * ld + r] for i < x.n(), r < rows. gathers: nullptr, or one for each row of x.
+// The same y to the last bit with and without gathers, for any x.n() and any pool.
+void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
+            ThreadPool& pool) noexcept;
+
+// back[c] = sum_i W[i, c] u_i, (cols): W^T u, for weights that were not gathered in their pass.
+void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept;
+
+// The same by the definition above, in plain loops on one thread: what tests compare with.
+void matmul_reference(const Linear& w, const Input& x, float* y, int64_t ld) noexcept;
+
+}  // namespace model

@@ -1,0 +1,59 @@
+// The element-by-element work of a forward pass. The same bits on every instruction set: no
+// fused multiply-adds, sums of rows over 16 lanes that are added as a tree.
+#pragma once
+
+#include <cstdint>
+
+namespace model {
+
+enum class CacheType { kF32, kF16, kQ8_0 };
+
+// Bytes of one vector of d values in the cache. Q8_0 wants d to be a multiple of 32.
+int64_t cache_bytes(CacheType type, int64_t d) noexcept;
+// Stores d floats as `type`, and reads them back.
+void cache_store(CacheType type, const float* x, int64_t d, void* out) noexcept;
+void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept;
+
+// One query head against the cache of its KV head (Vaswani et al. 2017, arXiv:1706.03762).
+struct AttentionHead {
+  const float* q;  // (d)
+  const char* k;   // key of position 0, in the cache's type
+  const char* v;   // value of position 0
+  int64_t stride;  // bytes from one position to the next, of k and of v
+  CacheType type;
+  int64_t d;
+  int64_t first;  // the positions [first, end) are read; the others have weight 0
+  int64_t end;
+  float scale;     // of q . k
+  float soft_cap;  // 0: none; else s = cap tanh(s / cap) (Gemma 2, arXiv:2408.00118)
+};
+// scores, weights (end): s_j and softmax(s)_j, zeros below `first`; z (d) = sum_j a_j v_j.
+void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
+
+// out[j] = v_j . back for positions j of the list; with attend's z this splits one head's term.
+void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
+                 float* out) noexcept;
+
+// y = x / sqrt(mean(x^2) + eps) * gain (Zhang & Sennrich 2019, arXiv:1910.07467). gain may be
+// nullptr (ones). y may be x. Returns the scale 1 / sqrt(...).
+float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept;
+// y = (x - mean) / sqrt(var + eps) * gain + bias (Ba et al. 2016, arXiv:1607.06450).
+float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,
+                 float* y) noexcept;
+
+// y = silu(gate) * up, silu(g) = g / (1 + exp(-g)); up may be nullptr (ones). y may be gate.
+void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;
+// y = gelu(gate) * up by the tanh formula (Hendrycks & Gimpel 2016, arXiv:1606.08415).
+void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;
+
+// y = softmax(x) over n values; y may be x.
+void softmax(const float* x, int64_t n, float* y) noexcept;
+
+// Rotates heads in place (Su et al. 2021, arXiv:2104.09864): pairs (2i, 2i+1), or with `halves`
+// (i, i + n_rot/2), of each of n_heads vectors of width d, by cos, sin (n_rot / 2).
+void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves, const float* cos,
+            const float* sin) noexcept;
+
+double dot(const float* a, const float* b, int64_t n) noexcept;
+
+}  // namespace model
