@@ -259,24 +259,21 @@ void Recorder::end() {
                 trace::TimeRecord{position_, static_cast<uint32_t>(times_.size())}, all(times_));
 }
 
-void Recorder::logits(uint32_t position, std::span<const Choice> ranked, const Choice& sampled,
+void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& sampled,
                       const std::vector<std::string_view>& texts) {
   trace::LogitsRecord record{
       position, static_cast<uint32_t>(texts.size()), sampled.id, sampled.probability, 0.0F, 0.0F};
   std::vector<trace::Candidate> candidates;
   double rest = 1.0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    trace::Candidate c{ranked[i].id, ranked[i].logit, ranked[i].probability, 0, {}};
+    const Choice& choice = ranking.best[i];
+    trace::Candidate c{choice.id, choice.logit, choice.probability, 0, {}};
     c.text_bytes = static_cast<uint32_t>(std::min(texts[i].size(), c.text.size()));
     std::memcpy(c.text.data(), texts[i].data(), c.text_bytes);
     candidates.push_back(c);
     rest -= double{c.probability};
   }
-  double entropy = 0.0;
-  for (const Choice& c : ranked) {
-    if (c.probability > 0.0F) entropy -= double{c.probability} * std::log(double{c.probability});
-  }
-  record.entropy = static_cast<float>(entropy);
+  record.entropy = static_cast<float>(ranking.entropy);
   record.rest_probability = static_cast<float>(std::max(rest, 0.0));
   trace::append(log_, Topic::kLogits, record, all(candidates));
 }

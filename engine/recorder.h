@@ -38,8 +38,9 @@ class Recorder final : public model::TapSink {
   // Writes residual, attention, kv, ffn, scale and time.
   void end();
 
-  // What a position says about the next token. ranked: best first; sampled.id -1: none drawn.
-  void logits(uint32_t position, std::span<const Choice> ranked, const Choice& sampled,
+  // What a position says about the next token. texts: of ranking.best; sampled.id -1: none
+  // drawn.
+  void logits(uint32_t position, const Ranking& ranking, const Choice& sampled,
               const std::vector<std::string_view>& texts);
 
  private:

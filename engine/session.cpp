@@ -118,15 +118,16 @@ std::string Session::step() {
     run_position(static_cast<uint32_t>(done_), kind, done_ + 1 == tokens_.size());
     text += model_.tokenizer->piece(tokens_[done_]);
   }
-  const std::span<const Choice> ranked = sampler_.rank(logits_);
-  const Choice next = sampler_.draw();
+  require_finite(logits_, static_cast<int64_t>(done_) - 1);
+  const Ranking ranking = sampler_.rank(logits_, Detail::kCandidates);
+  const Choice next = sampler_.draw(tokens_);
   const auto last = static_cast<uint32_t>(done_ - 1);
   if (options_.level != trace::Level::kOff) {
     std::vector<std::string_view> texts;
-    for (size_t i = 0; i < std::min<size_t>(ranked.size(), Detail::kCandidates); ++i) {
-      texts.push_back(model_.tokenizer->piece(ranked[i].id));
+    for (const Choice& choice : ranking.best) {
+      texts.push_back(model_.tokenizer->piece(choice.id));
     }
-    recorder_.logits(last, ranked, next, texts);
+    recorder_.logits(last, ranking, next, texts);
   }
   trace::append(log_, Topic::kStep,
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
