@@ -1,5 +1,6 @@
 #include "model/dtype.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -55,8 +56,40 @@ BlockSize dtype_block(uint32_t gguf_type) noexcept {
 }
 
 bool dtype_supported(uint32_t gguf_type) noexcept {
-  return gguf_type == static_cast<uint32_t>(DType::kF32) ||
-         gguf_type == static_cast<uint32_t>(DType::kF16);
+  switch (static_cast<DType>(gguf_type)) {
+    case DType::kF32:
+    case DType::kF16:
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ5_0:
+    case DType::kQ5_1:
+    case DType::kQ8_0:
+    case DType::kQ2K:
+    case DType::kQ3K:
+    case DType::kQ4K:
+    case DType::kQ5K:
+    case DType::kQ6K:
+    case DType::kIq4Nl:
+    case DType::kIq4Xs:
+    case DType::kBF16:
+    case DType::kMxfp4:
+      return true;
+  }
+  return false;
+}
+
+std::optional<DType> dtype_from_name(std::string_view name) {
+  const auto same_letter = [](char a, char b) {
+    return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 'a' + 'A') : a) == b;
+  };
+  for (const TypeInfo& info : kTypes) {
+    const std::string_view known = info.name;
+    if (dtype_supported(info.type) &&
+        std::equal(name.begin(), name.end(), known.begin(), known.end(), same_letter)) {
+      return static_cast<DType>(info.type);
+    }
+  }
+  return std::nullopt;
 }
 
 size_t dtype_row_bytes(DType type, int64_t n) noexcept {
@@ -93,6 +126,16 @@ uint16_t f16_from_f32(float value) noexcept {
   }
   const uint32_t odd = (magnitude >> 13) & 1U;
   return static_cast<uint16_t>(sign | ((magnitude - 0x38000000U + 0xFFFU + odd) >> 13));
+}
+
+float f32_from_bf16(uint16_t bits) noexcept {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+uint16_t bf16_from_f32(float value) noexcept {
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<uint16_t>((bits >> 16) | 0x40U);
+  return static_cast<uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
 }  // namespace model

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace model {
 
@@ -31,6 +33,10 @@ enum class DType : uint32_t {
 // where it is known ("Q4_K"), else "type 99".
 std::string dtype_name(uint32_t gguf_type);
 
+// The type of a name, upper or lower case ("q8_0", "Q4_K", "f16"); empty: no such name, or a type
+// that the kernels cannot read.
+std::optional<DType> dtype_from_name(std::string_view name);
+
 // How a type stores a row: `elements` values in `bytes` bytes. {0, 0} for a number that
 // GGUF does not define (or no longer does).
 struct BlockSize {
@@ -49,5 +55,9 @@ size_t dtype_row_bytes(DType type, int64_t n) noexcept;
 // IEEE 754 binary16 <-> binary32; to_f16 rounds to nearest even.
 float f32_from_f16(uint16_t half) noexcept;
 uint16_t f16_from_f32(float value) noexcept;
+
+// bfloat16, the upper half of a binary32; to_bf16 rounds to nearest even, NaN stays NaN.
+float f32_from_bf16(uint16_t bits) noexcept;
+uint16_t bf16_from_f32(float value) noexcept;
 
 }  // namespace model

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <set>
 #include <string>
 
 #include "model/tensor.h"
@@ -71,10 +73,54 @@ TEST(F16, WhatIsTooLargeBecomesInfinity) {
   EXPECT_EQ(0x8000, f16_from_f32(-0.0F));
 }
 
-TEST(DType, OnlyF32AndF16AreComputable) {
-  for (uint32_t type = 0; type < 64; ++type) {
-    EXPECT_EQ(type <= 1, model::dtype_supported(type)) << type;
+// bfloat16 is a binary32 cut to 16 bits, rounded to the nearest, ties to even.
+TEST(BF16, EveryValueSurvivesTheWayThereAndBack) {
+  for (unsigned b = 0; b < 65536; ++b) {
+    const float value = model::f32_from_bf16(static_cast<uint16_t>(b));
+    const uint16_t back = model::bf16_from_f32(value);
+    if (std::isnan(value)) {
+      ASSERT_TRUE(std::isnan(model::f32_from_bf16(back))) << b;
+      ASSERT_EQ(b & 0x8000, back & 0x8000U) << b;
+    } else {
+      ASSERT_EQ(b, back);
+    }
   }
+}
+
+TEST(BF16, BetweenTwoTheNearerWinsAndTheEvenOneATie) {
+  for (unsigned b = 0; b < 0x7F7F; ++b) {
+    const float below = model::f32_from_bf16(static_cast<uint16_t>(b));
+    const float above = model::f32_from_bf16(static_cast<uint16_t>(b + 1));
+    const auto middle = static_cast<float>((static_cast<double>(below) + above) / 2);
+    const unsigned even = b % 2 == 0 ? b : b + 1;
+    ASSERT_EQ(even, model::bf16_from_f32(middle)) << b;
+    ASSERT_EQ(even | 0x8000, model::bf16_from_f32(-middle)) << b;
+    ASSERT_EQ(b, model::bf16_from_f32(std::nextafterf(middle, 0.0F))) << b;
+    ASSERT_EQ(b + 1, model::bf16_from_f32(std::nextafterf(middle, INFINITY))) << b;
+  }
+  EXPECT_EQ(0x7F80, model::bf16_from_f32(std::numeric_limits<float>::max()));
+  const uint32_t payload_below = 0x7F800001;  // cut alone, it would be infinity
+  float nan = 0;
+  std::memcpy(&nan, &payload_below, 4);
+  EXPECT_TRUE(std::isnan(model::f32_from_bf16(model::bf16_from_f32(nan))));
+}
+
+TEST(DType, SixteenTypesAreComputable) {
+  const std::set<uint32_t> known = {0, 1, 2, 3, 6, 7, 8, 10, 11, 12, 13, 14, 20, 23, 30, 39};
+  for (uint32_t type = 0; type < 64; ++type) {
+    EXPECT_EQ(known.contains(type), model::dtype_supported(type)) << type;
+  }
+}
+
+TEST(DType, ANameFindsItsTypeInEitherCase) {
+  EXPECT_EQ(model::DType::kQ8_0, model::dtype_from_name("q8_0"));
+  EXPECT_EQ(model::DType::kQ4K, model::dtype_from_name("Q4_K"));
+  EXPECT_EQ(model::DType::kQ4K, model::dtype_from_name("q4_k"));
+  EXPECT_EQ(model::DType::kBF16, model::dtype_from_name("bf16"));
+  EXPECT_EQ(std::nullopt, model::dtype_from_name("Q4"));
+  EXPECT_EQ(std::nullopt, model::dtype_from_name("Q4_K_M"));
+  EXPECT_EQ(std::nullopt, model::dtype_from_name("IQ1_S")) << "known, but not read";
+  EXPECT_EQ(std::nullopt, model::dtype_from_name(""));
 }
 
 TEST(DType, NamesAreThoseOfGguf) {

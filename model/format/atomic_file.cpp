@@ -1,0 +1,48 @@
+#include "model/format/atomic_file.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include "model/error.h"
+
+namespace model {
+
+AtomicFile::AtomicFile(const std::string& path)
+    : path_(path), part_(path + ".part"), file_(std::fopen(part_.c_str(), "wb")) {
+  if (!file_) fail("cannot be written");
+}
+
+AtomicFile::~AtomicFile() {
+  if (!file_) return;
+  file_.reset();
+  std::remove(part_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  CHECK(file_ != nullptr);
+  if (bytes.empty()) return;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) {
+    fail("writing failed");
+  }
+}
+
+void AtomicFile::commit() {
+  CHECK(file_ != nullptr);
+  errno = 0;
+  bool placed = std::fclose(file_.release()) == 0;
+  const char* what = placed ? "cannot be replaced" : "writing failed";
+  placed = placed && std::rename(part_.c_str(), path_.c_str()) == 0;
+  if (placed) return;
+  const int reason = errno;
+  std::remove(part_.c_str());
+  errno = reason;
+  fail(what);
+}
+
+void AtomicFile::fail(const std::string& what) const {
+  throw fulgurite::Error(fulgurite::ExitCode::kFailed,
+                         what + ": " + std::generic_category().message(errno), path_,
+                         "is the folder there, writable and not full?");
+}
+
+}  // namespace model

@@ -1,0 +1,36 @@
+// A file that appears whole or not at all: written beside its place and renamed at the end.
+#pragma once
+
+#include <cstddef>
+#include <cstdio>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace model {
+
+class AtomicFile {
+ public:
+  // Opens path + ".part". Throws Error (failed) naming the path, like all that follows.
+  explicit AtomicFile(const std::string& path);
+  // Without commit() what was written is removed; an older file at `path` stays.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  // Puts the file in its place; nothing may be written afterwards.
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const;
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string path_;
+  std::string part_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace model

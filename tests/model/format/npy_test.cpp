@@ -1,0 +1,91 @@
+#include "model/format/npy.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "model/error.h"
+#include "tests/support/data.h"
+
+namespace {
+
+using model::write_npy;
+
+std::string written(const std::vector<float>& values, const std::vector<int64_t>& shape) {
+  const tests::TempFolder folder;
+  write_npy(folder.file("x.npy"), values, shape);
+  EXPECT_FALSE(std::filesystem::exists(folder.file("x.npy.part")));
+  return tests::read_file(folder.file("x.npy"));
+}
+
+std::string header(const std::string& shape) {
+  std::string fields = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
+  while ((10 + fields.size() + 1) % 64 != 0) fields += ' ';
+  fields += '\n';
+  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(fields.size()) + '\0' + fields;
+}
+
+// numpy.save("x.npy", numpy.arange(6, dtype="<f4").reshape(2, 3)), as NumPy 1.26 wrote it.
+TEST(Npy, AMatrixIsTheFileThatNumpyWrites) {
+  const std::string npy = written({0, 1, 2, 3, 4, 5}, {2, 3});
+  ASSERT_EQ(128U + 24U, npy.size());
+  EXPECT_EQ(std::string("\x93NUMPY\x01\x00v\x00", 10), npy.substr(0, 10));
+  EXPECT_EQ(
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }" + std::string(58, ' ') + '\n',
+      npy.substr(10, 118));
+  EXPECT_EQ(std::string("\x00\x00\x00\x00\x00\x00\x80\x3F\x00\x00\x00\x40", 12),
+            npy.substr(128, 12));
+}
+
+TEST(Npy, ShapesArePrintedAsTuples) {
+  EXPECT_EQ(header("()"), written({7}, {}).substr(0, 128));
+  EXPECT_EQ(header("(2,)"), written({1, 2}, {2}).substr(0, 128));
+  EXPECT_EQ(header("(1, 2, 1)"), written({1, 2}, {1, 2, 1}).substr(0, 128));
+  EXPECT_EQ(header("(0, 3)"), written({}, {0, 3}));
+}
+
+TEST(Npy, DataBeginAtAMultipleOf64WhateverTheShape) {
+  for (size_t dims = 0; dims <= 32; ++dims) {
+    const std::string npy = written({1}, std::vector<int64_t>(dims, 1));
+    const size_t length = static_cast<uint8_t>(npy[8]) + 256U * static_cast<uint8_t>(npy[9]);
+    EXPECT_EQ(0U, (10 + length) % 64) << dims;
+    EXPECT_EQ(10 + length + 4, npy.size()) << dims;
+    EXPECT_EQ('\n', npy[9 + length]) << dims;
+  }
+}
+
+TEST(Npy, EveryBitIsKept) {
+  const std::vector<float> values = {std::numeric_limits<float>::quiet_NaN(), -0.0F, INFINITY,
+                                     std::numeric_limits<float>::denorm_min()};
+  const std::string npy = written(values, {4});
+  EXPECT_EQ(0, std::memcmp(values.data(), npy.data() + 128, 16));
+}
+
+TEST(Npy, AFailureNamesThePathAndLeavesTheOldFile) {
+  const tests::TempFolder folder;
+  const std::vector<float> one = {1};
+  try {
+    write_npy(folder.file("absent/x.npy"), one, {1});
+    FAIL();
+  } catch (const fulgurite::Error& error) {
+    EXPECT_EQ(fulgurite::ExitCode::kFailed, error.code());
+    EXPECT_CONTAINS(error.what(), "absent/x.npy");
+  }
+  write_npy(folder.file("x.npy"), one, {1});
+  if (!std::filesystem::exists("/dev/full")) return;
+  std::filesystem::create_symlink("/dev/full", folder.file("x.npy.part"));
+  EXPECT_THROW(write_npy(folder.file("x.npy"), std::vector<float>(100000), {100000}),
+               fulgurite::Error);
+  EXPECT_EQ(132U, tests::read_file(folder.file("x.npy")).size());
+  EXPECT_FALSE(std::filesystem::exists(folder.file("x.npy.part")));
+}
+
+TEST(NpyDeathTest, AShapeThatDoesNotHoldTheValuesIsABug) {
+  const std::vector<float> two = {1, 2};
+  EXPECT_DEATH(write_npy("x.npy", two, {3}), "bug");
+  EXPECT_DEATH(write_npy("x.npy", two, {-1, -2}), "bug");
+}
+
+}  // namespace
