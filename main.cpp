@@ -18,7 +18,9 @@
 #include "engine/commands/bench.h"
 #include "engine/commands/eval.h"
 #include "engine/commands/inspect.h"
+#include "engine/commands/logits.h"
 #include "engine/commands/run.h"
+#include "engine/commands/tap.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
 #include "engine/trace/file.h"
@@ -109,8 +111,41 @@ trace::Level level_of(const Flags& flags) {
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option("-m,--model", flags.model, "model file (GGUF); without it, the built-in model");
   app.add_option("-t,--threads", flags.threads,
-                 "threads of eval; 0: as many as the machine has. Generation uses one so far")
+                 "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
+}
+
+void add_sampling(CLI::App& app, engine::Sampling& sampling) {
+  app.add_option("-s,--seed", sampling.seed, "of the sampler")->capture_default_str();
+  app.add_option("--temp", sampling.temperature, "temperature; 0: always the most probable token")
+      ->check(between(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--top-k", sampling.top_k, "keep the k most probable tokens; 0: all")
+      ->capture_default_str();
+  app.add_option("--top-p", sampling.top_p,
+                 "keep the smallest set that reaches this probability; 1: all")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--min-p", sampling.min_p,
+                 "keep those at least this many times as probable as the best; 0: all")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--repeat-penalty", sampling.repeat_penalty,
+                 "divides (where negative: multiplies) the logits of recent tokens; 1: none")
+      ->check(between(0.01, 100.0))
+      ->capture_default_str();
+  app.add_option("--repeat-last-n", sampling.repeat_last_n,
+                 "tokens that the penalties look back; -1: all, 0: none")
+      ->check(CLI::Range(-1, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--frequency-penalty", sampling.frequency_penalty,
+                 "taken off a recent token's logit each time it occurs")
+      ->check(between(-100.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--presence-penalty", sampling.presence_penalty,
+                 "taken off a recent token's logit once")
+      ->check(between(-100.0, 100.0))
+      ->capture_default_str();
 }
 
 void add_generation(CLI::App& app, Flags& flags) {
@@ -124,21 +159,22 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("-c,--ctx-size", flags.context,
                  "positions of context; 0: what the model was trained for")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  app.add_option("-s,--seed", flags.sampling.seed, "of the sampler")->capture_default_str();
-  app.add_option("--temp", flags.sampling.temperature,
-                 "temperature; 0: always the most probable token")
-      ->check(between(0.0, 100.0))
-      ->capture_default_str();
-  app.add_option("--top-k", flags.sampling.top_k, "keep the k most probable tokens; 0: all")
-      ->capture_default_str();
-  app.add_option("--top-p", flags.sampling.top_p,
-                 "keep the smallest set that reaches this probability; 1: all")
-      ->check(between(0.0, 1.0))
-      ->capture_default_str();
+  add_sampling(app, flags.sampling);
   app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
   app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
       ->check(CLI::IsMember({"off", "live", "full"}))
       ->capture_default_str();
+}
+
+// For commands that read tokens and generate none.
+void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
+  add_model(app, flags);
+  auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to read");
+  auto* file = app.add_option("-f,--file", flags.prompt_file, "file to read; - is stdin");
+  auto* ids = app.add_option("--tokens", tokens, "token ids to read: 1,2,3")->delimiter(',');
+  file->excludes(prompt);
+  ids->excludes(prompt)->excludes(file);
+  app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
 }
 
 void add_scene(CLI::App& app, Flags& flags) {
@@ -272,12 +308,23 @@ int run_program(int argc, char** argv) {
   });
 
   // run
+  engine::commands::RunOptions generation;
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
+  run.add_flag("--json", generation.json, "one JSON object a token instead of text");
+  auto* logprobs = run.add_option("--logprobs", generation.logprobs,
+                                  "candidates told of each token, with --json, which it implies")
+                       ->check(CLI::Range(0U, 1U << 24))
+                       ->capture_default_str();
   run.callback([&] {
     refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file});
-    exit_code = engine::commands::run(
-        {source_of(flags), generate_of(flags), {flags.context, level_of(flags)}, flags.trace_path});
+    generation.model = source_of(flags);
+    generation.generate = generate_of(flags);
+    generation.session = {flags.context, level_of(flags)};
+    generation.trace_path = flags.trace_path;
+    generation.threads = flags.threads;
+    if (logprobs->count() > 0) generation.json = true;
+    exit_code = engine::commands::run(generation);
   });
 
   // record
@@ -367,13 +414,63 @@ int run_program(int argc, char** argv) {
     exit_code = engine::commands::train(train);
   });
 
+  // logits, taps, tap
+  std::vector<int64_t> ids;
+  engine::commands::LogitsOptions logits;
+  CLI::App& predict = command("logits", "write the logits of every position as a NumPy file");
+  add_tokens(predict, flags, ids);
+  predict.add_option("-o,--out,--output", logits.output, "the file: float32, (positions, V)")
+      ->required();
+  predict.callback([&] {
+    refuse_same_file(logits.output, {flags.model, flags.prompt_file});
+    logits.model = source_of(flags);
+    logits.input = {ids, prompt_of(flags)};
+    logits.threads = flags.threads;
+    exit_code = engine::commands::logits(logits);
+  });
+
+  engine::commands::TapsOptions taps;
+  CLI::App& list = command("taps", "list a model's intermediates: names, shapes, formulas");
+  add_model(list, flags);
+  list.add_flag("--json", taps.json, "as JSON");
+  list.callback([&] {
+    taps.model = source_of(flags);
+    taps.threads = flags.threads;
+    exit_code = engine::commands::taps(taps, std::cout);
+  });
+
+  engine::commands::TapOptions tap;
+  CLI::App& tapper = command("tap", "write one intermediate of every position as a NumPy file");
+  add_tokens(tapper, flags, ids);
+  tapper.add_option("--name", tap.name, "which one, as `fulgurite taps` lists it")->required();
+  tapper
+      .add_option("-o,--out,--output", tap.output,
+                  "the file: float32, (positions, rows, columns), vectors without rows")
+      ->required();
+  tapper.add_option("--position", tap.position, "only this one, from 0")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  tapper.callback([&] {
+    refuse_same_file(tap.output, {flags.model, flags.prompt_file});
+    tap.model = source_of(flags);
+    tap.input = {ids, prompt_of(flags)};
+    tap.threads = flags.threads;
+    exit_code = engine::commands::tap(tap);
+  });
+
   // eval
   engine::commands::EvalOptions eval;
   CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
   add_model(evaluate, flags);
   evaluate.add_option("-f,--file", eval.text, "the text")->required();
-  evaluate.add_option("--window", eval.window, "tokens that are seen together")
-      ->capture_default_str();
+  evaluate
+      .add_option("-c,--ctx-size,--window", eval.window,
+                  "tokens that are seen together; 0: 128, with --chunks 512")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  evaluate
+      .add_option("--chunks", eval.chunks,
+                  "measure as llama-perplexity does: score the second half of so many chunks of "
+                  "the window's size; 0: all of the text")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   evaluate.add_flag("--json", eval.json, "as JSON");
   evaluate.callback([&] {
     eval.model = source_of(flags);
@@ -401,13 +498,16 @@ int run_program(int argc, char** argv) {
   add_model(benchmark, flags);
   benchmark.add_option("-p,--prompt", bench.prompt, "tokens of the prompt")->capture_default_str();
   benchmark.add_option("-n,--predict", bench.generate, "tokens to generate")->capture_default_str();
-  benchmark.add_option("--repeats", bench.repeats, "the median is printed")->capture_default_str();
+  benchmark.add_option("-r,--repetitions,--repeats", bench.repeats, "the median is printed")
+      ->check(CLI::Range(1U, 10000U))
+      ->capture_default_str();
   benchmark.add_option("--taps", levels, "off,live,full")
       ->delimiter(',')
       ->check(CLI::IsMember({"off", "live", "full"}));
   benchmark.add_flag("--json", bench.json, "as JSON");
   benchmark.callback([&] {
     bench.model = source_of(flags);
+    bench.threads = flags.threads;
     bench.levels.clear();
     for (const std::string& name : levels) {
       flags.level = name;
