@@ -180,8 +180,7 @@ std::vector<std::string> find_problems(const ModelFile& file) {
     if (!known.contains(tensor.name)) {
       problems.add(what + " has no place in the architecture " + config.arch);
     } else if (!dtype_supported(type)) {
-      problems.add(what + " is of type " + dtype_name(type) +
-                   ", which is not supported yet (F32 and F16 are)");
+      problems.add(unsupported_type(tensor));
     }
   }
   return problems.take();
