@@ -107,6 +107,26 @@ TEST(GgufWrite, TensorsOfEveryTypeAndShapeAreCopiedAsTheyLie) {
   }
 }
 
+TEST(GgufWrite, ValuesAreStoredAsAnyTypeThatIsWritten) {
+  const tests::TempFolder folder;
+  std::vector<float> values(2 * 256);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = i < 256 ? 1.0F : -2.0F;
+  model::GgufWriter writer;
+  for (const char* name : {"F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_0", "Q4_K"}) {
+    writer.add_tensor(name, 2, 256, model::dtype_from_name(name).value(), values.data());
+  }
+  std::fill(values.begin(), values.end(), 0.0F);  // converted at once: theirs no more
+  writer.write(folder.file("m.gguf"));
+  const ModelFile file = open_gguf(folder.file("m.gguf"));
+  ASSERT_EQ(8U, file.tensors().size());
+  for (const model::Tensor& t : file.tensors()) {
+    EXPECT_EQ(model::dtype_from_name(t.name), t.dtype);
+    std::vector<float> row(256);
+    model::dequantize_row(t, 1, row.data());
+    EXPECT_NEAR(-2.0F, row[255], 0.01F) << t.name;
+  }
+}
+
 TEST(GgufWrite, RowsAreAskedForInOrderAndAFewMegabytesAtATime) {
   const tests::TempFolder folder;
   constexpr int64_t kCols = 3000;
