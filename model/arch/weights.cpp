@@ -162,9 +162,7 @@ class Reader {
     attempt([&] {
       const Tensor& found = file_.require_tensor(name, rows, cols, slices);
       if (!dtype_supported(static_cast<uint32_t>(found.dtype))) {
-        file_.fail("tensor " + quoted(name) + " is of type " +
-                       dtype_name(static_cast<uint32_t>(found.dtype)) + ", which is not supported",
-                   "convert it: llama-quantize --allow-requantize IN OUT Q8_0");
+        file_.fail(unsupported_type(found));
       }
       tensor = found;
     });
