@@ -211,6 +211,7 @@ constexpr Range kDeepSeekPunctuation[] = {
     {'!', '/'}, {':', '~'}, {0x2018, 0x201F}, {0x3000, 0x3002}, {0xFF01, 0xFF0F},
     {0xFF1A, 0xFF5E},
 };
+constexpr Range kHanAndKana[] = {{0x3040, 0x30FF}, {0x4E00, 0x9FA5}};
 constexpr Range kEastAsian[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}};
 // clang-format on
 
@@ -251,6 +252,32 @@ size_t gpt4o(std::string_view rest) noexcept {
   return word(rest, {.cased = true, .contraction = false, .suffix = true, .symbol_slash = true});
 }
 
+size_t deepseek3(std::string_view rest) noexcept {
+  const auto signs = [](const Character& c) {
+    return c.category == Category::kPunctuation || c.category == Category::kSymbol;
+  };
+  const auto parts_of_words = [](const Character& c) {
+    return is_letter(c.category) || c.category == Category::kMark;
+  };
+  const auto latin = [](const Character& c) { return c.code < 0x80 && is_letter(c.category); };
+  return before_or_match(rest, [&](size_t pos) {
+    const Character first = character_at(rest, pos);
+    const size_t second = pos + first.bytes;
+    if (first.code < 0x80 && signs(first)) {
+      if (const size_t end = run_end(rest, second, latin); end > second) return end;
+    }
+    if (!is_newline(first) && !is_letter(first.category) && !signs(first)) {
+      if (const size_t end = run_end(rest, second, parts_of_words); end > second) return end;
+    }
+    if (const size_t end = run_end(rest, pos, parts_of_words); end > pos) return end;
+    const size_t begin = first.code == ' ' ? second : pos;
+    if (const size_t end = run_end(rest, begin, signs); end > begin) {
+      return run_end(rest, end, is_newline);
+    }
+    return is_space(first) ? pos + white_space(rest.substr(pos), true) : pos;
+  });
+}
+
 size_t number(std::string_view rest) noexcept {
   return before_or_match(rest, [&](size_t pos) {
     const Character c = character_at(rest, pos);
@@ -260,6 +287,13 @@ size_t number(std::string_view rest) noexcept {
 
 size_t numbers(std::string_view rest) noexcept {
   return before_or_run(rest, is_number);
+}
+
+size_t three_numbers(std::string_view rest) noexcept {
+  return before_or_match(rest, [&](size_t pos) {
+    int left = 3;
+    return run_end(rest, pos, [&](const Character& c) { return is_number(c) && left-- > 0; });
+  });
 }
 
 size_t three_digits(std::string_view rest) noexcept {
@@ -314,6 +348,10 @@ size_t trailing_space(std::string_view rest) noexcept {
 
 size_t east_asian(std::string_view rest) noexcept {
   return before_or_run(rest, [](const Character& c) { return contains(kEastAsian, c.code); });
+}
+
+size_t han_and_kana(std::string_view rest) noexcept {
+  return before_or_run(rest, [](const Character& c) { return contains(kHanAndKana, c.code); });
 }
 
 size_t deepseek_letters(std::string_view rest) noexcept {

@@ -27,9 +27,14 @@ size_t seed_coder(std::string_view rest) noexcept;
 size_t tekken(std::string_view rest) noexcept;
 // the same with \p{N}{1,3} and (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind a word
 size_t gpt4o(std::string_view rest) noexcept;
+// DeepSeek-V3, behind cuts by numbers and CJK characters:
+//   [!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
+//   |\s*[\r\n]+|\s+(?!\S)|\s+
+size_t deepseek3(std::string_view rest) noexcept;
 
 size_t number(std::string_view rest) noexcept;               // \p{N}
 size_t numbers(std::string_view rest) noexcept;              // \p{N}+
+size_t three_numbers(std::string_view rest) noexcept;        // \p{N}{1,3}
 size_t three_digits(std::string_view rest) noexcept;         // [0-9][0-9][0-9]
 size_t punctuation(std::string_view rest) noexcept;          // [\p{P}$+<=>^~|]+
 size_t punctuation_or_tick(std::string_view rest) noexcept;  // [\p{P}$+<=>^~|`]+
@@ -37,7 +42,8 @@ size_t newline(std::string_view rest) noexcept;              // [\r\n]
 size_t space_letters(std::string_view rest) noexcept;        // \s?\p{L}+
 size_t space_punctuation(std::string_view rest) noexcept;    // \s?\p{P}+
 size_t trailing_space(std::string_view rest) noexcept;       // \s+$
-size_t east_asian(std::string_view rest) noexcept;  // [\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+
+size_t east_asian(std::string_view rest) noexcept;    // [\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+
+size_t han_and_kana(std::string_view rest) noexcept;  // [\u4E00-\u9FA5\u3040-\u30FF]+
 
 // DeepSeek-LLM lists the cased letters of scripts that have cases, and marks of ASCII, its
 // full-width forms, general quotation marks and three CJK signs: \s?[...]+

@@ -25,6 +25,7 @@ constexpr Cut kDeepSeekLlmCuts[] = {
     cuts::trailing_space, cuts::east_asian,       cuts::numbers};
 constexpr Cut kDeepSeekCoderCuts[] = {cuts::newline, cuts::space_letters, cuts::space_punctuation,
                                       cuts::east_asian, cuts::number};
+constexpr Cut kDeepSeek3Cuts[] = {cuts::three_numbers, cuts::han_and_kana, cuts::deepseek3};
 
 constexpr PreTokenizer kGpt2{kGpt2Cuts};
 constexpr PreTokenizer kLlama3{kLlama3Cuts, true, true};
@@ -39,6 +40,7 @@ constexpr PreTokenizer kFalcon{kFalconCuts};
 constexpr PreTokenizer kDefault{kDefaultCuts};
 constexpr PreTokenizer kDeepSeekLlm{kDeepSeekLlmCuts};
 constexpr PreTokenizer kDeepSeekCoder{kDeepSeekCoderCuts};
+constexpr PreTokenizer kDeepSeek3{kDeepSeek3Cuts};
 
 // The names that llama.cpp's converter writes, and which of them share a rule.
 struct Entry {
@@ -54,6 +56,7 @@ constexpr Entry kEntries[] = {
     {"deepseek-coder", &kDeepSeekCoder},
     {"deepseek-llm", &kDeepSeekLlm},
     {"deepseek-r1-qwen", &kQwen2},
+    {"deepseek-v3", &kDeepSeek3},
     {"default", &kDefault},
     {"exaone", &kStarCoder},
     {"exaone4", &kGpt2},
@@ -64,6 +67,7 @@ constexpr Entry kEntries[] = {
     {"gpt-2", &kGpt2},
     {"gpt-4o", &kGpt4o},
     {"hunyuan", &kQwen2},
+    {"hunyuan-dense", &kDeepSeek3},
     {"jais", &kGpt2},
     {"kormo", &kQwen2},
     {"lfm2", &kLlama3},

@@ -129,6 +129,25 @@ TEST(PreTokenizer, SequencesOfPatternsCutThePiecesOfOneAnother) {
   EXPECT_EQ((V{"ab", "12", ",", "  "}), words("deepseek-llm", "ab12,  "));
 }
 
+TEST(PreTokenizer, DeepSeek3) {
+  const auto v3 = [](std::string_view text) { return words("deepseek-v3", text); };
+  EXPECT_EQ((V{"I", "'m", " here", ".\n"}), v3("I'm here.\n"));
+  EXPECT_EQ((V{"123", "4", "ab", " ", "12"}), v3("1234ab 12"));
+  EXPECT_EQ((V{"_foo", " (", "bar", ")"}), v3("_foo (bar)")) << "a sign and Latin letters";
+  EXPECT_EQ((V{"a", "\xE4\xBD\xA0\xE3\x81\x82", "\xEA\xB0\x80"}),
+            v3("a\xE4\xBD\xA0\xE3\x81\x82\xEA\xB0\x80"));
+  EXPECT_EQ((V{"\xCC\x81"
+               "e\xCC\x81",
+               "  ", " \xC3\xA9"}),
+            v3("\xCC\x81"
+               "e\xCC\x81   \xC3\xA9"));
+  EXPECT_EQ((V{"\x01", " \n",
+               "\x01"
+               "a"}),
+            v3("\x01 \n\x01"
+               "a"));
+}
+
 TEST(PreTokenizer, UnknownNamesAreNone) {
   EXPECT_EQ(nullptr, model::find_pre_tokenizer("klingon"));
   EXPECT_EQ(nullptr, model::find_pre_tokenizer(""));
