@@ -8,6 +8,7 @@
 
 #include "model/error.h"
 #include "model/format/gguf.h"
+#include "model/format/open.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
 
@@ -171,7 +172,7 @@ int inspect(const InspectOptions& options, std::ostream& out) {
   const model::ModelFile file =
       options.model_path.empty()
           ? model::parse_gguf(options.builtin, options.builtin_name)
-          : model::open_gguf(options.model_path);
+          : model::open_model(options.model_path);
   const Json description = describe(file);
   if (options.json) {
     // Strings of the file need not be UTF-8; JSON must be.

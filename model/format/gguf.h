@@ -27,9 +27,11 @@
 
 namespace model {
 
-// Maps the file read-only; it stays mapped as long as the ModelFile lives.
+// Maps the file read-only; it stays mapped as long as the ModelFile lives. Of a model that is
+// split (NAME-00001-of-00003.gguf, keys split.no, split.count and split.tensors.count) the
+// first part opens all; another one names the first.
 // Throws Error: missing, a directory, unreadable, truncated, not GGUF, malformed.
-// Memory taken is in proportion to the bytes of the file, whatever they say.
+// Memory taken is that of the bytes of the file and at most 32 MB more, whatever they say.
 ModelFile open_gguf(const std::string& path);
 
 // The same over bytes that outlive the result; name stands in for the path in errors.
