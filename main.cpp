@@ -19,10 +19,12 @@
 #include "engine/commands/eval.h"
 #include "engine/commands/inspect.h"
 #include "engine/commands/logits.h"
+#include "engine/commands/quantize.h"
 #include "engine/commands/run.h"
 #include "engine/commands/tap.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
 #include "render/commands/bench_render.h"
@@ -237,7 +239,8 @@ class Source {
     if (!flags.file.empty()) flags.model = flags.file;
     scene.generate = generate_of(flags);
     scene.control = &control_;
-    model_ = std::make_unique<engine::LoadedModel>(source_of(flags));
+    model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
+                                                   engine::thread_count(flags.threads));
     inference_ = std::make_unique<engine::Inference>(
         *model_, log_, control_, engine::SessionOptions{flags.context, level_of(flags)},
         flags.trace_path);
@@ -488,6 +491,21 @@ int run_program(int argc, char** argv) {
     inspect.builtin = assets::builtin_model();
     inspect.builtin_name = engine::kBuiltinName;
     exit_code = engine::commands::inspect(inspect, std::cout);
+  });
+
+  // quantize
+  engine::commands::QuantizeOptions quantize;
+  CLI::App& quantizer = command("quantize", "store a model's weights in fewer bits");
+  quantizer.add_option("IN", quantize.input, "the model")->required();
+  quantizer.add_option("OUT", quantize.output, "the GGUF file to write")->required();
+  quantizer.add_option("TYPE", quantize.type, "Q8_0, Q6_K, Q5_0, Q4_0, Q4_K, F16, BF16 or F32")
+      ->required();
+  quantizer.add_option("-t,--threads", quantize.threads, "threads; 0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
+  quantizer.callback([&] {
+    refuse_same_file(quantize.output, {quantize.input});
+    refuse_same_file(quantize.output + ".part", {quantize.input});
+    exit_code = engine::commands::quantize(quantize, std::cout);
   });
 
   // bench

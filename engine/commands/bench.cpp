@@ -137,7 +137,7 @@ uint64_t weight_bytes_per_token(const model::ModelFile& file) {
 int bench(const BenchOptions& options) {
   const int threads = thread_count(options.threads);
   const auto begin_load = std::chrono::steady_clock::now();
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, threads);
   const double load_ms = seconds_since(begin_load) * 1e3;
   const model::Config& c = model.network->config();
   if (options.prompt < 1 || options.generate < 1 || options.repeats < 1 ||

@@ -10,6 +10,7 @@
 
 #include "engine/commands/passes.h"
 #include "engine/softmax.h"
+#include "engine/threads.h"
 #include "model/error.h"
 #include "model/train/corpus.h"
 
@@ -110,7 +111,7 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
 
 int eval(const EvalOptions& options) {
   const std::string text = model::train::read_text(options.text);
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   const model::Config& c = model.network->config();
   const int64_t window = choose_window(options, c);
   std::vector<int32_t> tokens = model.tokenizer->encode(text);

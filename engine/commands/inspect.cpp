@@ -8,6 +8,7 @@
 
 #include "model/error.h"
 #include "model/format/gguf.h"
+#include "model/format/open.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
 
@@ -168,10 +169,9 @@ void print_table(const Json& d, std::ostream& out) {
 }  // namespace
 
 int inspect(const InspectOptions& options, std::ostream& out) {
-  const model::ModelFile file =
-      options.model_path.empty()
-          ? model::parse_gguf(options.builtin, options.builtin_name)
-          : model::open_gguf(options.model_path);
+  const model::ModelFile file = options.model_path.empty()
+                                    ? model::parse_gguf(options.builtin, options.builtin_name)
+                                    : model::open_model(options.model_path);
   const Json description = describe(file);
   if (options.json) {
     // Strings of the file need not be UTF-8; JSON must be.

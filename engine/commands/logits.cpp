@@ -4,12 +4,13 @@
 #include <vector>
 
 #include "engine/commands/passes.h"
+#include "engine/threads.h"
 #include "model/format/npy.h"
 
 namespace engine::commands {
 
 int logits(const LogitsOptions& options) {
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   const std::vector<int32_t> tokens = tokens_of(model, options.input);
   const auto positions = static_cast<int64_t>(tokens.size());
   const int64_t n_vocab = model.network->config().n_vocab;

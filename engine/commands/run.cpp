@@ -11,6 +11,7 @@
 
 #include "engine/best.h"
 #include "engine/softmax.h"
+#include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
 
@@ -65,7 +66,7 @@ std::string json_line(const LoadedModel& model, std::span<const float> logits, s
 }  // namespace
 
 int run(const RunOptions& options) {
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   trace::Log log;
   SessionOptions session_options = options.session;
   if (options.trace_path.empty()) session_options.level = trace::Level::kOff;

@@ -10,6 +10,7 @@
 
 #include "engine/commands/passes.h"
 #include "engine/commands/tap_list.h"
+#include "engine/threads.h"
 #include "model/error.h"
 #include "model/format/npy.h"
 
@@ -20,23 +21,7 @@ using fulgurite::ExitCode;
 
 namespace {
 
-// Copies one tap of one layer.
-class Capture final : public model::TapSink {
- public:
-  explicit Capture(model::TapPlace place) : place_(place) {}
-  void on_tap(model::Tap tap, int64_t layer, const float* data, int64_t tap_rows,
-              int64_t tap_cols) noexcept override {
-    if (tap != place_.tap || (model::tap_info(tap).per_layer && layer != place_.layer)) return;
-    rows = tap_rows;
-    cols = tap_cols;
-    values.assign(data, data + rows * cols);
-  }
-  int64_t rows = 0, cols = 0;
-  std::vector<float> values;
-
- private:
-  model::TapPlace place_;
-};
+constexpr int64_t kBatch = 16;  // positions at once; some taps of many are large
 
 [[noreturn]] void no_such_tap(LoadedModel& model, const std::string& name) {
   std::string near;
@@ -58,45 +43,67 @@ void require_memory(int64_t floats) {
               "the tensor of all positions", "ask for one with --position");
 }
 
-// The positions' values one after the other, every row filled up with zeros.
-class Stack {
+// One tap of one layer, its positions one after the other, every row filled up with zeros.
+class Stack final : public model::TapSink {
  public:
-  Stack(model::Tap tap, int64_t positions) : tap_(tap), positions_(positions) {}
+  Stack(model::TapPlace place, int64_t first) : place_(place), first_(first) {}
 
-  void add(const Capture& captured, int64_t last_cols) {
-    if (values_.empty()) {
-      rows_ = captured.rows;
-      cols_ = std::max(captured.cols, last_cols);
-      require_memory(positions_ * rows_ * cols_);
-      values_.resize(static_cast<size_t>(positions_ * rows_ * cols_));
+  // The first position is run alone and says how large the tensor is.
+  bool empty() const noexcept { return values_.empty(); }
+  void make_room(int64_t positions, int64_t cols) {
+    CHECK(!empty() && cols >= cols_);
+    const std::vector<float> first = std::move(values_);
+    const int64_t first_cols = cols_;
+    positions_ = positions;
+    cols_ = cols;
+    require_memory(positions_ * rows_ * cols_);
+    values_.assign(static_cast<size_t>(positions_ * rows_ * cols_), 0.0F);
+    put(first_, first.data(), first_cols);
+  }
+  int64_t cols() const noexcept { return cols_; }
+
+  bool wants(model::Tap tap) const noexcept override { return tap == place_.tap; }
+  void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
+              int64_t cols) noexcept override {
+    if (tap != place_.tap || (model::tap_info(tap).per_layer && layer != place_.layer)) return;
+    if (positions_ > 0) {
+      CHECK(rows == rows_ && cols <= cols_);
+      put(position, data, cols);
+      return;
     }
-    CHECK(captured.rows == rows_ && captured.cols <= cols_ && added_ < positions_);
-    for (int64_t r = 0; r < rows_; ++r) {
-      const auto row = captured.values.begin() + r * captured.cols;
-      std::copy(row, row + captured.cols, values_.begin() + ((added_ * rows_ + r) * cols_));
-    }
-    ++added_;
+    rows_ = rows;
+    cols_ = cols;
+    values_.assign(data, data + rows * cols);
   }
 
   void write(const std::string& path, bool one_position) const {
     std::vector<int64_t> shape;
     if (!one_position) shape.push_back(positions_);
-    if (is_matrix(tap_)) shape.push_back(rows_);
-    shape.push_back(is_matrix(tap_) ? cols_ : rows_ * cols_);
+    if (is_matrix(place_.tap)) shape.push_back(rows_);
+    shape.push_back(is_matrix(place_.tap) ? cols_ : rows_ * cols_);
     model::write_npy(path, values_, shape);
   }
 
  private:
-  model::Tap tap_;
-  int64_t positions_;
-  int64_t rows_ = 0, cols_ = 0, added_ = 0;
+  void put(int64_t position, const float* data, int64_t cols) noexcept {
+    CHECK(position >= first_ && position < first_ + positions_);
+    for (int64_t r = 0; r < rows_; ++r) {
+      std::copy(data + r * cols, data + (r + 1) * cols,
+                values_.begin() + ((position - first_) * rows_ + r) * cols_);
+    }
+  }
+
+  model::TapPlace place_;
+  int64_t first_;
+  int64_t positions_ = 0;  // 0: no room made yet
+  int64_t rows_ = 0, cols_ = 0;
   std::vector<float> values_;
 };
 
 }  // namespace
 
 int taps(const TapsOptions& options, std::ostream& out) {
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   const std::vector<TapShape> all = list_taps(model);
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   size_t longest = 0;
@@ -119,7 +126,7 @@ int taps(const TapsOptions& options, std::ostream& out) {
 }
 
 int tap(const TapOptions& options) {
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   const model::Config& c = model.network->config();
   const auto place = model::find_tap(options.name, c.n_layer);
   if (!place) no_such_tap(model, options.name);
@@ -139,14 +146,16 @@ int tap(const TapOptions& options) {
 
   const bool needs_logits = place->tap == model::Tap::kNorm || place->tap == model::Tap::kLogits;
   const bool reaches = place->tap == model::Tap::kScores || place->tap == model::Tap::kWeights;
-  std::vector<float> logits(needs_logits ? static_cast<size_t>(c.n_vocab) : 0);
-  Capture capture(*place);
-  Stack stack(place->tap, positions - first);
-  for (int64_t p = first; p < positions; ++p) {
-    model.network->forward(tokens[static_cast<size_t>(p)], p, cache,
-                           needs_logits ? logits.data() : nullptr, &capture);
-    if (capture.values.empty()) no_such_tap(model, options.name);
-    stack.add(capture, reaches ? positions : 0);
+  Stack stack(*place, first);
+  std::vector<float> logits;
+  // The first position alone, then batches.
+  for (int64_t p = first, n = 1; p < positions; p += n, n = std::min(kBatch, positions - p)) {
+    if (needs_logits) logits.resize(static_cast<size_t>(n * c.n_vocab));
+    const auto ids = std::span(tokens).subspan(static_cast<size_t>(p), static_cast<size_t>(n));
+    model.network->forward(ids, p, cache, needs_logits ? logits.data() : nullptr,
+                           needs_logits ? n : 0, &stack);
+    if (stack.empty()) no_such_tap(model, options.name);
+    if (p == first) stack.make_room(positions - first, reaches ? positions : stack.cols());
   }
   stack.write(options.output, one);
   return 0;

@@ -18,8 +18,9 @@ class Shapes final : public model::TapSink {
     model::Tap tap;
     int64_t layer, rows, cols;
   };
-  void on_tap(model::Tap tap, int64_t layer, const float* /*data*/, int64_t rows,
-              int64_t cols) noexcept override {
+  bool wants(model::Tap /*tap*/) const noexcept override { return true; }
+  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* /*data*/,
+              int64_t rows, int64_t cols) noexcept override {
     seen.push_back({tap, layer, rows, cols});
   }
   std::vector<Seen> seen;
@@ -53,6 +54,8 @@ bool is_matrix(model::Tap tap) noexcept {
     case Tap::kMix:
     case Tap::kHeadOut:
     case Tap::kHeadBack:
+    case Tap::kExperts:
+    case Tap::kChosenShare:
       return true;
     default:
       return false;
@@ -69,8 +72,9 @@ std::vector<TapShape> list_taps(LoadedModel& model) {
   std::vector<float> logits(static_cast<size_t>(model.network->config().n_vocab));
   Shapes first;
   Shapes second;
-  model.network->forward(0, 0, cache, logits.data(), &first);
-  model.network->forward(0, 1, cache, logits.data(), &second);
+  const int32_t id = 0;
+  model.network->forward({&id, 1}, 0, cache, logits.data(), 1, &first);
+  model.network->forward({&id, 1}, 1, cache, logits.data(), 1, &second);
   CHECK(first.seen.size() == second.seen.size());
   std::vector<TapShape> taps;
   for (size_t i = 0; i < first.seen.size(); ++i) {
