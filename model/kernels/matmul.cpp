@@ -23,11 +23,12 @@ class SlabSums {
  public:
   SlabSums(const Gather& gather, int64_t cols, std::vector<float>& memory) : memory_(memory) {
     const bool groups = gather.group_width > 0 && gather.group_dot != nullptr;
-    if (groups && groups_are_blocks(gather)) blocks_ = (cols + kBlockWidth - 1) / kBlockWidth;
+    if (groups && groups_are_blocks(gather)) blocks_ = groups_of(cols) * kBlocksInGroup;
     if (groups && !groups_are_blocks(gather)) {
       groups_ = (cols + gather.group_width - 1) / gather.group_width;
     }
-    if (gather.back != nullptr) back_ = cols;
+    if (gather.back != nullptr) back_ = groups_of(cols) * kGroupWidth;
+    cols_ = cols;
     if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
     memory_.assign(static_cast<size_t>(kSlabs * stride()), 0.0F);
   }
@@ -52,13 +53,13 @@ class SlabSums {
     const GatherSums sums = slab(0);
     if (sums.blocks != nullptr) {
       const int64_t per_group = gather.group_width / kBlockWidth;
-      for (int64_t b = 0; b < blocks_; ++b) {
+      for (int64_t b = 0; b * kBlockWidth < cols_; ++b) {
         float& group = gather.group_dot[b / per_group];
         group = b % per_group == 0 ? sums.blocks[b] : group + sums.blocks[b];
       }
     }
     if (sums.groups != nullptr) std::copy_n(sums.groups, groups_, gather.group_dot);
-    if (sums.back != nullptr) std::copy_n(sums.back, back_, gather.back);
+    if (sums.back != nullptr) std::copy_n(sums.back, cols_, gather.back);
     if (sums.chosen != nullptr) std::copy_n(sums.chosen, chosen_, gather.chosen_dot);
   }
 
@@ -66,7 +67,7 @@ class SlabSums {
   int64_t stride() const noexcept { return blocks_ + groups_ + back_ + chosen_; }
 
   std::vector<float>& memory_;
-  int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0;
+  int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0, cols_ = 0;
 };
 
 void matvec(const Linear& w, const Input& x, int64_t i, float* y, const Gather* gather,
@@ -81,12 +82,13 @@ void matvec(const Linear& w, const Input& x, int64_t i, float* y, const Gather* 
     x.rounded(i, rounded.data());
     x_rounded = rounded.data();
   }
+  const RowTask task = {&w, &x, i, y, gather, x_rounded};
+  static const auto kernel = FULGURITE_PICK(matvec_rows);
   std::atomic<int64_t> next{0};
   pool.run([&](int) {
-    std::vector<float> scratch(static_cast<size_t>(scratch_floats(x.cols())));
     for (int64_t s = next++; s < kSlabs; s = next++) {
-      gather_rows(w, x, i, slab_begin(w.weight.rows(), s), slab_begin(w.weight.rows(), s + 1), y,
-                  gather, x_rounded, sums.slab(s), scratch.data());
+      kernel(task, slab_begin(w.weight.rows(), s), slab_begin(w.weight.rows(), s + 1),
+             sums.slab(s));
     }
   });
   if (gather != nullptr) sums.finish(*gather);
@@ -108,11 +110,10 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
   static thread_local std::vector<float> memory;
   const SlabSums sums(gather, w.cols(), memory);
   std::atomic<int64_t> next{0};
+  static const auto kernel = FULGURITE_PICK(back_rows);
   pool.run([&](int) {
-    std::vector<float> row(static_cast<size_t>(w.cols()));
     for (int64_t s = next++; s < kSlabs; s = next++) {
-      back_rows(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back,
-                row.data());
+      kernel(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back);
     }
   });
   sums.finish(gather);

@@ -66,7 +66,7 @@ class Input {
   // For the kernels. Blocks are padded to a multiple of 8 with zeros.
   const int8_t* q(int64_t i) const noexcept { return q_.data() + i * blocks_ * kBlockWidth; }
   const float* d(int64_t i) const noexcept { return d_.data() + i * blocks_; }
-  // Sums of the 8-bit values of both halves of each block: (blocks, 2).
+  // Sums of the 8-bit values of both halves of each block: (blocks / 8, 2, 8).
   const int32_t* sums(int64_t i) const noexcept { return sums_.data() + i * blocks_ * 2; }
   int64_t blocks() const noexcept { return blocks_; }
 

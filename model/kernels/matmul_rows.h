@@ -3,32 +3,51 @@
 
 #include <cstdint>
 
+#include "model/kernels/dispatch.h"
 #include "model/kernels/matmul.h"
 
 namespace model {
 
-// Where the gathers of one range of rows are added up. nullptr: not wanted.
+inline constexpr int64_t kBlocksInGroup = 8;
+inline constexpr int64_t kGroupWidth = kBlockWidth * kBlocksInGroup;
+
+inline int64_t groups_of(int64_t cols) noexcept {
+  return (cols + kGroupWidth - 1) / kGroupWidth;
+}
+
+// Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
+// groups of eight blocks (256 columns).
 struct GatherSums {
-  float* blocks = nullptr;  // (blocks of x)  sum_i t_b u_i
+  float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks
   float* back = nullptr;    // (cols)
   float* chosen = nullptr;  // (n_chosen)
 };
 
 // True if every group is made of whole blocks, so that the blocks' terms are all it takes.
-bool groups_are_blocks(const Gather& gather) noexcept;
+inline bool groups_are_blocks(const Gather& gather) noexcept {
+  return gather.group_width % kBlockWidth == 0;
+}
 
-// Floats that gather_rows needs as scratch for a matrix of that many columns.
-int64_t scratch_floats(int64_t cols) noexcept;
+// One position of x for some weights.
+struct RowTask {
+  const Linear* w;
+  const Input* x;
+  int64_t i;               // the position
+  float* y;                // (rows)
+  const Gather* gather;    // or nullptr
+  const float* x_rounded;  // (cols) x~, where groups are not blocks
+};
 
-// y[r] for first <= r < last and position i of x; adds to the sums if there is a gather.
-// x_rounded (cols): x~ of the position, needed where groups are not blocks.
-void gather_rows(const Linear& w, const Input& x, int64_t i, int64_t first, int64_t last, float* y,
-                 const Gather* gather, const float* x_rounded, const GatherSums& sums,
-                 float* scratch) noexcept;
-
-// back[c] += sum_r W[r, c] u_r for first <= r < last. scratch (cols).
-void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back,
-               float* scratch) noexcept;
+FULGURITE_DECLARE_ISA(
+    // y[r] for first <= r < last; adds to the sums if there is a gather.
+    void matvec_rows(const RowTask& task, int64_t first, int64_t last,
+                     const GatherSums& sums) noexcept;
+    // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
+    void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
+                   float* back) noexcept;
+    // Rounds one row of n <= 32 blocks * 32 values; see Input.
+    void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
+                   int32_t* sums) noexcept;)
 
 }  // namespace model

@@ -1,0 +1,117 @@
+// Sums of products of 32 stored weights and 32 rounded inputs, for *_isa.cpp only. Exact.
+#pragma once
+
+#include "model/kernels/simd.h"
+
+namespace model::FULGURITE_ISA {
+
+using I32x4 = int32_t __attribute__((vector_size(16)));
+using I16x16 = int16_t __attribute__((vector_size(32)));
+using I8x32 = int8_t __attribute__((vector_size(32)));
+using U8x16 = uint8_t __attribute__((vector_size(16)));
+using U32x8 = uint32_t __attribute__((vector_size(32)));
+
+// Both halves of an 8-bit pattern in one: the four low lanes hold sums of the first 16 products,
+// the four high lanes those of the others.
+#if defined(__AVX512VNNI__)
+inline constexpr bool kUnsignedDot = true;  // the instruction wants weights without a sign
+#else
+inline constexpr bool kUnsignedDot = false;
+#endif
+
+// Weights with kSigned are int8_t, or with kUnsignedDot int8_t + 128; others are 0 .. 63.
+template <bool kSigned>
+FULGURITE_INLINE I32x8 dot_block(const U8x32& w, const int8_t* q) noexcept {
+#if defined(__AVX512VNNI__)
+  return (I32x8)_mm256_dpbusd_epi32(_mm256_setzero_si256(), (__m256i)w, load<__m256i>(q));
+#elif defined(__AVX2__)
+  const auto x = load<__m256i>(q);
+  const auto v = (__m256i)w;
+  const __m256i pairs = kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(x, v))
+                                : _mm256_maddubs_epi16(v, x);
+  return (I32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+#elif defined(__SSE2__)
+  I32x8 sums;
+  for (int half = 0; half < 2; ++half) {
+    const auto v = load<__m128i>(reinterpret_cast<const char*>(&w) + 16 * half);
+    const auto x = load<__m128i>(q + 16 * half);
+    const __m128i zero = _mm_setzero_si128();
+    const auto wide = [&](__m128i bytes, bool high) {
+      const __m128i both = high ? _mm_unpackhi_epi8(zero, bytes) : _mm_unpacklo_epi8(zero, bytes);
+      return _mm_srai_epi16(both, 8);
+    };
+    const __m128i sum = _mm_add_epi32(_mm_madd_epi16(wide(v, false), wide(x, false)),
+                                      _mm_madd_epi16(wide(v, true), wide(x, true)));
+    std::memcpy(reinterpret_cast<char*>(&sums) + 16 * half, &sum, sizeof(sum));
+  }
+  return sums;
+#else
+  I32x8 sums = {};
+  for (int half = 0; half < 2; ++half) {
+    I8x16 v;
+    std::memcpy(&v, reinterpret_cast<const char*>(&w) + 16 * half, sizeof(v));
+    const I16x16 products = __builtin_convertvector(v, I16x16) *
+                            __builtin_convertvector(load<I8x16>(q + 16 * half), I16x16);
+    const I32x16 wide = __builtin_convertvector(products, I32x16);
+    for (int k = 0; k < 16; ++k) sums[4 * half + k % 4] += wide[k];
+  }
+  return sums;
+#endif
+}
+
+// Lane b: the sum of the four low (high) lanes of dots[b].
+FULGURITE_INLINE void halves_of(const I32x8 (&dots)[8], I32x8& first, I32x8& second) noexcept {
+#if defined(__AVX2__)
+  const auto pair = [&](int a, int b) {
+    return _mm256_hadd_epi32((__m256i)dots[a], (__m256i)dots[b]);
+  };
+  const __m256i low = _mm256_hadd_epi32(pair(0, 1), pair(2, 3));
+  const __m256i high = _mm256_hadd_epi32(pair(4, 5), pair(6, 7));
+  first = (I32x8)_mm256_permute2x128_si256(low, high, 0x20);
+  second = (I32x8)_mm256_permute2x128_si256(low, high, 0x31);
+#else
+  I32x4 half[2][8];
+  std::memcpy(half[0], dots, 0);
+  for (int b = 0; b < 8; ++b) {
+    std::memcpy(&half[0][b], &dots[b], 16);
+    std::memcpy(&half[1][b], reinterpret_cast<const char*>(&dots[b]) + 16, 16);
+  }
+  for (int h = 0; h < 2; ++h) {
+    I32x4 sums[2];
+    for (int k = 0; k < 2; ++k) {
+      const I32x4* v = half[h] + 4 * k;
+      const I32x4 a = __builtin_shufflevector(v[0], v[1], 0, 1, 4, 5) +
+                      __builtin_shufflevector(v[0], v[1], 2, 3, 6, 7);
+      const I32x4 b = __builtin_shufflevector(v[2], v[3], 0, 1, 4, 5) +
+                      __builtin_shufflevector(v[2], v[3], 2, 3, 6, 7);
+      sums[k] =
+          __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+    }
+    std::memcpy(h == 0 ? &first : &second, sums, sizeof(sums));
+  }
+#endif
+}
+
+// Lane b: ((s0+s4)+(s2+s6)) + ((s1+s5)+(s3+s7)) of s = parts[b].
+FULGURITE_INLINE F32x8 trees_of(const F32x8 (&parts)[8]) noexcept {
+#if defined(__AVX2__)
+  const auto four = [&](int a) {  // [a | a + 4] after i + 4
+    const auto x = (__m256)parts[a];
+    const auto y = (__m256)parts[a + 4];
+    return _mm256_add_ps(_mm256_permute2f128_ps(x, y, 0x20), _mm256_permute2f128_ps(x, y, 0x31));
+  };
+  const auto two = [&](__m256 x, __m256 y) {
+    return _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x44), _mm256_shuffle_ps(x, y, 0xEE));
+  };
+  const __m256 low = two(four(0), four(1));
+  const __m256 high = two(four(2), four(3));
+  return (F32x8)_mm256_add_ps(_mm256_shuffle_ps(low, high, 0x88),
+                              _mm256_shuffle_ps(low, high, 0xDD));
+#else
+  F32x8 out;
+  for (int b = 0; b < 8; ++b) out[b] = sum_eight(parts[b]);
+  return out;
+#endif
+}
+
+}  // namespace model::FULGURITE_ISA

@@ -1,0 +1,65 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h): rounding x to 8 bits.
+#include <limits>
+
+#include "model/kernels/matmul_rows.h"
+#include "model/kernels/simd.h"
+#include "model/kernels/simd_math.h"
+
+namespace model::FULGURITE_ISA {
+namespace {
+
+using I8x16 = int8_t __attribute__((vector_size(16)));
+
+FULGURITE_INLINE int32_t sum16(const I8x16& q) noexcept {
+  int32_t sum = 0;
+  for (int k = 0; k < 16; ++k) sum += q[k];
+  return sum;
+}
+
+FULGURITE_INLINE F32x16 magnitude(const F32x16& x) noexcept {
+  return (F32x16)((I32x16)x & INT32_MAX);
+}
+
+// A block that holds a NaN or an infinity gets the scale NaN, so that it shows in every product;
+// one whose values are all below 1e-30 is zero.
+FULGURITE_INLINE float round_block(const float* x, int8_t* q, int32_t* sums) noexcept {
+  const F32x16 x0 = load<F32x16>(x);
+  const F32x16 x1 = load<F32x16>(x + 16);
+  // As integers, magnitudes are in order too, and NaN is above infinity.
+  const auto m0 = (I32x16)magnitude(x0);
+  const auto m1 = (I32x16)magnitude(x1);
+  const I32x16 larger = choose(m0 > m1, m0, m1);
+  int32_t top = larger[0];
+  for (int k = 1; k < 16; ++k) top = larger[k] > top ? larger[k] : top;
+  const auto most = std::bit_cast<float>(top);
+  const bool finite = top < 0x7F800000;
+  const float inverse = finite && most >= 1e-30F ? 127.0F / most : 0.0F;
+  const F32x16 rest = {};
+  for (int h = 0; h < 2; ++h) {
+    const F32x16 scaled = inverse > 0.0F ? (h == 0 ? x0 : x1) * inverse : rest;
+    const F32x16 whole = (scaled + kRoundToInteger) - kRoundToInteger;
+    const I8x16 rounded = __builtin_convertvector(__builtin_convertvector(whole, I32x16), I8x16);
+    store(q + 16 * h, rounded);
+    sums[8 * h] = sum16(rounded);
+  }
+  if (!finite) return std::numeric_limits<float>::quiet_NaN();
+  return inverse > 0.0F ? most / 127.0F : 0.0F;
+}
+
+}  // namespace
+
+void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
+               int32_t* sums) noexcept {
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t begin = b * kBlockWidth;
+    const float* from = x + begin;
+    alignas(64) float padded[kBlockWidth] = {};
+    if (begin + kBlockWidth > cols) {
+      for (int64_t c = begin; c < cols; ++c) padded[c - begin] = x[c];
+      from = padded;
+    }
+    d[b] = round_block(from, q + begin, sums + b / 8 * 16 + b % 8);
+  }
+}
+
+}  // namespace model::FULGURITE_ISA

@@ -1,0 +1,195 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h): rows of W against one x.
+#include <algorithm>
+#include <vector>
+
+#include "model/kernels/matmul_rows.h"
+#include "model/kernels/row_terms.h"
+
+namespace model::FULGURITE_ISA {
+namespace {
+
+// Bytes between what is multiplied and what is fetched from memory: rows lie one after the other.
+constexpr int64_t kAhead = 2048;
+
+FULGURITE_INLINE void prefetch(const std::byte* at, int64_t bytes) noexcept {
+  for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + kAhead + k);
+}
+
+// A row's last columns that are no whole group, filled up with zeros.
+template <class F>
+struct Tail {
+  alignas(64) std::byte w[F::kBytes] = {};
+  int64_t bytes;
+  FULGURITE_INLINE const std::byte* copy(const std::byte* at) noexcept {
+    std::memcpy(w, at, static_cast<size_t>(bytes));
+    return w;
+  }
+};
+
+template <class F>
+class Rows {
+ public:
+  Rows(const RowTask& task, const GatherSums& sums, std::vector<float>& memory) noexcept
+      : task_(task),
+        gather_(task.gather),
+        sums_(sums),
+        cols_(task.x->cols()),
+        whole_(cols_ / kGroupWidth),
+        groups_(groups_of(cols_)),
+        row_bytes_(static_cast<int64_t>(task.w->weight.row_bytes())) {
+    tail_.bytes = row_bytes_ - whole_ * F::kBytes;
+    x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
+    const int64_t rest = cols_ - whole_ * kGroupWidth;
+    std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
+    memory.resize(static_cast<size_t>(2 * groups_ * kBlocksInGroup + cols_));
+    terms_ = memory.data();
+    factors_ = terms_ + groups_ * kBlocksInGroup;
+    spelled_ = factors_ + groups_ * kBlocksInGroup;
+  }
+
+  template <bool kGather>
+  void run(int64_t first, int64_t last) noexcept {
+    const std::byte* row = task_.w->weight.data + first * row_bytes_;
+    for (int64_t r = first; r < last; ++r, row += row_bytes_) {
+      float sum = product<kGather>(row);
+      if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
+      task_.y[r] = sum;
+      if constexpr (kGather) add_to_sums(row, r);
+    }
+  }
+
+ private:
+  template <bool kKeep>
+  FULGURITE_INLINE float product(const std::byte* row) noexcept {
+    F32x8 lanes = {};
+    for (int64_t g = 0; g < whole_; ++g) {
+      const std::byte* at = row + g * F::kBytes;
+      prefetch(at, F::kBytes);
+      const F32x8 t = F::terms(at, group(g, x_.x + g * kGroupWidth));
+      if constexpr (kKeep) store(terms_ + g * kBlocksInGroup, t);
+      lanes += t;
+    }
+    if (whole_ < groups_) {
+      const std::byte* at = tail_.copy(row + whole_ * F::kBytes);
+      const F32x8 t = F::terms(at, group(whole_, x_tail_));
+      if constexpr (kKeep) store(terms_ + whole_ * kBlocksInGroup, t);
+      lanes += t;
+    }
+    return sum_eight(lanes);
+  }
+
+  FULGURITE_INLINE Position group(int64_t g, const float* x) const noexcept {
+    return {x, x_.q + g * kGroupWidth, x_.sums + g * 16, x_.d + g * kBlocksInGroup};
+  }
+
+  void add_to_sums(const std::byte* row, int64_t r) noexcept {
+    const float gain = gather_->row_gain != nullptr ? gather_->row_gain[r] : 1.0F;
+    const float u = gain * task_.y[r];
+    if (sums_.blocks != nullptr) {
+      for (int64_t b = 0; b < groups_ * kBlocksInGroup; b += 8) {
+        store(sums_.blocks + b, load<F32x8>(sums_.blocks + b) + load<F32x8>(terms_ + b) * u);
+      }
+    }
+    for (int64_t n = 0; sums_.chosen != nullptr && n < gather_->n_chosen; ++n) {
+      sums_.chosen[n] += F::one(row, gather_->chosen[n]) * u;
+    }
+    const bool group_back = gather_->group_back && sums_.back != nullptr;
+    if (gather_->group_width > 0 &&
+        (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
+      if (groups_are_blocks(*gather_)) {
+        terms_of_block_groups(r, gain);
+      } else {
+        terms_of_odd_groups(row, r, gain, u);
+      }
+    }
+    if (sums_.back == nullptr) return;
+    if (group_back && !groups_are_blocks(*gather_)) return;  // done
+    if (!group_back) std::fill_n(factors_, groups_ * kBlocksInGroup, u);
+    for (int64_t g = 0; g < groups_; ++g) {
+      const std::byte* at = row + g * F::kBytes;
+      if (g == whole_) at = tail_.copy(at);
+      F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
+    }
+  }
+
+  // o_g and, for each of its blocks, what multiplies W in group_back.
+  void terms_of_block_groups(int64_t r, float gain) noexcept {
+    const int64_t blocks = (cols_ + kBlockWidth - 1) / kBlockWidth;
+    const int64_t width = gather_->group_width / kBlockWidth;
+    for (int64_t b = 0, g = 0; b < blocks; b += width, ++g) {
+      const int64_t end = std::min(b + width, blocks);
+      float term = 0.0F;
+      for (int64_t k = b; k < end; ++k) term += terms_[k];
+      if (gather_->group_out != nullptr) {
+        gather_->group_out[g * task_.w->weight.rows() + r] = term;
+      }
+      for (int64_t k = b; k < end; ++k) factors_[k] = gain * term;
+    }
+    std::fill(factors_ + blocks, factors_ + groups_ * kBlocksInGroup, 0.0F);
+  }
+
+  // Groups that cut through blocks: rare, and slow.
+  void terms_of_odd_groups(const std::byte* row, int64_t r, float gain, float u) noexcept {
+    for (int64_t c = 0; c < cols_; ++c) spelled_[c] = F::one(row, c);
+    const int64_t width = gather_->group_width;
+    for (int64_t begin = 0, g = 0; begin < cols_; begin += width, ++g) {
+      const int64_t end = std::min(begin + width, cols_);
+      float term = 0.0F;
+      for (int64_t c = begin; c < end; ++c) term += spelled_[c] * task_.x_rounded[c];
+      if (gather_->group_out != nullptr) {
+        gather_->group_out[g * task_.w->weight.rows() + r] = term;
+      }
+      if (sums_.groups != nullptr) sums_.groups[g] += term * u;
+      if (sums_.back == nullptr || !gather_->group_back) continue;
+      for (int64_t c = begin; c < end; ++c) sums_.back[c] += spelled_[c] * (gain * term);
+    }
+  }
+
+  const RowTask& task_;
+  const Gather* gather_;
+  const GatherSums& sums_;
+  int64_t cols_;
+  int64_t whole_;   // groups that are whole
+  int64_t groups_;  // with the last
+  int64_t row_bytes_;
+  Position x_;
+  Tail<F> tail_;
+  alignas(64) float x_tail_[kGroupWidth] = {};
+  float* terms_ = nullptr;    // of the row's blocks
+  float* factors_ = nullptr;  // of the row's blocks, for back
+  float* spelled_ = nullptr;  // (cols) the row
+};
+
+}  // namespace
+
+void matvec_rows(const RowTask& task, int64_t first, int64_t last,
+                 const GatherSums& sums) noexcept {
+  thread_local std::vector<float> memory;
+  with_format(task.w->weight.dtype, [&](auto format) {
+    Rows<decltype(format)> rows(task, sums, memory);
+    task.gather != nullptr ? rows.template run<true>(first, last)
+                           : rows.template run<false>(first, last);
+  });
+}
+
+void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back) noexcept {
+  const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+  const int64_t whole = w.cols() / kGroupWidth;
+  with_format(w.dtype, [&](auto format) {
+    using F = decltype(format);
+    Tail<F> tail;
+    tail.bytes = row_bytes - whole * F::kBytes;
+    for (int64_t r = first; r < last; ++r) {
+      const std::byte* row = w.data + r * row_bytes;
+      const F32x8 factor = F32x8{} + u[r];
+      for (int64_t g = 0; g < groups_of(w.cols()); ++g) {
+        const std::byte* at = row + g * F::kBytes;
+        prefetch(at, F::kBytes);
+        if (g == whole) at = tail.copy(at);
+        F::add_back(at, factor, back + g * kGroupWidth);
+      }
+    }
+  });
+}
+
+}  // namespace model::FULGURITE_ISA

@@ -1,0 +1,185 @@
+// The terms of eight blocks of a row at once, and a row's share of W^T u, for *_isa.cpp only.
+// A format is one of block_decode.h or one of the three below.
+#pragma once
+
+#include "model/kernels/block_decode_k.h"
+
+namespace model::FULGURITE_ISA {
+
+// One position of x, as far as the format needs it.
+struct Position {
+  const float* x;
+  const int8_t* q;
+  const int32_t* sums;
+  const float* d;
+};
+
+template <class F>
+struct BlockRow : F {
+  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
+    constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
+    I32x8 dots[8];
+#pragma GCC unroll 8
+    for (int b = 0; b < 8; ++b) {
+      const U8x32 w = F::values(at, b);
+      dots[b] = dot_block<F::kSigned>(F::kSigned ? signed_operand(w) : w, x.q + 32 * b);
+    }
+    I32x8 first;
+    I32x8 second;
+    halves_of(dots, first, second);
+    const auto q_first = load<I32x8>(x.sums);
+    const auto q_second = load<I32x8>(x.sums + 8);
+    const Scales s = F::scales(at);
+    const auto dx = load<F32x8>(x.d);
+    F32x8 a;
+    if constexpr (F::kScale == 2) {
+      a = to_float(first - q_first * kOffset) * s.scale[0] +
+          to_float(second - q_second * kOffset) * s.scale[1];
+    } else {
+      a = to_float((first + second) - (q_first + q_second) * kOffset);
+      if constexpr (F::kScale == 1) a *= s.scale[0];
+    }
+    const F32x8 t = (s.d * dx) * a;
+    if constexpr (F::kMin == 0) {
+      return t;
+    } else if constexpr (F::kMin == 3) {
+      return t - (s.m * dx) * (to_float(q_first) * s.min[0] + to_float(q_second) * s.min[1]);
+    } else {
+      F32x8 b = to_float(q_first + q_second);
+      if constexpr (F::kMin == 2) b *= s.min[0];
+      return t - (s.m * dx) * b;
+    }
+  }
+
+  // back[c] += W[c] u_b for the 256 columns c of a group, b the block of c.
+  static FULGURITE_INLINE void add_back(const std::byte* at, const F32x8& u, float* back) noexcept {
+    const Scales s = F::scales(at);
+    alignas(32) float factor[2][8];
+    alignas(32) float lower[2][8];
+    for (int h = 0; h < 2; ++h) {
+      F32x8 k = s.d * u;
+      if constexpr (F::kScale > 0) k *= s.scale[F::kScale == 2 ? h : 0];
+      store(factor[h], k);
+      if constexpr (F::kMin > 0) {
+        F32x8 m = s.m * u;
+        if constexpr (F::kMin > 1) m *= s.min[F::kMin == 3 ? h : 0];
+        store(lower[h], m);
+      }
+    }
+#pragma GCC unroll 8
+    for (int b = 0; b < 8; ++b) {
+      alignas(32) int8_t w[32];
+      store(w, F::values(at, b) - static_cast<uint8_t>(F::kOffset));
+      for (int h = 0; h < 2; ++h) {
+        float* to = back + 32 * b + 16 * h;
+        F32x16 sum = load<F32x16>(to) + widen_i8(w + 16 * h) * factor[h][b];
+        if constexpr (F::kMin > 0) sum -= lower[h][b];
+        store(to, sum);
+      }
+    }
+  }
+
+ private:
+  static FULGURITE_INLINE F32x8 to_float(const I32x8& v) noexcept {
+    return __builtin_convertvector(v, F32x8);
+  }
+};
+
+template <class F>
+struct FloatRow : F {
+  static constexpr int kBytes = 256 * F::kSize;
+
+  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
+    F32x8 parts[8];
+#pragma GCC unroll 8
+    for (int b = 0; b < 8; ++b) {
+      const F32x16 low = F::values(at + 32 * b * F::kSize) * load<F32x16>(x.x + 32 * b);
+      const F32x16 high =
+          F::values(at + (32 * b + 16) * F::kSize) * load<F32x16>(x.x + 32 * b + 16);
+      const F32x16 sum = low + high;
+      parts[b] = low_half(sum) + high_half(sum);
+    }
+    return trees_of(parts);
+  }
+
+  static FULGURITE_INLINE void add_back(const std::byte* at, const F32x8& u, float* back) noexcept {
+    alignas(32) float factor[8];
+    store(factor, u);
+    for (int b = 0; b < 8; ++b) {
+      for (int h = 0; h < 2; ++h) {
+        float* to = back + 32 * b + 16 * h;
+        const F32x16 w = F::values(at + (32 * b + 16 * h) * F::kSize);
+        store(to, load<F32x16>(to) + w * factor[b]);
+      }
+    }
+  }
+};
+
+struct FormatF32 {
+  static constexpr int kSize = 4;
+  static FULGURITE_INLINE F32x16 values(const std::byte* at) noexcept { return load<F32x16>(at); }
+  static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
+    return load<float>(row + 4 * c);
+  }
+};
+
+struct FormatF16 {
+  static constexpr int kSize = 2;
+  static FULGURITE_INLINE F32x16 values(const std::byte* at) noexcept {
+    return widen_f16(reinterpret_cast<const uint16_t*>(at));
+  }
+  static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
+    return half_at(row + 2 * c);
+  }
+};
+
+struct FormatBF16 {
+  static constexpr int kSize = 2;
+  static FULGURITE_INLINE F32x16 values(const std::byte* at) noexcept {
+    return (F32x16)(__builtin_convertvector(load<U16x16>(at), I32x16) << 16);
+  }
+  static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
+    return std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(row + 2 * c)) << 16U);
+  }
+};
+
+// Calls call(row kernel) for a type.
+template <class Call>
+FULGURITE_INLINE void with_format(DType type, const Call& call) noexcept {
+  switch (type) {
+    case DType::kF32:
+      return call(FloatRow<FormatF32>{});
+    case DType::kF16:
+      return call(FloatRow<FormatF16>{});
+    case DType::kBF16:
+      return call(FloatRow<FormatBF16>{});
+    case DType::kQ4_0:
+      return call(BlockRow<FormatQ4_0>{});
+    case DType::kQ4_1:
+      return call(BlockRow<FormatQ4_1>{});
+    case DType::kQ5_0:
+      return call(BlockRow<FormatQ5_0>{});
+    case DType::kQ5_1:
+      return call(BlockRow<FormatQ5_1>{});
+    case DType::kQ8_0:
+      return call(BlockRow<FormatQ8_0>{});
+    case DType::kIq4Nl:
+      return call(BlockRow<FormatIq4Nl>{});
+    case DType::kMxfp4:
+      return call(BlockRow<FormatMxfp4>{});
+    case DType::kQ2K:
+      return call(BlockRow<FormatQ2K>{});
+    case DType::kQ3K:
+      return call(BlockRow<FormatQ3K>{});
+    case DType::kQ4K:
+      return call(BlockRow<FormatQ4K>{});
+    case DType::kQ5K:
+      return call(BlockRow<FormatQ5K>{});
+    case DType::kQ6K:
+      return call(BlockRow<FormatQ6K>{});
+    case DType::kIq4Xs:
+      return call(BlockRow<FormatIq4Xs>{});
+  }
+}
+
+}  // namespace model::FULGURITE_ISA
