@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   parts.config = take_text(rest);
   parts.tokenizer.tokenizer = take_text(rest);
   parts.tokenizer.tokenizer_config = take_text(rest);
-  parts.shards.push_back({"fuzz", {reinterpret_cast<const std::byte*>(rest.data()), rest.size()}});
+  parts.shards.push_back(
+      {"fuzz", {reinterpret_cast<const std::byte*>(rest.data()), rest.size()}, {}});
   try {
     model::shards_of_index(parts.config, "fuzz");
   } catch (const fulgurite::Error&) {
