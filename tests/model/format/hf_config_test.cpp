@@ -297,7 +297,7 @@ TEST(HfFolderTensors, WhatCannotBeReadIsRefused) {
 // ---- refusals
 
 TEST(HfConfig, UnknownFamiliesNameTheKnownOnes) {
-  EXPECT_CONTAINS(refusal("mamba\n", {}), "'mamba\\x0A' is not supported", "qwen3_moe", "phi3");
+  EXPECT_CONTAINS(refusal("mamba\n", json::object()), "'mamba\\x0A' is not supported", "qwen3_moe", "phi3");
   EXPECT_CONTAINS(refusal("llama", {{"model_type", 3}}), "names no model_type");
 }
 
@@ -395,7 +395,7 @@ TEST_F(HfFolderFiles, ATensorThatItsShardLacksIsNamed) {
 }
 
 TEST_F(HfFolderFiles, AnIndexMayNotLeaveItsFolder) {
-  for (const char* name : {"../m-1.safetensors", "/etc/passwd", "..", ".", "a/b", "a\\b", "x\0y"}) {
+  for (const char* name : {"../m-1.safetensors", "/etc/passwd", "..", ".", "a/b", "a\\b"}) {
     index({{"model.norm.weight", name}});
     EXPECT_CONTAINS(refusal(), "index.json: ");
     EXPECT_NE("(accepted)", refusal());
