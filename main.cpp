@@ -19,6 +19,7 @@
 #include "engine/commands/eval.h"
 #include "engine/commands/inspect.h"
 #include "engine/commands/models.h"
+#include "engine/commands/quantize.h"
 #include "engine/commands/run.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
@@ -405,6 +406,21 @@ int run_program(int argc, char** argv) {
     engine::commands::ModelsOptions options;
     options.json = models_as_json;
     exit_code = engine::commands::models(options, std::cout);
+  });
+
+  // quantize
+  engine::commands::QuantizeOptions quantize;
+  CLI::App& quantizer = command("quantize", "store a model's weights in fewer bits");
+  quantizer.add_option("IN", quantize.input, "the model")->required();
+  quantizer.add_option("OUT", quantize.output, "the GGUF file to write")->required();
+  quantizer.add_option("TYPE", quantize.type, "Q8_0, Q6_K, Q5_0, Q4_0, Q4_K, F16, BF16 or F32")
+      ->required();
+  quantizer.add_option("-t,--threads", quantize.threads, "threads; 0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
+  quantizer.callback([&] {
+    refuse_same_file(quantize.output, {quantize.input});
+    refuse_same_file(quantize.output + ".part", {quantize.input});
+    exit_code = engine::commands::quantize(quantize, std::cout);
   });
 
   // bench

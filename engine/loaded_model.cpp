@@ -32,9 +32,9 @@ model::ModelFile open_model_file(const ModelSource& source) {
                              : model::open_model(resolve_model(source.path));
 }
 
-LoadedModel::LoadedModel(const ModelSource& source)
+LoadedModel::LoadedModel(const ModelSource& source, int threads)
     : file(open_model_file(source)),
-      network((model::require_runnable(file), model::make_model(file))),
+      network((model::require_runnable(file), model::make_model(file, threads))),
       tokenizer(model::make_tokenizer(file)),
       hash(0xCBF29CE484222325U) {
   std::map<model::DType, uint64_t> elements;

@@ -34,7 +34,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       log_(log),
       options_(options),
       context_(choose_context(model.network->config(), options.context)),
-      cache_(model.network->config(), context_),
+      cache_(model.network->config(), context_, options.cache),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
       logits_(static_cast<size_t>(model.network->config().n_vocab)) {
@@ -46,10 +46,10 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.heads = u32(c.n_head);
   record.kv_heads = u32(c.n_head_kv);
   record.head_width = u32(c.head_dim);
-  record.neurons = u32(c.n_ff);
+  record.neurons = u32(c.neurons());
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
-  record.buckets = Recorder::buckets(c);
+  record.buckets = Detail(c, options.level).buckets;
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
@@ -91,33 +91,39 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                                    sampling.top_k, options_.level});
 }
 
-void Session::run_position(uint32_t position, trace::TokenKind kind, bool want_logits) {
-  const int32_t id = tokens_[position];
-  const std::string_view text = model_.tokenizer->piece(id);
-  const auto wall = std::chrono::steady_clock::now() - began_;
-  trace::append(
-      log_, Topic::kToken,
-      trace::TokenRecord{position, steps_, id, kind,
-                         std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count(),
-                         static_cast<uint32_t>(text.size()), 0},
-      chars(text));
+// Positions first .. first + n - 1 in one forward pass.
+void Session::run_positions(size_t first, size_t n, bool want_logits) {
+  const auto wall = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                        std::chrono::steady_clock::now() - began_)
+                        .count();
+  const trace::TokenKind kind =
+      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  for (size_t p = first; p < first + n; ++p) {
+    const std::string_view text = model_.tokenizer->piece(tokens_[p]);
+    trace::append(log_, Topic::kToken,
+                  trace::TokenRecord{static_cast<uint32_t>(p), steps_, tokens_[p], kind, wall,
+                                     static_cast<uint32_t>(text.size()), 0},
+                  chars(text));
+  }
   const bool tapped = options_.level != trace::Level::kOff;
-  if (tapped) recorder_.begin(position, cache_);
-  model_.network->forward(id, position, cache_, want_logits ? logits_.data() : nullptr,
-                          tapped ? &recorder_ : nullptr);
+  if (tapped) recorder_.begin(static_cast<uint32_t>(first), static_cast<uint32_t>(n), cache_);
+  model_.network->forward(std::span(tokens_).subspan(first, n), static_cast<int64_t>(first), cache_,
+                          want_logits ? logits_.data() : nullptr, 1, tapped ? &recorder_ : nullptr);
   if (tapped) recorder_.end();
 }
 
 std::string Session::step() {
   if (finished_) return {};
   const size_t first = done_;
-  const trace::TokenKind kind =
-      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  const auto batch =
+      static_cast<size_t>(options_.level == trace::Level::kOff ? model::kBatch : recorder_.batch());
   std::string text;
-  for (; done_ < tokens_.size(); ++done_) {
-    run_position(static_cast<uint32_t>(done_), kind, done_ + 1 == tokens_.size());
-    text += model_.tokenizer->piece(tokens_[done_]);
+  while (done_ < tokens_.size()) {
+    const size_t n = std::min(batch, tokens_.size() - done_);
+    run_positions(done_, n, done_ + n == tokens_.size());
+    done_ += n;
   }
+  for (size_t p = first; p < done_; ++p) text += model_.tokenizer->piece(tokens_[p]);
   const std::span<const Choice> ranked = sampler_.rank(logits_);
   const Choice next = sampler_.draw();
   const auto last = static_cast<uint32_t>(done_ - 1);

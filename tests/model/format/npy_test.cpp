@@ -27,8 +27,8 @@ std::string header(const std::string& shape) {
   return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(fields.size()) + '\0' + fields;
 }
 
-// numpy.save("x.npy", numpy.arange(6, dtype="<f4").reshape(2, 3)), as NumPy 1.26 wrote it.
-TEST(Npy, AMatrixIsTheFileThatNumpyWrites) {
+// What the specification of numpy.lib.format asks of numpy.arange(6, dtype="<f4").reshape(2, 3).
+TEST(Npy, AMatrixIsTheFileOfTheSpecification) {
   const std::string npy = written({0, 1, 2, 3, 4, 5}, {2, 3});
   ASSERT_EQ(128U + 24U, npy.size());
   EXPECT_EQ(std::string("\x93NUMPY\x01\x00v\x00", 10), npy.substr(0, 10));

@@ -1,0 +1,145 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h): the cache and what reads it.
+#include <algorithm>
+#include <cstring>
+
+#include "model/block_formats.h"
+#include "model/kernels/ops_isa.h"
+#include "model/kernels/simd.h"
+#include "model/kernels/simd_math.h"
+
+namespace model::FULGURITE_ISA {
+namespace {
+
+// Reads of n <= 16 values from element c of a stored vector; c is a multiple of 16.
+struct ReadF32 {
+  static FULGURITE_INLINE F32x16 read(const char* at, int64_t c) noexcept {
+    return load<F32x16>(at + 4 * c);
+  }
+  static float one(const char* at, int64_t c) noexcept { return load<float>(at + 4 * c); }
+};
+
+struct ReadF16 {
+  static FULGURITE_INLINE F32x16 read(const char* at, int64_t c) noexcept {
+    return widen_f16(reinterpret_cast<const uint16_t*>(at) + c);
+  }
+  static float one(const char* at, int64_t c) noexcept {
+    return f32_from_f16(load<uint16_t>(at + 2 * c));
+  }
+};
+
+struct ReadQ8 {
+  static FULGURITE_INLINE F32x16 read(const char* at, int64_t c) noexcept {
+    const char* block = at + c / 32 * static_cast<int64_t>(sizeof(BlockQ8_0));
+    const auto* q = reinterpret_cast<const int8_t*>(block + offsetof(BlockQ8_0, qs));
+    return widen_i8(q + c % 32) * widen_one_f16(load<uint16_t>(block));
+  }
+  static float one(const char* at, int64_t c) noexcept { return read(at, c / 16 * 16)[c % 16]; }
+};
+
+template <class Call>
+auto with_reader(CacheType type, const Call& call) noexcept {
+  if (type == CacheType::kF32) return call(ReadF32{});
+  if (type == CacheType::kF16) return call(ReadF16{});
+  return call(ReadQ8{});
+}
+
+template <class Reader>
+FULGURITE_INLINE float dot_stored(const char* at, const float* x, int64_t d) noexcept {
+  F32x16 sum = {};
+  int64_t c = 0;
+  for (; c + 16 <= d; c += 16) sum += Reader::read(at, c) * load<F32x16>(x + c);
+  float rest = 0.0F;
+  for (; c < d; ++c) rest += Reader::one(at, c) * x[c];
+  return sum_lanes(sum) + rest;
+}
+
+template <class Reader>
+void score(const AttentionHead& head, float* scores) noexcept {
+  for (int64_t j = head.first; j < head.end; ++j) {
+    scores[j] = dot_stored<Reader>(head.k + j * head.stride, head.q, head.d) * head.scale;
+  }
+}
+
+// kWide vectors of z at once, so that their sums stay in registers over all positions.
+template <class Reader, int kWide>
+void weigh(const AttentionHead& head, const float* weights, int64_t c, float* z) noexcept {
+  F32x16 sums[kWide] = {};
+  for (int64_t j = head.first; j < head.end; ++j) {
+    const char* at = head.v + j * head.stride;
+    for (int k = 0; k < kWide; ++k) sums[k] += Reader::read(at, c + 16 * k) * weights[j];
+  }
+  for (int k = 0; k < kWide; ++k) store(z + c + 16 * k, sums[k]);
+}
+
+template <class Reader>
+void weigh_all(const AttentionHead& head, const float* weights, float* z) noexcept {
+  int64_t c = 0;
+  for (; c + 64 <= head.d; c += 64) weigh<Reader, 4>(head, weights, c, z);
+  for (; c + 16 <= head.d; c += 16) weigh<Reader, 1>(head, weights, c, z);
+  for (; c < head.d; ++c) {
+    float sum = 0.0F;
+    for (int64_t j = head.first; j < head.end; ++j) {
+      sum += Reader::one(head.v + j * head.stride, c) * weights[j];
+    }
+    z[c] = sum;
+  }
+}
+
+void store_q8(const float* x, int64_t d, char* out) noexcept {
+  for (int64_t c = 0; c < d; c += 32, out += sizeof(BlockQ8_0)) {
+    float most = 0.0F;
+    for (int k = 0; k < 32; ++k) most = std::max(most, x[c + k] < 0.0F ? -x[c + k] : x[c + k]);
+    BlockQ8_0 block = {};
+    block.d = f16_from_f32(most / 127.0F);
+    const float scale = f32_from_f16(block.d);
+    const float inverse = scale > 0.0F ? 1.0F / scale : 0.0F;
+    for (int k = 0; k < 32; ++k) {
+      const float wide = std::min(std::max(x[c + k] * inverse, -127.0F), 127.0F);
+      block.qs[k] = static_cast<int8_t>((wide + kRoundToInteger) - kRoundToInteger);
+    }
+    std::memcpy(out, &block, sizeof(block));
+  }
+}
+
+}  // namespace
+
+void cache_store(CacheType type, const float* x, int64_t d, void* out) noexcept {
+  auto* bytes = static_cast<char*>(out);
+  if (type == CacheType::kF32) {
+    std::memcpy(bytes, x, static_cast<size_t>(4 * d));
+  } else if (type == CacheType::kF16) {
+    narrow_f16(x, d, bytes);
+  } else {
+    store_q8(x, d, bytes);
+  }
+}
+
+void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept {
+  const auto* at = static_cast<const char*>(in);
+  with_reader(type, [&](auto reader) {
+    int64_t c = 0;
+    for (; c + 16 <= d; c += 16) store(out + c, reader.read(at, c));
+    for (; c < d; ++c) out[c] = reader.one(at, c);
+  });
+}
+
+void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
+  std::fill_n(scores, head.first, 0.0F);
+  std::fill_n(weights, head.first, 0.0F);
+  const int64_t n = head.end - head.first;
+  with_reader(head.type, [&](auto reader) { score<decltype(reader)>(head, scores); });
+  if (head.soft_cap > 0.0F) soft_cap(scores + head.first, n, head.soft_cap);
+  softmax(scores + head.first, n, weights + head.first);
+  with_reader(head.type, [&](auto reader) { weigh_all<decltype(reader)>(head, weights, z); });
+}
+
+void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
+                 float* out) noexcept {
+  with_reader(head.type, [&](auto reader) {
+    for (int64_t i = 0; i < n; ++i) {
+      out[i] = dot_stored<decltype(reader)>(head.v + positions[i] * head.stride, back, head.d);
+    }
+  });
+}
+
+}  // namespace model::FULGURITE_ISA

@@ -1,0 +1,121 @@
+#include "model/kernels/matmul.h"
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "model/error.h"
+#include "model/kernels/matmul_rows.h"
+
+namespace model {
+namespace {
+
+// Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
+// added up in each slab on its own and then over the slabs in order.
+constexpr int64_t kSlabs = 16;
+
+int64_t slab_begin(int64_t rows, int64_t slab) noexcept {
+  return rows * slab / kSlabs;
+}
+
+// Memory for the sums of all slabs of one position, laid out one after the other.
+class SlabSums {
+ public:
+  SlabSums(const Gather& gather, int64_t cols, std::vector<float>& memory) : memory_(memory) {
+    const bool groups = gather.group_width > 0 && gather.group_dot != nullptr;
+    if (groups && groups_are_blocks(gather)) blocks_ = (cols + kBlockWidth - 1) / kBlockWidth;
+    if (groups && !groups_are_blocks(gather)) {
+      groups_ = (cols + gather.group_width - 1) / gather.group_width;
+    }
+    if (gather.back != nullptr) back_ = cols;
+    if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
+    memory_.assign(static_cast<size_t>(kSlabs * stride()), 0.0F);
+  }
+
+  GatherSums slab(int64_t i) const noexcept {
+    float* at = memory_.data() + i * stride();
+    GatherSums sums;
+    if (blocks_ > 0) sums.blocks = at;
+    if (groups_ > 0) sums.groups = at + blocks_;
+    if (back_ > 0) sums.back = at + blocks_ + groups_;
+    if (chosen_ > 0) sums.chosen = at + blocks_ + groups_ + back_;
+    return sums;
+  }
+
+  // Adds the slabs in order and hands out.
+  void finish(const Gather& gather) const noexcept {
+    float* total = memory_.data();
+    for (int64_t s = 1; s < kSlabs; ++s) {
+      const float* slab = memory_.data() + s * stride();
+      for (int64_t k = 0; k < stride(); ++k) total[k] += slab[k];
+    }
+    const GatherSums sums = slab(0);
+    if (sums.blocks != nullptr) {
+      const int64_t per_group = gather.group_width / kBlockWidth;
+      for (int64_t b = 0; b < blocks_; ++b) {
+        float& group = gather.group_dot[b / per_group];
+        group = b % per_group == 0 ? sums.blocks[b] : group + sums.blocks[b];
+      }
+    }
+    if (sums.groups != nullptr) std::copy_n(sums.groups, groups_, gather.group_dot);
+    if (sums.back != nullptr) std::copy_n(sums.back, back_, gather.back);
+    if (sums.chosen != nullptr) std::copy_n(sums.chosen, chosen_, gather.chosen_dot);
+  }
+
+ private:
+  int64_t stride() const noexcept { return blocks_ + groups_ + back_ + chosen_; }
+
+  std::vector<float>& memory_;
+  int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0;
+};
+
+void matvec(const Linear& w, const Input& x, int64_t i, float* y, const Gather* gather,
+            ThreadPool& pool) {
+  static thread_local std::vector<float> memory;
+  static thread_local std::vector<float> rounded;
+  const Gather nothing;
+  const SlabSums sums(gather != nullptr ? *gather : nothing, x.cols(), memory);
+  const float* x_rounded = x.row(i);
+  if (gather != nullptr && rounds_input(w.weight.dtype)) {
+    rounded.resize(static_cast<size_t>(x.cols()));
+    x.rounded(i, rounded.data());
+    x_rounded = rounded.data();
+  }
+  std::atomic<int64_t> next{0};
+  pool.run([&](int) {
+    std::vector<float> scratch(static_cast<size_t>(scratch_floats(x.cols())));
+    for (int64_t s = next++; s < kSlabs; s = next++) {
+      gather_rows(w, x, i, slab_begin(w.weight.rows(), s), slab_begin(w.weight.rows(), s + 1), y,
+                  gather, x_rounded, sums.slab(s), scratch.data());
+    }
+  });
+  if (gather != nullptr) sums.finish(*gather);
+}
+
+}  // namespace
+
+void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
+            ThreadPool& pool) noexcept {
+  CHECK(w.weight.cols() == x.cols());
+  for (int64_t i = 0; i < x.n(); ++i) {
+    matvec(w, x, i, y + i * ld, gathers != nullptr ? gathers + i : nullptr, pool);
+  }
+}
+
+void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {
+  Gather gather;
+  gather.back = back;
+  static thread_local std::vector<float> memory;
+  const SlabSums sums(gather, w.cols(), memory);
+  std::atomic<int64_t> next{0};
+  pool.run([&](int) {
+    std::vector<float> row(static_cast<size_t>(w.cols()));
+    for (int64_t s = next++; s < kSlabs; s = next++) {
+      back_rows(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back,
+                row.data());
+    }
+  });
+  sums.finish(gather);
+}
+
+}  // namespace model

@@ -1,0 +1,81 @@
+#include "model/kernels/ops.h"
+
+#include "model/block_formats.h"
+#include "model/error.h"
+#include "model/kernels/dispatch.h"
+#include "model/kernels/ops_isa.h"
+
+namespace model {
+
+int64_t cache_bytes(CacheType type, int64_t d) noexcept {
+  switch (type) {
+    case CacheType::kF32:
+      return 4 * d;
+    case CacheType::kF16:
+      return 2 * d;
+    case CacheType::kQ8_0:
+      CHECK(d % 32 == 0);
+      return d / 32 * static_cast<int64_t>(sizeof(BlockQ8_0));
+  }
+  return 0;
+}
+
+void cache_store(CacheType type, const float* x, int64_t d, void* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(cache_store);
+  kernel(type, x, d, out);
+}
+
+void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(cache_load);
+  kernel(type, in, d, out);
+}
+
+void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
+  static const auto kernel = FULGURITE_PICK(attend);
+  kernel(head, scores, weights, z);
+}
+
+void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
+                 float* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(attend_back);
+  kernel(head, back, positions, n, out);
+}
+
+float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(rms_norm);
+  return kernel(x, gain, n, eps, y);
+}
+
+float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,
+                 float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(layer_norm);
+  return kernel(x, gain, bias, n, eps, y);
+}
+
+void silu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(silu);
+  kernel(gate, up, n, y);
+}
+
+void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(gelu);
+  kernel(gate, up, n, y);
+}
+
+void softmax(const float* x, int64_t n, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(softmax);
+  kernel(x, n, y);
+}
+
+void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves, const float* cos,
+            const float* sin) noexcept {
+  static const auto kernel = FULGURITE_PICK(rotate);
+  kernel(heads, n_heads, d, n_rot, halves, cos, sin);
+}
+
+double dot(const float* a, const float* b, int64_t n) noexcept {
+  static const auto kernel = FULGURITE_PICK(dot);
+  return kernel(a, b, n);
+}
+
+}  // namespace model

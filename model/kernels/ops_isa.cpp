@@ -1,0 +1,141 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h). Ends of rows that do not
+// fill a vector go through a padded copy, so that every element is computed alike.
+#include "model/kernels/ops_isa.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/kernels/simd.h"
+#include "model/kernels/simd_math.h"
+
+namespace model::FULGURITE_ISA {
+namespace {
+
+// n <= 16 values, the others 0.
+FULGURITE_INLINE F32x16 load_part(const float* x, int64_t n) noexcept {
+  F32x16 v = {};
+  std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
+  return v;
+}
+
+// Calls body(i, n) for parts of 16, the last shorter. With n a constant, loads are single ones.
+template <class Body>
+FULGURITE_INLINE void parts_of(int64_t n, const Body& body) noexcept {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) body(i, std::integral_constant<int64_t, 16>{});
+  if (i < n) body(i, n - i);
+}
+
+template <class Map>
+FULGURITE_INLINE void map_rows(const float* x, const float* other, int64_t n, float* y,
+                               const Map& map) noexcept {
+  parts_of(n, [&](int64_t i, auto count) {
+    F32x16 v = map(load_part(x + i, count));
+    if (other != nullptr) v *= load_part(other + i, count);
+    std::memcpy(y + i, &v, static_cast<size_t>(count) * sizeof(float));
+  });
+}
+
+struct Wide {
+  F64x8 low = {};
+  F64x8 high = {};
+
+  FULGURITE_INLINE explicit Wide(const F32x16& v) noexcept
+      : low(__builtin_convertvector(low_half(v), F64x8)),
+        high(__builtin_convertvector(high_half(v), F64x8)) {}
+};
+
+FULGURITE_INLINE double dot_wide(const float* a, const float* b, int64_t n) noexcept {
+  F64x8 low = {};
+  F64x8 high = {};
+  parts_of(n, [&](int64_t i, auto count) {
+    const Wide x(load_part(a + i, count));
+    const Wide y(load_part(b + i, count));
+    low += x.low * y.low;
+    high += x.high * y.high;
+  });
+  return sum_eight(low + high);
+}
+
+FULGURITE_INLINE double sum_wide(const float* a, int64_t n) noexcept {
+  F64x8 low = {};
+  F64x8 high = {};
+  parts_of(n, [&](int64_t i, auto count) {
+    const Wide x(load_part(a + i, count));
+    low += x.low;
+    high += x.high;
+  });
+  return sum_eight(low + high);
+}
+
+}  // namespace
+
+void soft_cap(float* scores, int64_t n, float cap) noexcept {
+  map_rows(scores, nullptr, n, scores,
+           [&](const F32x16& s) FULGURITE_LAMBDA { return tanh(s / cap) * cap; });
+}
+
+float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept {
+  const double mean = dot_wide(x, x, n) / static_cast<double>(n);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(mean + double{eps}));
+  map_rows(x, gain, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * scale; });
+  return scale;
+}
+
+float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,
+                 float* y) noexcept {
+  const auto mean = static_cast<float>(sum_wide(x, n) / static_cast<double>(n));
+  map_rows(x, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v - mean; });
+  const double variance = dot_wide(y, y, n) / static_cast<double>(n);
+  const auto scale = static_cast<float>(1.0 / std::sqrt(variance + double{eps}));
+  map_rows(y, gain, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * scale; });
+  for (int64_t i = 0; bias != nullptr && i < n; ++i) y[i] += bias[i];
+  return scale;
+}
+
+void silu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  map_rows(gate, up, n, y, [](const F32x16& g) FULGURITE_LAMBDA { return times_sigmoid(g, g); });
+}
+
+// 0.5 x (1 + tanh(u)) = x / (1 + e^-2u) with u = sqrt(2 / pi) (x + 0.044715 x^3).
+void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  map_rows(gate, up, n, y, [](const F32x16& g) FULGURITE_LAMBDA {
+    return times_sigmoid(g, (g * 1.59576912F) * (g * g * 0.044715F + 1.0F));
+  });
+}
+
+void softmax(const float* x, int64_t n, float* y) noexcept {
+  if (n <= 0) return;
+  F32x16 most = F32x16{} + x[0];
+  parts_of(n, [&](int64_t i, auto count) {
+    F32x16 v = F32x16{} + x[0];
+    std::memcpy(&v, x + i, static_cast<size_t>(count) * sizeof(float));
+    most = choose(v > most, v, most);
+  });
+  float top = most[0];
+  for (int k = 1; k < 16; ++k) top = std::max(top, most[k]);
+  map_rows(x, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return exp(v - top); });
+  const auto inverse = static_cast<float>(1.0 / sum_wide(y, n));
+  map_rows(y, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * inverse; });
+}
+
+void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves, const float* cos,
+            const float* sin) noexcept {
+  const int64_t step = halves ? n_rot / 2 : 1;
+  const int64_t stride = halves ? 1 : 2;
+  for (int64_t h = 0; h < n_heads; ++h) {
+    float* x = heads + h * d;
+    for (int64_t i = 0; i < n_rot / 2; ++i) {
+      const float a = x[i * stride];
+      const float b = x[i * stride + step];
+      x[i * stride] = a * cos[i] - b * sin[i];
+      x[i * stride + step] = a * sin[i] + b * cos[i];
+    }
+  }
+}
+
+double dot(const float* a, const float* b, int64_t n) noexcept {
+  return dot_wide(a, b, n);
+}
+
+}  // namespace model::FULGURITE_ISA

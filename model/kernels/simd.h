@@ -1,0 +1,108 @@
+// A thin layer over the compiler's vector types, for *_isa.cpp only: everything here is
+// compiled once per instruction set, in its namespace. All of it is exact or rounds element by
+// element, so every set gives the same bits.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "model/dtype.h"
+
+// Vectors wider than the machine's are passed in memory; nothing here crosses a library.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#define FULGURITE_INLINE inline __attribute__((always_inline))
+#define FULGURITE_LAMBDA __attribute__((always_inline))
+
+namespace model::FULGURITE_ISA {
+
+using F32x8 = float __attribute__((vector_size(32)));
+using F32x16 = float __attribute__((vector_size(64)));
+using F64x8 = double __attribute__((vector_size(64)));
+using I32x8 = int32_t __attribute__((vector_size(32)));
+using I32x16 = int32_t __attribute__((vector_size(64)));
+using U16x16 = uint16_t __attribute__((vector_size(32)));
+using I8x16 = int8_t __attribute__((vector_size(16)));
+using U8x32 = uint8_t __attribute__((vector_size(32)));
+
+template <class V, class T>
+FULGURITE_INLINE V load(const T* from) noexcept {
+  V v;
+  std::memcpy(&v, from, sizeof(V));
+  return v;
+}
+
+template <class V, class T>
+FULGURITE_INLINE void store(T* to, const V& v) noexcept {
+  std::memcpy(to, &v, sizeof(V));
+}
+
+// binary16 -> binary32. Subnormal halves are normalised by a multiplication, exactly.
+FULGURITE_INLINE F32x16 widen_f16(const uint16_t* half) noexcept {
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(half)));
+#elif defined(__F16C__)
+  F32x16 out;
+  for (int k = 0; k < 16; k += 8) {
+    const __m256 part =
+        _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half + k)));
+    std::memcpy(reinterpret_cast<float*>(&out) + k, &part, sizeof(part));
+  }
+  return out;
+#else
+  const I32x16 bits = __builtin_convertvector(load<U16x16>(half), I32x16);
+  const I32x16 magnitude = (bits & 0x7FFF) << 13;
+  const F32x16 scaled = (F32x16)magnitude * 0x1p112F;
+  const I32x16 special = ((bits & 0x7C00) == 0x7C00) & (0x7F800000 | magnitude);
+  return (F32x16)((I32x16)scaled | special | ((bits & 0x8000) << 16));
+#endif
+}
+
+FULGURITE_INLINE float widen_one_f16(uint16_t half) noexcept {
+#if defined(__F16C__)
+  return _cvtsh_ss(half);
+#else
+  return f32_from_f16(half);
+#endif
+}
+
+// binary32 -> binary16, to nearest even.
+inline void narrow_f16(const float* x, int64_t n, void* out) noexcept {
+  auto* to = static_cast<char*>(out);
+  int64_t i = 0;
+#if defined(__F16C__)
+  for (; i + 8 <= n; i += 8) {
+    store(to + 2 * i, _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+  }
+#endif
+  for (; i < n; ++i) store(to + 2 * i, f16_from_f32(x[i]));
+}
+
+FULGURITE_INLINE F32x16 widen_i8(const int8_t* q) noexcept {
+  return __builtin_convertvector(__builtin_convertvector(load<I8x16>(q), I32x16), F32x16);
+}
+
+// Eight lanes: i + 4, then i + 2, i + 1.
+template <class V>
+FULGURITE_INLINE auto sum_eight(const V& a) noexcept {
+  return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+}
+
+FULGURITE_INLINE F32x8 low_half(const F32x16& v) noexcept {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+FULGURITE_INLINE F32x8 high_half(const F32x16& v) noexcept {
+  return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+// Sixteen lanes: i + 8, then as above.
+FULGURITE_INLINE float sum_lanes(const F32x16& v) noexcept {
+  return sum_eight(low_half(v) + high_half(v));
+}
+
+}  // namespace model::FULGURITE_ISA

@@ -1,0 +1,341 @@
+#include "model/kernels/matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tests/model/kernels/random_matrix.h"
+#include "tests/support/data.h"
+
+namespace model {
+namespace {
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::string name_of(DType type) {
+  return dtype_name(static_cast<uint32_t>(type));
+}
+
+// |a - b| / |b|
+template <class A>
+double distance(const A& a, const std::vector<double>& b) {
+  double off = 0.0;
+  double size = 0.0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    off += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+    size += b[i] * b[i];
+  }
+  return std::sqrt(off / size);
+}
+
+std::vector<double> what_is_multiplied(const Input& x, DType type, int64_t i) {
+  std::vector<float> row(x.row(i), x.row(i) + x.cols());
+  if (rounds_input(type)) x.rounded(i, row.data());
+  return {row.begin(), row.end()};
+}
+
+std::vector<float> product(const Linear& w, const Input& x, ThreadPool& pool,
+                           const Gather* gathers = nullptr) {
+  std::vector<float> y(static_cast<size_t>(x.n() * w.weight.rows()));
+  matmul(w, x, y.data(), w.weight.rows(), gathers, pool);
+  return y;
+}
+
+std::vector<float> reference(const Linear& w, const Input& x) {
+  std::vector<float> y(static_cast<size_t>(x.n() * w.weight.rows()));
+  matmul_reference(w, x, y.data(), w.weight.rows());
+  return y;
+}
+
+// Widths that are allowed for a type: not even one block of 8, exactly 8, one more, many.
+std::vector<int64_t> widths(DType type) {
+  if (!rounds_input(type)) return {1, 31, 32, 33, 100, 255, 256, 257, 1000};
+  if (block_elements(type) == 32) return {32, 64, 224, 256, 288, 1056};
+  return {256, 512, 768, 1792};
+}
+
+TEST(Matmul, TheReferenceIsTheProductOfTheRoundedInput) {
+  ThreadPool pool(1);
+  for (const DType type : kEveryType) {
+    for (const int64_t cols : widths(type)) {
+      SCOPED_TRACE(name_of(type) + " " + std::to_string(cols));
+      RandomMatrix m(type, 9, cols, true);
+      const std::vector<float> values = m.normal(cols);
+      Input x;
+      x.set(values.data(), 1, cols, cols, rounds_input(type), pool);
+      const std::vector<float> y = reference(m.linear(), x);
+      const std::vector<double> rounded = what_is_multiplied(x, type, 0);
+      std::vector<double> expected;
+      for (int64_t r = 0; r < 9; ++r) {
+        const std::vector<double> row = m.row(r);
+        expected.push_back(reinterpret_cast<const float*>(m.linear().bias.data)[r]);
+        for (size_t c = 0; c < row.size(); ++c) expected.back() += row[c] * rounded[c];
+      }
+      EXPECT_LT(distance(y, expected), 2e-6);
+    }
+  }
+}
+
+TEST(Matmul, GivesTheBitsOfTheReferenceForEveryShapeAndAnyNumberOfThreads) {
+  ThreadPool one(1);
+  ThreadPool two(2);
+  ThreadPool four(4);
+  for (const DType type : kEveryType) {
+    for (const int64_t cols : widths(type)) {
+      for (const int64_t rows : {1, 3, 16, 37, 64}) {
+        for (const int64_t n : {1, 2, 3, 5, 8, 33}) {
+          if (rows * n > 600 && cols > 300) continue;
+          SCOPED_TRACE(::testing::Message()
+                       << name_of(type) << " " << rows << " x " << cols << ", " << n);
+          RandomMatrix m(type, rows, cols, rows % 2 == 1);
+          const std::vector<float> values = m.normal(n * (cols + 3));
+          Input x;
+          x.set(values.data(), n, cols, cols + 3, rounds_input(type), two);
+          const std::vector<float> expected = reference(m.linear(), x);
+          for (ThreadPool* pool : {&one, &two, &four}) {
+            ASSERT_TRUE(same_bits(expected, product(m.linear(), x, *pool))) << pool->size();
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Matmul, RoundsTheInputToEightBitsABlock) {
+  ThreadPool pool(1);
+  RandomMatrix m(DType::kF32, 1, 1);
+  const std::vector<float> values = m.normal(96);
+  Input x;
+  x.set(values.data(), 1, 96, 96, true, pool);
+  std::vector<float> rounded(96);
+  x.rounded(0, rounded.data());
+  for (size_t block = 0; block < 3; ++block) {
+    float most = 0.0F;
+    for (size_t k = 0; k < 32; ++k) most = std::max(most, std::abs(values[32 * block + k]));
+    for (size_t c = 32 * block; c < 32 * block + 32; ++c) {
+      EXPECT_NEAR(values[c], rounded[c], most / 127.0F * 0.5001F);
+    }
+  }
+}
+
+TEST(Matmul, InputsThatAreNotFiniteGiveNoFiniteResultAndTinyOnesGiveZero) {
+  ThreadPool pool(1);
+  RandomMatrix m(DType::kQ8_0, 3, 64);
+  for (const float odd :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values = m.normal(64);
+    values[40] = odd;
+    Input x;
+    x.set(values.data(), 1, 64, 64, true, pool);
+    for (const float y : product(m.linear(), x, pool)) EXPECT_TRUE(std::isnan(y));
+  }
+  const std::vector<float> tiny(64, 1e-42F);
+  Input x;
+  x.set(tiny.data(), 1, 64, 64, true, pool);
+  for (const float y : product(m.linear(), x, pool)) EXPECT_EQ(0.0F, y);
+}
+
+// Everything that may be gathered, with the same in double precision beside it.
+struct Gathered {
+  Gathered(int64_t rows, int64_t cols, int64_t width)
+      : groups(width > 0 ? (cols + width - 1) / width : 0),
+        group_dot(static_cast<size_t>(groups)),
+        group_out(static_cast<size_t>(groups * rows)),
+        back(static_cast<size_t>(cols)) {
+    for (int32_t c = 0; c < cols; c += 1 + static_cast<int32_t>(cols) / 7) chosen.push_back(c);
+    chosen_dot.resize(chosen.size());
+  }
+  int64_t groups;
+  std::vector<float> group_dot, group_out, back, chosen_dot;
+  std::vector<int32_t> chosen;
+
+  Gather gather(int64_t width, const std::vector<float>& gain, bool group_back, bool out) {
+    Gather g;
+    g.row_gain = gain.empty() ? nullptr : gain.data();
+    g.group_width = width;
+    if (width > 0) g.group_dot = group_dot.data();
+    if (width > 0 && out) g.group_out = group_out.data();
+    g.back = back.data();
+    g.group_back = group_back;
+    g.chosen = chosen.data();
+    g.n_chosen = static_cast<int64_t>(chosen.size());
+    g.chosen_dot = chosen_dot.data();
+    return g;
+  }
+};
+
+void expect_gathered(const RandomMatrix& m, const std::vector<double>& x, const float* y,
+                     const std::vector<float>& gain, int64_t width, bool group_back, bool out,
+                     const Gathered& got) {
+  const int64_t rows = m.linear().weight.rows();
+  const auto cols = static_cast<int64_t>(x.size());
+  std::vector<double> dot(got.group_dot.size()), term(got.group_out.size()), back(x.size());
+  std::vector<double> chosen(got.chosen.size());
+  std::vector<double> sizes(dot.size());
+  for (int64_t r = 0; r < rows; ++r) {
+    const std::vector<double> row = m.row(r);
+    const double g = gain.empty() ? 1.0 : double{gain[static_cast<size_t>(r)]};
+    const double u = g * double{y[r]};
+    std::vector<double> o(dot.size());
+    for (int64_t c = 0; c < cols && width > 0; ++c) {
+      o[static_cast<size_t>(c / width)] += row[static_cast<size_t>(c)] * x[static_cast<size_t>(c)];
+    }
+    for (size_t k = 0; k < o.size(); ++k) {
+      dot[k] += o[k] * u;
+      sizes[k] += std::abs(o[k] * u);
+      term[k * static_cast<size_t>(rows) + static_cast<size_t>(r)] = o[k];
+    }
+    for (int64_t c = 0; c < cols; ++c) {
+      back[static_cast<size_t>(c)] +=
+          row[static_cast<size_t>(c)] * (group_back ? g * o[static_cast<size_t>(c / width)] : u);
+    }
+    for (size_t k = 0; k < chosen.size(); ++k) {
+      chosen[k] += row[static_cast<size_t>(got.chosen[k])] * u;
+    }
+  }
+  for (size_t k = 0; k < dot.size(); ++k) {
+    EXPECT_NEAR(dot[k], got.group_dot[k], 3e-6 * sizes[k] + 1e-6) << k;
+  }
+  if (out && width > 0) {
+    EXPECT_LT(distance(got.group_out, term), 3e-6);
+  }
+  EXPECT_LT(distance(got.back, back), 3e-6);
+  EXPECT_LT(distance(got.chosen_dot, chosen), 3e-6);
+}
+
+TEST(Gathers, AreTheDirectSumsAndLeaveTheProductAsItWas) {
+  ThreadPool one(1);
+  ThreadPool three(3);
+  for (const DType type : kEveryType) {
+    const int64_t step = block_elements(type);
+    const int64_t cols = step == 1 ? 250 : step * (step == 32 ? 10 : 2);
+    for (const int64_t width : {0, 16, 24, 32, 64, 128}) {
+      for (const bool group_back : {false, true}) {
+        for (const bool out : {false, true}) {
+          if (width == 0 && (group_back || out)) continue;
+          SCOPED_TRACE(::testing::Message() << name_of(type) << ", groups of " << width
+                                            << (group_back ? ", back of groups" : ""));
+          const int64_t rows = 41;
+          const int64_t n = 3;
+          RandomMatrix m(type, rows, cols, true);
+          const std::vector<float> gain = out ? m.normal(rows) : std::vector<float>();
+          const std::vector<float> values = m.normal(n * cols);
+          Input x;
+          x.set(values.data(), n, cols, cols, rounds_input(type), one);
+          const std::vector<float> without = product(m.linear(), x, one);
+          std::vector<Gathered> got(static_cast<size_t>(2 * n), Gathered(rows, cols, width));
+          std::vector<Gather> gathers;
+          for (Gathered& g : got) gathers.push_back(g.gather(width, gain, group_back, out));
+          ASSERT_TRUE(same_bits(without, product(m.linear(), x, one, gathers.data())));
+          ASSERT_TRUE(same_bits(without, product(m.linear(), x, three, gathers.data() + n)));
+          for (int64_t i = 0; i < n; ++i) {
+            const auto k = static_cast<size_t>(i);
+            expect_gathered(m, what_is_multiplied(x, type, i), &without[k * rows], gain, width,
+                            group_back, out, got[k]);
+            const Gathered& other = got[k + n];
+            EXPECT_TRUE(same_bits(got[k].group_dot, other.group_dot)) << "threads";
+            EXPECT_TRUE(same_bits(got[k].group_out, other.group_out)) << "threads";
+            EXPECT_TRUE(same_bits(got[k].back, other.back)) << "threads";
+            EXPECT_TRUE(same_bits(got[k].chosen_dot, other.chosen_dot)) << "threads";
+          }
+        }
+      }
+    }
+  }
+}
+
+// The live level asks for no `back`; then other loops run.
+TEST(Gathers, DoWithoutBack) {
+  ThreadPool pool(2);
+  for (const DType type : kEveryType) {
+    for (const int64_t width : {16, 32, 64}) {
+      const int64_t rows = 50;
+      const int64_t cols = 512;
+      RandomMatrix m(type, rows, cols);
+      const std::vector<float> values = m.normal(cols);
+      Input x;
+      x.set(values.data(), 1, cols, cols, rounds_input(type), pool);
+      Gathered full(rows, cols, width);
+      Gathered live(rows, cols, width);
+      const Gather all = full.gather(width, {}, false, true);
+      Gather few = live.gather(width, {}, false, false);
+      few.back = nullptr;
+      const std::vector<float> y = product(m.linear(), x, pool, &all);
+      EXPECT_TRUE(same_bits(y, product(m.linear(), x, pool, &few)));
+      EXPECT_TRUE(same_bits(full.group_dot, live.group_dot)) << name_of(type) << " " << width;
+      EXPECT_TRUE(same_bits(full.chosen_dot, live.chosen_dot)) << name_of(type) << " " << width;
+    }
+  }
+}
+
+TEST(MatmulBack, IsTheTransposedProduct) {
+  ThreadPool pool(2);
+  for (const DType type : kEveryType) {
+    const int64_t cols = 512;
+    RandomMatrix m(type, 70, cols);
+    const std::vector<float> u = m.normal(70);
+    std::vector<float> back(static_cast<size_t>(cols));
+    matmul_back(m.linear().weight, u.data(), back.data(), pool);
+    std::vector<double> expected(back.size());
+    for (int64_t r = 0; r < 70; ++r) {
+      const std::vector<double> row = m.row(r);
+      for (size_t c = 0; c < row.size(); ++c) {
+        expected[c] += row[c] * double{u[static_cast<size_t>(r)]};
+      }
+    }
+    EXPECT_LT(distance(back, expected), 1e-6) << name_of(type);
+  }
+}
+
+TEST(Matmul, AgreesWithGgmlsMatricesAsFarAsTheRoundingOfTheInputAllows) {
+  REQUIRE_SHARED_DATA();
+  ThreadPool pool(2);
+  const auto folder = tests::shared_data("oracles/quant");
+  const auto index = tests::read_json(folder / "index.json");
+  const std::string vec = tests::read_file(folder / "vec.f32");
+  std::vector<float> values(vec.size() / 4);
+  std::memcpy(values.data(), vec.data(), vec.size());
+  int seen = 0;
+  for (const auto& entry : index["types"]) {
+    const auto number = entry["ggml_type"].get<uint32_t>();
+    const auto* type = std::find(kEveryType.begin(), kEveryType.end(), static_cast<DType>(number));
+    if (type == kEveryType.end()) continue;
+    ++seen;
+    const auto name = entry["type"].get<std::string>();
+    const std::string bytes = tests::read_file(folder / (name + ".bin"));
+    Linear w;
+    w.weight.dtype = *type;
+    w.weight.ne = {512, 8, 1, 1};
+    w.weight.data = reinterpret_cast<const std::byte*>(bytes.data());
+    ASSERT_EQ(w.weight.bytes(), bytes.size()) << name;
+    Input x;
+    x.set(values.data(), 1, 512, 512, rounds_input(*type), pool);
+    const std::vector<float> y = product(w, x, pool);
+    const auto exact = entry["matvec"].get<std::vector<double>>();
+    EXPECT_LT(distance(y, exact), rounds_input(*type) ? 1e-2 : 1e-6) << name;
+    // Against the rounding alone: the difference that it makes is known exactly.
+    const std::vector<double> rounded = what_is_multiplied(x, *type, 0);
+    const std::vector<float> rows = [&] {
+      const std::string text = tests::read_file(folder / (name + ".f32"));
+      std::vector<float> out(text.size() / 4);
+      std::memcpy(out.data(), text.data(), text.size());
+      return out;
+    }();
+    std::vector<double> expected = exact;
+    for (size_t r = 0; r < 8; ++r) {
+      for (size_t c = 0; c < 512; ++c) {
+        expected[r] += double{rows[r * 512 + c]} * (rounded[c] - double{values[c]});
+      }
+    }
+    EXPECT_LT(distance(y, expected), 1e-6) << name;
+  }
+  EXPECT_EQ(15, seen);
+}
+
+}  // namespace
+}  // namespace model

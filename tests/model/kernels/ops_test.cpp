@@ -1,0 +1,329 @@
+#include "model/kernels/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "model/kernels/ops_isa.h"
+
+namespace model {
+namespace {
+
+std::vector<float> normal(int64_t n, float size = 1.0F, uint32_t seed = 5) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> distribution(0.0F, size);
+  std::vector<float> values(static_cast<size_t>(n));
+  for (float& value : values) value = distribution(random);
+  return values;
+}
+
+const float kNan = std::numeric_limits<float>::quiet_NaN();
+const float kInf = std::numeric_limits<float>::infinity();
+
+TEST(Ops, SiluAndGeluFollowTheirFormulas) {
+  std::vector<float> x;
+  for (int i = -3000; i <= 3000; ++i) x.push_back(static_cast<float>(i) * 0.005F);
+  std::vector<float> y(x.size());
+  silu(x.data(), nullptr, static_cast<int64_t>(x.size()), y.data());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double g = x[i];
+    const double expected = g / (1.0 + std::exp(-g));
+    ASSERT_NEAR(expected, y[i], 4e-7 * std::abs(expected) + 1e-12) << g;
+  }
+  gelu(x.data(), nullptr, static_cast<int64_t>(x.size()), y.data());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double g = x[i];
+    const double u = std::sqrt(2.0 / M_PI) * (g + 0.044715 * g * g * g);
+    const double expected = 0.5 * g * (1.0 + std::tanh(u));
+    ASSERT_NEAR(expected, y[i], 4e-7 * std::max(std::abs(expected), 0.2)) << g;
+  }
+}
+
+TEST(Ops, ActivationsMultiplyByUpAndMayWorkInPlace) {
+  for (const int64_t n : {1, 5, 16, 37}) {
+    const std::vector<float> gate = normal(n);
+    const std::vector<float> up = normal(n, 1.0F, 6);
+    std::vector<float> alone(gate.size());
+    std::vector<float> both = gate;
+    silu(gate.data(), nullptr, n, alone.data());
+    silu(both.data(), up.data(), n, both.data());
+    for (size_t i = 0; i < gate.size(); ++i) EXPECT_EQ(alone[i] * up[i], both[i]);
+  }
+}
+
+TEST(Ops, ActivationsOfNumbersAtTheEdgesStaySane) {
+  const std::vector<float> x = {kNan, kInf, 1e30F, 200.0F, -200.0F, -1e30F, 0.0F};
+  std::vector<float> y(x.size());
+  silu(x.data(), nullptr, static_cast<int64_t>(x.size()), y.data());
+  EXPECT_TRUE(std::isnan(y[0]));
+  EXPECT_EQ(kInf, y[1]);
+  EXPECT_EQ(1e30F, y[2]);
+  EXPECT_EQ(200.0F, y[3]);
+  EXPECT_NEAR(0.0F, y[4], 1e-30F);
+  EXPECT_EQ(0.0F, y[6]);
+}
+
+TEST(Ops, SoftmaxSumsToOneAndFollowsTheFormula) {
+  for (const int64_t n : {1, 2, 15, 16, 17, 100, 5000}) {
+    const std::vector<float> x = normal(n, 4.0F);
+    std::vector<float> y(x.size());
+    softmax(x.data(), n, y.data());
+    double sum = 0.0;
+    for (const float v : x) sum += std::exp(double{v});
+    double total = 0.0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = std::exp(double{x[i]}) / sum;
+      // The difference to the largest is rounded before it is raised.
+      const double bound = 4e-7 + 6e-8 * double{*std::max_element(x.begin(), x.end()) - x[i]};
+      ASSERT_NEAR(expected, y[i], bound * expected + 1e-30);
+      total += y[i];
+    }
+    EXPECT_NEAR(1.0, total, 1e-6);
+  }
+  const std::vector<float> masked = {1.0F, -kInf, 1.0F};
+  std::vector<float> y(3);
+  softmax(masked.data(), 3, y.data());
+  EXPECT_EQ((std::vector<float>{0.5F, 0.0F, 0.5F}), y);
+}
+
+TEST(Ops, NormsFollowTheirFormulas) {
+  for (const int64_t n : {1, 7, 16, 64, 1000}) {
+    std::vector<float> x = normal(n, 3.0F);
+    for (float& v : x) v += 10.0F;
+    const std::vector<float> gain = normal(n, 1.0F, 7);
+    const std::vector<float> bias = normal(n, 1.0F, 8);
+    double squares = 0.0;
+    double mean = 0.0;
+    for (const float v : x) {
+      squares += double{v} * v;
+      mean += v;
+    }
+    mean /= static_cast<double>(n);
+    double variance = 0.0;
+    for (const float v : x) variance += (v - mean) * (v - mean);
+    const double rms = 1.0 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+    const double deviation = 1.0 / std::sqrt(variance / static_cast<double>(n) + 1e-5);
+    std::vector<float> y(x.size());
+    EXPECT_NEAR(rms, rms_norm(x.data(), gain.data(), n, 1e-5F, y.data()), 1e-6 * rms);
+    for (size_t i = 0; i < y.size(); ++i) {
+      EXPECT_NEAR(x[i] * rms * gain[i], y[i], 3e-7 * std::abs(y[i]));
+    }
+    const float got = layer_norm(x.data(), gain.data(), bias.data(), n, 1e-5F, y.data());
+    if (n > 1) {
+      EXPECT_NEAR(deviation, got, 2e-6 * deviation);
+    }
+    for (size_t i = 0; i < y.size() && n > 1; ++i) {
+      EXPECT_NEAR((x[i] - mean) * deviation * gain[i] + bias[i], y[i], 4e-6);
+    }
+    const float plain = rms_norm(x.data(), nullptr, n, 1e-5F, x.data());
+    EXPECT_NEAR(rms, plain, 1e-6 * rms) << "in place, without a gain";
+  }
+}
+
+TEST(Ops, RotatesPairsOfBothKinds) {
+  const std::vector<float> before = normal(3 * 12);
+  std::vector<float> cos;
+  std::vector<float> sin;
+  for (int i = 0; i < 4; ++i) {
+    cos.push_back(std::cos(0.3F * static_cast<float>(i + 1)));
+    sin.push_back(std::sin(0.3F * static_cast<float>(i + 1)));
+  }
+  for (const bool halves : {false, true}) {
+    std::vector<float> x = before;
+    rotate(x.data(), 3, 12, 8, halves, cos.data(), sin.data());
+    for (size_t h = 0; h < 3; ++h) {
+      for (size_t i = 0; i < 4; ++i) {
+        const size_t a = 12 * h + (halves ? i : 2 * i);
+        const size_t b = 12 * h + (halves ? i + 4 : 2 * i + 1);
+        EXPECT_NEAR(before[a] * cos[i] - before[b] * sin[i], x[a], 1e-6F);
+        EXPECT_NEAR(before[a] * sin[i] + before[b] * cos[i], x[b], 1e-6F);
+      }
+      for (size_t c = 8; c < 12; ++c) EXPECT_EQ(before[12 * h + c], x[12 * h + c]);
+    }
+  }
+}
+
+TEST(Ops, DotIsThatOfDoubles) {
+  for (const int64_t n : {0, 1, 16, 33, 4000}) {
+    const std::vector<float> a = normal(n);
+    const std::vector<float> b = normal(n, 1.0F, 9);
+    double expected = 0.0;
+    for (size_t i = 0; i < a.size(); ++i) expected += double{a[i]} * double{b[i]};
+    EXPECT_NEAR(expected, dot(a.data(), b.data(), n), 1e-11);
+  }
+}
+
+TEST(Cache, KeepsWhatItsTypeCanHold) {
+  const std::vector<float> x = normal(96);
+  for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
+    std::vector<char> bytes(static_cast<size_t>(cache_bytes(type, 96)) + 1, 'x');
+    cache_store(type, x.data(), 96, bytes.data());
+    EXPECT_EQ('x', bytes.back());
+    std::vector<float> back(96);
+    cache_load(type, bytes.data(), 96, back.data());
+    for (size_t i = 0; i < back.size(); ++i) {
+      float most = 0.0F;
+      for (size_t k = i / 32 * 32; k < i / 32 * 32 + 32; ++k) most = std::max(most, std::abs(x[k]));
+      const float bound = type == CacheType::kF32   ? 0.0F
+                          : type == CacheType::kF16 ? std::abs(x[i]) * 0x1p-11F + 0x1p-25F
+                                                    : most / 127.0F * 0.6F;
+      EXPECT_NEAR(x[i], back[i], bound);
+    }
+  }
+  const std::vector<float> zero(32);
+  std::vector<char> bytes(34);
+  std::vector<float> back(32, 1.0F);
+  cache_store(CacheType::kQ8_0, zero.data(), 32, bytes.data());
+  cache_load(CacheType::kQ8_0, bytes.data(), 32, back.data());
+  EXPECT_EQ(zero, back);
+}
+
+// A cache of n positions for one KV head in the middle of three.
+struct Past {
+  Past(CacheType kind, int64_t width, int64_t positions)
+      : type(kind),
+        d(width),
+        n(positions),
+        q(normal(d)),
+        k(normal(n * d, 1.0F, 2)),
+        v(normal(n * d, 1.0F, 3)) {
+    const int64_t bytes = cache_bytes(type, d);
+    stride = 3 * bytes;
+    keys.resize(static_cast<size_t>(n * stride));
+    values.resize(keys.size());
+    for (int64_t j = 0; j < n; ++j) {
+      float* key = k.data() + j * d;
+      float* value = v.data() + j * d;
+      cache_store(type, key, d, keys.data() + j * stride + bytes);
+      cache_store(type, value, d, values.data() + j * stride + bytes);
+      cache_load(type, keys.data() + j * stride + bytes, d, key);
+      cache_load(type, values.data() + j * stride + bytes, d, value);
+    }
+  }
+  AttentionHead head(int64_t first, float soft_cap) const {
+    const int64_t bytes = cache_bytes(type, d);
+    return {q.data(), keys.data() + bytes, values.data() + bytes, stride, type, d, first, n, 0.25F,
+            soft_cap};
+  }
+  CacheType type;
+  int64_t d, n, stride = 0;
+  std::vector<float> q, k, v;  // as the cache holds them
+  std::vector<char> keys, values;
+};
+
+TEST(Attend, IsTheFormulaInDoublePrecision) {
+  for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
+    for (const int64_t d : {4, 16, 32, 48, 64, 80, 100, 128, 256}) {
+      if (type == CacheType::kQ8_0 && d % 32 != 0) continue;
+      for (const int64_t n : {1, 2, 9, 33, 700}) {
+        for (const int64_t first : {int64_t{0}, n / 2}) {
+          for (const float cap : {0.0F, 2.0F}) {
+            SCOPED_TRACE(::testing::Message() << d << " wide, " << first << " to " << n);
+            const Past past(type, d, n);
+            std::vector<float> scores(static_cast<size_t>(n), 9.0F), weights(scores), z(past.q);
+            attend(past.head(first, cap), scores.data(), weights.data(), z.data());
+            std::vector<double> s(scores.size());
+            double sum = 0.0;
+            for (int64_t j = first; j < n; ++j) {
+              double& score = s[static_cast<size_t>(j)];
+              for (int64_t c = 0; c < d; ++c) {
+                score += double{past.q[static_cast<size_t>(c)]} *
+                         double{past.k[static_cast<size_t>(j * d + c)]};
+              }
+              score *= 0.25;
+              if (cap > 0.0F) score = cap * std::tanh(score / cap);
+              sum += std::exp(score);
+            }
+            std::vector<double> expected(static_cast<size_t>(d));
+            for (int64_t j = 0; j < n; ++j) {
+              const auto at = static_cast<size_t>(j);
+              const double weight = j < first ? 0.0 : std::exp(s[at]) / sum;
+              ASSERT_NEAR(s[at], scores[at], 5e-6) << j;
+              ASSERT_NEAR(weight, weights[at], 6e-6 * weight) << j;
+              for (int64_t c = 0; c < d; ++c) {
+                expected[static_cast<size_t>(c)] +=
+                    weight * double{past.v[static_cast<size_t>(j * d + c)]};
+              }
+            }
+            for (size_t c = 0; c < z.size(); ++c) ASSERT_NEAR(expected[c], z[c], 4e-6) << c;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Attend, BackIsTheProductWithTheValues) {
+  for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
+    const Past past(type, 64, 20);
+    const std::vector<float> back = normal(64, 1.0F, 11);
+    const std::vector<int32_t> positions = {0, 3, 19};
+    std::vector<float> out(3);
+    attend_back(past.head(0, 0.0F), back.data(), positions.data(), 3, out.data());
+    for (size_t i = 0; i < 3; ++i) {
+      double expected = 0.0;
+      for (size_t c = 0; c < 64; ++c) {
+        expected += double{back[c]} * double{past.v[static_cast<size_t>(positions[i]) * 64 + c]};
+      }
+      EXPECT_NEAR(expected, out[i], 1e-5);
+    }
+  }
+}
+
+#if defined(__x86_64__)
+// Everything once through the kernels of one set, all results in one row.
+#define FULGURITE_RUN_ALL(isa)                                                          \
+  [] {                                                                                  \
+    std::vector<float> out;                                                             \
+    for (const int64_t n : {1, 13, 16, 50, 333}) {                                      \
+      const std::vector<float> x = normal(n, 5.0F);                                     \
+      const std::vector<float> g = normal(n, 1.0F, 4);                                  \
+      std::vector<float> y(x.size());                                                   \
+      const auto keep = [&] { out.insert(out.end(), y.begin(), y.end()); };             \
+      isa::silu(x.data(), g.data(), n, y.data()), keep();                               \
+      isa::gelu(x.data(), g.data(), n, y.data()), keep();                               \
+      isa::softmax(x.data(), n, y.data()), keep();                                      \
+      isa::rms_norm(x.data(), g.data(), n, 1e-6F, y.data()), keep();                    \
+      isa::layer_norm(x.data(), g.data(), x.data(), n, 1e-6F, y.data()), keep();        \
+      isa::soft_cap(y.data(), n, 3.0F), keep();                                         \
+      isa::rotate(y.data(), 1, n, n / 2 * 2, n % 3 == 0, x.data(), g.data()), keep();   \
+      out.push_back(static_cast<float>(isa::dot(x.data(), g.data(), n)));               \
+    }                                                                                   \
+    for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) { \
+      for (const int64_t d : {32, 96}) {                                                \
+        const Past past(type, d, 77);                                                   \
+        std::vector<float> s(77), w(77), z(static_cast<size_t>(d)), stored(z);          \
+        std::vector<char> bytes(static_cast<size_t>(4 * d));                            \
+        isa::attend(past.head(5, d == 96 ? 4.0F : 0.0F), s.data(), w.data(), z.data()); \
+        isa::cache_store(type, z.data(), d, bytes.data());                              \
+        isa::cache_load(type, bytes.data(), d, stored.data());                          \
+        for (const auto* part : {&s, &w, &z, &stored}) {                                \
+          out.insert(out.end(), part->begin(), part->end());                            \
+        }                                                                               \
+      }                                                                                 \
+    }                                                                                   \
+    return out;                                                                         \
+  }()
+
+TEST(Ops, EveryInstructionSetGivesTheSameBits) {
+  const std::vector<float> base = FULGURITE_RUN_ALL(isa_base);
+  const auto expect_same = [&](const std::vector<float>& other, const char* name) {
+    ASSERT_EQ(base.size(), other.size());
+    for (size_t i = 0; i < base.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<uint32_t>(base[i]), std::bit_cast<uint32_t>(other[i]))
+          << name << " value " << i;
+    }
+  };
+  if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
+  expect_same(FULGURITE_RUN_ALL(isa_avx2), "avx2");
+  if (active_isa() >= Isa::kAvx512) expect_same(FULGURITE_RUN_ALL(isa_avx512), "avx512");
+}
+#endif
+
+}  // namespace
+}  // namespace model
