@@ -19,6 +19,7 @@
 #include "engine/commands/eval.h"
 #include "engine/commands/inspect.h"
 #include "engine/commands/logits.h"
+#include "engine/commands/models.h"
 #include "engine/commands/quantize.h"
 #include "engine/commands/run.h"
 #include "engine/commands/tap.h"
@@ -111,7 +112,10 @@ trace::Level level_of(const Flags& flags) {
 }
 
 void add_model(CLI::App& app, Flags& flags) {
-  app.add_option("-m,--model", flags.model, "model file (GGUF); without it, the built-in model");
+  app.add_option(
+      "-m,--model", flags.model,
+      "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
+      "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one");
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
@@ -270,7 +274,7 @@ std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::
   const bool about =
       !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
   const bool looks_like_file =
-      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./") != std::string::npos);
+      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./:") != std::string::npos);
   if (words.empty() || (!named && !about && looks_like_file)) {
     words.insert(words.begin(), "view");
   } else if (!named && !about) {
@@ -491,6 +495,16 @@ int run_program(int argc, char** argv) {
     inspect.builtin = assets::builtin_model();
     inspect.builtin_name = engine::kBuiltinName;
     exit_code = engine::commands::inspect(inspect, std::cout);
+  });
+
+  // models
+  bool models_as_json = false;
+  CLI::App& models = command("models", "list the models on this machine and how to name them");
+  models.add_flag("--json", models_as_json, "as JSON");
+  models.callback([&] {
+    engine::commands::ModelsOptions options;
+    options.json = models_as_json;
+    exit_code = engine::commands::models(options, std::cout);
   });
 
   // quantize

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <map>
 
+#include "engine/model_store.h"
 #include "model/format/open.h"
 
 namespace engine {
@@ -28,7 +29,7 @@ uint64_t hash_tensor(const model::Tensor& tensor, uint64_t hash) noexcept {
 
 model::ModelFile open_model_file(const ModelSource& source) {
   return source.path.empty() ? model::parse_gguf(source.builtin, kBuiltinName)
-                             : model::open_model(source.path);
+                             : model::open_model(resolve_model(source.path));
 }
 
 LoadedModel::LoadedModel(const ModelSource& source, int threads)

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <filesystem>
-#include <limits>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -201,9 +201,10 @@ std::string_view text_of(const std::shared_ptr<const Mapping>& mapping) {
   return {reinterpret_cast<const char*>(mapping->bytes().data()), mapping->bytes().size()};
 }
 
-std::vector<std::string> shard_names(const std::filesystem::path& folder) {
+std::map<std::string, std::vector<std::string>> shard_names(const std::filesystem::path& folder) {
   std::error_code ignored;
-  if (std::filesystem::exists(folder / "model.safetensors", ignored)) return {"model.safetensors"};
+  if (std::filesystem::exists(folder / "model.safetensors", ignored))
+    return {{"model.safetensors", {}}};
   const std::filesystem::path index = folder / "model.safetensors.index.json";
   if (const auto text = map_text(index)) return shards_of_index(text_of(text), index.string());
   const bool pickled = std::filesystem::exists(folder / "pytorch_model.bin", ignored) ||
@@ -214,6 +215,16 @@ std::vector<std::string> shard_names(const std::filesystem::path& folder) {
                   : "is the download complete?");
 }
 
+void check_index(const HfShard& shard, const std::vector<StoredTensor>& stored) {
+  std::set<std::string_view> names;
+  for (const StoredTensor& t : stored) names.insert(t.name);
+  for (const std::string& name : shard.tensors) {
+    if (names.contains(name)) continue;
+    throw Error(ExitCode::kBadModel, "has no tensor " + model::quoted(name), shard.name,
+                "the index expects it there; fetch the files again");
+  }
+}
+
 }  // namespace
 
 bool is_hf_folder(const std::string& path) noexcept {
@@ -221,14 +232,15 @@ bool is_hf_folder(const std::string& path) noexcept {
   return std::filesystem::is_regular_file(std::filesystem::path(path) / "config.json", ignored);
 }
 
-std::vector<std::string> shards_of_index(std::string_view index, const std::string& name) {
+std::map<std::string, std::vector<std::string>> shards_of_index(std::string_view index,
+                                                                const std::string& name) {
   const auto fail = [&](std::string what, std::string hint) {
     throw Error(ExitCode::kBadModel, std::move(what), name, std::move(hint));
   };
   const Json document = parse_json(index, name);
   const Json& map = json_at(document, "weight_map");
   if (!map.is_object() || map.empty()) fail("has no weight_map", "damaged; fetch it again");
-  std::set<std::string> names;
+  std::map<std::string, std::vector<std::string>> shards;
   for (const auto& [tensor, value] : map.items()) {
     const std::string_view shard = json_text(value);
     if (shard.empty())
@@ -238,9 +250,9 @@ std::vector<std::string> shards_of_index(std::string_view index, const std::stri
       fail("names " + model::quoted(shard) + ", which is not a file of its folder",
            "do not trust it");
     }
-    names.emplace(shard);
+    shards[std::string(shard)].push_back(tensor);
   }
-  return {names.begin(), names.end()};
+  return shards;
 }
 
 ModelFile parse_hf(const HfParts& parts) {
@@ -252,9 +264,9 @@ ModelFile parse_hf(const HfParts& parts) {
   const std::string_view arch = hf_architecture(config, file);
   std::vector<StoredTensor> stored;
   for (const HfShard& shard : parts.shards) {
-    for (StoredTensor& t : parse_safetensors(shard.bytes, shard.name)) {
-      stored.push_back(std::move(t));
-    }
+    std::vector<StoredTensor> tensors = parse_safetensors(shard.bytes, shard.name);
+    check_index(shard, tensors);
+    std::move(tensors.begin(), tensors.end(), std::back_inserter(stored));
   }
   Importer importer(file, arch, config);
   importer.note_names(stored);
@@ -278,10 +290,10 @@ ModelFile open_hf_folder(const std::string& path) {
   const auto chat = map_text(folder / "chat_template.jinja");
   HfParts parts{path, text_of(config), {text_of(tokenizer), text_of(settings), text_of(chat)}, {}};
   std::vector<std::shared_ptr<const Mapping>> mappings;
-  for (const std::string& name : shard_names(folder)) {
+  for (const auto& [name, tensors] : shard_names(folder)) {
     const std::string file = (folder / name).string();
     mappings.push_back(Mapping::open(file));
-    parts.shards.push_back({file, mappings.back()->bytes()});
+    parts.shards.push_back({file, mappings.back()->bytes(), tensors});
   }
   ModelFile file = parse_hf(parts);
   for (auto& mapping : mappings) file.keep(std::move(mapping));

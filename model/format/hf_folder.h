@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,7 @@ ModelFile open_hf_folder(const std::string& path);
 struct HfShard {
   std::string name;
   std::span<const std::byte> bytes;
+  std::vector<std::string> tensors = {};  // that an index expects in it
 };
 struct HfParts {
   std::string name;  // of the folder, as errors show it
@@ -43,8 +45,9 @@ struct HfParts {
 };
 ModelFile parse_hf(const HfParts& parts);
 
-// The files that an index names, each once, in order. Throws Error (bad_model) for a name that
-// is not a plain one in the same folder.
-std::vector<std::string> shards_of_index(std::string_view index, const std::string& name);
+// The files that an index names and the tensors that it expects in each. Throws Error (bad_model)
+// for a name that is not a plain one in the same folder.
+std::map<std::string, std::vector<std::string>> shards_of_index(std::string_view index,
+                                                                const std::string& name);
 
 }  // namespace model

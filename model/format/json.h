@@ -1,6 +1,6 @@
 // JSON of strangers: config.json, tokenizer.json, indexes, headers of safetensors.
 //
-// For .cpp files of this folder only: it pulls in all of nlohmann_json.
+// For .cpp files only: it pulls in all of nlohmann_json.
 #pragma once
 
 #include <nlohmann/json.hpp>

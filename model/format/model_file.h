@@ -42,6 +42,9 @@ class ModelFile {
     storage_.insert(storage_.end(), part.storage_.begin(), part.storage_.end());
   }
 
+  // Whether all tensors lie in one file, none of them made.
+  bool in_one_piece() const noexcept { return storage_.size() <= 1; }
+
   const std::string& name() const noexcept { return name_; }
   const std::string& format() const noexcept { return format_; }
   uint64_t file_bytes() const noexcept { return bytes_; }
