@@ -5,7 +5,7 @@ namespace cli {
 namespace {
 
 const std::vector<std::string> kCommands = {"view",  "run",  "record",  "shot",
-                                            "train", "eval", "inspect", "bench"};
+                                            "train", "eval", "inspect", "tokenize", "bench"};
 
 TEST(Words, HelpNamesEveryCommand) {
   const Outcome help = fulgurite({"--help"});
