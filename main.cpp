@@ -23,6 +23,7 @@
 #include "engine/commands/quantize.h"
 #include "engine/commands/run.h"
 #include "engine/commands/tap.h"
+#include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
 #include "engine/threads.h"
@@ -520,6 +521,27 @@ int run_program(int argc, char** argv) {
     refuse_same_file(quantize.output, {quantize.input});
     refuse_same_file(quantize.output + ".part", {quantize.input});
     exit_code = engine::commands::quantize(quantize, std::cout);
+  });
+
+  // tokenize
+  engine::commands::TokenizeOptions tokenize;
+  bool plain = false;
+  CLI::App& tokenizer = command("tokenize", "show the tokens that a model makes of a text");
+  tokenizer.add_option("-m,--model", flags.model, "model file; without it, the built-in model");
+  auto* text = tokenizer.add_option("-p,--prompt", tokenize.text, "the text");
+  auto* text_file =
+      tokenizer.add_option("-f,--file", tokenize.file, "file that holds the text; - is stdin")
+          ->excludes(text);
+  tokenizer.add_flag("--no-special", plain,
+                     "add no BOS or EOS and take the names of special tokens for text");
+  tokenizer.add_flag("--json", tokenize.json, "as JSON: ids and pieces");
+  tokenizer.callback([&] {
+    if (text->count() + text_file->count() == 0) {
+      throw Error(ExitCode::kUsage, "there is no text to tokenize", "", "-p TEXT, -f FILE or -f -");
+    }
+    tokenize.model = source_of(flags);
+    tokenize.special = !plain;
+    exit_code = engine::commands::tokenize(tokenize, std::cout);
   });
 
   // bench

@@ -41,11 +41,9 @@ int byte_of_text(std::string_view text) {
   return value;
 }
 
-// Where the words end that begin at text[pos]: before the next space behind another character.
-size_t word_end(std::string_view text, size_t pos) noexcept {
-  const size_t begin = text.find_first_not_of(' ', pos);
-  return begin == std::string_view::npos ? text.size()
-                                         : std::min(text.find(' ', begin), text.size());
+size_t pair_of(char left, char right) noexcept {
+  return static_cast<size_t>(static_cast<unsigned char>(left)) << 8 |
+         static_cast<unsigned char>(right);
 }
 
 [[noreturn]] void fail(const ModelFile& file, const std::string& what) {
@@ -71,7 +69,7 @@ SpmTokenizer::SpmTokenizer(const ModelFile& file)
     // Spaces that are written as such are for the search for special tokens alone.
     if (!from_text || text.empty() || text.find(' ') != std::string::npos) continue;
     index_.insert(pieces_, static_cast<int32_t>(i));
-    if (word_end(pieces_[i], 0) < pieces_[i].size()) joins_words_ = true;
+    add_inner_pairs(pieces_[i]);
   }
   finish_pieces();
 }
@@ -90,6 +88,13 @@ void SpmTokenizer::read_scores(const ModelFile& file) {
       fail(file, "the score of token " + std::to_string(i) + " is no number");
     }
     scores_.push_back(static_cast<float>((*scores)[i]));
+  }
+}
+
+void SpmTokenizer::add_inner_pairs(std::string_view piece) {
+  for (size_t i = 0; i < piece.size();) {
+    i += decode_utf8(piece, i).bytes;
+    if (i < piece.size()) inner_pairs_.set(pair_of(piece[i - 1], piece[i]));
   }
 }
 
@@ -113,10 +118,12 @@ void SpmTokenizer::encode_text(std::string_view input, std::vector<int32_t>& ids
     input = changed;
   }
   Scratch scratch;
-  while (!input.empty()) {
-    const size_t n = joins_words_ ? input.size() : word_end(input, 0);
-    encode_chunk(input.substr(0, n), scratch, ids);
-    input.remove_prefix(n);
+  size_t begin = 0;
+  for (size_t i = 0; i < input.size();) {
+    i += decode_utf8(input, i).bytes;
+    if (i < input.size() && inner_pairs_[pair_of(input[i - 1], input[i])]) continue;
+    encode_chunk(input.substr(begin, i - begin), scratch, ids);
+    begin = i;
   }
 }
 

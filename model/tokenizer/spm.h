@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ class SpmTokenizer final : public VocabTokenizer {
 
   void read_scores(const ModelFile& file);
   void add_byte(const ModelFile& file, size_t id);
+  void add_inner_pairs(std::string_view piece);
   void encode_text(std::string_view text, std::vector<int32_t>& ids) const override;
   void encode_chunk(std::string_view chunk, Scratch& scratch, std::vector<int32_t>& ids) const;
   void put_character(std::string_view character, std::vector<int32_t>& ids) const;
@@ -43,8 +45,10 @@ class SpmTokenizer final : public VocabTokenizer {
   PieceIndex index_;  // of the tokens that are made from text
   std::vector<float> scores_;
   std::array<int32_t, 256> byte_ids_{};  // -1: not in the vocabulary
+  // Pairs of bytes, the last of a character and the first of the next, that stand in some token.
+  // Between all others a text can be cut before anything is joined.
+  std::bitset<1 << 16> inner_pairs_;
   bool adds_space_ = true;
-  bool joins_words_ = false;  // some token has a space behind another character
 };
 
 }  // namespace model
