@@ -30,6 +30,9 @@ struct Generate {
   std::string prompt;
   uint32_t n = 0;
   Sampling sampling;
+  // The prompt is what a user says, put as the model's chat template asks, after `system`.
+  bool chat = false;
+  std::string system = {};
 };
 
 // Asks for one tensor as it was at a position; the answer is a trace::TensorRecord with

@@ -5,6 +5,7 @@
 
 #include "engine/inspection.h"
 #include "model/error.h"
+#include "model/tokenizer/chat_template.h"
 
 namespace engine {
 
@@ -25,6 +26,26 @@ int64_t choose_context(const model::Config& c, int64_t wanted) {
                 "-c", "the model was trained for " + std::to_string(c.n_ctx));
   }
   return wanted;
+}
+
+std::vector<int32_t> text_ids(const model::Tokenizer& tokenizer, const std::string& prompt) {
+  std::vector<int32_t> ids = encode_document(tokenizer, prompt, model::Special::kParse);
+  // A text that is to go on has not ended, whatever the file asks for.
+  if (tokenizer.adds_eos() && !ids.empty() && ids.back() == tokenizer.eos_id()) ids.pop_back();
+  // Something has to come first; a new line is where a text begins.
+  return ids.empty() ? tokenizer.encode("\n") : ids;
+}
+
+std::vector<int32_t> chat_ids(const LoadedModel& model, const Generate& what) {
+  const auto chat = model::chat_template_of(model.file);
+  if (!chat) {
+    throw Error(ExitCode::kUsage, "has no chat template of a known family", model.file.name(),
+                "leave out --chat");
+  }
+  std::vector<model::Message> messages;
+  if (!what.system.empty()) messages.push_back({model::Role::kSystem, what.system});
+  messages.push_back({model::Role::kUser, what.prompt});
+  return encode_chat(*model.tokenizer, *chat, messages, true);
 }
 
 }  // namespace
@@ -60,14 +81,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
 }
 
 void Session::start(const Generate& what) {
-  std::vector<int32_t> ids;
-  const model::Tokenizer& tokenizer = *model_.tokenizer;
-  if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) ids.push_back(tokenizer.bos_id());
-  // Something has to come first; a new line is where a text begins.
-  const std::string_view text =
-      what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
-  for (const int32_t id : tokenizer.encode(text)) ids.push_back(id);
-  start(std::move(ids), what.n, what.sampling);
+  start(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what.n,
+        what.sampling);
 }
 
 void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling) {
@@ -139,7 +154,7 @@ std::string Session::step() {
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
-  const bool ended = next.id == model_.tokenizer->eos_id();
+  const bool ended = model_.tokenizer->ends_generation(next.id);
   if (ended) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {

@@ -46,7 +46,7 @@ struct Score {
 
 int64_t choose_window(const EvalOptions& options, const model::Config& c) {
   const int64_t wanted = options.window > 0 ? options.window : options.chunks >= 0 ? 512 : 128;
-  if (options.window > c.n_ctx) {
+  if (options.window < 0 || options.window > c.n_ctx) {
     throw Error(ExitCode::kUsage, fmt::format("must lie between 1 and the model's {}", c.n_ctx),
                 "--window");
   }

@@ -161,7 +161,7 @@ TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
                   "tensor 'output_norm.weight' is missing");
   g = small_llama();
   g.tensors[1].ne = {8};
-  EXPECT_CONTAINS(only(find_problems(LoadedGguf(g.build()).file)),
+  EXPECT_CONTAINS(only(find_problems(LoadedGguf(g.pack().build()).file)),
                   "'blk.0.attn_norm.weight' is 8 x 1, but the metadata asks");
   g = small_llama();
   g.tensors[2].type = 26;
@@ -181,7 +181,7 @@ TEST(Runnable, TheTokenizerIsPartOfIt) {
 TEST(Runnable, TheFirstProblemIsThrownAndTheOthersCounted) {
   GgufBytes g = small_llama();
   g.tensors.erase(g.tensors.begin() + 1, g.tensors.begin() + 4);
-  const LoadedGguf loaded(g.build());
+  const LoadedGguf loaded(g.pack().build());
   try {
     require_runnable(loaded.file);
     FAIL();
