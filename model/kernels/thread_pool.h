@@ -1,11 +1,13 @@
-// A small fork-join pool. run() hands every thread one number and waits for all; who does
-// what is decided by that number alone, so that sums come out the same every time.
+// A small fork-join pool. run() hands every thread one number and waits for all.
+//
+// Between runs the workers watch a counter for a few microseconds, so that the next of a row of
+// short runs starts at once, and then sleep until they are woken.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,14 +37,17 @@ class ThreadPool {
  private:
   void work(int number);
   void call(int number) noexcept;
+  void throw_first_failure();
 
-  std::mutex mutex_;
-  std::condition_variable start_;
-  std::condition_variable done_;
-  const std::function<void(int)>* task_ = nullptr;
-  uint64_t round_ = 0;
-  int busy_ = 0;
+  // Each on a cache line of its own: the caller writes one, the workers the other.
+  alignas(64) std::atomic<uint32_t> round_ = 0;  // one more for every run
+  alignas(64) std::atomic<int> busy_ = 0;        // workers that have not ended this round
+  std::atomic<int> asleep_ = 0;                  // workers that wait for a call to wake up
+  std::atomic<bool> caller_asleep_ = false;
+  std::atomic<bool> failed_ = false;
+  alignas(64) const std::function<void(int)>* task_ = nullptr;
   bool stop_ = false;
+  int spins_ = 0;  // looks at a counter before sleeping
   std::vector<std::exception_ptr> failures_;
   std::vector<std::thread> workers_;
 };
