@@ -119,9 +119,8 @@ class Source {
     scene.control = &control_;
     model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
                                                    engine::thread_count(flags.threads));
-    inference_ = std::make_unique<engine::Inference>(
-        *model_, log_, control_, session_of(flags),
-        flags.trace_path);
+    inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
+                                                     flags.trace_path);
     control_.post(scene.generate);
   }
 

@@ -127,8 +127,9 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0")
       ->check(CLI::IsMember({"f32", "f16", "q8_0"}))
       ->capture_default_str();
-  auto* chat = app.add_flag("--chat", flags.chat,
-                            "the prompt is what a user says, put as the model's chat template asks");
+  auto* chat =
+      app.add_flag("--chat", flags.chat,
+                   "the prompt is what a user says, put as the model's chat template asks");
   app.add_option("--system", flags.system, "with --chat: what the model is told before it")
       ->needs(chat);
   add_sampling(app, flags.sampling);

@@ -12,6 +12,10 @@ using fulgurite::ExitCode;
 
 namespace {
 
+// Quantised matrices of up to so many weights are read as float32: their products are then exact
+// (nothing is rounded to 8 bits), and in so small a model nobody waits for them.
+constexpr int64_t kWidenedElements = 1 << 16;
+
 // Rows [first, first + rows) of a matrix, as a matrix of its own.
 Tensor rows_of(const Tensor& tensor, int64_t first, int64_t rows) {
   Tensor part = tensor;
@@ -166,7 +170,20 @@ class Reader {
       }
       tensor = found;
     });
+    if (tensor.data != nullptr && rounds_input(tensor.dtype) &&
+        tensor.elements() <= kWidenedElements) {
+      widen(tensor);
+    }
     return tensor;
+  }
+
+  void widen(Tensor& tensor) {
+    std::vector<float>& copy = copies_->emplace_back(static_cast<size_t>(tensor.elements()));
+    for (int64_t i = 0; i < tensor.rows(); ++i) {
+      dequantize_row(tensor, i, copy.data() + i * tensor.cols());
+    }
+    tensor.dtype = DType::kF32;
+    tensor.data = reinterpret_cast<const std::byte*>(copy.data());
   }
 
   Linear linear(const std::string& name, int64_t rows, int64_t cols) {

@@ -1,5 +1,5 @@
 // The tensors of a decoder, under one set of names for all families. Matrices are views of the
-// file; norms and biases, which are small, are float32 copies where the file holds another type.
+// file; norms, biases and very small matrices are float32 copies where the file holds another type.
 #pragma once
 
 #include <deque>
