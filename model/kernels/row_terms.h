@@ -16,6 +16,8 @@ struct Position {
 
 template <class F>
 struct BlockRow : F {
+  static constexpr bool kBlocks = true;
+
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
     constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
     I32x8 dots[8];
@@ -87,6 +89,7 @@ struct BlockRow : F {
 
 template <class F>
 struct FloatRow : F {
+  static constexpr bool kBlocks = false;
   static constexpr int kBytes = 256 * F::kSize;
 
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
