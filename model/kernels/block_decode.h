@@ -121,8 +121,13 @@ FULGURITE_INLINE U8x32 look_up(const int8_t (&table)[16], const U8x32& index) no
 }
 
 FULGURITE_INLINE F32x8 widen_bytes(uint64_t bytes) noexcept {
+#if defined(__AVX2__)
+  const __m128i low = _mm_cvtsi64_si128(static_cast<int64_t>(bytes));
+  return (F32x8)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(low));
+#else
   using U8x8 = uint8_t __attribute__((vector_size(8)));
   return __builtin_convertvector(__builtin_convertvector((U8x8)bytes, I32x8), F32x8);
+#endif
 }
 
 FULGURITE_INLINE int nibble_of(const std::byte* qs, int64_t i) noexcept {

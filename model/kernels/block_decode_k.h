@@ -10,13 +10,18 @@ FULGURITE_INLINE F32x8 spread(const std::byte* half) noexcept {
 }
 
 // Even and odd ones of sixteen 8-bit integers.
-template <class V>
-FULGURITE_INLINE void split_pairs(const V& v, F32x8& even, F32x8& odd) noexcept {
-  const auto wide = __builtin_convertvector(v, I32x16);
-  even = __builtin_convertvector(__builtin_shufflevector(wide, wide, 0, 2, 4, 6, 8, 10, 12, 14),
-                                 F32x8);
-  odd = __builtin_convertvector(__builtin_shufflevector(wide, wide, 1, 3, 5, 7, 9, 11, 13, 15),
-                                F32x8);
+FULGURITE_INLINE void split_pairs(const I8x16& v, F32x8& even, F32x8& odd) noexcept {
+#if defined(__AVX2__)
+  const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+  const __m128i sorted = _mm_shuffle_epi8((__m128i)v, order);
+  even = (F32x8)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(sorted));
+  odd = (F32x8)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(sorted, 8)));
+#else
+  for (int b = 0; b < 8; ++b) {
+    even[b] = static_cast<float>(v[2 * b]);
+    odd[b] = static_cast<float>(v[2 * b + 1]);
+  }
+#endif
 }
 
 template <class Block>
@@ -27,6 +32,8 @@ FULGURITE_INLINE const std::byte* super_block(const std::byte* row, int64_t c) n
 FULGURITE_INLINE int byte_at(const std::byte* at, int64_t i) noexcept {
   return static_cast<int>(at[i]);
 }
+
+using U16x8 = uint16_t __attribute__((vector_size(16)));
 
 struct FormatQ2K {
   static constexpr int kBytes = sizeof(BlockQ2K);
@@ -40,8 +47,8 @@ struct FormatQ2K {
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     Scales s(spread(at + offsetof(BlockQ2K, d)), spread(at + offsetof(BlockQ2K, dmin)));
     const auto both = load<U8x16>(at);
-    split_pairs(both & 15, s.scale[0], s.scale[1]);
-    split_pairs(both >> 4, s.min[0], s.min[1]);
+    split_pairs((I8x16)(both & 15), s.scale[0], s.scale[1]);
+    split_pairs((I8x16)((U16x8)both >> 4 & 0x0F0F), s.min[0], s.min[1]);
     return s;
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {

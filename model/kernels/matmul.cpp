@@ -94,11 +94,38 @@ void matvec(const Linear& w, const Input& x, int64_t i, float* y, const Gather* 
   if (gather != nullptr) sums.finish(*gather);
 }
 
+// Rows that are read from memory once and then stay in the cache for all positions.
+constexpr int64_t kChunkBytes = int64_t{256} << 10;
+constexpr int64_t kPanelRows = 16;
+constexpr int64_t kPanelPositions = 4;  // fewer do not pay for unpacking
+
+// All positions, without gathers.
+void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, ThreadPool& pool) {
+  static const auto panel = FULGURITE_PICK(panel_rows);
+  static const auto rows = FULGURITE_PICK(matvec_rows);
+  const int64_t n_rows = w.weight.rows();
+  const auto row_bytes = static_cast<int64_t>(w.weight.row_bytes());
+  const int64_t whole = std::max<int64_t>(1, kChunkBytes / (row_bytes * kPanelRows)) * kPanelRows;
+  const int64_t fair = (n_rows / (4 * pool.size()) + kPanelRows) / kPanelRows * kPanelRows;
+  const int64_t chunk = std::min(whole, fair);
+  std::atomic<int64_t> next{0};
+  pool.run([&](int) {
+    for (int64_t r = (next += chunk) - chunk; r < n_rows; r = (next += chunk) - chunk) {
+      const int64_t last = std::min(r + chunk, n_rows);
+      if (x.n() >= kPanelPositions && panel(w, x, r, last, y, ld)) continue;
+      for (int64_t i = 0; i < x.n(); ++i) {
+        rows({&w, &x, i, y + i * ld, nullptr, nullptr}, r, last, {});
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
             ThreadPool& pool) noexcept {
   CHECK(w.weight.cols() == x.cols());
+  if (x.n() > 1 && gathers == nullptr) return many_positions(w, x, y, ld, pool);
   for (int64_t i = 0; i < x.n(); ++i) {
     matvec(w, x, i, y + i * ld, gathers != nullptr ? gathers + i : nullptr, pool);
   }

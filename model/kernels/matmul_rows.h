@@ -46,6 +46,10 @@ FULGURITE_DECLARE_ISA(
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;
+    // y[i * ld + r] for all positions i and first <= r < last; false if this set or type has no
+    // such kernel.
+    bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
+                    int64_t ld) noexcept;
     // Rounds one row of n <= 32 blocks * 32 values; see Input.
     void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
                    int32_t* sums) noexcept;)

@@ -16,6 +16,8 @@ struct Position {
 
 template <class F>
 struct BlockRow : F {
+  static constexpr bool kBlocks = true;
+
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
     constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
     I32x8 dots[8];
@@ -87,6 +89,7 @@ struct BlockRow : F {
 
 template <class F>
 struct FloatRow : F {
+  static constexpr bool kBlocks = false;
   static constexpr int kBytes = 256 * F::kSize;
 
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
@@ -136,7 +139,7 @@ struct FormatF16 {
 struct FormatBF16 {
   static constexpr int kSize = 2;
   static FULGURITE_INLINE F32x16 values(const std::byte* at) noexcept {
-    return (F32x16)(__builtin_convertvector(load<U16x16>(at), I32x16) << 16);
+    return (F32x16)(widen_to_i32(load<U16x16>(at)) << 16);
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     return std::bit_cast<float>(static_cast<uint32_t>(load<uint16_t>(row + 2 * c)) << 16U);

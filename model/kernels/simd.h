@@ -83,8 +83,33 @@ inline void narrow_f16(const float* x, int64_t n, void* out) noexcept {
   for (; i < n; ++i) store(to + 2 * i, f16_from_f32(x[i]));
 }
 
+// The compiler's own conversions from bytes go one by one, so the machine's are spelled out.
+FULGURITE_INLINE I32x16 widen_to_i32(const I8x16& v) noexcept {
+#if defined(__AVX512F__)
+  return (I32x16)_mm512_cvtepi8_epi32((__m128i)v);
+#elif defined(__AVX2__)
+  const __m256i parts[2] = {_mm256_cvtepi8_epi32((__m128i)v),
+                            _mm256_cvtepi8_epi32(_mm_srli_si128((__m128i)v, 8))};
+  return std::bit_cast<I32x16>(parts);
+#else
+  return __builtin_convertvector(v, I32x16);
+#endif
+}
+
+FULGURITE_INLINE I32x16 widen_to_i32(const U16x16& v) noexcept {
+#if defined(__AVX512F__)
+  return (I32x16)_mm512_cvtepu16_epi32((__m256i)v);
+#elif defined(__AVX2__)
+  const __m256i parts[2] = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128((__m256i)v)),
+                            _mm256_cvtepu16_epi32(_mm256_extracti128_si256((__m256i)v, 1))};
+  return std::bit_cast<I32x16>(parts);
+#else
+  return __builtin_convertvector(v, I32x16);
+#endif
+}
+
 FULGURITE_INLINE F32x16 widen_i8(const int8_t* q) noexcept {
-  return __builtin_convertvector(__builtin_convertvector(load<I8x16>(q), I32x16), F32x16);
+  return __builtin_convertvector(widen_to_i32(load<I8x16>(q)), F32x16);
 }
 
 // Eight lanes: i + 4, then i + 2, i + 1.

@@ -35,8 +35,8 @@ const std::vector<std::byte>& memory() {
     std::vector<std::byte> b(kDram);
     std::mt19937_64 random(1);
     for (size_t i = 0; i < b.size(); i += 8) {
-      // Never an exponent of ones: no NaN in any format that holds floats.
-      const uint64_t value = random() & 0x3BFF3BFF3BFF3BFFU;
+      // No NaN and nothing subnormal in any format that holds floats.
+      const uint64_t value = (random() & 0x3BFF3BFF3BFF3BFFU) | 0x2020202020202020U;
       std::memcpy(&b[i], &value, 8);
     }
     return b;

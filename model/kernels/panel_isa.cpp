@@ -1,0 +1,242 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W against many
+// positions. The rows are unpacked once, so that the 16 lanes of a vector are 16 rows and four
+// neighbouring values of each lie in its 32-bit lane; then a position's four values are spread
+// over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
+#include <algorithm>
+#include <vector>
+
+#include "model/kernels/matmul_rows.h"
+#include "model/kernels/row_terms.h"
+
+namespace model::FULGURITE_ISA {
+
+#if defined(__AVX512VNNI__)
+
+namespace {
+
+constexpr int64_t kRows = 16;
+
+// What a block of 16 rows takes in the panel, besides its bytes: as many vectors of floats.
+template <class F>
+inline constexpr int kVectors = 1 + F::kScale + (F::kMin > 0 ? 1 : 0) +
+                                (F::kMin > 1 ? F::kMin - 1 : 0);
+
+// 8 vectors of 8 -> their transpose.
+FULGURITE_INLINE void transpose(__m256i (&v)[8]) noexcept {
+  __m256i a[8];
+  for (int k = 0; k < 8; k += 2) {
+    a[k] = _mm256_unpacklo_epi32(v[k], v[k + 1]);
+    a[k + 1] = _mm256_unpackhi_epi32(v[k], v[k + 1]);
+  }
+  __m256i b[8];
+  for (int k = 0; k < 8; k += 4) {
+    b[k] = _mm256_unpacklo_epi64(a[k], a[k + 2]);
+    b[k + 1] = _mm256_unpackhi_epi64(a[k], a[k + 2]);
+    b[k + 2] = _mm256_unpacklo_epi64(a[k + 1], a[k + 3]);
+    b[k + 3] = _mm256_unpackhi_epi64(a[k + 1], a[k + 3]);
+  }
+  for (int k = 0; k < 4; ++k) {
+    v[k] = _mm256_permute2x128_si256(b[k], b[k + 4], 0x20);
+    v[k + 4] = _mm256_permute2x128_si256(b[k], b[k + 4], 0x31);
+  }
+}
+
+// Memory of one thread. Blocks lie in the order in which they are visited: lane by lane.
+struct Panel {
+  std::vector<std::byte> bytes;  // (8, groups, 8, 16, 4) 8-bit weights
+  std::vector<float> scales;     // (8, groups, vectors, 16)
+  std::vector<int32_t> shifts;   // (positions, 8, groups, halves) what corrects the offset
+};
+
+template <class F>
+class PanelRun {
+ public:
+  PanelRun(const Linear& w, const Input& x, Panel& panel) noexcept
+      : w_(w),
+        x_(x),
+        panel_(panel),
+        groups_(groups_of(x.cols())),
+        whole_(x.cols() / kGroupWidth),
+        row_bytes_(static_cast<int64_t>(w.weight.row_bytes())) {
+    panel.bytes.resize(static_cast<size_t>(x.blocks() * kRows * kBlockWidth));
+    panel.scales.resize(static_cast<size_t>(x.blocks() * kRows * kVectors<F>));
+    panel.shifts.resize(static_cast<size_t>(kTile * x.blocks() * kHalves));
+  }
+
+  void unpack(int64_t first, int64_t rows) noexcept {
+    for (int64_t g = 0; g < groups_; ++g) {
+      for (int64_t half = 0; half < kRows; half += 8) unpack_eight(first, rows, g, half);
+    }
+  }
+
+  void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+    int64_t i = 0;
+    for (; i + kTile <= x_.n(); i += kTile) tile<kTile>(i, first, rows, y, ld);
+    for (; i < x_.n(); ++i) tile<1>(i, first, rows, y, ld);
+  }
+
+ private:
+  static constexpr int kTile = 4;
+  static constexpr int kHalves = F::kScale == 2 ? 2 : 1;
+  static constexpr int kOffset = F::kSigned ? 128 : F::kOffset;
+
+  int64_t place(int64_t g, int64_t lane) const noexcept { return lane * groups_ + g; }
+
+  void unpack_eight(int64_t first, int64_t rows, int64_t g, int64_t half) noexcept {
+    __m256i v[8][8];                              // block, row
+    alignas(32) float scales[8][kVectors<F>][8];  // row, what, block
+    for (int64_t r = 0; r < 8; ++r) {
+      const int64_t row = first + std::min(half + r, rows - 1);
+      const std::byte* at = w_.weight.data + row * row_bytes_ + g * F::kBytes;
+      alignas(64) std::byte padded[F::kBytes];
+      if (g == whole_) {
+        std::memset(padded, 0, sizeof(padded));
+        std::memcpy(padded, at, static_cast<size_t>(row_bytes_ - whole_ * F::kBytes));
+        at = padded;
+      }
+#pragma GCC unroll 8
+      for (int b = 0; b < 8; ++b) {
+        const U8x32 values = F::values(at, b);
+        v[b][r] = (__m256i)(F::kSigned ? signed_operand(values) : values);
+      }
+      store_scales(F::scales(at), scales[r]);
+    }
+    for (int b = 0; b < 8; ++b) {
+      transpose(v[b]);
+      std::byte* to = panel_.bytes.data() + place(g, b) * kRows * kBlockWidth + half * 4;
+      for (int k = 0; k < 8; ++k) store(to + k * kRows * 4, v[b][k]);
+      float* scale = panel_.scales.data() + place(g, b) * kRows * kVectors<F> + half;
+      for (int k = 0; k < kVectors<F>; ++k) {
+        for (int r = 0; r < 8; ++r) scale[k * kRows + r] = scales[r][k][b];
+      }
+    }
+  }
+
+  static FULGURITE_INLINE void store_scales(const Scales& s, float (&to)[kVectors<F>][8]) noexcept {
+    int at = 0;
+    store(to[at++], s.d);
+    for (int k = 0; k < F::kScale; ++k) store(to[at++], s.scale[k]);
+    if constexpr (F::kMin > 0) store(to[at++], s.m);
+    for (int k = 0; k + 1 < F::kMin; ++k) store(to[at++], s.min[k]);
+  }
+
+  // -offset * the sums of q, in the order of the panel.
+  void find_shifts(int64_t i, int64_t p) noexcept {
+    int32_t* to = panel_.shifts.data() + p * x_.blocks() * kHalves;
+    for (int64_t g = 0; g < groups_; ++g) {
+      const int32_t* sums = x_.sums(i) + g * 16;
+      for (int64_t b = 0; b < 8; ++b) {
+        int32_t* at = to + place(g, b) * kHalves;
+        if constexpr (kHalves == 2) {
+          at[0] = -kOffset * sums[b];
+          at[1] = -kOffset * sums[b + 8];
+        } else {
+          at[0] = -kOffset * (sums[b] + sums[b + 8]);
+        }
+      }
+    }
+  }
+
+  // kCount positions from i on.
+  template <int kCount>
+  void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+    for (int p = 0; p < kCount; ++p) find_shifts(i + p, p);
+    F32x16 lanes[8][kCount];
+    for (int64_t lane = 0; lane < 8; ++lane) {
+      F32x16 sums[kCount] = {};
+      for (int64_t g = 0; g < groups_; ++g) add_block<kCount>(i, g, lane, sums);
+      for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
+    }
+    for (int p = 0; p < kCount; ++p) {
+      const auto sum = [&](int k) { return lanes[k][p] + lanes[k + 4][p]; };
+      alignas(64) float total[kRows];
+      store(total, (sum(0) + sum(2)) + (sum(1) + sum(3)));
+      float* to = y + (i + p) * ld + first;
+      for (int64_t r = 0; r < rows; ++r) {
+        to[r] = total[r];
+        if (w_.bias.data != nullptr) to[r] += load<float>(w_.bias.data + 4 * (first + r));
+      }
+    }
+  }
+
+  template <int kCount>
+  FULGURITE_INLINE void add_block(int64_t i, int64_t g, int64_t lane,
+                                  F32x16 (&sums)[kCount]) noexcept {
+    const int64_t at = place(g, lane);
+    const int64_t b = g * kBlocksInGroup + lane;
+    const std::byte* w = panel_.bytes.data() + at * kRows * kBlockWidth;
+    const float* scales = panel_.scales.data() + at * kRows * kVectors<F>;
+    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
+    __m512i dots[kCount][kHalves];
+#pragma GCC unroll 4
+    for (int p = 0; p < kCount; ++p) {
+      const int32_t* shift = panel_.shifts.data() + (p * x_.blocks() + at) * kHalves;
+      for (int h = 0; h < kHalves; ++h) dots[p][h] = _mm512_set1_epi32(shift[h]);
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) {
+      const auto weights = load<__m512i>(w + k * kRows * 4);
+#pragma GCC unroll 4
+      for (int p = 0; p < kCount; ++p) {
+        const auto four = load<int32_t>(x_.q(i + p) + b * kBlockWidth + 4 * k);
+        __m512i& dot = dots[p][kHalves == 2 ? k / 4 : 0];
+        dot = _mm512_dpbusd_epi32(dot, weights, _mm512_set1_epi32(four));
+      }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < kCount; ++p) {
+      const float dx = x_.d(i + p)[b];
+      F32x16 a = (F32x16)_mm512_cvtepi32_ps(dots[p][0]);
+      if constexpr (F::kScale > 0) a *= vector(1);
+      if constexpr (F::kScale == 2) a += (F32x16)_mm512_cvtepi32_ps(dots[p][1]) * vector(2);
+      F32x16 t = (vector(0) * dx) * a;
+      if constexpr (F::kMin > 0) {
+        constexpr int kAt = 1 + F::kScale;
+        const int32_t* q = x_.sums(i + p) + g * 16 + lane;
+        const auto low = static_cast<float>(q[0]);
+        const auto high = static_cast<float>(q[8]);
+        const F32x16 m = vector(kAt) * dx;
+        if constexpr (F::kMin == 1) t -= m * (low + high);
+        if constexpr (F::kMin == 2) t -= m * (vector(kAt + 1) * (low + high));
+        if constexpr (F::kMin == 3) t -= m * (vector(kAt + 1) * low + vector(kAt + 2) * high);
+      }
+      sums[p] += t;
+    }
+  }
+
+  const Linear& w_;
+  const Input& x_;
+  Panel& panel_;
+  int64_t groups_;
+  int64_t whole_;
+  int64_t row_bytes_;
+};
+
+}  // namespace
+
+bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
+                int64_t ld) noexcept {
+  if (!rounds_input(w.weight.dtype)) return false;
+  thread_local Panel panel;
+  with_format(w.weight.dtype, [&](auto format) {
+    using F = decltype(format);
+    if constexpr (F::kBlocks) {
+      PanelRun<F> run(w, x, panel);
+      for (int64_t r = first; r < last; r += kRows) {
+        run.unpack(r, std::min(kRows, last - r));
+        run.multiply(r, std::min(kRows, last - r), y, ld);
+      }
+    }
+  });
+  return true;
+}
+
+#else
+
+bool panel_rows(const Linear&, const Input&, int64_t, int64_t, float*, int64_t) noexcept {
+  return false;
+}
+
+#endif
+
+}  // namespace model::FULGURITE_ISA
