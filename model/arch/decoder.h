@@ -76,6 +76,9 @@ class Decoder final : public Model {
   void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
                        float* weights) const noexcept;
   void output_projection(const Pass& pass, int64_t l);
+  bool has_grams() const noexcept;
+  void build_grams();
+  void head_backs(const Pass& pass, int64_t l);
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
@@ -98,6 +101,9 @@ class Decoder final : public Model {
   Config config_;
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
+  // (L) of (H, D, D): G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h
+  // costs no second look at W_O. Made when first wanted; stays empty where it would be large.
+  std::vector<Values> grams_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/arch/decoder.h"
+#include "model/kernels/gemm.h"
 #include "model/kernels/ops.h"
 
 namespace model {
@@ -126,6 +127,7 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   const bool shares = pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare);
   const bool back = pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy);
   const bool out = pass.wants(Tap::kHeadOut);
+  if (back && grams_.empty() && has_grams()) build_grams();
   if (out) a_.head_out.resize(static_cast<size_t>(pass.n * c.n_head * c.n_embd));
   for (int64_t i = 0; i < pass.n; ++i) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
@@ -134,15 +136,73 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
     g.group_width = c.head_dim;
     if (shares) g.group_dot = a_.head_dot.data() + i * c.n_head;
     if (out) g.group_out = a_.head_out.data() + i * c.n_head * c.n_embd;
-    if (back) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
+    if (back && grams_.empty()) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
     g.group_back = true;
   }
   set_input(a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
   matmul(w.wo, input_, a_.update.data(), c.n_embd,
          shares || back || out ? a_.gathers.data() : nullptr, pool_);
+  if (back && !grams_.empty()) head_backs(pass, l);
   if (shares || back) head_shares(pass, l);
   tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
   if (w.attn_post_norm.gain != nullptr) normalise(w.attn_post_norm, a_.update, a_.update, pass.n);
+}
+
+bool Decoder::has_grams() const noexcept {
+  constexpr int64_t kMost = int64_t{96} << 20;
+  const Config& c = config_;
+  return c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(float)} <= kMost;
+}
+
+void Decoder::build_grams() {
+  constexpr int64_t kRows = 256;
+  const Config& c = config_;
+  const int64_t width = c.n_head * c.head_dim;
+  const int64_t square = c.head_dim * c.head_dim;
+  Values block(static_cast<size_t>(kRows * width));
+  for (size_t l = 0; l < weights_.layers.size(); ++l) {
+    const Tensor& wo = weights_.layers[l].wo.weight;
+    const float* post = weights_.layers[l].attn_post_norm.gain;
+    Values& gram = grams_.emplace_back(static_cast<size_t>(c.n_head * square));
+    for (int64_t first = 0; first < c.n_embd; first += kRows) {
+      const int64_t rows = std::min(kRows, c.n_embd - first);
+      pool_.run([&](int thread) {
+        const auto [begin, end] = ThreadPool::share(rows, thread, pool_.size());
+        for (int64_t i = begin; i < end; ++i) {
+          float* row = block.data() + i * width;
+          dequantize_row(wo, first + i, row);
+          for (int64_t j = 0; post != nullptr && j < width; ++j) row[j] *= post[first + i];
+        }
+      });
+      pool_.run([&](int thread) {
+        const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
+        for (int64_t h = begin; h < end; ++h) {
+          const float* part = block.data() + h * c.head_dim;
+          gemm(Op::kTranspose, Op::kNone, c.head_dim, c.head_dim, rows, 1.0F, part, width, part,
+               width, first == 0 ? 0.0F : 1.0F, gram.data() + h * square, c.head_dim);
+        }
+      });
+    }
+  }
+}
+
+// G_h z~_h of every head.
+void Decoder::head_backs(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const int64_t width = c.n_head * c.head_dim;
+  const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const float* z = input_.row(i);
+    if (rounds) {
+      input_.rounded(i, a_.z_read.data());
+      z = a_.z_read.data();
+    }
+    for (int64_t h = 0; h < c.n_head; ++h) {
+      const float* gram = grams_[static_cast<size_t>(l)].data() + h * c.head_dim * c.head_dim;
+      gemm(Op::kNone, Op::kNone, 1, c.head_dim, c.head_dim, 1.0F, z + h * c.head_dim, c.head_dim,
+           gram, c.head_dim, 0.0F, a_.head_back.data() + i * width + h * c.head_dim, c.head_dim);
+    }
+  }
 }
 
 void Decoder::head_shares(const Pass& pass, int64_t l) {
