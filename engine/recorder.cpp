@@ -28,30 +28,35 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
-// The numbers 0 .. n - 1 with the k of largest |value| in front, strongest first, ties by number;
-// the others follow in ascending order.
-void strongest_first(const float* values, size_t n, size_t k, std::vector<int32_t>& order) {
+// The k of largest |value| among the numbers 0 .. n - 1, strongest first, ties by number. With
+// `others`, those follow in ascending order.
+void strongest_first(const float* values, size_t n, size_t k, bool others,
+                     std::vector<int32_t>& order) {
   const auto stronger = [&](int32_t a, int32_t b) {
     const float x = std::abs(values[a]);
     const float y = std::abs(values[b]);
     return x != y ? x > y : a < b;
   };
-  order.resize(n);
+  k = std::min(k, n);
+  order.resize(k);
   std::iota(order.begin(), order.end(), 0);
-  if (k >= n) return std::sort(order.begin(), order.end(), stronger);
-  // A heap of the k strongest so far, the weakest on top; what it throws out keeps its place.
-  const auto end = order.begin() + static_cast<std::ptrdiff_t>(k);
-  std::make_heap(order.begin(), end, stronger);
-  bool moved = false;
-  for (auto it = end; it != order.end(); ++it) {
-    if (!stronger(*it, order.front())) continue;
-    std::pop_heap(order.begin(), end, stronger);
-    std::swap(*(end - 1), *it);
-    std::push_heap(order.begin(), end, stronger);
-    moved = true;
+  // A heap of the strongest so far, the weakest on top: few of the others ever get in.
+  std::make_heap(order.begin(), order.end(), stronger);
+  float bar = k > 0 ? std::abs(values[order.front()]) : 0.0F;
+  for (size_t i = k; i < n && k > 0; ++i) {
+    if (!(std::abs(values[i]) > bar)) continue;
+    std::pop_heap(order.begin(), order.end(), stronger);
+    order.back() = static_cast<int32_t>(i);
+    std::push_heap(order.begin(), order.end(), stronger);
+    bar = std::abs(values[order.front()]);
   }
-  std::sort(order.begin(), end, stronger);
-  if (moved) std::sort(end, order.end());
+  std::sort(order.begin(), order.end(), stronger);
+  if (!others) return;
+  std::vector<bool> listed(n);
+  for (const int32_t i : order) listed[static_cast<size_t>(i)] = true;
+  for (size_t i = 0; i < n; ++i) {
+    if (!listed[i]) order.push_back(static_cast<int32_t>(i));
+  }
 }
 
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
@@ -252,7 +257,7 @@ void Recorder::reads(Position& p, int64_t layer, const float* energy, size_t rea
     lane.stride = cache_->slot_bytes();
     lane.type = cache_->type();
     lane.d = config_.head_dim;
-    strongest_first(a, reach, std::min(listed, size_t{Detail::kReads}), order_);
+    strongest_first(a, reach, Detail::kReads, listed > Detail::kReads, order_);
     model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms.data());
 
     trace::HeadShare& head = p.heads[static_cast<size_t>(layer) * heads + h];
@@ -317,16 +322,15 @@ void Recorder::all_neurons(Position& p, int64_t layer, const float* shares, size
     }
     share[b] = static_cast<float>(sum);
   }
-  strongest_first(shares, n, std::min<size_t>(n, Detail::kNeurons), order_);
+  const bool listed = detail_.neurons > Detail::kNeurons;
+  strongest_first(shares, n, Detail::kNeurons, listed, order_);
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
   double rest = 0.0;
-  for (size_t k = 0; k < n; ++k) {
+  for (size_t b = 0; !listed && b < buckets; ++b) rest += double{share[b]};
+  for (size_t k = 0; k < order_.size(); ++k) {
     const auto neuron = static_cast<size_t>(order_[k]);
-    if (k < detail_.neurons) {
-      top[k] = {static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
-    } else {
-      rest += double{shares[neuron]};
-    }
+    top[k] = {static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
+    if (!listed) rest -= double{shares[neuron]};
   }
   p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
 }

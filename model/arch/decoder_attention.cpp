@@ -197,11 +197,14 @@ void Decoder::head_backs(const Pass& pass, int64_t l) {
       input_.rounded(i, a_.z_read.data());
       z = a_.z_read.data();
     }
-    for (int64_t h = 0; h < c.n_head; ++h) {
-      const float* gram = grams_[static_cast<size_t>(l)].data() + h * c.head_dim * c.head_dim;
-      gemm(Op::kNone, Op::kNone, 1, c.head_dim, c.head_dim, 1.0F, z + h * c.head_dim, c.head_dim,
-           gram, c.head_dim, 0.0F, a_.head_back.data() + i * width + h * c.head_dim, c.head_dim);
-    }
+    pool_.run([&](int thread) {
+      const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
+      for (int64_t h = begin; h < end; ++h) {
+        const float* gram = grams_[static_cast<size_t>(l)].data() + h * c.head_dim * c.head_dim;
+        gemm(Op::kNone, Op::kNone, 1, c.head_dim, c.head_dim, 1.0F, z + h * c.head_dim, c.head_dim,
+             gram, c.head_dim, 0.0F, a_.head_back.data() + i * width + h * c.head_dim, c.head_dim);
+      }
+    });
   }
 }
 
