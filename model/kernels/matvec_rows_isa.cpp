@@ -48,19 +48,23 @@ class Rows {
     spelled_ = factors_ + groups_ * kBlocksInGroup;
   }
 
-  template <bool kGather>
+  template <bool kGather, bool kBack>
   void run(int64_t first, int64_t last) noexcept {
     const std::byte* row = task_.w->weight.data + first * row_bytes_;
     for (int64_t r = first; r < last; ++r, row += row_bytes_) {
-      float sum = product<kGather>(row);
+      float sum = product<kGather, kBack>(row);
       if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
       task_.y[r] = sum;
       if constexpr (kGather) add_to_sums(row, r);
     }
+    for (int64_t g = 0; kBack && before_ != nullptr && g < groups_; ++g) {
+      add_back(before_ + g * F::kBytes, g);
+    }
   }
 
  private:
-  template <bool kKeep>
+  // With kBack also W^T u of the row before, so that there is work while memory is waited for.
+  template <bool kKeep, bool kBack>
   FULGURITE_INLINE float product(const std::byte* row) noexcept {
     F32x8 lanes = {};
     for (int64_t g = 0; g < whole_; ++g) {
@@ -69,8 +73,10 @@ class Rows {
       const F32x8 t = F::terms(at, group(g, x_.x + g * kGroupWidth));
       if constexpr (kKeep) store(terms_ + g * kBlocksInGroup, t);
       lanes += t;
+      if (kBack && before_ != nullptr) add_back(before_ + g * F::kBytes, g);
     }
     if (whole_ < groups_) {
+      if (kBack && before_ != nullptr) add_back(before_ + whole_ * F::kBytes, whole_);
       const std::byte* at = tail_.copy(row + whole_ * F::kBytes);
       const F32x8 t = F::terms(at, group(whole_, x_tail_));
       if constexpr (kKeep) store(terms_ + whole_ * kBlocksInGroup, t);
@@ -103,14 +109,14 @@ class Rows {
         terms_of_odd_groups(row, r, gain, u);
       }
     }
-    if (sums_.back == nullptr) return;
-    if (group_back && !groups_are_blocks(*gather_)) return;  // done
+    if (sums_.back == nullptr || (group_back && !groups_are_blocks(*gather_))) return;
     if (!group_back) std::fill_n(factors_, groups_ * kBlocksInGroup, u);
-    for (int64_t g = 0; g < groups_; ++g) {
-      const std::byte* at = row + g * F::kBytes;
-      if (g == whole_) at = tail_.copy(at);
-      F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
-    }
+    before_ = row;
+  }
+
+  FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
+    if (g == whole_) at = tail_.copy(at);
+    F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
   }
 
   // o_g and, for each of its blocks, what multiplies W in group_back.
@@ -156,9 +162,10 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth] = {};
-  float* terms_ = nullptr;    // of the row's blocks
-  float* factors_ = nullptr;  // of the row's blocks, for back
-  float* spelled_ = nullptr;  // (cols) the row
+  const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
+  float* terms_ = nullptr;             // of the row's blocks
+  float* factors_ = nullptr;           // of the row's blocks, for back
+  float* spelled_ = nullptr;           // (cols) the row
 };
 
 }  // namespace
@@ -168,8 +175,9 @@ void matvec_rows(const RowTask& task, int64_t first, int64_t last,
   thread_local std::vector<float> memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, sums, memory);
-    task.gather != nullptr ? rows.template run<true>(first, last)
-                           : rows.template run<false>(first, last);
+    if (task.gather == nullptr) return rows.template run<false, false>(first, last);
+    if (sums.back == nullptr) return rows.template run<true, false>(first, last);
+    rows.template run<true, true>(first, last);
   });
 }
 

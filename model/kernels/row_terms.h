@@ -70,11 +70,11 @@ struct BlockRow : F {
     }
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
-      alignas(32) int8_t w[32];
-      store(w, F::values(at, b) - static_cast<uint8_t>(F::kOffset));
+      const auto w = (I8x32)(F::values(at, b) - static_cast<uint8_t>(F::kOffset));
       for (int h = 0; h < 2; ++h) {
         float* to = back + 32 * b + 16 * h;
-        F32x16 sum = load<F32x16>(to) + widen_i8(w + 16 * h) * factor[h][b];
+        const F32x16 wide = __builtin_convertvector(widen_to_i32(half_of(w, h)), F32x16);
+        F32x16 sum = load<F32x16>(to) + wide * factor[h][b];
         if constexpr (F::kMin > 0) sum -= lower[h][b];
         store(to, sum);
       }
