@@ -42,10 +42,11 @@ class Rows {
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
     const int64_t rest = cols_ - whole_ * kGroupWidth;
     std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
-    memory.resize(static_cast<size_t>(2 * groups_ * kBlocksInGroup + cols_));
+    memory.resize(static_cast<size_t>(3 * groups_ * kBlocksInGroup + cols_));
     terms_ = memory.data();
     factors_ = terms_ + groups_ * kBlocksInGroup;
-    spelled_ = factors_ + groups_ * kBlocksInGroup;
+    group_terms_ = factors_ + groups_ * kBlocksInGroup;
+    spelled_ = group_terms_ + groups_ * kBlocksInGroup;
   }
 
   template <bool kGather, bool kBack>
@@ -119,20 +120,50 @@ class Rows {
     F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
   }
 
-  // o_g and, for each of its blocks, what multiplies W in group_back.
+  // o_g, and for each of its blocks what multiplies W in group_back.
   void terms_of_block_groups(int64_t r, float gain) noexcept {
-    const int64_t blocks = (cols_ + kBlockWidth - 1) / kBlockWidth;
     const int64_t width = gather_->group_width / kBlockWidth;
-    for (int64_t b = 0, g = 0; b < blocks; b += width, ++g) {
+    if (width == 1) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return t; }, gain);
+    } else if (width == 2) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return pairs(t); }, gain);
+    } else if (width == 4) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return fours(pairs(t)); }, gain);
+    } else {
+      wide_groups(width, gain);
+    }
+    if (gather_->group_out == nullptr) return;
+    float* out = gather_->group_out + r;
+    const int64_t rows = task_.w->weight.rows();
+    const int64_t blocks = (cols_ + kBlockWidth - 1) / kBlockWidth;
+    for (int64_t b = 0; b < blocks; b += width, out += rows) *out = group_terms_[b];
+  }
+
+  static FULGURITE_INLINE F32x8 pairs(const F32x8& t) noexcept {
+    return t + __builtin_shufflevector(t, t, 1, 0, 3, 2, 5, 4, 7, 6);
+  }
+  static FULGURITE_INLINE F32x8 fours(const F32x8& t) noexcept {
+    return t + __builtin_shufflevector(t, t, 2, 3, 0, 1, 6, 7, 4, 5);
+  }
+
+  template <class Sum>
+  FULGURITE_INLINE void for_each_group(const Sum& sum, float gain) noexcept {
+    for (int64_t b = 0; b < groups_ * kBlocksInGroup; b += kBlocksInGroup) {
+      const F32x8 term = sum(load<F32x8>(terms_ + b));
+      store(group_terms_ + b, term);
+      store(factors_ + b, term * gain);
+    }
+  }
+
+  void wide_groups(int64_t width, float gain) noexcept {
+    const int64_t blocks = groups_ * kBlocksInGroup;
+    for (int64_t b = 0; b < blocks; b += width) {
       const int64_t end = std::min(b + width, blocks);
       float term = 0.0F;
       for (int64_t k = b; k < end; ++k) term += terms_[k];
-      if (gather_->group_out != nullptr) {
-        gather_->group_out[g * task_.w->weight.rows() + r] = term;
-      }
-      for (int64_t k = b; k < end; ++k) factors_[k] = gain * term;
+      std::fill(group_terms_ + b, group_terms_ + end, term);
+      std::fill(factors_ + b, factors_ + end, gain * term);
     }
-    std::fill(factors_ + blocks, factors_ + groups_ * kBlocksInGroup, 0.0F);
   }
 
   // Groups that cut through blocks: rare, and slow.
@@ -165,6 +196,7 @@ class Rows {
   const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
   float* terms_ = nullptr;             // of the row's blocks
   float* factors_ = nullptr;           // of the row's blocks, for back
+  float* group_terms_ = nullptr;       // of the group of each block
   float* spelled_ = nullptr;           // (cols) the row
 };
 
