@@ -11,13 +11,6 @@ using I8x32 = int8_t __attribute__((vector_size(32)));
 using U8x16 = uint8_t __attribute__((vector_size(16)));
 using U32x8 = uint32_t __attribute__((vector_size(32)));
 
-FULGURITE_INLINE I8x16 half_of(const I8x32& v, int h) noexcept {
-  return h == 0
-             ? __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-             : __builtin_shufflevector(v, v, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-                                       30, 31);
-}
-
 // Both halves of an 8-bit pattern in one: the four low lanes hold sums of the first 16 products,
 // the four high lanes those of the others.
 #if defined(__AVX512VNNI__)
