@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <vector>
 
 #include "model/error.h"
@@ -30,24 +31,28 @@ class SlabSums {
     if (gather.back != nullptr) back_ = groups_of(cols) * kGroupWidth;
     cols_ = cols;
     if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
-    memory_.assign(static_cast<size_t>(kSlabs * stride()), 0.0F);
+    // Every part begins a cache line: vectors across two lines cost twice.
+    memory_.assign(static_cast<size_t>(kSlabs * stride()) + kLine, 0.0F);
+    void* begin = memory_.data();
+    size_t space = memory_.size() * sizeof(float);
+    begin_ = static_cast<float*>(std::align(64, sizeof(float), begin, space));
   }
 
   GatherSums slab(int64_t i) const noexcept {
-    float* at = memory_.data() + i * stride();
+    float* at = begin_ + i * stride();
     GatherSums sums;
-    if (blocks_ > 0) sums.blocks = at;
-    if (groups_ > 0) sums.groups = at + blocks_;
-    if (back_ > 0) sums.back = at + blocks_ + groups_;
-    if (chosen_ > 0) sums.chosen = at + blocks_ + groups_ + back_;
+    if (back_ > 0) sums.back = at;
+    if (blocks_ > 0) sums.blocks = at + back_;
+    if (groups_ > 0) sums.groups = at + back_ + lines(blocks_);
+    if (chosen_ > 0) sums.chosen = at + back_ + lines(blocks_) + lines(groups_);
     return sums;
   }
 
   // Adds the slabs in order and hands out.
   void finish(const Gather& gather) const noexcept {
-    float* total = memory_.data();
+    float* total = begin_;
     for (int64_t s = 1; s < kSlabs; ++s) {
-      const float* slab = memory_.data() + s * stride();
+      const float* slab = begin_ + s * stride();
       for (int64_t k = 0; k < stride(); ++k) total[k] += slab[k];
     }
     const GatherSums sums = slab(0);
@@ -64,9 +69,14 @@ class SlabSums {
   }
 
  private:
-  int64_t stride() const noexcept { return blocks_ + groups_ + back_ + chosen_; }
+  static constexpr int64_t kLine = 16;  // floats
+  static int64_t lines(int64_t n) noexcept { return (n + kLine - 1) / kLine * kLine; }
+  int64_t stride() const noexcept {
+    return back_ + lines(blocks_) + lines(groups_) + lines(chosen_);
+  }
 
   std::vector<float>& memory_;
+  float* begin_ = nullptr;
   int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0, cols_ = 0;
 };
 

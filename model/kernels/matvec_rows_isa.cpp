@@ -42,25 +42,30 @@ class Rows {
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
     const int64_t rest = cols_ - whole_ * kGroupWidth;
     std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
-    memory.resize(static_cast<size_t>(2 * groups_ * kBlocksInGroup + cols_));
+    memory.resize(static_cast<size_t>(3 * groups_ * kBlocksInGroup + cols_));
     terms_ = memory.data();
     factors_ = terms_ + groups_ * kBlocksInGroup;
-    spelled_ = factors_ + groups_ * kBlocksInGroup;
+    group_terms_ = factors_ + groups_ * kBlocksInGroup;
+    spelled_ = group_terms_ + groups_ * kBlocksInGroup;
   }
 
-  template <bool kGather>
+  template <bool kGather, bool kBack>
   void run(int64_t first, int64_t last) noexcept {
     const std::byte* row = task_.w->weight.data + first * row_bytes_;
     for (int64_t r = first; r < last; ++r, row += row_bytes_) {
-      float sum = product<kGather>(row);
+      float sum = product<kGather, kBack>(row);
       if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
       task_.y[r] = sum;
       if constexpr (kGather) add_to_sums(row, r);
     }
+    for (int64_t g = 0; kBack && before_ != nullptr && g < groups_; ++g) {
+      add_back(before_ + g * F::kBytes, g);
+    }
   }
 
  private:
-  template <bool kKeep>
+  // With kBack also W^T u of the row before, so that there is work while memory is waited for.
+  template <bool kKeep, bool kBack>
   FULGURITE_INLINE float product(const std::byte* row) noexcept {
     F32x8 lanes = {};
     for (int64_t g = 0; g < whole_; ++g) {
@@ -69,8 +74,10 @@ class Rows {
       const F32x8 t = F::terms(at, group(g, x_.x + g * kGroupWidth));
       if constexpr (kKeep) store(terms_ + g * kBlocksInGroup, t);
       lanes += t;
+      if (kBack && before_ != nullptr) add_back(before_ + g * F::kBytes, g);
     }
     if (whole_ < groups_) {
+      if (kBack && before_ != nullptr) add_back(before_ + whole_ * F::kBytes, whole_);
       const std::byte* at = tail_.copy(row + whole_ * F::kBytes);
       const F32x8 t = F::terms(at, group(whole_, x_tail_));
       if constexpr (kKeep) store(terms_ + whole_ * kBlocksInGroup, t);
@@ -103,30 +110,60 @@ class Rows {
         terms_of_odd_groups(row, r, gain, u);
       }
     }
-    if (sums_.back == nullptr) return;
-    if (group_back && !groups_are_blocks(*gather_)) return;  // done
+    if (sums_.back == nullptr || (group_back && !groups_are_blocks(*gather_))) return;
     if (!group_back) std::fill_n(factors_, groups_ * kBlocksInGroup, u);
-    for (int64_t g = 0; g < groups_; ++g) {
-      const std::byte* at = row + g * F::kBytes;
-      if (g == whole_) at = tail_.copy(at);
-      F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
+    before_ = row;
+  }
+
+  FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
+    if (g == whole_) at = tail_.copy(at);
+    F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
+  }
+
+  // o_g, and for each of its blocks what multiplies W in group_back.
+  void terms_of_block_groups(int64_t r, float gain) noexcept {
+    const int64_t width = gather_->group_width / kBlockWidth;
+    if (width == 1) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return t; }, gain);
+    } else if (width == 2) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return pairs(t); }, gain);
+    } else if (width == 4) {
+      for_each_group([&](const F32x8& t) FULGURITE_LAMBDA { return fours(pairs(t)); }, gain);
+    } else {
+      wide_groups(width, gain);
+    }
+    if (gather_->group_out == nullptr) return;
+    float* out = gather_->group_out + r;
+    const int64_t rows = task_.w->weight.rows();
+    const int64_t blocks = (cols_ + kBlockWidth - 1) / kBlockWidth;
+    for (int64_t b = 0; b < blocks; b += width, out += rows) *out = group_terms_[b];
+  }
+
+  static FULGURITE_INLINE F32x8 pairs(const F32x8& t) noexcept {
+    return t + __builtin_shufflevector(t, t, 1, 0, 3, 2, 5, 4, 7, 6);
+  }
+  static FULGURITE_INLINE F32x8 fours(const F32x8& t) noexcept {
+    return t + __builtin_shufflevector(t, t, 2, 3, 0, 1, 6, 7, 4, 5);
+  }
+
+  template <class Sum>
+  FULGURITE_INLINE void for_each_group(const Sum& sum, float gain) noexcept {
+    for (int64_t b = 0; b < groups_ * kBlocksInGroup; b += kBlocksInGroup) {
+      const F32x8 term = sum(load<F32x8>(terms_ + b));
+      store(group_terms_ + b, term);
+      store(factors_ + b, term * gain);
     }
   }
 
-  // o_g and, for each of its blocks, what multiplies W in group_back.
-  void terms_of_block_groups(int64_t r, float gain) noexcept {
-    const int64_t blocks = (cols_ + kBlockWidth - 1) / kBlockWidth;
-    const int64_t width = gather_->group_width / kBlockWidth;
-    for (int64_t b = 0, g = 0; b < blocks; b += width, ++g) {
+  void wide_groups(int64_t width, float gain) noexcept {
+    const int64_t blocks = groups_ * kBlocksInGroup;
+    for (int64_t b = 0; b < blocks; b += width) {
       const int64_t end = std::min(b + width, blocks);
       float term = 0.0F;
       for (int64_t k = b; k < end; ++k) term += terms_[k];
-      if (gather_->group_out != nullptr) {
-        gather_->group_out[g * task_.w->weight.rows() + r] = term;
-      }
-      for (int64_t k = b; k < end; ++k) factors_[k] = gain * term;
+      std::fill(group_terms_ + b, group_terms_ + end, term);
+      std::fill(factors_ + b, factors_ + end, gain * term);
     }
-    std::fill(factors_ + blocks, factors_ + groups_ * kBlocksInGroup, 0.0F);
   }
 
   // Groups that cut through blocks: rare, and slow.
@@ -156,9 +193,11 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth] = {};
-  float* terms_ = nullptr;    // of the row's blocks
-  float* factors_ = nullptr;  // of the row's blocks, for back
-  float* spelled_ = nullptr;  // (cols) the row
+  const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
+  float* terms_ = nullptr;             // of the row's blocks
+  float* factors_ = nullptr;           // of the row's blocks, for back
+  float* group_terms_ = nullptr;       // of the group of each block
+  float* spelled_ = nullptr;           // (cols) the row
 };
 
 }  // namespace
@@ -168,8 +207,9 @@ void matvec_rows(const RowTask& task, int64_t first, int64_t last,
   thread_local std::vector<float> memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, sums, memory);
-    task.gather != nullptr ? rows.template run<true>(first, last)
-                           : rows.template run<false>(first, last);
+    if (task.gather == nullptr) return rows.template run<false, false>(first, last);
+    if (sums.back == nullptr) return rows.template run<true, false>(first, last);
+    rows.template run<true, true>(first, last);
   });
 }
 

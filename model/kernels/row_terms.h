@@ -68,16 +68,20 @@ struct BlockRow : F {
         store(lower[h], m);
       }
     }
+    alignas(64) int8_t w[256];
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
-      alignas(32) int8_t w[32];
-      store(w, F::values(at, b) - static_cast<uint8_t>(F::kOffset));
-      for (int h = 0; h < 2; ++h) {
-        float* to = back + 32 * b + 16 * h;
-        F32x16 sum = load<F32x16>(to) + widen_i8(w + 16 * h) * factor[h][b];
-        if constexpr (F::kMin > 0) sum -= lower[h][b];
-        store(to, sum);
-      }
+      store(w + 32 * b, F::values(at, b) - static_cast<uint8_t>(F::kOffset));
+    }
+    // Read back from memory: the loads widen and spread by themselves, where moving lanes about
+    // in registers would cost more than the products.
+    asm volatile("" : : "r"(w), "r"(factor), "r"(lower) : "memory");
+#pragma GCC unroll 16
+    for (int k = 0; k < 16; ++k) {
+      float* to = back + 16 * k;
+      F32x16 sum = load<F32x16>(to) + widen_i8(w + 16 * k) * factor[k % 2][k / 2];
+      if constexpr (F::kMin > 0) sum -= lower[k % 2][k / 2];
+      store(to, sum);
     }
   }
 
@@ -108,6 +112,7 @@ struct FloatRow : F {
   static FULGURITE_INLINE void add_back(const std::byte* at, const F32x8& u, float* back) noexcept {
     alignas(32) float factor[8];
     store(factor, u);
+    asm volatile("" : : "r"(factor) : "memory");
     for (int b = 0; b < 8; ++b) {
       for (int h = 0; h < 2; ++h) {
         float* to = back + 32 * b + 16 * h;
