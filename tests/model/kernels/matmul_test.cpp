@@ -147,7 +147,8 @@ struct Gathered {
         group_dot(static_cast<size_t>(groups)),
         group_out(static_cast<size_t>(groups * rows)),
         back(static_cast<size_t>(cols)) {
-    for (int32_t c = 0; c < cols; c += 1 + static_cast<int32_t>(cols) / 7) chosen.push_back(c);
+    for (int32_t c = 0; c < cols; c += 1 + static_cast<int32_t>(cols) / 23) chosen.push_back(c);
+    if (chosen.back() != cols - 1) chosen.push_back(static_cast<int32_t>(cols - 1));
     chosen_dot.resize(chosen.size());
   }
   int64_t groups;
