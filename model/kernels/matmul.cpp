@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,7 +23,7 @@ int64_t slab_begin(int64_t rows, int64_t slab) noexcept {
 // Memory for the sums of all slabs of one position, laid out one after the other.
 class SlabSums {
  public:
-  SlabSums(const Gather& gather, int64_t cols, std::vector<float>& memory) : memory_(memory) {
+  SlabSums(const Gather& gather, int64_t cols) {
     const bool groups = gather.group_width > 0 && gather.group_dot != nullptr;
     if (groups && groups_are_blocks(gather)) blocks_ = groups_of(cols) * kBlocksInGroup;
     if (groups && !groups_are_blocks(gather)) {
@@ -31,12 +32,12 @@ class SlabSums {
     if (gather.back != nullptr) back_ = groups_of(cols) * kGroupWidth;
     cols_ = cols;
     if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
-    // Every part begins a cache line: vectors across two lines cost twice.
-    memory_.assign(static_cast<size_t>(kSlabs * stride()) + kLine, 0.0F);
-    void* begin = memory_.data();
-    size_t space = memory_.size() * sizeof(float);
-    begin_ = static_cast<float*>(std::align(64, sizeof(float), begin, space));
   }
+
+  int64_t floats() const noexcept { return kSlabs * stride(); }
+  void place(float* memory) noexcept { begin_ = memory; }
+
+  void clear(int64_t i) const noexcept { std::fill_n(begin_ + i * stride(), stride(), 0.0F); }
 
   GatherSums slab(int64_t i) const noexcept {
     float* at = begin_ + i * stride();
@@ -48,12 +49,15 @@ class SlabSums {
     return sums;
   }
 
-  // Adds the slabs in order and hands out.
-  void finish(const Gather& gather) const noexcept {
-    float* total = begin_;
-    for (int64_t s = 1; s < kSlabs; ++s) {
-      const float* slab = begin_ + s * stride();
-      for (int64_t k = 0; k < stride(); ++k) total[k] += slab[k];
+  // Adds the slabs in order and hands out. Long sums are shared over the pool.
+  void finish(const Gather& gather, ThreadPool& pool) const {
+    if (stride() < 4096) {
+      add_slabs(0, stride());
+    } else {
+      pool.run([&](int thread) {
+        const auto [first, last] = ThreadPool::share(stride() / kLine, thread, pool.size());
+        add_slabs(first * kLine, last * kLine);
+      });
     }
     const GatherSums sums = slab(0);
     if (sums.blocks != nullptr) {
@@ -69,57 +73,114 @@ class SlabSums {
   }
 
  private:
+  void add_slabs(int64_t first, int64_t last) const noexcept {
+    for (int64_t s = 1; s < kSlabs; ++s) {
+      const float* slab = begin_ + s * stride();
+      for (int64_t k = first; k < last; ++k) begin_[k] += slab[k];
+    }
+  }
+
+  // Every part begins a cache line: vectors across two lines cost twice.
   static constexpr int64_t kLine = 16;  // floats
   static int64_t lines(int64_t n) noexcept { return (n + kLine - 1) / kLine * kLine; }
   int64_t stride() const noexcept {
     return back_ + lines(blocks_) + lines(groups_) + lines(chosen_);
   }
 
-  std::vector<float>& memory_;
   float* begin_ = nullptr;
   int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0, cols_ = 0;
 };
-
-void matvec(const Linear& w, const Input& x, int64_t i, float* y, const Gather* gather,
-            ThreadPool& pool) {
-  static thread_local std::vector<float> memory;
-  static thread_local std::vector<float> rounded;
-  const Gather nothing;
-  const SlabSums sums(gather != nullptr ? *gather : nothing, x.cols(), memory);
-  const float* x_rounded = x.row(i);
-  if (gather != nullptr && rounds_input(w.weight.dtype)) {
-    rounded.resize(static_cast<size_t>(x.cols()));
-    x.rounded(i, rounded.data());
-    x_rounded = rounded.data();
-  }
-  const RowTask task = {&w, &x, i, y, gather, x_rounded};
-  static const auto kernel = FULGURITE_PICK(matvec_rows);
-  std::atomic<int64_t> next{0};
-  pool.run([&](int) {
-    for (int64_t s = next++; s < kSlabs; s = next++) {
-      kernel(task, slab_begin(w.weight.rows(), s), slab_begin(w.weight.rows(), s + 1),
-             sums.slab(s));
-    }
-  });
-  if (gather != nullptr) sums.finish(*gather);
-}
 
 // Rows that are read from memory once and then stay in the cache for all positions.
 constexpr int64_t kChunkBytes = int64_t{256} << 10;
 constexpr int64_t kPanelRows = 16;
 constexpr int64_t kPanelPositions = 4;  // fewer do not pay for unpacking
 
+int64_t chunk_rows(const Tensor& w) noexcept {
+  const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+  return std::max<int64_t>(1, kChunkBytes / (row_bytes * kPanelRows)) * kPanelRows;
+}
+
+// Work that is done before the others have woken up is done alone.
+template <class Task>
+void run_if_worth(int64_t bytes, ThreadPool& pool, const Task& task) {
+  constexpr int64_t kSmall = int64_t{32} << 10;
+  bytes < kSmall ? task(0) : pool.run(std::ref(task));
+}
+
+// A few positions at once, slab by slab; gathers: one for each, or nullptr.
+class SlabRun {
+ public:
+  static constexpr int64_t kPositions = 8;
+
+  SlabRun(const Linear& w, const Input& x, int64_t i, int64_t n, float* y, int64_t ld,
+          const Gather* gathers)
+      : w_(w), gathers_(gathers) {
+    static thread_local std::vector<float> memory;
+    static thread_local std::vector<float> rounded;
+    rounded.resize(static_cast<size_t>(n * x.cols()));
+    int64_t floats = 0;
+    for (int64_t p = 0; p < n; ++p) {
+      const Gather* gather = gathers != nullptr ? gathers + p : nullptr;
+      const float* x_rounded = x.row(i + p);
+      if (gather != nullptr && !groups_are_blocks(*gather) && rounds_input(w.weight.dtype)) {
+        x.rounded(i + p, rounded.data() + p * x.cols());
+        x_rounded = rounded.data() + p * x.cols();
+      }
+      tasks_.push_back({&w, &x, i + p, y + (i + p) * ld, gather, x_rounded});
+      sums_.emplace_back(gather != nullptr ? *gather : Gather{}, x.cols());
+      floats += sums_.back().floats();
+    }
+    constexpr size_t kLine = 16;
+    memory.resize(std::max(memory.size(), static_cast<size_t>(floats) + kLine));
+    void* begin = memory.data();
+    size_t space = memory.size() * sizeof(float);
+    auto* at = static_cast<float*>(std::align(64, sizeof(float), begin, space));
+    for (SlabSums& sums : sums_) {
+      sums.place(at);
+      at += sums.floats();
+    }
+  }
+
+  void run(ThreadPool& pool) {
+    const auto bytes = static_cast<int64_t>(w_.weight.bytes() * tasks_.size());
+    std::atomic<int64_t> next{0};
+    run_if_worth(bytes, pool, [&](int) {
+      for (int64_t s = next++; s < kSlabs; s = next++) slab(s);
+    });
+    for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
+      sums_[p].finish(gathers_[p], pool);
+    }
+  }
+
+ private:
+  void slab(int64_t s) const noexcept {
+    static const auto kernel = FULGURITE_PICK(matvec_rows);
+    for (const SlabSums& sums : sums_) sums.clear(s);
+    const int64_t end = slab_begin(w_.weight.rows(), s + 1);
+    const int64_t chunk = tasks_.size() == 1 ? end : chunk_rows(w_.weight);
+    for (int64_t r = slab_begin(w_.weight.rows(), s); r < end; r += chunk) {
+      for (size_t p = 0; p < tasks_.size(); ++p) {
+        kernel(tasks_[p], r, std::min(r + chunk, end), sums_[p].slab(s));
+      }
+    }
+  }
+
+  const Linear& w_;
+  const Gather* gathers_;
+  std::vector<RowTask> tasks_;
+  std::vector<SlabSums> sums_;
+};
+
 // All positions, without gathers.
 void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, ThreadPool& pool) {
   static const auto panel = FULGURITE_PICK(panel_rows);
   static const auto rows = FULGURITE_PICK(matvec_rows);
   const int64_t n_rows = w.weight.rows();
-  const auto row_bytes = static_cast<int64_t>(w.weight.row_bytes());
-  const int64_t whole = std::max<int64_t>(1, kChunkBytes / (row_bytes * kPanelRows)) * kPanelRows;
   const int64_t fair = (n_rows / (4 * pool.size()) + kPanelRows) / kPanelRows * kPanelRows;
-  const int64_t chunk = std::min(whole, fair);
+  const int64_t chunk = std::min(chunk_rows(w.weight), fair);
   std::atomic<int64_t> next{0};
-  pool.run([&](int) {
+  run_if_worth(static_cast<int64_t>(w.weight.bytes()) * x.n(), pool, [&](int) {
     for (int64_t r = (next += chunk) - chunk; r < n_rows; r = (next += chunk) - chunk) {
       const int64_t last = std::min(r + chunk, n_rows);
       if (x.n() >= kPanelPositions && panel(w, x, r, last, y, ld)) continue;
@@ -136,24 +197,26 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
             ThreadPool& pool) noexcept {
   CHECK(w.weight.cols() == x.cols());
   if (x.n() > 1 && gathers == nullptr) return many_positions(w, x, y, ld, pool);
-  for (int64_t i = 0; i < x.n(); ++i) {
-    matvec(w, x, i, y + i * ld, gathers != nullptr ? gathers + i : nullptr, pool);
+  for (int64_t i = 0; i < x.n(); i += SlabRun::kPositions) {
+    const int64_t n = std::min(SlabRun::kPositions, x.n() - i);
+    SlabRun(w, x, i, n, y, ld, gathers != nullptr ? gathers + i : nullptr).run(pool);
   }
 }
 
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {
   Gather gather;
   gather.back = back;
-  static thread_local std::vector<float> memory;
-  const SlabSums sums(gather, w.cols(), memory);
+  SlabSums sums(gather, w.cols());
+  std::vector<float> memory(static_cast<size_t>(sums.floats()));
+  sums.place(memory.data());
   std::atomic<int64_t> next{0};
   static const auto kernel = FULGURITE_PICK(back_rows);
-  pool.run([&](int) {
+  run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
     for (int64_t s = next++; s < kSlabs; s = next++) {
       kernel(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back);
     }
   });
-  sums.finish(gather);
+  sums.finish(gather, pool);
 }
 
 }  // namespace model

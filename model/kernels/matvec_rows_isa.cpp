@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "model/kernels/matmul_rows.h"
-#include "model/kernels/row_terms.h"
+#include "model/kernels/row_pick.h"
 
 namespace model::FULGURITE_ISA {
 namespace {
@@ -98,9 +98,7 @@ class Rows {
         store(sums_.blocks + b, load<F32x8>(sums_.blocks + b) + load<F32x8>(terms_ + b) * u);
       }
     }
-    for (int64_t n = 0; sums_.chosen != nullptr && n < gather_->n_chosen; ++n) {
-      sums_.chosen[n] += F::one(row, gather_->chosen[n]) * u;
-    }
+    if (sums_.chosen != nullptr) add_chosen(row, u);
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -113,6 +111,17 @@ class Rows {
     if (sums_.back == nullptr || (group_back && !groups_are_blocks(*gather_))) return;
     if (!group_back) std::fill_n(factors_, groups_ * kBlocksInGroup, u);
     before_ = row;
+  }
+
+  FULGURITE_INLINE void add_chosen(const std::byte* row, float u) noexcept {
+    int64_t n = 0;
+#if defined(__AVX512F__)
+    for (; n + 16 <= gather_->n_chosen; n += 16) {
+      const F32x16 w = pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n));
+      store(sums_.chosen + n, load<F32x16>(sums_.chosen + n) + w * u);
+    }
+#endif
+    for (; n < gather_->n_chosen; ++n) sums_.chosen[n] += F::one(row, gather_->chosen[n]) * u;
   }
 
   FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "model/kernels/matmul_rows.h"
 #include "tests/model/kernels/random_matrix.h"
 #include "tests/support/data.h"
 
@@ -147,7 +148,8 @@ struct Gathered {
         group_dot(static_cast<size_t>(groups)),
         group_out(static_cast<size_t>(groups * rows)),
         back(static_cast<size_t>(cols)) {
-    for (int32_t c = 0; c < cols; c += 1 + static_cast<int32_t>(cols) / 7) chosen.push_back(c);
+    for (int32_t c = 0; c < cols; c += 1 + static_cast<int32_t>(cols) / 23) chosen.push_back(c);
+    if (chosen.back() != cols - 1) chosen.push_back(static_cast<int32_t>(cols - 1));
     chosen_dot.resize(chosen.size());
   }
   int64_t groups;
@@ -220,7 +222,7 @@ TEST(Gathers, AreTheDirectSumsAndLeaveTheProductAsItWas) {
           if (width == 0 && (group_back || out)) continue;
           SCOPED_TRACE(::testing::Message() << name_of(type) << ", groups of " << width
                                             << (group_back ? ", back of groups" : ""));
-          const int64_t rows = 41;
+          const int64_t rows = 97;
           const int64_t n = 3;
           RandomMatrix m(type, rows, cols, true);
           const std::vector<float> gain = out ? m.normal(rows) : std::vector<float>();
@@ -272,6 +274,61 @@ TEST(Gathers, DoWithoutBack) {
     }
   }
 }
+
+#if defined(__x86_64__)
+TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
+  if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
+  ThreadPool pool(1);
+  for (const DType type : kEveryType) {
+    const int64_t rows = 20;
+    const int64_t cols = 768;
+    RandomMatrix m(type, rows, cols, true);
+    const std::vector<float> values = m.normal(cols);
+    Input x;
+    x.set(values.data(), 1, cols, cols, rounds_input(type), pool);
+    const auto run = [&](auto* kernel) {
+      Gathered got(rows, cols, 64);
+      const Gather gather = got.gather(64, {}, true, true);
+      std::vector<float> y(static_cast<size_t>(rows));
+      std::vector<float> blocks(static_cast<size_t>(cols / 32));
+      GatherSums sums;
+      sums.blocks = blocks.data();
+      sums.back = got.back.data();
+      sums.chosen = got.chosen_dot.data();
+      kernel({&m.linear(), &x, 0, y.data(), &gather, nullptr}, 0, rows, sums);
+      for (const auto* part : {&blocks, &got.back, &got.chosen_dot, &got.group_out}) {
+        y.insert(y.end(), part->begin(), part->end());
+      }
+      return y;
+    };
+    const std::vector<float> base = run(&isa_base::matvec_rows);
+    EXPECT_TRUE(same_bits(base, run(&isa_avx2::matvec_rows))) << name_of(type);
+    if (active_isa() < Isa::kAvx512) continue;
+    EXPECT_TRUE(same_bits(base, run(&isa_avx512::matvec_rows))) << name_of(type);
+  }
+}
+
+TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
+  if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
+  RandomMatrix m(DType::kF32, 1, 1);
+  std::vector<float> values = m.normal(300);
+  values[70] = std::numeric_limits<float>::infinity();
+  std::fill_n(values.begin() + 128, 32, 1e-40F);
+  const auto run = [&](auto* kernel) {
+    std::vector<int8_t> q(512);
+    std::vector<float> d(16);
+    std::vector<int32_t> sums(32);
+    kernel(values.data(), 300, 16, q.data(), d.data(), sums.data());
+    std::string all(reinterpret_cast<const char*>(q.data()), q.size());
+    all.append(reinterpret_cast<const char*>(d.data()), 4 * d.size());
+    return all.append(reinterpret_cast<const char*>(sums.data()), 4 * sums.size());
+  };
+  EXPECT_EQ(run(&isa_base::round_row), run(&isa_avx2::round_row));
+  if (active_isa() >= Isa::kAvx512) {
+    EXPECT_EQ(run(&isa_base::round_row), run(&isa_avx512::round_row));
+  }
+}
+#endif
 
 TEST(MatmulBack, IsTheTransposedProduct) {
   ThreadPool pool(2);

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace model {
@@ -18,6 +20,29 @@ TEST(ThreadPool, EveryNumberRunsOnceEachTime) {
       pool.run([&](int i) { ++calls[static_cast<size_t>(i)]; });
     }
     for (const int n : calls) EXPECT_EQ(n, 200);
+  }
+}
+
+// Long and short pauses, so that workers are found watching, falling asleep and asleep.
+TEST(ThreadPool, RunsAreSeenWhetherWorkersWatchOrSleep) {
+  for (const int threads : {2, 3}) {
+    ThreadPool pool(threads);
+    std::vector<int64_t> sums(static_cast<size_t>(threads));
+    int64_t expected = 0;
+    for (int round = 0; round < 3000; ++round) {
+      if (round % 100 == 0)
+        std::this_thread::sleep_for(std::chrono::microseconds(20 * (round / 100)));
+      pool.run([&](int i) { sums[static_cast<size_t>(i)] += round; });
+      expected += round;
+    }
+    for (const int64_t sum : sums) EXPECT_EQ(expected, sum);
+  }
+}
+
+TEST(ThreadPool, MayEndAtOnce) {
+  for (int i = 0; i < 50; ++i) {
+    ThreadPool pool(1 + i % 4);
+    if (i % 2 == 0) pool.run([](int) {});
   }
 }
 
