@@ -200,6 +200,7 @@ class SlabRun {
 // All positions, without gathers.
 void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, ThreadPool& pool) {
   static const auto panel = FULGURITE_PICK(panel_rows);
+  static const auto floats = FULGURITE_PICK(panel_floats);
   static const auto rows = FULGURITE_PICK(matvec_rows);
   const int64_t n_rows = w.weight.rows();
   const int64_t fair = (n_rows / (4 * pool.size()) + kPanelRows) / kPanelRows * kPanelRows;
@@ -208,7 +209,13 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
   run_if_worth(static_cast<int64_t>(w.weight.bytes()) * x.n(), pool, [&](int) {
     for (int64_t r = (next += chunk) - chunk; r < n_rows; r = (next += chunk) - chunk) {
       const int64_t last = std::min(r + chunk, n_rows);
-      if (x.n() >= kPanelPositions && panel(w, x, r, last, y, ld, nullptr, nullptr)) continue;
+      if (x.n() >= kPanelPositions) {
+        if (!rounds_input(w.weight.dtype)) {
+          floats(w, x, r, last, y, ld);
+          continue;
+        }
+        if (panel(w, x, r, last, y, ld, nullptr, nullptr)) continue;
+      }
       for (int64_t i = 0; i < x.n(); ++i) {
         rows({&w, &x, i, y + i * ld, nullptr, nullptr}, r, last, {});
       }
