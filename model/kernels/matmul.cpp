@@ -16,8 +16,12 @@ namespace {
 // added up in each slab on its own and then over the slabs in order.
 constexpr int64_t kSlabs = 16;
 
+constexpr int64_t kPanelRows = 16;
+
+// A multiple of 16 rows, as the sums of gathers want it.
 int64_t slab_begin(int64_t rows, int64_t slab) noexcept {
-  return rows * slab / kSlabs;
+  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
+  return std::min(panels * slab / kSlabs * kPanelRows, rows);
 }
 
 // Memory for the sums of all slabs of one position, laid out one after the other.
@@ -93,7 +97,6 @@ class SlabSums {
 
 // Rows that are read from memory once and then stay in the cache for all positions.
 constexpr int64_t kChunkBytes = int64_t{256} << 10;
-constexpr int64_t kPanelRows = 16;
 constexpr int64_t kPanelPositions = 4;  // fewer do not pay for unpacking
 
 int64_t chunk_rows(const Tensor& w) noexcept {
@@ -108,6 +111,14 @@ void run_if_worth(int64_t bytes, ThreadPool& pool, const Task& task) {
   bytes < kSmall ? task(0) : pool.run(std::ref(task));
 }
 
+// Panels give the sums of blocks and of chosen columns.
+bool fits_panels(const Input& x, const Gather* gathers) noexcept {
+  if (gathers == nullptr || x.n() < kPanelPositions) return false;
+  return std::all_of(gathers, gathers + x.n(), [](const Gather& g) {
+    return g.back == nullptr && g.group_out == nullptr && groups_are_blocks(g);
+  });
+}
+
 // A few positions at once, slab by slab; gathers: one for each, or nullptr.
 class SlabRun {
  public:
@@ -115,10 +126,10 @@ class SlabRun {
 
   SlabRun(const Linear& w, const Input& x, int64_t i, int64_t n, float* y, int64_t ld,
           const Gather* gathers)
-      : w_(w), gathers_(gathers) {
+      : w_(w), gathers_(gathers), ld_(ld), panels_(n == x.n() && fits_panels(x, gathers)) {
     static thread_local std::vector<float> memory;
     static thread_local std::vector<float> rounded;
-    rounded.resize(static_cast<size_t>(n * x.cols()));
+    if (gathers != nullptr && !panels_) rounded.resize(static_cast<size_t>(n * x.cols()));
     int64_t floats = 0;
     for (int64_t p = 0; p < n; ++p) {
       const Gather* gather = gathers != nullptr ? gathers + p : nullptr;
@@ -157,6 +168,7 @@ class SlabRun {
   void slab(int64_t s) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     for (const SlabSums& sums : sums_) sums.clear(s);
+    if (by_panels(s)) return;
     const int64_t end = slab_begin(w_.weight.rows(), s + 1);
     const int64_t chunk = tasks_.size() == 1 ? end : chunk_rows(w_.weight);
     for (int64_t r = slab_begin(w_.weight.rows(), s); r < end; r += chunk) {
@@ -166,8 +178,21 @@ class SlabRun {
     }
   }
 
+  // All positions of x together, if they are many and want no more than panels can give.
+  bool by_panels(int64_t s) const noexcept {
+    static const auto kernel = FULGURITE_PICK(panel_rows);
+    const Input& x = *tasks_.front().x;
+    if (!panels_) return false;
+    std::vector<GatherSums> sums;
+    for (const SlabSums& of_position : sums_) sums.push_back(of_position.slab(s));
+    return kernel(w_, x, slab_begin(w_.weight.rows(), s), slab_begin(w_.weight.rows(), s + 1),
+                  tasks_.front().y, ld_, gathers_, sums.data());
+  }
+
   const Linear& w_;
   const Gather* gathers_;
+  int64_t ld_;
+  bool panels_;
   std::vector<RowTask> tasks_;
   std::vector<SlabSums> sums_;
 };
@@ -175,6 +200,7 @@ class SlabRun {
 // All positions, without gathers.
 void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, ThreadPool& pool) {
   static const auto panel = FULGURITE_PICK(panel_rows);
+  static const auto floats = FULGURITE_PICK(panel_floats);
   static const auto rows = FULGURITE_PICK(matvec_rows);
   const int64_t n_rows = w.weight.rows();
   const int64_t fair = (n_rows / (4 * pool.size()) + kPanelRows) / kPanelRows * kPanelRows;
@@ -183,7 +209,13 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
   run_if_worth(static_cast<int64_t>(w.weight.bytes()) * x.n(), pool, [&](int) {
     for (int64_t r = (next += chunk) - chunk; r < n_rows; r = (next += chunk) - chunk) {
       const int64_t last = std::min(r + chunk, n_rows);
-      if (x.n() >= kPanelPositions && panel(w, x, r, last, y, ld)) continue;
+      if (x.n() >= kPanelPositions) {
+        if (!rounds_input(w.weight.dtype)) {
+          floats(w, x, r, last, y, ld);
+          continue;
+        }
+        if (panel(w, x, r, last, y, ld, nullptr, nullptr)) continue;
+      }
       for (int64_t i = 0; i < x.n(); ++i) {
         rows({&w, &x, i, y + i * ld, nullptr, nullptr}, r, last, {});
       }
@@ -197,8 +229,10 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
             ThreadPool& pool) noexcept {
   CHECK(w.weight.cols() == x.cols());
   if (x.n() > 1 && gathers == nullptr) return many_positions(w, x, y, ld, pool);
-  for (int64_t i = 0; i < x.n(); i += SlabRun::kPositions) {
-    const int64_t n = std::min(SlabRun::kPositions, x.n() - i);
+  const int64_t step =
+      rounds_input(w.weight.dtype) && fits_panels(x, gathers) ? x.n() : SlabRun::kPositions;
+  for (int64_t i = 0; i < x.n(); i += step) {
+    const int64_t n = std::min(step, x.n() - i);
     SlabRun(w, x, i, n, y, ld, gathers != nullptr ? gathers + i : nullptr).run(pool);
   }
 }

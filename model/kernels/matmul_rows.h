@@ -16,7 +16,8 @@ inline int64_t groups_of(int64_t cols) noexcept {
 }
 
 // Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
-// groups of eight blocks (256 columns).
+// groups of eight blocks (256 columns), and the chosen ones to a multiple of 16. Ranges begin at
+// multiples of 16 rows.
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks
@@ -47,9 +48,13 @@ FULGURITE_DECLARE_ISA(
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;
     // y[i * ld + r] for all positions i and first <= r < last; false if this set or type has no
-    // such kernel.
+    // such kernel. gathers and sums: nullptr, or one for each position that wants no more than
+    // the sums of blocks and of chosen columns; the same bits as matvec_rows.
     bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                    int64_t ld) noexcept;
+                    int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
+    // The same for F32, F16 and BF16, on every set, without gathers.
+    void panel_floats(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
+                      int64_t ld) noexcept;
     // Rounds one row of n <= 32 blocks * 32 values; see Input.
     void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
                    int32_t* sums) noexcept;)

@@ -42,8 +42,14 @@ class Rows {
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
     const int64_t rest = cols_ - whole_ * kGroupWidth;
     std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
-    memory.resize(static_cast<size_t>(3 * groups_ * kBlocksInGroup + cols_));
-    terms_ = memory.data();
+    if (gather_ != nullptr) {
+      held_blocks_ = sums.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
+      held_chosen_ = sums.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
+    }
+    const int64_t held = kRowsHeld * (held_blocks_ + held_chosen_);
+    memory.resize(static_cast<size_t>(held + 3 * groups_ * kBlocksInGroup + cols_));
+    held_ = memory.data();
+    terms_ = held_ + held;
     factors_ = terms_ + groups_ * kBlocksInGroup;
     group_terms_ = factors_ + groups_ * kBlocksInGroup;
     spelled_ = group_terms_ + groups_ * kBlocksInGroup;
@@ -56,7 +62,10 @@ class Rows {
       float sum = product<kGather, kBack>(row);
       if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
       task_.y[r] = sum;
-      if constexpr (kGather) add_to_sums(row, r);
+      if constexpr (kGather) {
+        add_to_sums(row, r);
+        if (r % kRowsHeld == kRowsHeld - 1 || r + 1 == last) add_held(r % kRowsHeld + 1);
+      }
     }
     for (int64_t g = 0; kBack && before_ != nullptr && g < groups_; ++g) {
       add_back(before_ + g * F::kBytes, g);
@@ -93,12 +102,9 @@ class Rows {
   void add_to_sums(const std::byte* row, int64_t r) noexcept {
     const float gain = gather_->row_gain != nullptr ? gather_->row_gain[r] : 1.0F;
     const float u = gain * task_.y[r];
-    if (sums_.blocks != nullptr) {
-      for (int64_t b = 0; b < groups_ * kBlocksInGroup; b += 8) {
-        store(sums_.blocks + b, load<F32x8>(sums_.blocks + b) + load<F32x8>(terms_ + b) * u);
-      }
-    }
-    if (sums_.chosen != nullptr) add_chosen(row, u);
+    float* held = held_ + r % kRowsHeld * (held_blocks_ + held_chosen_);
+    for (int64_t b = 0; b < held_blocks_; b += 8) store(held + b, load<F32x8>(terms_ + b) * u);
+    if (held_chosen_ > 0) hold_chosen(row, u, held + held_blocks_);
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -113,15 +119,30 @@ class Rows {
     before_ = row;
   }
 
-  FULGURITE_INLINE void add_chosen(const std::byte* row, float u) noexcept {
+  FULGURITE_INLINE void hold_chosen(const std::byte* row, float u, float* held) noexcept {
     int64_t n = 0;
 #if defined(__AVX512F__)
     for (; n + 16 <= gather_->n_chosen; n += 16) {
-      const F32x16 w = pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n));
-      store(sums_.chosen + n, load<F32x16>(sums_.chosen + n) + w * u);
+      store(held + n, pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n)) * u);
     }
 #endif
-    for (; n < gather_->n_chosen; ++n) sums_.chosen[n] += F::one(row, gather_->chosen[n]) * u;
+    for (; n < gather_->n_chosen; ++n) held[n] = F::one(row, gather_->chosen[n]) * u;
+    for (; n < held_chosen_; ++n) held[n] = 0.0F;
+  }
+
+  // Sixteen rows' products are added as a tree, as panels of sixteen rows do it in one vector.
+  void add_held(int64_t rows) noexcept {
+    const int64_t width = held_blocks_ + held_chosen_;
+    std::fill(held_ + rows * width, held_ + kRowsHeld * width, 0.0F);
+    for (int64_t k = 0; k < width; k += 8) {
+      F32x8 a[8];
+      for (int i = 0; i < 8; ++i) {
+        a[i] = load<F32x8>(held_ + i * width + k) + load<F32x8>(held_ + (i + 8) * width + k);
+      }
+      float* to = k < held_blocks_ ? sums_.blocks + k : sums_.chosen + (k - held_blocks_);
+      store(to,
+            load<F32x8>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
+    }
   }
 
   FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
@@ -202,6 +223,10 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth] = {};
+  static constexpr int64_t kRowsHeld = 16;
+  int64_t held_blocks_ = 0;  // floats of each row held
+  int64_t held_chosen_ = 0;
+  float* held_ = nullptr;              // (16, held) products that are still to be added
   const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
   float* terms_ = nullptr;             // of the row's blocks
   float* factors_ = nullptr;           // of the row's blocks, for back

@@ -46,14 +46,18 @@ struct Panel {
   std::vector<std::byte> bytes;  // (8, groups, 8, 16, 4) 8-bit weights
   std::vector<float> scales;     // (8, groups, vectors, 16)
   std::vector<int32_t> shifts;   // (positions, 8, groups, halves) what corrects the offset
+  std::vector<float> terms;      // (positions, 8, groups, 16) t of a tile, for the gathers
 };
 
 template <class F>
 class PanelRun {
  public:
-  PanelRun(const Linear& w, const Input& x, Panel& panel) noexcept
+  PanelRun(const Linear& w, const Input& x, const Gather* gathers, const GatherSums* sums,
+           Panel& panel) noexcept
       : w_(w),
         x_(x),
+        gathers_(gathers),
+        sums_(sums),
         panel_(panel),
         groups_(groups_of(x.cols())),
         whole_(x.cols() / kGroupWidth),
@@ -61,6 +65,7 @@ class PanelRun {
     panel.bytes.resize(static_cast<size_t>(x.blocks() * kRows * kBlockWidth));
     panel.scales.resize(static_cast<size_t>(x.blocks() * kRows * kVectors<F>));
     panel.shifts.resize(static_cast<size_t>(kTile * x.blocks() * kHalves));
+    if (gathers != nullptr) panel.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
   }
 
   void unpack(int64_t first, int64_t rows) noexcept {
@@ -71,8 +76,14 @@ class PanelRun {
 
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     int64_t i = 0;
-    for (; i + kTile <= x_.n(); i += kTile) tile<kTile>(i, first, rows, y, ld);
-    for (; i < x_.n(); ++i) tile<1>(i, first, rows, y, ld);
+    for (; i + kTile <= x_.n(); i += kTile) {
+      gathers_ != nullptr ? tile<kTile, true>(i, first, rows, y, ld)
+                          : tile<kTile, false>(i, first, rows, y, ld);
+    }
+    for (; i < x_.n(); ++i) {
+      gathers_ != nullptr ? tile<1, true>(i, first, rows, y, ld)
+                          : tile<1, false>(i, first, rows, y, ld);
+    }
   }
 
  private:
@@ -138,13 +149,13 @@ class PanelRun {
   }
 
   // kCount positions from i on.
-  template <int kCount>
+  template <int kCount, bool kKeep>
   void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     for (int p = 0; p < kCount; ++p) find_shifts(i + p, p);
     F32x16 lanes[8][kCount];
     for (int64_t lane = 0; lane < 8; ++lane) {
       F32x16 sums[kCount] = {};
-      for (int64_t g = 0; g < groups_; ++g) add_block<kCount>(i, g, lane, sums);
+      for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
       for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
     }
     for (int p = 0; p < kCount; ++p) {
@@ -156,10 +167,54 @@ class PanelRun {
         to[r] = total[r];
         if (w_.bias.data != nullptr) to[r] += load<float>(w_.bias.data + 4 * (first + r));
       }
+      if constexpr (kKeep) gather(i + p, p, first, rows, to);
     }
   }
 
-  template <int kCount>
+  // The rows' u, and what is added to the sums with it.
+  void gather(int64_t i, int64_t p, int64_t first, int64_t rows, const float* y) noexcept {
+    const Gather& wish = gathers_[i];
+    alignas(64) float u[kRows] = {};
+    for (int64_t r = 0; r < rows; ++r) {
+      u[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
+    }
+    const auto all = load<F32x16>(u);
+    for (int64_t g = 0; sums_[i].blocks != nullptr && g < groups_; ++g) {
+      F32x8 parts[8];
+#pragma GCC unroll 8
+      for (int b = 0; b < 8; ++b) {
+        const float* at = panel_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
+        const F32x16 product = load<F32x16>(at) * all;
+        parts[b] = low_half(product) + high_half(product);
+      }
+      float* to = sums_[i].blocks + g * kBlocksInGroup;
+      store(to, load<F32x8>(to) + trees_of(parts));
+    }
+    for (int64_t n = 0; sums_[i].chosen != nullptr && n < wish.n_chosen; ++n) {
+      sums_[i].chosen[n] += sum_lanes(column(wish.chosen[n]) * all);
+    }
+  }
+
+  // Column c of the sixteen rows, by the formula of F::one.
+  FULGURITE_INLINE F32x16 column(int64_t c) const noexcept {
+    const int64_t at = place(c / kGroupWidth, c % kGroupWidth / kBlockWidth);
+    const std::byte* four =
+        panel_.bytes.data() + (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows;
+    const float* scales = panel_.scales.data() + at * kRows * kVectors<F>;
+    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
+    const I32x16 q = (load<I32x16>(four) >> static_cast<int>(c % 4 * 8) & 255) - kOffset;
+    const int half = static_cast<int>(c % kBlockWidth / 16);
+    F32x16 w = vector(0);
+    if constexpr (F::kScale > 0) w *= vector(F::kScale == 2 ? 1 + half : 1);
+    w *= (F32x16)_mm512_cvtepi32_ps((__m512i)q);
+    if constexpr (F::kMin == 1) w -= vector(1 + F::kScale);
+    if constexpr (F::kMin > 1) {
+      w -= vector(1 + F::kScale) * vector(2 + F::kScale + (F::kMin == 3 ? half : 0));
+    }
+    return w;
+  }
+
+  template <int kCount, bool kKeep>
   FULGURITE_INLINE void add_block(int64_t i, int64_t g, int64_t lane,
                                   F32x16 (&sums)[kCount]) noexcept {
     const int64_t at = place(g, lane);
@@ -201,11 +256,14 @@ class PanelRun {
         if constexpr (F::kMin == 3) t -= m * (vector(kAt + 1) * low + vector(kAt + 2) * high);
       }
       sums[p] += t;
+      if constexpr (kKeep) store(panel_.terms.data() + (p * x_.blocks() + at) * kRows, t);
     }
   }
 
   const Linear& w_;
   const Input& x_;
+  const Gather* gathers_;
+  const GatherSums* sums_;
   Panel& panel_;
   int64_t groups_;
   int64_t whole_;
@@ -214,14 +272,14 @@ class PanelRun {
 
 }  // namespace
 
-bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                int64_t ld) noexcept {
+bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
+                const Gather* gathers, const GatherSums* sums) noexcept {
   if (!rounds_input(w.weight.dtype)) return false;
   thread_local Panel panel;
   with_format(w.weight.dtype, [&](auto format) {
     using F = decltype(format);
     if constexpr (F::kBlocks) {
-      PanelRun<F> run(w, x, panel);
+      PanelRun<F> run(w, x, gathers, sums, panel);
       for (int64_t r = first; r < last; r += kRows) {
         run.unpack(r, std::min(kRows, last - r));
         run.multiply(r, std::min(kRows, last - r), y, ld);
@@ -233,7 +291,8 @@ bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, fl
 
 #else
 
-bool panel_rows(const Linear&, const Input&, int64_t, int64_t, float*, int64_t) noexcept {
+bool panel_rows(const Linear&, const Input&, int64_t, int64_t, float*, int64_t, const Gather*,
+                const GatherSums*) noexcept {
   return false;
 }
 

@@ -3,6 +3,7 @@
 // read:         the bandwidth of a plain sum over a large (DRAM) or small (L3) buffer
 // matvec/TYPE:  one position; GB/s of weights
 // matmul/TYPE:  128 positions; GFLOP/s (two operations a weight and position)
+// matmul-live:  the same, gathering what the live level wants of W_down
 // gather/TYPE:  one position, as the live (W_O, W_down) and the full level want it
 #include <benchmark/benchmark.h>
 
@@ -95,17 +96,29 @@ void matvec(benchmark::State& state, DType type, int64_t size) {
   state.SetBytesProcessed(state.iterations() * matrices.count * matrices.bytes);
 }
 
-void matmul(benchmark::State& state, DType type) {
+void matmul(benchmark::State& state, DType type, bool live) {
   ThreadPool& pool = pool_of(state.range(0));
   constexpr int64_t kPositions = 128;
   Matrices matrices(type, 2048, 2048, kL3);
   const std::vector<float> values(static_cast<size_t>(2048 * kPositions), 0.5F);
   std::vector<float> y(values.size());
   model::Input x;
+  std::vector<float> dots(static_cast<size_t>(kPositions * 80));
+  const std::vector<int32_t> chosen = {3,   70,  200,  301,  404,  555,  600,  777,
+                                       800, 999, 1100, 1234, 1500, 1700, 1999, 2047};
+  std::vector<model::Gather> gathers(static_cast<size_t>(kPositions));
+  for (size_t k = 0; k < gathers.size(); ++k) {
+    gathers[k].group_width = 32;
+    gathers[k].group_dot = &dots[k * 80];
+    gathers[k].chosen = chosen.data();
+    gathers[k].n_chosen = 16;
+    gathers[k].chosen_dot = &dots[k * 80 + 64];
+  }
   int64_t i = 0;
   for (auto step : state) {
     x.set(values.data(), kPositions, 2048, 2048, model::rounds_input(type), pool);
-    model::matmul(matrices.at(i++ % matrices.count), x, y.data(), 2048, nullptr, pool);
+    model::matmul(matrices.at(i++ % matrices.count), x, y.data(), 2048,
+                  live ? gathers.data() : nullptr, pool);
   }
   state.counters["GFLOP/s"] =
       benchmark::Counter(static_cast<double>(state.iterations()) * 2e-9 * 2048 * 2048 * kPositions,
@@ -174,7 +187,8 @@ int main(int argc, char** argv) {
     const std::string name = model::dtype_name(static_cast<uint32_t>(type));
     add("matvec/dram/" + name, matvec, type, kDram);
     add("matvec/l3/" + name, matvec, type, kL3);
-    add("matmul/" + name, matmul, type);
+    add("matmul/" + name, matmul, type, false);
+    add("matmul-live/" + name, matmul, type, true);
   }
   for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4K, DType::kQ6K, DType::kF16}) {
     const std::string name = "gather/" + model::dtype_name(static_cast<uint32_t>(type));

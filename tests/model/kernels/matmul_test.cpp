@@ -294,6 +294,7 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
       GatherSums sums;
       sums.blocks = blocks.data();
       sums.back = got.back.data();
+      got.chosen_dot.resize(32);
       sums.chosen = got.chosen_dot.data();
       kernel({&m.linear(), &x, 0, y.data(), &gather, nullptr}, 0, rows, sums);
       for (const auto* part : {&blocks, &got.back, &got.chosen_dot, &got.group_out}) {
@@ -329,6 +330,39 @@ TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
   }
 }
 #endif
+
+// Batches go through kernels of their own.
+TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
+  ThreadPool pool(2);
+  for (const DType type : kEveryType) {
+    for (const int64_t rows : {48, 333}) {
+      const int64_t n = 9;
+      const int64_t cols = 768;
+      RandomMatrix m(type, rows, cols, true);
+      const std::vector<float> values = m.normal(n * cols);
+      const std::vector<float> gain = m.normal(rows);
+      std::vector<Gathered> got(static_cast<size_t>(2 * n), Gathered(rows, cols, 64));
+      std::vector<Gather> gathers;
+      for (Gathered& g : got) {
+        gathers.push_back(g.gather(64, gain, false, false));
+        gathers.back().back = nullptr;
+      }
+      Input x;
+      x.set(values.data(), n, cols, cols, rounds_input(type), pool);
+      const std::vector<float> y = product(m.linear(), x, pool, gathers.data());
+      for (int64_t i = 0; i < n; ++i) {
+        Input one;
+        const auto k = static_cast<size_t>(i);
+        one.set(&values[k * cols], 1, cols, cols, rounds_input(type), pool);
+        const std::vector<float> alone = product(m.linear(), one, pool, &gathers[k + n]);
+        SCOPED_TRACE(name_of(type));
+        EXPECT_EQ(0, std::memcmp(alone.data(), &y[k * rows], alone.size() * sizeof(float)));
+        EXPECT_TRUE(same_bits(got[k].group_dot, got[k + n].group_dot));
+        EXPECT_TRUE(same_bits(got[k].chosen_dot, got[k + n].chosen_dot));
+      }
+    }
+  }
+}
 
 TEST(MatmulBack, IsTheTransposedProduct) {
   ThreadPool pool(2);

@@ -1,0 +1,136 @@
+// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of F32, F16 or BF16
+// against many positions. The rows are widened and turned once, so that the 16 lanes of a vector
+// are 16 rows; the 32 products of a block are added lane by lane, as the tree of matmul.h.
+#include <algorithm>
+#include <vector>
+
+#include "model/kernels/matmul_rows.h"
+#include "model/kernels/row_terms.h"
+
+namespace model::FULGURITE_ISA {
+namespace {
+
+constexpr int64_t kRows = 16;
+constexpr int kTile = 8;  // positions for which a block of the panel stays in the first cache
+
+// Memory of one thread. Blocks lie in the order in which they are visited: lane by lane.
+struct Panel {
+  std::vector<float> w;  // (8, groups, 32, 16)
+  std::vector<float> x;  // (kTile, 8, groups, 32)
+};
+
+// The sum of the products kAt, kAt + kStep, kAt + 2 kStep ... of a block.
+template <int kStep, int kAt>
+FULGURITE_INLINE F32x16 tree(const float* w, const float* x) noexcept {
+  if constexpr (kStep == kBlockWidth) {
+    return load<F32x16>(w + kAt * kRows) * x[kAt];
+  } else {
+    return tree<2 * kStep, kAt>(w, x) + tree<2 * kStep, kAt + kStep>(w, x);
+  }
+}
+
+class Run {
+ public:
+  Run(const Linear& w, const Input& x, Panel& panel) noexcept
+      : w_(w), x_(x), panel_(panel), groups_(groups_of(x.cols())) {
+    panel.w.resize(static_cast<size_t>(groups_ * kGroupWidth * kRows));
+    panel.x.resize(static_cast<size_t>(groups_ * kGroupWidth * kTile));
+  }
+
+  template <class F>
+  void unpack(int64_t first, int64_t rows) noexcept {
+    const auto row_bytes = static_cast<int64_t>(w_.weight.row_bytes());
+    for (int64_t r = 0; r < kRows; ++r) {
+      const std::byte* row = w_.weight.data + (first + std::min(r, rows - 1)) * row_bytes;
+      alignas(64) float wide[kBlockWidth];
+      for (int64_t b = 0; b < groups_ * kBlocksInGroup; ++b) {
+        widen<F>(row, b, wide);
+        float* to = panel_.w.data() + place(b) * kBlockWidth * kRows + r;
+        for (int k = 0; k < kBlockWidth; ++k) to[k * kRows] = wide[k];
+      }
+    }
+  }
+
+  void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+    for (int64_t i = 0; i < x_.n(); i += kTile) {
+      const int64_t count = std::min<int64_t>(kTile, x_.n() - i);
+      for (int64_t p = 0; p < count; ++p) order(i + p, p);
+      tile(i, count, first, rows, y, ld);
+    }
+  }
+
+ private:
+  int64_t place(int64_t b) const noexcept { return b % 8 * groups_ + b / 8; }
+
+  template <class F>
+  void widen(const std::byte* row, int64_t b, float* wide) const noexcept {
+    const int64_t n = std::clamp<int64_t>(x_.cols() - b * kBlockWidth, 0, kBlockWidth);
+    const std::byte* at = row + b * kBlockWidth * F::kSize;
+    alignas(64) std::byte padded[kBlockWidth * 4];
+    if (n < kBlockWidth) {
+      std::memset(padded, 0, sizeof(padded));
+      if (n > 0) std::memcpy(padded, at, static_cast<size_t>(n * F::kSize));
+      at = padded;
+    }
+    store(wide, F::values(at));
+    store(wide + 16, F::values(at + 16 * F::kSize));
+  }
+
+  // x of one position, its blocks in the order of the panel.
+  void order(int64_t i, int64_t p) noexcept {
+    float* to = panel_.x.data() + p * groups_ * kGroupWidth;
+    for (int64_t b = 0; b < groups_ * kBlocksInGroup; ++b) {
+      const int64_t n = std::clamp<int64_t>(x_.cols() - b * kBlockWidth, 0, kBlockWidth);
+      float* at = to + place(b) * kBlockWidth;
+      if (n > 0) std::copy_n(x_.row(i) + b * kBlockWidth, n, at);
+      std::fill(at + n, at + kBlockWidth, 0.0F);
+    }
+  }
+
+  void tile(int64_t i, int64_t count, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+    const int64_t next = groups_ * kGroupWidth;
+    const float* w = panel_.w.data();
+    const float* x = panel_.x.data();
+    F32x16 lanes[8][kTile] = {};
+    for (auto& lane : lanes) {
+      for (int64_t g = 0; g < groups_; ++g, w += kBlockWidth * kRows, x += kBlockWidth) {
+#pragma GCC unroll 1
+        for (int64_t p = 0; p < count; ++p) lane[p] += tree<1, 0>(w, x + p * next);
+      }
+    }
+    for (int64_t p = 0; p < count; ++p) {
+      const auto sum = [&](int k) { return lanes[k][p] + lanes[k + 4][p]; };
+      alignas(64) float total[kRows];
+      store(total, (sum(0) + sum(2)) + (sum(1) + sum(3)));
+      float* to = y + (i + p) * ld + first;
+      for (int64_t r = 0; r < rows; ++r) {
+        to[r] = total[r];
+        if (w_.bias.data != nullptr) to[r] += load<float>(w_.bias.data + 4 * (first + r));
+      }
+    }
+  }
+
+  const Linear& w_;
+  const Input& x_;
+  Panel& panel_;
+  int64_t groups_;
+};
+
+}  // namespace
+
+void panel_floats(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
+                  int64_t ld) noexcept {
+  thread_local Panel panel;
+  with_format(w.weight.dtype, [&](auto format) {
+    using F = decltype(format);
+    if constexpr (!F::kBlocks) {
+      Run run(w, x, panel);
+      for (int64_t r = first; r < last; r += kRows) {
+        run.template unpack<F>(r, std::min(kRows, last - r));
+        run.multiply(r, std::min(kRows, last - r), y, ld);
+      }
+    }
+  });
+}
+
+}  // namespace model::FULGURITE_ISA
