@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "model/arch/registry.h"
-#include "model/format/gguf.h"
+#include "model/format/open.h"
 #include "tests/support/capture.h"
 #include "tests/support/oracle.h"
 
@@ -14,7 +14,7 @@ using tests::Oracle;
 
 struct Runner {
   explicit Runner(const Oracle& oracle, int threads = 1)
-      : file(model::open_gguf(oracle.model.string())), network(model::make_model(file, threads)) {}
+      : file(model::open_model(oracle.model.string())), network(model::make_model(file, threads)) {}
   int64_t vocabulary() const { return network->config().n_vocab; }
 
   // (T, V), the whole text at once.
@@ -163,5 +163,30 @@ constexpr const char* kReal[] = {
     "shakespeare-llama-q2_k",   "shakespeare-llama-iq4_xs"};
 
 INSTANTIATE_TEST_SUITE_P(Models, Real, ::testing::ValuesIn(kReal), test_name);
+
+// Folders as Hugging Face lays them out, against a float64 pass by its conventions.
+class HuggingFace : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(HuggingFace, LogitsAreThoseOfAFloat64Pass) {
+  REQUIRE_SHARED_DATA();
+  const std::string name = GetParam();
+  const Oracle oracle{tests::shared_data("models/hf/" + name),
+                      tests::shared_data("oracles/hf/" + name)};
+  const Runner runner(oracle, 2);
+  size_t cases = 0;
+  for (const auto& one : oracle.cases()) {
+    const auto expected = tests::read_floats(oracle.folder / one["logits"].get<std::string>());
+    const double off = tests::relative_rms(runner.logits(one["ids"]), expected);
+    EXPECT_LE(off, name.find("bf16") != std::string::npos ? 1e-3 : 1e-5) << name;
+    std::printf("  %-24s relative rms %.2e\n", name.c_str(), off);
+    ++cases;
+  }
+  EXPECT_GE(cases, 2U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, HuggingFace,
+                         ::testing::Values("llama-gqa", "gpt2", "qwen2", "qwen3-bf16", "gemma3",
+                                           "qwen3moe-sharded"),
+                         test_name);
 
 }  // namespace
