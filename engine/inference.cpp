@@ -1,5 +1,7 @@
 #include "engine/inference.h"
 
+#include <new>
+
 #include <variant>
 
 #include "model/error.h"
@@ -28,12 +30,23 @@ void Inference::handle(const Command& command) {
   }
 }
 
+// A step that fails would fail again: the conversation ends with the reason.
+void Inference::step() {
+  try {
+    session_.step();
+  } catch (const fulgurite::Error& error) {
+    session_.abandon(error.what());
+  } catch (const std::bad_alloc&) {
+    session_.abandon("there is not enough memory; a shorter context (-c) needs less");
+  }
+}
+
 void Inference::loop() {
   while (!control_.stopping()) {
     try {
       for (Command command; control_.take(command);) handle(command);
       const bool idle = paused_ || session_.finished();
-      if (!idle) session_.step();
+      if (!idle) step();
       if (file_) file_->drain();
       if (idle && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {

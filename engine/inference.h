@@ -24,6 +24,7 @@ class Inference {
 
  private:
   void loop();
+  void step();
   void handle(const Command& command);
 
   Control& control_;

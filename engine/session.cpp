@@ -171,6 +171,11 @@ void Session::finish(std::string_view why) {
   note(trace::NoteKind::kFinished, why);
 }
 
+void Session::abandon(std::string_view why) {
+  note(trace::NoteKind::kError, why);
+  finish("it could not go on");
+}
+
 void Session::note(trace::NoteKind kind, std::string_view sentence) {
   trace::append(log_, Topic::kNote, trace::NoteRecord{kind, static_cast<uint32_t>(sentence.size())},
                 chars(sentence));

@@ -37,6 +37,8 @@ class Session {
   // what it took in (for a generated token, that token); empty and finished() when over.
   std::string step();
   bool finished() const noexcept { return finished_; }
+  // Ends the conversation with an error's sentence in the trace.
+  void abandon(std::string_view why);
 
   // Answers with a TensorRecord; when it cannot, the record is empty and says why.
   void inspect(const Inspect& what);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
+#include "model/format/gguf.h"
 #include "tests/support/conversation.h"
 
 namespace {
@@ -96,6 +98,35 @@ TEST_F(InferenceTest, APromptThatDoesNotFitBecomesANote) {
   control_.post(Generate{"Once", 2, tests::kGreedy});
   EXPECT_TRUE(eventually_finished(1)) << "and the next one is served";
   EXPECT_GT(reader_.positions(), 0U);
+}
+
+// A model whose last norm was damaged: the conversation ends, once, with the reason.
+TEST(InferenceOfADamagedModel, EndsWithTheReason) {
+  const std::string good = tests::read_file(tests::gqa_model_path());
+  const model::ModelFile file = model::open_gguf(tests::gqa_model_path());
+  const model::Tensor& norm = *file.find_tensor("output_norm.weight");
+  const std::string_view gains(reinterpret_cast<const char*>(norm.data), norm.bytes());
+  const std::string nan(gains.size(), '\xff');
+  std::string bad = good;
+  bad.replace(good.find(gains), gains.size(), nan);
+  const tests::TempFolder folder;
+  std::ofstream(folder.file("bad.gguf"), std::ios::binary) << bad;
+
+  engine::LoadedModel damaged(engine::ModelSource{folder.file("bad.gguf"), {}});
+  trace::Log log;
+  Control control;
+  trace::Reader reader(log);
+  const Inference inference(damaged, log, control, {}, {});
+  ASSERT_TRUE(control.post(Generate{"Once", 12, {}}));
+  for (int i = 0; i < 2000 && !reader.finished(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    reader.poll();
+  }
+  EXPECT_TRUE(reader.finished());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  reader.poll();
+  EXPECT_EQ(1U, reader.steps() + 1) << "no step was completed";
+  EXPECT_EQ(trace::NoteKind::kError, reader.note_kind());
 }
 
 TEST_F(InferenceTest, ANewPromptStartsANewConversation) {
