@@ -17,10 +17,17 @@
 #include "assets/builtin.h"
 #include "engine/commands/bench.h"
 #include "engine/commands/eval.h"
+#include "engine/commands/flags.h"
 #include "engine/commands/inspect.h"
+#include "engine/commands/logits.h"
+#include "engine/commands/models.h"
+#include "engine/commands/quantize.h"
 #include "engine/commands/run.h"
+#include "engine/commands/tap.h"
+#include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
 #include "render/commands/bench_render.h"
@@ -35,110 +42,19 @@ using fulgurite::ExitCode;
 constexpr const char* kVersion = "0.1.0";
 constexpr uint32_t kTokensOfAVideo = 24;
 
-// Flags that several commands share, with llama.cpp's names and meanings.
-struct Flags {
-  std::string model;
-  std::string prompt;
-  std::string prompt_file;
-  uint32_t n = 128;
-  int64_t context = 0;
-  int threads = 0;
-  engine::Sampling sampling;
-  std::string level = "live";
-  std::string trace_path;
+using engine::commands::between;
+using engine::commands::refuse_same_file;
+
+// What generating commands share, and what a picture needs.
+struct Flags : engine::commands::Flags {
   std::string file;  // positional: a model or a trace
   std::string window_size = "1280x720";
   std::string theme = "dark";
   render::commands::SceneOptions scene;
 };
 
-// A number in [low, high]; CLI::Range lets "nan" through.
-CLI::Validator between(double low, double high) {
-  const auto check = [low, high](const std::string& text) {
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    const bool whole = !text.empty() && *end == '\0';
-    return whole && value >= low && value <= high ? std::string()
-                                                  : "'" + text + "' is out of range";
-  };
-  std::ostringstream range;
-  range << "[" << low << " - " << high << "]";
-  return {check, range.str()};
-}
-
-// An output must never be one of the inputs: it would be gone before it is read.
-void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs) {
-  for (const std::string& input : inputs) {
-    std::error_code missing;
-    if (!output.empty() && !input.empty() && std::filesystem::equivalent(output, input, missing)) {
-      throw Error(ExitCode::kUsage, "is read and cannot be written as well", output,
-                  "name another output");
-    }
-  }
-}
-
 engine::ModelSource source_of(const Flags& flags) {
   return {flags.model, assets::builtin_model()};
-}
-
-std::string prompt_of(const Flags& flags) {
-  if (flags.prompt_file.empty()) return flags.prompt;
-  std::ostringstream text;
-  if (flags.prompt_file == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(flags.prompt_file, std::ios::binary);
-    if (!in || !(text << in.rdbuf())) {
-      throw Error(ExitCode::kFailed, "cannot be read as a prompt", flags.prompt_file,
-                  "name a text file");
-    }
-  }
-  return text.str();
-}
-
-engine::Generate generate_of(const Flags& flags) {
-  return {prompt_of(flags), flags.n, flags.sampling};
-}
-
-trace::Level level_of(const Flags& flags) {
-  return flags.level == "off"    ? trace::Level::kOff
-         : flags.level == "full" ? trace::Level::kFull
-                                 : trace::Level::kLive;
-}
-
-void add_model(CLI::App& app, Flags& flags) {
-  app.add_option("-m,--model", flags.model, "model file (GGUF); without it, the built-in model");
-  app.add_option("-t,--threads", flags.threads,
-                 "threads of eval; 0: as many as the machine has. Generation uses one so far")
-      ->check(CLI::Range(0, 256));
-}
-
-void add_generation(CLI::App& app, Flags& flags) {
-  add_model(app, flags);
-  auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to begin with");
-  app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")
-      ->excludes(prompt);
-  app.add_option("-n,--predict", flags.n,
-                 "tokens to generate (128; pictures and videos: 24); 0: until the context is full")
-      ->check(CLI::Range(0U, 1U << 24));
-  app.add_option("-c,--ctx-size", flags.context,
-                 "positions of context; 0: what the model was trained for")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  app.add_option("-s,--seed", flags.sampling.seed, "of the sampler")->capture_default_str();
-  app.add_option("--temp", flags.sampling.temperature,
-                 "temperature; 0: always the most probable token")
-      ->check(between(0.0, 100.0))
-      ->capture_default_str();
-  app.add_option("--top-k", flags.sampling.top_k, "keep the k most probable tokens; 0: all")
-      ->capture_default_str();
-  app.add_option("--top-p", flags.sampling.top_p,
-                 "keep the smallest set that reaches this probability; 1: all")
-      ->check(between(0.0, 1.0))
-      ->capture_default_str();
-  app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
-  app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
-      ->check(CLI::IsMember({"off", "live", "full"}))
-      ->capture_default_str();
 }
 
 void add_scene(CLI::App& app, Flags& flags) {
@@ -201,10 +117,10 @@ class Source {
     if (!flags.file.empty()) flags.model = flags.file;
     scene.generate = generate_of(flags);
     scene.control = &control_;
-    model_ = std::make_unique<engine::LoadedModel>(source_of(flags));
-    inference_ = std::make_unique<engine::Inference>(
-        *model_, log_, control_, engine::SessionOptions{flags.context, level_of(flags)},
-        flags.trace_path);
+    model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
+                                                   engine::thread_count(flags.threads));
+    inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
+                                                     flags.trace_path);
     control_.post(scene.generate);
   }
 
@@ -231,7 +147,7 @@ std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::
   const bool about =
       !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
   const bool looks_like_file =
-      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./") != std::string::npos);
+      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./:") != std::string::npos);
   if (words.empty() || (!named && !about && looks_like_file)) {
     words.insert(words.begin(), "view");
   } else if (!named && !about) {
@@ -272,12 +188,23 @@ int run_program(int argc, char** argv) {
   });
 
   // run
+  engine::commands::RunOptions generation;
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
+  run.add_flag("--json", generation.json, "one JSON object a token instead of text");
+  auto* logprobs = run.add_option("--logprobs", generation.logprobs,
+                                  "candidates told of each token, with --json, which it implies")
+                       ->check(CLI::Range(0U, 1U << 24))
+                       ->capture_default_str();
   run.callback([&] {
     refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file});
-    exit_code = engine::commands::run(
-        {source_of(flags), generate_of(flags), {flags.context, level_of(flags)}, flags.trace_path});
+    generation.model = source_of(flags);
+    generation.generate = generate_of(flags);
+    generation.session = session_of(flags);
+    generation.trace_path = flags.trace_path;
+    generation.threads = flags.threads;
+    if (logprobs->count() > 0) generation.json = true;
+    exit_code = engine::commands::run(generation);
   });
 
   // record
@@ -367,13 +294,63 @@ int run_program(int argc, char** argv) {
     exit_code = engine::commands::train(train);
   });
 
+  // logits, taps, tap
+  std::vector<int64_t> ids;
+  engine::commands::LogitsOptions logits;
+  CLI::App& predict = command("logits", "write the logits of every position as a NumPy file");
+  add_tokens(predict, flags, ids);
+  predict.add_option("-o,--out,--output", logits.output, "the file: float32, (positions, V)")
+      ->required();
+  predict.callback([&] {
+    refuse_same_file(logits.output, {flags.model, flags.prompt_file});
+    logits.model = source_of(flags);
+    logits.input = {ids, prompt_of(flags)};
+    logits.threads = flags.threads;
+    exit_code = engine::commands::logits(logits);
+  });
+
+  engine::commands::TapsOptions taps;
+  CLI::App& list = command("taps", "list a model's intermediates: names, shapes, formulas");
+  add_model(list, flags);
+  list.add_flag("--json", taps.json, "as JSON");
+  list.callback([&] {
+    taps.model = source_of(flags);
+    taps.threads = flags.threads;
+    exit_code = engine::commands::taps(taps, std::cout);
+  });
+
+  engine::commands::TapOptions tap;
+  CLI::App& tapper = command("tap", "write one intermediate of every position as a NumPy file");
+  add_tokens(tapper, flags, ids);
+  tapper.add_option("--name", tap.name, "which one, as `fulgurite taps` lists it")->required();
+  tapper
+      .add_option("-o,--out,--output", tap.output,
+                  "the file: float32, (positions, rows, columns), vectors without rows")
+      ->required();
+  tapper.add_option("--position", tap.position, "only this one, from 0")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  tapper.callback([&] {
+    refuse_same_file(tap.output, {flags.model, flags.prompt_file});
+    tap.model = source_of(flags);
+    tap.input = {ids, prompt_of(flags)};
+    tap.threads = flags.threads;
+    exit_code = engine::commands::tap(tap);
+  });
+
   // eval
   engine::commands::EvalOptions eval;
   CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
   add_model(evaluate, flags);
   evaluate.add_option("-f,--file", eval.text, "the text")->required();
-  evaluate.add_option("--window", eval.window, "tokens that are seen together")
-      ->capture_default_str();
+  evaluate
+      .add_option("-c,--ctx-size,--window", eval.window,
+                  "tokens that are seen together; 0: 128, with --chunks 512")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  evaluate
+      .add_option("--chunks", eval.chunks,
+                  "measure as llama-perplexity does: score the second half of so many chunks of "
+                  "the window's size; 0: all of the text")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   evaluate.add_flag("--json", eval.json, "as JSON");
   evaluate.callback([&] {
     eval.model = source_of(flags);
@@ -393,6 +370,52 @@ int run_program(int argc, char** argv) {
     exit_code = engine::commands::inspect(inspect, std::cout);
   });
 
+  // models
+  bool models_as_json = false;
+  CLI::App& models = command("models", "list the models on this machine and how to name them");
+  models.add_flag("--json", models_as_json, "as JSON");
+  models.callback([&] {
+    engine::commands::ModelsOptions options;
+    options.json = models_as_json;
+    exit_code = engine::commands::models(options, std::cout);
+  });
+
+  // quantize
+  engine::commands::QuantizeOptions quantize;
+  CLI::App& quantizer = command("quantize", "store a model's weights in fewer bits");
+  quantizer.add_option("IN", quantize.input, "the model")->required();
+  quantizer.add_option("OUT", quantize.output, "the GGUF file to write")->required();
+  quantizer.add_option("TYPE", quantize.type, "Q8_0, Q6_K, Q5_0, Q4_0, Q4_K, F16, BF16 or F32")
+      ->required();
+  quantizer.add_option("-t,--threads", quantize.threads, "threads; 0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
+  quantizer.callback([&] {
+    refuse_same_file(quantize.output, {quantize.input});
+    refuse_same_file(quantize.output + ".part", {quantize.input});
+    exit_code = engine::commands::quantize(quantize, std::cout);
+  });
+
+  // tokenize
+  engine::commands::TokenizeOptions tokenize;
+  bool plain = false;
+  CLI::App& tokenizer = command("tokenize", "show the tokens that a model makes of a text");
+  tokenizer.add_option("-m,--model", flags.model, "model file; without it, the built-in model");
+  auto* text = tokenizer.add_option("-p,--prompt", tokenize.text, "the text");
+  auto* text_file =
+      tokenizer.add_option("-f,--file", tokenize.file, "file that holds the text; - is stdin")
+          ->excludes(text);
+  tokenizer.add_flag("--no-special", plain,
+                     "add no BOS or EOS and take the names of special tokens for text");
+  tokenizer.add_flag("--json", tokenize.json, "as JSON: ids and pieces");
+  tokenizer.callback([&] {
+    if (text->count() + text_file->count() == 0) {
+      throw Error(ExitCode::kUsage, "there is no text to tokenize", "", "-p TEXT, -f FILE or -f -");
+    }
+    tokenize.model = source_of(flags);
+    tokenize.special = !plain;
+    exit_code = engine::commands::tokenize(tokenize, std::cout);
+  });
+
   // bench
   engine::commands::BenchOptions bench;
   std::vector<std::string> levels = {"off", "live", "full"};
@@ -401,13 +424,16 @@ int run_program(int argc, char** argv) {
   add_model(benchmark, flags);
   benchmark.add_option("-p,--prompt", bench.prompt, "tokens of the prompt")->capture_default_str();
   benchmark.add_option("-n,--predict", bench.generate, "tokens to generate")->capture_default_str();
-  benchmark.add_option("--repeats", bench.repeats, "the median is printed")->capture_default_str();
+  benchmark.add_option("-r,--repetitions,--repeats", bench.repeats, "the median is printed")
+      ->check(CLI::Range(1U, 10000U))
+      ->capture_default_str();
   benchmark.add_option("--taps", levels, "off,live,full")
       ->delimiter(',')
       ->check(CLI::IsMember({"off", "live", "full"}));
   benchmark.add_flag("--json", bench.json, "as JSON");
   benchmark.callback([&] {
     bench.model = source_of(flags);
+    bench.threads = flags.threads;
     bench.levels.clear();
     for (const std::string& name : levels) {
       flags.level = name;

@@ -12,11 +12,17 @@
 
 namespace engine {
 
+// As llama.cpp's flags of the same names; engine/sampler.h says in which order they act.
 struct Sampling {
   float temperature = 0.8F;  // <= 0: greedy
   uint32_t top_k = 40;       // 0: all
   float top_p = 0.95F;       // 1: all
   uint64_t seed = 1;
+  float min_p = 0.0F;              // 0: all
+  float repeat_penalty = 1.0F;     // 1: none; > 0
+  int32_t repeat_last_n = 64;      // tokens that the penalties look back; -1: all, 0: none
+  float frequency_penalty = 0.0F;  // 0: none
+  float presence_penalty = 0.0F;   // 0: none
 };
 
 // Starts a new conversation. n: tokens to generate; 0: up to the context's end.
@@ -24,6 +30,9 @@ struct Generate {
   std::string prompt;
   uint32_t n = 0;
   Sampling sampling;
+  // The prompt is what a user says, put as the model's chat template asks, after `system`.
+  bool chat = false;
+  std::string system = {};
 };
 
 // Asks for one tensor as it was at a position; the answer is a trace::TensorRecord with

@@ -14,8 +14,9 @@ namespace {
 class Capture final : public model::TapSink {
  public:
   explicit Capture(model::TapPlace place) : place_(place) {}
-  void on_tap(model::Tap tap, int64_t layer, const float* data, int64_t tap_rows,
-              int64_t tap_cols) noexcept override {
+  bool wants(model::Tap tap) const noexcept override { return tap == place_.tap; }
+  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data,
+              int64_t tap_rows, int64_t tap_cols) noexcept override {
     if (tap != place_.tap || (model::tap_info(tap).per_layer && layer != place_.layer)) return;
     rows = tap_rows;
     cols = tap_cols;
@@ -110,8 +111,9 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
       if (lane < 0 || lane >= c.n_head_kv) return nothing("there is no such KV head");
       std::vector<float> values;
       for (int64_t j = 0; j <= what.position; ++j) {
-        const float* at = (kind == 'k' ? cache.k(layer, j) : cache.v(layer, j)) + lane * c.head_dim;
-        values.insert(values.end(), at, at + c.head_dim);
+        values.resize(values.size() + static_cast<size_t>(c.head_dim));
+        float* at = values.data() + j * c.head_dim;
+        kind == 'k' ? cache.load_k(layer, j, lane, at) : cache.load_v(layer, j, lane, at);
       }
       Inspection result = summarise(values, what.position + 1, c.head_dim);
       result.formula = kind == 'k' ? "k_j = rope(W_k n_j), as cached" : "v_j = W_v n_j, as cached";
@@ -124,7 +126,9 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
   if (!place) return nothing("there is no tensor of this name");
   Capture capture(*place);
   std::vector<float> logits(static_cast<size_t>(c.n_vocab));
-  model.network->forward(tokens[what.position], what.position, cache, logits.data(), &capture);
+  model.network->forward(std::span(tokens).subspan(what.position, 1), what.position, cache,
+                         logits.data(), 1, &capture);
+  if (capture.values.empty()) return nothing("this model makes no such tensor");
   if (!choose_rows(what, capture.rows, first, count)) return nothing("there are no such rows");
   const auto begin = capture.values.begin() + first * capture.cols;
   Inspection result = summarise({begin, begin + count * capture.cols}, count, capture.cols);

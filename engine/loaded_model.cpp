@@ -3,6 +3,9 @@
 #include <cstring>
 #include <map>
 
+#include "engine/model_store.h"
+#include "model/format/open.h"
+
 namespace engine {
 
 namespace {
@@ -26,12 +29,12 @@ uint64_t hash_tensor(const model::Tensor& tensor, uint64_t hash) noexcept {
 
 model::ModelFile open_model_file(const ModelSource& source) {
   return source.path.empty() ? model::parse_gguf(source.builtin, kBuiltinName)
-                             : model::open_gguf(source.path);
+                             : model::open_model(resolve_model(source.path));
 }
 
-LoadedModel::LoadedModel(const ModelSource& source)
+LoadedModel::LoadedModel(const ModelSource& source, int threads)
     : file(open_model_file(source)),
-      network((model::require_runnable(file), model::make_model(file))),
+      network((model::require_runnable(file), model::make_model(file, threads))),
       tokenizer(model::make_tokenizer(file)),
       hash(0xCBF29CE484222325U) {
   std::map<model::DType, uint64_t> elements;

@@ -24,8 +24,9 @@ inline constexpr const char* kBuiltinName = "built-in model";
 model::ModelFile open_model_file(const ModelSource& source);
 
 struct LoadedModel {
-  // Throws Error (bad_model) with the reason. The builtin bytes must outlive the object.
-  explicit LoadedModel(const ModelSource& source);
+  // To run on `threads` >= 1 threads. Throws Error (bad_model) with the reason. The builtin
+  // bytes must outlive the object.
+  explicit LoadedModel(const ModelSource& source, int threads = 1);
 
   model::ModelFile file;
   std::unique_ptr<model::Model> network;

@@ -1,11 +1,12 @@
 #include "engine/recorder.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
-#include "engine/analysis/attribution.h"
+#include "model/kernels/ops.h"
 
 namespace engine {
 
@@ -15,12 +16,11 @@ using trace::Topic;
 
 namespace {
 
-float norm(const float* x, int64_t n) noexcept {
-  return static_cast<float>(std::sqrt(dot(x, x, n)));
-}
+// |y|^2 below which a sum is nothing and its terms have no share.
+constexpr float kNothing = 1e-24F;
 
-float root_mean_square(const float* x, int64_t n) noexcept {
-  return static_cast<float>(std::sqrt(dot(x, x, n) / static_cast<double>(n)));
+float norm(const float* x, int64_t n) noexcept {
+  return static_cast<float>(std::sqrt(model::dot(x, x, n)));
 }
 
 template <class T>
@@ -28,200 +28,334 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
+// The k of largest |value| among the numbers 0 .. n - 1, strongest first, ties by number. With
+// `others`, those follow in ascending order.
+void strongest_first(const float* values, size_t n, size_t k, bool others,
+                     std::vector<int32_t>& order) {
+  const auto stronger = [&](int32_t a, int32_t b) {
+    const float x = std::abs(values[a]);
+    const float y = std::abs(values[b]);
+    return x != y ? x > y : a < b;
+  };
+  k = std::min(k, n);
+  order.resize(k);
+  std::iota(order.begin(), order.end(), 0);
+  // A heap of the strongest so far, the weakest on top: few of the others ever get in.
+  std::make_heap(order.begin(), order.end(), stronger);
+  float bar = k > 0 ? std::abs(values[order.front()]) : 0.0F;
+  for (size_t i = k; i < n && k > 0; ++i) {
+    if (!(std::abs(values[i]) > bar)) continue;
+    std::pop_heap(order.begin(), order.end(), stronger);
+    order.back() = static_cast<int32_t>(i);
+    std::push_heap(order.begin(), order.end(), stronger);
+    bar = std::abs(values[order.front()]);
+  }
+  std::sort(order.begin(), order.end(), stronger);
+  if (!others) return;
+  std::vector<bool> listed(n);
+  for (const int32_t i : order) listed[static_cast<size_t>(i)] = true;
+  for (size_t i = 0; i < n; ++i) {
+    if (!listed[i]) order.push_back(static_cast<int32_t>(i));
+  }
+}
+
+// Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
+size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
+  return ((b + 1) * n_all + buckets - 1) / buckets;
+}
+
 }  // namespace
 
-uint32_t Recorder::buckets(const model::Config& config) noexcept {
-  return static_cast<uint32_t>(std::min<int64_t>(config.n_ff, Detail::kBuckets));
+Detail::Detail(const model::Config& config, trace::Level level) noexcept {
+  constexpr int64_t kSmall = int64_t{1} << 20;
+  const int64_t neurons_of_layer = config.neurons();
+  all_neurons = level == trace::Level::kFull || config.n_expert > 0 ||
+                config.n_layer * config.n_ff * config.n_embd <= kSmall;
+  const int64_t together = (neurons_of_layer + model::kCellWidth - 1) / model::kCellWidth;
+  buckets =
+      static_cast<uint32_t>(all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
+  neurons = static_cast<uint32_t>(level == trace::Level::kFull
+                                      ? neurons_of_layer
+                                      : std::min<int64_t>(neurons_of_layer, kNeurons));
 }
 
 Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level level)
-    : config_(config), log_(log), level_(level) {
-  const auto layers = static_cast<size_t>(config.n_layer);
-  rms_.resize(layers * 3);
-  update_.resize(layers * 2);
-  head_bias_.resize(layers);
-  heads_.resize(layers * static_cast<size_t>(config.n_head));
-  k_norm_.resize(layers * static_cast<size_t>(config.n_head_kv));
-  v_norm_.resize(k_norm_.size());
-  bucket_rms_.resize(layers * buckets(config));
-  bucket_share_.resize(bucket_rms_.size());
-  rest_share_.resize(layers);
-  ffn_bias_.resize(layers);
-  top_per_layer_ = static_cast<uint32_t>(level == trace::Level::kFull
-                                             ? config.n_ff
-                                             : std::min<int64_t>(config.n_ff, Detail::kNeurons));
-  top_.resize(layers * top_per_layer_);
-  scales_.resize(layers * trace::kMeasureCount);
+    : config_(config),
+      log_(log),
+      level_(level),
+      detail_(config, level),
+      scales_(static_cast<size_t>(config.n_layer) * trace::kMeasureCount) {}
+
+void Recorder::shape(Position& p, uint32_t reach) {
+  const auto layers = static_cast<size_t>(config_.n_layer);
+  const auto lanes = static_cast<size_t>(config_.n_head_kv);
+  p.rms.resize(layers * 3);
+  p.update.resize(layers * 2);
+  p.head_bias.resize(layers);
+  p.heads.resize(layers * static_cast<size_t>(config_.n_head));
+  p.k_norm.resize(layers * lanes);
+  p.v_norm.resize(layers * lanes);
+  p.bucket_rms.resize(layers * detail_.buckets);
+  p.bucket_share.resize(layers * detail_.buckets);
+  p.rest_share.resize(layers);
+  p.ffn_bias.resize(layers);
+  p.top.resize(layers * detail_.neurons);
+  p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
+  p.reads.resize(p.heads.size() * p.reads_per_head);
+  p.read.assign(layers * lanes * reach, 0.0F);
 }
 
-void Recorder::begin(uint32_t position, const model::KvCache& cache) {
-  position_ = position;
+void Recorder::begin(uint32_t first, uint32_t n, const model::KvCache& cache) {
+  first_ = first;
+  n_ = n;
   cache_ = &cache;
-  const uint32_t reach = position + 1;
-  reads_per_head_ = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
-  reads_.assign(heads_.size() * reads_per_head_, {});
-  read_.assign(k_norm_.size() * reach, 0.0F);
+  if (positions_.size() < n) positions_.resize(n);
+  for (uint32_t i = 0; i < n; ++i) shape(positions_[i], first + i + 1);
   times_.clear();
   last_operation_ = std::chrono::steady_clock::now();
 }
 
-void Recorder::on_tap(Tap tap, int64_t layer, const float* data, int64_t rows,
-                      int64_t cols) noexcept {
-  const auto l = static_cast<size_t>(layer);
-  const auto keep = [&](std::vector<float>& copy) { copy.assign(data, data + rows * cols); };
+bool Recorder::wants(Tap tap) const noexcept {
   switch (tap) {
     case Tap::kResidPre:
-      keep(resid_pre_);
-      rms_[l * 3] = root_mean_square(data, cols);
-      break;
+    case Tap::kK:
+    case Tap::kV:
+    case Tap::kScores:
+    case Tap::kWeights:
+    case Tap::kMix:
+    case Tap::kHeadBack:
+    case Tap::kHeadEnergy:
+    case Tap::kHeadShare:
+    case Tap::kAttnBiasShare:
+    case Tap::kAttnOut:
+    case Tap::kResidMid:
+    case Tap::kAct:
+    case Tap::kFfnBiasShare:
+    case Tap::kFfnOut:
+    case Tap::kResidPost:
+      return true;
+    case Tap::kNeuronShare:
+      return detail_.all_neurons;
+    case Tap::kCellShare:
+    case Tap::kChosenShare:
+      return !detail_.all_neurons;
+    default:
+      return false;
+  }
+}
+
+void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
+                      int64_t cols) noexcept {
+  const auto l = static_cast<size_t>(layer);
+  const auto n = static_cast<size_t>(rows * cols);
+  Position& p = positions_[static_cast<size_t>(position) - first_];
+  const auto keep = [&](std::vector<float>& copy) { copy.assign(data, data + n); };
+  const auto stream = [&](size_t which) {
+    p.size = norm(data, cols);
+    p.rms[l * 3 + which] = p.size / std::sqrt(static_cast<float>(cols));
+  };
+  const auto update = [&](size_t which) {
+    float& u = p.update[l * 2 + which];
+    u = norm(data, cols) / std::max(p.size, 1e-20F);
+    scale(layer, Measure::kUpdate).add(u);
+  };
+  switch (tap) {
+    case Tap::kResidPre:
+      return stream(0);
     case Tap::kK:
     case Tap::kV:
       for (int64_t k = 0; k < rows; ++k) {
-        auto& norms = tap == Tap::kK ? k_norm_ : v_norm_;
-        norms[l * static_cast<size_t>(rows) + static_cast<size_t>(k)] = norm(data + k * cols, cols);
+        (tap == Tap::kK ? p.k_norm
+                        : p.v_norm)[l * static_cast<size_t>(rows) + static_cast<size_t>(k)] =
+            norm(data + k * cols, cols);
       }
-      break;
+      return;
+    case Tap::kScores:
+      return keep(p.scores);
     case Tap::kWeights:
-      keep(weights_);
-      break;
+      return weights(p, layer, data, static_cast<size_t>(cols));
     case Tap::kMix:
-      keep(mix_);
-      break;
-    case Tap::kHeadOut:
-      keep(head_out_);
-      break;
+      return keep(p.mix);
     case Tap::kHeadBack:
-      attention_reads(layer, data);
-      break;
-    case Tap::kAttnOut: {
-      const auto heads = static_cast<size_t>(config_.n_head);
-      shares_.resize(heads);
-      head_shares(head_out_.data(), data, config_.n_head, config_.n_embd, shares_);
-      for (size_t h = 0; h < heads; ++h) {
-        heads_[l * heads + h].share = shares_[h];
-        scale(layer, Measure::kHeadShare).add(shares_[h]);
+      return keep(p.back);
+    case Tap::kHeadEnergy:
+      return reads(p, layer, data, static_cast<size_t>(position) + 1);
+    case Tap::kHeadShare:
+      for (size_t h = 0; h < n; ++h) {
+        p.heads[l * n + h].share = data[h];
+        scale(layer, Measure::kHeadShare).add(data[h]);
       }
-      update_[l * 2] = norm(data, cols) / std::max(norm(resid_pre_.data(), cols), 1e-20F);
-      scale(layer, Measure::kUpdate).add(update_[l * 2]);
-      break;
-    }
+      return;
+    case Tap::kAttnBiasShare:
+      p.head_bias[l] = *data;
+      return;
+    case Tap::kAttnOut:
+      return update(0);
     case Tap::kResidMid:
-      keep(resid_mid_);
-      rms_[l * 3 + 1] = root_mean_square(data, cols);
-      break;
+      return stream(1);
     case Tap::kAct:
-      keep(act_);
-      break;
+      keep(p.act);
+      return bucket_energy(p, layer);
+    case Tap::kNeuronShare:
+      return all_neurons(p, layer, data, n);
+    case Tap::kCellShare:
+      return cells(p, layer, data, n);
+    case Tap::kChosenShare:
+      return chosen(p, layer, data, static_cast<size_t>(rows));
+    case Tap::kFfnBiasShare:
+      p.ffn_bias[l] = *data;
+      return;
     case Tap::kFfnOut:
-      update_[l * 2 + 1] = norm(data, cols) / std::max(norm(resid_mid_.data(), cols), 1e-20F);
-      scale(layer, Measure::kUpdate).add(update_[l * 2 + 1]);
-      break;
-    case Tap::kFfnBack:
-      neurons(layer, data);
-      break;
+      return update(1);
     case Tap::kResidPost:
-      rms_[l * 3 + 2] = root_mean_square(data, cols);
-      break;
+      return stream(2);
     default:
-      break;
+      return;
   }
 }
 
-void Recorder::attention_reads(int64_t layer, const float* back) noexcept {
+// Entropy of every head and what every slot of the cache was read.
+void Recorder::weights(Position& p, int64_t layer, const float* weights, size_t reach) noexcept {
   const auto heads = static_cast<size_t>(config_.n_head);
   const auto lanes = static_cast<size_t>(config_.n_head_kv);
-  const auto reach = static_cast<size_t>(position_) + 1;
   const size_t heads_per_lane = heads / lanes;
-  const int64_t stride = config_.n_head_kv * config_.head_dim;
-  shares_.resize(reach);
-  order_.resize(reach);
+  p.weights.assign(weights, weights + heads * reach);
   for (size_t h = 0; h < heads; ++h) {
-    const size_t lane = h / heads_per_lane;
-    const float* weights = weights_.data() + h * reach;
-    const int64_t at = static_cast<int64_t>(h) * config_.head_dim;
-    read_shares(weights, cache_->v(layer, 0) + static_cast<int64_t>(lane) * config_.head_dim,
-                stride, back + at, mix_.data() + at, config_.head_dim, shares_);
-
-    trace::HeadShare& head = heads_[static_cast<size_t>(layer) * heads + h];
-    head.norm = norm(head_out_.data() + static_cast<int64_t>(h) * config_.n_embd, config_.n_embd);
-    double entropy = 0.0;
-    float* read = read_.data() + (static_cast<size_t>(layer) * lanes + lane) * reach;
-    for (size_t j = 0; j < reach; ++j) {
-      if (weights[j] > 0.0F) entropy -= double{weights[j]} * std::log(double{weights[j]});
-      read[j] += weights[j] / static_cast<float>(heads_per_lane);
-    }
-    head.entropy = static_cast<float>(entropy);
-
-    std::iota(order_.begin(), order_.end(), 0U);
-    std::partial_sort(order_.begin(), order_.begin() + reads_per_head_, order_.end(),
-                      [&](uint32_t a, uint32_t b) {
-                        const float x = std::abs(shares_[a]);
-                        const float y = std::abs(shares_[b]);
-                        return x != y ? x > y : a < b;
-                      });
-    head.reads = reads_per_head_;
-    double rest_weight = 0.0;
-    double rest_share = 0.0;
-    for (size_t i = 0; i < reach; ++i) {
-      const uint32_t j = order_[i];
-      if (i < reads_per_head_) {
-        reads_[(static_cast<size_t>(layer) * heads + h) * reads_per_head_ + i] = {j, weights[j],
-                                                                                  shares_[j]};
-      } else {
-        rest_weight += double{weights[j]};
-        rest_share += double{shares_[j]};
-      }
-    }
-    head.rest_weight = static_cast<float>(rest_weight);
-    head.rest_share = static_cast<float>(rest_share);
+    const float* a = weights + h * reach;
+    const float* s = p.scores.data() + h * reach;
+    // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
+    const auto m = static_cast<size_t>(std::max_element(a, a + reach) - a);
+    const double level = double{s[m]} - std::log(double{a[m]});
+    trace::HeadShare& head = p.heads[static_cast<size_t>(layer) * heads + h];
+    head.entropy =
+        static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
+    float* read = p.read.data() + (static_cast<size_t>(layer) * lanes + h / heads_per_lane) * reach;
+    for (size_t j = 0; j < reach; ++j) read[j] += a[j];
   }
+  const float mean = 1.0F / static_cast<float>(heads_per_lane);
+  float* read = p.read.data() + static_cast<size_t>(layer) * lanes * reach;
+  Percentile& measure = scale(layer, Measure::kKvRead);
   for (size_t i = 0; i < lanes * reach; ++i) {
-    scale(layer, Measure::kKvRead).add(read_[static_cast<size_t>(layer) * lanes * reach + i]);
+    read[i] *= mean;
+    measure.add(read[i]);
   }
 }
 
-void Recorder::neurons(int64_t layer, const float* back) noexcept {
-  const size_t n_ff = act_.size();
-  const size_t cells = buckets(config_);
-  shares_.resize(n_ff);
-  order_.resize(n_ff);
-  neuron_shares(act_.data(), back, shares_);
-  float* rms = bucket_rms_.data() + static_cast<size_t>(layer) * cells;
-  float* cell_share = bucket_share_.data() + static_cast<size_t>(layer) * cells;
-  size_t n = 0;
-  for (size_t cell = 0; cell < cells; ++cell) {
-    // Neuron n lies in cell n * cells / F.
-    double energy = 0.0;
+// Shares of the strongest reads of every head: a_j (v_j . back) / energy.
+void Recorder::reads(Position& p, int64_t layer, const float* energy, size_t reach) noexcept {
+  const auto heads = static_cast<size_t>(config_.n_head);
+  const auto width = static_cast<size_t>(config_.head_dim);
+  const size_t heads_per_lane = heads / static_cast<size_t>(config_.n_head_kv);
+  const size_t listed = p.reads_per_head;
+  std::vector<float>& terms = shares_;
+  terms.resize(listed);
+  for (size_t h = 0; h < heads; ++h) {
+    const float* a = p.weights.data() + h * reach;
+    const float* back = p.back.data() + h * width;
+    model::AttentionHead lane{};
+    lane.v = cache_->v(layer, 0) + static_cast<int64_t>(h / heads_per_lane) * cache_->lane_bytes();
+    lane.stride = cache_->slot_bytes();
+    lane.type = cache_->type();
+    lane.d = config_.head_dim;
+    strongest_first(a, reach, Detail::kReads, listed > Detail::kReads, order_);
+    model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms.data());
+
+    trace::HeadShare& head = p.heads[static_cast<size_t>(layer) * heads + h];
+    head.norm = std::sqrt(std::max(0.0F, energy[h]));
+    head.reads = p.reads_per_head;
+    const double inverse = energy[h] > kNothing ? 1.0 / double{energy[h]} : 0.0;
+    trace::KvRead* out = p.reads.data() + (static_cast<size_t>(layer) * heads + h) * listed;
     double share = 0.0;
-    const size_t first = n;
-    for (; n < n_ff && n * cells / n_ff == cell; ++n) {
-      energy += double{act_[n]} * double{act_[n]};
-      share += double{shares_[n]};
-      scale(layer, Measure::kNeuronShare).add(shares_[n]);
+    double weight = 0.0;
+    for (size_t i = 0; i < listed; ++i) {
+      const auto j = static_cast<size_t>(order_[i]);
+      out[i] = {static_cast<uint32_t>(j), a[j],
+                static_cast<float>(double{a[j]} * double{terms[i]} * inverse)};
+      share += double{out[i].share};
+      weight += double{a[j]};
     }
-    rms[cell] =
-        static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<size_t>(n - first, 1))));
-    cell_share[cell] = static_cast<float>(share);
-    scale(layer, Measure::kActivation).add(rms[cell]);
-  }
-  std::iota(order_.begin(), order_.end(), 0U);
-  std::partial_sort(order_.begin(), order_.begin() + top_per_layer_, order_.end(),
-                    [&](uint32_t a, uint32_t b) {
-                      const float x = std::abs(shares_[a]);
-                      const float y = std::abs(shares_[b]);
-                      return x != y ? x > y : a < b;
-                    });
-  double rest = 0.0;
-  for (size_t i = 0; i < n_ff; ++i) {
-    const uint32_t neuron = order_[i];
-    if (i < top_per_layer_) {
-      top_[static_cast<size_t>(layer) * top_per_layer_ + i] = {neuron, act_[neuron],
-                                                               shares_[neuron]};
+    std::sort(out, out + std::min(listed, size_t{Detail::kReads}),
+              [](const trace::KvRead& x, const trace::KvRead& y) {
+                return std::abs(x.share) != std::abs(y.share)
+                           ? std::abs(x.share) > std::abs(y.share)
+                           : x.position < y.position;
+              });
+    // What is not listed, and what rounding z for the product added.
+    if (listed == reach) {
+      const double whole = model::dot(p.mix.data() + h * width, back, config_.head_dim);
+      head.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
+      head.rest_weight = 0.0F;
     } else {
-      rest += double{shares_[neuron]};
+      head.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
+      head.rest_weight = static_cast<float>(1.0 - weight);
     }
   }
-  rest_share_[static_cast<size_t>(layer)] = static_cast<float>(rest);
+}
+
+void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
+  const size_t n_all = p.act.size();
+  const size_t buckets = detail_.buckets;
+  float* rms = p.bucket_rms.data() + static_cast<size_t>(layer) * buckets;
+  Percentile& measure = scale(layer, Measure::kActivation);
+  size_t n = 0;
+  for (size_t b = 0; b < buckets; ++b) {
+    const size_t first = n;
+    n = end_of_bucket(b, buckets, n_all);
+    float energy = 0.0F;
+    for (size_t i = first; i < n; ++i) energy += p.act[i] * p.act[i];
+    rms[b] = std::sqrt(energy / static_cast<float>(std::max<size_t>(n - first, 1)));
+    measure.add(rms[b]);
+  }
+}
+
+void Recorder::all_neurons(Position& p, int64_t layer, const float* shares, size_t n) noexcept {
+  const size_t buckets = detail_.buckets;
+  float* share = p.bucket_share.data() + static_cast<size_t>(layer) * buckets;
+  Percentile& measure = scale(layer, Measure::kNeuronShare);
+  size_t i = 0;
+  for (size_t b = 0; b < buckets; ++b) {
+    const size_t end = end_of_bucket(b, buckets, n);
+    double sum = 0.0;
+    for (; i < end; ++i) {
+      sum += double{shares[i]};
+      measure.add(shares[i]);
+    }
+    share[b] = static_cast<float>(sum);
+  }
+  const bool listed = detail_.neurons > Detail::kNeurons;
+  strongest_first(shares, n, Detail::kNeurons, listed, order_);
+  trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
+  double rest = 0.0;
+  for (size_t b = 0; !listed && b < buckets; ++b) rest += double{share[b]};
+  for (size_t k = 0; k < order_.size(); ++k) {
+    const auto neuron = static_cast<size_t>(order_[k]);
+    top[k] = {static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
+    if (!listed) rest -= double{shares[neuron]};
+  }
+  p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
+}
+
+void Recorder::cells(Position& p, int64_t layer, const float* shares, size_t n) noexcept {
+  std::copy_n(shares, n, p.bucket_share.data() + static_cast<size_t>(layer) * detail_.buckets);
+  float sum = 0.0F;
+  for (size_t b = 0; b < n; ++b) sum += shares[b];
+  p.rest_share[static_cast<size_t>(layer)] = sum;
+}
+
+// list: (neuron, share) pairs; the cells came before.
+void Recorder::chosen(Position& p, int64_t layer, const float* list, size_t n) noexcept {
+  trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
+  float& rest = p.rest_share[static_cast<size_t>(layer)];
+  for (size_t i = 0; i < n; ++i) {
+    const auto neuron = static_cast<uint32_t>(list[2 * i]);
+    top[i] = {neuron, p.act[neuron], list[2 * i + 1]};
+    scale(layer, Measure::kNeuronShare).add(top[i].share);
+    rest -= top[i].share;
+  }
+  std::sort(top, top + n, [](const trace::NeuronShare& x, const trace::NeuronShare& y) {
+    return std::abs(x.share) != std::abs(y.share) ? std::abs(x.share) > std::abs(y.share)
+                                                  : x.neuron < y.neuron;
+  });
 }
 
 void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
@@ -236,47 +370,53 @@ void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
 }
 
 void Recorder::end() {
-  const auto layers = static_cast<uint32_t>(config_.n_layer);
-  const auto lanes = static_cast<uint32_t>(config_.n_head_kv);
-  trace::append(log_, Topic::kResidual, trace::ResidualRecord{position_, layers}, all(rms_),
-                all(update_));
-  trace::append(log_, Topic::kAttention,
-                trace::AttentionRecord{position_, layers, static_cast<uint32_t>(config_.n_head),
-                                       reads_per_head_},
-                all(head_bias_), all(heads_), all(reads_));
-  trace::append(
-      log_, Topic::kKv,
-      trace::KvRecord{position_, layers, lanes, position_ + 1,
-                      static_cast<uint64_t>(cache_->bytes(config_.n_layer, position_ + 1))},
-      all(k_norm_), all(v_norm_), all(read_));
-  trace::append(log_, Topic::kFfn,
-                trace::FfnRecord{position_, layers, buckets(config_), top_per_layer_},
-                all(bucket_rms_), all(bucket_share_), all(rest_share_), all(ffn_bias_), all(top_));
-  std::vector<float> p99;
-  for (const Percentile& measure : scales_) p99.push_back(measure.p99());
-  trace::append(log_, Topic::kScale, trace::ScaleRecord{position_, layers}, all(p99));
-  trace::append(log_, Topic::kTime,
-                trace::TimeRecord{position_, static_cast<uint32_t>(times_.size())}, all(times_));
+  // A batch reads its weights once: each position has its part of the time and of the bytes.
+  for (trace::OperationTime& time : times_) {
+    time.ns /= n_;
+    time.bytes /= n_;
+  }
+  for (uint32_t i = 0; i < n_; ++i) write(first_ + i, positions_[i]);
 }
 
-void Recorder::logits(uint32_t position, std::span<const Choice> ranked, const Choice& sampled,
+void Recorder::write(uint32_t position, const Position& p) {
+  const auto layers = static_cast<uint32_t>(config_.n_layer);
+  const auto lanes = static_cast<uint32_t>(config_.n_head_kv);
+  trace::append(log_, Topic::kResidual, trace::ResidualRecord{position, layers}, all(p.rms),
+                all(p.update));
+  trace::append(log_, Topic::kAttention,
+                trace::AttentionRecord{position, layers, static_cast<uint32_t>(config_.n_head),
+                                       p.reads_per_head},
+                all(p.head_bias), all(p.heads), all(p.reads));
+  trace::append(
+      log_, Topic::kKv,
+      trace::KvRecord{position, layers, lanes, position + 1,
+                      static_cast<uint64_t>(cache_->bytes(config_.n_layer, position + 1))},
+      all(p.k_norm), all(p.v_norm), all(p.read));
+  trace::append(
+      log_, Topic::kFfn, trace::FfnRecord{position, layers, detail_.buckets, detail_.neurons},
+      all(p.bucket_rms), all(p.bucket_share), all(p.rest_share), all(p.ffn_bias), all(p.top));
+  std::vector<float> p99;
+  for (const Percentile& measure : scales_) p99.push_back(measure.p99());
+  trace::append(log_, Topic::kScale, trace::ScaleRecord{position, layers}, all(p99));
+  trace::append(log_, Topic::kTime,
+                trace::TimeRecord{position, static_cast<uint32_t>(times_.size())}, all(times_));
+}
+
+void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& sampled,
                       const std::vector<std::string_view>& texts) {
   trace::LogitsRecord record{
       position, static_cast<uint32_t>(texts.size()), sampled.id, sampled.probability, 0.0F, 0.0F};
   std::vector<trace::Candidate> candidates;
   double rest = 1.0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    trace::Candidate c{ranked[i].id, ranked[i].logit, ranked[i].probability, 0, {}};
+    const Choice& choice = ranking.best[i];
+    trace::Candidate c{choice.id, choice.logit, choice.probability, 0, {}};
     c.text_bytes = static_cast<uint32_t>(std::min(texts[i].size(), c.text.size()));
     std::memcpy(c.text.data(), texts[i].data(), c.text_bytes);
     candidates.push_back(c);
     rest -= double{c.probability};
   }
-  double entropy = 0.0;
-  for (const Choice& c : ranked) {
-    if (c.probability > 0.0F) entropy -= double{c.probability} * std::log(double{c.probability});
-  }
-  record.entropy = static_cast<float>(entropy);
+  record.entropy = static_cast<float>(ranking.entropy);
   record.rest_probability = static_cast<float>(std::max(rest, 0.0));
   trace::append(log_, Topic::kLogits, record, all(candidates));
 }

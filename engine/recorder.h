@@ -1,4 +1,4 @@
-// Reduces the taps of a forward pass to the trace's records of one position.
+// Reduces the taps of a forward pass to the trace's records, a batch of positions at a time.
 #pragma once
 
 #include <chrono>
@@ -18,34 +18,65 @@ namespace engine {
 
 // How much of each list is kept at a level.
 struct Detail {
-  static constexpr uint32_t kReads = 16;       // KV reads a head, live
-  static constexpr uint32_t kNeurons = 16;     // neurons a layer, live
-  static constexpr uint32_t kCandidates = 24;  // at the crown
-  static constexpr uint32_t kBuckets = 512;    // cells of an FFN plate, at most
+  static constexpr uint32_t kReads = 16;                       // KV reads a head, live
+  static constexpr uint32_t kNeurons = model::kChosenNeurons;  // neurons a layer, live
+  static constexpr uint32_t kCandidates = 24;                  // at the crown
+  static constexpr uint32_t kBuckets = 512;                    // cells of an FFN plate, at most
+
+  Detail(const model::Config& config, trace::Level level) noexcept;
+
+  // Every neuron's share is gathered: at full detail, and live in a mixture and in a model so
+  // small (a million weights in all W_down) that nobody sees the difference. Else 32 neurons'
+  // together.
+  bool all_neurons;
+  uint32_t buckets;  // cells of an FFN plate: neuron n lies in cell n * buckets / N
+  uint32_t neurons;  // listed of a layer
 };
 
 class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
 
-  static uint32_t buckets(const model::Config& config) noexcept;
+  // Positions that it takes at once, so that its buffers stay small.
+  int64_t batch() const noexcept { return level_ == trace::Level::kFull ? 1 : 16; }
 
-  // One position: begin, then the forward pass with this as its sink, then end.
-  void begin(uint32_t position, const model::KvCache& cache);
-  void on_tap(model::Tap tap, int64_t layer, const float* data, int64_t rows,
+  // n positions from `first` on: begin, then the forward pass with this as its sink, then end.
+  void begin(uint32_t first, uint32_t n, const model::KvCache& cache);
+  bool wants(model::Tap tap) const noexcept override;
+  void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
               int64_t cols) noexcept override;
   void on_operation(int kind, int64_t layer, int64_t bytes) noexcept override;
-  // Writes residual, attention, kv, ffn, scale and time.
+  // Writes residual, attention, kv, ffn, scale and time of each position.
   void end();
 
-  // What a position says about the next token. ranked: best first; sampled.id -1: none drawn.
-  void logits(uint32_t position, std::span<const Choice> ranked, const Choice& sampled,
+  // What a position says about the next token. texts: of ranking.best; sampled.id -1: none
+  // drawn.
+  void logits(uint32_t position, const Ranking& ranking, const Choice& sampled,
               const std::vector<std::string_view>& texts);
 
  private:
-  struct Neurons;
-  void attention_reads(int64_t layer, const float* back) noexcept;
-  void neurons(int64_t layer, const float* back) noexcept;
+  // The records of one position; shapes as in engine/trace/schema.h.
+  struct Position {
+    std::vector<float> rms, update, head_bias;
+    std::vector<trace::HeadShare> heads;
+    std::vector<trace::KvRead> reads;
+    uint32_t reads_per_head = 0;
+    std::vector<float> k_norm, v_norm, read;
+    std::vector<float> bucket_rms, bucket_share, rest_share, ffn_bias;
+    std::vector<trace::NeuronShare> top;
+    // Taps that a later tap of the same layer needs again.
+    std::vector<float> scores, weights, mix, back, act;
+    float size = 0.0F;  // |x| before the update at hand
+  };
+
+  void shape(Position& p, uint32_t reach);
+  void weights(Position& p, int64_t layer, const float* weights, size_t reach) noexcept;
+  void reads(Position& p, int64_t layer, const float* energy, size_t reach) noexcept;
+  void all_neurons(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
+  void cells(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
+  void chosen(Position& p, int64_t layer, const float* list, size_t n) noexcept;
+  void bucket_energy(Position& p, int64_t layer) noexcept;
+  void write(uint32_t position, const Position& p);
   Percentile& scale(int64_t layer, trace::Measure measure) noexcept {
     return scales_[static_cast<size_t>(layer) * trace::kMeasureCount +
                    static_cast<size_t>(measure)];
@@ -54,26 +85,15 @@ class Recorder final : public model::TapSink {
   const model::Config& config_;
   trace::Log& log_;
   trace::Level level_;
+  Detail detail_;
   const model::KvCache* cache_ = nullptr;
-  uint32_t position_ = 0;
-
-  // Taps that a later tap of the same layer needs again.
-  std::vector<float> resid_pre_, resid_mid_, weights_, mix_, head_out_, act_;
-
-  // The records being filled; shapes as in engine/trace/schema.h.
-  std::vector<float> rms_, update_, head_bias_;
-  std::vector<trace::HeadShare> heads_;
-  std::vector<trace::KvRead> reads_;
-  uint32_t reads_per_head_ = 0;
-  std::vector<float> k_norm_, v_norm_, read_;
-  std::vector<float> bucket_rms_, bucket_share_, rest_share_, ffn_bias_;
-  std::vector<trace::NeuronShare> top_;
-  uint32_t top_per_layer_ = 0;
+  uint32_t first_ = 0;
+  uint32_t n_ = 0;
+  std::vector<Position> positions_;  // of the batch; keep their memory
   std::vector<trace::OperationTime> times_;
   std::vector<Percentile> scales_;
-
+  std::vector<int32_t> order_;
   std::vector<float> shares_;
-  std::vector<uint32_t> order_;
   std::chrono::steady_clock::time_point last_operation_;
 };
 

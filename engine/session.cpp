@@ -5,6 +5,7 @@
 
 #include "engine/inspection.h"
 #include "model/error.h"
+#include "model/tokenizer/chat_template.h"
 
 namespace engine {
 
@@ -27,6 +28,26 @@ int64_t choose_context(const model::Config& c, int64_t wanted) {
   return wanted;
 }
 
+std::vector<int32_t> text_ids(const model::Tokenizer& tokenizer, const std::string& prompt) {
+  std::vector<int32_t> ids = encode_document(tokenizer, prompt, model::Special::kParse);
+  // A text that is to go on has not ended, whatever the file asks for.
+  if (tokenizer.adds_eos() && !ids.empty() && ids.back() == tokenizer.eos_id()) ids.pop_back();
+  // Something has to come first; a new line is where a text begins.
+  return ids.empty() ? tokenizer.encode("\n") : ids;
+}
+
+std::vector<int32_t> chat_ids(const LoadedModel& model, const Generate& what) {
+  const auto chat = model::chat_template_of(model.file);
+  if (!chat) {
+    throw Error(ExitCode::kUsage, "has no chat template of a known family", model.file.name(),
+                "leave out --chat");
+  }
+  std::vector<model::Message> messages;
+  if (!what.system.empty()) messages.push_back({model::Role::kSystem, what.system});
+  messages.push_back({model::Role::kUser, what.prompt});
+  return encode_chat(*model.tokenizer, *chat, messages, true);
+}
+
 }  // namespace
 
 Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& options)
@@ -34,7 +55,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       log_(log),
       options_(options),
       context_(choose_context(model.network->config(), options.context)),
-      cache_(model.network->config(), context_),
+      cache_(model.network->config(), context_, options.cache),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
       logits_(static_cast<size_t>(model.network->config().n_vocab)) {
@@ -46,10 +67,10 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.heads = u32(c.n_head);
   record.kv_heads = u32(c.n_head_kv);
   record.head_width = u32(c.head_dim);
-  record.neurons = u32(c.n_ff);
+  record.neurons = u32(c.neurons());
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
-  record.buckets = Recorder::buckets(c);
+  record.buckets = Detail(c, options.level).buckets;
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
@@ -60,14 +81,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
 }
 
 void Session::start(const Generate& what) {
-  std::vector<int32_t> ids;
-  const model::Tokenizer& tokenizer = *model_.tokenizer;
-  if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) ids.push_back(tokenizer.bos_id());
-  // Something has to come first; a new line is where a text begins.
-  const std::string_view text =
-      what.prompt.empty() && ids.empty() ? std::string_view("\n") : what.prompt;
-  for (const int32_t id : tokenizer.encode(text)) ids.push_back(id);
-  start(std::move(ids), what.n, what.sampling);
+  start(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what.n,
+        what.sampling);
 }
 
 void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling) {
@@ -91,48 +106,55 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                                    sampling.top_k, options_.level});
 }
 
-void Session::run_position(uint32_t position, trace::TokenKind kind, bool want_logits) {
-  const int32_t id = tokens_[position];
-  const std::string_view text = model_.tokenizer->piece(id);
-  const auto wall = std::chrono::steady_clock::now() - began_;
-  trace::append(
-      log_, Topic::kToken,
-      trace::TokenRecord{position, steps_, id, kind,
-                         std::chrono::duration_cast<std::chrono::nanoseconds>(wall).count(),
-                         static_cast<uint32_t>(text.size()), 0},
-      chars(text));
+// Positions first .. first + n - 1 in one forward pass.
+void Session::run_positions(size_t first, size_t n, bool want_logits) {
+  const auto wall = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                        std::chrono::steady_clock::now() - began_)
+                        .count();
+  const trace::TokenKind kind =
+      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  for (size_t p = first; p < first + n; ++p) {
+    const std::string_view text = model_.tokenizer->piece(tokens_[p]);
+    trace::append(log_, Topic::kToken,
+                  trace::TokenRecord{static_cast<uint32_t>(p), steps_, tokens_[p], kind, wall,
+                                     static_cast<uint32_t>(text.size()), 0},
+                  chars(text));
+  }
   const bool tapped = options_.level != trace::Level::kOff;
-  if (tapped) recorder_.begin(position, cache_);
-  model_.network->forward(id, position, cache_, want_logits ? logits_.data() : nullptr,
-                          tapped ? &recorder_ : nullptr);
+  if (tapped) recorder_.begin(static_cast<uint32_t>(first), static_cast<uint32_t>(n), cache_);
+  model_.network->forward(std::span(tokens_).subspan(first, n), static_cast<int64_t>(first), cache_,
+                          want_logits ? logits_.data() : nullptr, 1, tapped ? &recorder_ : nullptr);
   if (tapped) recorder_.end();
 }
 
 std::string Session::step() {
   if (finished_) return {};
   const size_t first = done_;
-  const trace::TokenKind kind =
-      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+  const auto batch =
+      static_cast<size_t>(options_.level == trace::Level::kOff ? model::kBatch : recorder_.batch());
   std::string text;
-  for (; done_ < tokens_.size(); ++done_) {
-    run_position(static_cast<uint32_t>(done_), kind, done_ + 1 == tokens_.size());
-    text += model_.tokenizer->piece(tokens_[done_]);
+  while (done_ < tokens_.size()) {
+    const size_t n = std::min(batch, tokens_.size() - done_);
+    run_positions(done_, n, done_ + n == tokens_.size());
+    done_ += n;
   }
-  const std::span<const Choice> ranked = sampler_.rank(logits_);
-  const Choice next = sampler_.draw();
+  for (size_t p = first; p < done_; ++p) text += model_.tokenizer->piece(tokens_[p]);
+  require_finite(logits_, static_cast<int64_t>(done_) - 1);
+  const Ranking ranking = sampler_.rank(logits_, Detail::kCandidates);
+  const Choice next = sampler_.draw(tokens_);
   const auto last = static_cast<uint32_t>(done_ - 1);
   if (options_.level != trace::Level::kOff) {
     std::vector<std::string_view> texts;
-    for (size_t i = 0; i < std::min<size_t>(ranked.size(), Detail::kCandidates); ++i) {
-      texts.push_back(model_.tokenizer->piece(ranked[i].id));
+    for (const Choice& choice : ranking.best) {
+      texts.push_back(model_.tokenizer->piece(choice.id));
     }
-    recorder_.logits(last, ranked, next, texts);
+    recorder_.logits(last, ranking, next, texts);
   }
   trace::append(log_, Topic::kStep,
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
-  const bool ended = next.id == model_.tokenizer->eos_id();
+  const bool ended = model_.tokenizer->ends_generation(next.id);
   if (ended) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {

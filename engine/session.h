@@ -18,6 +18,7 @@ namespace engine {
 struct SessionOptions {
   int64_t context = 0;  // positions; 0: what the model was trained for
   trace::Level level = trace::Level::kLive;
+  model::CacheType cache = model::CacheType::kF32;
 };
 
 // Writes to the log from the thread that calls; not thread-safe.
@@ -49,7 +50,7 @@ class Session {
   const std::vector<float>& logits() const noexcept { return logits_; }
 
  private:
-  void run_position(uint32_t position, trace::TokenKind kind, bool want_logits);
+  void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
 
   LoadedModel& model_;

@@ -1,10 +1,19 @@
-// What a model's metadata says about its shape. Letters as in model/tensor.h.
+// What a model's metadata says: its sizes, and which of the few ways of its family it goes.
+// Letters as in model/tensor.h.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 namespace model {
+
+enum class NormKind { kRms, kLayer };
+// Over what the queries and keys are normalised before they are rotated.
+enum class QkNorm { kNone, kHead, kProjection };
+// Which two values of a head turn together: (2i, 2i+1), or (i, i + half of the rotated part).
+enum class RopeKind { kNone, kPairs, kHalves };
+// act = silu(gate) * up, gelu(gate) * up, or gelu(up).
+enum class FfnKind { kSiluGated, kGeluGated, kGelu };
 
 struct Config {
   std::string arch = "llama";  // general.architecture
@@ -14,13 +23,46 @@ struct Config {
   int64_t n_head = 0;          // H
   int64_t n_head_kv = 0;       // K, divides H
   int64_t head_dim = 0;        // D
-  int64_t n_ff = 0;            // F
+  int64_t n_ff = 0;            // F; of one expert, in a mixture
   int64_t n_vocab = 0;         // V
   int64_t n_ctx = 0;           // longest context the model was trained for
-  int64_t rope_dim = 0;        // leading part of a head that is rotated, even, <= D
-  float rope_base = 10000.0F;  // RoPE theta (Su et al. 2021, arXiv:2104.09864)
-  float norm_eps = 1e-5F;      // epsilon of RMSNorm (Zhang & Sennrich 2019)
   bool tied = true;            // no output.weight: token_embd.weight serves for both
+
+  NormKind norm = NormKind::kRms;
+  float norm_eps = 1e-5F;
+  float embedding_scale = 1.0F;    // x = scale E[id]
+  bool learned_positions = false;  // x += P[position]
+  bool parallel = false;           // x + attention(n) + ffn(m), both from the same x
+  bool shared_norm = false;        // m = n: one norm for both
+  bool post_norms = false;         // each update is normalised before it is added
+  float final_soft_cap = 0.0F;     // logits = cap tanh(logits / cap); 0: none
+
+  RopeKind rope = RopeKind::kPairs;
+  int64_t rope_dim = 0;          // leading part of a head that is rotated, even, <= D
+  float rope_base = 10000.0F;    // theta (Su et al. 2021, arXiv:2104.09864)
+  float rope_scale = 1.0F;       // positions are multiplied by it (linear scaling)
+  float rope_magnitude = 1.0F;   // cos and sin are multiplied by it (long RoPE)
+  int64_t rope_original = 0;     // context before it was stretched: long factors beyond; 0: none
+  float rope_base_local = 0.0F;  // of windowed layers, which are not scaled; 0: as the others
+  QkNorm qk_norm = QkNorm::kNone;
+  float attention_scale = 0.0F;  // of q . k; read_config sets it, 1 / sqrt(D) by default
+  float score_soft_cap = 0.0F;   // s = cap tanh(s / cap); 0: none
+  int64_t window = 0;            // windowed layers see this many positions, themselves included
+  int64_t window_period = 1;     // of so many layers the last is not windowed; 1: all are
+
+  FfnKind ffn = FfnKind::kSiluGated;
+  int64_t n_expert = 0;            // E; 0: dense
+  int64_t n_expert_used = 0;       // the router's best, per token
+  bool expert_renormalise = true;  // their probabilities are divided by their sum
+  int64_t n_ff_shared = 0;         // neurons of the expert that always works; 0: none
+
+  bool windowed(int64_t layer) const noexcept {
+    return window > 0 && (window_period <= 1 || layer % window_period != window_period - 1);
+  }
+  // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.
+  int64_t neurons() const noexcept {
+    return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff;
+  }
 };
 
 }  // namespace model

@@ -2,44 +2,84 @@
 // pass of a position writes its own slot and reads those before it.
 #pragma once
 
-#include <vector>
+#include <cstdlib>
+#include <memory>
+#include <new>
 
 #include "model/config.h"
+#include "model/kernels/ops.h"
 
 namespace model {
 
 class KvCache {
  public:
-  KvCache(const Config& c, int64_t capacity)
-      : width_(c.n_head_kv * c.head_dim),
+  // capacity: positions. Q8_0 wants heads whose width is a multiple of 32.
+  KvCache(const Config& c, int64_t capacity, CacheType type = CacheType::kF32)
+      : type_(type),
+        head_dim_(c.head_dim),
+        n_head_kv_(c.n_head_kv),
+        lane_bytes_(cache_bytes(type, c.head_dim)),
+        slot_bytes_(lane_bytes_ * c.n_head_kv),
         capacity_(capacity),
-        k_(static_cast<size_t>(c.n_layer * capacity * width_)),
-        v_(k_.size()) {}
+        k_(allocate(c.n_layer * capacity * slot_bytes_)),
+        v_(allocate(c.n_layer * capacity * slot_bytes_)) {}
 
-  // (K * D) values of one position of one layer.
-  float* k(int64_t layer, int64_t position) noexcept { return k_.data() + at(layer, position); }
-  float* v(int64_t layer, int64_t position) noexcept { return v_.data() + at(layer, position); }
-  const float* k(int64_t layer, int64_t position) const noexcept {
-    return k_.data() + at(layer, position);
+  // The K vectors of one position of one layer, lane after lane, in the cache's type.
+  char* k(int64_t layer, int64_t position) noexcept { return k_.get() + at(layer, position); }
+  char* v(int64_t layer, int64_t position) noexcept { return v_.get() + at(layer, position); }
+  const char* k(int64_t layer, int64_t position) const noexcept {
+    return k_.get() + at(layer, position);
   }
-  const float* v(int64_t layer, int64_t position) const noexcept {
-    return v_.data() + at(layer, position);
+  const char* v(int64_t layer, int64_t position) const noexcept {
+    return v_.get() + at(layer, position);
   }
 
+  // (K, D) floats in, stored as the cache's type.
+  void store(int64_t layer, int64_t position, const float* keys, const float* values) noexcept {
+    for (int64_t lane = 0; lane < n_head_kv_; ++lane) {
+      cache_store(type_, keys + lane * head_dim_, head_dim_,
+                  k(layer, position) + lane * lane_bytes_);
+      cache_store(type_, values + lane * head_dim_, head_dim_,
+                  v(layer, position) + lane * lane_bytes_);
+    }
+  }
+  // One lane's vector, (D), as attention reads it.
+  void load_k(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
+    cache_load(type_, k(layer, position) + lane * lane_bytes_, head_dim_, out);
+  }
+  void load_v(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
+    cache_load(type_, v(layer, position) + lane * lane_bytes_, head_dim_, out);
+  }
+
+  CacheType type() const noexcept { return type_; }
+  int64_t lane_bytes() const noexcept { return lane_bytes_; }
+  int64_t slot_bytes() const noexcept { return slot_bytes_; }
   int64_t capacity() const noexcept { return capacity_; }
-  // Bytes that n positions hold, over all layers.
-  int64_t bytes(int64_t n_layer, int64_t n) const noexcept {
-    return n_layer * n * width_ * 2 * static_cast<int64_t>(sizeof(float));
-  }
+  // Bytes that n positions hold, over n_layer layers.
+  int64_t bytes(int64_t n_layer, int64_t n) const noexcept { return n_layer * n * slot_bytes_ * 2; }
 
  private:
-  size_t at(int64_t layer, int64_t position) const noexcept {
-    return static_cast<size_t>((layer * capacity_ + position) * width_);
+  struct Free {
+    void operator()(char* p) const noexcept { std::free(p); }
+  };
+  using Bytes = std::unique_ptr<char, Free>;
+  // Zeros that take no memory before they are written.
+  static Bytes allocate(int64_t bytes) {
+    Bytes block(static_cast<char*>(std::calloc(static_cast<size_t>(bytes), 1)));
+    if (!block) throw std::bad_alloc();
+    return block;
   }
-  int64_t width_;
+  size_t at(int64_t layer, int64_t position) const noexcept {
+    return static_cast<size_t>((layer * capacity_ + position) * slot_bytes_);
+  }
+  CacheType type_;
+  int64_t head_dim_;
+  int64_t n_head_kv_;
+  int64_t lane_bytes_;
+  int64_t slot_bytes_;
   int64_t capacity_;
-  std::vector<float> k_;  // (L, T, K * D)
-  std::vector<float> v_;  // (L, T, K * D)
+  Bytes k_;  // (L, T, K * D)
+  Bytes v_;  // (L, T, K * D)
 };
 
 }  // namespace model

@@ -87,8 +87,8 @@ Affine search_affine(const float* x, const float* w) noexcept {
   if (!(high > low)) return {0.0F, -low};
   AffineFit best{{(high - low) / 15.0F, -low}, 0.0};
   bool found = false;
-  for (int step = -12; step <= 12; ++step) {
-    const float inverse = (15.0F + 0.1F * static_cast<float>(step)) / (high - low);
+  for (int step = -6; step <= 6; ++step) {
+    const float inverse = (15.0F + 0.2F * static_cast<float>(step)) / (high - low);
     float q[kPart];
     for (int i = 0; i < kPart; ++i) q[i] = nearest(inverse * (x[i] - low), 0.0F, 15.0F);
     const AffineFit candidate = fit(x, w, q);
@@ -106,43 +106,48 @@ void weigh(const float* x, float* w) noexcept {
   for (int i = 0; i < kPart; ++i) w[i] = rms + std::fabs(x[i]);
 }
 
-// A sub-block as it is stored, in whole numbers.
-struct SubBlock {
-  float scale = 0.0F;
-  float min = 0.0F;
-  float q[kPart] = {};
+// The line of whole multiples of d and dmin, as it is read back.
+struct Stored {
+  float scale;   // 0 .. 63
+  float min;     // 0 .. 63
+  float step;    // d * scale
+  float offset;  // dmin * min
+
+  float inverse() const noexcept { return step > 0.0F ? 1.0F / step : 0.0F; }
 };
 
-// Rounds scale and min to multiples of d and dmin. The nearest multiples are not the best pair,
-// as each could make up for the other's rounding: the neighbours are tried as well.
-SubBlock round_line(const float* x, const float* w, const Affine& line, float d,
-                    float dmin) noexcept {
+// The sum of w (x - y)^2 with the nearest y that the line can give.
+float error_of(const Stored& line, const float* x, const float* w) noexcept {
+  const float inverse = line.inverse();
+  float errors[kLanes] = {};
+  for (int i = 0; i < kPart; i += kLanes) {
+    for (int k = 0; k < kLanes; ++k) {
+      const float q = nearest((x[i + k] + line.offset) * inverse, 0.0F, 15.0F);
+      const float miss = x[i + k] - (line.step * q - line.offset);
+      errors[k] += w[i + k] * (miss * miss);
+    }
+  }
+  return sum(errors);
+}
+
+// The nearest multiples are not the best pair, as each could make up for the other's rounding:
+// their neighbours are tried as well.
+Stored round_line(const float* x, const float* w, const Affine& line, float d,
+                  float dmin) noexcept {
   const float scale = nearest(line.scale / d, 0.0F, 63.0F);
   const float min = nearest(line.min / dmin, 0.0F, 63.0F);
-  SubBlock best;
-  float least = 0.0F;
-  for (int pair = 0; pair < 9; ++pair) {
-    // Pair 4 is the nearest itself, and comes first.
-    const int at = pair == 0 ? 4 : pair <= 4 ? pair - 1 : pair;
-    SubBlock tried;
-    tried.scale = nearest(scale + static_cast<float>(at / 3 - 1), 0.0F, 63.0F);
-    tried.min = nearest(min + static_cast<float>(at % 3 - 1), 0.0F, 63.0F);
-    const float step = d * tried.scale;
-    const float offset = dmin * tried.min;
-    const float inverse = step > 0.0F ? 1.0F / step : 0.0F;
-    float errors[kLanes] = {};
-    for (int i = 0; i < kPart; i += kLanes) {
-      for (int k = 0; k < kLanes; ++k) {
-        const float q = nearest((x[i + k] + offset) * inverse, 0.0F, 15.0F);
-        const float miss = x[i + k] - (step * q - offset);
-        tried.q[i + k] = q;
-        errors[k] += w[i + k] * (miss * miss);
+  Stored best{scale, min, d * scale, dmin * min};
+  float least = error_of(best, x, w);
+  for (const float more : {-1.0F, 0.0F, 1.0F}) {
+    for (const float lift : {-1.0F, 0.0F, 1.0F}) {
+      const float s = nearest(scale + more, 0.0F, 63.0F);
+      const float m = nearest(min + lift, 0.0F, 63.0F);
+      const Stored tried{s, m, d * s, dmin * m};
+      const float error = error_of(tried, x, w);
+      if (error < least) {
+        least = error;
+        best = tried;
       }
-    }
-    const float error = sum(errors);
-    if (pair == 0 || error < least) {
-      least = error;
-      best = tried;
     }
   }
   return best;
@@ -213,12 +218,14 @@ void encode(const float* x, BlockQ4K& b) noexcept {
   const float d = f32_from_f16(b.d);
   const float dmin = f32_from_f16(b.dmin);
   for (int part = 0; part < 8; ++part) {
-    const SubBlock best = round_line(x + kPart * part, w[part], lines[part], d, dmin);
-    pack_scale_min(b.scales, part, static_cast<unsigned>(best.scale),
-                   static_cast<unsigned>(best.min));
+    const Stored line = round_line(x + kPart * part, w[part], lines[part], d, dmin);
+    pack_scale_min(b.scales, part, static_cast<unsigned>(line.scale),
+                   static_cast<unsigned>(line.min));
+    const float inverse = line.inverse();
     for (int i = 0; i < kPart; ++i) {
+      const float q = nearest((x[kPart * part + i] + line.offset) * inverse, 0.0F, 15.0F);
       uint8_t& byte = b.qs[part / 2 * 32 + i];
-      byte = static_cast<uint8_t>(byte | static_cast<unsigned>(best.q[i]) << (part % 2 * 4));
+      byte = static_cast<uint8_t>(byte | static_cast<unsigned>(q) << (part % 2 * 4));
     }
   }
 }

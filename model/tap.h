@@ -8,32 +8,46 @@
 
 namespace model {
 
-// Shapes in the letters of model/tensor.h; T is position + 1, the reach of attention.
+// Shapes in the letters of model/tensor.h; T is position + 1, the reach of attention; N is F, or
+// the neurons of all experts; x~ is x as the product read it (rounded to 8 bits a block where
+// the weights are quantised). With a norm after the sum, terms are measured behind its gain g.
 enum class Tap : uint8_t {
-  kEmbedding,  // embd           (C)
-  kResidPre,   // resid.pre      (C)     x before attention
-  kAttnNorm,   // attn.norm      (C)
-  kQ,          // attn.q         (H, D)  after RoPE
-  kK,          // attn.k         (K, D)  after RoPE
-  kV,          // attn.v         (K, D)
-  kScores,     // attn.scores    (H, T)  q.k / sqrt(D)
-  kWeights,    // attn.weights   (H, T)  softmax of the scores
-  kMix,        // attn.z         (H, D)  sum_j a_j v_j
-  kHeadOut,    // attn.head_out  (H, C)  o_h = W_O,h z_h
-  kHeadBack,   // attn.head_back (H, D)  W_O,h^T o_h, gathered while W_O is read
-  kAttnOut,    // attn.out       (C)     da, the attention update
-  kResidMid,   // resid.mid      (C)
-  kFfnNorm,    // ffn.norm       (C)
-  kGate,       // ffn.gate       (F)
-  kUp,         // ffn.up         (F)
-  kAct,        // ffn.act        (F)     silu(gate) * up
-  kFfnOut,     // ffn.out        (C)     df, the FFN update
-  kFfnBack,    // ffn.back       (F)     W_down^T df, gathered while W_down is read
-  kResidPost,  // resid.post     (C)
-  kNorm,       // norm           (C)     before the unembedding
-  kLogits,     // logits         (V)
+  kEmbedding,      // embd             (C)
+  kResidPre,       // resid.pre        (C)     x before attention
+  kAttnNorm,       // attn.norm        (C)
+  kQ,              // attn.q           (H, D)  after RoPE
+  kK,              // attn.k           (K, D)  after RoPE
+  kV,              // attn.v           (K, D)
+  kScores,         // attn.scores      (H, T)  q.k / sqrt(D); 0 outside of the window
+  kWeights,        // attn.weights     (H, T)  softmax of the scores
+  kMix,            // attn.z           (H, D)  sum_j a_j v_j
+  kHeadOut,        // attn.head_out    (H, C)  o_h = W_O,h z~_h
+  kHeadBack,       // attn.head_back   (H, D)  W_O,h^T (g^2 o_h)
+  kHeadEnergy,     // attn.head_energy (H)     z~_h . head_back_h = |g o_h|^2
+  kHeadShare,      // attn.head_share  (H)     <o_h, da> / |da|^2
+  kAttnBiasShare,  // attn.bias_share  (1)     what the bias adds to them; together 1
+  kAttnOut,        // attn.out         (C)     da, the attention update
+  kResidMid,       // resid.mid        (C)     x + da
+  kFfnNorm,        // ffn.norm         (C)
+  kRouter,         // router           (E)     softmax(W_router m), in a mixture
+  kExperts,        // experts          (used, 3)  expert, its weight, its share of df
+  kGate,           // ffn.gate         (N)
+  kUp,             // ffn.up           (N)
+  kAct,            // ffn.act          (N)     act~, what W_down reads
+  kNeuronShare,    // ffn.neuron_share (N)     act~_n <w_n, df> / |df|^2
+  kCellShare,      // ffn.cell_share   (N / 32)  the same, of 32 neurons together
+  kChosenShare,    // ffn.top_share    (n, 2)  neuron, its share: those of largest |act~|
+  kFfnBiasShare,   // ffn.bias_share   (1)
+  kFfnOut,         // ffn.out          (C)     df, the FFN update
+  kResidPost,      // resid.post       (C)
+  kNorm,           // norm             (C)     before the unembedding
+  kLogits,         // logits           (V)
 };
-inline constexpr int kTapCount = 22;
+inline constexpr int kTapCount = 30;
+
+// How many neurons kChosenShare has, at most; how many neurons a cell has.
+inline constexpr int64_t kChosenNeurons = 16;
+inline constexpr int64_t kCellWidth = 32;
 
 struct TapInfo {
   Tap tap;
@@ -57,11 +71,16 @@ std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer);
 class TapSink {
  public:
   virtual ~TapSink() = default;
+  // Whether on_tap is to be called for this tap. Those that cost a pass over the weights
+  // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
+  virtual bool wants(Tap tap) const noexcept = 0;
   // data (rows, cols) stays good until return. Must not throw: it runs inside the pass.
-  virtual void on_tap(Tap tap, int64_t layer, const float* data, int64_t rows,
+  // Within a layer a tap comes for all positions of the batch before the next tap does.
+  virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
                       int64_t cols) noexcept = 0;
-  // An operation of `layer` has ended that began at the end of the one before it and read
-  // so many bytes of weights and cache. 0 attention, 1 FFN, 2 embedding, 3 unembedding.
+  // An operation of `layer` has ended, for all positions of the batch, that began at the end of
+  // the one before it and read so many bytes of weights and cache.
+  // 0 attention, 1 FFN, 2 embedding, 3 unembedding.
   virtual void on_operation(int /*kind*/, int64_t /*layer*/, int64_t /*bytes*/) noexcept {}
 };
 

@@ -33,6 +33,10 @@ struct Tensor {
   }
 };
 
+// Empty when dequantize_row() and the kernels can read the tensor's type; else a sentence that
+// names the tensor, its type, and how to convert it.
+std::string unsupported_type(const Tensor& tensor);
+
 // Writes row i as float32 into out[0 .. cols).
 void dequantize_row(const Tensor& tensor, int64_t i, float* out) noexcept;
 

@@ -1,20 +1,25 @@
 #include "engine/commands/bench.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "engine/commands/memory_speed.h"
 #include "engine/session.h"
+#include "engine/threads.h"
 #include "model/error.h"
 
 namespace engine::commands {
 
 namespace {
+
+// What a viewer that keeps up leaves in memory.
+constexpr uint64_t kDetailBytes = uint64_t{32} << 20;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -26,87 +31,152 @@ double median(std::vector<double> values) {
 }
 
 struct Measured {
-  std::vector<double> prompt_s, first_token_s, generation_s;
-  double trace_bytes_per_token = 0.0;
+  std::vector<double> prompt_s, generation_s;  // the whole prompt; one token
+  uint64_t trace_bytes_per_token = 0;
 };
 
 const char* level_name(trace::Level level) {
   return level == trace::Level::kOff ? "off" : level == trace::Level::kLive ? "live" : "full";
 }
 
+uint64_t peak_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+// Detail that the last forward step added to the log.
+uint64_t detail_of_last_step(trace::Log& log) {
+  trace::Cursor cursor(log);
+  uint64_t bytes = 0;
+  uint64_t of_step = 0;
+  for (trace::Message message; cursor.next(message);) {
+    if (trace::is_detail(message.topic)) bytes += message.payload.size();
+    if (message.topic == trace::Topic::kStep) of_step = std::exchange(bytes, 0);
+  }
+  return of_step;
+}
+
+// One conversation: the prompt, then `generate` tokens.
+void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t generate,
+             trace::Level level, Measured& result) {
+  trace::Log log(kDetailBytes);
+  Session session(model, log, {static_cast<int64_t>(prompt.size() + generate), level});
+  session.start(prompt, generate, {0.0F, 0, 1.0F, 1});
+  const auto begin = std::chrono::steady_clock::now();
+  session.step();
+  result.prompt_s.push_back(seconds_since(begin));
+  const auto begin_generation = std::chrono::steady_clock::now();
+  size_t generated = 0;
+  for (; !session.finished(); ++generated) session.step();
+  if (generated == 0) return;  // the model ended its text at once
+  result.generation_s.push_back(seconds_since(begin_generation) / static_cast<double>(generated));
+  result.trace_bytes_per_token = detail_of_last_step(log);
+}
+
+nlohmann::ordered_json summary(const Measured& measured, const BenchOptions& options,
+                               uint64_t weight_bytes) {
+  const double prompt_s = median(measured.prompt_s);
+  const double rate = measured.generation_s.empty() ? 0.0 : 1.0 / median(measured.generation_s);
+  return {{"prompt_tokens_per_s", options.prompt / prompt_s},
+          {"generation_tokens_per_s", rate},
+          {"first_token_ms", prompt_s * 1e3},
+          {"trace_bytes_per_token", measured.trace_bytes_per_token},
+          {"weight_bytes_per_s", static_cast<double>(weight_bytes) * rate}};
+}
+
+void print_table(const nlohmann::ordered_json& json, const BenchOptions& options) {
+  const double memory = json["memory_bytes_per_s"].get<double>();
+  fmt::print("{}: {} threads, {} tokens of prompt, {} generated, medians of {}\n",
+             json["model"].get<std::string>(), json["threads"].get<int>(), options.prompt,
+             options.generate, options.repeats);
+  fmt::print(
+      "{:.1f} MB of weights a token; memory reads {:.1f} GB/s; loaded in {:.0f} ms; "
+      "at most {:.0f} MB resident\n",
+      json["weight_bytes"].get<double>() / 1e6, memory / 1e9, json["load_ms"].get<double>(),
+      json["peak_bytes"].get<double>() / 1e6);
+  fmt::print("{:<6}{:>16}{:>14}{:>9}{:>17}{:>20}{:>16}\n", "taps", "prompt tokens/s", "generated/s",
+             "to off", "first token ms", "trace bytes/token", "GB/s, of memory");
+  for (const trace::Level level : options.levels) {
+    const auto& row = json[level_name(level)];
+    const double rate = row["generation_tokens_per_s"].get<double>();
+    const double read = row["weight_bytes_per_s"].get<double>();
+    fmt::print(
+        "{:<6}{:>16.1f}{:>14.1f}{:>9}{:>17.2f}{:>20.0f}{:>16}\n", level_name(level),
+        row["prompt_tokens_per_s"].get<double>(), rate,
+        json.contains("off")
+            ? fmt::format("{:.2f}", rate / json["off"]["generation_tokens_per_s"].get<double>())
+            : "-",
+        row["first_token_ms"].get<double>(), row["trace_bytes_per_token"].get<double>(),
+        fmt::format("{:.1f}, {:.0f} %", read / 1e9, 100.0 * read / memory));
+  }
+}
+
 }  // namespace
 
+uint64_t weight_bytes_per_token(const model::ModelFile& file) {
+  const std::string arch = file.get_string("general.architecture");
+  const int64_t experts = file.get_int(arch + ".expert_count", 0, 1 << 20, 0);
+  const int64_t used = file.get_int(arch + ".expert_used_count", 0, 1 << 20, experts);
+  const bool tied = file.find_tensor("output.weight") == nullptr;
+  uint64_t total = 0;
+  for (const model::Tensor& tensor : file.tensors()) {
+    const bool table =
+        tensor.name == "position_embd.weight" || (tensor.name == "token_embd.weight" && !tied);
+    if (table) {
+      total += tensor.row_bytes();
+    } else if (experts > 0 && tensor.name.find("_exps.") != std::string::npos) {
+      total += tensor.bytes() / static_cast<uint64_t>(experts) * static_cast<uint64_t>(used);
+    } else {
+      total += tensor.bytes();
+    }
+  }
+  return total;
+}
+
 int bench(const BenchOptions& options) {
+  const int threads = thread_count(options.threads);
   const auto begin_load = std::chrono::steady_clock::now();
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, threads);
   const double load_ms = seconds_since(begin_load) * 1e3;
   const model::Config& c = model.network->config();
-  const uint32_t total = options.prompt + options.generate;
-  if (options.prompt < 1 || options.generate < 1 || options.repeats < 1 || total > c.n_ctx) {
+  if (options.prompt < 1 || options.generate < 1 || options.repeats < 1 ||
+      int64_t{options.prompt} + int64_t{options.generate} > c.n_ctx) {
     throw fulgurite::Error(
         fulgurite::ExitCode::kUsage,
         fmt::format("-p and -n must be at least 1 and together at most {}", c.n_ctx), "bench");
   }
   std::vector<int32_t> prompt;
   for (uint32_t i = 0; i < options.prompt; ++i) {
-    prompt.push_back(static_cast<int32_t>((97 + i * 31) % static_cast<uint32_t>(c.n_vocab)));
+    prompt.push_back(
+        static_cast<int32_t>((97 + uint64_t{i} * 31) % static_cast<uint64_t>(c.n_vocab)));
   }
-  uint64_t weight_bytes = 0;
-  for (const model::Tensor& tensor : model.file.tensors()) weight_bytes += tensor.bytes();
+  const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
+  Measured warm_up;
+  measure(model, {prompt[0]}, 1, options.levels[0], warm_up);
   std::vector<Measured> results(options.levels.size());
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < options.levels.size(); ++i) {
-      trace::Log log;
-      Session session(model, log, {0, options.levels[i]});
-      session.start(prompt, options.generate, {0.0F, 0, 1.0F, 1});
-      const auto begin = std::chrono::steady_clock::now();
-      session.step();
-      results[i].prompt_s.push_back(seconds_since(begin));
-      const uint64_t before = log.detail_bytes();
-      const auto begin_generation = std::chrono::steady_clock::now();
-      size_t generated = 0;
-      while (!session.finished()) {
-        session.step();
-        if (generated++ == 0) results[i].first_token_s.push_back(seconds_since(begin));
-      }
-      results[i].generation_s.push_back(seconds_since(begin_generation) /
-                                        static_cast<double>(std::max<size_t>(generated, 1)));
-      results[i].trace_bytes_per_token = static_cast<double>(log.detail_bytes() - before) /
-                                         static_cast<double>(std::max<size_t>(generated, 1));
+      measure(model, prompt, options.generate, options.levels[i], results[i]);
     }
   }
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
 
-  nlohmann::ordered_json json;
-  json["model"] = model.file.name();
-  json["parameters"] = model.parameters;
-  json["load_ms"] = load_ms;
-  json["peak_bytes"] = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
-  if (!options.json) {
-    fmt::print("{:<6}{:>18}{:>18}{:>16}{:>18}{:>18}\n", "taps", "prompt tokens/s", "generated/s",
-               "to off", "first token ms", "trace bytes/token");
-  }
-  const double off =
-      options.levels[0] == trace::Level::kOff ? median(results[0].generation_s) : 0.0;
+  nlohmann::ordered_json json = {{"model", model.file.name()},
+                                 {"parameters", model.parameters},
+                                 {"threads", threads},
+                                 {"load_ms", load_ms},
+                                 {"peak_bytes", peak_bytes()},
+                                 {"weight_bytes", weight_bytes},
+                                 {"memory_bytes_per_s", memory_bytes_per_s(threads)}};
   for (size_t i = 0; i < options.levels.size(); ++i) {
-    const char* name = level_name(options.levels[i]);
-    const double generation = median(results[i].generation_s);
-    const double prompt_rate = options.prompt / median(results[i].prompt_s);
-    const double first_ms =
-        results[i].first_token_s.empty() ? 0.0 : median(results[i].first_token_s) * 1e3;
-    json[name] = {{"prompt_tokens_per_s", prompt_rate},
-                  {"generation_tokens_per_s", 1.0 / generation},
-                  {"first_token_ms", first_ms},
-                  {"trace_bytes_per_token", results[i].trace_bytes_per_token},
-                  {"weight_bytes_per_s", static_cast<double>(weight_bytes) / generation}};
-    if (options.json) continue;
-    fmt::print("{:<6}{:>18.0f}{:>18.0f}{:>16}{:>18.2f}{:>18.0f}\n", name, prompt_rate,
-               1.0 / generation, off > 0.0 ? fmt::format("{:.2f}", off / generation) : "-",
-               first_ms, results[i].trace_bytes_per_token);
+    json[level_name(options.levels[i])] = summary(results[i], options, weight_bytes);
   }
-  if (options.json) fmt::print("{}\n", json.dump(2));
+  if (options.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else {
+    print_table(json, options);
+  }
   return 0;
 }
 

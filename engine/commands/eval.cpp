@@ -1,19 +1,18 @@
 #include "engine/commands/eval.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <thread>
+#include <span>
 #include <vector>
 
+#include "engine/commands/passes.h"
+#include "engine/softmax.h"
+#include "engine/threads.h"
 #include "model/error.h"
-#include "model/tokenizer/tokenizer.h"
-#include "model/train/checkpoint.h"
 #include "model/train/corpus.h"
-#include "model/train/trainer.h"
 
 namespace engine::commands {
 
@@ -22,61 +21,117 @@ using fulgurite::ExitCode;
 
 namespace {
 
-// Weights are widened to float32 here.
-void require_memory(const model::ModelFile& file) {
-  double needed = 0.0;
-  for (const model::Tensor& tensor : file.tensors()) {
-    needed += static_cast<double>(tensor.elements()) * sizeof(float);
+// Negative log-likelihoods, added up.
+struct Score {
+  double sum = 0.0;
+  double squares = 0.0;
+  int64_t tokens = 0;
+
+  void add(std::span<const float> logits, int32_t token) {
+    const Softmax s = softmax_of(logits, 1.0F);
+    const double nll = std::log(s.sum) + double{s.max} - double{logits[static_cast<size_t>(token)]};
+    sum += nll;
+    squares += nll * nll;
+    ++tokens;
   }
-  const double there =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (needed > 0.8 * there) {
-    throw Error(ExitCode::kFailed,
-                fmt::format("needs {:.0f} MB of memory as float32, of {:.0f} MB", needed / 1e6,
-                            there / 1e6),
-                file.name());
+  double loss() const { return sum / static_cast<double>(tokens); }
+  // Standard deviation of the mean of independent values, through e^x.
+  double perplexity_error() const {
+    if (tokens < 2) return 0.0;
+    const auto n = static_cast<double>(tokens);
+    const double variance = std::max(0.0, squares / n - loss() * loss());
+    return std::exp(loss()) * std::sqrt(variance / (n - 1.0));
   }
+};
+
+int64_t choose_window(const EvalOptions& options, const model::Config& c) {
+  const int64_t wanted = options.window > 0 ? options.window : options.chunks >= 0 ? 512 : 128;
+  if (options.window < 0 || options.window > c.n_ctx) {
+    throw Error(ExitCode::kUsage, fmt::format("must lie between 1 and the model's {}", c.n_ctx),
+                "--window");
+  }
+  return std::min(wanted, c.n_ctx);
+}
+
+[[noreturn]] void too_few(const EvalOptions& options, size_t tokens, int64_t window) {
+  throw Error(ExitCode::kFailed,
+              fmt::format("has only {} tokens, too few for a window of {}", tokens, window),
+              options.text, "a longer text, or a smaller --window");
+}
+
+// Runs one window and scores what follows its positions from `first` on.
+void score_window(LoadedModel& model, model::KvCache& cache, std::span<const int32_t> window,
+                  std::span<const int32_t> targets, int64_t first, Score& score) {
+  const auto n_vocab = static_cast<size_t>(model.network->config().n_vocab);
+  run_silently(model, window.first(static_cast<size_t>(first)), 0, cache);
+  run_logits(model, window.subspan(static_cast<size_t>(first)), first, cache,
+             [&](int64_t position, const float* rows, int64_t n) {
+               for (int64_t i = 0; i < n; ++i) {
+                 const auto target = static_cast<size_t>(position + i);
+                 if (target >= targets.size()) continue;
+                 score.add({rows + static_cast<size_t>(i) * n_vocab, n_vocab}, targets[target]);
+               }
+             });
+}
+
+Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
+                    const EvalOptions& options, int64_t window) {
+  const auto n = static_cast<size_t>(window);
+  if (tokens.size() <= n) too_few(options, tokens.size(), window);
+  Score score;
+  for (size_t begin = 0; begin + n < tokens.size(); begin += n) {
+    model::KvCache cache(model.network->config(), window);
+    score_window(model, cache, std::span(tokens).subspan(begin, n),
+                 std::span(tokens).subspan(begin + 1, n), 0, score);
+  }
+  return score;
+}
+
+Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOptions& options,
+                   int64_t window) {
+  const model::Tokenizer& tokenizer = *model.tokenizer;
+  const bool bos = tokenizer.adds_bos() && tokenizer.bos_id() >= 0;
+  if (bos) tokens.insert(tokens.begin(), tokenizer.bos_id());
+  const auto n = static_cast<size_t>(window);
+  if (tokens.size() < 2 * n || n < 4) too_few(options, tokens.size(), window);
+  size_t chunks = tokens.size() / n;
+  if (options.chunks > 0) chunks = std::min(chunks, static_cast<size_t>(options.chunks));
+  Score score;
+  for (size_t i = 0; i < chunks; ++i) {
+    std::vector<int32_t> chunk(tokens.begin() + static_cast<std::ptrdiff_t>(i * n),
+                               tokens.begin() + static_cast<std::ptrdiff_t>((i + 1) * n));
+    if (bos) chunk[0] = tokenizer.bos_id();
+    model::KvCache cache(model.network->config(), window);
+    score_window(model, cache, chunk, std::span(chunk).subspan(1), window / 2, score);
+  }
+  return score;
 }
 
 }  // namespace
 
 int eval(const EvalOptions& options) {
   const std::string text = model::train::read_text(options.text);
-  const model::ModelFile file = open_model_file(options.model);
-  require_memory(file);
-  const model::train::Parameters weights = model::train::load_gguf(file);
-  const std::vector<int32_t> tokens = model::make_tokenizer(file)->encode(text);
-  const int64_t longest = weights.config().n_ctx;
-  if (options.window < 1 || options.window > longest) {
-    throw Error(ExitCode::kUsage, fmt::format("must lie between 1 and the model's {}", longest),
-                "--window");
-  }
-  if (static_cast<int64_t>(tokens.size()) <= options.window) {
-    throw Error(ExitCode::kFailed,
-                fmt::format("has only {} tokens, too few for a window of {}", tokens.size(),
-                            options.window),
-                options.text, "a longer text, or a smaller --window");
-  }
+  LoadedModel model(options.model, thread_count(options.threads));
+  const model::Config& c = model.network->config();
+  const int64_t window = choose_window(options, c);
+  std::vector<int32_t> tokens = model.tokenizer->encode(text);
   for (const int32_t id : tokens) {
-    if (id < 0 || id >= weights.config().n_vocab) {
+    if (id < 0 || id >= c.n_vocab) {
       throw Error(ExitCode::kBadModel,
-                  fmt::format("its tokenizer makes token {}, of {}", id, weights.config().n_vocab),
-                  file.name());
+                  fmt::format("its tokenizer makes token {}, of {}", id, c.n_vocab),
+                  model.file.name());
     }
   }
-  const int threads = options.threads > 0
-                          ? std::min(options.threads, 256)
-                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  model::ThreadPool pool(threads);
-  auto workspaces = model::train::make_workspaces(weights.config(), options.window, threads);
-  const model::train::Evaluation result =
-      model::train::evaluate(weights.weights(), tokens, options.window, pool, workspaces);
-  const double perplexity = std::exp(result.loss);
+  const Score score = options.chunks >= 0 ? score_chunks(model, std::move(tokens), options, window)
+                                          : score_windows(model, tokens, options, window);
+  const double loss = score.loss();
+  const double error = score.perplexity_error();
   const std::string line =
-      options.json ? fmt::format(R"({{"loss":{:.6f},"perplexity":{:.6f},"tokens":{}}})",
-                                 result.loss, perplexity, result.tokens)
-                   : fmt::format("loss {:.4f} nats a token, perplexity {:.4f}, {} tokens",
-                                 result.loss, perplexity, result.tokens);
+      options.json
+          ? fmt::format(R"({{"loss":{:.6f},"perplexity":{:.6f},"error":{:.6f},"tokens":{}}})", loss,
+                        std::exp(loss), error, score.tokens)
+          : fmt::format("loss {:.4f} nats a token, perplexity {:.4f} +/- {:.4f}, {} tokens", loss,
+                        std::exp(loss), error, score.tokens);
   if (std::printf("%s\n", line.c_str()) < 0 || std::fflush(stdout) != 0) {
     throw Error(ExitCode::kFailed, "cannot write the result", "stdout");
   }

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "engine/model_store.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
+#include "model/format/open.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
 
@@ -87,14 +89,23 @@ Json string_or_null(const model::ModelFile& file, const char* key) {
   return or_null([&]() -> Json { return file.get_string(key); });
 }
 
+// Where the tensors' data begins, for offsets; nullptr when it is not in one piece: of a model in
+// several files, or with tensors that were made when it was opened.
+const std::byte* one_block(const model::ModelFile& file) {
+  const std::byte* begin = nullptr;
+  if (!file.in_one_piece()) return begin;
+  for (const model::Tensor& t : file.tensors()) {
+    if (!begin || t.data < begin) begin = t.data;
+  }
+  return begin;
+}
+
 Json describe(const model::ModelFile& file) {
   Json tensors = Json::array();
   int64_t parameters = 0;
   size_t bytes = 0;
-  const std::byte* begin = nullptr;  // of the tensor data, for offsets
-  for (const model::Tensor& t : file.tensors()) {
-    if (!begin || t.data < begin) begin = t.data;
-  }
+  const std::byte* begin = one_block(file);
+  Json types = Json::object();
   for (const model::Tensor& t : file.tensors()) {
     Json shape = Json::array();
     size_t dims = 4;
@@ -104,7 +115,12 @@ Json describe(const model::ModelFile& file) {
                        {"type", model::dtype_name(static_cast<uint32_t>(t.dtype))},
                        {"shape", std::move(shape)},
                        {"bytes", t.bytes()},
-                       {"offset", t.data - begin}});
+                       {"offset", begin ? Json(t.data - begin) : Json()}});
+    Json& type = types[model::dtype_name(static_cast<uint32_t>(t.dtype))];
+    if (type.is_null()) type = {{"tensors", 0}, {"parameters", 0}, {"bytes", 0}};
+    type["tensors"] = type["tensors"].get<size_t>() + 1;
+    type["parameters"] = type["parameters"].get<int64_t>() + t.elements();
+    type["bytes"] = type["bytes"].get<size_t>() + t.bytes();
     parameters += t.elements();
     bytes += t.bytes();
   }
@@ -120,6 +136,7 @@ Json describe(const model::ModelFile& file) {
           {"parameters", parameters},
           {"bytes", file.file_bytes()},
           {"tensor_bytes", bytes},
+          {"types", std::move(types)},
           {"runnable", problems.empty()},
           {"problems", problems},
           {"config", or_null([&] { return config_of(model::read_config(file)); })},
@@ -144,6 +161,12 @@ void print_table(const Json& d, std::ostream& out) {
   for (const Json& problem : d["problems"]) {
     out << "  - " << problem.get_ref<const std::string&>() << "\n";
   }
+  section("types");
+  for (const auto& [name, type] : d["types"].items()) {
+    out << fmt::format("  {:<14}{} tensors, {} parameters, {} bytes\n", name,
+                       type["tensors"].get<size_t>(), type["parameters"].get<int64_t>(),
+                       type["bytes"].get<size_t>());
+  }
   for (const char* part : {"config", "tokenizer"}) {
     if (d[part].is_null()) continue;
     section(part);
@@ -159,19 +182,19 @@ void print_table(const Json& d, std::ostream& out) {
   for (const Json& t : d["tensors"]) {
     std::string shape;
     for (const Json& n : t["shape"]) shape += (shape.empty() ? "" : " x ") + n.dump();
-    out << fmt::format("  {:<32} {:<8} {:<20} {:>12} bytes at {}\n", text_of(t["name"]),
-                       t["type"].get<std::string>(), shape, t["bytes"].get<uint64_t>(),
-                       t["offset"].get<int64_t>());
+    out << fmt::format("  {:<32} {:<8} {:<20} {:>12} bytes", text_of(t["name"]),
+                       t["type"].get<std::string>(), shape, t["bytes"].get<uint64_t>());
+    if (!t["offset"].is_null()) out << " at " << t["offset"].get<int64_t>();
+    out << "\n";
   }
 }
 
 }  // namespace
 
 int inspect(const InspectOptions& options, std::ostream& out) {
-  const model::ModelFile file =
-      options.model_path.empty()
-          ? model::parse_gguf(options.builtin, options.builtin_name)
-          : model::open_gguf(options.model_path);
+  const model::ModelFile file = options.model_path.empty()
+                                    ? model::parse_gguf(options.builtin, options.builtin_name)
+                                    : model::open_model(resolve_model(options.model_path));
   const Json description = describe(file);
   if (options.json) {
     // Strings of the file need not be UTF-8; JSON must be.

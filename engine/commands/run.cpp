@@ -1,11 +1,17 @@
 #include "engine/commands/run.h"
 
-#include <atomic>
+#include <fmt/format.h>
+
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
+#include "engine/best.h"
+#include "engine/softmax.h"
+#include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
 
@@ -15,10 +21,52 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
+// Once: the text ends after the token at hand. Twice: the program ends.
+void end_on_signals() {
+  interrupted = 0;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, [](int number) {
+      interrupted = 1;
+      std::signal(number, SIG_DFL);
+    });
+  }
+}
+
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
+  }
+}
+
+nlohmann::ordered_json describe(const LoadedModel& model, int32_t id, double logprob) {
+  const std::string_view text = model.tokenizer->piece(id);
+  auto bytes = nlohmann::ordered_json::array();
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return {{"id", id}, {"text", std::string(text)}, {"bytes", bytes}, {"logprob", logprob}};
+}
+
+// One line about the token that was drawn from these logits.
+std::string json_line(const LoadedModel& model, std::span<const float> logits, size_t position,
+                      int32_t id, size_t n) {
+  const Softmax softmax = softmax_of(logits, 1.0F);
+  const auto logprob = [&](int32_t i) {
+    return double{logits[static_cast<size_t>(i)]} - double{softmax.max} - std::log(softmax.sum);
+  };
+  nlohmann::ordered_json line = {{"position", position}};
+  line.update(describe(model, id, logprob(id)));
+  line["top"] = nlohmann::ordered_json::array();
+  Best best;
+  best.reset(logits);
+  for (size_t i = 0; i < std::min(n, logits.size()); ++i) {
+    line["top"].push_back(describe(model, best[i], logprob(best[i])));
+  }
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
-  LoadedModel model(options.model);
+  LoadedModel model(options.model, thread_count(options.threads));
   trace::Log log;
   SessionOptions session_options = options.session;
   if (options.trace_path.empty()) session_options.level = trace::Level::kOff;
@@ -26,27 +74,33 @@ int run(const RunOptions& options) {
   std::unique_ptr<trace::FileWriter> file;
   if (!options.trace_path.empty())
     file = std::make_unique<trace::FileWriter>(log, options.trace_path);
-  interrupted = 0;
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
+  end_on_signals();
 
   session.start(options.generate);
+  const size_t prompt = session.tokens().size();
   const auto begin = std::chrono::steady_clock::now();
   while (!session.finished() && interrupted == 0) {
     const std::string text = session.step();
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-        std::fflush(stdout) != 0) {
-      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
+    if (!options.json) {
+      print(text);
+    } else if (!session.finished()) {
+      const size_t last = session.tokens().size() - 1;
+      print(json_line(model, session.logits(), last, session.tokens()[last], options.logprobs));
     }
     if (file) file->drain();
   }
-  std::fputc('\n', stdout);
+  if (!options.json) print("\n");
   if (file) file->finish();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::fprintf(stderr, "%zu tokens in %.2f s, %.0f tokens/s\n", session.tokens().size(), seconds,
-               static_cast<double>(session.tokens().size()) / seconds);
-  if (file) std::fprintf(stderr, "trace: %s\n", options.trace_path.c_str());
+  const size_t tokens = session.tokens().size();
+  fmt::print(stderr, "{} tokens in {:.2f} s, {:.0f} tokens/s\n", tokens, seconds,
+             static_cast<double>(tokens) / seconds);
+  const bool full = session.finished() && static_cast<int64_t>(tokens) >= session.context();
+  if (full && (options.generate.n == 0 || tokens < prompt + options.generate.n)) {
+    fmt::print(stderr, "the context of {} tokens is full\n", session.context());
+  }
+  if (file) fmt::print(stderr, "trace: {}\n", options.trace_path);
   return 0;
 }
 

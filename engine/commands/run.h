@@ -14,9 +14,21 @@ struct RunOptions {
   Generate generate;
   SessionOptions session;
   std::string trace_path;  // empty: no file
+  int threads = 0;         // 0: as many as there are cores
+  bool json = false;
+  uint32_t logprobs = 5;  // candidates that are told of each token, as JSON
 };
 
-// Returns the exit code. Ctrl-C ends the text and finishes the trace.
+// Prints prompt and text, or with json nothing but one object a line for each generated token:
+//
+//   {"position": 6, "id": 11, "text": ",", "bytes": [44], "logprob": -0.31, "top": [
+//     {"id": 11, "text": ",", "bytes": [44], "logprob": -0.31}, ...]}
+//
+// logprob: natural logarithm of the model's own probability over the whole vocabulary, before any
+// sampler. text: with U+FFFD for bytes that are no whole character.
+//
+// Returns the exit code. Ctrl-C ends the text after the token at hand and finishes the trace; a
+// second one ends the program at once.
 int run(const RunOptions& options);
 
 }  // namespace engine::commands

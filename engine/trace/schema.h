@@ -114,14 +114,15 @@ struct KvRead {
 // The head's term of the attention update; rest_* is what its listed reads leave over.
 struct HeadShare {
   float share = 0.0F;    // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
-  float norm = 0.0F;     // |o_h|
+  float norm = 0.0F;     // |o_h|, behind the gain of a norm after the sum
   float entropy = 0.0F;  // of the attention weights, nats
   float rest_weight = 0.0F;
   float rest_share = 0.0F;
   uint32_t reads = 0;  // how many of the reads are used, <= AttentionRecord.reads
 };
 
-// then: float bias_share[L]; HeadShare heads[L][H]; KvRead reads[L][H][reads], strongest first
+// then: float bias_share[L]; HeadShare heads[L][H]; KvRead reads[L][H][reads], the 16 of largest
+//       weight first, by share, and then the others by position
 struct AttentionRecord {
   uint32_t position = 0;
   uint32_t layers = 0;
@@ -148,7 +149,8 @@ struct NeuronShare {
 };
 
 // then: float rms[L][buckets] of the activations in a cell; float bucket_share[L][buckets];
-//       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], strongest first.
+//       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], the 16 strongest
+//       first (of a large model live: the 16 most active), then the others by number.
 //       bucket_share + bias_share = 1, and top + rest_share + bias_share = 1.
 struct FfnRecord {
   uint32_t position = 0;

@@ -1,12 +1,23 @@
-// The makers of every architecture family, for the registry alone.
+// Every architecture family: what its metadata means, for the registry alone.
 #pragma once
 
-#include <memory>
-
-#include "model/arch/registry.h"
+#include "model/arch/keys.h"
 
 namespace model {
 
-std::unique_ptr<Model> make_llama(const ModelFile& file);
+// Each in the file of its family; throws Error (bad_model) where the metadata is at fault.
+Config read_llama(const Keys& keys);
+Config read_gpt2(const Keys& keys);
+Config read_gptneox(const Keys& keys);
+Config read_qwen2(const Keys& keys);
+Config read_qwen2moe(const Keys& keys);
+Config read_qwen3(const Keys& keys);
+Config read_qwen3moe(const Keys& keys);
+Config read_gemma(const Keys& keys);
+Config read_gemma2(const Keys& keys);
+Config read_gemma3(const Keys& keys);
+Config read_phi2(const Keys& keys);
+Config read_phi3(const Keys& keys);
+Config read_olmoe(const Keys& keys);
 
 }  // namespace model

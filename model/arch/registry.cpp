@@ -2,8 +2,10 @@
 
 #include <array>
 
+#include "model/arch/decoder.h"
 #include "model/arch/families.h"
-#include "model/error.h"
+#include "model/arch/keys.h"
+#include "model/utf8.h"
 
 namespace model {
 
@@ -11,10 +13,18 @@ namespace {
 
 struct Family {
   std::string_view architecture;  // general.architecture
-  std::unique_ptr<Model> (*make)(const ModelFile&);
+  Config (*read)(const Keys&);
 };
 
-constexpr std::array kFamilies = {Family{"llama", make_llama}};
+constexpr std::array kFamilies = {
+    Family{"llama", read_llama},       Family{"gpt2", read_gpt2},
+    Family{"gptneox", read_gptneox},   Family{"qwen2", read_qwen2},
+    Family{"qwen2moe", read_qwen2moe}, Family{"qwen3", read_qwen3},
+    Family{"qwen3moe", read_qwen3moe}, Family{"gemma", read_gemma},
+    Family{"gemma2", read_gemma2},     Family{"gemma3", read_gemma3},
+    Family{"phi2", read_phi2},         Family{"phi3", read_phi3},
+    Family{"olmoe", read_olmoe},
+};
 
 }  // namespace
 
@@ -24,16 +34,18 @@ std::vector<std::string_view> known_architectures() {
   return names;
 }
 
-std::unique_ptr<Model> make_model(const ModelFile& file) {
+Config read_config(const ModelFile& file) {
   const std::string wanted = file.get_string("general.architecture");
   std::string known;
   for (const Family& family : kFamilies) {
-    if (family.architecture == wanted) return family.make(file);
+    if (family.architecture == wanted) return family.read(Keys(file));
     known += (known.empty() ? "" : ", ") + std::string(family.architecture);
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kBadModel,
-                         "its architecture '" + wanted + "' is not known", file.name(),
-                         "known: " + known);
+  file.fail("the architecture " + quoted(wanted) + " is not supported", "known: " + known);
+}
+
+std::unique_ptr<Model> make_model(const ModelFile& file, int threads) {
+  return std::make_unique<Decoder>(file, read_config(file), threads);
 }
 
 }  // namespace model

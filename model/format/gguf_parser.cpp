@@ -6,7 +6,6 @@
 
 #include "model/error.h"
 #include "model/format/gguf.h"
-#include "model/format/mapping.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -20,6 +19,12 @@ namespace {
 constexpr uint64_t kMaxKeyBytes = 65535;  // the specification's limit
 constexpr uint64_t kMaxNameBytes = 63;    // ggml keeps names in 64 bytes with a terminator
 constexpr uint64_t kDefaultAlignment = 32;
+
+// What is kept of metadata may be larger than what lies in the file (a text takes 8 bytes there
+// and 32 here, a byte 1 and 8). A vocabulary of 262,144 tokens with half a million merges grows
+// by 21 MB; files that would grow by more than this are made to exhaust memory.
+constexpr uint64_t kMaxGrowthBytes = uint64_t{32} << 20;
+constexpr uint64_t kEntryBytes = 160;  // of a key or tensor: the entry and its place in the index
 
 enum class ValueType : uint32_t {
   kU8,
@@ -65,7 +70,18 @@ uint64_t min_bytes(ValueType type) {
 // A cursor that never leaves the bytes.
 class Cursor {
  public:
-  Cursor(std::span<const std::byte> bytes, const std::string& name) : bytes_(bytes), name_(name) {}
+  Cursor(std::span<const std::byte> bytes, const std::string& name)
+      : bytes_(bytes), name_(name), growth_(kMaxGrowthBytes + bytes.size() / 16) {}
+
+  // To be called before memory is taken beyond the bytes of the file that it holds.
+  void grow(uint64_t n, uint64_t bytes_each, std::string_view what) {
+    if (n > growth_ / bytes_each) {
+      fail(std::string(what) + " would take more memory than a file of " +
+               std::to_string(bytes_.size()) + " bytes may",
+           "is it made to exhaust memory?");
+    }
+    growth_ -= n * bytes_each;
+  }
 
   uint64_t position() const { return position_; }
   uint64_t left() const { return bytes_.size() - position_; }
@@ -110,6 +126,7 @@ class Cursor {
   std::span<const std::byte> bytes_;
   const std::string& name_;
   uint64_t position_ = 0;
+  uint64_t growth_;
 };
 
 template <class Wide, class Stored>
@@ -132,6 +149,11 @@ MetaValue read_array(Cursor& in, const std::string& what) {
     in.fail(what + " claims " + std::to_string(n) + " elements, but only " +
                 std::to_string(in.left()) + " bytes are left",
             "truncated or damaged; fetch it again");
+  }
+  if (type == ValueType::kString) {
+    in.grow(n, sizeof(std::string) - each, what);
+  } else if (type != ValueType::kBool) {
+    in.grow(n, sizeof(uint64_t), what);
   }
   switch (type) {
     case ValueType::kU8:
@@ -302,6 +324,12 @@ void check_extents(const Cursor& in, const std::vector<Tensor>& tensors,
               "truncated or damaged; fetch it again");
     }
     if (offsets[i] < end) in.fail(what + " overlaps tensor " + quoted(tensors[before].name));
+    const uint64_t expected = (end + alignment - 1) / alignment * alignment;
+    if (offsets[i] != expected) {
+      in.fail(what + " begins at " + std::to_string(offsets[i]) +
+                  ", but the tensors before it end at " + std::to_string(expected),
+              "the alignment is not what general.alignment says, or the file is damaged");
+    }
     end = offsets[i] + tensors[i].bytes();
     before = i;
   }
@@ -323,6 +351,7 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
                 std::to_string(in.left()) + " bytes can hold",
             "truncated or damaged; fetch it again");
   }
+  in.grow(n_kv, kEntryBytes, "the header");
   for (uint64_t i = 0; i < n_kv; ++i) {
     std::string key = in.string("the key of metadata value " + std::to_string(i));
     if (key.empty() || key.size() > kMaxKeyBytes) {
@@ -346,6 +375,7 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
                 std::to_string(in.left()) + " bytes can describe",
             "truncated or damaged; fetch it again");
   }
+  in.grow(n_tensors, 2 * kEntryBytes, "the header");
   std::vector<uint64_t> offsets(n_tensors);
   std::vector<Tensor> tensors;
   for (uint64_t i = 0; i < n_tensors; ++i) tensors.push_back(read_info(in, i, offsets[i]));
@@ -363,13 +393,6 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
     const std::string shown = quoted(tensor.name);
     if (!file.add(std::move(tensor))) in.fail("tensor " + shown + " comes twice");
   }
-  return file;
-}
-
-ModelFile open_gguf(const std::string& path) {
-  std::shared_ptr<const Mapping> mapping = Mapping::open(path);
-  ModelFile file = parse_gguf(mapping->bytes(), path);
-  file.keep(std::move(mapping));
   return file;
 }
 

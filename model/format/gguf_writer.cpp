@@ -1,14 +1,13 @@
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <system_error>
 
 #include "model/error.h"
+#include "model/format/atomic_file.h"
 #include "model/format/gguf.h"
+#include "model/quantize.h"
 
 namespace model {
 namespace {
@@ -27,6 +26,15 @@ enum ValueType : uint32_t {
 
 size_t padded(size_t n) {
   return (n + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+constexpr size_t kPieceBytes = size_t{4} << 20;  // of one tensor, held at a time
+
+// Trailing dimensions of 1 are not written.
+uint32_t dimensions(const std::array<int64_t, 4>& ne) {
+  uint32_t n = 4;
+  while (n > 1 && ne[n - 1] == 1) --n;
+  return n;
 }
 
 class Bytes {
@@ -116,24 +124,37 @@ void GgufWriter::add(std::string key, MetaValue value) {
   metadata_.emplace_back(std::move(key), std::move(value));
 }
 
+void GgufWriter::add_tensor(std::string name, const std::array<int64_t, 4>& ne, DType type,
+                            Rows rows) {
+  CHECK(!name.empty() && name.size() < 64);
+  CHECK(ne[0] > 0 && ne[1] > 0 && ne[2] > 0 && ne[3] > 0);
+  for (const Pending& known : tensors_) CHECK(known.name != name);
+  tensors_.push_back({std::move(name), ne, type, std::move(rows)});
+  CHECK(tensors_.back().bytes() > 0);  // a known type and whole blocks, by dtype_row_bytes()
+}
+
+void GgufWriter::add_tensor(const Tensor& tensor) {
+  CHECK(tensor.data != nullptr);
+  const size_t row_bytes = tensor.row_bytes();
+  add_tensor(tensor.name, tensor.ne, tensor.dtype,
+             [data = tensor.data, row_bytes](int64_t first, int64_t n, std::byte* out) {
+               std::memcpy(out, data + row_bytes * static_cast<size_t>(first),
+                           row_bytes * static_cast<size_t>(n));
+             });
+}
+
 void GgufWriter::add_tensor(std::string name, int64_t rows, int64_t cols, DType type,
                             const float* values) {
-  CHECK(!name.empty() && name.size() < 64 && rows > 0 && cols > 0 && values != nullptr);
-  CHECK(type == DType::kF32 || type == DType::kF16);
-  for (const Pending& known : tensors_) CHECK(known.name != name);
-  Pending t{std::move(name), {cols}, rows == 1 ? DType::kF32 : type, {}};
-  if (rows > 1) t.ne.push_back(rows);
-  const auto n = static_cast<size_t>(rows) * static_cast<size_t>(cols);
-  t.data.resize(dtype_row_bytes(t.type, cols) * static_cast<size_t>(rows));
-  if (t.type == DType::kF32) {
-    std::memcpy(t.data.data(), values, t.data.size());
-  } else {
-    for (size_t i = 0; i < n; ++i) {
-      const uint16_t half = f16_from_f32(values[i]);
-      std::memcpy(t.data.data() + 2 * i, &half, 2);
-    }
-  }
-  tensors_.push_back(std::move(t));
+  CHECK(rows > 0 && cols > 0 && values != nullptr && can_quantize(type));
+  const DType stored = rows == 1 ? DType::kF32 : type;
+  const size_t row_bytes = dtype_row_bytes(stored, cols);
+  auto bytes = std::make_shared<std::vector<std::byte>>(row_bytes * static_cast<size_t>(rows));
+  quantize_row(stored, values, rows * cols, bytes->data());
+  add_tensor(std::move(name), {cols, rows, 1, 1}, stored,
+             [bytes, row_bytes](int64_t first, int64_t n, std::byte* out) {
+               std::memcpy(out, bytes->data() + row_bytes * static_cast<size_t>(first),
+                           row_bytes * static_cast<size_t>(n));
+             });
 }
 
 void GgufWriter::write(const std::string& path) const {
@@ -149,37 +170,30 @@ void GgufWriter::write(const std::string& path) const {
   uint64_t offset = 0;
   for (const Pending& t : tensors_) {
     head.string(t.name);
-    head.number(static_cast<uint32_t>(t.ne.size()));
-    for (const int64_t n : t.ne) head.number(n);
+    const uint32_t n_dims = dimensions(t.ne);
+    head.number(n_dims);
+    for (uint32_t d = 0; d < n_dims; ++d) head.number(t.ne[d]);
     head.number(static_cast<uint32_t>(t.type));
     head.number(offset);
-    offset += padded(t.data.size());
+    offset += padded(t.bytes());
   }
   head.pad();
 
-  const std::string part = path + ".part";
-  const auto fail = [&](const std::string& what) {
-    const std::string reason = std::generic_category().message(errno);
-    std::remove(part.c_str());
-    throw fulgurite::Error(fulgurite::ExitCode::kFailed, what + ": " + reason, path,
-                           "is the folder there, writable and not full?");
-  };
-  struct Close {
-    void operator()(std::FILE* f) const { std::fclose(f); }
-  };
-  std::unique_ptr<std::FILE, Close> file(std::fopen(part.c_str(), "wb"));
-  if (!file) fail("cannot be written");
-  const auto put_bytes = [&](const std::byte* data, size_t n) {
-    if (n > 0 && std::fwrite(data, 1, n, file.get()) != n) fail("writing failed");
-  };
-  put_bytes(head.bytes().data(), head.bytes().size());
+  AtomicFile file(path);
+  file.write(head.bytes());
   constexpr std::array<std::byte, kAlignment> kZeros{};
+  std::vector<std::byte> piece;
   for (const Pending& t : tensors_) {
-    put_bytes(t.data.data(), t.data.size());
-    put_bytes(kZeros.data(), padded(t.data.size()) - t.data.size());
+    const int64_t step = std::max(int64_t{1}, static_cast<int64_t>(kPieceBytes / t.row_bytes()));
+    for (int64_t first = 0; first < t.n_rows(); first += step) {
+      const int64_t n = std::min(step, t.n_rows() - first);
+      piece.resize(t.row_bytes() * static_cast<size_t>(n));
+      t.rows(first, n, piece.data());
+      file.write(piece);
+    }
+    file.write(std::span(kZeros).first(padded(t.bytes()) - t.bytes()));
   }
-  if (std::fclose(file.release()) != 0) fail("writing failed");
-  if (std::rename(part.c_str(), path.c_str()) != 0) fail("cannot be replaced");
+  file.commit();
 }
 
 }  // namespace model

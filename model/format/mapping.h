@@ -1,4 +1,9 @@
 // A file's bytes, mapped read-only.
+//
+// A file that shrinks while it is mapped has pages with nothing behind them; touching one raises
+// SIGBUS, which no function can report. The handler that the first open() installs knows every
+// mapped file: it names the one in a sentence on stderr and ends the program with exit code 3
+// (bad model). A SIGBUS at any other address takes its default course.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +27,8 @@ class Mapping {
  private:
   Mapping() = default;
   std::span<const std::byte> bytes_;
+  std::string shown_;  // the path, fit for a terminal
+  size_t slot_ = 0;    // in the handler's table
 };
 
 }  // namespace model

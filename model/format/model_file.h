@@ -34,8 +34,16 @@ class ModelFile {
   // For parsers. false: the key or the tensor's name is there already.
   bool add(std::string key, MetaValue value);
   bool add(Tensor tensor);
+  // Another file of the same model.
+  void add_bytes(uint64_t n) noexcept { bytes_ += n; }
   // Keeps the memory alive that tensor.data points into.
   void keep(std::shared_ptr<const void> storage) { storage_.push_back(std::move(storage)); }
+  void keep(const ModelFile& part) {
+    storage_.insert(storage_.end(), part.storage_.begin(), part.storage_.end());
+  }
+
+  // Whether all tensors lie in one file, none of them made.
+  bool in_one_piece() const noexcept { return storage_.size() <= 1; }
 
   const std::string& name() const noexcept { return name_; }
   const std::string& format() const noexcept { return format_; }

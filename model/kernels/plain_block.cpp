@@ -201,7 +201,7 @@ PlainBlock plain_block(DType type, const std::byte* row, int64_t b) noexcept {
     case DType::kBF16:
       break;
   }
-  CHECK(!"a format of blocks");
+  CHECK(false && "a format of blocks");
   return {};
 }
 

@@ -9,8 +9,8 @@
 namespace model {
 namespace {
 
-// A look with its pause takes 15 to 50 ns: some 50 microseconds at most.
-constexpr int kSpins = 2000;
+// A look with its pause takes 15 to 50 ns: some 300 microseconds at most, as long as a layer is written into the trace.
+constexpr int kSpins = 12000;
 
 void pause() noexcept {
 #if defined(__x86_64__)

@@ -1,8 +1,6 @@
 #include "model/tokenizer/bpe.h"
 
 #include "model/error.h"
-#include "model/tokenizer/merge.h"
-#include "model/tokenizer/unicode.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -11,6 +9,8 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 constexpr bool prints_as_itself(int byte) {
   return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
@@ -32,16 +32,13 @@ struct ByteMap {
 };
 constexpr ByteMap kByteMap;
 
-std::string text_of_byte(unsigned char byte) {
-  std::string text;
-  append_utf8(text, bpe_char_of_byte(byte));
-  return text;
-}
-
-CharClass class_at(std::string_view text, size_t pos, size_t& bytes) noexcept {
-  const Utf8Char c = decode_utf8(text, pos);
-  bytes = c.bytes;
-  return c.valid ? char_class(c.code) : CharClass::kOther;
+// Whether the byte at word[pos] is part of a character in UTF-8.
+bool is_in_character(std::string_view word, size_t pos) noexcept {
+  for (size_t back = 0; back <= std::min<size_t>(pos, 3); ++back) {
+    const Utf8Char c = decode_utf8(word, pos - back);
+    if (c.valid && c.bytes > back) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -63,115 +60,117 @@ bool bpe_bytes_of_text(std::string_view text, std::string& bytes) {
   return true;
 }
 
-size_t gpt2_word(std::string_view text) noexcept {
-  for (const std::string_view s : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
-    if (text.starts_with(s)) return s.size();
-  }
-  size_t bytes = 0;
-  const size_t begin = text[0] == ' ' && text.size() > 1 ? 1 : 0;
-  const CharClass kind = class_at(text, begin, bytes);
-  size_t end = begin + bytes;
-  if (kind != CharClass::kSpace) {
-    while (end < text.size() && class_at(text, end, bytes) == kind) end += bytes;
-    return end;
-  }
-  // White space: all of it at the end of the text, else all but its last character, which
-  // goes with the next word (or stands alone, when it is the only one).
-  size_t last = 0;
-  end = 0;
-  while (end < text.size() && class_at(text, end, bytes) == CharClass::kSpace) {
-    last = end;
-    end += bytes;
-  }
-  return end < text.size() && last > 0 ? last : end;
+const PreTokenizer& BpeTokenizer::pre_tokenizer_of(const ModelFile& file) {
+  const std::string name = file.get_string("tokenizer.ggml.pre", "default");
+  if (const PreTokenizer* pre = find_pre_tokenizer(name)) return *pre;
+  throw Error(ExitCode::kBadModel, "the pre-tokenizer " + quoted(name) + " is not supported",
+              file.name(), "known: " + known_pre_tokenizers());
 }
 
-BpeTokenizer::BpeTokenizer(const ModelFile& file) : VocabTokenizer(file, false) {
-  const auto fail = [&](const std::string& what, const std::string& hint) {
-    throw Error(ExitCode::kBadModel, what, file.name(), hint);
-  };
+BpeTokenizer::BpeTokenizer(const ModelFile& file, const PreTokenizer& pre)
+    : VocabTokenizer(file, {.adds_bos = pre.adds_bos}), pre_(&pre) {
+  index_.reserve(pieces_, texts().size());
   std::string bytes;
   for (size_t i = 0; i < texts().size(); ++i) {
     const std::string& text = texts()[i];
-    const bool mapped = kind(i) == TokenKind::kNormal && bpe_bytes_of_text(text, bytes);
+    const bool mapped = !is_special(i) && bpe_bytes_of_text(text, bytes);
     add_piece(mapped ? bytes : text);
-    if (mapped) ids_.emplace(text, static_cast<int32_t>(i));
+    if (mapped && !bytes.empty()) index_.insert(pieces_, static_cast<int32_t>(i));
   }
-  if (const auto* merges = file.get_strings("tokenizer.ggml.merges")) {
-    for (const std::string& merge : *merges) {
-      const size_t space = merge.find(' ');
-      if (space == 0 || space == std::string::npos || space + 1 == merge.size() ||
-          merge.find(' ', space + 1) != std::string::npos) {
-        fail("the merge " + quoted(merge) + " is not two parts with a space between",
-             "convert the model again");
-      }
-      ranks_.emplace(merge, static_cast<double>(ranks_.size()));
-    }
+  for (int b = 0; b < 256; ++b) {
+    const char byte = static_cast<char>(static_cast<unsigned char>(b));
+    byte_symbols_[static_cast<size_t>(b)] = symbol_of({&byte, 1});
   }
-  const std::string pre = file.get_string("tokenizer.ggml.pre", "gpt-2");
-  if (!ranks_.empty() && pre != "gpt-2" && pre != "default") {
-    fail("the pre-tokenizer " + quoted(pre) + " is not supported", "'gpt-2' is");
+  read_merges(file);
+  finish_pieces();
+  bool complete = true;
+  for (const char c : kReplacement) {
+    complete = complete && is_token(byte_symbols_[static_cast<unsigned char>(c)]);
   }
-  for (size_t b = 0; b < 256; ++b) {
-    const auto at = ids_.find(text_of_byte(static_cast<unsigned char>(b)));
-    byte_ids_[b] = at == ids_.end() ? -1 : at->second;
-  }
-  forget_texts();
+  Scratch scratch;
+  if (complete) encode_word(kReplacement, scratch, replacement_);
 }
 
-std::vector<int32_t> BpeTokenizer::encode(std::string_view text) const {
-  std::vector<int32_t> ids;
-  if (ranks_.empty()) {
-    ids.reserve(text.size());
-    encode_word(text, ids);
-    return ids;
-  }
-  while (!text.empty()) {
-    const size_t n = gpt2_word(text);
-    encode_word(text.substr(0, n), ids);
-    text.remove_prefix(n);
-  }
-  return ids;
-}
-
-void BpeTokenizer::encode_word(std::string_view word, std::vector<int32_t>& ids) const {
-  const auto put_byte = [&](unsigned char byte) {
-    if (byte_ids_[byte] < 0) {
-      throw Error(ExitCode::kUsage,
-                  "the model's vocabulary has no token for the byte " +
-                      quoted({reinterpret_cast<const char*>(&byte), 1}),
-                  {}, "leave it out of the text");
-    }
-    ids.push_back(byte_ids_[byte]);
+void BpeTokenizer::read_merges(const ModelFile& file) {
+  const auto* merges = file.get_strings("tokenizer.ggml.merges");
+  if (!merges || merges->empty()) return;
+  const auto fail = [&](const std::string& what) {
+    throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
   };
-  if (ranks_.empty()) {
-    for (const char c : word) put_byte(static_cast<unsigned char>(c));
-    return;
+  size_t total = 0;
+  for (const std::string& merge : *merges) total += merge.size();
+  if (total > (size_t{1} << 30)) fail("the list of merges is too large");
+  merges_.reserve(merges->size());
+  std::string left;
+  std::string right;
+  for (size_t rank = 0; rank < merges->size(); ++rank) {
+    const std::string_view merge = (*merges)[rank];
+    const size_t space = merge.find(' ');
+    if (space == 0 || space == std::string_view::npos || space + 1 == merge.size() ||
+        merge.find(' ', space + 1) != std::string_view::npos) {
+      fail("the merge " + quoted(merge) + " is not two parts with a space between");
+    }
+    if (!bpe_bytes_of_text(merge.substr(0, space), left) ||
+        !bpe_bytes_of_text(merge.substr(space + 1), right)) {
+      continue;  // no text has such a part
+    }
+    const int32_t a = symbol_of(left);
+    const int32_t b = symbol_of(right);
+    merges_.insert({a, b, static_cast<uint32_t>(rank), symbol_of(left += right)});
   }
-  std::string text;
-  std::vector<MergeSymbol> symbols;
-  for (const char c : word) {
-    const size_t begin = text.size();
-    append_utf8(text, bpe_char_of_byte(static_cast<unsigned char>(c)));
-    symbols.push_back({begin, text.size() - begin});
+}
+
+int32_t BpeTokenizer::symbol_of(std::string_view bytes) {
+  int32_t symbol = index_.find(pieces_, bytes);
+  if (symbol >= 0) return symbol;
+  symbol = pieces_.add(bytes);
+  index_.insert(pieces_, symbol);
+  return symbol;
+}
+
+void BpeTokenizer::encode_text(std::string_view text, std::vector<int32_t>& ids) const {
+  if (merges_.empty()) return put_bytes(text, 0, text.size(), ids);
+  Scratch scratch;
+  pre_->split(text, [&](std::string_view word) { encode_word(word, scratch, ids); });
+}
+
+void BpeTokenizer::encode_word(std::string_view word, Scratch& scratch,
+                               std::vector<int32_t>& ids) const {
+  if (merges_.empty()) return put_bytes(word, 0, word.size(), ids);
+  if (pre_->whole_words) {
+    if (const int32_t id = index_.find(pieces_, word); id >= 0 && is_token(id)) {
+      return ids.push_back(id);
+    }
   }
-  std::string key;
-  merge_symbols(text, symbols, [&](std::string_view left, std::string_view right, double& rank) {
-    key.assign(left).append(1, ' ').append(right);
-    const auto at = ranks_.find(key);
-    if (at == ranks_.end()) return false;
-    rank = at->second;
+  std::vector<MergeSymbol>& symbols = scratch.symbols;
+  symbols.clear();
+  for (uint32_t i = 0; i < word.size(); ++i) {
+    symbols.push_back({i, 1, byte_symbols_[static_cast<unsigned char>(word[i])]});
+  }
+  scratch.merger.run(symbols, [&](const MergeSymbol& a, const MergeSymbol& b, auto& join) {
+    const PairTable::Entry* entry = merges_.find(a.id, b.id);
+    if (!entry) return false;
+    join = {entry->rank, entry->merged};
     return true;
   });
-  std::string bytes;
   for (const MergeSymbol& s : symbols) {
     if (s.bytes == 0) continue;
-    key = text.substr(s.begin, s.bytes);
-    if (const auto at = ids_.find(key); at != ids_.end()) {
-      ids.push_back(at->second);
+    if (is_token(s.id)) {
+      ids.push_back(s.id);
     } else {  // a merge whose result is no token
-      CHECK(bpe_bytes_of_text(key, bytes));
-      for (const char c : bytes) put_byte(static_cast<unsigned char>(c));
+      put_bytes(word, s.begin, s.begin + s.bytes, ids);
+    }
+  }
+}
+
+void BpeTokenizer::put_bytes(std::string_view word, size_t begin, size_t end,
+                             std::vector<int32_t>& ids) const {
+  for (size_t i = begin; i < end; ++i) {
+    const int32_t symbol = byte_symbols_[static_cast<unsigned char>(word[i])];
+    if (is_token(symbol)) {
+      ids.push_back(symbol);
+    } else if (!is_in_character(word, i)) {
+      ids.insert(ids.end(), replacement_.begin(), replacement_.end());
     }
   }
 }

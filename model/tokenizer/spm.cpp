@@ -1,9 +1,9 @@
 #include "model/tokenizer/spm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/error.h"
-#include "model/tokenizer/merge.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -15,12 +15,15 @@ namespace {
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 
-std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
+std::string with_spaces(std::string_view text) {
   std::string out;
+  out.reserve(text.size());
   for (size_t i = 0; i < text.size();) {
-    const bool match = text.substr(i).starts_with(from);
-    out += match ? to : text.substr(i, 1);
-    i += match ? from.size() : 1;
+    const size_t next = std::min(text.find(kSpace, i), text.size());
+    out += text.substr(i, next - i);
+    if (next == text.size()) break;
+    out += ' ';
+    i = next + kSpace.size();
   }
   return out;
 }
@@ -38,77 +41,140 @@ int byte_of_text(std::string_view text) {
   return value;
 }
 
-}  // namespace
-
-SpmTokenizer::SpmTokenizer(const ModelFile& file) : VocabTokenizer(file, true) {
-  const auto fail = [&](const std::string& what) {
-    throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
-  };
-  const MetaValue* scores = file.find("tokenizer.ggml.scores");
-  const auto* numbers = scores ? std::get_if<std::vector<double>>(scores) : nullptr;
-  if (!numbers) fail("tokenizer.ggml.scores is missing or not an array of floats");
-  if (numbers->size() != texts().size()) {
-    fail("there are " + std::to_string(texts().size()) + " tokens, but " +
-         std::to_string(numbers->size()) + " scores");
-  }
-  scores_ = *numbers;
-  adds_space_ = file.get_bool("tokenizer.ggml.add_space_prefix", true);
-  byte_ids_.fill(-1);
-  for (size_t i = 0; i < texts().size(); ++i) {
-    if (std::isnan(scores_[i])) fail("the score of token " + std::to_string(i) + " is no number");
-    const std::string& text = texts()[i];
-    const auto id = static_cast<int32_t>(i);
-    if (kind(i) == TokenKind::kByte) {
-      const int byte = byte_of_text(text);
-      if (byte < 0) fail("the byte token " + std::to_string(i) + " is not written <0xXX>");
-      byte_ids_[static_cast<size_t>(byte)] = id;
-      add_piece(std::string(1, static_cast<char>(static_cast<unsigned char>(byte))));
-    } else {
-      add_piece(replace_all(text, kSpace, " "));
-      if (kind(i) == TokenKind::kNormal || kind(i) == TokenKind::kUserDefined) {
-        ids_.emplace(text, id);
-      }
-    }
-  }
-  forget_texts();
+size_t pair_of(char left, char right) noexcept {
+  return static_cast<size_t>(static_cast<unsigned char>(left)) << 8 |
+         static_cast<unsigned char>(right);
 }
 
-std::vector<int32_t> SpmTokenizer::encode(std::string_view input) const {
-  std::vector<int32_t> ids;
-  if (input.empty()) return ids;
-  const std::string text =
-      (adds_space_ ? std::string(kSpace) : std::string()) + replace_all(input, " ", kSpace);
-  std::vector<MergeSymbol> symbols;
-  for (size_t i = 0; i < text.size();) {
-    const size_t n = decode_utf8(text, i).bytes;
-    symbols.push_back({i, n});
+[[noreturn]] void fail(const ModelFile& file, const std::string& what) {
+  throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
+}
+
+}  // namespace
+
+SpmTokenizer::SpmTokenizer(const ModelFile& file)
+    : VocabTokenizer(file, {.adds_bos = true, .bos = 1, .eos = 2}) {
+  read_scores(file);
+  adds_space_ = file.get_bool("tokenizer.ggml.add_space_prefix", true);
+  byte_ids_.fill(-1);
+  index_.reserve(pieces_, texts().size());
+  for (size_t i = 0; i < texts().size(); ++i) {
+    const std::string& text = texts()[i];
+    if (kind(i) == TokenKind::kByte) {
+      add_byte(file, i);
+      continue;
+    }
+    add_piece(with_spaces(text));
+    const bool from_text = kind(i) == TokenKind::kNormal || kind(i) == TokenKind::kUserDefined;
+    // Spaces that are written as such are for the search for special tokens alone.
+    if (!from_text || text.empty() || text.find(' ') != std::string::npos) continue;
+    index_.insert(pieces_, static_cast<int32_t>(i));
+    add_inner_pairs(pieces_[i]);
+  }
+  finish_pieces();
+}
+
+void SpmTokenizer::read_scores(const ModelFile& file) {
+  const MetaValue* value = file.find("tokenizer.ggml.scores");
+  const auto* scores = value ? std::get_if<std::vector<double>>(value) : nullptr;
+  if (!scores) fail(file, "tokenizer.ggml.scores is missing or not an array of floats");
+  if (scores->size() != texts().size()) {
+    fail(file, "there are " + std::to_string(texts().size()) + " tokens, but " +
+                   std::to_string(scores->size()) + " scores");
+  }
+  scores_.reserve(scores->size());
+  for (size_t i = 0; i < scores->size(); ++i) {
+    if (std::isnan((*scores)[i])) {
+      fail(file, "the score of token " + std::to_string(i) + " is no number");
+    }
+    scores_.push_back(static_cast<float>((*scores)[i]));
+  }
+}
+
+void SpmTokenizer::add_inner_pairs(std::string_view piece) {
+  for (size_t i = 0; i < piece.size();) {
+    i += decode_utf8(piece, i).bytes;
+    if (i < piece.size()) inner_pairs_.set(pair_of(piece[i - 1], piece[i]));
+  }
+}
+
+void SpmTokenizer::add_byte(const ModelFile& file, size_t id) {
+  const int byte = byte_of_text(texts()[id]);
+  if (byte < 0) fail(file, "the byte token " + std::to_string(id) + " is not written <0xXX>");
+  int32_t& known = byte_ids_[static_cast<size_t>(byte)];
+  if (known >= 0) {
+    fail(file, "the tokens " + std::to_string(known) + " and " + std::to_string(id) +
+                   " are the same byte");
+  }
+  known = static_cast<int32_t>(id);
+  add_piece(std::string(1, static_cast<char>(static_cast<unsigned char>(byte))));
+}
+
+void SpmTokenizer::encode_text(std::string_view input, std::vector<int32_t>& ids) const {
+  std::string changed;
+  if (adds_space_ || input.find(kSpace) != std::string_view::npos) {
+    changed = with_spaces(input);
+    if (adds_space_) changed.insert(changed.begin(), ' ');
+    input = changed;
+  }
+  Scratch scratch;
+  size_t begin = 0;
+  for (size_t i = 0; i < input.size();) {
+    i += decode_utf8(input, i).bytes;
+    if (i < input.size() && inner_pairs_[pair_of(input[i - 1], input[i])]) continue;
+    encode_chunk(input.substr(begin, i - begin), scratch, ids);
+    begin = i;
+  }
+}
+
+void SpmTokenizer::encode_chunk(std::string_view chunk, Scratch& scratch,
+                                std::vector<int32_t>& ids) const {
+  std::vector<MergeSymbol>& symbols = scratch.symbols;
+  symbols.clear();
+  for (uint32_t i = 0; i < chunk.size();) {
+    const auto n = static_cast<uint32_t>(decode_utf8(chunk, i).bytes);
+    symbols.push_back({i, n, index_.find(pieces_, chunk.substr(i, n))});
     i += n;
   }
-  std::string key;
-  merge_symbols(text, symbols, [&](std::string_view left, std::string_view right, double& rank) {
-    key.assign(left).append(right);
-    const auto at = ids_.find(key);
-    if (at == ids_.end()) return false;
-    rank = -scores_[static_cast<size_t>(at->second)];
+  scratch.merger.run(symbols, [&](const MergeSymbol& a, const MergeSymbol& b, auto& join) {
+    const int32_t id = index_.find(pieces_, chunk.substr(a.begin, a.bytes + b.bytes));
+    if (id < 0) return false;
+    join = {-scores_[static_cast<size_t>(id)], id};
     return true;
   });
   for (const MergeSymbol& s : symbols) {
     if (s.bytes == 0) continue;
-    key = text.substr(s.begin, s.bytes);
-    if (const auto at = ids_.find(key); at != ids_.end()) {
-      ids.push_back(at->second);
-      continue;
-    }
-    for (const char c : key) {
-      const int32_t id = byte_ids_[static_cast<unsigned char>(c)];
-      if (id < 0) {
-        throw Error(ExitCode::kUsage, "the model's vocabulary has no token for " + quoted(key), {},
-                    "leave it out of the text");
-      }
-      ids.push_back(id);
+    if (s.id >= 0) {
+      ids.push_back(s.id);
+    } else {
+      put_character(chunk.substr(s.begin, s.bytes), ids);
     }
   }
-  return ids;
+}
+
+void SpmTokenizer::put_character(std::string_view character, std::vector<int32_t>& ids) const {
+  const auto id_of = [&](char c) { return byte_ids_[static_cast<unsigned char>(c)]; };
+  if (std::all_of(character.begin(), character.end(), [&](char c) { return id_of(c) >= 0; })) {
+    for (const char c : character) ids.push_back(id_of(c));
+  } else if (unknown_id() >= 0 && (ids.empty() || ids.back() != unknown_id())) {
+    ids.push_back(unknown_id());
+  }
+}
+
+std::string SpmTokenizer::decode(std::span<const int32_t> ids) const {
+  std::string text;
+  bool begins = adds_space_;
+  for (const int32_t id : ids) {
+    std::string_view bytes = piece(id);
+    if (is_special(static_cast<size_t>(id))) {
+      begins = adds_space_ && kind(static_cast<size_t>(id)) != TokenKind::kUnknown;
+    } else {
+      if (begins && bytes.starts_with(' ')) bytes.remove_prefix(1);
+      begins = false;
+    }
+    text += bytes;
+  }
+  return text;
 }
 
 }  // namespace model

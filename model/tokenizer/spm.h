@@ -1,32 +1,53 @@
 // SentencePiece as llama.cpp runs it, tokenizer.ggml.model = "llama" (Kudo & Richardson 2018,
-// arXiv:1808.06226): spaces become U+2581, neighbouring parts are joined while the result is
-// a token, the one with the highest score first, and a character that is no token falls back
-// to one <0xXX> token a byte. Control and byte tokens are never made from text as written.
+// arXiv:1808.06226): neighbouring parts are joined while the result is a token, the one with
+// the highest score first, and a character that is no token falls back to one <0xXX> token a
+// byte. Where such tokens are missing, a run of them becomes one unknown token. Control and
+// byte tokens are never made from text as written.
+//
+// In files U+2581 stands for a space. Here both are the space, so that a text that holds U+2581
+// itself is decoded with spaces in its place.
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "model/tokenizer/merge.h"
 #include "model/tokenizer/vocab.h"
 
 namespace model {
 
 class SpmTokenizer final : public VocabTokenizer {
  public:
-  // Throws Error (bad_model) when the scores are missing, not one a token, or not numbers.
+  // Throws Error (bad_model) when the scores are missing, not one a token, or not numbers, or
+  // when byte tokens are misspelt or doubled.
   explicit SpmTokenizer(const ModelFile& file);
 
-  // Where the file asks for it (tokenizer.ggml.add_space_prefix, on by default) a space is
-  // put before a text that is not empty.
-  std::vector<int32_t> encode(std::string_view text) const override;
+  // Undoes the space that encode() puts before every run of text where the file asks for it
+  // (tokenizer.ggml.add_space_prefix, on by default).
+  std::string decode(std::span<const int32_t> ids) const override;
 
  private:
-  std::unordered_map<std::string, int32_t> ids_;  // text -> id, of tokens made from text
-  std::vector<double> scores_;
+  struct Scratch {
+    std::vector<MergeSymbol> symbols;
+    Merger<float> merger;
+  };
+
+  void read_scores(const ModelFile& file);
+  void add_byte(const ModelFile& file, size_t id);
+  void add_inner_pairs(std::string_view piece);
+  void encode_text(std::string_view text, std::vector<int32_t>& ids) const override;
+  void encode_chunk(std::string_view chunk, Scratch& scratch, std::vector<int32_t>& ids) const;
+  void put_character(std::string_view character, std::vector<int32_t>& ids) const;
+
+  PieceIndex index_;  // of the tokens that are made from text
+  std::vector<float> scores_;
   std::array<int32_t, 256> byte_ids_{};  // -1: not in the vocabulary
+  // Pairs of bytes, the last of a character and the first of the next, that stand in some token.
+  // Between all others a text can be cut before anything is joined.
+  std::bitset<1 << 16> inner_pairs_;
   bool adds_space_ = true;
 };
 

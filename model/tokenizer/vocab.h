@@ -1,4 +1,5 @@
-// What every tokenizer of a GGUF file has: tokens with a text, a kind and bytes.
+// What every tokenizer of a GGUF file has: tokens with a text, a kind and bytes, and special
+// tokens that are found before the rest of a text is looked at.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +7,15 @@
 #include <string_view>
 #include <vector>
 
-#include "model/format/gguf.h"
+#include "model/format/model_file.h"
+#include "model/tokenizer/pieces.h"
+#include "model/tokenizer/special_texts.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace model {
 
 // tokenizer.ggml.token_type, the numbers of SentencePiece.
-enum class TokenKind : int32_t {
+enum class TokenKind : uint8_t {
   kNormal = 1,
   kUnknown = 2,
   kControl = 3,
@@ -23,33 +26,59 @@ enum class TokenKind : int32_t {
 
 class VocabTokenizer : public Tokenizer {
  public:
-  std::string_view piece(int32_t id) const override;
-  int32_t vocab_size() const noexcept override { return static_cast<int32_t>(kinds_.size()); }
-  int32_t bos_id() const noexcept override { return bos_; }
-  int32_t eos_id() const noexcept override { return eos_; }
-  bool adds_bos() const noexcept override { return adds_bos_; }
+  std::vector<int32_t> encode_parts(std::span<const TextPart> parts) const final;
+  std::string_view piece(int32_t id) const final;
+  std::string_view label(int32_t id) const final;
+  int32_t vocab_size() const noexcept final { return static_cast<int32_t>(kinds_.size()); }
+  int32_t bos_id() const noexcept final { return bos_; }
+  int32_t eos_id() const noexcept final { return eos_; }
+  bool adds_bos() const noexcept final { return adds_bos_ && bos_ >= 0; }
+  bool adds_eos() const noexcept final { return adds_eos_ && eos_ >= 0; }
+  bool is_control(int32_t id) const final;
+  bool ends_generation(int32_t id) const final;
 
  protected:
-  // Reads tokens, kinds, bos, eos and add_bos_token. Throws Error (bad_model) where they
-  // contradict each other.
-  VocabTokenizer(const ModelFile& file, bool adds_bos_by_default);
+  // What a model of tokenizer means where the file does not say.
+  struct Defaults {
+    bool adds_bos = false;
+    int32_t bos = -1, eos = -1;  // are taken where such tokens are of the kind control
+  };
 
-  // The texts as the file has them; they live as long as the file.
+  // Reads tokens, kinds and the keys about special tokens. Throws Error (bad_model) where they
+  // contradict each other.
+  VocabTokenizer(const ModelFile& file, const Defaults& defaults);
+
+  // Appends the tokens of a text without special tokens. 0 < text.size() <= UINT32_MAX.
+  virtual void encode_text(std::string_view text, std::vector<int32_t>& ids) const = 0;
+
+  // The texts as the file has them, while the constructors run.
   const std::vector<std::string>& texts() const noexcept { return *texts_; }
   TokenKind kind(size_t id) const noexcept { return kinds_[id]; }
+  bool is_special(size_t id) const noexcept;
+  int32_t unknown_id() const noexcept { return unknown_; }  // -1: none
 
-  // To be called once for every id, in order. Control and unknown tokens have no bytes.
-  void add_piece(std::string_view bytes);
-  void forget_texts() noexcept { texts_ = nullptr; }
+  // To be called once for every id, in order, then finish_pieces(). bytes: what the token adds
+  // to a text, or, of control and unknown tokens, the name.
+  void add_piece(std::string_view bytes) { pieces_.add(bytes); }
+  void finish_pieces();
+
+  Pieces pieces_;  // of the tokens; tokenizers may add others behind them
 
  private:
+  void read_kinds(const ModelFile& file);
+  void read_special_ids(const ModelFile& file, const Defaults& defaults);
+  void find_ends();
+
   const std::vector<std::string>* texts_ = nullptr;
   std::vector<TokenKind> kinds_;
-  std::string bytes_;         // all pieces, one after the other
-  std::vector<size_t> ends_;  // of piece i in bytes_
+  SpecialTexts specials_;
+  std::vector<int32_t> ends_;  // of generation, ascending
   int32_t bos_ = -1;
   int32_t eos_ = -1;
+  int32_t unknown_ = -1;
   bool adds_bos_ = false;
+  bool adds_eos_ = false;
+  bool strips_behind_ = false;  // white space behind special tokens is dropped
 };
 
 }  // namespace model

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/arch/llama.h"
+#include "model/train/weights.h"
 #include "model/config.h"
 
 namespace model::train {

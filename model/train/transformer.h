@@ -1,4 +1,4 @@
-// The transformer of model/arch/llama.h on a group of sequences, forward and backward by hand.
+// The transformer of model/train/weights.h on a group of sequences, forward and backward by hand.
 //
 // One object is one thread's workspace: it keeps the activations of the last forward pass, about
 // bytes_per_position() a position, and allocates nothing later. Weights and gradients belong to

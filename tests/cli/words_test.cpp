@@ -4,8 +4,9 @@
 namespace cli {
 namespace {
 
-const std::vector<std::string> kCommands = {"view",  "run",  "record",  "shot",
-                                            "train", "eval", "inspect", "bench"};
+const std::vector<std::string> kCommands = {"view", "run",     "record",   "shot",    "train",
+                                            "eval", "inspect", "bench",    "logits",  "tap",
+                                            "taps", "models",  "quantize", "tokenize"};
 
 TEST(Words, HelpNamesEveryCommand) {
   const Outcome help = fulgurite({"--help"});

@@ -47,6 +47,7 @@ TEST_P(InspectionOf, AnyTapOfAnyPastTokenIsWhatThePassMade) {
     for (int t = 0; t < model::kTapCount; ++t) {
       const model::TapInfo& info = model::tap_info(static_cast<Tap>(t));
       for (int64_t l = 0; l < (info.per_layer ? c().n_layer : 1); ++l) {
+        if (info.tap == Tap::kRouter || info.tap == Tap::kExperts) continue;  // it is dense
         const std::string name = model::tap_name(info.tap, l);
         const trace::TensorAnswer& answer = talk_.ask(name, position);
         const tests::Capture::Values& made = passes_->positions[position].at(info.tap, l);
@@ -60,6 +61,10 @@ TEST_P(InspectionOf, AnyTapOfAnyPastTokenIsWhatThePassMade) {
   }
 }
 
+TEST_P(InspectionOf, ADenseModelHasNoRouter) {
+  EXPECT_CONTAINS(std::string(talk_.ask("blk.0.router", 3).formula), "makes no such tensor");
+}
+
 TEST_P(InspectionOf, OneHeadIsOneRow) {
   const tests::Capture::Values& made = passes_->positions[7].at(Tap::kWeights, 1);
   const trace::TensorAnswer& answer = talk_.ask("blk.1.attn.weights", 7, 2, 1);
@@ -71,9 +76,10 @@ TEST_P(InspectionOf, ALaneOfTheCacheIsItsPositions) {
     for (int64_t lane = 0; lane < c().n_head_kv; ++lane) {
       std::vector<float> expected;
       for (int64_t j = 0; j <= 5; ++j) {
-        const float* at =
-            (kind == 'k' ? passes_->cache.k(1, j) : passes_->cache.v(1, j)) + lane * c().head_dim;
-        expected.insert(expected.end(), at, at + c().head_dim);
+        std::vector<float> at(static_cast<size_t>(c().head_dim));
+        kind == 'k' ? passes_->cache.load_k(1, j, lane, at.data())
+                    : passes_->cache.load_v(1, j, lane, at.data());
+        expected.insert(expected.end(), at.begin(), at.end());
       }
       const trace::TensorAnswer& answer =
           talk_.ask(std::string("blk.1.kv.") + kind, 5, static_cast<int32_t>(lane));

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <set>
 
-#include "engine/analysis/attribution.h"
+#include "model/kernels/ops.h"
 #include "tests/support/capture.h"
 #include "tests/support/conversation.h"
 #include "tests/support/oracle.h"
@@ -24,12 +25,17 @@ constexpr double kConserved = 1e-4;
 struct Case {
   std::string path;
   Level level;
+  friend std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.path; }
 };
 
 class Shares : public ::testing::TestWithParam<Case> {
  protected:
-  Shares() : talk_(GetParam().path, GetParam().level) {
-    talk_.run(kPrompt, kGenerate, {0.8F, 40, 0.95F, 7});
+  void SetUp() override {
+    if (GetParam().path.starts_with(tests::shared_data().string())) REQUIRE_SHARED_DATA();
+    talk_ptr_ = std::make_unique<Conversation>(GetParam().path, GetParam().level);
+    engine::Sampling sampling;
+    sampling.seed = 7;
+    talk_ptr_->run(kPrompt, kGenerate, sampling);
   }
   ~Shares() override {
     std::printf("  largest error of a sum: %.2e\n", worst_);
@@ -42,18 +48,21 @@ class Shares : public ::testing::TestWithParam<Case> {
   // Calls f(position, layer) for every storey of every token.
   template <class F>
   void everywhere(F&& f) {
-    ASSERT_GE(talk_.reader.positions(), size_t{kGenerate} + 5);
-    for (size_t p = 0; p < talk_.reader.positions(); ++p) {
+    ASSERT_GE(talk_ptr_->reader.positions(), size_t{12});
+    for (size_t p = 0; p < talk_ptr_->reader.positions(); ++p) {
       for (uint32_t l = 0; l < m().layers; ++l) {
         SCOPED_TRACE(::testing::Message() << "position " << p << " layer " << l);
-        f(talk_.reader.position(p), l);
+        f(talk_ptr_->reader.position(p), l);
       }
     }
   }
-  const trace::ModelRecord& m() const { return talk_.reader.model()->record; }
+  const trace::ModelRecord& m() const { return talk_ptr_->reader.model()->record; }
+  bool rounds() const {
+    return std::string(talk_ptr_->model.quantisation).find('Q') != std::string::npos;
+  }
   bool full() const { return GetParam().level == Level::kFull; }
 
-  Conversation talk_;
+  std::unique_ptr<Conversation> talk_ptr_;
   double worst_ = 0.0;
 };
 
@@ -80,14 +89,16 @@ TEST_P(Shares, ReadsAndRestCarryTheWholeHead) {
         share += double{read.share};
         weight += double{read.weight};
         positions.insert(read.position);
+        if (positions.size() > 16) continue;
         EXPECT_LE(std::abs(read.share), before) << "strongest first";
         before = std::abs(read.share);
       }
       expect_one(share);
       expect_one(weight);
       EXPECT_EQ(head.reads, positions.size()) << "each slot once";
+      // Of a full list only what rounding z to 8 bits added is left.
       if (full()) {
-        EXPECT_EQ(0.0F, head.rest_share);
+        EXPECT_NEAR(0.0F, head.rest_share, rounds() ? 5e-2 : 1e-6);
         EXPECT_EQ(0.0F, head.rest_weight);
       }
     }
@@ -111,11 +122,13 @@ TEST_P(Shares, NeuronsRestAndBiasCarryTheWholeFfnUpdate) {
   everywhere([&](const trace::Position& at, uint32_t l) {
     ASSERT_NE(nullptr, at.ffn.record);
     const uint32_t top = at.ffn.record->top;
-    ASSERT_EQ(full() ? m().neurons : 16U, top);
+    ASSERT_EQ(full() ? m().neurons : std::min(m().neurons, 16U), top);
+    size_t seen = 0;
     double sum = double{at.ffn.rest_share[l]} + double{at.ffn.bias_share[l]};
     float before = INFINITY;
     for (const trace::NeuronShare& n : at.ffn.top.subspan(l * top, top)) {
       sum += double{n.share};
+      if (++seen > 16) continue;
       EXPECT_LE(std::abs(n.share), before) << "strongest first";
       before = std::abs(n.share);
     }
@@ -134,16 +147,17 @@ TEST_P(Shares, BucketsAndBiasCarryTheWholeFfnUpdate) {
 }
 
 TEST_P(Shares, CandidatesAndRestAreTheWholeCrown) {
-  for (size_t s = 0; s < talk_.reader.steps(); ++s) {
-    const trace::StepRecord& step = talk_.reader.step(s);
-    const trace::Logits& crown = talk_.reader.position(step.first_position + step.count - 1).logits;
+  for (size_t s = 0; s < talk_ptr_->reader.steps(); ++s) {
+    const trace::StepRecord& step = talk_ptr_->reader.step(s);
+    const trace::Logits& crown =
+        talk_ptr_->reader.position(step.first_position + step.count - 1).logits;
     ASSERT_NE(nullptr, crown.record);
     double sum = double{crown.record->rest_probability};
     for (const trace::Candidate& c : crown.candidates) sum += double{c.probability};
     expect_one(sum);
-    if (s + 1 < talk_.reader.steps()) {
-      const uint32_t next = talk_.reader.step(s + 1).first_position;
-      EXPECT_EQ(talk_.reader.position(next).token.record->id, crown.record->sampled);
+    if (s + 1 < talk_ptr_->reader.steps()) {
+      const uint32_t next = talk_ptr_->reader.step(s + 1).first_position;
+      EXPECT_EQ(talk_ptr_->reader.position(next).token.record->id, crown.record->sampled);
     }
   }
 }
@@ -172,15 +186,43 @@ INSTANTIATE_TEST_SUITE_P(Models, FullShares,
                                            Case{tests::gqa_model_path(), Level::kFull}),
                          [](const auto& one) { return one.index == 0 ? "BuiltIn" : "Gqa"; });
 
-INSTANTIATE_TEST_SUITE_P(Models, Shares,
-                         ::testing::Values(Case{tests::builtin_model_path(), Level::kLive},
-                                           Case{tests::builtin_model_path(), Level::kFull},
-                                           Case{tests::gqa_model_path(), Level::kLive},
-                                           Case{tests::gqa_model_path(), Level::kFull}),
-                         [](const auto& one) {
-                           return std::string(one.index < 2 ? "BuiltIn" : "Gqa") +
-                                  (one.param.level == Level::kFull ? "Full" : "Live");
-                         });
+std::vector<Case> every_model() {
+  std::vector<Case> list;
+  for (const Level level : {Level::kLive, Level::kFull}) {
+    list.push_back({tests::builtin_model_path(), level});
+    list.push_back({tests::gqa_model_path(), level});
+    for (const char* name : {"synth/llama-gqa-f16",
+                             "synth/llama-gqa-q8_0",
+                             "synth/llama3-style",
+                             "synth/mixtral",
+                             "synth/qwen2",
+                             "synth/qwen2moe",
+                             "synth/qwen3",
+                             "synth/qwen3moe",
+                             "synth/olmoe",
+                             "synth/gemma",
+                             "synth/gemma2",
+                             "synth/gemma3",
+                             "synth/phi2",
+                             "synth/phi3",
+                             "synth/gpt2",
+                             "synth/gptneox",
+                             "real/shakespeare-llama-f16",
+                             "real/shakespeare-llama-q8_0",
+                             "real/shakespeare-llama-q4_k_m",
+                             "real/shakespeare-gpt2-q6_k"}) {
+      list.push_back({tests::shared_data("models/" + std::string(name) + ".gguf").string(), level});
+    }
+  }
+  return list;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Shares, ::testing::ValuesIn(every_model()), [](const auto& one) {
+  std::string name = std::filesystem::path(one.param.path).stem().string() +
+                     (one.param.level == Level::kFull ? "_full" : "_live");
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 // The same numbers straight from the weights, in double precision, one position at a time.
 class BruteForce : public ::testing::TestWithParam<std::string> {
@@ -247,14 +289,16 @@ TEST_P(BruteForce, HeadsAndReads) {
           at().attention.head(static_cast<size_t>(l), static_cast<size_t>(h));
       EXPECT_NEAR(product(o_h, da) / product(da, da), head.share, kConserved);
       EXPECT_NEAR(1.0, double{head.norm} / std::sqrt(product(o_h, o_h)), 1e-5);
-      const int64_t lane = h / (c().n_head / c().n_head_kv) * c().head_dim;
+      const int64_t lane = h / (c().n_head / c().n_head_kv);
       double entropy = 0.0;
       for (const trace::KvRead& read :
            at().attention.reads_of(static_cast<size_t>(l), static_cast<size_t>(h))) {
         const float a = tap(Tap::kWeights, l).row(h)[read.position];
         EXPECT_EQ(a, read.weight);
         entropy -= double{a} * std::log(double{a});
-        const auto term = through_head(wo, h, passes_->cache.v(l, read.position) + lane);
+        std::vector<float> value(static_cast<size_t>(c().head_dim));
+        passes_->cache.load_v(l, read.position, lane, value.data());
+        const auto term = through_head(wo, h, value.data());
         const double share = double{a} * product(term, o_h) / product(o_h, o_h);
         worst = std::max(worst, std::abs(share - double{read.share}));
         EXPECT_NEAR(share, read.share, kConserved)
@@ -287,7 +331,7 @@ TEST_P(BruteForce, Neurons) {
 
 TEST_P(BruteForce, ResidualSaysHowLargeTheStreamAndItsUpdatesAre) {
   const auto size = [](const tests::Capture::Values& v) {
-    return std::sqrt(engine::dot(v.data.data(), v.data.data(), v.cols));
+    return std::sqrt(model::dot(v.data.data(), v.data.data(), v.cols));
   };
   const double root = std::sqrt(static_cast<double>(c().n_embd));
   for (int64_t l = 0; l < c().n_layer; ++l) {
@@ -314,8 +358,8 @@ TEST_P(BruteForce, KvSaysWhatWasAppendedAndWhatWasRead) {
       const size_t lane = static_cast<size_t>(l) * lanes + static_cast<size_t>(k);
       const float* key = tap(Tap::kK, l).row(k);
       const float* value = tap(Tap::kV, l).row(k);
-      EXPECT_NEAR(std::sqrt(engine::dot(key, key, c().head_dim)), at().kv.k_norm[lane], 1e-4);
-      EXPECT_NEAR(std::sqrt(engine::dot(value, value, c().head_dim)), at().kv.v_norm[lane], 1e-4);
+      EXPECT_NEAR(std::sqrt(model::dot(key, key, c().head_dim)), at().kv.k_norm[lane], 1e-4);
+      EXPECT_NEAR(std::sqrt(model::dot(value, value, c().head_dim)), at().kv.v_norm[lane], 1e-4);
       for (size_t j = 0; j <= position_; ++j) {
         double mean = 0.0;
         for (int64_t h = k * group; h < (k + 1) * group; ++h)

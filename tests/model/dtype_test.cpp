@@ -151,6 +151,26 @@ TEST(DType, BlockSizesAreThoseOfLlamaCpp) {
   EXPECT_GE(seen, 24U);
 }
 
+TEST(Tensor, ATypeThatIsNotReadIsNamedWithItsTensorAndTheWayOut) {
+  const auto sentence = [](uint32_t type) {
+    return model::unsupported_type({"blk.0.q", static_cast<model::DType>(type), {256, 1, 1, 1}});
+  };
+  for (uint32_t type = 0; type < 64; ++type) {
+    if (model::dtype_block(type).elements == 0) continue;
+    if (model::dtype_supported(type)) {
+      EXPECT_EQ("", sentence(type)) << type;
+    } else {
+      EXPECT_CONTAINS(sentence(type), "'blk.0.q'", "type " + model::dtype_name(type));
+    }
+  }
+  for (const uint32_t type : {19U, 18U, 34U, 40U}) {  // IQ1_S IQ3_XXS TQ1_0 NVFP4
+    EXPECT_CONTAINS(sentence(type), "llama-quantize --allow-requantize IN OUT Q4_K_M");
+  }
+  for (const uint32_t type : {9U, 15U, 24U, 28U}) {  // Q8_1 Q8_K I8 F64
+    EXPECT_CONTAINS(sentence(type), "from the original model");
+  }
+}
+
 TEST(Tensor, RowsAreDequantizedWhereTheyLie) {
   const std::vector<uint16_t> halves = {0x3C00, 0xC000, 0x0001, 0x7BFF};  // 1 -2 2^-24 65504
   model::Tensor t{

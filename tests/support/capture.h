@@ -22,7 +22,8 @@ class Capture final : public model::TapSink {
     const float* row(int64_t i) const { return data.data() + i * cols; }
   };
 
-  void on_tap(model::Tap tap, int64_t layer, const float* data, int64_t rows,
+  bool wants(model::Tap) const noexcept override { return true; }
+  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
               int64_t cols) noexcept override {
     seen_[{tap, layer}] = {rows, cols, {data, data + rows * cols}};
   }
@@ -40,7 +41,8 @@ struct Passes {
       : cache(network.config(), static_cast<int64_t>(ids.size())), positions(ids.size()) {
     logits.resize(static_cast<size_t>(network.config().n_vocab));
     for (size_t p = 0; p < ids.size(); ++p) {
-      network.forward(ids[p], static_cast<int64_t>(p), cache, logits.data(), &positions[p]);
+      network.forward(std::span(ids).subspan(p, 1), static_cast<int64_t>(p), cache, logits.data(),
+                      1, &positions[p]);
     }
   }
   model::KvCache cache;

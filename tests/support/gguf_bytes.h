@@ -94,6 +94,19 @@ class GgufBytes {
     return *this;
   }
 
+  // Lays the tensors one after the other again, after some were taken out or changed.
+  GgufBytes& pack() {
+    uint64_t offset = 0;
+    for (Info& t : tensors) {
+      size_t bytes = t.type == 1 ? 2 : 4;
+      for (const int64_t n : t.ne) bytes *= static_cast<size_t>(n);
+      t.data.resize(bytes);
+      t.offset = offset;
+      offset += padded(bytes);
+    }
+    return *this;
+  }
+
   std::string build() const {
     std::string out = magic + le(version) + le<uint64_t>(tensors.size() + extra_tensors) +
                       le<uint64_t>(kv_.size() + extra_kv);

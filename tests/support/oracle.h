@@ -50,6 +50,9 @@ struct Oracle {
 inline Oracle own_oracle(const std::string& name) {
   return {data("models/" + name + ".gguf"), data("oracles/" + name)};
 }
+inline Oracle synthetic_oracle(const std::string& name) {
+  return {shared_data("models/synth/" + name + ".gguf"), shared_data("oracles/synth/" + name)};
+}
 inline Oracle shared_oracle(const std::string& name) {
   return {shared_data("models/real/" + name + ".gguf"), shared_data("oracles/" + name)};
 }

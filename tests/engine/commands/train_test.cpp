@@ -196,7 +196,7 @@ TEST_F(Train, EvalRefuses) {
   };
   std::ofstream(in_folder("short.txt")) << "to be or not to be, that is yes";
   refused([&](auto& o) { o.window = 33; }, "--window");
-  refused([&](auto& o) { o.window = 0; }, "--window");
+  refused([&](auto& o) { o.window = -1; }, "--window");
   refused([&](auto& o) { o.text = in_folder("short.txt"); }, "too few");
   refused([&](auto& o) { o.model.path = in_folder("text.txt"); }, "text.txt");
 }

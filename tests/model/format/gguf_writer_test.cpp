@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "tests/support/data.h"
@@ -77,6 +79,93 @@ TEST(GgufWrite, AModelWrittenAgainIsTheSame) {
             tests::read_file(folder.file("m.gguf")));
 }
 
+TEST(GgufWrite, TensorsOfEveryTypeAndShapeAreCopiedAsTheyLie) {
+  const tests::TempFolder folder;
+  std::vector<std::byte> bytes(3 * 5 * 2 * 292);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 37);
+  model::GgufWriter writer;
+  std::vector<model::Tensor> tensors;
+  for (uint32_t type = 0; type < 64; ++type) {
+    const model::BlockSize block = model::dtype_block(type);
+    if (block.elements == 0) continue;
+    tensors.push_back({model::dtype_name(type),
+                       static_cast<model::DType>(type),
+                       {block.elements, 3, 5, 2},
+                       bytes.data()});
+    writer.add_tensor(tensors.back());
+  }
+  ASSERT_GE(tensors.size(), 31U);
+  writer.write(folder.file("m.gguf"));
+  const ModelFile file = open_gguf(folder.file("m.gguf"));
+  ASSERT_EQ(tensors.size(), file.tensors().size());
+  for (const model::Tensor& t : tensors) {
+    const model::Tensor* back = file.find_tensor(t.name);
+    ASSERT_NE(nullptr, back) << t.name;
+    EXPECT_EQ(t.dtype, back->dtype) << t.name;
+    EXPECT_EQ(t.ne, back->ne) << t.name;
+    EXPECT_EQ(0, std::memcmp(t.data, back->data, t.bytes())) << t.name;
+  }
+}
+
+TEST(GgufWrite, ValuesAreStoredAsAnyTypeThatIsWritten) {
+  const tests::TempFolder folder;
+  std::vector<float> values(2 * 256);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = i < 256 ? 1.0F : -2.0F;
+  model::GgufWriter writer;
+  for (const char* name : {"F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_0", "Q4_0", "Q4_K"}) {
+    writer.add_tensor(name, 2, 256, model::dtype_from_name(name).value(), values.data());
+  }
+  std::fill(values.begin(), values.end(), 0.0F);  // converted at once: theirs no more
+  writer.write(folder.file("m.gguf"));
+  const ModelFile file = open_gguf(folder.file("m.gguf"));
+  ASSERT_EQ(8U, file.tensors().size());
+  for (const model::Tensor& t : file.tensors()) {
+    EXPECT_EQ(model::dtype_from_name(t.name), t.dtype);
+    std::vector<float> row(256);
+    model::dequantize_row(t, 1, row.data());
+    EXPECT_NEAR(-2.0F, row[255], 0.01F) << t.name;
+  }
+}
+
+TEST(GgufWrite, RowsAreAskedForInOrderAndAFewMegabytesAtATime) {
+  const tests::TempFolder folder;
+  constexpr int64_t kCols = 3000;
+  constexpr int64_t kRows = 2500;  // 30 MB
+  int64_t next = 0;
+  int64_t most = 0;
+  model::GgufWriter writer;
+  writer.add_tensor("t", {kCols, kRows / 5, 5, 1}, model::DType::kF32,
+                    [&](int64_t first, int64_t n, std::byte* out) {
+                      EXPECT_EQ(next, first);
+                      next += n;
+                      most = std::max(most, n);
+                      for (int64_t i = 0; i < n * kCols; ++i) {
+                        const auto value = static_cast<float>(first * kCols + i);
+                        std::memcpy(out + 4 * i, &value, 4);
+                      }
+                    });
+  writer.write(folder.file("m.gguf"));
+  EXPECT_EQ(kRows, next);
+  EXPECT_LE(most * kCols * 4, 8 << 20);
+  const ModelFile file = open_gguf(folder.file("m.gguf"));
+  const model::Tensor& t = file.require_tensor("t", kRows / 5, kCols, 5);
+  std::vector<float> row(kCols);
+  for (int64_t r = 0; r < kRows; ++r) {
+    model::dequantize_row(t, r, row.data());
+    ASSERT_EQ(static_cast<float>(r * kCols), row[0]);
+    ASSERT_EQ(static_cast<float>(r * kCols + kCols - 1), row[kCols - 1]);
+  }
+}
+
+TEST(GgufWrite, WhatIsThrownWhileWritingLeavesNoFile) {
+  const tests::TempFolder folder;
+  model::GgufWriter writer;
+  writer.add_tensor("t", {4, 4, 1, 1}, model::DType::kF32,
+                    [](int64_t, int64_t, std::byte*) { throw Error(ExitCode::kBadModel, "no"); });
+  EXPECT_THROW(writer.write(folder.file("m.gguf")), Error);
+  EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(folder.file("m")).parent_path()));
+}
+
 TEST(GgufWrite, AFailureNamesThePathAndLeavesTheOldFile) {
   const tests::TempFolder folder;
   model::GgufWriter writer;
@@ -115,6 +204,8 @@ TEST(GgufWriteDeathTest, WrongNamesAndSizesAreBugs) {
   EXPECT_DEATH(w.add_tensor(std::string(64, 'n'), 1, 1, model::DType::kF32, &value), "bug");
   EXPECT_DEATH(w.add_tensor("u", 0, 1, model::DType::kF32, &value), "bug");
   EXPECT_DEATH(w.add_tensor("u", 1, -1, model::DType::kF32, &value), "bug");
+  EXPECT_DEATH(w.add_tensor("u", {16, 1, 1, 1}, model::DType::kQ8_0, {}), "bug");
+  EXPECT_DEATH(w.add_tensor("u", {16, 0, 1, 1}, model::DType::kF32, {}), "bug");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ void compare(bool tied) {
   float largest = 0.0F;
   float worst = 0.0F;
   for (int64_t t = 0; t < kLength; ++t) {
-    network->forward(tokens[static_cast<size_t>(t)], t, cache, logits.data(), nullptr);
+    network->forward({&tokens[static_cast<size_t>(t)], 1}, t, cache, logits.data(), 1, nullptr);
     for (int64_t i = 0; i < c.n_vocab; ++i) {
       const float truth = expected[t * c.n_vocab + i];
       largest = std::max(largest, std::abs(truth));

@@ -1,4 +1,4 @@
-// The transformer of model/arch/llama.h once more: double precision, one position at a time, plain
+// The transformer of model/train/weights.h once more: double precision, one position at a time, plain
 // loops, nothing shared with the trainer. What the trainer is measured against.
 #pragma once
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/arch/llama.h"
+#include "model/train/weights.h"
 #include "model/config.h"
 
 namespace model::train {

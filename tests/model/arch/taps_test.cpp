@@ -1,11 +1,8 @@
-// The Llama family against an independent float64 pass and llama.cpp.
-#include "model/arch/llama.h"
-
+// What every tap holds, against llama.cpp's intermediates of the same name.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "model/arch/registry.h"
+#include "model/format/gguf.h"
 #include "tests/support/capture.h"
 #include "tests/support/oracle.h"
 
@@ -24,10 +21,7 @@ struct Runner {
   std::vector<float> logits(const std::vector<int32_t>& ids) const {
     model::KvCache cache(network->config(), static_cast<int64_t>(ids.size()));
     std::vector<float> all(ids.size() * static_cast<size_t>(vocabulary()));
-    for (size_t p = 0; p < ids.size(); ++p) {
-      network->forward(ids[p], static_cast<int64_t>(p), cache,
-                       all.data() + p * static_cast<size_t>(vocabulary()), nullptr);
-    }
+    network->forward(ids, 0, cache, all.data(), static_cast<int64_t>(ids.size()), nullptr);
     return all;
   }
 
@@ -35,76 +29,9 @@ struct Runner {
   std::unique_ptr<model::Model> network;
 };
 
-void expect_logits(const Oracle& oracle) {
-  const Runner runner(oracle);
-  size_t cases = 0;
-  for (const auto& one : oracle.cases()) {
-    if (!one.contains("logits_ref")) continue;
-    ++cases;
-    const auto expected = tests::read_floats(oracle.folder / one["logits_ref"].get<std::string>());
-    const double off = tests::relative_rms(runner.logits(one["ids"]), expected);
-    EXPECT_LT(off, 1e-5) << oracle.model << " " << one["name"];
-    const std::string name = oracle.model.stem().string() + "_" + one["name"].get<std::string>();
-    ::testing::Test::RecordProperty(name, std::to_string(off));
-    std::printf("  %-34s relative rms %.2e\n", name.c_str(), off);
-  }
-  EXPECT_GE(cases, 2U);
-}
-
-// tie: how close llama.cpp's choice and ours may be when they differ.
-void expect_greedy(const Oracle& oracle, float tie) {
-  const Runner runner(oracle);
-  const model::Config& c = runner.network->config();
-  for (const auto& one : oracle.cases()) {
-    const std::vector<int32_t> ids = one["ids"];
-    const std::vector<int32_t> expected = one["greedy"]["ids"];
-    ASSERT_FALSE(expected.empty());
-    model::KvCache cache(c, static_cast<int64_t>(ids.size() + expected.size()));
-    std::vector<float> logits(static_cast<size_t>(c.n_vocab));
-    int64_t position = 0;
-    for (const int32_t id : ids)
-      runner.network->forward(id, position++, cache, logits.data(), nullptr);
-    for (const int32_t wanted : expected) {
-      const auto best = std::max_element(logits.begin(), logits.end());
-      if (best - logits.begin() != wanted) {
-        EXPECT_LT(*best - logits[static_cast<size_t>(wanted)], tie)
-            << oracle.model << " " << one["name"] << " at " << position;
-        break;  // a tie: from here on they tell another story
-      }
-      runner.network->forward(wanted, position++, cache, logits.data(), nullptr);
-    }
-  }
-}
-
-TEST(Llama, LogitsAreThoseOfAFloat64Pass) {
-  expect_logits(tests::own_oracle("llama-gqa"));
-  expect_logits(tests::own_oracle("llama-gqa-f16"));
-}
-
-TEST(Llama, LogitsOfTrainedModelsAreThoseOfAFloat64Pass) {
-  REQUIRE_SHARED_DATA();
-  for (const char* name :
-       {"stories260K-f32", "stories260K-f16", "shakespeare-llama-f32", "shakespeare-llama-f16"}) {
-    expect_logits(tests::shared_oracle(name));
-  }
-}
-
-TEST(Llama, GreedyContinuationIsLlamaCpps) {
-  expect_greedy(tests::own_oracle("llama-gqa"), 1e-4F);
-  expect_greedy(tests::own_oracle("llama-gqa-f16"), 2e-2F);
-}
-
-TEST(Llama, GreedyContinuationsOfTrainedModelsAreLlamaCpps) {
-  REQUIRE_SHARED_DATA();
-  expect_greedy(tests::shared_oracle("stories260K-f32"), 1e-4F);
-  expect_greedy(tests::shared_oracle("shakespeare-llama-f32"), 1e-4F);
-  expect_greedy(tests::shared_oracle("stories260K-f16"), 2e-2F);
-  expect_greedy(tests::shared_oracle("shakespeare-llama-f16"), 2e-2F);
-}
-
-class LlamaIntermediates : public ::testing::Test {
+class Intermediates : public ::testing::Test {
  protected:
-  LlamaIntermediates()
+  Intermediates()
       : runner_(oracle_),
         ids_(oracle_.cases()[0]["ids"]),
         passes_(*runner_.network, ids_),
@@ -140,7 +67,7 @@ class LlamaIntermediates : public ::testing::Test {
   nlohmann::json index_;
 };
 
-TEST_F(LlamaIntermediates, EveryTapIsWhatLlamaCppNames) {
+TEST_F(Intermediates, EveryTapIsWhatLlamaCppNames) {
   expect_same(Tap::kEmbedding, 0, "embd");
   for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
     std::string n = "-";
@@ -163,7 +90,7 @@ TEST_F(LlamaIntermediates, EveryTapIsWhatLlamaCppNames) {
   expect_same(Tap::kLogits, 0, "result_output");
 }
 
-TEST_F(LlamaIntermediates, AttentionWeightsAreTheirs) {
+TEST_F(Intermediates, AttentionWeightsAreTheirs) {
   const size_t n = ids_.size();
   for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
     const auto kq =
@@ -181,21 +108,19 @@ TEST_F(LlamaIntermediates, AttentionWeightsAreTheirs) {
   }
 }
 
-TEST_F(LlamaIntermediates, TheHeadsAddUpToTheAttentionUpdate) {
+TEST_F(Intermediates, TheHeadsAddUpToTheAttentionUpdate) {
   for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
     const Capture::Values& heads = passes_.positions.back().at(Tap::kHeadOut, l);
     std::vector<float> sum(static_cast<size_t>(heads.cols));
     for (int64_t h = 0; h < heads.rows; ++h) {
       for (int64_t i = 0; i < heads.cols; ++i) sum[static_cast<size_t>(i)] += heads.row(h)[i];
     }
-    EXPECT_TRUE(tests::same_bits(sum, passes_.positions.back().at(Tap::kAttnOut, l).data));
+    EXPECT_LT(tests::relative_rms(sum, passes_.positions.back().at(Tap::kAttnOut, l).data), 1e-6);
   }
 }
 
-TEST_F(LlamaIntermediates, ASinkDoesNotChangeOneBitOfTheLogits) {
-  const std::vector<float> untapped = runner_.logits(ids_);
-  EXPECT_TRUE(tests::same_bits(ours(Tap::kLogits, 0), untapped));
-  EXPECT_EQ(passes_.positions[0].count(), 3U + 19U * 3U) << "3 global taps and 19 a layer";
+TEST_F(Intermediates, ASinkDoesNotChangeOneBitOfTheLogits) {
+  EXPECT_TRUE(tests::same_bits(ours(Tap::kLogits, 0), runner_.logits(ids_)));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU
+// The weights of a model being trained. The Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU
 // (Touvron et al. 2023, arXiv:2302.13971; Shazeer 2020, arXiv:2002.05202).
 //
 //   x = token_embd[id]
@@ -17,7 +17,7 @@
 
 namespace model {
 
-// Tensor is model::Tensor when weights are read and run, a float matrix when trained.
+// T: a float matrix, or whatever a list of the same shape holds.
 template <class T>
 struct LlamaLayer {
   T attn_norm;  // (C)

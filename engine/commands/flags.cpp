@@ -1,0 +1,153 @@
+#include "engine/commands/flags.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "model/error.h"
+
+namespace engine::commands {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+// A number in [low, high]; CLI::Range lets "nan" through.
+CLI::Validator between(double low, double high) {
+  const auto check = [low, high](const std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool whole = !text.empty() && *end == '\0';
+    return whole && value >= low && value <= high ? std::string()
+                                                  : "'" + text + "' is out of range";
+  };
+  std::ostringstream range;
+  range << "[" << low << " - " << high << "]";
+  return {check, range.str()};
+}
+
+// An output must never be one of the inputs: it would be gone before it is read.
+void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs) {
+  for (const std::string& input : inputs) {
+    std::error_code missing;
+    if (!output.empty() && !input.empty() && std::filesystem::equivalent(output, input, missing)) {
+      throw Error(ExitCode::kUsage, "is read and cannot be written as well", output,
+                  "name another output");
+    }
+  }
+}
+
+std::string prompt_of(const Flags& flags) {
+  if (flags.prompt_file.empty()) return flags.prompt;
+  std::ostringstream text;
+  if (flags.prompt_file == "-") {
+    text << std::cin.rdbuf();
+  } else {
+    std::ifstream in(flags.prompt_file, std::ios::binary);
+    if (!in || !(text << in.rdbuf())) {
+      throw Error(ExitCode::kFailed, "cannot be read as a prompt", flags.prompt_file,
+                  "name a text file");
+    }
+  }
+  return text.str();
+}
+
+Generate generate_of(const Flags& flags) {
+  return {prompt_of(flags), flags.n, flags.sampling, flags.chat, flags.system};
+}
+
+trace::Level level_of(const Flags& flags) {
+  return flags.level == "off"    ? trace::Level::kOff
+         : flags.level == "full" ? trace::Level::kFull
+                                 : trace::Level::kLive;
+}
+
+SessionOptions session_of(const Flags& flags) {
+  return {flags.context, level_of(flags),
+          flags.cache == "f16"    ? model::CacheType::kF16
+          : flags.cache == "q8_0" ? model::CacheType::kQ8_0
+                                  : model::CacheType::kF32};
+}
+
+void add_model(CLI::App& app, Flags& flags) {
+  app.add_option(
+      "-m,--model", flags.model,
+      "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
+      "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one");
+  app.add_option("-t,--threads", flags.threads,
+                 "threads to compute with; 0: as many as there are cores")
+      ->check(CLI::Range(0, 256));
+}
+
+void add_sampling(CLI::App& app, Sampling& sampling) {
+  app.add_option("-s,--seed", sampling.seed, "of the sampler")->capture_default_str();
+  app.add_option("--temp", sampling.temperature, "temperature; 0: always the most probable token")
+      ->check(between(0.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--top-k", sampling.top_k, "keep the k most probable tokens; 0: all")
+      ->capture_default_str();
+  app.add_option("--top-p", sampling.top_p,
+                 "keep the smallest set that reaches this probability; 1: all")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--min-p", sampling.min_p,
+                 "keep those at least this many times as probable as the best; 0: all")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--repeat-penalty", sampling.repeat_penalty,
+                 "divides (where negative: multiplies) the logits of recent tokens; 1: none")
+      ->check(between(0.01, 100.0))
+      ->capture_default_str();
+  app.add_option("--repeat-last-n", sampling.repeat_last_n,
+                 "tokens that the penalties look back; -1: all, 0: none")
+      ->check(CLI::Range(-1, 1 << 24))
+      ->capture_default_str();
+  app.add_option("--frequency-penalty", sampling.frequency_penalty,
+                 "taken off a recent token's logit each time it occurs")
+      ->check(between(-100.0, 100.0))
+      ->capture_default_str();
+  app.add_option("--presence-penalty", sampling.presence_penalty,
+                 "taken off a recent token's logit once")
+      ->check(between(-100.0, 100.0))
+      ->capture_default_str();
+}
+
+void add_generation(CLI::App& app, Flags& flags) {
+  add_model(app, flags);
+  auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to begin with");
+  app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")
+      ->excludes(prompt);
+  app.add_option("-n,--predict", flags.n,
+                 "tokens to generate (128; pictures and videos: 24); 0: until the context is full")
+      ->check(CLI::Range(0U, 1U << 24));
+  app.add_option("-c,--ctx-size", flags.context,
+                 "positions of context; 0: what the model was trained for")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0")
+      ->check(CLI::IsMember({"f32", "f16", "q8_0"}))
+      ->capture_default_str();
+  auto* chat =
+      app.add_flag("--chat", flags.chat,
+                   "the prompt is what a user says, put as the model's chat template asks");
+  app.add_option("--system", flags.system, "with --chat: what the model is told before it")
+      ->needs(chat);
+  add_sampling(app, flags.sampling);
+  app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
+  app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
+      ->check(CLI::IsMember({"off", "live", "full"}))
+      ->capture_default_str();
+}
+
+// For commands that read tokens and generate none.
+void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
+  add_model(app, flags);
+  auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to read");
+  auto* file = app.add_option("-f,--file", flags.prompt_file, "file to read; - is stdin");
+  auto* ids = app.add_option("--tokens", tokens, "token ids to read: 1,2,3")->delimiter(',');
+  file->excludes(prompt);
+  ids->excludes(prompt)->excludes(file);
+  app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
+}
+
+}  // namespace engine::commands

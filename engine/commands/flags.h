@@ -1,0 +1,50 @@
+// Flags that several commands share, with llama.cpp's names and meanings.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "engine/control.h"
+#include "engine/session.h"
+
+namespace engine::commands {
+
+struct Flags {
+  std::string model;
+  std::string prompt;
+  std::string prompt_file;
+  bool chat = false;
+  std::string system;
+  uint32_t n = 128;
+  int64_t context = 0;
+  std::string cache = "f32";
+  int threads = 0;
+  Sampling sampling;
+  std::string level = "live";
+  std::string trace_path;
+};
+
+// A number in [low, high]; CLI::Range lets "nan" through.
+CLI::Validator between(double low, double high);
+
+// Throws Error (usage) when the output is one of the inputs: it would be gone before it is read.
+void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs);
+
+// The prompt, read from its file when there is one. Throws Error (failed).
+std::string prompt_of(const Flags& flags);
+Generate generate_of(const Flags& flags);
+trace::Level level_of(const Flags& flags);
+SessionOptions session_of(const Flags& flags);
+
+// -m -t; and what the sampler takes; and what generates: -p -f -n -c and the others.
+void add_model(CLI::App& app, Flags& flags);
+void add_sampling(CLI::App& app, Sampling& sampling);
+void add_generation(CLI::App& app, Flags& flags);
+// For commands that read tokens and generate none.
+void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);
+
+}  // namespace engine::commands

@@ -1,0 +1,40 @@
+#include "engine/commands/input.h"
+
+#include <fmt/format.h>
+
+#include "model/error.h"
+
+namespace engine::commands {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input) {
+  const model::Config& c = model.network->config();
+  std::vector<int32_t> tokens;
+  for (const int64_t id : input.ids) {
+    if (id < 0 || id >= c.n_vocab) {
+      throw Error(ExitCode::kUsage,
+                  fmt::format("token {} is not in the vocabulary of {}", id, c.n_vocab), "--tokens",
+                  fmt::format("ids run from 0 to {}", c.n_vocab - 1));
+    }
+    tokens.push_back(static_cast<int32_t>(id));
+  }
+  if (input.ids.empty()) {
+    const model::Tokenizer& tokenizer = *model.tokenizer;
+    if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) tokens.push_back(tokenizer.bos_id());
+    for (const int32_t id : tokenizer.encode(input.text)) tokens.push_back(id);
+  }
+  if (tokens.empty()) {
+    throw Error(ExitCode::kUsage, "there is no token to read", {}, "name a text or --tokens");
+  }
+  if (static_cast<int64_t>(tokens.size()) > c.n_ctx) {
+    throw Error(
+        ExitCode::kUsage,
+        fmt::format("{} tokens are more than the model's context of {}", tokens.size(), c.n_ctx),
+        model.file.name(), "shorten them");
+  }
+  return tokens;
+}
+
+}  // namespace engine::commands

@@ -1,0 +1,26 @@
+#include "engine/commands/logits.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/commands/passes.h"
+#include "engine/threads.h"
+#include "model/format/npy.h"
+
+namespace engine::commands {
+
+int logits(const LogitsOptions& options) {
+  LoadedModel model(options.model, thread_count(options.threads));
+  const std::vector<int32_t> tokens = tokens_of(model, options.input);
+  const auto positions = static_cast<int64_t>(tokens.size());
+  const int64_t n_vocab = model.network->config().n_vocab;
+  model::KvCache cache(model.network->config(), positions);
+  std::vector<float> all(static_cast<size_t>(positions * n_vocab));
+  run_logits(model, tokens, 0, cache, [&](int64_t position, const float* rows, int64_t n) {
+    std::copy(rows, rows + n * n_vocab, all.begin() + position * n_vocab);
+  });
+  model::write_npy(options.output, all, {positions, n_vocab});
+  return 0;
+}
+
+}  // namespace engine::commands

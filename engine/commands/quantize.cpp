@@ -1,0 +1,231 @@
+#include "engine/commands/quantize.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "engine/loaded_model.h"
+#include "model/error.h"
+#include "model/format/gguf.h"
+#include "model/quantize.h"
+#include "model/train/checkpoint.h"
+
+namespace engine::commands {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+using model::DType;
+using model::Tensor;
+
+namespace {
+
+// file_type: the number under general.file_type (llama.cpp's llama_ftype).
+struct Target {
+  DType type;
+  uint64_t file_type;
+};
+constexpr std::array kTargets = {Target{DType::kF32, 0},   Target{DType::kF16, 1},
+                                 Target{DType::kBF16, 32}, Target{DType::kQ8_0, 7},
+                                 Target{DType::kQ6K, 18},  Target{DType::kQ5_0, 8},
+                                 Target{DType::kQ4_0, 2},  Target{DType::kQ4K, 15}};
+
+std::string name_of(DType type) {
+  return model::dtype_name(static_cast<uint32_t>(type));
+}
+
+Target target_of(const std::string& text) {
+  // llama-quantize's name of the same mix.
+  const bool mix = text == "Q4_K_M" || text == "q4_k_m";
+  const auto type = model::dtype_from_name(mix ? "Q4_K" : text);
+  std::string known;
+  for (const Target& target : kTargets) {
+    if (type == target.type) return target;
+    known += (known.empty() ? "" : " ") + name_of(target.type);
+  }
+  throw Error(ExitCode::kUsage, "is no type that can be written", "'" + text + "'", known);
+}
+
+int64_t block_of(DType type) {
+  return model::dtype_block(static_cast<uint32_t>(type)).elements;
+}
+
+// What the choice of a tensor's type needs to know of its model.
+struct Layout {
+  int64_t n_layer = 0;
+  bool tied = true;
+};
+
+// The number in "blk.12.attn_v.weight"; -1: none.
+int64_t layer_of(std::string_view name) {
+  if (!name.starts_with("blk.")) return -1;
+  return std::strtoll(std::string(name.substr(4)).c_str(), nullptr, 10);
+}
+
+Layout layout_of(const model::ModelFile& file) {
+  Layout layout;
+  layout.tied = file.find_tensor("output.weight") == nullptr;
+  for (const Tensor& t : file.tensors()) {
+    layout.n_layer = std::max(layout.n_layer, layer_of(t.name) + 1);
+  }
+  return layout;
+}
+
+bool is_matrix(const Tensor& t) {
+  if (!t.name.ends_with(".weight") || t.rows() == 1) return false;
+  for (const char* kept : {"_norm", "ffn_gate_inp", "position_embd", "token_types", "conv1d"}) {
+    if (t.name.find(kept) != std::string::npos) return false;
+  }
+  return true;
+}
+
+// The first and last eighth of the layers and every third between (llama-quant's use_more_bits).
+bool matters_more(int64_t layer, int64_t n_layer) {
+  const int64_t eighth = n_layer / 8;
+  return layer < eighth || layer >= 7 * n_layer / 8 || (layer - eighth) % 3 == 2;
+}
+
+DType wanted_type(const Tensor& t, DType target, const Layout& layout) {
+  const bool below_8_bits = block_of(target) > 1 && target != DType::kQ8_0;
+  if (below_8_bits && t.name == (layout.tied ? "token_embd.weight" : "output.weight")) {
+    return t.cols() % block_of(DType::kQ6K) == 0 ? DType::kQ6K : DType::kQ8_0;
+  }
+  if (target != DType::kQ4K || !matters_more(layer_of(t.name), layout.n_layer)) return target;
+  for (const char* sensitive : {".attn_v.", ".attn_qkv.", ".ffn_down"}) {
+    if (t.name.find(sensitive) != std::string::npos) return DType::kQ6K;
+  }
+  return target;
+}
+
+DType stored_type(const Tensor& t, DType target, const Layout& layout) {
+  if (!is_matrix(t)) return t.dtype;
+  DType type = wanted_type(t, target, layout);
+  const auto fits = [&] { return t.cols() % block_of(type) == 0; };
+  if (!fits() && type == DType::kQ4K) type = DType::kQ5_0;
+  if (!fits() && type == DType::kQ6K) type = DType::kQ8_0;
+  return fits() ? type : DType::kF16;
+}
+
+void add_metadata(model::GgufWriter& writer, const model::ModelFile& file, const Target& target) {
+  std::map<std::string, uint64_t> ours = {{"general.file_type", target.file_type}};
+  if (block_of(target.type) > 1) ours["general.quantization_version"] = 2;
+  for (const auto& [key, value] : file.metadata()) {
+    // The output is one file, aligned in its own way.
+    if (key == "general.alignment" || key.starts_with("split.")) continue;
+    const auto known = ours.find(key);
+    if (known == ours.end()) {
+      writer.add(key, value);
+    } else {
+      writer.add(key, known->second);
+      ours.erase(known);
+    }
+  }
+  for (const auto& [key, value] : ours) writer.add(key, value);
+}
+
+// One line on a terminal, written over by the next.
+class Progress {
+ public:
+  explicit Progress(uint64_t total) : total_(total) {}
+  ~Progress() {
+    if (shown_) std::fprintf(stderr, "\r\x1b[K");
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void add(uint64_t values, const std::string& tensor) {
+    done_ += values;
+    if (!terminal_) return;
+    shown_ = true;
+    std::fprintf(stderr, "\r\x1b[K%3.0f %% %s",
+                 100.0 * static_cast<double>(done_) / static_cast<double>(total_), tensor.c_str());
+    std::fflush(stderr);
+  }
+
+ private:
+  uint64_t total_;
+  uint64_t done_ = 0;
+  bool terminal_ = isatty(STDERR_FILENO) == 1;
+  bool shown_ = false;
+};
+
+struct Sizes {
+  uint64_t values = 0;
+  uint64_t bytes = 0;
+  std::map<std::string, int> tensors;  // by the name of the type
+};
+
+std::string summary(const QuantizeOptions& options, DType target, const Sizes& sizes,
+                    uint64_t bytes_before) {
+  std::string types;
+  for (const auto& [name, n] : sizes.tensors) {
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", n, name);
+  }
+  const auto bytes = static_cast<double>(std::filesystem::file_size(options.output));
+  const auto before = static_cast<double>(bytes_before);
+  return fmt::format(
+      "{}: {}, {:.1f} MB of {:.1f} MB ({:.0f} %), {:.2f} bits a weight; tensors: {}",
+      options.output, name_of(target), bytes / 1e6, before / 1e6, 100.0 * bytes / before,
+      8.0 * static_cast<double>(sizes.bytes) / static_cast<double>(sizes.values), types);
+}
+
+}  // namespace
+
+int quantize(const QuantizeOptions& options, std::ostream& out) {
+  const Target target = target_of(options.type);
+  const model::ModelFile file = open_model_file({options.input, {}});
+  if (file.tensors().empty()) file.fail("holds no tensors", "name a model with weights");
+  model::train::check_writable(options.output);
+
+  model::ThreadPool pool(options.threads > 0
+                             ? std::min(options.threads, 256)
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  model::GgufWriter writer;
+  add_metadata(writer, file, target);
+  const Layout layout = layout_of(file);
+  Sizes sizes;
+  bool again = false;
+  std::vector<DType> types;
+  for (const Tensor& t : file.tensors()) {
+    types.push_back(stored_type(t, target.type, layout));
+    if (types.back() != t.dtype) {
+      if (const std::string reason = model::unsupported_type(t); !reason.empty()) file.fail(reason);
+      again = again || block_of(t.dtype) > 1;
+    }
+    sizes.values += static_cast<uint64_t>(t.elements());
+    sizes.bytes += model::dtype_row_bytes(types.back(), t.cols()) * static_cast<uint64_t>(t.rows());
+    ++sizes.tensors[name_of(types.back())];
+  }
+  if (again) {
+    std::fprintf(stderr,
+                 "%s is quantised already: what it lost stays lost; better begin with "
+                 "the original\n",
+                 options.input.c_str());
+  }
+  {
+    Progress progress(sizes.values);
+    for (size_t i = 0; i < types.size(); ++i) {
+      const Tensor& t = file.tensors()[i];
+      writer.add_tensor(
+          t.name, t.ne, types[i],
+          [&t, type = types[i], &pool, &progress](int64_t first, int64_t n, std::byte* to) {
+            progress.add(static_cast<uint64_t>(n * t.cols()), t.name);
+            model::convert_rows(t, first, n, type, to, pool);
+          });
+    }
+    writer.write(options.output);
+  }
+  out << summary(options, target.type, sizes, file.file_bytes()) << '\n' << std::flush;
+  if (!out) throw Error(ExitCode::kFailed, "cannot write the result", "stdout");
+  return 0;
+}
+
+}  // namespace engine::commands

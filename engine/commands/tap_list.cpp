@@ -1,0 +1,100 @@
+#include "engine/commands/tap_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "model/error.h"
+#include "model/kv_cache.h"
+
+namespace engine::commands {
+
+namespace {
+
+class Shapes final : public model::TapSink {
+ public:
+  struct Seen {
+    model::Tap tap;
+    int64_t layer, rows, cols;
+  };
+  bool wants(model::Tap /*tap*/) const noexcept override { return true; }
+  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* /*data*/,
+              int64_t rows, int64_t cols) noexcept override {
+    seen.push_back({tap, layer, rows, cols});
+  }
+  std::vector<Seen> seen;
+};
+
+size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+bool is_matrix(model::Tap tap) noexcept {
+  using model::Tap;
+  switch (tap) {
+    case Tap::kQ:
+    case Tap::kK:
+    case Tap::kV:
+    case Tap::kScores:
+    case Tap::kWeights:
+    case Tap::kMix:
+    case Tap::kHeadOut:
+    case Tap::kHeadBack:
+    case Tap::kExperts:
+    case Tap::kChosenShare:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string TapShape::shape() const {
+  const std::string last = reaches ? "T" : std::to_string(cols);
+  return is_matrix(tap) ? fmt::format("({}, {})", rows, last) : fmt::format("({})", last);
+}
+
+std::vector<TapShape> list_taps(LoadedModel& model) {
+  model::KvCache cache(model.network->config(), 2);
+  std::vector<float> logits(static_cast<size_t>(model.network->config().n_vocab));
+  Shapes first;
+  Shapes second;
+  const int32_t id = 0;
+  model.network->forward({&id, 1}, 0, cache, logits.data(), 1, &first);
+  model.network->forward({&id, 1}, 1, cache, logits.data(), 1, &second);
+  CHECK(first.seen.size() == second.seen.size());
+  std::vector<TapShape> taps;
+  for (size_t i = 0; i < first.seen.size(); ++i) {
+    const Shapes::Seen& tap = first.seen[i];
+    taps.push_back({model::tap_name(tap.tap, tap.layer), tap.tap, tap.rows, tap.cols,
+                    second.seen[i].cols != tap.cols,
+                    std::string(model::tap_info(tap.tap).formula)});
+  }
+  return taps;
+}
+
+std::vector<std::string> nearest_names(const std::vector<TapShape>& taps, const std::string& name,
+                                       size_t n) {
+  std::vector<std::pair<size_t, std::string>> rated;
+  for (const TapShape& tap : taps) rated.emplace_back(edit_distance(tap.name, name), tap.name);
+  std::stable_sort(rated.begin(), rated.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(n, rated.size()); ++i) names.push_back(rated[i].second);
+  return names;
+}
+
+}  // namespace engine::commands

@@ -1,0 +1,334 @@
+#include "engine/model_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "model/error.h"
+#include "model/format/hf_folder.h"
+#include "model/format/json.h"
+#include "model/format/mapping.h"
+#include "model/utf8.h"
+
+namespace engine {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kMaxEntries = 10000;      // of a folder that are looked at
+constexpr size_t kMaxTextBytes = 1 << 20;  // of a manifest
+constexpr size_t kNearMisses = 3;
+
+// What a folder holds, sorted by name; nothing when it cannot be read.
+std::vector<fs::path> entries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (found.size() == kMaxEntries) break;
+    found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool is_folder(const fs::path& path) noexcept {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+bool is_file(const fs::path& path) noexcept {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+// A small text; empty when it is missing, too large or no regular file.
+std::string read_text(const fs::path& path) {
+  try {
+    const auto mapping = model::Mapping::open(path.string());
+    if (mapping->bytes().size() > kMaxTextBytes) return {};
+    return {reinterpret_cast<const char*>(mapping->bytes().data()), mapping->bytes().size()};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// A GGUF file that can be opened as a model: alone, or the first part of a split one.
+bool is_gguf(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (!name.ends_with(".gguf") || !is_file(path)) return false;
+  const size_t of = name.rfind("-of-");
+  return of == std::string::npos || of < 6 || name[of - 6] != '-' ||
+         name.compare(of - 5, 5, "00001") == 0;
+}
+
+// The models in one repository's folder: itself, when it holds safetensors, and its GGUF files,
+// also those one folder deeper, where large models keep their parts.
+void add_repository(const fs::path& folder, const std::string& name,
+                    std::vector<FoundModel>& found) {
+  if (model::is_hf_folder(folder.string())) {
+    const std::vector<fs::path> files = entries(folder);
+    if (std::any_of(files.begin(), files.end(),
+                    [](const fs::path& f) { return f.extension() == ".safetensors"; })) {
+      found.push_back({name, folder.string()});
+    }
+  }
+  for (const fs::path& entry : entries(folder)) {
+    if (is_gguf(entry)) {
+      found.push_back({name + ":" + entry.filename().string(), entry.string()});
+    } else if (is_folder(entry)) {
+      for (const fs::path& part : entries(entry)) {
+        if (!is_gguf(part)) continue;
+        const fs::path below = entry.filename() / part.filename();
+        found.push_back({name + ":" + below.string(), part.string()});
+      }
+    }
+  }
+}
+
+// The snapshot that refs/main names, else the last one there is.
+fs::path snapshot_of(const fs::path& repository) {
+  std::string main = read_text(repository / "refs" / "main");
+  while (!main.empty() && std::isspace(static_cast<unsigned char>(main.back()))) main.pop_back();
+  const bool plain = !main.empty() && main.find_first_not_of("0123456789abcdef") == main.npos;
+  if (plain && is_folder(repository / "snapshots" / main)) return repository / "snapshots" / main;
+  const std::vector<fs::path> all = entries(repository / "snapshots");
+  return all.empty() ? fs::path() : all.back();
+}
+
+void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
+  constexpr std::string_view kPrefix = "models--";
+  for (const fs::path& repository : entries(cache)) {
+    std::string name = repository.filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    name.erase(0, kPrefix.size());
+    const size_t dashes = name.find("--");
+    if (dashes != std::string::npos) name.replace(dashes, 2, "/");
+    const fs::path snapshot = snapshot_of(repository);
+    if (!snapshot.empty()) add_repository(snapshot, "hf:" + name, found);
+  }
+}
+
+// The file that a manifest of Ollama gives as the model.
+std::optional<fs::path> ollama_blob(const fs::path& root, const fs::path& manifest) {
+  constexpr std::string_view kPrefix = "sha256:";
+  try {
+    const model::Json document = model::parse_json(read_text(manifest), manifest.string());
+    for (const model::Json& layer : model::json_at(document, "layers")) {
+      if (model::json_text(model::json_at(layer, "mediaType")) !=
+          "application/vnd.ollama.image.model") {
+        continue;
+      }
+      std::string_view digest = model::json_text(model::json_at(layer, "digest"));
+      if (!digest.starts_with(kPrefix)) return std::nullopt;
+      digest.remove_prefix(kPrefix.size());
+      if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != digest.npos) {
+        return std::nullopt;
+      }
+      return root / "blobs" / ("sha256-" + std::string(digest));
+    }
+  } catch (const Error&) {
+  }
+  return std::nullopt;
+}
+
+// HOST/NAMESPACE/NAME, shortened as Ollama shows it.
+std::string ollama_name(const std::string& host, const std::string& space,
+                        const std::string& name) {
+  if (host != "registry.ollama.ai") return host + "/" + space + "/" + name;
+  return space == "library" ? name : space + "/" + name;
+}
+
+void find_ollama(const fs::path& root, std::vector<FoundModel>& found) {
+  for (const fs::path& host : entries(root / "manifests")) {
+    for (const fs::path& space : entries(host)) {
+      for (const fs::path& name : entries(space)) {
+        for (const fs::path& tag : entries(name)) {
+          const auto blob = ollama_blob(root, tag);
+          if (!blob) continue;
+          const std::string shown = ollama_name(host.filename().string(), space.filename().string(),
+                                                name.filename().string()) +
+                                    ":" + tag.filename().string();
+          found.push_back({"ollama:" + shown, blob->string()});
+        }
+      }
+    }
+  }
+}
+
+void find_lm_studio(const fs::path& root, std::vector<FoundModel>& found) {
+  for (const fs::path& publisher : entries(root)) {
+    for (const fs::path& repository : entries(publisher)) {
+      const fs::path name = publisher.filename() / repository.filename();
+      add_repository(repository, "lmstudio:" + name.string(), found);
+    }
+  }
+}
+
+void find_here(const fs::path& folder, std::vector<FoundModel>& found) {
+  const auto add = [&](const fs::path& path) {
+    found.push_back({path.lexically_relative(folder).string(), path.string()});
+  };
+  for (const fs::path& entry : entries(folder)) {
+    if (is_gguf(entry)) add(entry);
+    if (!is_folder(entry)) continue;
+    if (model::is_hf_folder(entry.string())) add(entry);
+    for (const fs::path& below : entries(entry)) {
+      if (is_gguf(below)) add(below);
+    }
+  }
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// Levenshtein's distance: insertions, deletions and changes that make b of a.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string listed(const std::vector<FoundModel>& models, size_t most) {
+  std::string text;
+  for (size_t i = 0; i < std::min(models.size(), most); ++i) {
+    text += (text.empty() ? "" : ", ") + model::printable(models[i].name, 200);
+  }
+  return models.size() > most ? text + ", ..." : text;
+}
+
+// Those that `wanted` can mean: itself; else its `latest`; else everything below it; else the
+// files of its repository that have the word after the last colon in their names.
+std::vector<FoundModel> meanings(const std::string& wanted, const std::vector<FoundModel>& all) {
+  const std::string key = lower(wanted);
+  const auto matching = [&](auto&& fits) {
+    std::vector<FoundModel> some;
+    for (const FoundModel& m : all) {
+      if (fits(lower(m.name))) some.push_back(m);
+    }
+    return some;
+  };
+  const size_t colon = key.rfind(':');
+  const std::string before = key.substr(0, colon + 1);
+  const std::string word = key.substr(colon + 1);
+  std::vector<FoundModel> some = matching([&](const std::string& n) { return n == key; });
+  if (some.empty()) some = matching([&](const std::string& n) { return n == key + ":latest"; });
+  if (some.empty()) some = matching([&](const std::string& n) { return n.starts_with(key + ":"); });
+  if (some.empty() && !word.empty() && before.find(':') + 1 < before.size()) {
+    some = matching([&](const std::string& n) {
+      return n.starts_with(before) && n.find(word, before.size()) != n.npos;
+    });
+  }
+  return some;
+}
+
+struct Scheme {
+  std::string_view prefix;
+  const char* store;
+  std::vector<fs::path> StoreFolders::*folders;
+};
+constexpr std::array kSchemes = {
+    Scheme{"hf:", "the Hugging Face cache", &StoreFolders::hugging_face},
+    Scheme{"ollama:", "Ollama's store", &StoreFolders::ollama},
+    Scheme{"lmstudio:", "LM Studio's folders", &StoreFolders::lm_studio},
+};
+
+}  // namespace
+
+StoreFolders store_folders() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value ? value : "");
+  };
+  const fs::path home = variable("HOME");
+  const auto at_home = [&](const char* below) { return home.empty() ? fs::path() : home / below; };
+  StoreFolders folders;
+  const auto add = [](std::vector<fs::path>& list, const fs::path& path) {
+    if (!path.empty()) list.push_back(path);
+  };
+  const fs::path cache =
+      variable("XDG_CACHE_HOME").empty() ? at_home(".cache") : variable("XDG_CACHE_HOME");
+  if (const fs::path hub = variable("HF_HUB_CACHE"); !hub.empty()) {
+    add(folders.hugging_face, hub);
+  } else if (const fs::path hf = variable("HF_HOME"); !hf.empty()) {
+    add(folders.hugging_face, hf / "hub");
+  } else if (!cache.empty()) {
+    add(folders.hugging_face, cache / "huggingface" / "hub");
+  }
+  const fs::path ollama = variable("OLLAMA_MODELS");
+  add(folders.ollama, ollama.empty() ? at_home(".ollama/models") : ollama);
+  add(folders.ollama, "/usr/share/ollama/.ollama/models");
+  add(folders.lm_studio, at_home(".lmstudio/models"));
+  add(folders.lm_studio, at_home(".cache/lm-studio/models"));
+  folders.working = ".";
+  return folders;
+}
+
+std::vector<FoundModel> find_models(const StoreFolders& folders) {
+  std::vector<FoundModel> found;
+  for (const fs::path& folder : folders.hugging_face) find_hugging_face(folder, found);
+  for (const fs::path& folder : folders.ollama) find_ollama(folder, found);
+  for (const fs::path& folder : folders.lm_studio) find_lm_studio(folder, found);
+  if (!folders.working.empty()) find_here(folders.working, found);
+  // Of two stores with one name the first is the one that is meant.
+  std::stable_sort(found.begin(), found.end(),
+                   [](const FoundModel& a, const FoundModel& b) { return a.name < b.name; });
+  found.erase(
+      std::unique(found.begin(), found.end(),
+                  [](const FoundModel& a, const FoundModel& b) { return a.name == b.name; }),
+      found.end());
+  return found;
+}
+
+std::string resolve_model(const std::string& name, const StoreFolders& folders) {
+  const auto scheme = std::find_if(kSchemes.begin(), kSchemes.end(),
+                                   [&](const Scheme& s) { return name.starts_with(s.prefix); });
+  std::error_code ignored;
+  if (scheme == kSchemes.end() || fs::exists(name, ignored)) return name;
+
+  StoreFolders only;
+  only.*(scheme->folders) = folders.*(scheme->folders);
+  std::vector<FoundModel> all = find_models(only);
+  const std::vector<FoundModel> some = meanings(name, all);
+  if (some.size() == 1) return some.front().path;
+  const std::string shown = model::printable(name, 200);
+  if (some.size() > 1) {
+    throw Error(ExitCode::kBadModel, "means " + std::to_string(some.size()) + " models", shown,
+                listed(some, 8));
+  }
+  std::string where;
+  for (const fs::path& folder : only.*(scheme->folders)) {
+    where += (where.empty() ? "looked in " : ", ") + model::printable(folder.string(), 200);
+  }
+  const std::string what = "is not in " + std::string(scheme->store);
+  if (all.empty()) throw Error(ExitCode::kBadModel, what + ", which holds no model", shown, where);
+  const std::string key = lower(name).substr(0, 200);
+  std::stable_sort(all.begin(), all.end(), [&](const FoundModel& a, const FoundModel& b) {
+    return distance(key, lower(a.name).substr(0, 200)) <
+           distance(key, lower(b.name).substr(0, 200));
+  });
+  throw Error(ExitCode::kBadModel, what, shown, "nearest: " + listed(all, kNearMisses));
+}
+
+std::string resolve_model(const std::string& name) {
+  return resolve_model(name, store_folders());
+}
+
+}  // namespace engine

@@ -1,0 +1,211 @@
+// The way through the layers; attention and FFN are in files of their own.
+#include "model/arch/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/kernels/ops.h"
+
+namespace model {
+
+namespace {
+
+std::vector<float> squares(const float* gain, int64_t n) {
+  std::vector<float> list;
+  for (int64_t i = 0; gain != nullptr && i < n; ++i) list.push_back(gain[i] * gain[i]);
+  return list;
+}
+
+// base^(-2i / rope_dim), scaled, and divided by the factors.
+std::vector<double> frequencies(int64_t rope_dim, float base, float scale, const float* factors) {
+  std::vector<double> list;
+  for (int64_t i = 0; i < rope_dim / 2; ++i) {
+    const double turn =
+        std::pow(double{base}, -2.0 * static_cast<double>(i) / static_cast<double>(rope_dim));
+    list.push_back(turn * double{scale} / (factors != nullptr ? double{factors[i]} : 1.0));
+  }
+  return list;
+}
+
+}  // namespace
+
+Decoder::Decoder(const ModelFile& file, const Config& config, int threads)
+    : config_(config), weights_(read_weights(file, config_, nullptr)), pool_(threads) {
+  for (const Layer& layer : weights_.layers) {
+    attn_gain_.push_back(squares(layer.attn_post_norm.gain, config_.n_embd));
+    ffn_gain_.push_back(squares(layer.ffn_post_norm.gain, config_.n_embd));
+  }
+  rope_local_.frequency = frequencies(config_.rope_dim, config_.rope_base_local, 1.0F, nullptr);
+}
+
+void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
+                      int64_t logit_rows, TapSink* sink) {
+  const auto total = static_cast<int64_t>(ids.size());
+  if (logits == nullptr) logit_rows = 0;
+  for (int64_t begin = 0; begin < total; begin += kBatch) {
+    const int64_t n = std::min(kBatch, total - begin);
+    resize(n, cache.capacity());
+    const Pass pass{first + begin, n, cache, sink};
+    // Of this batch's rows those at or behind total - logit_rows have their logits taken.
+    const int64_t skipped = std::max<int64_t>(0, total - logit_rows - begin);
+    const int64_t rows = std::max<int64_t>(0, n - skipped);
+    run(pass, ids.data() + begin, logits, rows);
+    logits += rows * config_.n_vocab;
+  }
+}
+
+void Decoder::resize(int64_t n, int64_t capacity) {
+  if (reach_ < capacity) {
+    reach_ = capacity;
+    const auto lanes = std::max<int64_t>(config_.n_head, pool_.size());
+    a_.scores.resize(static_cast<size_t>(lanes * reach_));
+    a_.weights.resize(a_.scores.size());
+    const bool far = config_.rope_original > 0 && capacity > config_.rope_original;
+    rope_.frequency = frequencies(config_.rope_dim, config_.rope_base, config_.rope_scale,
+                                  far ? weights_.rope_factors_long : weights_.rope_factors);
+  }
+  if (n <= rows_) return;
+  rows_ = n;
+  const auto fit = [&](auto& values, int64_t width) {
+    values.resize(static_cast<size_t>(n * width));
+  };
+  const Config& c = config_;
+  const int64_t q_width = c.n_head * c.head_dim;
+  const int64_t ff = std::max(c.n_ff, c.n_ff_shared);
+  for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.update}) fit(*v, c.n_embd);
+  for (Values* v : {&a_.q, &a_.z, &a_.z_read, &a_.head_back}) fit(*v, q_width);
+  for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
+  for (Values* v : {&a_.gate, &a_.up, &a_.act, &a_.act_read, &a_.neuron_back}) fit(*v, ff);
+  for (Values* v : {&a_.head_dot, &a_.head_energy}) fit(*v, c.n_head);
+  for (Rope* rope : {&rope_, &rope_local_}) {
+    fit(rope->cos, c.rope_dim / 2);
+    fit(rope->sin, c.rope_dim / 2);
+  }
+  fit(a_.router, c.n_expert);
+  fit(a_.cell_dot, (ff + kCellWidth - 1) / kCellWidth);
+  fit(a_.chosen_dot, kChosenNeurons);
+  fit(a_.chosen, kChosenNeurons);
+  a_.gathers.resize(static_cast<size_t>(n));
+}
+
+void Decoder::tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
+                  int64_t cols) const noexcept {
+  if (!pass.wants(name)) return;
+  for (int64_t i = 0; i < pass.n; ++i) {
+    pass.sink->on_tap(name, layer, pass.first + i, data.data() + i * rows * cols, rows, cols);
+  }
+}
+
+void Decoder::run(const Pass& pass, const int32_t* ids, float* logits, int64_t logit_rows) {
+  const Config& c = config_;
+  const auto add_update = [&] {
+    for (int64_t i = 0; i < pass.n * c.n_embd; ++i) {
+      a_.x[static_cast<size_t>(i)] += a_.update[static_cast<size_t>(i)];
+    }
+  };
+  embed(pass, ids);
+  turn(rope_, pass.first, pass.n);
+  if (c.rope_base_local > 0.0F) turn(rope_local_, pass.first, pass.n);
+  for (int64_t l = 0; l < c.n_layer; ++l) {
+    const Layer& w = weights_.layers[static_cast<size_t>(l)];
+    tap(pass, Tap::kResidPre, l, a_.x, 1, c.n_embd);
+    normalise(w.attn_norm, a_.x, a_.norm, pass.n);
+    tap(pass, Tap::kAttnNorm, l, a_.norm, 1, c.n_embd);
+    if (c.parallel) {
+      if (c.shared_norm) {
+        std::copy_n(a_.norm.begin(), pass.n * c.n_embd, a_.ffn_norm.begin());
+      } else {
+        normalise(w.ffn_norm, a_.x, a_.ffn_norm, pass.n);
+      }
+    }
+    attention(pass, l);
+    tap(pass, Tap::kAttnOut, l, a_.update, 1, c.n_embd);
+    add_update();
+    tap(pass, Tap::kResidMid, l, a_.x, 1, c.n_embd);
+    if (!c.parallel) normalise(w.ffn_norm, a_.x, a_.ffn_norm, pass.n);
+    tap(pass, Tap::kFfnNorm, l, a_.ffn_norm, 1, c.n_embd);
+    ffn(pass, l);
+    tap(pass, Tap::kFfnOut, l, a_.update, 1, c.n_embd);
+    add_update();
+    tap(pass, Tap::kResidPost, l, a_.x, 1, c.n_embd);
+  }
+  if (logit_rows > 0) unembed(pass, logits, logit_rows);
+}
+
+void Decoder::embed(const Pass& pass, const int32_t* ids) {
+  const Config& c = config_;
+  Values position(static_cast<size_t>(c.learned_positions ? c.n_embd : 0));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    float* x = a_.x.data() + i * c.n_embd;
+    dequantize_row(weights_.token_embd, ids[i], x);
+    if (c.embedding_scale != 1.0F) {
+      for (int64_t j = 0; j < c.n_embd; ++j) x[j] *= c.embedding_scale;
+    }
+    if (c.learned_positions) {
+      dequantize_row(weights_.position_embd, pass.first + i, position.data());
+      for (int64_t j = 0; j < c.n_embd; ++j) x[j] += position[static_cast<size_t>(j)];
+    }
+  }
+  tap(pass, Tap::kEmbedding, 0, a_.x, 1, c.n_embd);
+  if (pass.sink != nullptr) {
+    pass.sink->on_operation(2, 0, pass.n * static_cast<int64_t>(weights_.token_embd.row_bytes()));
+  }
+}
+
+void Decoder::unembed(const Pass& pass, float* logits, int64_t rows) {
+  const Config& c = config_;
+  const int64_t skipped = pass.n - rows;
+  normalise(weights_.output_norm, a_.x, a_.norm, pass.n);
+  input_.set(a_.norm.data() + skipped * c.n_embd, rows, c.n_embd, c.n_embd,
+             rounds_input(weights_.output.weight.dtype), pool_);
+  matmul(weights_.output, input_, logits, c.n_vocab, nullptr, pool_);
+  if (c.final_soft_cap > 0.0F) {
+    for (int64_t i = 0; i < rows * c.n_vocab; ++i) {
+      logits[i] = c.final_soft_cap * std::tanh(logits[i] / c.final_soft_cap);
+    }
+  }
+  if (pass.sink == nullptr) return;
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t position = pass.first + skipped + i;
+    if (pass.wants(Tap::kNorm)) {
+      pass.sink->on_tap(Tap::kNorm, 0, position, input_.row(i), 1, c.n_embd);
+    }
+    if (pass.wants(Tap::kLogits)) {
+      pass.sink->on_tap(Tap::kLogits, 0, position, logits + i * c.n_vocab, 1, c.n_vocab);
+    }
+  }
+  pass.sink->on_operation(3, 0, static_cast<int64_t>(weights_.output.weight.bytes()));
+}
+
+void Decoder::normalise(const Norm& norm, const Values& x, Values& y, int64_t n) {
+  const int64_t width = config_.n_embd;
+  for (int64_t i = 0; i < n; ++i) {
+    const float* in = x.data() + i * width;
+    float* out = y.data() + i * width;
+    if (config_.norm == NormKind::kRms) {
+      rms_norm(in, norm.gain, width, config_.norm_eps, out);
+    } else {
+      layer_norm(in, norm.gain, norm.bias, width, config_.norm_eps, out);
+    }
+  }
+}
+
+void Decoder::turn(Rope& rope, int64_t first, int64_t n) {
+  const size_t half = rope.frequency.size();
+  for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+    const auto position = static_cast<double>(first + static_cast<int64_t>(i));
+    for (size_t j = 0; j < half; ++j) {
+      const double angle = position * rope.frequency[j];
+      rope.cos[i * half + j] = static_cast<float>(std::cos(angle)) * config_.rope_magnitude;
+      rope.sin[i * half + j] = static_cast<float>(std::sin(angle)) * config_.rope_magnitude;
+    }
+  }
+}
+
+void Decoder::set_input(const Values& x, int64_t n, int64_t cols,
+                        std::initializer_list<DType> readers) {
+  const bool rounds = std::any_of(readers.begin(), readers.end(), rounds_input);
+  input_.set(x.data(), n, cols, cols, rounds, pool_);
+}
+
+}  // namespace model

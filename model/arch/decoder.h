@@ -1,0 +1,115 @@
+// The transformer decoder that all families share; Config says which way each goes.
+//
+//   for each layer l:  n  = norm(x)
+//                      da = W_o attention(rope(W_q n), rope(W_k n), W_v n)     x += da
+//                      df = FFN(norm(x))                                       x += df
+//
+// with biases, norms of queries and keys, norms after the sums, caps, windows, parallel blocks
+// and experts where the family has them. Every intermediate is tapped where it is made.
+#pragma once
+
+#include <vector>
+
+#include "model/arch/registry.h"
+#include "model/arch/weights.h"
+#include "model/kernels/thread_pool.h"
+
+namespace model {
+
+class Decoder final : public Model {
+ public:
+  // Throws as make_model does. The file must outlive the decoder.
+  Decoder(const ModelFile& file, const Config& config, int threads);
+
+  const Config& config() const noexcept override { return config_; }
+  void forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
+               int64_t logit_rows, TapSink* sink) override;
+
+ private:
+  using Values = std::vector<float>;
+
+  // One call's batch: n positions from `first` on.
+  struct Pass {
+    int64_t first;
+    int64_t n;
+    KvCache& cache;
+    TapSink* sink;
+    bool wants(Tap tap) const noexcept { return sink != nullptr && sink->wants(tap); }
+  };
+
+  // Angles of rotation: frequencies (rope_dim / 2), and cos and sin of the batch's positions.
+  struct Rope {
+    std::vector<double> frequency;
+    Values cos, sin;  // (n, rope_dim / 2)
+  };
+
+  // Scratch of a batch; every intermediate under its own name, n rows each.
+  struct Activations {
+    Values x;                // (C)
+    Values norm;             // (C)
+    Values ffn_norm;         // (C)
+    Values q;                // (H, D)
+    Values k, v;             // (K, D)
+    Values scores, weights;  // (H, T) of one position, or (T) of each thread
+    Values z, z_read;        // (H, D)
+    Values update;           // (C)
+    Values gate, up, act;    // (F), or (F_shared)
+    Values act_read;         // (F)
+    Values router;           // (E)
+    // What the shares are made of.
+    Values head_out;               // (H, C)
+    Values head_back;              // (H, D)
+    Values head_dot, head_energy;  // (H)
+    Values cell_dot;               // (F / 32)
+    Values neuron_back;            // (F)
+    Values chosen_dot;             // (kChosenNeurons)
+    std::vector<int32_t> chosen;   // (kChosenNeurons)
+    std::vector<Gather> gathers;
+  };
+
+  void resize(int64_t n, int64_t capacity);
+  void run(const Pass& pass, const int32_t* ids, float* logits, int64_t logit_rows);
+  void embed(const Pass& pass, const int32_t* ids);
+  void attention(const Pass& pass, int64_t l);
+  void project(const Pass& pass, int64_t l);
+  void attend_all(const Pass& pass, int64_t l);
+  void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
+                       float* weights) const noexcept;
+  void output_projection(const Pass& pass, int64_t l);
+  bool has_grams() const noexcept;
+  void build_grams();
+  void head_backs(const Pass& pass, int64_t l);
+  void head_shares(const Pass& pass, int64_t l);
+  void ffn(const Pass& pass, int64_t l);
+  void dense(const Pass& pass, int64_t l);
+  void choose_neurons(int64_t i) noexcept;
+  void neuron_shares(const Pass& pass, int64_t l);
+  void mixture(const Pass& pass, int64_t l);
+  void unembed(const Pass& pass, float* logits, int64_t rows);
+
+  void normalise(const Norm& norm, const Values& x, Values& y, int64_t n);
+  void turn(Rope& rope, int64_t first, int64_t n);
+  void activate(const Values& gate, const Values& up, Values& act, int64_t n) const noexcept;
+  void set_input(const Values& x, int64_t n, int64_t cols, std::initializer_list<DType> readers);
+  void tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
+           int64_t cols) const noexcept;
+  // (C) squares of the gain of a norm after the sum; nullptr without one.
+  const float* row_gain(const Values& squares) const noexcept {
+    return squares.empty() ? nullptr : squares.data();
+  }
+
+  Config config_;
+  Weights weights_;
+  std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
+  // (L) of (H, D, D): G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h
+  // costs no second look at W_O. Made when first wanted; stays empty where it would be large.
+  std::vector<Values> grams_;
+  ThreadPool pool_;
+  Rope rope_, rope_local_;
+  Input input_;
+  Activations a_;
+  int64_t rows_ = 0;   // for which a_ is large enough
+  int64_t reach_ = 0;  // likewise
+};
+
+}  // namespace model

@@ -1,0 +1,247 @@
+// Causal attention with grouped queries: head h reads the keys and values of KV head
+// h / (H / K) (Ainslie et al. 2023, arXiv:2305.13245).
+#include <algorithm>
+
+#include "model/arch/decoder.h"
+#include "model/kernels/gemm.h"
+#include "model/kernels/ops.h"
+
+namespace model {
+
+namespace {
+
+// |y|^2 below which a sum is nothing and its terms have no share.
+constexpr double kNothing = 1e-24;
+
+// Multiplications below which waking other threads costs more than it saves.
+constexpr int64_t kWorthSharing = 1 << 16;
+
+}  // namespace
+
+void Decoder::attention(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  project(pass, l);
+  tap(pass, Tap::kQ, l, a_.q, c.n_head, c.head_dim);
+  tap(pass, Tap::kK, l, a_.k, c.n_head_kv, c.head_dim);
+  tap(pass, Tap::kV, l, a_.v, c.n_head_kv, c.head_dim);
+  attend_all(pass, l);
+  tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
+  output_projection(pass, l);
+  if (pass.sink == nullptr) return;
+  const size_t weights =
+      w.wq.weight.bytes() + w.wk.weight.bytes() + w.wv.weight.bytes() + w.wo.weight.bytes();
+  const int64_t reach = pass.first + pass.n;
+  const int64_t read = c.windowed(l) ? std::min(c.window, reach) : reach;
+  pass.sink->on_operation(0, l, static_cast<int64_t>(weights) + pass.cache.bytes(1, read));
+}
+
+// q, k and v of the batch, normalised and rotated; k and v go into the cache.
+void Decoder::project(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const int64_t q_width = c.n_head * c.head_dim;
+  const int64_t kv_width = c.n_head_kv * c.head_dim;
+  set_input(a_.norm, pass.n, c.n_embd, {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
+  matmul(w.wq, input_, a_.q.data(), q_width, nullptr, pool_);
+  matmul(w.wk, input_, a_.k.data(), kv_width, nullptr, pool_);
+  matmul(w.wv, input_, a_.v.data(), kv_width, nullptr, pool_);
+
+  const bool local = c.rope_base_local > 0.0F && c.windowed(l);
+  const Rope& rope = local ? rope_local_ : rope_;
+  const bool halves = c.rope == RopeKind::kHalves;
+  const auto prepare = [&](float* heads, int64_t n_heads, const Norm& norm, int64_t i) {
+    if (c.qk_norm == QkNorm::kProjection) {
+      rms_norm(heads, norm.gain, n_heads * c.head_dim, c.norm_eps, heads);
+    } else if (c.qk_norm == QkNorm::kHead) {
+      for (int64_t h = 0; h < n_heads; ++h) {
+        rms_norm(heads + h * c.head_dim, norm.gain, c.head_dim, c.norm_eps, heads + h * c.head_dim);
+      }
+    }
+    if (c.rope == RopeKind::kNone) return;
+    rotate(heads, n_heads, c.head_dim, c.rope_dim, halves, rope.cos.data() + i * c.rope_dim / 2,
+           rope.sin.data() + i * c.rope_dim / 2);
+  };
+  for (int64_t i = 0; i < pass.n; ++i) {
+    prepare(a_.q.data() + i * q_width, c.n_head, w.q_norm, i);
+    prepare(a_.k.data() + i * kv_width, c.n_head_kv, w.k_norm, i);
+    pass.cache.store(l, pass.first + i, a_.k.data() + i * kv_width, a_.v.data() + i * kv_width);
+  }
+}
+
+void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
+                              float* weights) const noexcept {
+  const Config& c = config_;
+  const int64_t end = pass.first + i + 1;
+  const int64_t lane = h / (c.n_head / c.n_head_kv) * pass.cache.lane_bytes();
+  const AttentionHead head{
+      .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
+      .k = pass.cache.k(l, 0) + lane,
+      .v = pass.cache.v(l, 0) + lane,
+      .stride = pass.cache.slot_bytes(),
+      .type = pass.cache.type(),
+      .d = c.head_dim,
+      .first = c.windowed(l) ? std::max<int64_t>(0, end - c.window) : 0,
+      .end = end,
+      .scale = c.attention_scale,
+      .soft_cap = c.score_soft_cap,
+  };
+  attend(head, scores, weights, const_cast<float*>(a_.z.data()) + (i * c.n_head + h) * c.head_dim);
+}
+
+void Decoder::attend_all(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights);
+  // Positions whose scores are looked at come one by one, all heads in one table.
+  const int64_t rounds = shown ? pass.n : 1;
+  for (int64_t r = 0; r < rounds; ++r) {
+    const int64_t items = shown ? c.n_head : pass.n * c.n_head;
+    const int64_t reach = pass.first + (shown ? r + 1 : pass.n);
+    const auto work = [&](int thread, int threads) {
+      const auto [begin, end] = ThreadPool::share(items, thread, threads);
+      for (int64_t item = begin; item < end; ++item) {
+        const int64_t i = shown ? r : item / c.n_head;
+        const int64_t h = item % c.n_head;
+        const int64_t slot = shown ? h * reach : thread * reach;
+        attend_position(pass, l, i, h, a_.scores.data() + slot, a_.weights.data() + slot);
+      }
+    };
+    if (items * reach * c.head_dim < kWorthSharing) {
+      work(0, 1);
+    } else {
+      pool_.run([&](int thread) { work(thread, pool_.size()); });
+    }
+    if (!shown) continue;
+    for (const auto& [name, values] :
+         {std::pair{Tap::kScores, &a_.scores}, std::pair{Tap::kWeights, &a_.weights}}) {
+      if (!pass.wants(name)) continue;
+      pass.sink->on_tap(name, l, pass.first + r, values->data(), c.n_head, reach);
+    }
+  }
+}
+
+// da = W_o z, its terms and their shares.
+void Decoder::output_projection(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const bool shares = pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare);
+  const bool back = pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy);
+  const bool out = pass.wants(Tap::kHeadOut);
+  if (back && grams_.empty() && has_grams()) build_grams();
+  if (out) a_.head_out.resize(static_cast<size_t>(pass.n * c.n_head * c.n_embd));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    Gather& g = a_.gathers[static_cast<size_t>(i)];
+    g = {};
+    g.row_gain = row_gain(attn_gain_[static_cast<size_t>(l)]);
+    g.group_width = c.head_dim;
+    if (shares) g.group_dot = a_.head_dot.data() + i * c.n_head;
+    if (out) g.group_out = a_.head_out.data() + i * c.n_head * c.n_embd;
+    if (back && grams_.empty()) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
+    g.group_back = true;
+  }
+  set_input(a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
+  matmul(w.wo, input_, a_.update.data(), c.n_embd,
+         shares || back || out ? a_.gathers.data() : nullptr, pool_);
+  if (back && !grams_.empty()) head_backs(pass, l);
+  if (shares || back) head_shares(pass, l);
+  tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
+  if (w.attn_post_norm.gain != nullptr) normalise(w.attn_post_norm, a_.update, a_.update, pass.n);
+}
+
+bool Decoder::has_grams() const noexcept {
+  constexpr int64_t kMost = int64_t{96} << 20;
+  const Config& c = config_;
+  return c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(float)} <= kMost;
+}
+
+void Decoder::build_grams() {
+  constexpr int64_t kRows = 256;
+  const Config& c = config_;
+  const int64_t width = c.n_head * c.head_dim;
+  const int64_t square = c.head_dim * c.head_dim;
+  Values block(static_cast<size_t>(kRows * width));
+  for (size_t l = 0; l < weights_.layers.size(); ++l) {
+    const Tensor& wo = weights_.layers[l].wo.weight;
+    const float* post = weights_.layers[l].attn_post_norm.gain;
+    Values& gram = grams_.emplace_back(static_cast<size_t>(c.n_head * square));
+    for (int64_t first = 0; first < c.n_embd; first += kRows) {
+      const int64_t rows = std::min(kRows, c.n_embd - first);
+      pool_.run([&](int thread) {
+        const auto [begin, end] = ThreadPool::share(rows, thread, pool_.size());
+        for (int64_t i = begin; i < end; ++i) {
+          float* row = block.data() + i * width;
+          dequantize_row(wo, first + i, row);
+          for (int64_t j = 0; post != nullptr && j < width; ++j) row[j] *= post[first + i];
+        }
+      });
+      pool_.run([&](int thread) {
+        const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
+        for (int64_t h = begin; h < end; ++h) {
+          const float* part = block.data() + h * c.head_dim;
+          gemm(Op::kTranspose, Op::kNone, c.head_dim, c.head_dim, rows, 1.0F, part, width, part,
+               width, first == 0 ? 0.0F : 1.0F, gram.data() + h * square, c.head_dim);
+        }
+      });
+    }
+  }
+}
+
+// G_h z~_h of every head.
+void Decoder::head_backs(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const int64_t width = c.n_head * c.head_dim;
+  const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const float* z = input_.row(i);
+    if (rounds) {
+      input_.rounded(i, a_.z_read.data());
+      z = a_.z_read.data();
+    }
+    pool_.run([&](int thread) {
+      const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
+      for (int64_t h = begin; h < end; ++h) {
+        const float* gram = grams_[static_cast<size_t>(l)].data() + h * c.head_dim * c.head_dim;
+        gemm(Op::kNone, Op::kNone, 1, c.head_dim, c.head_dim, 1.0F, z + h * c.head_dim, c.head_dim,
+             gram, c.head_dim, 0.0F, a_.head_back.data() + i * width + h * c.head_dim, c.head_dim);
+      }
+    });
+  }
+}
+
+void Decoder::head_shares(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const Values& gain = attn_gain_[static_cast<size_t>(l)];
+  const int64_t q_width = c.n_head * c.head_dim;
+  const auto* bias = reinterpret_cast<const float*>(w.wo.bias.data);
+  Values bias_share(static_cast<size_t>(pass.n));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const float* y = a_.update.data() + i * c.n_embd;
+    double total = 0.0;
+    double from_bias = 0.0;
+    for (int64_t j = 0; j < c.n_embd; ++j) {
+      const double u = double{y[j]} * (gain.empty() ? 1.0 : double{gain[static_cast<size_t>(j)]});
+      total += u * double{y[j]};
+      if (bias != nullptr) from_bias += u * double{bias[j]};
+    }
+    const double scale = total > kNothing ? 1.0 / total : 0.0;
+    bias_share[static_cast<size_t>(i)] = static_cast<float>(from_bias * scale);
+    const float* z = input_.row(i);
+    if (rounds_input(w.wo.weight.dtype)) {
+      input_.rounded(i, a_.z_read.data());
+      z = a_.z_read.data();
+    }
+    for (int64_t h = 0; h < c.n_head; ++h) {
+      float& dot_da = a_.head_dot[static_cast<size_t>(i * c.n_head + h)];
+      dot_da = static_cast<float>(double{dot_da} * scale);
+      a_.head_energy[static_cast<size_t>(i * c.n_head + h)] = static_cast<float>(
+          dot(z + h * c.head_dim, a_.head_back.data() + i * q_width + h * c.head_dim, c.head_dim));
+    }
+  }
+  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
+  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
+  tap(pass, Tap::kHeadShare, l, a_.head_dot, 1, c.n_head);
+  tap(pass, Tap::kAttnBiasShare, l, bias_share, 1, 1);
+}
+
+}  // namespace model

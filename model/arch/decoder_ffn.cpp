@@ -1,0 +1,289 @@
+// The feed-forward part of a layer: dense (Shazeer 2020, arXiv:2002.05202) or a mixture of
+// experts (Shazeer et al. 2017, arXiv:1701.06538).
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/arch/decoder.h"
+#include "model/kernels/ops.h"
+
+namespace model {
+
+namespace {
+
+constexpr double kNothing = 1e-24;
+
+size_t bytes_of(const Ffn& w) noexcept {
+  return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
+}
+
+// u = gain y, and 1 / <u, y>: what terms of y are measured with.
+double measure(const float* y, const std::vector<float>& gain, int64_t n,
+               std::vector<float>& u) noexcept {
+  double total = 0.0;
+  for (int64_t j = 0; j < n; ++j) {
+    u[static_cast<size_t>(j)] = gain.empty() ? y[j] : y[j] * gain[static_cast<size_t>(j)];
+    total += double{u[static_cast<size_t>(j)]} * double{y[j]};
+  }
+  return total > kNothing ? 1.0 / total : 0.0;
+}
+
+}  // namespace
+
+void Decoder::ffn(const Pass& pass, int64_t l) {
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  size_t bytes = 0;
+  if (config_.n_expert == 0) {
+    dense(pass, l);
+    bytes = bytes_of(w.ffn);
+  } else {
+    mixture(pass, l);
+    bytes = w.router.weight.bytes() +
+            static_cast<size_t>(config_.n_expert_used) * bytes_of(w.experts.front());
+    if (config_.n_ff_shared > 0) bytes += bytes_of(w.ffn);
+  }
+  if (pass.sink != nullptr) pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
+  if (w.ffn_post_norm.gain != nullptr) normalise(w.ffn_post_norm, a_.update, a_.update, pass.n);
+}
+
+void Decoder::activate(const Values& gate, const Values& up, Values& act,
+                       int64_t n) const noexcept {
+  switch (config_.ffn) {
+    case FfnKind::kSiluGated:
+      return silu(gate.data(), up.data(), n, act.data());
+    case FfnKind::kGeluGated:
+      return gelu(gate.data(), up.data(), n, act.data());
+    case FfnKind::kGelu:
+      return gelu(up.data(), nullptr, n, act.data());
+  }
+}
+
+void Decoder::dense(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
+  set_input(a_.ffn_norm, pass.n, c.n_embd, {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
+  if (!w.ffn.gate.empty()) matmul(w.ffn.gate, input_, a_.gate.data(), c.n_ff, nullptr, pool_);
+  matmul(w.ffn.up, input_, a_.up.data(), c.n_ff, nullptr, pool_);
+  if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);
+  tap(pass, Tap::kUp, l, a_.up, 1, c.n_ff);
+  activate(a_.gate, a_.up, a_.act, pass.n * c.n_ff);
+
+  const bool all = pass.wants(Tap::kNeuronShare);
+  const bool parts = pass.wants(Tap::kCellShare);
+  const bool chosen = pass.wants(Tap::kChosenShare);
+  const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
+  for (int64_t i = 0; i < pass.n; ++i) {
+    Gather& g = a_.gathers[static_cast<size_t>(i)];
+    g = {};
+    g.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
+    g.group_width = kCellWidth;
+    if (parts) g.group_dot = a_.cell_dot.data() + i * cells;
+    if (all) g.back = a_.neuron_back.data() + i * c.n_ff;
+    if (!chosen) continue;
+    choose_neurons(i);
+    g.chosen = a_.chosen.data() + i * kChosenNeurons;
+    g.n_chosen = n_chosen;
+    g.chosen_dot = a_.chosen_dot.data() + i * kChosenNeurons;
+  }
+  set_input(a_.act, pass.n, c.n_ff, {w.ffn.down.weight.dtype});
+  matmul(w.ffn.down, input_, a_.update.data(), c.n_embd,
+         all || parts || chosen ? a_.gathers.data() : nullptr, pool_);
+  if (pass.sink != nullptr) neuron_shares(pass, l);
+}
+
+// The neurons of largest |act| of row i, in ascending order.
+void Decoder::choose_neurons(int64_t i) noexcept {
+  const float* act = a_.act.data() + i * config_.n_ff;
+  int32_t* chosen = a_.chosen.data() + i * kChosenNeurons;
+  const int64_t n = std::min(kChosenNeurons, config_.n_ff);
+  std::iota(chosen, chosen + n, 0);
+  const auto weakest = [&] {
+    return std::min_element(chosen, chosen + n, [&](int32_t a, int32_t b) {
+      return std::abs(act[a]) < std::abs(act[b]);
+    });
+  };
+  int32_t* least = weakest();
+  float bar = std::abs(act[*least]);
+  for (int64_t j = n; j < config_.n_ff; ++j) {
+    if (!(std::abs(act[j]) > bar)) continue;
+    *least = static_cast<int32_t>(j);
+    least = weakest();
+    bar = std::abs(act[*least]);
+  }
+  std::sort(chosen, chosen + n);
+}
+
+// Turns what was gathered into shares and taps them.
+void Decoder::neuron_shares(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
+  const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
+  const auto* bias = reinterpret_cast<const float*>(w.ffn.down.bias.data);
+  Values u(static_cast<size_t>(c.n_embd));
+  Values chosen(static_cast<size_t>(2 * n_chosen));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const int64_t position = pass.first + i;
+    const float* y = a_.update.data() + i * c.n_embd;
+    const double scale = measure(y, ffn_gain_[static_cast<size_t>(l)], c.n_embd, u);
+    const float* act = input_.row(i);
+    if (rounds_input(w.ffn.down.weight.dtype)) {
+      input_.rounded(i, a_.act_read.data());
+      act = a_.act_read.data();
+    }
+    const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
+      if (pass.wants(name)) pass.sink->on_tap(name, l, position, data, rows, cols);
+    };
+    send(Tap::kAct, act, 1, c.n_ff);
+    if (pass.wants(Tap::kNeuronShare)) {
+      float* share = a_.neuron_back.data() + i * c.n_ff;
+      for (int64_t n = 0; n < c.n_ff; ++n) {
+        share[n] = static_cast<float>(double{act[n]} * double{share[n]} * scale);
+      }
+      send(Tap::kNeuronShare, share, 1, c.n_ff);
+    }
+    if (pass.wants(Tap::kCellShare)) {
+      float* share = a_.cell_dot.data() + i * cells;
+      for (int64_t n = 0; n < cells; ++n) share[n] = static_cast<float>(double{share[n]} * scale);
+      send(Tap::kCellShare, share, 1, cells);
+    }
+    if (pass.wants(Tap::kChosenShare)) {
+      for (int64_t n = 0; n < n_chosen; ++n) {
+        const int32_t neuron = a_.chosen[static_cast<size_t>(i * kChosenNeurons + n)];
+        const double dot_df = double{a_.chosen_dot[static_cast<size_t>(i * kChosenNeurons + n)]};
+        chosen[static_cast<size_t>(2 * n)] = static_cast<float>(neuron);
+        chosen[static_cast<size_t>(2 * n + 1)] =
+            static_cast<float>(double{act[neuron]} * dot_df * scale);
+      }
+      send(Tap::kChosenShare, chosen.data(), n_chosen, 2);
+    }
+    const auto bias_share =
+        static_cast<float>(bias != nullptr ? dot(bias, u.data(), c.n_embd) * scale : 0.0);
+    send(Tap::kFfnBiasShare, &bias_share, 1, 1);
+  }
+}
+
+namespace {
+
+// The experts of largest probability, best first, ties by number.
+std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::partial_sort(order.begin(), order.begin() + used, order.end(), [&](int64_t a, int64_t b) {
+    return probability[a] != probability[b] ? probability[a] > probability[b] : a < b;
+  });
+  order.resize(static_cast<size_t>(used));
+  return order;
+}
+
+}  // namespace
+
+// Position by position, since each has experts of its own.
+void Decoder::mixture(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  const bool all = pass.wants(Tap::kNeuronShare);
+  const bool parts = pass.wants(Tap::kExperts) || all;
+  const int64_t neurons = c.neurons();
+  Values gate(static_cast<size_t>(pass.sink != nullptr ? neurons : 0)), up(gate), act(gate),
+      share(gate);
+  Values term(static_cast<size_t>(c.n_embd)), u(term.size());
+
+  struct Worker {
+    const Ffn* ffn;
+    int64_t expert;  // n_expert: the one that always works
+    int64_t width;
+    float weight;
+  };
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const int64_t position = pass.first + i;
+    const float* m = a_.ffn_norm.data() + i * c.n_embd;
+    float* df = a_.update.data() + i * c.n_embd;
+    Input input;
+    input.set(m, 1, c.n_embd, c.n_embd, rounds_input(w.router.weight.dtype), pool_);
+    matmul(w.router, input, a_.router.data(), c.n_expert, nullptr, pool_);
+    softmax(a_.router.data(), c.n_expert, a_.router.data());
+
+    std::vector<Worker> workers;
+    float sum = 0.0F;
+    for (const int64_t e : best(a_.router.data(), c.n_expert, c.n_expert_used)) {
+      const float p = a_.router[static_cast<size_t>(e)];
+      workers.push_back({&w.experts[static_cast<size_t>(e)], e, c.n_ff, p});
+      sum += p;
+    }
+    if (c.expert_renormalise) {
+      for (Worker& worker : workers) worker.weight /= sum;
+    }
+    if (c.n_ff_shared > 0) {
+      float open = 0.0F;
+      input.set(m, 1, c.n_embd, c.n_embd, rounds_input(w.shared_gate.weight.dtype), pool_);
+      matmul(w.shared_gate, input, &open, 1, nullptr, pool_);
+      workers.push_back({&w.ffn, c.n_expert, c.n_ff_shared, 1.0F / (1.0F + std::exp(-open))});
+    }
+
+    for (Values* v : {&gate, &up, &act, &share}) std::fill(v->begin(), v->end(), 0.0F);
+    std::vector<Values> terms;
+    std::fill(df, df + c.n_embd, 0.0F);
+    for (const Worker& worker : workers) {
+      const Ffn& f = *worker.ffn;
+      input.set(m, 1, c.n_embd, c.n_embd,
+                rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype), pool_);
+      matmul(f.gate, input, a_.gate.data(), worker.width, nullptr, pool_);
+      matmul(f.up, input, a_.up.data(), worker.width, nullptr, pool_);
+      activate(a_.gate, a_.up, a_.act, worker.width);
+      input.set(a_.act.data(), 1, worker.width, worker.width, rounds_input(f.down.weight.dtype),
+                pool_);
+      matmul(f.down, input, term.data(), c.n_embd, nullptr, pool_);
+      for (int64_t j = 0; j < c.n_embd; ++j) {
+        term[static_cast<size_t>(j)] *= worker.weight;
+        df[j] += term[static_cast<size_t>(j)];
+      }
+      if (pass.sink == nullptr) continue;
+      const int64_t at = worker.expert * c.n_ff;
+      std::copy_n(a_.gate.begin(), worker.width, gate.begin() + at);
+      std::copy_n(a_.up.begin(), worker.width, up.begin() + at);
+      if (rounds_input(f.down.weight.dtype)) {
+        input.rounded(0, act.data() + at);
+      } else {
+        std::copy_n(a_.act.begin(), worker.width, act.begin() + at);
+      }
+      if (parts) terms.push_back(term);
+    }
+    if (pass.sink == nullptr) continue;
+
+    const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
+      if (pass.wants(name)) pass.sink->on_tap(name, l, position, data, rows, cols);
+    };
+    send(Tap::kRouter, a_.router.data(), 1, c.n_expert);
+    send(Tap::kGate, gate.data(), 1, neurons);
+    send(Tap::kUp, up.data(), 1, neurons);
+    send(Tap::kAct, act.data(), 1, neurons);
+    const double scale = measure(df, ffn_gain_[static_cast<size_t>(l)], c.n_embd, u);
+    if (parts) {
+      Values rows;
+      for (size_t e = 0; e < workers.size(); ++e) {
+        rows.push_back(static_cast<float>(workers[e].expert));
+        rows.push_back(workers[e].weight);
+        rows.push_back(static_cast<float>(dot(terms[e].data(), u.data(), c.n_embd) * scale));
+      }
+      send(Tap::kExperts, rows.data(), static_cast<int64_t>(workers.size()), 3);
+    }
+    if (all) {
+      for (const Worker& worker : workers) {
+        const int64_t at = worker.expert * c.n_ff;
+        matmul_back(worker.ffn->down.weight, u.data(), share.data() + at, pool_);
+        for (int64_t n = at; n < at + worker.width; ++n) {
+          const auto s = static_cast<size_t>(n);
+          share[s] =
+              static_cast<float>(double{worker.weight} * double{act[s]} * double{share[s]} * scale);
+        }
+      }
+      send(Tap::kNeuronShare, share.data(), 1, neurons);
+    }
+    const float none = 0.0F;
+    send(Tap::kFfnBiasShare, &none, 1, 1);
+  }
+}
+
+}  // namespace model

@@ -1,0 +1,150 @@
+#include "model/arch/keys.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/utf8.h"
+
+namespace model {
+
+namespace {
+
+// Bounds far above every published model; below them no product of two sizes overflows.
+constexpr int64_t kMaxLayers = 1 << 12;
+constexpr int64_t kMaxWidth = 1 << 24;
+constexpr int64_t kMaxHeads = 1 << 16;
+constexpr int64_t kMaxContext = 1 << 30;
+constexpr int64_t kMaxExperts = 1 << 12;
+
+}  // namespace
+
+Keys::Keys(const ModelFile& file) : file_(file), arch_(file.get_string("general.architecture")) {}
+
+int64_t Keys::integer(const char* name, int64_t most) const {
+  return file_.get_int(key(name), 1, most);
+}
+
+int64_t Keys::integer(const char* name, int64_t most, int64_t fallback) const {
+  return file_.get_int(key(name), 1, most, fallback);
+}
+
+float Keys::positive(const char* name, float fallback) const {
+  if (!has(name)) return fallback;
+  const double value = file_.get_float(key(name), 0.0);
+  constexpr double kMost = std::numeric_limits<float>::max();
+  if (!(value > 0.0 && value <= kMost)) {
+    file_.fail(key(name) + " is " + std::to_string(value), "a positive number");
+  }
+  return static_cast<float>(value);
+}
+
+bool Keys::boolean(const char* name, bool fallback) const {
+  return file_.get_bool(key(name), fallback);
+}
+
+int64_t Keys::window() const {
+  return file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
+}
+
+int64_t Keys::vocabulary() const {
+  const auto* tokens = file_.get_strings("tokenizer.ggml.tokens");
+  if (!tokens) return integer("vocab_size", kMaxWidth);
+  const auto n = static_cast<int64_t>(tokens->size());
+  if (n < 1 || n > kMaxWidth) file_.fail("a vocabulary of " + std::to_string(n) + " tokens");
+  if (integer("vocab_size", kMaxWidth, n) != n) {
+    file_.fail(key("vocab_size") + " is " + std::to_string(integer("vocab_size", kMaxWidth)) +
+               ", but tokenizer.ggml.tokens has " + std::to_string(n));
+  }
+  return n;
+}
+
+void Keys::read_rope(Config& c) const {
+  c.rope_dim = integer("rope.dimension_count", c.head_dim, c.head_dim);
+  if (c.rope_dim % 2 != 0) {
+    file_.fail(key("rope.dimension_count") + " is " + std::to_string(c.rope_dim) +
+               ", which is odd");
+  }
+  c.rope_base = positive("rope.freq_base", 10000.0F);
+  const std::string scaling = file_.get_string(key("rope.scaling.type"), "none");
+  const float factor = positive("rope.scaling.factor", positive("rope.scale_linear", 1.0F));
+  if (scaling == "linear" || (scaling == "none" && has("rope.scale_linear"))) {
+    c.rope_scale = 1.0F / factor;
+  } else if (scaling == "longrope") {
+    c.rope_original = integer("rope.scaling.original_context_length", kMaxContext);
+    // How long RoPE makes up for stretching (Ding et al. 2024, arXiv:2402.13753).
+    const double stretch = static_cast<double>(c.n_ctx) / static_cast<double>(c.rope_original);
+    const double usual =
+        stretch <= 1.0
+            ? 1.0
+            : std::sqrt(1.0 + std::log(stretch) / std::log(static_cast<double>(c.rope_original)));
+    c.rope_magnitude = positive("rope.scaling.attn_factor", static_cast<float>(usual));
+  } else if (scaling != "none" && scaling != "llama3") {
+    file_.fail("RoPE scaling of type " + quoted(scaling) + " is not supported",
+               "linear, longrope and rope_freqs.weight are");
+  }
+}
+
+void Keys::read_experts(Config& c) const {
+  c.n_expert = file_.get_int(key("expert_count"), 0, kMaxExperts, 0);
+  if (c.n_expert == 0) return;
+  c.n_expert_used = integer("expert_used_count", c.n_expert);
+  c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
+  c.expert_renormalise = boolean("expert_weights_norm", true);
+  const int64_t gating = file_.get_int(key("expert_gating_func"), 0, 255, 1);
+  if (gating > 1) {
+    file_.fail(key("expert_gating_func") + " is " + std::to_string(gating),
+               "only routers with a softmax (1) are supported");
+  }
+}
+
+// What would silently give wrong numbers if it were passed over.
+void Keys::refuse_unknown_scales() const {
+  for (const char* name : {"logit_scale", "embedding_scale", "residual_scale",
+                           "attention.temperature_scale", "expert_weights_scale"}) {
+    const double value = file_.get_float(key(name), 1.0);
+    if (value != 1.0 && value != 0.0) file_.fail(key(name) + " is not supported");
+  }
+  if (!file_.get_bool(key("attention.causal"), true)) {
+    file_.fail("attention that is not causal is not supported");
+  }
+}
+
+Config Keys::common(NormKind norm) const {
+  refuse_unknown_scales();
+  Config c;
+  c.arch = arch_;
+  c.name = file_.get_string("general.name", "");
+  c.n_layer = integer("block_count", kMaxLayers);
+  c.n_embd = integer("embedding_length", kMaxWidth);
+  c.n_ff = integer("feed_forward_length", kMaxWidth);
+  c.n_ctx = integer("context_length", kMaxContext);
+  c.n_head = integer("attention.head_count", kMaxHeads);
+  c.n_head_kv = integer("attention.head_count_kv", kMaxHeads, c.n_head);
+  if (c.n_head % c.n_head_kv != 0) {
+    file_.fail(std::to_string(c.n_head) + " heads cannot share " + std::to_string(c.n_head_kv) +
+               " KV heads evenly");
+  }
+  if (!has("attention.key_length") && c.n_embd % c.n_head != 0) {
+    file_.fail("a width of " + std::to_string(c.n_embd) + " does not divide into " +
+               std::to_string(c.n_head) + " heads");
+  }
+  c.head_dim =
+      integer("attention.key_length", kMaxWidth, std::max<int64_t>(1, c.n_embd / c.n_head));
+  if (integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
+    file_.fail("keys and values of different widths are not supported");
+  }
+  read_rope(c);
+  read_experts(c);
+  c.norm = norm;
+  const char* epsilon =
+      norm == NormKind::kRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
+  if (!has(epsilon)) file_.fail("the key " + quoted(key(epsilon)) + " is missing");
+  c.norm_eps = positive(epsilon, 1e-5F);
+  c.attention_scale = positive("attention.scale", 1.0F / std::sqrt(static_cast<float>(c.head_dim)));
+  c.n_vocab = vocabulary();
+  c.tied = file_.find_tensor("output.weight") == nullptr;
+  return c;
+}
+
+}  // namespace model

@@ -1,0 +1,41 @@
+// A family's view of the metadata: "<architecture>.<name>", every value range-checked.
+#pragma once
+
+#include <string>
+
+#include "model/config.h"
+#include "model/format/model_file.h"
+
+namespace model {
+
+class Keys {
+ public:
+  explicit Keys(const ModelFile& file);
+
+  // What nearly every family has: sizes, vocabulary, norm epsilon (of `norm`), rotation, experts.
+  // Refuses keys that would change the numbers and that no family here reads.
+  Config common(NormKind norm) const;
+
+  bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
+  int64_t integer(const char* name, int64_t most) const;
+  int64_t integer(const char* name, int64_t most, int64_t fallback) const;
+  // > 0 and finite; fallback is returned unchecked.
+  float positive(const char* name, float fallback) const;
+  bool boolean(const char* name, bool fallback) const;
+  // "<architecture>.attention.sliding_window"; 0: every position sees all before it.
+  int64_t window() const;
+
+  const ModelFile& file() const noexcept { return file_; }
+
+ private:
+  std::string key(const std::string& name) const { return arch_ + "." + name; }
+  int64_t vocabulary() const;
+  void read_rope(Config& c) const;
+  void read_experts(Config& c) const;
+  void refuse_unknown_scales() const;
+
+  const ModelFile& file_;
+  std::string arch_;
+};
+
+}  // namespace model

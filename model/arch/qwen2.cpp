@@ -1,0 +1,22 @@
+// Qwen 1.5, 2 and 2.5 (Yang et al. 2024, arXiv:2407.10671): Llama with biases in W_q, W_k and
+// W_v. The mixture keeps the router's probabilities as they are and adds an expert that always
+// works, gated by sigmoid(w . m).
+#include "model/arch/families.h"
+
+namespace model {
+
+Config read_qwen2(const Keys& keys) {
+  Config c = keys.common(NormKind::kRms);
+  c.rope = RopeKind::kHalves;
+  c.window = keys.window();
+  return c;
+}
+
+Config read_qwen2moe(const Keys& keys) {
+  Config c = read_qwen2(keys);
+  c.expert_renormalise = keys.boolean("expert_weights_norm", false);
+  c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", 1 << 24, c.n_ff);
+  return c;
+}
+
+}  // namespace model

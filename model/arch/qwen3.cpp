@@ -1,0 +1,19 @@
+// Qwen 3 (Yang et al. 2025, arXiv:2505.09388): Llama with an RMS norm of every head of q and k
+// before they are rotated.
+#include "model/arch/families.h"
+
+namespace model {
+
+Config read_qwen3(const Keys& keys) {
+  Config c = keys.common(NormKind::kRms);
+  c.rope = RopeKind::kHalves;
+  c.qk_norm = QkNorm::kHead;
+  c.window = keys.window();
+  return c;
+}
+
+Config read_qwen3moe(const Keys& keys) {
+  return read_qwen3(keys);
+}
+
+}  // namespace model

@@ -1,0 +1,242 @@
+#include "model/arch/weights.h"
+
+#include <cstring>
+
+#include "model/error.h"
+#include "model/utf8.h"
+
+namespace model {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+namespace {
+
+// Quantised matrices of up to so many weights are read as float32: their products are then exact
+// (nothing is rounded to 8 bits), and in so small a model nobody waits for them.
+constexpr int64_t kWidenedElements = 1 << 16;
+
+// Rows [first, first + rows) of a matrix, as a matrix of its own.
+Tensor rows_of(const Tensor& tensor, int64_t first, int64_t rows) {
+  Tensor part = tensor;
+  part.ne = {tensor.cols(), rows, 1, 1};
+  if (tensor.data != nullptr) part.data = tensor.row(first);
+  return part;
+}
+
+Linear rows_of(const Linear& linear, int64_t first, int64_t rows) {
+  Linear part{rows_of(linear.weight, first, rows), linear.bias};
+  if (linear.bias.data != nullptr) {
+    part.bias.ne = {rows, 1, 1, 1};
+    part.bias.data += static_cast<size_t>(first) * sizeof(float);
+  }
+  return part;
+}
+
+class Reader {
+ public:
+  Reader(const ModelFile& file, const Config& config, std::vector<std::string>* problems)
+      : file_(file), c_(config), problems_(problems) {}
+
+  Weights read() {
+    Weights w;
+    copies_ = &w.copies;
+    w.token_embd = matrix("token_embd.weight", c_.n_vocab, c_.n_embd);
+    if (c_.learned_positions) {
+      w.position_embd = matrix("position_embd.weight", c_.n_ctx, c_.n_embd);
+    }
+    w.rope_factors = optional_vector("rope_freqs.weight", c_.rope_dim / 2);
+    if (c_.rope_original > 0) {
+      w.rope_factors = vector("rope_factors_short.weight", c_.rope_dim / 2);
+      w.rope_factors_long = vector("rope_factors_long.weight", c_.rope_dim / 2);
+    }
+    for (int64_t l = 0; l < c_.n_layer; ++l) w.layers.push_back(layer(l));
+    w.output_norm = norm("output_norm", c_.n_embd);
+    if (c_.tied) {
+      w.output.weight = w.token_embd;
+    } else {
+      w.output = linear("output", c_.n_vocab, c_.n_embd);
+    }
+    if (problems_ != nullptr) name_the_rest();
+    return w;
+  }
+
+ private:
+  Layer layer(int64_t l) {
+    const int64_t q_width = c_.n_head * c_.head_dim;
+    const int64_t kv_width = c_.n_head_kv * c_.head_dim;
+    blk_ = "blk." + std::to_string(l) + ".";
+    Layer w;
+    w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
+    if (has(blk_ + "attn_qkv.weight")) {
+      const Linear qkv = linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd);
+      w.wq = rows_of(qkv, 0, q_width);
+      w.wk = rows_of(qkv, q_width, kv_width);
+      w.wv = rows_of(qkv, q_width + kv_width, kv_width);
+    } else {
+      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd);
+      w.wk = linear(blk_ + "attn_k", kv_width, c_.n_embd);
+      w.wv = linear(blk_ + "attn_v", kv_width, c_.n_embd);
+    }
+    if (c_.qk_norm != QkNorm::kNone) {
+      const bool whole = c_.qk_norm == QkNorm::kProjection;
+      w.q_norm = norm(blk_ + "attn_q_norm", whole ? q_width : c_.head_dim);
+      w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
+    }
+    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width);
+    if (c_.post_norms) {
+      w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
+      w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
+    }
+    if (!c_.shared_norm) w.ffn_norm = norm(blk_ + "ffn_norm", c_.n_embd);
+    if (c_.n_expert == 0) {
+      w.ffn = ffn("", c_.n_ff);
+    } else {
+      w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd);
+      w.experts = experts();
+      if (c_.n_ff_shared > 0) {
+        w.ffn = ffn("_shexp", c_.n_ff_shared);
+        w.shared_gate = linear(blk_ + "ffn_gate_inp_shexp", 1, c_.n_embd);
+      }
+    }
+    return w;
+  }
+
+  Ffn ffn(const std::string& suffix, int64_t neurons) {
+    Ffn w;
+    const bool gated = c_.ffn != FfnKind::kGelu;
+    if (gated && !has(blk_ + "ffn_gate" + suffix + ".weight") &&
+        file_rows(blk_ + "ffn_up" + suffix + ".weight") == 2 * neurons) {
+      const Linear both = linear(blk_ + "ffn_up" + suffix, 2 * neurons, c_.n_embd);
+      w.gate = rows_of(both, 0, neurons);
+      w.up = rows_of(both, neurons, neurons);
+    } else {
+      if (gated) w.gate = linear(blk_ + "ffn_gate" + suffix, neurons, c_.n_embd);
+      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd);
+    }
+    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons);
+    return w;
+  }
+
+  // Stacked in three dimensions, or one tensor an expert.
+  std::vector<Ffn> experts() {
+    std::vector<Ffn> list(static_cast<size_t>(c_.n_expert));
+    const auto fill = [&](const char* name, int64_t rows, int64_t cols, Linear Ffn::*part) {
+      const std::string stacked = blk_ + name + "_exps.weight";
+      if (has(stacked)) {
+        const Tensor all = matrix(stacked, rows, cols, c_.n_expert);
+        for (size_t e = 0; e < list.size(); ++e) {
+          (list[e].*part).weight = rows_of(all, static_cast<int64_t>(e) * rows, rows);
+        }
+        return;
+      }
+      for (size_t e = 0; e < list.size(); ++e) {
+        list[e].*part = linear(blk_ + name + "." + std::to_string(e), rows, cols);
+      }
+    };
+    fill("ffn_gate", c_.n_ff, c_.n_embd, &Ffn::gate);
+    fill("ffn_up", c_.n_ff, c_.n_embd, &Ffn::up);
+    fill("ffn_down", c_.n_embd, c_.n_ff, &Ffn::down);
+    return list;
+  }
+
+  bool has(const std::string& name) const { return file_.find_tensor(name) != nullptr; }
+  int64_t file_rows(const std::string& name) const {
+    const Tensor* tensor = file_.find_tensor(name);
+    return tensor ? tensor->ne[1] : 0;
+  }
+
+  // Runs f; what it throws becomes a line of the list, when there is one.
+  template <class F>
+  void attempt(F&& f) {
+    if (problems_ == nullptr) return f();
+    try {
+      f();
+    } catch (const Error& error) {
+      std::string line = error.what();
+      const std::string prefix = file_.name() + ": ";
+      if (line.starts_with(prefix)) line.erase(0, prefix.size());
+      problems_->push_back(std::move(line));
+    }
+  }
+
+  Tensor matrix(const std::string& name, int64_t rows, int64_t cols, int64_t slices = 1) {
+    Tensor tensor;
+    known_.insert(name);
+    attempt([&] {
+      const Tensor& found = file_.require_tensor(name, rows, cols, slices);
+      if (!dtype_supported(static_cast<uint32_t>(found.dtype))) {
+        file_.fail(unsupported_type(found));
+      }
+      tensor = found;
+    });
+    if (tensor.data != nullptr && rounds_input(tensor.dtype) &&
+        tensor.elements() <= kWidenedElements) {
+      widen(tensor);
+    }
+    return tensor;
+  }
+
+  void widen(Tensor& tensor) {
+    std::vector<float>& copy = copies_->emplace_back(static_cast<size_t>(tensor.elements()));
+    for (int64_t i = 0; i < tensor.rows(); ++i) {
+      dequantize_row(tensor, i, copy.data() + i * tensor.cols());
+    }
+    tensor.dtype = DType::kF32;
+    tensor.data = reinterpret_cast<const std::byte*>(copy.data());
+  }
+
+  Linear linear(const std::string& name, int64_t rows, int64_t cols) {
+    Linear l;
+    l.weight = matrix(name + ".weight", rows, cols);
+    if (has(name + ".bias")) {
+      l.bias.ne = {rows, 1, 1, 1};
+      l.bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", rows));
+    }
+    return l;
+  }
+
+  // n float32 values, copied where the file's cannot be read as they lie.
+  const float* vector(const std::string& name, int64_t n) {
+    const Tensor tensor = matrix(name, 1, n);
+    if (tensor.data == nullptr) return nullptr;
+    if (tensor.dtype == DType::kF32 &&
+        reinterpret_cast<uintptr_t>(tensor.data) % alignof(float) == 0) {
+      return reinterpret_cast<const float*>(tensor.data);
+    }
+    std::vector<float>& copy = copies_->emplace_back(static_cast<size_t>(n));
+    dequantize_row(tensor, 0, copy.data());
+    return copy.data();
+  }
+  const float* optional_vector(const std::string& name, int64_t n) {
+    return has(name) ? vector(name, n) : nullptr;
+  }
+
+  Norm norm(const std::string& name, int64_t n) {
+    return {vector(name + ".weight", n), optional_vector(name + ".bias", n)};
+  }
+
+  void name_the_rest() {
+    for (const Tensor& tensor : file_.tensors()) {
+      if (known_.contains(tensor.name)) continue;
+      problems_->push_back("tensor " + quoted(tensor.name) + " has no place in the architecture " +
+                           c_.arch);
+    }
+  }
+
+  const ModelFile& file_;
+  const Config& c_;
+  std::vector<std::string>* problems_;
+  std::deque<std::vector<float>>* copies_ = nullptr;
+  std::unordered_set<std::string> known_;
+  std::string blk_;
+};
+
+}  // namespace
+
+Weights read_weights(const ModelFile& file, const Config& config,
+                     std::vector<std::string>* problems) {
+  return Reader(file, config, problems).read();
+}
+
+}  // namespace model

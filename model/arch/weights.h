@@ -1,0 +1,63 @@
+// The tensors of a decoder, under one set of names for all families. Matrices are views of the
+// file; norms, biases and very small matrices are float32 copies where the file holds another type.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "model/config.h"
+#include "model/format/model_file.h"
+#include "model/kernels/matmul.h"
+
+namespace model {
+
+struct Norm {
+  const float* gain = nullptr;  // nullptr: there is no such norm
+  const float* bias = nullptr;  // (C) or nullptr
+};
+
+// gate is empty where the family has none.
+struct Ffn {
+  Linear gate;  // (F, C)
+  Linear up;    // (F, C)
+  Linear down;  // (C, F)
+};
+
+struct Layer {
+  Norm attn_norm;            // (C)
+  Linear wq;                 // (H*D, C)
+  Linear wk;                 // (K*D, C)
+  Linear wv;                 // (K*D, C)
+  Norm q_norm, k_norm;       // (D), or (H*D) and (K*D)
+  Linear wo;                 // (C, H*D)
+  Norm attn_post_norm;       // (C)
+  Norm ffn_norm;             // (C)
+  Ffn ffn;                   // dense, or the expert that always works
+  Linear router;             // (E, C)
+  Linear shared_gate;        // (1, C)
+  std::vector<Ffn> experts;  // (E)
+  Norm ffn_post_norm;        // (C)
+};
+
+struct Weights {
+  Tensor token_embd;     // (V, C)
+  Tensor position_embd;  // (T, C), or without data
+  std::vector<Layer> layers;
+  Norm output_norm;  // (C)
+  Linear output;     // (V, C)
+  // Factors that divide the frequencies of rotation, (rope_dim / 2) each; nullptr: ones.
+  const float* rope_factors = nullptr;
+  const float* rope_factors_long = nullptr;
+
+  std::deque<std::vector<float>> copies;
+};
+
+// Reads the tensors that the configuration asks for. problems nullptr: the first one that is
+// missing, misshapen or of a type that the kernels cannot read throws Error (bad_model).
+// Else every such sentence is added to it, and one for every tensor that has no place.
+Weights read_weights(const ModelFile& file, const Config& config,
+                     std::vector<std::string>* problems);
+
+}  // namespace model

@@ -1,0 +1,372 @@
+#include "model/format/hf_config.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/format/owned_tensor.h"
+#include "model/utf8.h"
+
+namespace model {
+namespace {
+
+constexpr uint64_t kMost = uint64_t{1} << 31;      // of any count in config.json
+constexpr uint64_t kMostHead = uint64_t{1} << 16;  // width of a head
+
+// What transformers assumes where config.json is silent (the defaults of its config classes).
+struct Family {
+  std::string_view model_type;
+  std::string_view arch;
+  std::string_view activation;  // what the name of hidden_act begins with
+  bool tied = false;
+  double rope_base = 10000.0;
+  uint64_t head_dim = 0;  // 0: width / heads
+  uint64_t kv_heads = 0;  // 0: as many as heads
+  uint64_t window = 0;    // 0: none
+  double epsilon = 1e-6;
+};
+
+constexpr std::array kFamilies = {
+    Family{"llama", "llama", "silu"},
+    Family{"mistral", "llama", "silu", false, 1e4, 0, 8, 4096},
+    Family{"mixtral", "llama", "silu", false, 1e6, 0, 8, 0, 1e-5},
+    Family{"gpt2", "gpt2", "gelu", true, 0.0, 0, 0, 0, 1e-5},
+    Family{"gpt_neox", "gptneox", "gelu", false, 1e4, 0, 0, 0, 1e-5},
+    Family{"qwen2", "qwen2", "silu"},
+    Family{"qwen3", "qwen3", "silu", false, 1e4, 128},
+    Family{"qwen2_moe", "qwen2moe", "silu"},
+    Family{"qwen3_moe", "qwen3moe", "silu"},
+    Family{"olmoe", "olmoe", "silu", false, 1e4, 0, 0, 0, 1e-5},
+    Family{"gemma", "gemma", "gelu", true, 1e4, 256, 16},
+    Family{"gemma2", "gemma2", "gelu", true, 1e4, 256, 4, 4096},
+    Family{"gemma3_text", "gemma3", "gelu", true, 1e6, 256, 4, 4096},
+    Family{"gemma3", "gemma3", "gelu", true, 1e6, 256, 4, 4096},
+    Family{"phi", "phi2", "gelu", false, 1e4, 0, 0, 0, 1e-5},
+    Family{"phi3", "phi3", "silu", false, 1e4, 0, 0, 0, 1e-5},
+};
+
+const Family* find_family(const Json& config) {
+  const std::string_view type = json_text(json_at(config, "model_type"));
+  const auto at = std::find_if(kFamilies.begin(), kFamilies.end(),
+                               [&](const Family& family) { return family.model_type == type; });
+  return at == kFamilies.end() ? nullptr : &*at;
+}
+
+// Reads config.json, key by key, into the GGUF keys "<arch>.<name>".
+class Reader {
+ public:
+  Reader(const Json& config, const Family& family, ModelFile& file)
+      : config_(config), family_(family), file_(file) {}
+
+  void read() {
+    file_.add("general.architecture", std::string(family_.arch));
+    refuse_unsupported();
+    sizes();
+    norms();
+    if (family_.arch != "gpt2") rope();
+    windows_and_caps();
+    experts();
+    if (family_.arch == "llama") file_.add("fulgurite.rope.halves", true);
+    if (family_.arch == "gptneox") {
+      add("use_parallel_residual", boolean("use_parallel_residual").value_or(true));
+    }
+  }
+
+ private:
+  [[noreturn]] void fail(const char* key, const std::string& what,
+                         std::string hint = "in config.json") const {
+    file_.fail(std::string(key) + " " + what, std::move(hint));
+  }
+  void add(const std::string& name, MetaValue value) {
+    file_.add(std::string(family_.arch) + "." + name, std::move(value));
+  }
+
+  // nullopt where the key is missing or null.
+  std::optional<uint64_t> whole(const Json& object, const char* key) const {
+    const Json& value = json_at(object, key);
+    if (value.is_null()) return std::nullopt;
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) {
+      fail(key, "is no whole number up to 2^31");
+    }
+    return value.get<uint64_t>();
+  }
+  std::optional<uint64_t> whole(const char* key) const { return whole(config_, key); }
+  std::optional<double> number(const Json& object, const char* key) const {
+    const Json& value = json_at(object, key);
+    if (value.is_null()) return std::nullopt;
+    if (!value.is_number() || !std::isfinite(value.get<double>())) fail(key, "is no number");
+    return value.get<double>();
+  }
+  std::optional<double> number(const char* key) const { return number(config_, key); }
+  std::optional<bool> boolean(const char* key) const {
+    const Json& value = json_at(config_, key);
+    if (value.is_null()) return std::nullopt;
+    if (!value.is_boolean()) fail(key, "is not true or false");
+    return value.get<bool>();
+  }
+  uint64_t required(const char* key, const char* old_key = nullptr) const {
+    std::optional<uint64_t> value = whole(key);
+    if (!value && old_key) value = whole(old_key);
+    if (!value) fail(key, "is missing");
+    if (*value == 0) fail(key, "is 0");
+    return *value;
+  }
+
+  void refuse_unsupported() const {
+    for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
+      const std::string_view act = json_text(json_at(config_, key));
+      if (!act.empty() && !act.starts_with(family_.activation)) {
+        fail(key, "is " + model::quoted(act) + ", which is not supported for this architecture");
+      }
+    }
+    if (boolean("qk_layernorm").value_or(false)) fail("qk_layernorm", "is not supported");
+    if (number("clip_qkv")) fail("clip_qkv", "is not supported");
+    if (boolean("scale_attn_by_inverse_layer_idx").value_or(false)) {
+      fail("scale_attn_by_inverse_layer_idx", "is not supported");
+    }
+    if (!boolean("scale_attn_weights").value_or(true)) fail("scale_attn_weights", "is off");
+    if (boolean("use_sliding_window").value_or(false) &&
+        whole("max_window_layers").value_or(0) < required("num_hidden_layers")) {
+      fail("use_sliding_window", "is not supported for this architecture");
+    }
+  }
+
+  void sizes() {
+    const bool old = family_.arch == "gpt2";
+    add("vocab_size", required("vocab_size"));
+    add("context_length", required(old ? "n_positions" : "max_position_embeddings", "n_ctx"));
+    width_ = required(old ? "n_embd" : "hidden_size");
+    layers_ = required(old ? "n_layer" : "num_hidden_layers");
+    add("embedding_length", width_);
+    add("block_count", layers_);
+    heads_ = required(old ? "n_head" : "num_attention_heads");
+    add("attention.head_count", heads_);
+    const uint64_t kv = family_.kv_heads == 0 ? heads_ : std::min(family_.kv_heads, heads_);
+    add("attention.head_count_kv", whole("num_key_value_heads").value_or(kv));
+    const std::optional<uint64_t> head_dim = whole("head_dim");
+    head_dim_ = head_dim.value_or(family_.head_dim != 0 ? family_.head_dim : width_ / heads_);
+    if (head_dim_ > kMostHead) fail("head_dim", "is " + std::to_string(head_dim_));
+    if (head_dim || family_.head_dim != 0) {
+      add("attention.key_length", head_dim_);
+      add("attention.value_length", head_dim_);
+    }
+    add("feed_forward_length", ffn_width());
+  }
+
+  // GPT-2 files say n_inner only where it is unusual, and some not even then.
+  uint64_t ffn_width() const {
+    if (family_.arch != "gpt2") return required("intermediate_size");
+    if (const auto inner = whole("n_inner")) return *inner;
+    const Tensor* up = file_.find_tensor("blk.0.ffn_up.weight");
+    return up ? static_cast<uint64_t>(up->rows()) : 4 * width_;
+  }
+
+  void norms() {
+    const std::string_view arch = family_.arch;
+    if (arch != "gpt2" && arch != "gptneox" && arch != "phi2") {
+      add("attention.layer_norm_rms_epsilon", number("rms_norm_eps").value_or(family_.epsilon));
+      return;
+    }
+    std::optional<double> epsilon = number("layer_norm_epsilon");
+    if (!epsilon) epsilon = number("layer_norm_eps");
+    add("attention.layer_norm_epsilon", epsilon.value_or(family_.epsilon));
+  }
+
+  // Up to version 4 of transformers rope_theta and rope_scaling, then rope_parameters, which
+  // models with two kinds of layers keep for each kind.
+  void rope() {
+    const Json& joined = json_at(config_, "rope_parameters");
+    const Json& full = json_at(joined, "full_attention");
+    const Json& parameters = full.is_object() ? full : joined;
+    const auto base = [&]() -> std::optional<double> {
+      if (const auto b = number(parameters, "rope_theta")) return b;
+      if (const auto b = number("rope_theta")) return b;
+      return number("rotary_emb_base");
+    };
+    base_ = base().value_or(family_.rope_base);
+    if (!(base_ > 0.0)) fail("rope_theta", "is not positive");
+    const double whole_head = family_.arch == "gptneox" ? 0.25 : family_.arch == "phi2" ? 0.5 : 1.0;
+    std::optional<double> part = number(parameters, "partial_rotary_factor");
+    if (!part) part = number("partial_rotary_factor");
+    if (!part) part = number("rotary_pct");
+    const double turned = part.value_or(whole_head) * static_cast<double>(head_dim_);
+    if (!(turned >= 2.0 && turned <= static_cast<double>(head_dim_))) {
+      fail("partial_rotary_factor", "rotates no part of a head");
+    }
+    rope_dim_ = static_cast<uint64_t>(turned);
+    add("rope.freq_base", base_);
+    add("rope.dimension_count", rope_dim_);
+    const Json& local = json_at(json_at(joined, "sliding_attention"), "rope_theta");
+    const double local_base =
+        local.is_number() ? local.get<double>() : number("rope_local_base_freq").value_or(10000.0);
+    if (family_.arch == "gemma3" && local_base != 10000.0) add("rope.freq_base_swa", local_base);
+    const Json& scaling = json_at(config_, "rope_scaling");
+    scale_rope(scaling.is_object() ? scaling : parameters);
+  }
+
+  void scale_rope(const Json& scaling) {
+    std::string_view type = json_text(json_at(scaling, "rope_type"));
+    if (type.empty()) type = json_text(json_at(scaling, "type"));
+    if (type.empty() || type == "default") return;
+    const double factor = number(scaling, "factor").value_or(1.0);
+    if (!(factor > 0.0)) fail("rope_scaling", "has a factor that is not positive");
+    if (type == "llama3") return llama3_factors(scaling, factor);
+    if (type == "longrope" || type == "su") return long_factors(scaling);
+    if (type != "linear" && type != "yarn") {
+      fail("rope_scaling", "is of the type " + model::quoted(type) + ", which is not supported");
+    }
+    add("rope.scaling.type", std::string(type));
+    add("rope.scaling.factor", factor);
+    if (const auto original = whole(scaling, "original_max_position_embeddings")) {
+      add("rope.scaling.original_context_length", *original);
+    }
+  }
+
+  // Llama 3.1 divides the low frequencies by `factor`, keeps the high ones and blends between
+  // (apply_scaling in github.com/meta-llama/llama-models, models/llama3/model.py).
+  void llama3_factors(const Json& scaling, double factor) {
+    const double low = number(scaling, "low_freq_factor").value_or(1.0);
+    const double high = number(scaling, "high_freq_factor").value_or(4.0);
+    const auto context =
+        static_cast<double>(whole(scaling, "original_max_position_embeddings").value_or(8192));
+    if (!(low > 0.0 && high > low && context > 0.0)) fail("rope_scaling", "contradicts itself");
+    std::vector<float> factors;
+    for (uint64_t i = 0; i < rope_dim_ / 2; ++i) {
+      const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(rope_dim_);
+      const double wavelength = 2.0 * std::numbers::pi * std::pow(base_, exponent);
+      const double blend = std::clamp((context / wavelength - low) / (high - low), 0.0, 1.0);
+      factors.push_back(static_cast<float>(1.0 / ((1.0 - blend) / factor + blend)));
+    }
+    add_factors("rope_freqs.weight", std::move(factors));
+  }
+
+  // Phi-3's two sets of factors, within the original context and beyond it
+  // (arXiv:2402.13753).
+  void long_factors(const Json& scaling) {
+    std::optional<uint64_t> original = whole("original_max_position_embeddings");
+    if (!original) original = whole(scaling, "original_max_position_embeddings");
+    if (!original || *original < 2) fail("original_max_position_embeddings", "is missing");
+    const double growth =
+        static_cast<double>(required("max_position_embeddings")) / static_cast<double>(*original);
+    const double attention =
+        growth <= 1.0
+            ? 1.0
+            : std::sqrt(1.0 + std::log(growth) / std::log(static_cast<double>(*original)));
+    add("rope.scaling.original_context_length", *original);
+    add("rope.scaling.attn_factor", number(scaling, "attention_factor").value_or(attention));
+    for (const auto& [key, name] : {std::pair{"long_factor", "rope_factors_long.weight"},
+                                    std::pair{"short_factor", "rope_factors_short.weight"}}) {
+      const Json& list = json_at(scaling, key);
+      if (!list.is_array() || list.size() != rope_dim_ / 2) {
+        fail(key, "has not half as many numbers as a head rotates");
+      }
+      std::vector<float> factors;
+      for (const Json& value : list) {
+        if (!value.is_number()) fail(key, "holds something that is no number");
+        factors.push_back(value.get<float>());
+      }
+      add_factors(name, std::move(factors));
+    }
+  }
+
+  void add_factors(const std::string& name, std::vector<float> factors) {
+    const auto n = static_cast<int64_t>(factors.size());
+    if (!add_owned(file_, name, {n, 1, 1, 1}, std::move(factors))) {
+      file_.fail("tensor " + model::quoted(name) + " is there already");
+    }
+  }
+
+  void windows_and_caps() {
+    const std::string_view arch = family_.arch;
+    const bool gemma = arch == "gemma2" || arch == "gemma3";
+    if (arch == "llama" || arch == "phi3" || gemma) {
+      // null means none, where a missing key means the default.
+      const bool silent = !config_.contains("sliding_window");
+      const uint64_t window = silent ? family_.window : whole("sliding_window").value_or(0);
+      if (window > 0) add("attention.sliding_window", window);
+    }
+    if (arch == "gemma3") {
+      const auto pattern = whole("sliding_window_pattern");
+      if (pattern && *pattern != 6) add("attention.sliding_window_pattern", *pattern);
+    }
+    if (gemma) {
+      const bool second = arch == "gemma2";
+      cap("attn_logit_softcapping", second ? 50.0 : 0.0);
+      cap("final_logit_softcapping", second ? 30.0 : 0.0);
+      const double scalar = number("query_pre_attn_scalar").value_or(256.0);
+      if (!(scalar > 0.0)) fail("query_pre_attn_scalar", "is not positive");
+      if (scalar != static_cast<double>(head_dim_)) add("attention.scale", 1.0 / std::sqrt(scalar));
+    }
+  }
+  void cap(const char* key, double by_default) {
+    const double value = config_.contains(key) ? number(key).value_or(0.0) : by_default;
+    if (value != 0.0) add(key, value);
+  }
+
+  void experts() {
+    std::optional<uint64_t> count = whole("num_local_experts");
+    if (!count) count = whole("num_experts");
+    if (!count || *count == 0) return;
+    add("expert_count", *count);
+    add("expert_used_count", required("num_experts_per_tok"));
+    const bool shared = family_.arch == "qwen2moe";
+    if (shared || family_.arch == "qwen3moe") {
+      add("expert_feed_forward_length", required("moe_intermediate_size"));
+    }
+    if (shared) {
+      add("expert_shared_feed_forward_length", required("shared_expert_intermediate_size"));
+    }
+    const bool sums_to_one = family_.arch == "qwen3moe" || family_.arch == "llama";
+    if (boolean("norm_topk_prob").value_or(sums_to_one) != sums_to_one) {
+      fail("norm_topk_prob", "is unusual for this architecture and not supported");
+    }
+  }
+
+  const Json& config_;
+  const Family& family_;
+  ModelFile& file_;
+  uint64_t width_ = 0;
+  uint64_t layers_ = 0;
+  uint64_t heads_ = 1;
+  uint64_t head_dim_ = 0;
+  uint64_t rope_dim_ = 0;
+  double base_ = 10000.0;
+};
+
+}  // namespace
+
+const Json& hf_text_config(const Json& config) noexcept {
+  const Json& inner = json_at(config, "text_config");
+  return inner.is_object() && find_family(inner) ? inner : config;
+}
+
+std::string_view hf_architecture(const Json& config, const ModelFile& file) {
+  const Family* family = find_family(config);
+  if (family) return family->arch;
+  const std::string_view type = json_text(json_at(config, "model_type"));
+  if (type.empty()) file.fail("config.json names no model_type", "is it a folder of a model?");
+  std::string known;
+  for (const Family& f : kFamilies) {
+    known += (known.empty() ? "known: " : ", ") + std::string(f.model_type);
+  }
+  file.fail("the architecture " + model::quoted(type) + " is not supported", known);
+}
+
+bool hf_ties_embeddings(const Json& config, std::string_view arch) noexcept {
+  const Json& tied = json_at(config, "tie_word_embeddings");
+  if (tied.is_boolean()) return tied.get<bool>();
+  const auto at = std::find_if(kFamilies.begin(), kFamilies.end(),
+                               [&](const Family& family) { return family.arch == arch; });
+  return at != kFamilies.end() && at->tied;
+}
+
+void add_hf_config(const Json& config, ModelFile& file) {
+  hf_architecture(config, file);
+  Reader(config, *find_family(config), file).read();
+}
+
+}  // namespace model

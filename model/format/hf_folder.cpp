@@ -1,0 +1,304 @@
+#include "model/format/hf_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "model/error.h"
+#include "model/format/hf_config.h"
+#include "model/format/hf_names.h"
+#include "model/format/json.h"
+#include "model/format/mapping.h"
+#include "model/format/owned_tensor.h"
+#include "model/format/safetensors.h"
+#include "model/utf8.h"
+
+namespace model {
+
+using fulgurite::Error;
+using fulgurite::ExitCode;
+
+namespace {
+
+constexpr size_t kMaxTextBytes = size_t{1} << 26;  // of config.json, tokenizer.json and the like
+
+float element(const Tensor& t, int64_t i) {
+  if (t.dtype == DType::kF32) {
+    float value = 0.0F;
+    std::memcpy(&value, t.data + 4 * i, 4);
+    return value;
+  }
+  uint16_t bits = 0;
+  std::memcpy(&bits, t.data + 2 * i, 2);
+  if (t.dtype == DType::kF16) return f32_from_f16(bits);
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);  // bfloat16
+}
+
+// Gives every tensor its GGUF name, shape and layout and adds it to the file.
+class Importer {
+ public:
+  Importer(ModelFile& file, std::string_view arch, const Json& config)
+      : file_(file), arch_(arch), config_(config) {
+    tied_ = hf_ties_embeddings(config, arch);
+  }
+
+  void note_names(const std::vector<StoredTensor>& stored) {
+    for (const StoredTensor& s : stored) {
+      has_embedding_ = has_embedding_ || gguf_tensor_name(s.name, arch_) == "token_embd.weight";
+    }
+  }
+
+  void add(const StoredTensor& stored) {
+    std::string name = gguf_tensor_name(stored.name, arch_);
+    if (name.empty() || is_of_another_part(stored.name)) return;
+    if (name == "output.weight" && tied_) {
+      if (has_embedding_) return;
+      name = "token_embd.weight";
+    }
+    Tensor t = shaped(stored, std::move(name));
+    const std::string shown = model::quoted(stored.name);
+    if (!place(std::move(t))) file_.fail("tensor " + shown + " is there twice");
+  }
+
+ private:
+  // What a model that also sees has beside its text model.
+  static bool is_of_another_part(std::string_view name) {
+    return name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.") ||
+           name.starts_with("model.vision_tower.") ||
+           name.starts_with("model.multi_modal_projector.");
+  }
+
+  Tensor shaped(const StoredTensor& stored, std::string name) const {
+    const std::string what = "tensor " + model::quoted(stored.name);
+    Tensor t;
+    t.name = std::move(name);
+    if (stored.dtype == "F32") {
+      t.dtype = DType::kF32;
+    } else if (stored.dtype == "F16") {
+      t.dtype = DType::kF16;
+    } else if (stored.dtype == "BF16") {
+      t.dtype = DType::kBF16;
+    } else {
+      file_.fail(what + " is of type " + stored.dtype + ", which is not supported",
+                 "F32, F16 and BF16 are");
+    }
+    if (stored.shape.empty() || stored.shape.size() > 4) {
+      file_.fail(what + " has " + std::to_string(stored.shape.size()) + " dimensions", "1 to 4");
+    }
+    if (stored.data.empty()) file_.fail(what + " is empty");
+    std::copy(stored.shape.rbegin(), stored.shape.rend(), t.ne.begin());
+    t.data = stored.data.data();
+    return t;
+  }
+
+  bool place(Tensor t) {
+    const bool vector = t.rows() == 1;
+    if (arch_.starts_with("gemma") && t.name.ends_with("norm.weight")) {
+      return make(std::move(t), [](const Tensor& from, int64_t i) { return element(from, i) + 1; });
+    }
+    if (arch_ == "gptneox" && t.name.find("attn_qkv.") != std::string::npos) return regroup(t);
+    if (arch_ == "gpt2" && t.name.starts_with("blk.") && t.ne[1] > 1) return transpose(t);
+    if (vector && t.dtype != DType::kF32) return make(std::move(t), element);
+    const size_t size = dtype_block(static_cast<uint32_t>(t.dtype)).bytes;
+    if (reinterpret_cast<uintptr_t>(t.data) % size != 0) {
+      const size_t bytes = t.bytes();
+      return keep(std::move(t), std::vector<std::byte>(t.data, t.data + bytes));
+    }
+    return file_.add(std::move(t));
+  }
+
+  template <class F>
+  bool make(Tensor from, F&& value) {
+    std::vector<float> values(static_cast<size_t>(from.elements()));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = value(from, static_cast<int64_t>(i));
+    return add_owned(file_, std::move(from.name), from.ne, std::move(values));
+  }
+
+  bool keep(Tensor t, std::vector<std::byte> bytes) {
+    auto storage = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+    t.data = storage->data();
+    file_.keep(std::move(storage));
+    return file_.add(std::move(t));
+  }
+
+  // GPT-2's Conv1D stores (inputs, outputs); ours are rows of inputs.
+  bool transpose(Tensor t) {
+    const size_t size = dtype_block(static_cast<uint32_t>(t.dtype)).bytes;
+    const auto inputs = static_cast<size_t>(t.ne[1]);
+    const auto outputs = static_cast<size_t>(t.ne[0]);
+    std::vector<std::byte> bytes(t.bytes());
+    for (size_t i = 0; i < inputs; ++i) {
+      for (size_t o = 0; o < outputs; ++o) {
+        std::memcpy(&bytes[(o * inputs + i) * size], t.data + (i * outputs + o) * size, size);
+      }
+    }
+    std::swap(t.ne[0], t.ne[1]);
+    return keep(std::move(t), std::move(bytes));
+  }
+
+  // GPT-NeoX stores (H, 3, D) rows: query, key and value of a head together. GGUF wants all
+  // queries, then all keys, then all values: (3, H, D).
+  bool regroup(Tensor t) {
+    const bool bias = t.rows() == 1;
+    const auto rows = static_cast<size_t>(bias ? t.cols() : t.rows());
+    const Json& heads = json_at(config_, "num_attention_heads");
+    const size_t h = heads.is_number_unsigned() ? heads.get<size_t>() : 0;
+    if (h == 0 || h > rows || rows % (3 * h) != 0) {
+      file_.fail("tensor " + model::quoted(t.name) + " does not divide into its heads");
+    }
+    const size_t width = t.bytes() / rows;  // of a row, in bytes
+    const size_t group = rows / (3 * h) * width;
+    std::vector<std::byte> bytes(t.bytes());
+    for (size_t head = 0; head < h; ++head) {
+      for (size_t part = 0; part < 3; ++part) {
+        std::memcpy(&bytes[(part * h + head) * group], t.data + (head * 3 + part) * group, group);
+      }
+    }
+    if (!bias || t.dtype == DType::kF32) return keep(std::move(t), std::move(bytes));
+    t.data = bytes.data();
+    return make(std::move(t), element);
+  }
+
+  ModelFile& file_;
+  std::string_view arch_;
+  const Json& config_;
+  bool tied_ = false;
+  bool has_embedding_ = false;
+};
+
+// A folder of the Hugging Face cache is named by a hash, three levels below its repository's.
+std::string model_name(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder.lexically_normal();
+  const std::filesystem::path base = path.has_filename() ? path : path.parent_path();
+  if (base.parent_path().filename() == "snapshots") {
+    std::string name = base.parent_path().parent_path().filename().string();
+    if (name.starts_with("models--")) name.erase(0, 8);
+    const size_t dashes = name.find("--");
+    if (dashes != std::string::npos) name.replace(dashes, 2, "/");
+    return name;
+  }
+  return base.filename().string();
+}
+
+// A file of the folder, mapped; nullptr when there is none.
+std::shared_ptr<const Mapping> map_text(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return nullptr;
+  std::shared_ptr<const Mapping> mapping = Mapping::open(path.string());
+  if (mapping->bytes().size() > kMaxTextBytes) {
+    throw Error(ExitCode::kBadModel, "has more than 64 MB", path.string(), "is it the right file?");
+  }
+  return mapping;
+}
+
+std::string_view text_of(const std::shared_ptr<const Mapping>& mapping) {
+  if (!mapping) return {};
+  return {reinterpret_cast<const char*>(mapping->bytes().data()), mapping->bytes().size()};
+}
+
+std::map<std::string, std::vector<std::string>> shard_names(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (std::filesystem::exists(folder / "model.safetensors", ignored))
+    return {{"model.safetensors", {}}};
+  const std::filesystem::path index = folder / "model.safetensors.index.json";
+  if (const auto text = map_text(index)) return shards_of_index(text_of(text), index.string());
+  const bool pickled = std::filesystem::exists(folder / "pytorch_model.bin", ignored) ||
+                       std::filesystem::exists(folder / "pytorch_model.bin.index.json", ignored);
+  throw Error(ExitCode::kBadModel, "holds a config.json, but no model.safetensors", folder.string(),
+              pickled
+                  ? "pytorch_model.bin may hold programs and is not read; save it as safetensors"
+                  : "is the download complete?");
+}
+
+void check_index(const HfShard& shard, const std::vector<StoredTensor>& stored) {
+  std::set<std::string_view> names;
+  for (const StoredTensor& t : stored) names.insert(t.name);
+  for (const std::string& name : shard.tensors) {
+    if (names.contains(name)) continue;
+    throw Error(ExitCode::kBadModel, "has no tensor " + model::quoted(name), shard.name,
+                "the index expects it there; fetch the files again");
+  }
+}
+
+}  // namespace
+
+bool is_hf_folder(const std::string& path) noexcept {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(std::filesystem::path(path) / "config.json", ignored);
+}
+
+std::map<std::string, std::vector<std::string>> shards_of_index(std::string_view index,
+                                                                const std::string& name) {
+  const auto fail = [&](std::string what, std::string hint) {
+    throw Error(ExitCode::kBadModel, std::move(what), name, std::move(hint));
+  };
+  const Json document = parse_json(index, name);
+  const Json& map = json_at(document, "weight_map");
+  if (!map.is_object() || map.empty()) fail("has no weight_map", "damaged; fetch it again");
+  std::map<std::string, std::vector<std::string>> shards;
+  for (const auto& [tensor, value] : map.items()) {
+    const std::string_view shard = json_text(value);
+    if (shard.empty())
+      fail("names no file for tensor " + model::quoted(tensor), "damaged; fetch it again");
+    if (shard.find_first_of(std::string_view("/\\\0", 3)) != shard.npos || shard == "." ||
+        shard == "..") {
+      fail("names " + model::quoted(shard) + ", which is not a file of its folder",
+           "do not trust it");
+    }
+    shards[std::string(shard)].push_back(tensor);
+  }
+  return shards;
+}
+
+ModelFile parse_hf(const HfParts& parts) {
+  uint64_t bytes = 0;
+  for (const HfShard& shard : parts.shards) bytes += shard.bytes.size();
+  ModelFile file(parts.name, "safetensors", bytes);
+  const Json document = parse_json(parts.config, parts.name + "/config.json");
+  const Json& config = hf_text_config(document);
+  const std::string_view arch = hf_architecture(config, file);
+  std::vector<StoredTensor> stored;
+  for (const HfShard& shard : parts.shards) {
+    std::vector<StoredTensor> tensors = parse_safetensors(shard.bytes, shard.name);
+    check_index(shard, tensors);
+    std::move(tensors.begin(), tensors.end(), std::back_inserter(stored));
+  }
+  Importer importer(file, arch, config);
+  importer.note_names(stored);
+  for (const StoredTensor& t : stored) importer.add(t);
+  add_hf_config(config, file);
+  add_hf_tokenizer(parts.tokenizer, config,
+                   file.get_int(std::string(arch) + ".vocab_size", 1, 1 << 24), file);
+  return file;
+}
+
+ModelFile open_hf_folder(const std::string& path) {
+  const std::filesystem::path folder(path);
+  const auto config = map_text(folder / "config.json");
+  if (!config) {
+    throw Error(ExitCode::kBadModel, "holds no config.json", path,
+                "name a .gguf file or a folder "
+                "of safetensors");
+  }
+  const auto tokenizer = map_text(folder / "tokenizer.json");
+  const auto settings = map_text(folder / "tokenizer_config.json");
+  const auto chat = map_text(folder / "chat_template.jinja");
+  HfParts parts{path, text_of(config), {text_of(tokenizer), text_of(settings), text_of(chat)}, {}};
+  std::vector<std::shared_ptr<const Mapping>> mappings;
+  for (const auto& [name, tensors] : shard_names(folder)) {
+    const std::string file = (folder / name).string();
+    mappings.push_back(Mapping::open(file));
+    parts.shards.push_back({file, mappings.back()->bytes(), tensors});
+  }
+  ModelFile file = parse_hf(parts);
+  for (auto& mapping : mappings) file.keep(std::move(mapping));
+  file.add("general.name", model_name(folder));
+  return file;
+}
+
+}  // namespace model

@@ -1,0 +1,371 @@
+#include "model/format/hf_tokenizer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "model/utf8.h"
+
+namespace model {
+namespace {
+
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's visible space
+
+// tokenizer.ggml.token_type
+constexpr int64_t kNormal = 1;
+constexpr int64_t kUnknown = 2;
+constexpr int64_t kControl = 3;
+constexpr int64_t kUserDefined = 4;
+constexpr int64_t kUnused = 5;
+constexpr int64_t kByte = 6;
+
+// Calls f on `value` and, where it is a Sequence, on its parts (of key `list`).
+template <class F>
+void for_each_step(const Json& value, const char* list, F&& f) {
+  const Json& parts = json_at(value, list);
+  if (json_text(json_at(value, "type")) != "Sequence" || !parts.is_array()) {
+    if (value.is_object()) f(value);
+    return;
+  }
+  for (const Json& part : parts) {
+    if (part.is_object()) f(part);
+  }
+}
+
+// What a pre-tokenizer does, in a few words: the patterns it splits at, and other steps.
+struct Splits {
+  std::vector<std::string_view> patterns;
+  bool byte_level = false;
+  bool own_pattern = false;  // ByteLevel with GPT-2's pattern
+  bool single_digits = false;
+  bool punctuation = false;
+};
+
+Splits splits_of(const Json& pre_tokenizer) {
+  Splits found;
+  for_each_step(pre_tokenizer, "pretokenizers", [&](const Json& step) {
+    const std::string_view type = json_text(json_at(step, "type"));
+    const auto on = [&](const char* key, bool by_default) {
+      const Json& value = json_at(step, key);
+      return value.is_boolean() ? value.get<bool>() : by_default;
+    };
+    if (type == "ByteLevel") {
+      found.byte_level = true;
+      found.own_pattern = on("use_regex", true);
+    } else if (type == "Digits") {
+      found.single_digits = on("individual_digits", false);
+    } else if (type == "Punctuation") {
+      found.punctuation = true;
+    } else if (type == "Split") {
+      found.patterns.push_back(json_text(json_at(json_at(step, "pattern"), "Regex")));
+    }
+  });
+  return found;
+}
+
+// llama.cpp's names of pre-tokenizers, by a part of a pattern that no other one has; the first
+// that fits. Facts: the tokenizer.json files of the models they are named after.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kPatterns = {{
+    {R"([\r\n/]*)", "gpt-4o"},  // and Tekken, told apart by its single digits
+    {R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "llama-bpe"},
+    {R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "qwen2"},
+    {R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+)", "deepseek-v3"},
+    {R"(\s?\p{P}+)", "deepseek-coder"},
+    {R"(\s?[A-Za-z)", "deepseek-llm"},
+    {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "gpt-2"},
+    {"[0-9][0-9][0-9]", "falcon"},
+}};
+
+std::string pre_name(const Splits& splits) {
+  for (const auto& [part, name] : kPatterns) {
+    for (const std::string_view pattern : splits.patterns) {
+      if (pattern.find(part) == std::string_view::npos) continue;
+      const bool tekken = name == "gpt-4o" && pattern.find(R"(\p{N}{1,3})") == pattern.npos;
+      return tekken ? "tekken" : std::string(name);
+    }
+  }
+  if (splits.patterns.empty() && splits.own_pattern && !splits.punctuation) {
+    return splits.single_digits ? "starcoder" : "gpt-2";
+  }
+  if (splits.patterns.empty()) return "unknown";
+  return "unknown: " + printable(splits.patterns.front(), 200);
+}
+
+class Builder {
+ public:
+  Builder(const Json& tokenizer, const Json& settings, const Json& config, int64_t n_vocab,
+          ModelFile& file)
+      : tokenizer_(tokenizer),
+        model_(json_at(tokenizer, "model")),
+        settings_(settings),
+        config_(config),
+        n_vocab_(static_cast<size_t>(n_vocab)),
+        file_(file) {}
+
+  void build() {
+    const std::string_view type = json_text(json_at(model_, "type"));
+    const Splits splits = splits_of(json_at(tokenizer_, "pre_tokenizer"));
+    const bool bytes = splits.byte_level || decodes_bytes();
+    if (type != "BPE" || (!bytes && !has_visible_spaces())) {
+      file_.add("tokenizer.ggml.model", type.empty() ? "unknown" : std::string(type));
+      return;
+    }
+    read_tokens();
+    read_added_tokens();
+    read_merges();
+    const bool spm = !bytes;
+    file_.add("tokenizer.ggml.model", spm ? "llama" : "gpt2");
+    file_.add("tokenizer.ggml.pre", spm ? "default" : pre_name(splits));
+    if (spm) {
+      mark_bytes();
+      file_.add("tokenizer.ggml.scores", scores());
+      file_.add("tokenizer.ggml.add_space_prefix", prepends_space());
+    } else {
+      file_.add("tokenizer.ggml.merges", merges_as_text());
+    }
+    special_ids(spm);
+    file_.add("tokenizer.ggml.tokens", std::move(tokens_));
+    file_.add("tokenizer.ggml.token_type", std::move(types_));
+  }
+
+ private:
+  [[noreturn]] void fail(std::string what) const {
+    file_.fail("tokenizer.json: " + std::move(what), "damaged; fetch it again");
+  }
+
+  bool decodes_bytes() const {
+    return json_text(json_at(json_at(tokenizer_, "decoder"), "type")) == "ByteLevel";
+  }
+  bool has_visible_spaces() const {
+    bool found = false;
+    for_each_step(json_at(tokenizer_, "normalizer"), "normalizers", [&](const Json& step) {
+      found = found || json_text(json_at(step, "content")) == kSpace;
+    });
+    for_each_step(json_at(tokenizer_, "pre_tokenizer"), "pretokenizers", [&](const Json& step) {
+      found = found || json_text(json_at(step, "type")) == "Metaspace";
+    });
+    return found;
+  }
+  bool prepends_space() const {
+    bool prepends = false;
+    for_each_step(json_at(tokenizer_, "normalizer"), "normalizers", [&](const Json& step) {
+      prepends = prepends || json_text(json_at(step, "type")) == "Prepend";
+    });
+    for_each_step(json_at(tokenizer_, "pre_tokenizer"), "pretokenizers", [&](const Json& step) {
+      if (json_text(json_at(step, "type")) != "Metaspace") return;
+      const std::string_view scheme = json_text(json_at(step, "prepend_scheme"));
+      const Json& old = json_at(step, "add_prefix_space");
+      prepends = scheme.empty() ? !old.is_boolean() || old.get<bool>() : scheme != "never";
+    });
+    return prepends;
+  }
+
+  void read_tokens() {
+    const Json& vocab = json_at(model_, "vocab");
+    if (!vocab.is_object() || vocab.empty()) fail("the vocabulary is missing or empty");
+    tokens_.resize(n_vocab_);
+    types_.assign(n_vocab_, kUnused);
+    for (const auto& [text, id] : vocab.items()) {
+      if (!id.is_number_unsigned() || id.get<uint64_t>() >= n_vocab_) {
+        fail("token " + model::quoted(text) + " has no id below the " + std::to_string(n_vocab_) +
+             " of config.json");
+      }
+      const auto i = id.get<size_t>();
+      if (types_[i] != kUnused) fail("two tokens have the id " + std::to_string(i));
+      tokens_[i] = text;
+      types_[i] = kNormal;
+    }
+    for (size_t i = 0; i < n_vocab_; ++i) {
+      if (types_[i] == kUnused) tokens_[i] = "[PAD" + std::to_string(i) + "]";
+    }
+    ids_.reserve(n_vocab_);
+    for (size_t i = 0; i < n_vocab_; ++i) ids_.emplace(tokens_[i], i);
+  }
+
+  // Those that come with the vocabulary but are matched in the text before it; ids beyond the
+  // model's embedding (an image's place holder in a text model) cannot occur.
+  void read_added_tokens() {
+    const Json& added = json_at(tokenizer_, "added_tokens");
+    if (!added.is_array()) return;
+    const std::string_view unknown = json_text(json_at(model_, "unk_token"));
+    const bool fallback = json_at(model_, "byte_fallback") == Json(true);
+    for (const Json& token : added) {
+      const Json& id = json_at(token, "id");
+      const std::string_view text = json_text(json_at(token, "content"));
+      if (!id.is_number_unsigned() || text.empty()) fail("an added token has no id or no content");
+      const auto i = id.get<uint64_t>();
+      if (i >= n_vocab_) continue;
+      const bool special = json_at(token, "special") == Json(true);
+      ids_.erase(tokens_[i]);
+      tokens_[i] = text;
+      types_[i] = special ? kControl : kUserDefined;
+      if (special && fallback && text == unknown) types_[i] = kUnknown;
+      ids_[tokens_[i]] = i;
+    }
+  }
+
+  void read_merges() {
+    const Json& merges = json_at(model_, "merges");
+    if (!merges.is_array()) fail("the merges are missing");
+    merges_.reserve(merges.size());
+    for (const Json& merge : merges) {
+      if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+        merges_.emplace_back(json_text(merge[0]), json_text(merge[1]));
+        continue;
+      }
+      const std::string_view text = json_text(merge);
+      const size_t space = text.find(' ');
+      if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) {
+        fail("merge " + std::to_string(merges_.size()) + " is no pair of tokens");
+      }
+      merges_.emplace_back(text.substr(0, space), text.substr(space + 1));
+    }
+  }
+
+  std::vector<std::string> merges_as_text() const {
+    std::vector<std::string> texts;
+    texts.reserve(merges_.size());
+    for (const auto& [left, right] : merges_) {
+      texts.push_back(std::string(left) + " " + std::string(right));
+    }
+    return texts;
+  }
+
+  std::vector<double> scores() const {
+    constexpr size_t kNever = ~size_t{0};
+    std::vector<size_t> rank(n_vocab_, kNever);
+    for (size_t r = 0; r < merges_.size(); ++r) {
+      const auto at = ids_.find(std::string(merges_[r].first) + std::string(merges_[r].second));
+      if (at != ids_.end() && rank[at->second] == kNever) rank[at->second] = r;
+    }
+    // What no merge makes comes after everything that one makes.
+    std::vector<double> scores(n_vocab_, 0.0);
+    for (size_t i = 0; i < n_vocab_; ++i) {
+      if (types_[i] != kNormal && types_[i] != kUserDefined) continue;
+      scores[i] = -static_cast<double>(1 + std::min(rank[i], merges_.size()));
+    }
+    return scores;
+  }
+
+  void mark_bytes() {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    for (size_t i = 0; i < n_vocab_; ++i) {
+      const std::string& t = tokens_[i];
+      if (types_[i] == kNormal && t.size() == 6 && t.starts_with("<0x") && t[5] == '>' &&
+          kHex.find(t[3]) != kHex.npos && kHex.find(t[4]) != kHex.npos) {
+        types_[i] = kByte;
+      }
+    }
+  }
+
+  // A token that tokenizer_config.json names, as a text or as an object that holds one.
+  std::optional<uint64_t> named(const char* key) const {
+    const Json& value = json_at(settings_, key);
+    const std::string_view text = json_text(value.is_object() ? json_at(value, "content") : value);
+    const auto at = text.empty() ? ids_.end() : ids_.find(std::string(text));
+    return at == ids_.end() ? std::nullopt : std::optional<uint64_t>(at->second);
+  }
+  // Else the id in config.json, or the first of several.
+  std::optional<uint64_t> special(const char* name) const {
+    if (const auto id = named(name)) return id;
+    const Json& value = json_at(config_, (std::string(name) + "_id").c_str());
+    const Json& id = value.is_array() && !value.empty() ? value[0] : value;
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= n_vocab_) return std::nullopt;
+    return id.get<uint64_t>();
+  }
+
+  void special_ids(bool spm) {
+    const auto bos = special("bos_token");
+    const auto eos = special("eos_token");
+    const auto put = [&](const char* key, const std::optional<uint64_t>& id) {
+      if (id) file_.add(std::string("tokenizer.ggml.") + key, *id);
+    };
+    put("bos_token_id", bos);
+    put("eos_token_id", eos);
+    const auto unknown = ids_.find(std::string(json_text(json_at(model_, "unk_token"))));
+    if (unknown != ids_.end()) put("unknown_token_id", unknown->second);
+    put("padding_token_id", named("pad_token"));
+    for (const char* turn : {"<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>"}) {
+      const auto at = ids_.find(turn);
+      if (at == ids_.end() || types_[at->second] == kNormal) continue;
+      put("eot_token_id", at->second);
+      break;
+    }
+    file_.add("tokenizer.ggml.add_bos_token",
+              adds("add_bos_token", bos, true, spm && names_a_llama_class()));
+    file_.add("tokenizer.ggml.add_eos_token", adds("add_eos_token", eos, false, false));
+  }
+
+  bool names_a_llama_class() const {
+    const std::string_view name = json_text(json_at(settings_, "tokenizer_class"));
+    return name.starts_with("Llama") || name.starts_with("Gemma");
+  }
+
+  // Whether every text gets this token before (or behind) it: what tokenizer_config.json says,
+  // else what the template of tokenizer.json does.
+  bool adds(const char* key, const std::optional<uint64_t>& id, bool first, bool by_default) const {
+    const Json& said = json_at(settings_, key);
+    if (said.is_boolean()) return said.get<bool>();
+    if (!id) return false;
+    bool templated = false;
+    bool adds = false;
+    for_each_step(json_at(tokenizer_, "post_processor"), "processors", [&](const Json& step) {
+      const Json& single = json_at(step, "single");
+      if (!single.is_array() || single.empty()) return;
+      templated = true;
+      const Json& end = first ? single.front() : single.back();
+      const std::string_view text = json_text(json_at(json_at(end, "SpecialToken"), "id"));
+      adds = adds || (!text.empty() && text == tokens_[*id]);
+    });
+    return templated ? adds : by_default;
+  }
+
+  const Json& tokenizer_;
+  const Json& model_;
+  const Json& settings_;
+  const Json& config_;
+  const size_t n_vocab_;
+  ModelFile& file_;
+  std::vector<std::string> tokens_;
+  std::vector<int64_t> types_;
+  std::unordered_map<std::string, size_t> ids_;
+  std::vector<std::pair<std::string_view, std::string_view>> merges_;
+};
+
+// A text, or a list of {name, template} of which one is called "default".
+std::string_view chat_template_of(const Json& settings) {
+  const Json& value = json_at(settings, "chat_template");
+  if (!value.is_array()) return json_text(value);
+  for (const Json& entry : value) {
+    if (json_text(json_at(entry, "name")) == "default") {
+      return json_text(json_at(entry, "template"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_hf_tokenizer(const HfTokenizer& source, const Json& config, int64_t n_vocab,
+                      ModelFile& file) {
+  if (source.tokenizer.empty()) {
+    file.add("tokenizer.ggml.model", "no_vocab");
+    return;
+  }
+  const Json tokenizer = parse_json(source.tokenizer, file.name() + "/tokenizer.json");
+  Json settings;
+  if (!source.tokenizer_config.empty()) {
+    settings = parse_json(source.tokenizer_config, file.name() + "/tokenizer_config.json");
+  }
+  Builder(tokenizer, settings, config, n_vocab, file).build();
+  const std::string_view chat =
+      source.chat_template.empty() ? chat_template_of(settings) : source.chat_template;
+  if (!chat.empty()) file.add("tokenizer.chat_template", std::string(chat));
+}
+
+}  // namespace model

@@ -1,0 +1,66 @@
+// How a conversation is written down for a model that was trained to chat. A model file carries
+// its template as a Jinja program (tokenizer.chat_template); it is never executed, but the known
+// families are recognised by the names of the tokens and roles in its text.
+//
+// Not carried over: default system prompts, tools, dates. Sources: the templates that the makers
+// publish in their tokenizer_config.json, and for Mistral's the table of versions in
+// https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/tokenizer/tokenizer.h"
+
+namespace model {
+
+enum class ChatTemplate : uint8_t {
+  kChatMl,  // Qwen, SmolLM, Hermes ...
+  kLlama2,  // with <<SYS>>
+  kLlama3,
+  kInst,       // Mistral 7B v0.1, Mixtral
+  kMistralV1,  // Mistral 7B v0.2
+  kMistralV3,
+  kMistralV3Tekken,  // Mistral Nemo
+  kMistralV7,        // with [SYSTEM_PROMPT]
+  kMistralV7Tekken,  // Mistral Small 3
+  kGemma,
+  kPhi3,
+  kPhi4,
+  kZephyr,    // TinyLlama, StableLM
+  kTulu,      // OLMo, OLMoE, Falcon 3
+  kDeepSeek,  // R1 and what was distilled from it
+};
+
+enum class Role : uint8_t { kSystem, kUser, kAssistant };
+
+struct Message {
+  Role role = Role::kUser;
+  std::string text;
+};
+
+// nullopt: a template of no known family.
+std::optional<ChatTemplate> recognise_chat_template(std::string_view template_text);
+
+// Of tokenizer.chat_template; nullopt when the file has none as well.
+std::optional<ChatTemplate> chat_template_of(const ModelFile& file);
+
+// "ChatML", "Llama 3" ...
+std::string_view chat_template_name(ChatTemplate chat) noexcept;
+
+// The conversation as text, without a BOS in front; with `answer`, up to where the model is to
+// go on. A system message stands first; families without one put it before the next message of
+// the user. begin, end: how the tokens BOS and EOS are written where they come between turns.
+std::string format_chat(ChatTemplate chat, std::span<const Message> messages, bool answer,
+                        std::string_view begin = "<s>", std::string_view end = "</s>");
+
+// Its tokens, with a BOS where the file asks for one. The template's special tokens are tokens;
+// their names inside messages stay text.
+std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, ChatTemplate chat,
+                                 std::span<const Message> messages, bool answer);
+
+}  // namespace model

@@ -1,0 +1,124 @@
+#include "tests/bench/shapes.h"
+
+#include <cmath>
+#include <stdexcept>
+
+namespace bench {
+
+namespace {
+
+using model::DType;
+
+// Which matrix it is, as far as llama-quantize cares.
+enum class Role { kPlain, kOutput, kFusedQkv, kValue, kDown };
+
+DType type_of(Role role, int64_t layer, int64_t layers, std::string_view quantisation) {
+  if (quantisation == "f16") return DType::kF16;
+  if (quantisation == "q8_0") return DType::kQ8_0;
+  if (quantisation != "q4_0" && quantisation != "q4_k") {
+    throw std::invalid_argument("there is no quantisation '" + std::string(quantisation) + "'");
+  }
+  if (role == Role::kOutput) return DType::kQ6K;
+  if (quantisation == "q4_0") return DType::kQ4_0;
+  if (role == Role::kFusedQkv) return DType::kQ5K;
+  // The first and the last eighth of the layers, and every third of the others.
+  const bool more_bits =
+      layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2;
+  const bool sensitive = role == Role::kValue || role == Role::kDown;
+  return more_bits && sensitive ? DType::kQ6K : DType::kQ4K;
+}
+
+class Planner {
+ public:
+  Planner(const Shape& shape, std::string_view quantisation)
+      : shape_(shape), quantisation_(quantisation) {}
+
+  void matrix(const std::string& name, int64_t cols, int64_t rows, Role role = Role::kPlain,
+              float gain = 1.0F) {
+    // Unit inputs give unit outputs.
+    const float deviation = gain / std::sqrt(static_cast<float>(cols));
+    tensors_.push_back({name + ".weight",
+                        {cols, rows},
+                        type_of(role, layer_, shape_.layers, quantisation_),
+                        deviation,
+                        0.0F});
+  }
+  void vector(const std::string& name, int64_t n, float value) {
+    tensors_.push_back({name, {n}, DType::kF32, 0.0F, value});
+  }
+  void norm(const std::string& name, int64_t n) {
+    vector(name + ".weight", n, 1.0F);
+    if (biased()) vector(name + ".bias", n, 0.0F);
+  }
+  void linear(const std::string& name, int64_t cols, int64_t rows, Role role = Role::kPlain,
+              float gain = 1.0F) {
+    matrix(name, cols, rows, role, gain);
+    if (biased()) vector(name + ".bias", rows, 0.0F);
+  }
+
+  std::vector<PlannedTensor> all() {
+    matrix("token_embd", shape_.width, shape_.vocabulary,
+           shape_.tied ? Role::kOutput : Role::kPlain);
+    if (biased()) {
+      tensors_.push_back({"position_embd.weight",
+                          {shape_.width, shape_.context},
+                          DType::kF32,
+                          1.0F / std::sqrt(static_cast<float>(shape_.width)),
+                          0.0F});
+    }
+    for (layer_ = 0; layer_ < shape_.layers; ++layer_) layer("blk." + std::to_string(layer_) + ".");
+    norm("output_norm", shape_.width);
+    if (!shape_.tied) matrix("output", shape_.width, shape_.vocabulary, Role::kOutput);
+    return std::move(tensors_);
+  }
+
+ private:
+  bool biased() const { return shape_.arch == "gpt2"; }
+
+  void layer(const std::string& blk) {
+    const int64_t width = shape_.width;
+    const int64_t q = shape_.heads * shape_.head_width;
+    const int64_t kv = shape_.kv_heads * shape_.head_width;
+    // Updates of 2 L sub-layers add up to the size of one (as GPT-2's initialisation does).
+    const float residual = 1.0F / std::sqrt(2.0F * static_cast<float>(shape_.layers));
+    norm(blk + "attn_norm", width);
+    if (biased()) {
+      linear(blk + "attn_qkv", width, q + 2 * kv, Role::kFusedQkv);
+    } else {
+      linear(blk + "attn_q", width, q);
+      linear(blk + "attn_k", width, kv);
+      linear(blk + "attn_v", width, kv, Role::kValue);
+    }
+    if (shape_.arch == "qwen3") {
+      norm(blk + "attn_q_norm", shape_.head_width);
+      norm(blk + "attn_k_norm", shape_.head_width);
+    }
+    linear(blk + "attn_output", q, width, Role::kPlain, residual);
+    norm(blk + "ffn_norm", width);
+    if (!biased()) linear(blk + "ffn_gate", width, shape_.neurons);
+    linear(blk + "ffn_up", width, shape_.neurons);
+    linear(blk + "ffn_down", shape_.neurons, width, Role::kDown, residual);
+  }
+
+  const Shape& shape_;
+  std::string_view quantisation_;
+  int64_t layer_ = 0;
+  std::vector<PlannedTensor> tensors_;
+};
+
+}  // namespace
+
+const std::vector<Shape>& shapes() {
+  static const std::vector<Shape> all = {
+      {"gpt2-124M", "gpt2", "gpt2", 12, 768, 12, 12, 64, 3072, 50257, 1024, 0.0F, 1e-5F, true},
+      {"qwen3-0.6B", "qwen3", "gpt2", 28, 1024, 16, 8, 128, 3072, 151936, 40960, 1e6F, 1e-6F, true},
+      {"llama-1.1B", "llama", "llama", 22, 2048, 32, 4, 64, 5632, 32000, 2048, 1e4F, 1e-5F, false},
+  };
+  return all;
+}
+
+std::vector<PlannedTensor> plan(const Shape& shape, std::string_view quantisation) {
+  return Planner(shape, quantisation).all();
+}
+
+}  // namespace bench

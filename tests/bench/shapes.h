@@ -1,0 +1,36 @@
+// The shapes of published models, and the types that llama.cpp would quantise their tensors to.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/dtype.h"
+
+namespace bench {
+
+struct Shape {
+  std::string_view name, arch, tokenizer;  // tokenizer: tokenizer.ggml.model
+  int64_t layers, width, heads, kv_heads, head_width, neurons, vocabulary, context;
+  float rope_base, epsilon;
+  bool tied;
+};
+
+// GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), TinyLlama-1.1B
+// (Zhang et al. 2024, arXiv:2401.02385).
+const std::vector<Shape>& shapes();
+
+struct PlannedTensor {
+  std::string name;
+  std::vector<int64_t> ne;
+  model::DType type;
+  float deviation;  // of the random values; 0: all are `value`
+  float value;
+};
+
+// f16, q8_0: every matrix. q4_0, q4_k: the output matrix (or the tied embedding) is Q6_K; q4_k is
+// the mixture that llama-quantize calls Q4_K_M. Throws std::invalid_argument for another name.
+std::vector<PlannedTensor> plan(const Shape& shape, std::string_view quantisation);
+
+}  // namespace bench

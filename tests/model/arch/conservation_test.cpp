@@ -1,0 +1,151 @@
+// What the taps of every architecture must add up to, read as the pass makes them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "model/arch/registry.h"
+#include "model/format/gguf.h"
+#include "tests/support/capture.h"
+#include "tests/support/oracle.h"
+
+namespace {
+
+using model::Tap;
+using tests::Capture;
+
+double sum(const Capture::Values& values) {
+  double total = 0.0;
+  for (const float v : values.data) total += double{v};
+  return total;
+}
+
+class Conservation : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    REQUIRE_SHARED_DATA();
+    const std::string path = tests::shared_data("models/").string() + GetParam() + ".gguf";
+    file_ = std::make_unique<model::ModelFile>(model::open_gguf(path));
+    network_ = model::make_model(*file_);
+    std::vector<int32_t> ids;
+    for (int32_t i = 0; i < 24; ++i) {
+      ids.push_back((i * 37 + 11) % static_cast<int32_t>(c().n_vocab));
+    }
+    passes_ = std::make_unique<tests::Passes>(*network_, ids);
+  }
+  const model::Config& c() const { return network_->config(); }
+
+  // Calls f(taps, layer) for every layer of every position.
+  template <class F>
+  void everywhere(F&& f) const {
+    for (const Capture& position : passes_->positions) {
+      for (int64_t l = 0; l < c().n_layer; ++l) f(position, l);
+    }
+  }
+
+  std::unique_ptr<model::ModelFile> file_;
+  std::unique_ptr<model::Model> network_;
+  std::unique_ptr<tests::Passes> passes_;
+};
+
+TEST_P(Conservation, ResidualAndUpdatesAreTheNextResidual) {
+  everywhere([&](const Capture& at, int64_t l) {
+    const auto check = [&](Tap before, Tap update, Tap after) {
+      const auto& x = at.at(before, l).data;
+      const auto& dx = at.at(update, l).data;
+      std::vector<float> expected(x.size());
+      for (size_t i = 0; i < x.size(); ++i) expected[i] = x[i] + dx[i];
+      EXPECT_LT(tests::relative_rms(at.at(after, l).data, expected), 1e-6);
+    };
+    check(Tap::kResidPre, Tap::kAttnOut, Tap::kResidMid);
+    check(Tap::kResidMid, Tap::kFfnOut, Tap::kResidPost);
+    if (l + 1 < c().n_layer) {
+      EXPECT_TRUE(
+          tests::same_bits(at.at(Tap::kResidPost, l).data, at.at(Tap::kResidPre, l + 1).data));
+    }
+  });
+}
+
+TEST_P(Conservation, HeadsAndTheBiasCarryTheAttentionUpdate) {
+  everywhere([&](const Capture& at, int64_t l) {
+    EXPECT_NEAR(1.0, sum(at.at(Tap::kHeadShare, l)) + sum(at.at(Tap::kAttnBiasShare, l)), 1e-4);
+  });
+}
+
+TEST_P(Conservation, AHeadsEnergyIsItsTermBehindTheGain) {
+  everywhere([&](const Capture& at, int64_t l) {
+    const auto& out = at.at(Tap::kHeadOut, l);
+    const auto& energy = at.at(Tap::kHeadEnergy, l);
+    const std::string norm = "blk." + std::to_string(l) + ".post_attention_norm.weight";
+    std::vector<float> gain(static_cast<size_t>(c().n_embd), 1.0F);
+    if (const model::Tensor* t = file_->find_tensor(norm)) dequantize_row(*t, 0, gain.data());
+    for (int64_t h = 0; h < c().n_head; ++h) {
+      double expected = 0.0;
+      for (int64_t i = 0; i < c().n_embd; ++i) {
+        const double o = double{out.row(h)[i]} * double{gain[static_cast<size_t>(i)]};
+        expected += o * o;
+      }
+      EXPECT_NEAR(1.0, double{energy.data[static_cast<size_t>(h)]} / expected, 1e-4);
+    }
+  });
+}
+
+TEST_P(Conservation, NeuronsAndTheBiasCarryTheFfnUpdate) {
+  everywhere([&](const Capture& at, int64_t l) {
+    EXPECT_NEAR(1.0, sum(at.at(Tap::kNeuronShare, l)) + sum(at.at(Tap::kFfnBiasShare, l)), 1e-4);
+  });
+}
+
+TEST_P(Conservation, CellsAndTheMostActiveNeuronsHaveTheirNeuronsShares) {
+  if (c().n_expert > 0) return;
+  everywhere([&](const Capture& at, int64_t l) {
+    const auto& neurons = at.at(Tap::kNeuronShare, l).data;
+    const auto& cells = at.at(Tap::kCellShare, l).data;
+    std::vector<double> expected(cells.size());
+    for (size_t n = 0; n < neurons.size(); ++n) expected[n / 32] += double{neurons[n]};
+    for (size_t i = 0; i < cells.size(); ++i) EXPECT_NEAR(expected[i], cells[i], 1e-5);
+    const auto& top = at.at(Tap::kChosenShare, l);
+    EXPECT_EQ(16, top.rows);
+    for (int64_t i = 0; i < top.rows; ++i) {
+      EXPECT_NEAR(neurons[static_cast<size_t>(top.row(i)[0])], top.row(i)[1], 1e-6);
+    }
+  });
+}
+
+TEST_P(Conservation, ExpertsCarryTheUpdateOfAMixture) {
+  if (c().n_expert == 0) return;
+  everywhere([&](const Capture& at, int64_t l) {
+    EXPECT_NEAR(1.0, sum(at.at(Tap::kRouter, l)), 1e-5);
+    const auto& experts = at.at(Tap::kExperts, l);
+    const auto& neurons = at.at(Tap::kNeuronShare, l).data;
+    ASSERT_EQ(c().n_expert_used + (c().n_ff_shared > 0 ? 1 : 0), experts.rows);
+    double total = 0.0;
+    for (int64_t e = 0; e < experts.rows; ++e) {
+      const auto which = static_cast<int64_t>(experts.row(e)[0]);
+      const int64_t width = which == c().n_expert ? c().n_ff_shared : c().n_ff;
+      double of_its_neurons = 0.0;
+      for (int64_t n = 0; n < width; ++n) {
+        of_its_neurons += double{neurons[static_cast<size_t>(which * c().n_ff + n)]};
+      }
+      EXPECT_NEAR(of_its_neurons, experts.row(e)[2], 1e-4);
+      total += double{experts.row(e)[2]};
+    }
+    EXPECT_NEAR(1.0, total, 1e-4);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Conservation,
+    ::testing::Values("synth/llama-gqa", "synth/llama-gqa-f16", "synth/llama-gqa-q8_0",
+                      "synth/llama3-style", "synth/mixtral", "synth/qwen2", "synth/qwen2moe",
+                      "synth/qwen3", "synth/qwen3moe", "synth/olmoe", "synth/gemma", "synth/gemma2",
+                      "synth/gemma3", "synth/phi2", "synth/phi3", "synth/gpt2", "synth/gptneox",
+                      "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k"),
+    [](const auto& one) {
+      std::string name = one.param;
+      for (char& ch : name) {
+        if (ch == '-' || ch == '/') ch = '_';
+      }
+      return name;
+    });
+
+}  // namespace

@@ -1,0 +1,431 @@
+// config.json of every family -> GGUF's keys; the layouts that differ; what is refused.
+#include "model/format/hf_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "model/error.h"
+#include "model/format/hf_names.h"
+#include "model/format/open.h"
+#include "tests/support/data.h"
+#include "tests/support/safetensors_bytes.h"
+
+namespace {
+
+using fulgurite::Error;
+using model::ModelFile;
+using nlohmann::json;
+using tests::HfMemory;
+using tests::small_config;
+
+HfMemory folder_of(const json& config) {
+  HfMemory folder;
+  folder.config = config;
+  return folder;
+}
+
+ModelFile opened(const std::string& model_type, const json& changes = json::object()) {
+  json config = small_config(model_type);
+  config.merge_patch(changes);  // null takes a key away
+  return folder_of(config).open();
+}
+
+std::string refusal(HfMemory folder) {
+  try {
+    folder.open();
+  } catch (const Error& error) {
+    EXPECT_EQ(fulgurite::ExitCode::kBadModel, error.code());
+    EXPECT_CONTAINS(error.what(), "folder");
+    EXPECT_EQ(std::string::npos, std::string(error.what()).find('\n'));
+    return error.what();
+  }
+  return "(accepted)";
+}
+std::string refusal(const std::string& model_type, const json& changes) {
+  json config = small_config(model_type);
+  config.update(changes);
+  return refusal(folder_of(config));
+}
+
+std::vector<float> row_of(const ModelFile& file, const std::string& name, int64_t row = 0) {
+  const model::Tensor* t = file.find_tensor(name);
+  if (!t) {
+    ADD_FAILURE() << name << " is missing";
+    return {};
+  }
+  std::vector<float> values(static_cast<size_t>(t->cols()));
+  model::dequantize_row(*t, row, values.data());
+  return values;
+}
+
+// ---- names
+
+TEST(HfNames, MeanTheSameInEveryFamily) {
+  const auto name = [](const char* hf, const char* arch = "llama") {
+    return model::gguf_tensor_name(hf, arch);
+  };
+  EXPECT_EQ("token_embd.weight", name("model.embed_tokens.weight"));
+  EXPECT_EQ("token_embd.weight", name("transformer.wte.weight", "gpt2"));
+  EXPECT_EQ("token_embd.weight", name("gpt_neox.embed_in.weight", "gptneox"));
+  EXPECT_EQ("output.weight", name("embed_out.weight", "gptneox"));
+  EXPECT_EQ("output.bias", name("lm_head.bias", "phi2"));
+  EXPECT_EQ("output_norm.bias", name("model.final_layernorm.bias", "phi2"));
+  EXPECT_EQ("blk.12.attn_q.bias", name("model.layers.12.self_attn.q_proj.bias", "qwen2"));
+  EXPECT_EQ("blk.0.attn_output.weight", name("model.layers.0.self_attn.dense.weight", "phi2"));
+  EXPECT_EQ("blk.0.ffn_up.weight", name("model.layers.0.mlp.gate_up_proj.weight", "phi3"));
+  EXPECT_EQ("blk.1.ffn_norm.weight", name("model.layers.1.post_attention_layernorm.weight"));
+  EXPECT_EQ("blk.1.post_attention_norm.weight",
+            name("model.layers.1.post_attention_layernorm.weight", "gemma2"));
+  EXPECT_EQ("blk.1.ffn_norm.weight",
+            name("model.layers.1.pre_feedforward_layernorm.weight", "gemma3"));
+  EXPECT_EQ("blk.1.attn_q_norm.weight",
+            name("language_model.model.layers.1.self_attn.q_norm.weight", "gemma3"));
+  EXPECT_EQ("blk.0.ffn_down.7.weight", name("model.layers.0.block_sparse_moe.experts.7.w2.weight"));
+  EXPECT_EQ("blk.0.ffn_up.63.weight", name("model.layers.0.mlp.experts.63.up_proj.weight"));
+  EXPECT_EQ("blk.0.ffn_gate_inp_shexp.weight",
+            name("model.layers.0.mlp.shared_expert_gate.weight", "qwen2moe"));
+}
+
+TEST(HfNames, WhatIsNoWeightHasNoneAndWhatIsUnknownKeepsItsOwn) {
+  EXPECT_EQ("", model::gguf_tensor_name("h.3.attn.bias", "gpt2"));
+  EXPECT_EQ("", model::gguf_tensor_name("model.layers.0.self_attn.rotary_emb.inv_freq", "llama"));
+  for (const char* odd : {"model.layers.0.mlp.router.weight", "model.layers.x.mlp.fc1.weight",
+                          "model.layers.0.mlp.experts.a.w1.weight", "lm_head", "", "model.",
+                          "model.layers.0", "model.layers.0.input_layernorm.scale"}) {
+    EXPECT_EQ(odd, model::gguf_tensor_name(odd, "llama"));
+  }
+}
+
+// ---- keys
+
+TEST(HfConfig, Llama) {
+  const ModelFile f = opened("llama", {{"num_key_value_heads", 1}, {"rope_theta", 5e5}});
+  EXPECT_EQ("llama", f.get_string("general.architecture"));
+  EXPECT_EQ(6, f.get_int("llama.vocab_size", 0, 99));
+  EXPECT_EQ(12, f.get_int("llama.feed_forward_length", 0, 99));
+  EXPECT_EQ(1, f.get_int("llama.attention.head_count_kv", 0, 99));
+  EXPECT_EQ(4, f.get_int("llama.rope.dimension_count", 0, 99));
+  EXPECT_EQ(5e5, f.get_float("llama.rope.freq_base", 0));
+  EXPECT_EQ(1e-6, f.get_float("llama.attention.layer_norm_rms_epsilon", 0)) << "the default";
+  EXPECT_TRUE(f.get_bool("fulgurite.rope.halves", false));
+  EXPECT_EQ(nullptr, f.find("llama.attention.sliding_window"));
+}
+
+TEST(HfConfig, MistralSlidesUnlessItSaysNot) {
+  EXPECT_EQ(4096, opened("mistral").get_int("llama.attention.sliding_window", 0, 9999));
+  EXPECT_EQ(32, opened("mistral", {{"sliding_window", 32}})
+                    .get_int("llama.attention.sliding_window", 0, 9999));
+  json config = small_config("mistral");
+  config["sliding_window"] = nullptr;
+  EXPECT_EQ(nullptr, folder_of(config).open().find("llama.attention.sliding_window"));
+}
+
+TEST(HfConfig, MixtralIsLlamaWithExperts) {
+  const ModelFile f = opened("mixtral", {{"num_local_experts", 8}, {"num_experts_per_tok", 2}});
+  EXPECT_EQ("llama", f.get_string("general.architecture"));
+  EXPECT_EQ(8, f.get_int("llama.expert_count", 0, 99));
+  EXPECT_EQ(2, f.get_int("llama.expert_used_count", 0, 99));
+  EXPECT_EQ(1e6, f.get_float("llama.rope.freq_base", 0)) << "the default";
+}
+
+TEST(HfConfig, Qwen2MoeHasSharedExperts) {
+  const json moe = {{"num_experts", 4},
+                    {"num_experts_per_tok", 2},
+                    {"moe_intermediate_size", 5},
+                    {"shared_expert_intermediate_size", 9}};
+  const ModelFile f = opened("qwen2_moe", moe);
+  EXPECT_EQ(5, f.get_int("qwen2moe.expert_feed_forward_length", 0, 99));
+  EXPECT_EQ(9, f.get_int("qwen2moe.expert_shared_feed_forward_length", 0, 99));
+}
+
+TEST(HfConfig, Gemma2HasCapsAndAWindow) {
+  const ModelFile f = opened("gemma2", {{"head_dim", 4}, {"query_pre_attn_scalar", 16}});
+  EXPECT_EQ(50.0, f.get_float("gemma2.attn_logit_softcapping", 0));
+  EXPECT_EQ(30.0, f.get_float("gemma2.final_logit_softcapping", 0));
+  EXPECT_EQ(4096, f.get_int("gemma2.attention.sliding_window", 0, 9999));
+  EXPECT_EQ(0.25, f.get_float("gemma2.attention.scale", 0)) << "other than 1/sqrt(head_dim)";
+  EXPECT_EQ(nullptr, f.find("fulgurite.rope.halves")) << "GGUF's gemma has halves anyway";
+}
+
+TEST(HfConfig, Gemma3WithEyesIsItsTextModel) {
+  json config = {{"model_type", "gemma3"}, {"text_config", small_config("gemma3_text")}};
+  config["text_config"]["head_dim"] = 4;
+  HfMemory folder = folder_of(config);
+  folder.weights.f32("language_model.model.norm.weight", {8}, 0.0F);
+  folder.weights.f32("vision_tower.x.weight", {4});
+  const ModelFile f = folder.open();
+  EXPECT_EQ("gemma3", f.get_string("general.architecture"));
+  ASSERT_EQ(1U, f.tensors().size());
+  EXPECT_EQ((std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}), row_of(f, "output_norm.weight"));
+}
+
+TEST(HfConfig, GptNeoxRotatesAQuarterAndIsRegrouped) {
+  HfMemory folder = folder_of(small_config("gpt_neox"));
+  folder.config["hidden_size"] = 16;
+  folder.config["use_parallel_residual"] = false;
+  // (H, 3, D) = (2, 3, 8) rows of 16; the first number of a row tells which it was.
+  folder.weights.f32("gpt_neox.layers.0.attention.query_key_value.weight", {48, 16});
+  folder.weights.f32("gpt_neox.layers.0.attention.query_key_value.bias", {48});
+  const ModelFile f = folder.open();
+  EXPECT_EQ(2, f.get_int("gptneox.rope.dimension_count", 0, 99));
+  EXPECT_FALSE(f.get_bool("gptneox.use_parallel_residual", true));
+  const std::vector<float> bias = row_of(f, "blk.0.attn_qkv.bias");
+  for (int64_t part = 0; part < 3; ++part) {
+    for (int64_t head = 0; head < 2; ++head) {
+      for (int64_t d = 0; d < 8; ++d) {
+        const int64_t to = part * 16 + head * 8 + d;
+        const auto from = static_cast<float>(head * 24 + part * 8 + d);
+        EXPECT_EQ(from * 16, row_of(f, "blk.0.attn_qkv.weight", to)[0]);
+        EXPECT_EQ(from, bias[static_cast<size_t>(to)]);
+      }
+    }
+  }
+}
+
+TEST(HfConfig, Phi2AndPhi3) {
+  const ModelFile two = opened("phi", {{"layer_norm_eps", 1e-4}, {"hidden_act", "gelu_new"}});
+  EXPECT_EQ("phi2", two.get_string("general.architecture"));
+  EXPECT_EQ(2, two.get_int("phi2.rope.dimension_count", 0, 99)) << "half of a head";
+  EXPECT_EQ(1e-4, two.get_float("phi2.attention.layer_norm_epsilon", 0));
+  const ModelFile three = opened(
+      "phi3", {{"original_max_position_embeddings", 16},
+               {"rope_scaling",
+                {{"type", "longrope"}, {"short_factor", {1.0, 2.0}}, {"long_factor", {3.0, 4}}}}});
+  EXPECT_EQ(16, three.get_int("phi3.rope.scaling.original_context_length", 0, 99));
+  EXPECT_NEAR(std::sqrt(1.0 + std::log(4.0) / std::log(16.0)),
+              three.get_float("phi3.rope.scaling.attn_factor", 0), 1e-12);
+  EXPECT_EQ((std::vector<float>{1, 2}), row_of(three, "rope_factors_short.weight"));
+  EXPECT_EQ((std::vector<float>{3, 4}), row_of(three, "rope_factors_long.weight"));
+}
+
+// Computed apart from the published formula for theta 500000, width 128 and Llama 3.1's settings:
+// wavelengths below 2048 stay, above 8192 are stretched eightfold.
+TEST(HfConfig, Llama31GetsItsFrequencyFactors) {
+  const ModelFile f = opened("llama", {{"head_dim", 128},
+                                       {"rope_theta", 500000.0},
+                                       {"rope_scaling",
+                                        {{"rope_type", "llama3"},
+                                         {"factor", 8.0},
+                                         {"low_freq_factor", 1.0},
+                                         {"high_freq_factor", 4.0},
+                                         {"original_max_position_embeddings", 8192}}}});
+  const std::vector<float> factors = row_of(f, "rope_freqs.weight");
+  ASSERT_EQ(64U, factors.size());
+  EXPECT_EQ(1.0F, factors[0]);
+  EXPECT_EQ(1.0F, factors[28]) << "wavelength 1956";
+  EXPECT_NEAR(1.5534146F, factors[30], 1e-6F);
+  EXPECT_NEAR(5.2573266F, factors[34], 1e-5F);
+  EXPECT_EQ(8.0F, factors[35]) << "wavelength 8218";
+  EXPECT_EQ(8.0F, factors[63]);
+  EXPECT_EQ(nullptr, f.find("llama.rope.scaling.type"));
+}
+
+TEST(HfConfig, OtherScalingsKeepTheirNames) {
+  const ModelFile f = opened("llama", {{"rope_scaling", {{"type", "linear"}, {"factor", 4}}}});
+  EXPECT_EQ("linear", f.get_string("llama.rope.scaling.type"));
+  EXPECT_EQ(4.0, f.get_float("llama.rope.scaling.factor", 0));
+  EXPECT_EQ(
+      nullptr,
+      opened("llama", {{"rope_scaling", {{"type", "default"}}}}).find("llama.rope.scaling.type"));
+}
+
+TEST(HfConfig, TransformersFiveKeepsRopeInOnePlace) {
+  const ModelFile f =
+      opened("llama", {{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 7e4}}}});
+  EXPECT_EQ(7e4, f.get_float("llama.rope.freq_base", 0));
+  const ModelFile gemma = opened(
+      "gemma3_text", {{"head_dim", 4},
+                      {"rope_parameters",
+                       {{"full_attention", {{"rope_theta", 3e6}, {"rope_type", "default"}}},
+                        {"sliding_attention", {{"rope_theta", 2e4}, {"rope_type", "default"}}}}}});
+  EXPECT_EQ(3e6, gemma.get_float("gemma3.rope.freq_base", 0));
+  EXPECT_EQ(2e4, gemma.get_float("gemma3.rope.freq_base_swa", 0));
+}
+
+// ---- tensors
+
+TEST(HfFolderTensors, ATiedHeadIsTheEmbedding) {
+  HfMemory folder = folder_of(small_config("llama"));
+  folder.config["tie_word_embeddings"] = true;
+  folder.weights.f32("lm_head.weight", {6, 8}, 1.0F);
+  EXPECT_EQ(1.0F, row_of(folder.open(), "token_embd.weight")[0]) << "stored under the head's name";
+  folder.weights.f32("model.embed_tokens.weight", {6, 8}, 2.0F);
+  const ModelFile both = folder.open();
+  EXPECT_EQ(2.0F, row_of(both, "token_embd.weight")[0]);
+  EXPECT_EQ(nullptr, both.find_tensor("output.weight"));
+  folder.config["tie_word_embeddings"] = false;
+  EXPECT_EQ(1.0F, row_of(folder.open(), "output.weight")[0]);
+}
+
+TEST(HfFolderTensors, VectorsBecomeFloat32AndUnalignedDataIsMoved) {
+  HfMemory folder = folder_of(small_config("llama"));
+  folder.weights.raw("odd", "U8", {0}, "");
+  folder.weights.raw("model.norm.weight", "BF16", {8},
+                     std::string("\x80\x3F\x00\x40", 4) + std::string(12, '\0'));
+  folder.weights.raw("model.embed_tokens.weight", "F16", {6, 8}, std::string(96, '\x3C'));
+  folder.weights.header.erase("odd");
+  const ModelFile f = folder.open();
+  const model::Tensor* norm = f.find_tensor("output_norm.weight");
+  EXPECT_EQ(model::DType::kF32, norm->dtype);
+  EXPECT_EQ(2.0F, row_of(f, "output_norm.weight")[1]);
+  EXPECT_EQ(model::DType::kF16, f.find_tensor("token_embd.weight")->dtype);
+  for (const model::Tensor& t : f.tensors()) EXPECT_EQ(0U, reinterpret_cast<uintptr_t>(t.data) % 2);
+}
+
+TEST(HfFolderTensors, WhatCannotBeReadIsRefused) {
+  const auto with = [](const char* dtype, const std::vector<int64_t>& shape, size_t bytes) {
+    HfMemory folder = folder_of(small_config("llama"));
+    folder.weights.raw("model.norm.weight", dtype, shape, std::string(bytes, '\0'));
+    return refusal(std::move(folder));
+  };
+  EXPECT_CONTAINS(with("F8_E4M3", {8}, 8), "F8_E4M3, which is not supported", "F32, F16 and BF16");
+  EXPECT_CONTAINS(with("F64", {8}, 64), "F64, which is not supported");
+  EXPECT_CONTAINS(with("F32", {}, 4), "has 0 dimensions");
+  EXPECT_CONTAINS(with("F32", {1, 1, 1, 1, 1}, 4), "has 5 dimensions");
+  EXPECT_CONTAINS(with("F32", {0}, 0), "is empty");
+  HfMemory twice = folder_of(small_config("llama"));
+  twice.weights.f32("model.norm.weight", {8}).f32("norm.weight", {8});
+  EXPECT_CONTAINS(refusal(std::move(twice)), "is there twice");
+  HfMemory neox = folder_of(small_config("gpt_neox"));
+  neox.config["rotary_pct"] = 1.0;
+  neox.weights.f32("gpt_neox.layers.0.attention.query_key_value.weight", {7, 8});
+  EXPECT_CONTAINS(refusal(std::move(neox)), "does not divide into its heads");
+}
+
+// ---- refusals
+
+TEST(HfConfig, UnknownFamiliesNameTheKnownOnes) {
+  EXPECT_CONTAINS(refusal("mamba\n", json::object()), "'mamba\\x0A' is not supported", "qwen3_moe", "phi3");
+  EXPECT_CONTAINS(refusal("llama", {{"model_type", 3}}), "names no model_type");
+}
+
+TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_act", "relu"}}), "hidden_act is 'relu'");
+  EXPECT_CONTAINS(refusal("gemma", {{"hidden_act", "silu"}, {"head_dim", 4}}), "hidden_act");
+  EXPECT_CONTAINS(refusal("olmoe", {{"clip_qkv", 8.0}}), "clip_qkv is not supported");
+  EXPECT_CONTAINS(refusal("phi", {{"qk_layernorm", true}}), "qk_layernorm is not supported");
+  EXPECT_CONTAINS(refusal("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 0}}),
+                  "use_sliding_window");
+  EXPECT_EQ("(accepted)",
+            refusal("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 1}}));
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
+  EXPECT_CONTAINS(
+      refusal("olmoe", {{"num_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", true}}),
+      "norm_topk_prob");
+}
+
+TEST(HfConfig, NumbersOutOfRangeAreRefused) {
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", nullptr}}), "hidden_size is missing");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", 0}}), "hidden_size is 0");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", -8}}), "hidden_size is no whole number");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", 8.0}}), "hidden_size is no whole number");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", "8"}}), "hidden_size is no whole number");
+  EXPECT_CONTAINS(refusal("llama", {{"num_attention_heads", 1e18}}), "no whole number");
+  EXPECT_CONTAINS(refusal("llama", {{"num_attention_heads", 99}}), "rotates no part");
+  EXPECT_CONTAINS(refusal("llama", {{"head_dim", 1 << 20}}), "head_dim is 1048576");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_theta", 0}}), "rope_theta is not positive");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_theta", "x"}}), "rope_theta is no number");
+  EXPECT_CONTAINS(refusal("llama", {{"vocab_size", 1U << 31}}), "vocab_size");
+  EXPECT_CONTAINS(refusal("gpt_neox", {{"rotary_pct", 2.0}}), "rotates no part");
+  EXPECT_CONTAINS(refusal("phi3", {{"original_max_position_embeddings", 16},
+                                   {"rope_scaling", {{"type", "su"}, {"long_factor", {1}}}}}),
+                  "long_factor has not half as many");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "llama3"}, {"factor", 0}}}}),
+                  "factor that is not positive");
+  EXPECT_CONTAINS(
+      refusal("llama", {{"rope_scaling", {{"type", "llama3"}, {"low_freq_factor", 4}}}}),
+      "contradicts itself");
+}
+
+// ---- folders
+
+class HfFolderFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write("config.json", small_config("llama").dump());
+    tests::SafetensorsBytes one, two;
+    write("m-1.safetensors", one.f32("model.norm.weight", {8}).build());
+    write("m-2.safetensors", two.f32("model.embed_tokens.weight", {6, 8}).build());
+    index({{"model.norm.weight", "m-1.safetensors"},
+           {"model.embed_tokens.weight", "m-2.safetensors"}});
+  }
+  void write(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_.file(name), std::ios::binary) << bytes;
+  }
+  void index(const json& map) {
+    write("model.safetensors.index.json", json{{"weight_map", map}}.dump());
+  }
+  std::string refusal(const std::string& name = "") {
+    try {
+      model::open_model(folder_.file(name));
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string::npos, std::string(error.what()).find('\n'));
+      return error.what();
+    }
+    return "(accepted)";
+  }
+  tests::TempFolder folder_;
+};
+
+TEST_F(HfFolderFiles, AFolderOrAnyOfItsShardsOpensTheModel) {
+  for (const char* name : {"", "m-1.safetensors"}) {
+    const ModelFile f = model::open_model(folder_.file(name));
+    EXPECT_EQ(2U, f.tensors().size());
+    EXPECT_EQ("no_vocab", f.get_string("tokenizer.ggml.model")) << "it has no tokenizer.json";
+  }
+}
+
+TEST_F(HfFolderFiles, OneFileGoesBeforeAnIndex) {
+  write("model.safetensors", tests::SafetensorsBytes().f32("model.norm.weight", {8}).build());
+  EXPECT_EQ(1U, model::open_model(folder_.file("")).tensors().size());
+}
+
+TEST_F(HfFolderFiles, AMissingShardIsNamed) {
+  std::filesystem::remove(folder_.file("m-2.safetensors"));
+  EXPECT_CONTAINS(refusal(), "m-2.safetensors: no such file");
+}
+
+TEST_F(HfFolderFiles, ATensorThatItsShardLacksIsNamed) {
+  index({{"model.norm.weight", "m-1.safetensors"},
+         {"model.embed_tokens.weight", "m-2.safetensors"},
+         {"lm_head.weight", "m-2.safetensors"}});
+  EXPECT_CONTAINS(refusal(), "m-2.safetensors: has no tensor 'lm_head.weight'");
+}
+
+TEST_F(HfFolderFiles, AnIndexMayNotLeaveItsFolder) {
+  for (const char* name : {"../m-1.safetensors", "/etc/passwd", "..", ".", "a/b", "a\\b"}) {
+    index({{"model.norm.weight", name}});
+    EXPECT_CONTAINS(refusal(), "index.json: ");
+    EXPECT_NE("(accepted)", refusal());
+  }
+  index({{"model.norm.weight", std::string("m\0x", 3)}});
+  EXPECT_CONTAINS(refusal(), "not a file of its folder");
+  index({{"model.norm.weight", 3}});
+  EXPECT_CONTAINS(refusal(), "names no file");
+  index(json::array());
+  EXPECT_CONTAINS(refusal(), "has no weight_map");
+}
+
+TEST_F(HfFolderFiles, WhatIsNoModelSaysWhatIsMissing) {
+  std::filesystem::remove(folder_.file("model.safetensors.index.json"));
+  EXPECT_CONTAINS(refusal(), "holds a config.json, but no model.safetensors");
+  write("pytorch_model.bin", "");
+  EXPECT_CONTAINS(refusal(), "pytorch_model.bin may hold programs");
+  std::filesystem::remove(folder_.file("config.json"));
+  EXPECT_CONTAINS(refusal(), "holds no config.json");
+  EXPECT_CONTAINS(refusal("m-1.safetensors"), "has no config.json beside it");
+}
+
+TEST_F(HfFolderFiles, HostileTextsAreRefused) {
+  for (const std::string& text :
+       {std::string(), std::string("[]"), std::string("nul"), std::string(1 << 20, '['),
+        std::string("{\"model_type\": \"llama\", \"model_type\": \"llama\"}"),
+        std::string("{\"model_type\": \"\xFF\"}")}) {
+    write("config.json", text);
+    EXPECT_NE("(accepted)", refusal());
+  }
+}
+
+}  // namespace

@@ -1,0 +1,173 @@
+// Folders of Hugging Face against the GGUF files that hold the same models: every key, every
+// number, up to the layouts that model/format/hf_folder.h names.
+#include "model/format/hf_folder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "model/error.h"
+#include "model/format/gguf.h"
+#include "model/format/open.h"
+#include "tests/support/data.h"
+
+namespace {
+
+using model::MetaValue;
+using model::ModelFile;
+using model::Tensor;
+
+std::vector<float> numbers(const Tensor& t) {
+  std::vector<float> values(static_cast<size_t>(t.elements()));
+  for (int64_t i = 0; i < t.rows(); ++i) {
+    model::dequantize_row(t, i, values.data() + i * t.cols());
+  }
+  return values;
+}
+
+// Rows of pairs (2 i, 2 i + 1), as GGUF's llama has them, in halves (i, i + D/2).
+std::vector<float> in_halves(const Tensor& t, int64_t heads) {
+  const int64_t d = t.rows() / heads;
+  std::vector<float> values(static_cast<size_t>(t.elements()));
+  for (int64_t r = 0; r < t.rows(); ++r) {
+    const int64_t in_head = r % d;
+    const int64_t to = r - in_head + in_head / 2 + (in_head % 2) * (d / 2);
+    model::dequantize_row(t, r, values.data() + to * t.cols());
+  }
+  return values;
+}
+
+// The experts of a stack, found one by one under their own names, one after the other.
+std::vector<float> joined_experts(const ModelFile& folder, std::string name, int64_t experts) {
+  const std::string stem = name.substr(0, name.find("_exps"));
+  std::vector<float> values;
+  for (int64_t e = 0; e < experts; ++e) {
+    const Tensor* t = folder.find_tensor(stem + "." + std::to_string(e) + ".weight");
+    if (!t) {
+      ADD_FAILURE() << stem << " has no expert " << e;
+      return {};
+    }
+    const std::vector<float> one = numbers(*t);
+    values.insert(values.end(), one.begin(), one.end());
+  }
+  return values;
+}
+
+void expect_same_keys(const ModelFile& folder, const ModelFile& gguf,
+                      const std::vector<std::string>& apart) {
+  for (const auto& [key, expected] : gguf.metadata()) {
+    if (key.starts_with("general.") && key != "general.architecture") continue;
+    if (std::any_of(apart.begin(), apart.end(),
+                    [&, &k = key](const std::string& p) { return k.starts_with(p); })) {
+      continue;
+    }
+    const MetaValue* got = folder.find(key);
+    ASSERT_NE(nullptr, got) << key;
+    if (const auto* number = std::get_if<double>(&expected)) {
+      ASSERT_TRUE(std::holds_alternative<double>(*got)) << key;
+      EXPECT_EQ(static_cast<float>(*number), static_cast<float>(std::get<double>(*got))) << key;
+    } else {
+      EXPECT_TRUE(expected == *got) << key;
+    }
+  }
+}
+
+void expect_same_tensors(const ModelFile& folder, const ModelFile& gguf) {
+  const bool halves = folder.get_bool("fulgurite.rope.halves", false);
+  const std::string arch = gguf.get_string("general.architecture");
+  size_t stacks = 0;
+  for (const Tensor& t : gguf.tensors()) {
+    const bool q = t.name.ends_with("attn_q.weight");
+    const bool k = t.name.ends_with("attn_k.weight");
+    if (t.name.find("_exps.") != std::string::npos) {
+      stacks += static_cast<size_t>(t.ne[2]) - 1;
+      ASSERT_TRUE(numbers(t) == joined_experts(folder, t.name, t.ne[2])) << t.name;
+      continue;
+    }
+    const Tensor* got = folder.find_tensor(t.name);
+    ASSERT_NE(nullptr, got) << t.name;
+    ASSERT_EQ(t.ne, got->ne) << t.name;
+    EXPECT_EQ(t.dtype, got->dtype) << t.name;
+    const std::string count = arch + ".attention.head_count" + (k ? "_kv" : "");
+    const std::vector<float> expected =
+        halves && (q || k) ? in_halves(t, gguf.get_int(count, 1, 64)) : numbers(t);
+    const std::vector<float> values = numbers(*got);
+    // Gemma's norms were rounded when 1 was taken from them, Qwen3's to bfloat16 (8 bits).
+    const bool norm = t.name.ends_with("norm.weight");
+    const double rounding = !norm                       ? 0.0
+                            : arch.starts_with("gemma") ? 2e-7
+                            : arch == "qwen3"           ? 1.0 / 256
+                                                        : 0.0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_NEAR(expected[i], values[i], rounding * std::fabs(expected[i])) << t.name << " " << i;
+    }
+  }
+  EXPECT_EQ(gguf.tensors().size() + stacks, folder.tensors().size()) << "and none beyond";
+}
+
+void expect_twins(const std::string& folder_name, const std::string& gguf_name,
+                  const std::vector<std::string>& apart = {}) {
+  const ModelFile folder = model::open_model(tests::shared_data("models/" + folder_name).string());
+  const ModelFile gguf =
+      model::open_model(tests::shared_data("models/" + gguf_name + ".gguf").string());
+  EXPECT_EQ("safetensors", folder.format());
+  expect_same_keys(folder, gguf, apart);
+  expect_same_tensors(folder, gguf);
+}
+
+TEST(HfFolder, LlamaHasTheKeysAndNumbersOfItsGguf) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/llama-gqa", "synth/llama-gqa", {"tokenizer."});
+}
+
+TEST(HfFolder, Gpt2IsTransposed) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/gpt2", "synth/gpt2");
+}
+
+TEST(HfFolder, Qwen2HasItsBiasesAndItsTokenizer) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/qwen2", "synth/qwen2");
+}
+
+TEST(HfFolder, Qwen3KeepsItsBfloat16) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/qwen3-bf16", "synth/qwen3");
+}
+
+TEST(HfFolder, Gemma3GetsItsOnesBack) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/gemma3", "synth/gemma3", {"tokenizer."});
+}
+
+TEST(HfFolder, Qwen3MoeIsReadFromTwoShardsExpertByExpert) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("hf/qwen3moe-sharded", "synth/qwen3moe");
+}
+
+TEST(HfFolder, TheStoriesHaveTheirGgufsNumbers) {
+  REQUIRE_SHARED_DATA();
+  expect_twins("real/stories260K-hf", "real/stories260K-f32", {"tokenizer."});
+  expect_twins("real/TinyStories-656K-hf", "real/TinyStories-656K-f32", {"tokenizer.ggml.scores"});
+}
+
+TEST(HfFolder, ScoresOrderTokensAsTheMergesDo) {
+  REQUIRE_SHARED_DATA();
+  const auto scores_of = [](const char* name) {
+    const ModelFile file = model::open_model(tests::shared_data(name).string());
+    return std::get<std::vector<double>>(*file.find("tokenizer.ggml.scores"));
+  };
+  const std::vector<double> ours = scores_of("models/real/TinyStories-656K-hf");
+  const std::vector<double> theirs = scores_of("models/real/TinyStories-656K-f32.gguf");
+  ASSERT_EQ(theirs.size(), ours.size());
+  const double never = *std::min_element(ours.begin(), ours.end());
+  size_t compared = 0;
+  for (size_t i = 4; i < ours.size(); ++i) {
+    if (ours[i] == never || ours[i - 1] == never) continue;
+    ++compared;
+    EXPECT_EQ(theirs[i] < theirs[i - 1], ours[i] < ours[i - 1]) << i;
+  }
+  EXPECT_GT(compared, 1500U);
+}
+
+}  // namespace
