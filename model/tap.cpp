@@ -62,6 +62,9 @@ std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer) {
       return {};
     name = name.substr(static_cast<size_t>(at + 1 - name.data()));
   }
+  // Names that people know from elsewhere.
+  if (name == "attn_out" || name == "attn.attn_out") name = "attn.out";
+  if (name == "ffn.router" || name == "ffn_router") name = "router";
   for (const TapInfo& info : kTaps) {
     if (info.name == name && info.per_layer == (layer >= 0)) {
       return TapPlace{info.tap, info.per_layer ? layer : 0};
