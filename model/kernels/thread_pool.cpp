@@ -9,8 +9,11 @@
 namespace model {
 namespace {
 
-// A look with its pause takes 15 to 50 ns: some 300 microseconds at most, as long as a layer is written into the trace.
+// A look with its pause takes 15 to 50 ns: some 300 microseconds at most, as long as a layer is
+// written into the trace.
 constexpr int kSpins = 12000;
+
+constexpr uint64_t kRound = uint64_t{1} << 32;
 
 void pause() noexcept {
 #if defined(__x86_64__)
@@ -22,19 +25,20 @@ void pause() noexcept {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : size_(threads) {
   CHECK(threads >= 1);
   // With more threads than processors a watcher would only keep others from working.
   const auto processors = static_cast<int>(std::thread::hardware_concurrency());
   spins_ = threads <= processors ? kSpins : 0;
   failures_.resize(static_cast<size_t>(threads));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  open_ = static_cast<uint64_t>(threads);  // nothing to take
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
 }
 
 ThreadPool::~ThreadPool() {
   stop_ = true;
-  round_.fetch_add(1);
-  round_.notify_all();
+  open_.fetch_add(kRound);
+  open_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -47,14 +51,28 @@ void ThreadPool::call(int number) noexcept {
   }
 }
 
+// Takes the next number of the round in `open`, or tells what is open now.
+bool ThreadPool::take(uint64_t& open) noexcept {
+  while (static_cast<int>(open % kRound) < size()) {
+    if (open_.compare_exchange_weak(open, open + 1)) return true;
+  }
+  return false;
+}
+
 void ThreadPool::run(const std::function<void(int)>& task) {
   CHECK(busy_.load(std::memory_order_acquire) == 0);
   task_ = &task;
-  busy_.store(size() - 1, std::memory_order_relaxed);
+  busy_.store(size(), std::memory_order_relaxed);
   // Sequentially consistent with asleep_: either this sees the sleeper, or it sees the round.
-  round_.fetch_add(1);
-  if (asleep_.load() > 0) round_.notify_all();
+  uint64_t open = (open_.load(std::memory_order_relaxed) / kRound + 1) * kRound + 1;
+  open_.store(open);
+  if (asleep_.load() > 0) open_.notify_all();
   call(0);
+  busy_.fetch_sub(1, std::memory_order_relaxed);
+  while (take(open)) {
+    call(static_cast<int>(open % kRound));
+    busy_.fetch_sub(1, std::memory_order_relaxed);
+  }
   int left = busy_.load(std::memory_order_acquire);
   for (int i = 0; left > 0 && i < spins_; ++i) {
     pause();
@@ -78,19 +96,23 @@ void ThreadPool::throw_first_failure() {
   std::rethrow_exception(first);
 }
 
-void ThreadPool::work(int number) {
-  uint32_t seen = 0;
+void ThreadPool::work() {
+  uint64_t open = open_.load();
   for (;;) {
-    for (int i = 0; i < spins_ && round_.load(std::memory_order_acquire) == seen; ++i) pause();
-    if (round_.load(std::memory_order_acquire) == seen) {
+    while (take(open)) {
+      call(static_cast<int>(open % kRound));
+      if (busy_.fetch_sub(1) == 1 && caller_asleep_.load()) busy_.notify_one();
+      open = open_.load();
+    }
+    const uint64_t seen = open;
+    const auto idle = [&] { return (open = open_.load()) == seen && !stop_.load(); };
+    for (int i = 0; i < spins_ && idle(); ++i) pause();
+    if (open == seen) {
       asleep_.fetch_add(1);
-      while (round_.load() == seen) round_.wait(seen);
+      while (idle()) open_.wait(seen);
       asleep_.fetch_sub(1);
     }
-    ++seen;  // the next round starts only after this one has ended here
     if (stop_) return;
-    call(number);
-    if (busy_.fetch_sub(1) == 1 && caller_asleep_.load()) busy_.notify_one();
   }
 }
 

@@ -1,5 +1,7 @@
-// A small fork-join pool. run() hands every thread one number and waits for all.
+// A small fork-join pool. run() calls a task once with every number and waits for all.
 //
+// Threads take the numbers as they come: where a worker is late, because it sleeps or another
+// program has its processor, the caller does the worker's part too instead of waiting for it.
 // Between runs the workers watch a counter for a few microseconds, so that the next of a row of
 // short runs starts at once, and then sleep until they are woken.
 #pragma once
@@ -22,11 +24,12 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int size() const noexcept { return static_cast<int>(workers_.size()) + 1; }
+  int size() const noexcept { return size_; }
 
-  // Calls task(0) on the caller and task(1) .. task(size() - 1) on the workers and returns
-  // when all are done. One caller at a time; task must not call run(). An exception of any
-  // task is thrown again here (the lowest number's) after all have ended.
+  // Calls task(0) .. task(size() - 1), each once, on the caller and the workers, and returns
+  // when all are done. No two threads have the same number at a time. One caller at a time; task
+  // must not call run(). An exception of any task is thrown again here (the lowest number's) after
+  // all have ended.
   void run(const std::function<void(int)>& task);
 
   // The part [first, last) of n items that belongs to thread i of `size`.
@@ -35,18 +38,21 @@ class ThreadPool {
   }
 
  private:
-  void work(int number);
+  void work();
   void call(int number) noexcept;
   void throw_first_failure();
 
-  // Each on a cache line of its own: the caller writes one, the workers the other.
-  alignas(64) std::atomic<uint32_t> round_ = 0;  // one more for every run
-  alignas(64) std::atomic<int> busy_ = 0;        // workers that have not ended this round
-  std::atomic<int> asleep_ = 0;                  // workers that wait for a call to wake up
+  bool take(uint64_t& open) noexcept;
+
+  // The round in the upper half, the next number to take in the lower. On a cache line of its own.
+  alignas(64) std::atomic<uint64_t> open_;
+  alignas(64) std::atomic<int> busy_ = 0;  // numbers that have not ended in this round
+  std::atomic<int> asleep_ = 0;            // workers that wait for a call to wake up
   std::atomic<bool> caller_asleep_ = false;
   std::atomic<bool> failed_ = false;
   alignas(64) const std::function<void(int)>* task_ = nullptr;
-  bool stop_ = false;
+  std::atomic<bool> stop_ = false;
+  int size_;       // threads, the caller among them
   int spins_ = 0;  // looks at a counter before sleeping
   std::vector<std::exception_ptr> failures_;
   std::vector<std::thread> workers_;

@@ -39,6 +39,16 @@ TEST(ThreadPool, RunsAreSeenWhetherWorkersWatchOrSleep) {
   }
 }
 
+// More threads than processors: the caller does the parts of those that are late.
+TEST(ThreadPool, LateWorkersHoldNobodyUp) {
+  ThreadPool pool(32);
+  std::vector<int> calls(32);
+  for (int round = 0; round < 300; ++round) {
+    pool.run([&](int i) { ++calls[static_cast<size_t>(i)]; });
+  }
+  for (const int n : calls) EXPECT_EQ(300, n);
+}
+
 TEST(ThreadPool, MayEndAtOnce) {
   for (int i = 0; i < 50; ++i) {
     ThreadPool pool(1 + i % 4);
