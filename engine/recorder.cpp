@@ -32,25 +32,18 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
 // `others`, those follow in ascending order.
 void strongest_first(const float* values, size_t n, size_t k, bool others,
                      std::vector<int32_t>& order) {
-  const auto stronger = [&](int32_t a, int32_t b) {
-    const float x = std::abs(values[a]);
-    const float y = std::abs(values[b]);
-    return x != y ? x > y : a < b;
-  };
   k = std::min(k, n);
   order.resize(k);
-  std::iota(order.begin(), order.end(), 0);
-  // A heap of the strongest so far, the weakest on top: few of the others ever get in.
-  std::make_heap(order.begin(), order.end(), stronger);
-  float bar = k > 0 ? std::abs(values[order.front()]) : 0.0F;
-  for (size_t i = k; i < n && k > 0; ++i) {
-    if (!(std::abs(values[i]) > bar)) continue;
-    std::pop_heap(order.begin(), order.end(), stronger);
-    order.back() = static_cast<int32_t>(i);
-    std::push_heap(order.begin(), order.end(), stronger);
-    bar = std::abs(values[order.front()]);
+  size_t listed_n = 0;
+  float bar = 0.0F;  // of the weakest in a full list: few of the others ever get in
+  for (size_t i = 0; i < n && k > 0; ++i) {
+    const float value = std::abs(values[i]);
+    if (listed_n == k && !(value > bar)) continue;
+    size_t at = listed_n < k ? listed_n++ : k - 1;
+    for (; at > 0 && std::abs(values[order[at - 1]]) < value; --at) order[at] = order[at - 1];
+    order[at] = static_cast<int32_t>(i);
+    if (listed_n == k) bar = std::abs(values[order.back()]);
   }
-  std::sort(order.begin(), order.end(), stronger);
   if (!others) return;
   std::vector<bool> listed(n);
   for (const int32_t i : order) listed[static_cast<size_t>(i)] = true;
