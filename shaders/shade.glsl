@@ -24,7 +24,11 @@ vec3 shade(Surface s) {
   float rim = 1.0 - clamp(dot(s.normal, view), 0.0, 1.0);
   rim *= rim;
   rim *= rim;
-  float shine = pow(max(dot(s.normal, normalize(key + view)), 0.0), 24.0);
+  float shine = max(dot(s.normal, normalize(key + view)), 0.0);
+  shine *= shine * shine;  // to the 24th
+  shine *= shine;
+  shine *= shine;
+  shine *= shine;
 
   float towards = s.light.x * channel.w;
   float against = s.light.y * channel.w;

@@ -206,7 +206,21 @@ float past_z(float age) {
 #endif
 }
 
-// The age that lies at a z: the inverse.
+// How far apart columns of that age lie.
+#ifdef __cplusplus
+inline
+#endif
+float past_pitch(float age) {
+  const float spacing = 0.34f;
+  const float reach = 16.0f;
+#ifdef __cplusplus
+  return spacing / std::sqrt(1.0f + age / reach * (age / reach));
+#else
+  return spacing * inversesqrt(1.0 + age / reach * (age / reach));
+#endif
+}
+
+// The age that lies at a z: the inverse of past_z.
 #ifdef __cplusplus
 inline
 #endif
