@@ -46,7 +46,7 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F) at.z = shaders::past_z(now(playhead) - n.column);
+  if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
   return at;
 }
 

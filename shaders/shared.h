@@ -39,6 +39,7 @@ SHARED_CONST kNodeNotPicked = 4u;  // scenery
 SHARED_CONST kNodeFlat = 8u;       // no bevel
 SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
 SHARED_CONST kNodeLine = 32u;      // lettering: in the plain colour of its channel
+SHARED_CONST kNodeAtRest = 64u;    // a plate whose past does not move: all of it is there
 SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags
@@ -76,7 +77,8 @@ struct Node {
   float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
   uint element;    // whose light it shows and what it is picked as; of a plate: its first cell
   uint grid;       // of a plate: index into the grids
-  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all
+  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all.
+                   // Of another plate: world units from storey to storey
 };
 
 // How the cells of plates of one kind lie. Cells are square places on the plate; groups of

@@ -43,18 +43,20 @@ void Layout::add_brackets(const Tower& tower) {
           shaders::kChannelFfn);
   bracket(m, {-m.spine, 0.0F, front}, {m.spine, 0.0F, front}, {0.0F, -2.6F * off, 0.0F},
           "width " + count(r.width), shaders::kChannelResidual);
-  const float back = shaders::past_z(static_cast<float>(m.columns) - 0.5F);
+  const float back = shaders::past_z(static_cast<float>(s.trained_context) - 0.5F);
   std::string context = count(s.trained_context) + " positions, " + count(r.kv_heads) +
                         (r.kv_heads == 1 ? " KV lane" : " KV lanes");
   if (r.context < s.trained_context) context += ", " + count(r.context) + " shown";
   bracket(m, {m.attention_left(), 0.0F, back}, {m.attention_left(), 0.0F, 0.0F}, {-off, 0.0F, 0.0F},
           context, shaders::kChannelKv);
+  notes_.back().at.z = shaders::past_z(10.0F);  // its middle may be far away
   const float vocabulary = 0.5F * width_of_channels(r.vocabulary, options_);
   bracket(m, {-vocabulary, m.crown_y(), front}, {vocabulary, m.crown_y(), front},
           {0.0F, -off, 0.0F}, count(r.vocabulary) + " tokens", shaders::kChannelCrown);
-  notes_.push_back({origin_ + glm::vec3(0.0F, m.crown_top() + 0.5F * m.detail, front),
-                    tower.model.name + ": " + rounded(r.parameters) + " parameters",
-                    shaders::kChannelCount, 1.35F});
+  notes_.push_back(
+      {origin_ + glm::vec3(0.5F * m.ffn_right(), m.crown_top() + 0.5F * m.detail, front),
+       tower.model.name + ": " + rounded(r.parameters) + " parameters", shaders::kChannelCount,
+       1.35F});
 }
 
 }  // namespace scene

@@ -113,7 +113,7 @@ uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates)
   for (const shaders::Node& plate : plates) {
     plates_.push_back(plate);
     plates_.back().center += origin_;
-    plates_.back().flags |= shaders::kNodePlate;
+    plates_.back().flags |= shaders::kNodePlate | (subject_ > 0 ? shaders::kNodeAtRest : 0U);
     plates_.back().element = elements_;
     plates_.back().grid = static_cast<uint32_t>(grids_.size());
     elements_ += grid.elements;
@@ -394,6 +394,7 @@ void Layout::add_ffn(Tower& tower) {
           {m.gap + width * 0.5F, m.storey_y(l) + m.pitch * 0.4F + height * 0.5F, kPlateZ},
           {width * 0.5F, height * 0.5F, std::min(0.03F, 0.03F * m.pitch)}, shaders::kChannelFfn));
       storeys.back().flags = shaders::kNodeFlat;
+      storeys.back().reach = m.pitch;
     }
     return storeys;
   };
@@ -414,8 +415,10 @@ void Layout::add_ffn(Tower& tower) {
   grid.cols = m.cells.x * m.experts.x;
   grid.rows = m.cells.y * m.experts.y;
   grid.group_elements = m.expert_cells;
-  if (m.experts.x > 1) grid.group_gap.x = 0.08F;
-  if (m.experts.y > 1) grid.group_gap.y = 0.12F;
+  const glm::vec2 expert = glm::vec2(m.plate, height) / glm::vec2(m.experts);
+  const float apart = std::min(0.1F * height, 0.25F * std::min(expert.x, expert.y));
+  if (m.experts.x > 1) grid.group_gap.x = apart / expert.x;
+  if (m.experts.y > 1) grid.group_gap.y = apart / expert.y;
   add_plates(grid, plates(s.dense_layers, m.layers, m.plate));
 }
 

@@ -101,6 +101,11 @@ class Layout {
   uint32_t elements() const { return elements_; }
   shaders::Node node(uint32_t element) const;
   NodeRef ref(uint32_t element) const;
+  // The column at the front where an element stands: of models beside the trace's the last one.
+  float now_of(uint32_t element, float now) const {
+    const Tower& tower = tower_of(element);
+    return &tower == towers_.data() ? now : static_cast<float>(tower.measures.columns - 1);
+  }
 
   // What is drawn, plates first, and how the plates' cells lie.
   const std::vector<shaders::Node>& boxes() const { return boxes_; }
