@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/inspection.h"
+#include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -78,6 +79,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
   trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
                 chars(model.quantisation));
+  trace::append(log_, Topic::kStructure, structure_record(c));
 }
 
 void Session::start(const Generate& what) {

@@ -411,6 +411,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
       break;
     case Kind::kTape:
+    case Kind::kRouter:
     case Kind::kScenery:
       break;
   }
