@@ -19,6 +19,16 @@ std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
 }
 
+uint32_t habits_of(const model::Config& c) noexcept {
+  uint32_t habits = trace::kHabitsKnown;
+  if (c.post_norms) habits |= trace::kNormAfter;
+  if (c.parallel) habits |= trace::kParallel;
+  if (c.n_expert > 0) habits |= trace::kMixture;
+  if (c.ffn != model::FfnKind::kGelu) habits |= trace::kGated;
+  if (c.ffn == model::FfnKind::kSiluGated) habits |= trace::kSilu;
+  return habits;
+}
+
 int64_t choose_context(const model::Config& c, int64_t wanted) {
   if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
   if (wanted < 1 || wanted > c.n_ctx) {
@@ -71,6 +81,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
   record.buckets = Detail(c, options.level).buckets;
+  record.habits = habits_of(c);
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));

@@ -28,6 +28,7 @@ SHARED_CONST kChannelFfn = 3u;
 SHARED_CONST kChannelCrown = 4u;
 SHARED_CONST kChannelTape = 5u;
 SHARED_CONST kChannelRest = 6u;
+SHARED_CONST kChannelDrain = 7u;  // reads of a first position that swallows a head's attention
 SHARED_CONST kChannelCount = 8u;
 
 // Node.flags
@@ -40,8 +41,10 @@ SHARED_CONST kNodeFlat = 8u;       // no bevel: cells of a plate
 SHARED_CONST kBoltNegative = 1u;  // a share that works against the sum: hollow, cooler
 SHARED_CONST kBoltRest = 2u;      // what is not drawn one by one: straight and dotted
 SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named so in the legend.
-                                  // A copy of the parent (same ends, seed, arc, instant) with this flag;
-                                  // flags >> kBoltForkShift numbers the branches of one parent
+                                  // A copy of the parent (same ends, seed, arc, instant) with this
+                              // flag; flags >> kBoltForkShift numbers the branches of one parent
+SHARED_CONST kBoltDrain = 8u;  // a sink's read: a smooth pipe with beads that sags under the shelf
+SHARED_CONST kBoltRead = 16u;  // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
 SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one
 
@@ -63,7 +66,7 @@ struct Node {
   float grow;      // world units of rise at full light
   uint channel;
   uint flags;
-  float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
+  float column;  // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
 };
 
 // A node lights up: written once when the token arrives.
@@ -79,10 +82,10 @@ struct Bolt {
   vec3 from;
   float instant;  // playhead (steps) at which its head leaves `from`
   vec3 to;
-  float share;    // signed share of the sum that it is part of; |share| sets the width
-  float value;    // scaled intensity, >= 0
-  float life;     // steps from instant to dark, at the default pace
-  float arc;      // world units that the path rises above the straight line
+  float share;  // signed share of the sum that it is part of; |share| sets the width
+  float value;  // scaled intensity, >= 0
+  float life;   // steps from instant to dark, at the default pace
+  float arc;    // world units that the path rises above the straight line
   uint channel;
   uint flags;
   uint seed;       // from (token, layer, head, position): the same trace gives the same sky
@@ -94,12 +97,12 @@ struct Bolt {
 
 // One character of a label on the screen.
 struct Glyph {
-  vec2 at;            // pixels, top left
-  vec2 texel;         // top left in the atlas
+  vec2 at;     // pixels, top left
+  vec2 texel;  // top left in the atlas
   vec2 texel_size;
   float px_per_texel;
-  float halo;         // 0..1
-  uint rgba;          // sRGB, red in the lowest byte
+  float halo;  // 0..1
+  uint rgba;   // sRGB, red in the lowest byte
 };
 SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
@@ -108,33 +111,52 @@ SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances
 struct Frame {
   mat4 clip_from_world;  // Vulkan's clip space: y down, depth 0 near .. 1 far
   vec3 eye;
-  float playhead;      // steps
-  vec3 right;          // camera axes in world space, unit length
-  float shortest_life; // steps: no light lives less, so that it decays over at least 400 ms
+  float playhead;       // steps
+  vec3 right;           // camera axes in world space, unit length
+  float shortest_life;  // steps: no light lives less, so that it decays over at least 400 ms
   vec3 up;
-  float pixel_size;    // world units per pixel at distance 1 from the eye
-  vec2 viewport;       // pixels
+  float pixel_size;  // world units per pixel at distance 1 from the eye
+  vec2 viewport;     // pixels
   float exposure;
-  float bloom;         // 0..1
+  float bloom;                        // 0..1
   vec4 channel_color[kChannelCount];  // linear rgb; w = gain of the channel, 0 switches it off
-  vec4 background;     // linear rgb of the sky below; w = 1 for the light theme (ink, not light)
-  vec4 horizon;        // linear rgb of the sky above; w = fog density per world unit
-  uint hovered;        // node index + 1; 0: none
-  uint selected;       // node index + 1; 0: none
-  uint reduced_motion; // 1: no jitter, no flicker
+  vec4 background;      // linear rgb of the sky below; w = 1 for the light theme (ink, not light)
+  vec4 horizon;         // linear rgb of the sky above; w = fog density per world unit
+  uint hovered;         // node index + 1; 0: none
+  uint selected;        // node index + 1; 0: none
+  uint reduced_motion;  // 1: no jitter, no flicker
   uint node_count;
-  float bolt_width;    // world units across a bolt that carries the whole sum; 0: 0.075
-  float floor_y;       // world height of the floor grid
-  float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
-  float now;           // column at the front; columns behind it lie at past_z(now - column)
+  float bolt_width;  // world units across a bolt that carries the whole sum; 0: 0.075
+  float floor_y;     // world height of the floor grid
+  float grid_cell;   // world units between its lines, a heavier one every 8; 0: no grid
+  float now;         // column at the front; columns behind it lie at past_z(now - column)
+  float merge;       // steps that are shown as one climb, >= 1; 0: 1. See shown_instant()
 };
 
+// When something is seen that happened at `instant` (steps) while `merge` steps are shown as one
+// climb: group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them
+// happen together, stretched over the time that they would have taken one after the other.
+#ifdef __cplusplus
+inline
+#endif
+    float
+    shown_instant(float instant, float merge) {
+  if (merge <= 1.0f) return instant;
+#ifdef __cplusplus
+  using std::floor;
+#endif
+  float step = floor(instant);
+  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+}
+
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
-// lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing before.
+// lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing
+// before.
 #ifdef __cplusplus
 constexpr
 #endif
-float light_decay(float age, float life) {
+    float
+    light_decay(float age, float life) {
   if (age < 0.0f || age >= life) return 0.0f;
   float left = 1.0f - age / life;
   return left * left;
@@ -145,7 +167,8 @@ float light_decay(float age, float life) {
 #ifdef __cplusplus
 constexpr
 #endif
-float light_left(float age, float life, float shortest_life) {
+    float
+    light_left(float age, float life, float shortest_life) {
   if (life < 0.0f) return age >= 0.0f && age < -life ? 1.0f : 0.0f;
   return light_decay(age, life > shortest_life ? life : shortest_life);
 }
@@ -155,7 +178,8 @@ float light_left(float age, float life, float shortest_life) {
 #ifdef __cplusplus
 inline
 #endif
-float past_z(float age) {
+    float
+    past_z(float age) {
   const float spacing = 0.34f;
   const float reach = 16.0f;
 #ifdef __cplusplus
@@ -169,7 +193,7 @@ float past_z(float age) {
 static_assert(sizeof(Node) == 44);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
-static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 16);
+static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif
 #undef SHARED_CONST

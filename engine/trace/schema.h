@@ -65,7 +65,17 @@ struct ModelRecord {
   uint32_t name_bytes = 0;
   uint32_t architecture_bytes = 0;
   uint32_t quantisation_bytes = 0;
-  uint32_t reserved = 0;
+  uint32_t habits = 0;  // bits of Habit
+};
+
+// How a layer goes, where families differ; nothing is known when kHabitsKnown is not set.
+enum Habit : uint32_t {
+  kHabitsKnown = 1,
+  kNormAfter = 2,  // an update is normed before it is added
+  kParallel = 4,   // attention and FFN read the same x
+  kMixture = 8,    // a router chooses experts
+  kGated = 16,     // act = f(W_gate m) * (W_up m), else f(W_up m)
+  kSilu = 32,      // f is silu, else gelu
 };
 
 // The sampler's settings of a conversation.
