@@ -17,6 +17,7 @@ struct Path {
   vec3 from, to;
   vec3 side;  // across the plane of the arc, unit length
   float arc, amplitude, span;
+  float fine;  // of the two finer octaves: short paths have no room for them
   uint seed, strike;
 };
 
@@ -31,6 +32,7 @@ Path path_of(vec3 from, vec3 to, float arc, uint seed, uint strike, float wildne
   vec3 other = abs(along.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0);
   path.side = normalize(cross(along, other));
   path.amplitude = wildness * (path.span + abs(arc));
+  path.fine = clamp(0.8 * path.span, 0.1, 1.0);
   path.seed = seed;
   path.strike = strike;
   return path;
@@ -49,7 +51,7 @@ vec3 point_on(Path path, float t) {
     uint seed = path.seed + 0x9e37u * octave + (octave >= 2u ? path.strike * 0x51edu : 0u);
     vec2 a = signed_pair(hash(seed, joint));
     vec2 b = signed_pair(hash(seed, joint + 1u));
-    offset += amplitude * mix(a, b, x - float(joint));
+    offset += amplitude * (octave >= 2u ? path.fine : 1.0) * mix(a, b, x - float(joint));
     amplitude *= 0.52;
     pieces *= 2.0;
   }

@@ -35,31 +35,36 @@ class Writer {
   }
 
   Legend write() {
-    const bool normed = is(trace::kNormAfter);
-    row(shaders::kChannelResidual, "relative update |da|/|x|, |df|/|x|", full(Measure::kUpdate),
-        "enters at 1");
+    row(shaders::kChannelResidual, "|da|/|x|, |df|/|x|", full(Measure::kUpdate), "1, entering");
     row(shaders::kChannelAttention, "head: <o_h,da>/|da|\u00b2", full(Measure::kHeadShare),
-        "head's share of da; read's share a_j<W v_j,o_h>/|o_h|\u00b2 of its head");
+        "<o_h,da>/|da|\u00b2 from a head, a_j<W v_j,o_h>/|o_h|\u00b2 into it");
     row(shaders::kChannelKv, "slot: mean a_j read from it", full(Measure::kKvRead),
-        in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1
-            ? "strongest read of each token of the prompt"
-            : "");
+        prompt() ? "strongest read of each token, of da" : "");
     row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",
-        full(Measure::kActivation), "in: act_n\u00b2/|act|\u00b2; out: act_n<w_n,df>/|df|\u00b2");
+        full(Measure::kActivation),
+        "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it");
     row(shaders::kChannelCrown, "bar: softmax probability", "", "the same");
-    row(shaders::kChannelTape, "a token is there", "", "the drawn token's probability");
-    row(shaders::kChannelRest, "bar: all other tokens", "", "what is not drawn one by one, dotted");
-    row(shaders::kChannelDrain, "", "",
-        "first position with over half of a head's attention, beaded");
+    row(shaders::kChannelTape, "a token is there", "", "probability of the drawn one");
+    row(shaders::kChannelRest, "what is not drawn one by one, dotted", "",
+        "the sum less the drawn");
+    row(shaders::kChannelDrain, "first position with most of a head, beaded", "", "as a read");
     now();
-    note("width: |share| of its sum; hollow: against the sum" +
-         std::string(normed ? "; shares behind the norm's gain" : ""));
-    if (is(trace::kHabitsKnown)) {
-      note(activation_formula(m_) +
-           (is(trace::kParallel) ? "; attention and FFN read the same x" : "") +
-           (is(trace::kMixture) ? "; of the experts that the router chose" : ""));
+    std::string widths = "bolt width: |share|, hollow when against the sum. ";
+    for (const LegendRow& row : legend_.rows) {
+      const bool own = row.channel == shaders::kChannelAttention ||
+                       row.channel == shaders::kChannelKv || row.channel == shaders::kChannelFfn;
+      if (own && row.on && !row.bolts.empty()) widths += row.bolts + "; ";
     }
-    note("decoration: paths, forks, fading, flicker, a prompt's older columns leading");
+    widths.resize(widths.find_last_not_of("; ") + 1);
+    note(widths);
+    std::string layer;
+    if (is(trace::kHabitsKnown)) layer = activation_formula(m_);
+    if (is(trace::kNormAfter))
+      layer += "; da, df and o_h behind the gain of the norm after the sum";
+    if (is(trace::kParallel)) layer += "; attention and FFN read the same x";
+    if (is(trace::kMixture)) layer += "; of the experts that the router chose";
+    if (!layer.empty()) note(layer);
+    note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
     std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);
     how +=
         in_.telling.show_all ? "; all reads and neurons that are listed" : "; the strongest bolts";
@@ -80,6 +85,7 @@ class Writer {
   }
 
  private:
+  bool prompt() const { return in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1; }
   bool is(uint32_t habit) const { return (m_.habits & habit) != 0; }
 
   void row(uint32_t channel, std::string measure, std::string scale, std::string bolts) {

@@ -15,6 +15,8 @@ namespace ui {
 
 namespace {
 
+constexpr float kSmall = 0.8F;  // of the panels' font: the picture comes first
+
 // Switch, and gain by dragging the number beside it.
 void controls(scene::Channels& channels, uint32_t channel, ImVec4 colour) {
   ImGui::PushStyleColor(ImGuiCol_CheckMark, colour);
@@ -34,25 +36,20 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PushID(static_cast<int>(row.channel));
   if (interactive) controls(state.view.look.channels, row.channel, colour);
   ImGui::TextColored(colour, "%s", scene::channel_name(row.channel));
-  ImGui::SameLine((interactive ? 13.4F : 8.4F) * em);
+  ImGui::SameLine((interactive ? 12.6F : 8.2F) * em);
   if (!row.on) {
     ImGui::TextDisabled("switched off");
     ImGui::PopID();
     return;
   }
   std::string text = row.measure;
-  for (const std::string& part : {row.scale, row.gain == 1.0F ? std::string() : [&] {
-                                    char gain[24];
-                                    std::snprintf(gain, sizeof gain, "gain %.2g", double{row.gain});
-                                    return std::string(gain);
-                                  }()}) {
-    if (!part.empty()) text += (text.empty() ? "" : ", ") + part;
+  if (!row.scale.empty()) text += ", " + row.scale;
+  if (row.gain != 1.0F) {
+    char gain[24];
+    std::snprintf(gain, sizeof gain, ", gain %.2g", double{row.gain});
+    text += gain;
   }
-  if (!text.empty()) ImGui::TextUnformatted(text.c_str());
-  if (!row.bolts.empty()) {
-    if (!text.empty()) ImGui::SetCursorPosX((interactive ? 13.4F : 8.4F) * em);
-    ImGui::TextDisabled("bolt: %s", row.bolts.c_str());
-  }
+  ImGui::TextUnformatted(text.c_str());
   ImGui::PopID();
 }
 
@@ -87,12 +84,15 @@ void panel_legend(State& state, bool interactive) {
     ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
                         static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,
                         model.quantisation.c_str());
-    ImGui::TextUnformatted(legend.now.c_str());
     ImGui::Separator();
-    // What it says is small: the picture comes first.
-    ImGui::SetWindowFontScale(0.82F);
+    ImGui::SetWindowFontScale(kSmall);
+    ImGui::TextUnformatted(legend.now.c_str());
     for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
-    for (const std::string& note : legend.notes) ImGui::TextDisabled("%s", note.c_str());
+    ImGui::PushTextWrapPos(27.0F * em);
+    ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
+    for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
+    ImGui::PopStyleColor();
+    ImGui::PopTextWrapPos();
     ImGui::SetWindowFontScale(1.0F);
   }
   ImGui::End();
