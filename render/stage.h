@@ -73,6 +73,7 @@ class Stage {
   Renderer renderer_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;
 };

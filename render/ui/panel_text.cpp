@@ -128,6 +128,7 @@ void controls(State& state) {
     ImGui::EndPopup();
   }
   if (go) {
+    what.go_on = true;
     if (state.control->post(what)) {
       state.player.play(true);
     } else {
