@@ -117,7 +117,8 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   const size_t kept = go_on ? common_with(ids) : 0;
   tokens_ = std::move(ids);
   done_ = kept;
-  while (!step_ends_.empty() && (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
+  while (!step_ends_.empty() &&
+         (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
     step_ends_.pop_back();
   if (!step_ends_.empty()) step_ends_.back() = kept;
   steps_ = static_cast<uint32_t>(step_ends_.size());

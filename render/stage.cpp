@@ -11,6 +11,7 @@ namespace render {
 namespace {
 
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
+constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
 constexpr uint64_t kMostSteps = 256;   // evaluated at once
 
 }  // namespace
@@ -106,6 +107,14 @@ bool Stage::draw(Target& target, const View& view) {
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
+    // What will be shown as one with others is taken in little by little before.
+    const auto ahead = static_cast<uint64_t>(2.0 * view.merge);
+    uint32_t at_once = kAhead;
+    for (uint64_t s = last + 1; s < std::min(last + ahead, reader_.steps()) && at_once > 0; ++s) {
+      if (renderer_.has_step(s)) continue;
+      upload(s, s);
+      --at_once;
+    }
   }
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   std::vector<Label> labels;

@@ -28,16 +28,17 @@ enum class Topic : uint16_t {
   kLogits = 9,
   kScale = 10,
   kTime = 11,
-  kTensor = 12,  // the answer to one inspection
-  kNote = 13,    // a sentence for the person watching
+  kTensor = 12,    // the answer to one inspection
+  kNote = 13,      // a sentence for the person watching
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
 };
 inline constexpr uint16_t kTopicCount = 18;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
-      "",   "model", "start",  "token", "step", "residual", "attention",
-      "kv", "ffn",   "logits", "scale", "time", "tensor",   "note", "reserved", "reserved", "reserved", "continue"};
+      "",          "model", "start",    "token",    "step",     "residual",
+      "attention", "kv",    "ffn",      "logits",   "scale",    "time",
+      "tensor",    "note",  "reserved", "reserved", "reserved", "continue"};
   return names[static_cast<size_t>(topic)];
 }
 
@@ -252,7 +253,8 @@ struct NoteRecord {
   uint32_t text_bytes = 0;
 };
 
-static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 && sizeof(ContinueRecord) == 32 && sizeof(TokenRecord) == 32);
+static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 &&
+              sizeof(ContinueRecord) == 32 && sizeof(TokenRecord) == 32);
 static_assert(sizeof(StepRecord) == 16 && sizeof(ResidualRecord) == 8 && sizeof(KvRead) == 12);
 static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof(KvRecord) == 24);
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);

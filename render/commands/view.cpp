@@ -218,7 +218,9 @@ class Controls {
     if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
-    if (story_key(key, mods, repeat, player_, view_.look, stage_)) return;
+    if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
+                  stage_.layout().model().layers))
+      return;
     if (repeat) return;
     switch (key) {
       case GLFW_KEY_F:

@@ -59,8 +59,9 @@ class TraceBuilder {
   void go_on(uint32_t positions, uint32_t steps) {
     position_ = positions;
     step_ = steps;
-    trace::append(log_, trace::Topic::kContinue,
-                  trace::ContinueRecord{{2, 0.8F, 0.95F, 40, trace::Level::kLive}, positions, steps});
+    trace::append(
+        log_, trace::Topic::kContinue,
+        trace::ContinueRecord{{2, 0.8F, 0.95F, 40, trace::Level::kLive}, positions, steps});
   }
   // A forward step of so many tokens with all their detail.
   void step(uint32_t count = 1) {

@@ -127,8 +127,14 @@ TEST_F(ReaderTest, AConversationThatGoesOnWithinAStepCutsIt) {
 }
 
 TEST_F(ReaderTest, GoingOnWhereTheConversationHasNotBeenIsRefused) {
-  for (const auto& [positions, steps] : {std::pair{0U, 0U}, {0U, 1U}, {7U, 2U}, {6U, 1U}, {6U, 3U},
-                                         {5U, 2U}, {~0U, 2U}, {3U, ~0U}}) {
+  for (const auto& [positions, steps] : {std::pair{0U, 0U},
+                                         {0U, 1U},
+                                         {7U, 2U},
+                                         {6U, 1U},
+                                         {6U, 3U},
+                                         {5U, 2U},
+                                         {~0U, 2U},
+                                         {3U, ~0U}}) {
     Log log;
     Reader reader(log);
     TraceBuilder builder(log, small_model());
