@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/inspection.h"
+#include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -17,16 +18,6 @@ namespace {
 
 std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
-}
-
-uint32_t habits_of(const model::Config& c) noexcept {
-  uint32_t habits = trace::kHabitsKnown;
-  if (c.post_norms) habits |= trace::kNormAfter;
-  if (c.parallel) habits |= trace::kParallel;
-  if (c.n_expert > 0) habits |= trace::kMixture;
-  if (c.ffn != model::FfnKind::kGelu) habits |= trace::kGated;
-  if (c.ffn == model::FfnKind::kSiluGated) habits |= trace::kSilu;
-  return habits;
 }
 
 int64_t choose_context(const model::Config& c, int64_t wanted) {
@@ -81,7 +72,6 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
   record.buckets = Detail(c, options.level).buckets;
-  record.habits = habits_of(c);
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
@@ -89,6 +79,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
   trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
                 chars(model.quantisation));
+  trace::append(log_, Topic::kStructure, structure_record(c));
 }
 
 void Session::start(const Generate& what) {

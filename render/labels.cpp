@@ -163,6 +163,18 @@ void place_titles(const LabelInput& in, Placer& placer) {
   }
 }
 
+void place_notes(const LabelInput& in, Placer& placer) {
+  for (const scene::Note& note : in.layout.notes()) {
+    Label label;
+    label.anchor = note.at;
+    label.size_px = in.size_px * note.size;
+    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
+                                                        : channel_rgba(in.palette, note.channel);
+    label.text = note.text;
+    placer.place(label);
+  }
+}
+
 }  // namespace
 
 std::vector<Label> make_labels(const LabelInput& input) {
@@ -171,7 +183,11 @@ std::vector<Label> make_labels(const LabelInput& input) {
     place_candidates(input, placer);
     place_tape(input, placer);
   }
-  place_titles(input, placer);
+  if (input.layout.options().brackets) {
+    place_notes(input, placer);
+  } else {
+    place_titles(input, placer);
+  }
   return placer.take();
 }
 

@@ -16,13 +16,19 @@ constexpr uint64_t kMostSteps = 256;   // evaluated at once
 
 }  // namespace
 
-Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality)
-    : reader_(log), renderer_(device, quality) {}
+Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
+             const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
+    : reader_(log),
+      renderer_(device, quality),
+      layout_options_(layout),
+      beside_(std::move(beside)) {}
 
 bool Stage::poll() {
   const bool any = reader_.poll();
-  if (layout_ == nullptr && reader_.model() != nullptr) {
-    layout_ = std::make_unique<scene::Layout>(reader_.model()->record);
+  if (layout_ == nullptr && reader_.model() != nullptr && reader_.described()) {
+    std::vector<trace::Model> subjects = beside_;
+    subjects.insert(subjects.begin(), *reader_.model());
+    layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
     renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
@@ -46,9 +52,14 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F)
-    at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
+  if (n.column >= 0.0F) at.z = shaders::past_z(now(playhead) - n.column);
   return at;
+}
+
+float Stage::now(double playhead, double merge) const {
+  // At rest the whole context stands there.
+  if (at_rest()) return static_cast<float>(layout_->columns() - 1);
+  return scene::column_now(reader_, *layout_, playhead, merge);
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
@@ -70,13 +81,13 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
     f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }
   f.background = glm::vec4(colours.background, light ? 1.0F : 0.0F);
-  f.horizon = glm::vec4(colours.horizon, 0.012F);
+  f.horizon = glm::vec4(colours.horizon, 0.012F / layout_->scale());
   f.hovered = view.hovered;
   f.selected = view.selected;
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
-  f.grid_cell = 0.5F;
-  f.now = scene::column_now(reader_, *layout_, view.playhead, view.merge);
+  f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
+  f.now = now(view.playhead, view.merge);
   f.merge = static_cast<float>(view.merge);
   return f;
 }

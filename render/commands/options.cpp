@@ -22,7 +22,7 @@ void wait_for_end(Stage& stage) {
     const bool usage = reader.note_kind() == trace::NoteKind::kError;
     throw Error(usage ? ExitCode::kUsage : ExitCode::kFailed, std::string(reader.note()));
   }
-  if (!stage.ready() || reader.steps() == 0) {
+  if (!stage.ready() || (reader.steps() == 0 && !stage.layout().options().brackets)) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
                 "it holds no forward step");
   }

@@ -324,7 +324,7 @@ int view(const SceneOptions& options) {
   device_options.filter = options.device;
   Swapchain::device_options(device_options);
   gpu::Device device(device_options);
-  Stage stage(device, *options.log, Quality::kWindow);
+  Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
   Swapchain swapchain(device, window.get());
 
   View view;
