@@ -56,10 +56,10 @@ glm::vec3 Stage::where(uint32_t node, double playhead) const {
   return at;
 }
 
-float Stage::now(double playhead, double merge) const {
+float Stage::now(double playhead, double merge, bool glide) const {
   // At rest the whole context stands there.
   if (at_rest()) return static_cast<float>(layout_->columns() - 1);
-  return scene::column_now(reader_, *layout_, playhead, merge);
+  return scene::column_now(reader_, *layout_, playhead, merge, glide);
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
@@ -87,7 +87,7 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
   f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
-  f.now = now(view.playhead, view.merge);
+  f.now = now(view.playhead, view.merge, !view.look.reduced_motion);
   f.merge = static_cast<float>(view.merge);
   return f;
 }

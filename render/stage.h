@@ -64,7 +64,7 @@ class Stage {
   // A structure, of which nothing is known to have happened.
   bool at_rest() const { return reader_.finished() && reader_.steps() == 0; }
   // The column at the front.
-  float now(double playhead, double merge = 1.0) const;
+  float now(double playhead, double merge = 1.0, bool glide = true) const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 

@@ -495,7 +495,8 @@ float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint
   return static_cast<float>(energy);
 }
 
-float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge) {
+float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge,
+                 bool glide) {
   if (reader.steps() == 0) return 0.0F;
   const auto front = [&](size_t step) {
     const trace::StepRecord& record = reader.step(std::min(step, reader.steps() - 1));
@@ -503,7 +504,7 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   };
   const Moment now = moment_of(playhead, merge, reader.steps());
   const float here = front(now.last);
-  if (now.last + 1 >= reader.steps()) return here;
+  if (!glide || now.last + 1 >= reader.steps()) return here;
   const float next =
       front(moment_of(static_cast<double>(now.last) + 1.5, merge, reader.steps()).last);
   return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));

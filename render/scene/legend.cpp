@@ -64,12 +64,16 @@ class Writer {
     }
     widths.resize(widths.find_last_not_of("; ") + 1);
     note(widths);
-    std::string layer = activation_formula(in_.layout.structure());
+    std::string layer;
+    if (is(trace::kStructureSilu) || is(trace::kStructureGelu)) {
+      layer = activation_formula(in_.layout.structure());
+    }
     if (is(trace::kStructurePostNorms))
       layer += "; da, df and o_h behind the gain of the norm after the sum";
     if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
     if (mixture()) layer += "; of the experts that the router chose";
-    note(layer);
+    if (layer.starts_with("; ")) layer.erase(0, 2);
+    if (!layer.empty()) note(layer);
     if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");
     note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
     std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);

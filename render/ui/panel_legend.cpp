@@ -81,8 +81,10 @@ void panel_legend(State& state, bool interactive) {
     if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
     ImGui::TextUnformatted(scene::readable_text(name).c_str());
     ImGui::SameLine();
-    ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
-                        static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,
+    const auto millions = static_cast<double>(m.parameters) / 1e6;
+    ImGui::TextDisabled("%.3g %c parameters, %u layers, %u heads%s%s",
+                        millions < 1e3 ? millions : millions / 1e3, millions < 1e3 ? 'M' : 'B',
+                        m.layers, m.heads, model.quantisation.empty() ? "" : ", ",
                         model.quantisation.c_str());
     ImGui::Separator();
     ImGui::SetWindowFontScale(kSmall);

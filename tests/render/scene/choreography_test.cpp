@@ -437,6 +437,22 @@ TEST_F(Choreography, TheFrontGlidesToTheNextColumnWhileTheTokenFalls) {
   }
 }
 
+TEST_F(Choreography, WithoutGlidingTheFrontIsThereAtOnce) {
+  for (double t = 0.0; t < 21.0; t += 0.01) {
+    const float now = column_now(reader_, layout_, t, 1.0, false);
+    EXPECT_EQ(std::floor(now), now);
+  }
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.99, 1.0, false));
+  EXPECT_EQ(6.0F, column_now(reader_, layout_, 1.0, 1.0, false));
+}
+
+TEST_F(Choreography, WhereStepsAreShownAsOneTheFrontGoesOnByAllOfThem) {
+  EXPECT_EQ(8.0F, column_now(reader_, layout_, 0.0, 4.0)) << "steps 0 to 3: columns to 8";
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0, 4.0));
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0 + 4.0 * 0.89, 4.0));
+  EXPECT_GT(column_now(reader_, layout_, 4.0 + 4.0 * 0.95, 4.0), 12.5F);
+}
+
 TEST(Brightness, IsOddMonotonicAndOneAtTheScale) {
   for (const float scale : {1e-4F, 0.3F, 1.0F, 50.0F}) {
     EXPECT_FLOAT_EQ(1.0F, scene::brightness(scale, scale));
