@@ -38,8 +38,8 @@ void Player::choose_merge(double pace, size_t steps, bool reduced_motion) {
 }
 
 bool Player::advance(double seconds, size_t steps, bool reduced_motion) {
-  effective_pace_ = pace_;
   if (!playing_) return false;
+  effective_pace_ = pace_;
   const double before = playhead_;
   const double end = end_of(steps);
   double left = seconds;
@@ -79,6 +79,8 @@ void Player::seek(double playhead, size_t steps) {
   playhead_ = std::clamp(playhead, 0.0, end_of(steps));
   following_ = false;
   merge_ = 1.0;
+  // What is looked at step by step is lit as at the default pace, however fast it was played.
+  if (!playing_) effective_pace_ = std::min(pace_, kDefaultPace);
 }
 
 void Player::move(double steps_by, size_t steps) {

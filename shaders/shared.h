@@ -178,15 +178,19 @@ struct Frame {
 // group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
 // together, stretched over the time that they would have taken one after the other.
 #ifdef __cplusplus
+using std::floor;
+inline
+#endif
+float climb_of(float step, float merge) {
+  return floor((step + 0.5f) / merge + 2e-5f);  // devices may divide a little too low
+}
+#ifdef __cplusplus
 inline
 #endif
 float shown_instant(float instant, float merge) {
   if (merge <= 1.0f) return instant;
-#ifdef __cplusplus
-  using std::floor;
-#endif
   float step = floor(instant);
-  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+  return (climb_of(step, merge) + (instant - step)) * merge;
 }
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already

@@ -1,7 +1,6 @@
 #include "render/pass/step_store.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace render {
 namespace {
@@ -76,9 +75,8 @@ void StepStore::drop() {
 
 std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last, double merge,
                                            RecordRange Step::*member) const {
-  // As shaders::shown_instant() groups them.
   const auto climb = [&](uint64_t step) {
-    return std::floor((static_cast<double>(step) + 0.5) / merge);
+    return shaders::climb_of(static_cast<float>(step), static_cast<float>(merge));
   };
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {

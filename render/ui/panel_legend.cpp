@@ -25,7 +25,7 @@ void controls(scene::Channels& channels, uint32_t channel, ImVec4 colour) {
   ImGui::SameLine();
   ImGui::SetNextItemWidth(3.0F * ImGui::GetFontSize());
   ImGui::DragFloat("##gain", &channels.gain[channel], 0.01F, 0.0F, scene::Channels::kMostGain,
-                   "x%.2g", ImGuiSliderFlags_AlwaysClamp);
+                   "x%.3g", ImGuiSliderFlags_AlwaysClamp);
   ImGui::SameLine();
 }
 
@@ -36,7 +36,7 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PushID(static_cast<int>(row.channel));
   if (interactive) controls(state.view.look.channels, row.channel, colour);
   ImGui::TextColored(colour, "%s", scene::channel_name(row.channel));
-  ImGui::SameLine((interactive ? 12.6F : 8.2F) * em);
+  ImGui::SameLine((interactive ? 14.2F : 8.2F) * em);
   if (!row.on) {
     ImGui::TextDisabled("switched off");
     ImGui::PopID();
@@ -46,7 +46,7 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   if (!row.scale.empty()) text += ", " + row.scale;
   if (row.gain != 1.0F) {
     char gain[24];
-    std::snprintf(gain, sizeof gain, ", gain %.2g", double{row.gain});
+    std::snprintf(gain, sizeof gain, ", gain %.3g", double{row.gain});
     text += gain;
   }
   ImGui::TextUnformatted(text.c_str());
