@@ -101,7 +101,7 @@ struct Glyph {
   float halo;         // 0..1
   uint rgba;          // sRGB, red in the lowest byte
 };
-SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
+SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
 
 // Everything that changes from frame to frame.

@@ -35,8 +35,11 @@ std::string hex(char byte) {
 }  // namespace
 
 std::string visible_text(std::string_view bytes) {
-  if (bytes == " ") return "\u2423";
   std::string out;
+  if (!bytes.empty() && bytes.find_first_not_of(' ') == std::string_view::npos) {
+    for (size_t i = 0; i < bytes.size(); ++i) out += "\u2423";
+    return out;
+  }
   for (size_t i = 0; i < bytes.size();) {
     const size_t n = sequence_length(bytes.substr(i));
     const char c = bytes[i];
