@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "model/error.h"
+#include "render/camera_control.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -65,7 +66,7 @@ class Window {
 class Controls {
  public:
   Controls(GLFWwindow* window, Stage& stage, View& view, Player& player)
-      : window_(window), stage_(stage), view_(view), player_(player) {
+      : window_(window), stage_(stage), view_(view), player_(player), camera_(stage, view) {
     glfwSetWindowUserPointer(window, this);
     // Installed before the panels': theirs call these.
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
@@ -89,10 +90,6 @@ class Controls {
     state_ = &state;
   }
 
-  scene::Pose home() const {
-    return scene::home_pose(stage_.layout().bounds(stage_.columns_in_view()), aspect());
-  }
-
   float aspect() const {
     const glm::ivec2 size = pixels();
     return static_cast<float>(std::max(size.x, 1)) / static_cast<float>(std::max(size.y, 1));
@@ -114,26 +111,19 @@ class Controls {
     const glm::vec2 window_size(std::max(width, 1), std::max(height, 1));
     if (dragging_ && moved_) {
       travelled_ += glm::length(drag);
-      move_ = {};
       if (panning_) {
-        view_.camera.pan(drag, window_size.y);
+        camera_.pan(drag, window_size.y);
       } else {
-        view_.camera.orbit(drag, window_size.y);
+        camera_.orbit(drag, window_size.y);
       }
     }
     if (scroll_ != 0.0F) {
-      if (!ui_->wants_mouse()) {
-        move_ = {};
-        view_.camera.zoom(scroll_, cursor / window_size * 2.0F - 1.0F, aspect());
-      }
+      if (!ui_->wants_mouse()) camera_.zoom(scroll_, cursor / window_size * 2.0F - 1.0F, aspect());
       scroll_ = 0.0F;
       moved_ = true;
     }
     if (!ui_->wants_keyboard()) fly(seconds);
-    if (move_.running()) {
-      view_.camera.pose = move_.advance(seconds);
-      moved_ = true;
-    }
+    moved_ = camera_.advance(seconds) || moved_;
     const glm::ivec2 at(cursor / window_size * glm::vec2(pixels()));
     const bool inside = at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
     view_.pick.reset();
@@ -169,7 +159,7 @@ class Controls {
       if (dragging_ && travelled_ < 4.0F && !panning_) {
         click_ = true;
         const double now = glfwGetTime();
-        if (now - last_click_ < 0.35) focus();
+        if (now - last_click_ < 0.35) camera_.focus();
         last_click_ = now;
       }
       dragging_ = false;
@@ -181,24 +171,31 @@ class Controls {
     panning_ = button != GLFW_MOUSE_BUTTON_LEFT || (mods & GLFW_MOD_SHIFT) != 0;
   }
 
+  // W A S D Q E fly; with Shift, the arrows turn around the target.
   void fly(float seconds) {
     const auto down = [&](int key) { return glfwGetKey(window_, key) == GLFW_PRESS ? 1.0F : 0.0F; };
-    if (glfwGetKey(window_, GLFW_KEY_LEFT_CONTROL) == GLFW_PRESS) return;
-    const glm::vec3 step(down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
-                         down(GLFW_KEY_W) - down(GLFW_KEY_S));
-    if (step == glm::vec3(0.0F)) return;
-    move_ = {};
-    view_.camera.fly(step * std::min(seconds, 0.1F) * 0.6F);
-    moved_ = true;
+    if (down(GLFW_KEY_LEFT_CONTROL) + down(GLFW_KEY_RIGHT_CONTROL) > 0.0F) return;
+    camera_.fly({down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
+                 down(GLFW_KEY_W) - down(GLFW_KEY_S)},
+                seconds);
+    if (down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT) == 0.0F) return;
+    camera_.turn(
+        {down(GLFW_KEY_RIGHT) - down(GLFW_KEY_LEFT), down(GLFW_KEY_UP) - down(GLFW_KEY_DOWN)},
+        seconds);
   }
 
-  void focus() {
-    if (view_.selected == 0) return;
-    const uint32_t node = view_.selected - 1;
-    move_.start(view_.camera.pose,
-                scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node],
-                                  stage_.where(node, player_.playhead())),
-                0.9F);
+  // Ctrl with a digit sets a bookmark, Alt or Shift with it goes there. False: no such key.
+  bool bookmark(int key, int mods) {
+    if (key < GLFW_KEY_1 || key > GLFW_KEY_9) return false;
+    const auto number = static_cast<size_t>(key - GLFW_KEY_0);
+    if ((mods & GLFW_MOD_CONTROL) != 0) {
+      state_->message = camera_.set_bookmark(number);
+    } else if ((mods & (GLFW_MOD_ALT | GLFW_MOD_SHIFT)) != 0) {
+      state_->message = camera_.go_to_bookmark(number);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   void key(int key, int mods, bool repeat) {
@@ -218,9 +215,11 @@ class Controls {
     if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
+    if (!repeat && bookmark(key, mods)) return;
     switch (key) {
       case GLFW_KEY_LEFT:
       case GLFW_KEY_RIGHT: {
+        if ((mods & GLFW_MOD_SHIFT) != 0) return;  // turns the camera while it is held
         const int by = key == GLFW_KEY_RIGHT ? 1 : -1;
         if (control) {
           player_.step(by, steps);
@@ -252,10 +251,10 @@ class Controls {
         player_.follow(steps);
         break;
       case GLFW_KEY_F:
-        focus();
+        camera_.focus();
         break;
       case GLFW_KEY_H:
-        move_.start(view_.camera.pose, home(), 0.9F);
+        camera_.home(aspect());
         break;
       case GLFW_KEY_P:
         state_->focus_prompt = true;
@@ -314,7 +313,7 @@ class Controls {
   Player& player_;
   ui::Ui* ui_ = nullptr;
   ui::State* state_ = nullptr;
-  scene::Move move_;
+  CameraControl camera_;
   glm::vec2 cursor_{0.0F};
   float scroll_ = 0.0F;
   float travelled_ = 0.0F;
@@ -381,7 +380,7 @@ int view(const SceneOptions& options) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   if (interrupted != 0) return 0;
-  view.camera.pose = first_pose(options, stage, controls.aspect());
+  view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
   view.selected = selected_node(options, stage.layout());
 
   std::string title;

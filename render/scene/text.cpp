@@ -50,7 +50,7 @@ std::string visible_text(std::string_view bytes) {
     } else if (c == '\t') {
       out += "\u21E5";
     } else if (c == '\r') {
-      out += "\u240D";
+      out += "\\r";
     } else if (n == 1 && (static_cast<uint8_t>(c) < 0x20 || c == 0x7F)) {
       out += hex(c);
     } else {
