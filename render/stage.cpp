@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/outline.h"
 #include "render/scene/choreography.h"
+#include "render/ui/covered.h"
 
 namespace render {
 
@@ -27,6 +29,7 @@ bool Stage::poll() {
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
+    bolts_.clear();
     renderer_.drop_steps();
   }
   return any;
@@ -43,6 +46,21 @@ glm::vec3 Stage::where(uint32_t node, double playhead) const {
   if (n.column >= 0.0F)
     at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
   return at;
+}
+
+std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
+  for (const auto& [known, bolt] : bolts_) {
+    if (known == ref) return bolt;
+  }
+  if (ref.step >= reader_.steps()) return {};
+  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step);
+  if (ref.index >= script.bolts.size()) return {};
+  uint32_t index = ref.index;
+  while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
+  constexpr size_t kKept = 8;
+  if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
+  bolts_.emplace_back(ref, script.bolts[index]);
+  return script.bolts[index];
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
@@ -96,13 +114,31 @@ bool Stage::draw(Target& target, const View& view) {
     upload(input.first_step, input.last_step);
   }
   const scene::Palette colours = scene::palette(view.look.theme);
-  std::vector<Label> labels;
+  Annotations notes;
   if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
-                          input.frame.clip_from_world, viewport,
-                          viewport.y / 720.0F * 13.0F * view.look.scale});
+    const std::vector<scene::Rect> covered = covered_by(view.ui);
+    notes = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
+                         input.frame.clip_from_world, viewport,
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
   }
-  input.labels = labels;
+  if (reader_.steps() > 0) {
+    add_outlines({.reader = reader_,
+                  .layout = *layout_,
+                  .palette = colours,
+                  .step = std::min(static_cast<size_t>(view.playhead), reader_.steps() - 1),
+                  .now = input.frame.now,
+                  .clip_from_world = input.frame.clip_from_world,
+                  .eye = input.frame.eye,
+                  .viewport = viewport,
+                  .width_px = std::max(viewport.y / 720.0F * view.look.scale * 1.5F, 1.0F),
+                  .hovered = view.hovered,
+                  .selected = view.selected,
+                  .hovered_bolt = view.hovered_bolt ? bolt(*view.hovered_bolt) : std::nullopt,
+                  .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
+                 notes.lines);
+  }
+  input.labels = notes.labels;
+  input.lines = notes.lines;
   input.ui = view.ui;
   input.pick = view.pick;
   return renderer_.draw(target, input);

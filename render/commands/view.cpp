@@ -12,6 +12,7 @@
 
 #include "model/error.h"
 #include "render/camera_control.h"
+#include "render/scene/bolt_meaning.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -28,6 +29,9 @@ volatile std::sig_atomic_t interrupted = 0;
 
 // Frames that are still drawn after the last change: panels and answers to picks settle.
 constexpr int kSettle = 12;
+
+// While the pointer rests, one frame in so many asks what has come under it.
+constexpr int kAsk = 3;
 
 // glfwInit and the window, in one lifetime.
 class Window {
@@ -127,14 +131,23 @@ class Controls {
     const glm::ivec2 at(cursor / window_size * glm::vec2(pixels()));
     const bool inside = at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
     view_.pick.reset();
-    if (inside && !ui_->wants_mouse() && !dragging_) view_.pick = at;
+    const bool over = inside && !ui_->wants_mouse() && !dragging_;
+    if (!over) {
+      view_.hovered = 0;
+      view_.hovered_bolt.reset();
+    } else if (moved_ || click_ || ++unasked_ >= kAsk) {
+      view_.pick = at;
+      unasked_ = 0;
+    }
   }
 
   void picked(const PickResult& result) {
     view_.hovered = result.node;
+    view_.hovered_bolt = result.bolt;
     if (!click_) return;
     click_ = false;
     view_.selected = result.node;
+    view_.selected_bolt = result.bolt;
   }
 
   // True when something on the screen may have changed through the person's doing.
@@ -209,6 +222,7 @@ class Controls {
         state_->times = false;
       } else {
         view_.selected = 0;
+        view_.selected_bolt.reset();
       }
       return;
     }
@@ -318,6 +332,7 @@ class Controls {
   float scroll_ = 0.0F;
   float travelled_ = 0.0F;
   double last_click_ = -1.0;
+  int unasked_ = 0;
   bool dragging_ = false;
   bool panning_ = false;
   bool click_ = false;
@@ -344,6 +359,11 @@ std::string save_picture(gpu::Device& device, Stage& stage, const View& view, Vk
 // What is selected and which of its tensors is on the screen.
 std::string title_of(const Stage& stage, const View& view, const ui::State& state) {
   std::string title = "fulgurite";
+  if (const auto bolt = view.selected_bolt ? stage.bolt(*view.selected_bolt) : std::nullopt) {
+    return title + ": " +
+           scene::explain_bolt(stage.reader(), stage.layout(), view.selected_bolt->step, *bolt)
+               .name;
+  }
   if (view.selected == 0) return title;
   title += ": " + stage.layout().path(stage.layout().refs()[view.selected - 1]);
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
@@ -384,6 +404,7 @@ int view(const SceneOptions& options) {
   view.selected = selected_node(options, stage.layout());
 
   std::string title;
+  uint64_t conversation = stage.reader().conversation();
   auto last = std::chrono::steady_clock::now();
   int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
@@ -403,6 +424,11 @@ int view(const SceneOptions& options) {
     last = now;
 
     const bool news = stage.poll();
+    if (conversation != stage.reader().conversation()) {
+      conversation = stage.reader().conversation();
+      view.hovered_bolt.reset();
+      view.selected_bolt.reset();
+    }
     const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps());
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;

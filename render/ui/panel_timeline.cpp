@@ -114,27 +114,4 @@ void panel_times(State& state) {
   ImGui::End();
 }
 
-void hover_tip(State& state) {
-  if (state.view.hovered == 0 || ImGui::GetIO().WantCaptureMouse ||
-      state.stage.reader().steps() == 0)
-    return;
-  const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef ref = layout.ref(state.view.hovered - 1);
-  const std::string path = layout.path(ref);
-  if (path.empty()) return;
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted(path.c_str());
-  const scene::Meaning meaning =
-      scene::explain(state.stage.reader(), layout, ref, shown_step(state));
-  if (meaning.known) ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
-  if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
-    const uint32_t position = ref.column * layout.positions_per_column();
-    if (position < state.stage.reader().positions()) {
-      ImGui::Text("token \"%s\"",
-                  scene::visible_text(state.stage.reader().position(position).token.text).c_str());
-    }
-  }
-  ImGui::EndTooltip();
-}
-
 }  // namespace ui
