@@ -63,11 +63,21 @@ void main() {
 
   vec2 groups = groups_at(box, grid, local);
   vec2 at = places_at(grid, groups);
-  // Places that a pixel covers. The gaps between groups make jumps: of the groups it is smooth.
-  vec2 footprint = fwidth(groups) * vec2(grid.group_cols, grid.group_rows) / (1.0 - grid.group_gap);
-  footprint = clamp(footprint, 1e-5, 1e5);
   bool shown = grid.past != 0u ? on.y > 0.5 : on.z > 0.5;
   if (shown) {
+    // Places that a pixel covers: its corners, moved onto the plate along their rays. (Derivatives of
+    // the rasteriser are wrong at the seam of a face's two triangles.)
+    vec3 ray = s.position - frame.eye;
+    float along = dot(ray, forward());
+    vec3 slide = ray * (frame.pixel_size * along / dot(ray, s.normal));
+    vec3 across = abs(frame.right * (frame.pixel_size * along) - slide * dot(frame.right, s.normal));
+    vec3 down = abs(frame.up * (frame.pixel_size * along) - slide * dot(frame.up, s.normal));
+    vec3 covers = across + down;
+    vec2 footprint = grid.past != 0u ? covers.xz * vec2(0.5 / half_size.x, 1.0 / past_pitch(frame.now - at.y + 0.5))
+                                     : covers.xy * 0.5 / half_size.xy;
+    footprint *= grid.past != 0u ? vec2(grid.cols, 1.0) : vec2(grid.cols, grid.rows) / (1.0 - grid.group_gap);
+    footprint = clamp(footprint, 1e-5, 1e5);
+
     uvec2 place = uvec2(clamp(at, vec2(0.0), vec2(grid.cols, grid.rows) - 1.0));
     uint element = element_at(grid, place.x, place.y);
 
@@ -114,14 +124,10 @@ void main() {
       s.ghost = max(s.ghost, 0.85 * smoothstep(-0.5, 0.5, age - center_and_reach.w));
     }
     if (element != kNoElement) s.id = grid_and_element.y + element + 1u;
-    vec3 lit = shade(s);
     // Between the cells: the plate's body, in shadow.
-    s.light = vec2(0.0);
-    s.line = s.border = 0.0;
-    s.ghost = max(s.ghost, 0.8);
-    s.id = 0u;
-    color = vec4(mix(shade(s), lit, cell), 1.0);
-    return;
+    s.ghost = max(s.ghost, 0.8 - 0.8 * cell);
+    s.line *= cell;
+    s.border *= cell;
   }
   color = vec4(shade(s), 1.0);
 }

@@ -24,14 +24,18 @@ vec3 shade(Surface s) {
   float rim = 1.0 - clamp(dot(s.normal, view), 0.0, 1.0);
   rim *= rim;
   rim *= rim;
-  float shine = pow(max(dot(s.normal, normalize(key + view)), 0.0), 24.0);
+  float shine = max(dot(s.normal, normalize(key + view)), 0.0);
+  shine *= shine * shine;  // to the 24th
+  shine *= shine;
+  shine *= shine;
+  shine *= shine;
 
   float towards = s.light.x * channel.w;
   float against = s.light.y * channel.w;
   bool hovered = s.id != 0u && s.id == frame.hovered;
   bool selected = s.id != 0u && s.id == frame.selected;
   // A share against the sum: the thing is hollow, only its border glows, in a cooler colour.
-  vec3 cool = mix(tint, vec3(0.25, 0.55, 1.0), 0.55);
+  vec3 cool = cooler(tint);
   vec3 result;
   if (light_theme()) {
     vec3 paper = mix(vec3(0.94), tint, 0.24);

@@ -19,6 +19,7 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select, see scene/node_path.h; empty: none
+  double pace = 1.0;            // steps a second
   Look look;
 };
 

@@ -12,6 +12,7 @@
 
 #include "model/error.h"
 #include "render/camera_control.h"
+#include "render/commands/story_keys.h"
 #include "render/scene/bolt_meaning.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
@@ -197,13 +198,14 @@ class Controls {
         seconds);
   }
 
-  // Ctrl with a digit sets a bookmark, Alt or Shift with it goes there. False: no such key.
+  // Ctrl with a digit sets a bookmark, Alt with it goes there. False: no such key.
   bool bookmark(int key, int mods) {
     if (key < GLFW_KEY_1 || key > GLFW_KEY_9) return false;
     const auto number = static_cast<size_t>(key - GLFW_KEY_0);
-    if ((mods & GLFW_MOD_CONTROL) != 0) {
+    const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
+    if ((mods & GLFW_MOD_CONTROL) != 0 && !shift) {
       state_->message = camera_.set_bookmark(number);
-    } else if ((mods & (GLFW_MOD_ALT | GLFW_MOD_SHIFT)) != 0) {
+    } else if ((mods & GLFW_MOD_ALT) != 0) {
       state_->message = camera_.go_to_bookmark(number);
     } else {
       return false;
@@ -212,7 +214,6 @@ class Controls {
   }
 
   void key(int key, int mods, bool repeat) {
-    const size_t steps = stage_.reader().steps();
     const bool control = (mods & GLFW_MOD_CONTROL) != 0;
     if (control && key == GLFW_KEY_Q) state_->quit = true;
     if (key == GLFW_KEY_ESCAPE) {
@@ -230,40 +231,12 @@ class Controls {
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
     if (!repeat && bookmark(key, mods)) return;
-    switch (key) {
-      case GLFW_KEY_LEFT:
-      case GLFW_KEY_RIGHT: {
-        if ((mods & GLFW_MOD_SHIFT) != 0) return;  // turns the camera while it is held
-        const int by = key == GLFW_KEY_RIGHT ? 1 : -1;
-        if (control) {
-          player_.step(by, steps);
-        } else {
-          player_.move(by * 0.05, steps);
-        }
-        return;
-      }
-      case GLFW_KEY_EQUAL:
-      case GLFW_KEY_KP_ADD:
-        player_.set_pace(player_.pace() * 1.25);
-        return;
-      case GLFW_KEY_MINUS:
-      case GLFW_KEY_KP_SUBTRACT:
-        player_.set_pace(player_.pace() / 1.25);
-        return;
-      default:
-        break;
-    }
+    const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
+    if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
+      return;  // turns the camera while it is held
+    if (story_key(key, mods, repeat, player_, view_.look, stage_)) return;
     if (repeat) return;
     switch (key) {
-      case GLFW_KEY_SPACE:
-        player_.toggle();
-        break;
-      case GLFW_KEY_HOME:
-        player_.home();
-        break;
-      case GLFW_KEY_END:
-        player_.follow(steps);
-        break;
       case GLFW_KEY_F:
         camera_.focus();
         break;
@@ -274,15 +247,8 @@ class Controls {
         state_->focus_prompt = true;
         state_->panels = true;
         break;
-      case GLFW_KEY_T:
-        view_.look.theme =
-            view_.look.theme == scene::Theme::kDark ? scene::Theme::kLight : scene::Theme::kDark;
-        break;
       case GLFW_KEY_L:
         view_.look.labels = !view_.look.labels;
-        break;
-      case GLFW_KEY_M:
-        view_.look.reduced_motion = !view_.look.reduced_motion;
         break;
       case GLFW_KEY_TAB:
         state_->panels = !state_->panels;
@@ -384,6 +350,7 @@ int view(const SceneOptions& options) {
   View view;
   view.look = options.look;
   Player player;
+  player.set_pace(options.pace);
   Controls controls(window.get(), stage, view, player);
   float scale = 1.0F;
   float scale_y = 1.0F;
@@ -405,6 +372,7 @@ int view(const SceneOptions& options) {
 
   std::string title;
   uint64_t conversation = stage.reader().conversation();
+  bool show_all = view.look.show_all;
   auto last = std::chrono::steady_clock::now();
   int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
@@ -424,17 +392,28 @@ int view(const SceneOptions& options) {
     last = now;
 
     const bool news = stage.poll();
-    if (conversation != stage.reader().conversation()) {
+    if (conversation != stage.reader().conversation() || show_all != view.look.show_all) {
       conversation = stage.reader().conversation();
+      show_all = view.look.show_all;
       view.hovered_bolt.reset();
       view.selected_bolt.reset();
     }
-    const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps());
+    // What is new begins here: a conversation that goes on does not begin again.
+    if (const auto beginning = stage.take_beginning()) {
+      if (player.following()) {
+        player.follow(stage.reader().steps());
+      } else {
+        player.seek(*beginning, stage.reader().steps());
+      }
+    }
+    const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps(),
+                                         view.look.reduced_motion);
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     if (still_frames > kSettle) continue;  // the picture stands as it is
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
+    view.merge = player.merge();
     view.ui = ui.draw_window(state);
     if (!stage.draw(swapchain, view)) {
       still_frames = 0;  // it has to be drawn once there is something to draw on

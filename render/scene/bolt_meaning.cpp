@@ -40,6 +40,8 @@ class Explainer {
       rest ? head_rest() : head();
     } else if (to_.kind == Kind::kSpineFfn && from_.kind == Kind::kCell) {
       rest ? neuron_rest() : neuron();
+    } else if (to_.kind == Kind::kCell) {
+      rest ? neuron_read_rest() : neuron_read();
     } else if (to_.kind == Kind::kCandidate) {
       candidate();
     } else if (from_.kind == Kind::kTape) {
@@ -73,14 +75,13 @@ class Explainer {
   }
   void against(trace::Measure measure) {
     meaning_.scale = scale(measure);
-    meaning_.light_formula = "grows with asinh(share / scale)";
+    meaning_.light_formula = "grows with asinh(value / scale)";
   }
 
   void read() {
     say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
             " -> " + head_name(),
         "share of the head's output", "a_j <W_O,h v_j, o_h> / |o_h|^2");
-    meaning_.light_formula = "sqrt(share), dimmer into a head that carries little";
     if (at_->attention.record == nullptr) return;
     const auto reads = at_->attention.reads_of(to_.layer, to_.index);
     const auto it = find(reads, [&](const trace::KvRead& r) {
@@ -92,6 +93,7 @@ class Explainer {
       meaning_.name += " \"" + visible_text(reader_.position(it->position).token.text) + "\"";
     }
     meaning_.name += " -> " + head_name();
+    if ((bolt_.flags & shaders::kBoltDrain) != 0) meaning_.name += ": an attention sink";
     second("attention weight a_j", it->weight);
   }
 
@@ -143,6 +145,31 @@ class Explainer {
     second("activation act_n", it->activation);
   }
 
+  // Into a neuron: how much of the activations' energy is its.
+  void neuron_read() {
+    say("residual stream -> " + layout_.path(to_), "share of the activations' energy",
+        "act_n^2 / |act|^2");
+    against(trace::Measure::kActivation);
+    if (at_->ffn.record == nullptr) return;
+    const float energy = activation_energy(at_->ffn, layout_.model(), to_.layer);
+    const uint32_t top = at_->ffn.record->top;
+    const auto terms = at_->ffn.top.subspan(size_t{to_.layer} * top, top);
+    const auto& m = layout_.model();
+    const auto it = find(terms, [&](const trace::NeuronShare& n) {
+      return n.activation * n.activation / energy == bolt_.share &&
+             uint64_t{n.neuron} * m.buckets / m.neurons == to_.index;
+    });
+    if (it == terms.end()) return;
+    meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " neuron " +
+                    std::to_string(it->neuron);
+    second("activation act_n", it->activation);
+  }
+
+  void neuron_read_rest() {
+    say("residual stream -> all other neurons of layer " + std::to_string(to_.layer),
+        "share of the activations' energy", "1 - sum of the neurons that are drawn");
+  }
+
   void neuron_rest() {
     say("all other neurons and the bias of layer " + std::to_string(from_.layer) +
             " -> residual stream",
@@ -152,7 +179,6 @@ class Explainer {
   void candidate() {
     say("residual stream -> candidate " + std::to_string(to_.index + 1), "probability",
         "softmax(logits / temperature)");
-    meaning_.light_formula = "1.2 sqrt(probability)";
     if (at_->logits.record == nullptr || to_.index >= at_->logits.record->candidates) return;
     const trace::Candidate& c = at_->logits.candidates[to_.index];
     meaning_.name += " \"" + visible_text({c.text.data(), c.text_bytes}) + "\"";
@@ -162,13 +188,11 @@ class Explainer {
   void entry() {
     say("token \"" + visible_text(at_->token.text) + "\" -> residual stream", "share",
         "x_0 = the embedding of the token: the whole of it");
-    meaning_.light_formula = "fixed";
   }
 
   void fall() {
     say("the token that was drawn -> tape", "probability of what was drawn",
         "softmax(logits / temperature)");
-    meaning_.light_formula = "fixed";
     if (at_->logits.record != nullptr) second("entropy, nats", at_->logits.record->entropy);
   }
 

@@ -79,7 +79,7 @@ class Finder {
       case Reach::kSameLayer:
         if (input.kind == Kind::kHead) heads();
         if (input.kind == Kind::kCell) cells();
-        if (input.kind == Kind::kSpineAttention) add(top_of(layout_, ref_.layer, false));
+        if (input.kind == Kind::kSpineAttention) middle();
         break;
       case Reach::kOwnLane:
         reads();
@@ -99,6 +99,17 @@ class Finder {
  private:
   void add(uint32_t element, float weight = 1.0F) {
     found_.push_back({element, std::clamp(std::abs(weight), 0.0F, 1.0F)});
+  }
+
+  // The residual stream between the two updates; in a parallel block the FFN reads what attention
+  // reads.
+  void middle() {
+    const bool parallel = (layout_.model().habits & trace::kParallel) != 0;
+    if (parallel && ref_.kind == Kind::kCell) {
+      follow({Kind::kSpineFfn, Reach::kLayerBelow});
+    } else {
+      add(top_of(layout_, ref_.layer, false));
+    }
   }
 
   void heads() {

@@ -37,7 +37,7 @@ class Labels : public ::testing::Test {
                  uint32_t selected = 0) const {
     scene::Camera camera{pose};
     const auto playhead = static_cast<double>(reader_->steps());
-    return make_labels({*reader_, *layout_, palette_, playhead,
+    return make_labels({*reader_, *layout_, palette_, playhead, 1.0,
                         scene::column_now(*reader_, *layout_, playhead),
                         camera.clip_from_world(kAspect), kScreen, kSize, covered, selected});
   }
@@ -76,8 +76,9 @@ TEST_F(Labels, NeverLieOnEachOtherNorOnWhatTheyNameNorOnPanels) {
     ASSERT_EQ(notes.labels.size(), notes.rects.size());
     for (size_t i = 0; i < notes.rects.size(); ++i) {
       ++seen;
-      if (notes.named[i])
+      if (notes.named[i]) {
         EXPECT_GE(gap_between(notes.rects[i], *notes.named[i]), -0.01F) << notes.labels[i].text;
+      }
       for (const scene::Rect& panel : panels) EXPECT_GT(gap_between(notes.rects[i], panel), 0.0F);
       for (size_t j = 0; j < i; ++j) {
         if (gap_between(notes.rects[i], notes.rects[j]) > 0.0F) continue;

@@ -57,7 +57,9 @@ TEST_F(Dependencies, EveryKindOfElementHasOneRowWithAFormula) {
   }
   for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
     const NodeRef ref = layout_.refs()[i];
-    if (ref.kind != Kind::kScenery) EXPECT_TRUE(kinds.contains(ref.kind)) << layout_.path(ref);
+    if (ref.kind != Kind::kScenery) {
+      EXPECT_TRUE(kinds.contains(ref.kind)) << layout_.path(ref);
+    }
   }
   EXPECT_EQ(nullptr, dependency_of(Kind::kScenery));
 }
@@ -117,7 +119,9 @@ TEST_F(Dependencies, TheStrongestComeFirstAndNoMoreThanAsked) {
   ASSERT_EQ(5U, few.size());
   for (size_t i = 0; i < few.size(); ++i) {
     EXPECT_EQ(all[i].element, few[i].element);
-    if (i > 0) EXPECT_LE(few[i].weight, few[i - 1].weight);
+    if (i > 0) {
+      EXPECT_LE(few[i].weight, few[i - 1].weight);
+    }
   }
 }
 
@@ -130,6 +134,17 @@ TEST_F(Dependencies, WithoutATraceOnlyTheStructureIsLeft) {
       EXPECT_LT(source.element, layout_.refs().size());
     }
   }
+}
+
+// A parallel block's neurons are computed from what its attention is computed from.
+TEST_F(Dependencies, AParallelBlockReadsOneStream) {
+  trace::ModelRecord model = tests::small_model();
+  model.habits |= trace::kParallel;
+  const Layout parallel(model);
+  const std::vector<Source> found = sources_of(reader_, parallel, {Kind::kCell, 2, 3, 0}, 2, 10);
+  ASSERT_EQ(1U, found.size());
+  EXPECT_EQ((NodeRef{Kind::kSpineFfn, 1, Layout::kSpineParts - 1, 0}),
+            NodeRef(parallel.refs()[found[0].element]));
 }
 
 // Nothing lights up before what it was computed from: within a step, the last light of every
