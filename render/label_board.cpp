@@ -26,7 +26,7 @@ LabelBoard::LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, flo
     : clip_from_world_(clip_from_world),
       viewport_(viewport),
       size_px_(size_px),
-      placement_(viewport, 0.3F * size_px) {
+      placement_(viewport, kFadeEm * size_px) {
   // The second row of a projection times a rotation is as long as the projection's own entry.
   const glm::vec3 row(clip_from_world[0][1], clip_from_world[1][1], clip_from_world[2][1]);
   px_per_unit_ = glm::length(row) * 0.5F * viewport.y;

@@ -55,11 +55,13 @@ class LabelBoard {
              float reach = 0.0F) const;
 
   float size_px() const { return size_px_; }
+  float fade_px() const { return kFadeEm * size_px_; }  // labels nearer than this fade
   glm::vec2 viewport() const { return viewport_; }
   void add_line(const shaders::Line& line) { result_.lines.push_back(line); }
   Annotations take() { return std::move(result_); }
 
  private:
+  static constexpr float kFadeEm = 0.3F;
   float put(Label& label, float wish, std::optional<scene::Rect> named);
 
   glm::mat4 clip_from_world_;

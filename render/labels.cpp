@@ -10,8 +10,9 @@ namespace render {
 
 namespace {
 
-constexpr float kChosen = 1.3F;  // size of the token of the moment
-constexpr int kMostTape = 256;   // tokens
+constexpr float kChosen = 1.3F;     // size of the token of the moment
+constexpr int kMostTape = 256;      // tokens
+constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
 
 }  // namespace
 
@@ -73,7 +74,8 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     for (int row = 0; row < kRows && left > 0.05F; ++row) {
       const float gap = 0.2F + 2.7F * static_cast<float>(row);
       const float visible = board.beside(bar, Side::kBelow, word, left, gap, row > 0);
-      board.beside(bar, Side::kBelow, number, visible, gap + 1.5F);
+      board.beside(bar, Side::kBelow, number, visible,
+                   gap + 1.2F * word.size_px / in.size_px + 0.1F);
       left = std::max(left - visible, 0.0F);
     }
   }
@@ -91,6 +93,7 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     const scene::Box box = box_of(in.layout, in.layout.tape(static_cast<uint32_t>(column)), in.now);
     return box.center + glm::vec3(box.half_size.x, box.half_size.y, 0.0F);
   };
+  float room = 1e9F;
   for (int c = front; c >= 0 && c > front - kMostTape; --c) {
     if (first_of(c) >= in.reader.positions()) continue;
     const float age = in.now - static_cast<float>(c);
@@ -104,16 +107,20 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     label.text = scene::visible_text(in.reader.position(first_of(c)).token.text);
     const float newest = 1.0F - ramp(0.3F, 0.7F, age);
     const glm::vec2 apart = glm::abs(*next - *here);
-    const float width = measure_text(label.text, in.size_px, true).x;
-    const float room =
-        std::max(apart.y / (1.15F * in.size_px), apart.x / (width + 0.3F * in.size_px));
+    // The size at which it fits beside the next, by height or by width, as a share of the normal.
+    const glm::vec2 extent = measure_text(label.text, in.size_px, true);
+    const glm::vec2 fit = glm::max(apart - board.fade_px(), 0.0F) / extent;
+    // Rooms shrink towards the past; the oldest has no neighbour to tell.
+    room = std::min(room, std::max(fit.x, fit.y));
     // A little smaller before it gives way.
-    const float size = std::clamp(room, 0.7F, 1.0F);
+    const float size = std::clamp(room, kSmallest, 1.0F);
     label.size_px = in.size_px * (size + (kChosen - size) * newest);
     label.offset_px.x = 0.5F * in.size_px;
     label.rgba = in.palette.text;
-    const float wish = std::max(newest, 0.85F * ramp(0.5F, 0.7F, room) / (1.0F + 0.02F * age));
-    if (board.at(label, wish) == 0.0F && room < 0.45F && age > 1.0F) break;
+    const float wish =
+        std::max(newest, 0.9F * ramp(0.8F * kSmallest, kSmallest, room) / (1.0F + 0.02F * age));
+    board.at(label, wish);
+    if (room < 0.8F * kSmallest && age > 1.0F) break;  // and less room farther back
   }
 }
 

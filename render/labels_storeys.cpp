@@ -108,7 +108,8 @@ void label_heads(const LabelInput& in, LabelBoard& board) {
     for (const uint32_t h : by_roundness(near)) {
       const scene::Box box = center(h);
       const float px = board.pixels(box.center, 2.0F * box.half_size.x);
-      name(l, h, l == 0 ? 1.0F : ramp(1.4F * least, 2.2F * least, px));
+      name(l, h,
+           l == 0 ? ramp(0.7F * least, 1.0F * least, px) : ramp(1.4F * least, 2.2F * least, px));
     }
   }
 }
@@ -194,6 +195,34 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
     };
     run(true, grid->rows, Side::kLeft, 0.8F * line);
     run(false, grid->cols, Side::kAbove, 1.2F * line);
+    // So near that the gaps between cells have room for a line: every one its own.
+    const auto at = [&](uint32_t col, uint32_t row) {
+      const uint32_t b = shaders::element_at(*grid, col, row);
+      return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+    };
+    const float share = grid->gap.y / (1.0F - grid->gap.y);  // of a cell's height, that is gap
+    const float least = 0.8F * line / share;                 // pixels of a cell
+    board.along(
+        grid->rows, [&](uint32_t r) { return at(0, r).center; },
+        [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+        [&](uint32_t r) {
+          board.along(
+              grid->cols, [&](uint32_t c) { return at(c, r).center; },
+              [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+              [&](uint32_t c) {
+                const uint32_t b = shaders::element_at(*grid, c, r);
+                if (b == shaders::kNoElement) return;
+                const scene::Box cell = at(c, r);
+                const float size = board.pixels(cell.center, 2.0F * cell.half_size.y);
+                const uint64_t neuron = (uint64_t{b} * m.neurons + m.buckets - 1) / m.buckets;
+                Label label = colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F);
+                // In the middle of the gap above it.
+                label.anchor = cell.center +
+                               glm::vec3(0.0F, cell.half_size.y * (1.0F + share), cell.half_size.z);
+                board.at(label, ramp(least, 1.3F * least, size));
+              });
+        },
+        2.0F * std::abs(box_of(in.layout, first, in.now).center.x - in.layout.ffn_right()));
   }
 }
 
