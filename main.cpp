@@ -27,6 +27,8 @@
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/structure/structure.h"
+#include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
@@ -53,6 +55,8 @@ struct Flags : engine::commands::Flags {
   std::string palette = "default";
   std::string channels;
   std::string gains;
+  std::vector<std::string> structures;
+  bool synthetic = false;
   render::commands::SceneOptions scene;
 };
 
@@ -69,6 +73,16 @@ void add_scene(CLI::App& app, Flags& flags) {
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option(
+         "--structure", flags.structures,
+         "show models without weights, the first with synthetic numbers where asked, further "
+         "ones beside it at the same scale: " +
+             engine::structure_names() + ", a GGUF file or a config.json")
+      ->delimiter(',');
+  app.add_flag("--synthetic", flags.synthetic,
+               "with --structure: invented numbers run through the first model");
+  app.add_flag("--true-proportions", flags.scene.layout.true_proportions,
+               "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
       ->capture_default_str();
   app.add_option(
@@ -131,6 +145,13 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
+    if (!flags.structures.empty()) {
+      show_structures(flags);
+      return;
+    }
+    if (flags.synthetic)
+      throw Error(ExitCode::kUsage, "needs a structure to run through", "--synthetic",
+                  "add --structure NAME");
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
       if (!contents.complete)
@@ -149,6 +170,23 @@ class Source {
   }
 
  private:
+  void show_structures(Flags& flags) {
+    if (!flags.file.empty() || !flags.model.empty()) {
+      throw Error(ExitCode::kUsage, "shows models without running one", "--structure",
+                  "leave out " + (flags.file.empty() ? "-m" : flags.file));
+    }
+    std::vector<trace::Model> models;
+    for (const std::string& name : flags.structures)
+      models.push_back(engine::find_structure(name, source_of(flags)));
+    flags.scene.layout.brackets = true;
+    flags.scene.beside.assign(models.begin() + 1, models.end());
+    if (flags.synthetic) {
+      engine::write_synthetic(models[0], {}, log_);
+    } else {
+      engine::write_structure(models[0], log_);
+    }
+  }
+
   // A file that was cut off has no closing note: give it one, so that nobody waits for more.
   void end_of_file() {
     constexpr std::string_view kEnd = "end of the file";
@@ -475,6 +513,7 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
+    if (!flags.structures.empty()) flags.synthetic = true;
     Source source(flags, {});
     frames.scene = flags.scene;
     exit_code = render::commands::bench_render(frames);

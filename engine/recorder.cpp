@@ -59,6 +59,13 @@ size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
 
 }  // namespace
 
+uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept {
+  const int64_t whole = std::gcd(of_expert, shared);
+  int64_t cell = std::max<int64_t>(neurons / Detail::kBuckets, 1);
+  while (cell < whole && (whole % cell != 0 || neurons / cell > Detail::kBuckets)) ++cell;
+  return static_cast<uint32_t>(neurons / std::min(cell, whole));
+}
+
 Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   constexpr int64_t kSmall = int64_t{1} << 20;
   const int64_t neurons_of_layer = config.neurons();
@@ -67,6 +74,9 @@ Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   const int64_t together = (neurons_of_layer + model::kCellWidth - 1) / model::kCellWidth;
   buckets =
       static_cast<uint32_t>(all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
+  if (config.n_expert > 0) {
+    buckets = buckets_of_mixture(neurons_of_layer, config.n_ff, config.n_ff_shared);
+  }
   neurons = static_cast<uint32_t>(level == trace::Level::kFull
                                       ? neurons_of_layer
                                       : std::min<int64_t>(neurons_of_layer, kNeurons));
@@ -93,6 +103,9 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.rest_share.resize(layers);
   p.ffn_bias.resize(layers);
   p.top.resize(layers * detail_.neurons);
+  const int64_t used = config_.n_expert_used + (config_.n_ff_shared > 0 ? 1 : 0);
+  p.router.resize(layers * static_cast<size_t>(config_.n_expert));
+  p.experts.resize(config_.n_expert > 0 ? layers * static_cast<size_t>(used) : 0);
   p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
   p.reads.resize(p.heads.size() * p.reads_per_head);
   p.read.assign(layers * lanes * reach, 0.0F);
@@ -129,6 +142,9 @@ bool Recorder::wants(Tap tap) const noexcept {
       return true;
     case Tap::kNeuronShare:
       return detail_.all_neurons;
+    case Tap::kRouter:
+    case Tap::kExperts:
+      return config_.n_expert > 0;
     case Tap::kCellShare:
     case Tap::kChosenShare:
       return !detail_.all_neurons;
@@ -189,6 +205,11 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kAct:
       keep(p.act);
       return bucket_energy(p, layer);
+    case Tap::kRouter:
+      std::copy_n(data, n, p.router.data() + l * n);
+      return;
+    case Tap::kExperts:
+      return experts(p, layer, data, static_cast<size_t>(rows));
     case Tap::kNeuronShare:
       return all_neurons(p, layer, data, n);
     case Tap::kCellShare:
@@ -282,6 +303,13 @@ void Recorder::reads(Position& p, int64_t layer, const float* energy, size_t rea
       head.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
       head.rest_weight = static_cast<float>(1.0 - weight);
     }
+  }
+}
+
+void Recorder::experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept {
+  for (size_t e = 0; e < n; ++e) {
+    p.experts[static_cast<size_t>(layer) * n + e] = {static_cast<uint32_t>(rows[3 * e]),
+                                                     rows[3 * e + 1], rows[3 * e + 2]};
   }
 }
 
@@ -388,6 +416,12 @@ void Recorder::write(uint32_t position, const Position& p) {
   trace::append(
       log_, Topic::kFfn, trace::FfnRecord{position, layers, detail_.buckets, detail_.neurons},
       all(p.bucket_rms), all(p.bucket_share), all(p.rest_share), all(p.ffn_bias), all(p.top));
+  if (config_.n_expert > 0) {
+    trace::append(log_, Topic::kExperts,
+                  trace::ExpertsRecord{position, layers, static_cast<uint32_t>(config_.n_expert),
+                                       static_cast<uint32_t>(p.experts.size()) / layers},
+                  all(p.router), all(p.experts));
+  }
   std::vector<float> p99;
   for (const Percentile& measure : scales_) p99.push_back(measure.p99());
   trace::append(log_, Topic::kScale, trace::ScaleRecord{position, layers}, all(p99));

@@ -33,6 +33,10 @@ struct Detail {
   uint32_t neurons;  // listed of a layer
 };
 
+// Cells of a mixture's plates: no cell holds neurons of two experts, and where it can be there are
+// no more than Detail::kBuckets.
+uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept;
+
 class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
@@ -64,6 +68,8 @@ class Recorder final : public model::TapSink {
     std::vector<float> k_norm, v_norm, read;
     std::vector<float> bucket_rms, bucket_share, rest_share, ffn_bias;
     std::vector<trace::NeuronShare> top;
+    std::vector<float> router;                // (L, E), of a mixture
+    std::vector<trace::ExpertShare> experts;  // (L, used)
     // Taps that a later tap of the same layer needs again.
     std::vector<float> scores, weights, mix, back, act;
     float size = 0.0F;  // |x| before the update at hand
@@ -75,6 +81,7 @@ class Recorder final : public model::TapSink {
   void all_neurons(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
   void cells(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
   void chosen(Position& p, int64_t layer, const float* list, size_t n) noexcept;
+  void experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept;
   void bucket_energy(Position& p, int64_t layer) noexcept;
   void write(uint32_t position, const Position& p);
   Percentile& scale(int64_t layer, trace::Measure measure) noexcept {

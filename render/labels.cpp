@@ -127,9 +127,10 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
 Annotations make_labels(const LabelInput& input) {
   LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered);
   label_selected(input, board);
+  label_notes(input, board);
   label_candidates(input, board);
   label_tape(input, board);
-  label_wings(input, board);
+  if (!input.layout.options().brackets) label_wings(input, board);
   label_layers(input, board);
   label_heads(input, board);
   label_slots(input, board);

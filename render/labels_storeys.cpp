@@ -1,4 +1,5 @@
-// The parts of the storeys: wings, layers, heads, slots, neurons.
+// The parts of the storeys: wings, layers, heads, slots, neurons; and what a structure is lettered
+// with.
 #include <cmath>
 
 #include "render/labels.h"
@@ -70,6 +71,18 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
   board.beside(ffn_box(in, 0), Side::kBelow,
                colored(in, shaders::kChannelFfn, "FFN, " + count(m.neurons, " neuron", " neurons")),
                1.0F, 0.5F);
+}
+
+void label_notes(const LabelInput& in, LabelBoard& board) {
+  for (const scene::Note& note : in.layout.notes()) {
+    Label label;
+    label.anchor = note.at;
+    label.size_px = in.size_px * note.size;
+    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
+                                                        : channel_rgba(in.palette, note.channel);
+    label.text = note.text;
+    board.at(label, 1.0F);
+  }
 }
 
 void label_layers(const LabelInput& in, LabelBoard& board) {
@@ -156,16 +169,16 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
 // those of its uppermost row above it.
 void label_cells(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
-  const uint32_t start = in.layout.cell(0, 0);
-  const shaders::Grid* grid = nullptr;
-  for (const shaders::Grid& g : in.layout.grids()) {
-    if (start - g.first_element < g.elements * g.plates) grid = &g;
-  }
-  if (grid == nullptr) return;
   const float line = 1.15F * in.size_px;
-  const float x = box_of(in.layout, start, in.now).center.x;
+  const float x = box_of(in.layout, in.layout.cell(0, 0), in.now).center.x;
   for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
     const uint32_t first = in.layout.cell(l, 0);
+    const shaders::Grid* grid = nullptr;
+    for (const shaders::Grid& g : in.layout.grids()) {
+      const uint32_t inside = first - g.first_element;  // wraps where it lies before
+      if (inside < g.elements * g.plates && inside % g.elements == 0) grid = &g;
+    }
+    if (grid == nullptr) continue;
     const scene::Box corner = box_of(in.layout, first, in.now);
     // The places of a row or a column, as if each had a cell: those without are passed over.
     const auto run = [&](bool down, uint32_t n, Side side, float least) {

@@ -13,7 +13,7 @@ namespace {
 constexpr double kStop = 0.88;
 // How fast it closes in on a live model: the share of the gap a second.
 constexpr double kHurry = 0.8;
-constexpr double kMostMerged = 4096.0;
+constexpr double kMostMerged = 128.0;  // 256 steps a second
 constexpr double kSame = 1e-6;
 
 double end_of(size_t steps) {

@@ -45,7 +45,9 @@ struct View {
 // Main thread.
 class Stage {
  public:
-  Stage(gpu::Device& device, trace::Log& log, Quality quality);
+  // beside: models that stand next to the trace's, at rest.
+  Stage(gpu::Device& device, trace::Log& log, Quality quality,
+        const scene::LayoutOptions& layout = {}, std::vector<trace::Model> beside = {});
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
@@ -61,6 +63,10 @@ class Stage {
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
+  // A structure, of which nothing is known to have happened.
+  bool at_rest() const { return reader_.finished() && reader_.steps() == 0; }
+  // The column at the front.
+  float now(double playhead, double merge = 1.0) const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
@@ -77,6 +83,8 @@ class Stage {
 
   trace::Reader reader_;
   Renderer renderer_;
+  scene::LayoutOptions layout_options_;
+  std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
   // The last bolts that were asked for: a script is long.

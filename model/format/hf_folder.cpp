@@ -277,6 +277,26 @@ ModelFile parse_hf(const HfParts& parts) {
   return file;
 }
 
+Config read_hf_config(std::string_view text, const std::string& name) {
+  ModelFile file(name, "config.json", text.size());
+  const Json document = parse_json(text, name);
+  const Json& config = hf_text_config(document);
+  const std::string_view arch = hf_architecture(config, file);
+  add_hf_config(config, file);
+  Config c = read_config(file);
+  c.tied = hf_ties_embeddings(config, arch);  // there is no tensor to tell
+  return c;
+}
+
+Config open_hf_config(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::path file(path);
+  if (std::filesystem::is_directory(file, ignored)) file /= "config.json";
+  const auto text = map_text(file);
+  if (!text) throw Error(ExitCode::kBadModel, "there is no such file", file.string(), {});
+  return read_hf_config(text_of(text), file.string());
+}
+
 ModelFile open_hf_folder(const std::string& path) {
   const std::filesystem::path folder(path);
   const auto config = map_text(folder / "config.json");

@@ -33,7 +33,7 @@ nlohmann::ordered_json percentiles(std::vector<double> values) {
 nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options,
                                Quality quality) {
   const SceneOptions& scene = options.scene;
-  Stage stage(device, *scene.log, quality);
+  Stage stage(device, *scene.log, quality, scene.layout, scene.beside);
   wait_for_end(stage);
   Player player;
   View view;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/control.h"
 #include "engine/trace/log.h"
@@ -21,6 +22,9 @@ struct SceneOptions {
   std::string select;           // a node to select, see scene/node_path.h; empty: none
   double pace = 1.0;            // steps a second
   Look look;
+  // Models without a trace of their own, beside the first.
+  std::vector<trace::Model> beside;
+  scene::LayoutOptions layout;
 };
 
 // Waits until the conversation in the log is over and the stage has taken it in.

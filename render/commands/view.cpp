@@ -234,7 +234,9 @@ class Controls {
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
     if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
       return;  // turns the camera while it is held
-    if (story_key(key, mods, repeat, player_, view_.look, stage_)) return;
+    if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
+                  stage_.layout().model().layers))
+      return;
     if (repeat) return;
     switch (key) {
       case GLFW_KEY_F:
@@ -344,7 +346,7 @@ int view(const SceneOptions& options) {
   device_options.filter = options.device;
   Swapchain::device_options(device_options);
   gpu::Device device(device_options);
-  Stage stage(device, *options.log, Quality::kWindow);
+  Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
   Swapchain swapchain(device, window.get());
 
   View view;

@@ -1,6 +1,7 @@
 #include "render/pass/step_store.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace render {
 namespace {
@@ -73,12 +74,17 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
+std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last, double merge,
                                            RecordRange Step::*member) const {
+  // As shaders::shown_instant() groups them.
+  const auto climb = [&](uint64_t step) {
+    return std::floor((static_cast<double>(step) + 0.5) / merge);
+  };
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const RecordRange range = it->second.*member;
     if (range.count == 0) continue;
+    if (merge > 1.0 && it->first < last && climb(it->first) == climb(it->first + 1)) continue;
     if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
       ranges.back().count += range.count;
     } else {
@@ -95,15 +101,15 @@ std::vector<StepStore::Place> StepStore::bolt_places() const {
 }
 
 std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::lights);
+  return joined(first, last, 1.0, &Step::lights);
 }
 uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
   uint32_t count = 0;
   for (const RecordRange range : lights(first, last)) count += range.count;
   return count;
 }
-std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::bolts);
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last, double merge) const {
+  return joined(first, last, merge, &Step::bolts);
 }
 
 }  // namespace render

@@ -57,7 +57,7 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
                  double merge = 1.0);
 
 // "act = silu(gate) * up", as far as the trace tells.
-std::string activation_formula(const trace::ModelRecord& model);
+std::string activation_formula(const trace::StructureRecord& structure);
 
 // What a node's light stands for at a step, for the inspector and the tests.
 struct Meaning {
