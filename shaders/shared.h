@@ -39,6 +39,7 @@ SHARED_CONST kNodeGrows = 2u;      // rises along +y with its light, up to Node.
 SHARED_CONST kNodeNotPicked = 4u;  // scenery
 SHARED_CONST kNodeFlat = 8u;       // no bevel
 SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
+SHARED_CONST kNodeLine = 32u;      // lettering: in the plain colour of its channel
 SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags

@@ -13,9 +13,9 @@ void Layout::bracket(const Measures& m, glm::vec3 from, glm::vec3 to, glm::vec3 
   const float thick = 0.018F * m.detail;
   const glm::vec3 a = from + out;
   const glm::vec3 b = to + out;
-  add_scenery((a + b) * 0.5F, glm::abs(b - a) * 0.5F + thick, channel);
+  add_scenery((a + b) * 0.5F, glm::abs(b - a) * 0.5F + thick, channel, shaders::kNodeLine);
   for (const glm::vec3& end : {from, to}) {
-    add_scenery(end + out * 0.75F, glm::abs(out) * 0.25F + thick, channel);
+    add_scenery(end + out * 0.75F, glm::abs(out) * 0.25F + thick, channel, shaders::kNodeLine);
   }
   notes_.push_back({origin_ + (a + b) * 0.5F + out * 0.6F, std::move(text), channel, 1.0F});
 }

@@ -93,9 +93,9 @@ void Layout::add(Tower& tower, const shaders::Node& node, NodeRef ref) {
   boxes_.back().element = elements_++;
 }
 
-void Layout::add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
+void Layout::add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel, uint32_t flags) {
   boxes_.push_back(box_at(origin_ + center, half_size, channel));
-  boxes_.back().flags = shaders::kNodeFlat | shaders::kNodeNotPicked;
+  boxes_.back().flags = shaders::kNodeFlat | shaders::kNodeNotPicked | flags;
 }
 
 uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates) {
@@ -264,8 +264,10 @@ Box Layout::bounds(uint32_t columns) const {
   for (const Tower& tower : towers_) {
     const Measures& m = tower.measures;
     const float back = shaders::past_z(static_cast<float>(std::min(columns, m.columns)));
-    low = glm::min(low, glm::vec3(tower.x + m.attention_left(), kFloorY, back));
-    high = glm::max(high, glm::vec3(tower.x + m.ffn_right(), m.crown_top(), 1.0F));
+    // Lettering stands around it.
+    const float rim = options_.brackets ? m.detail : 0.0F;
+    low = glm::min(low, glm::vec3(tower.x + m.attention_left() - rim, kFloorY - 0.5F * rim, back));
+    high = glm::max(high, glm::vec3(tower.x + m.ffn_right() + rim, m.crown_top() + rim, 1.0F));
   }
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
@@ -285,7 +287,7 @@ void Layout::add_spine(Tower& tower) {
         add(tower, box, {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
       }
       const glm::vec3 at = m.junction(l, ffn);
-      const float size = std::min(0.2F * m.spine / 0.07F, 0.6F * m.gap);
+      const float size = m.spine + 0.13F * m.pitch / 1.34F;
       // A collar where the update enters: dark, and looked through.
       if (ffn || !m.parallel) {
         add_scenery(at, {size, std::min(0.022F, 0.03F * m.pitch), size}, shaders::kChannelResidual);

@@ -161,7 +161,7 @@ class Layout {
 
   // A box that shows the next element; one that shows none.
   void add(Tower& tower, const shaders::Node& node, NodeRef ref);
-  void add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel);
+  void add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel, uint32_t flags = 0);
   // Plates of one kind, one a storey, and their elements.
   uint32_t add_plates(shaders::Grid grid, const std::vector<shaders::Node>& plates);
   const shaders::Grid* grid_of(uint32_t element) const;
