@@ -87,8 +87,10 @@ void add_scene(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option(
       "--camera", flags.scene.camera,
-      "home, front, left, top, close, or yaw,pitch,distance[,x,y,z] in degrees and world units");
-  app.add_option("--select", flags.scene.select, "a node to inspect: L3.H1, L3.F20 or L3.K0.5");
+      "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
+      "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
+  app.add_option("--select", flags.scene.select,
+                 "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   std::vector<std::string> palettes;
   for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);

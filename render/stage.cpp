@@ -4,7 +4,10 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/outline.h"
+#include "render/scene/choreography.h"
 #include "render/scene/eyes.h"
+#include "render/ui/covered.h"
 
 namespace render {
 
@@ -33,10 +36,12 @@ bool Stage::poll() {
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
+    bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = 0.0;
     renderer_.drop_steps();
   } else if (continuation_ != reader_.continuation()) {
+    bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = static_cast<double>(reader_.kept_steps());
     renderer_.drop_steps();
@@ -54,6 +59,21 @@ glm::vec3 Stage::where(uint32_t node, double playhead) const {
   glm::vec3 at = n.center;
   if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
   return at;
+}
+
+std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
+  for (const auto& [known, bolt] : bolts_) {
+    if (known == ref) return bolt;
+  }
+  if (ref.step >= reader_.steps()) return {};
+  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step, {shown_all_});
+  if (ref.index >= script.bolts.size()) return {};
+  uint32_t index = ref.index;
+  while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
+  constexpr size_t kKept = 8;
+  if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
+  bolts_.emplace_back(ref, script.bolts[index]);
+  return script.bolts[index];
 }
 
 float Stage::now(double playhead, double merge, bool glide) const {
@@ -105,6 +125,7 @@ bool Stage::draw(Target& target, const View& view) {
                            static_cast<float>(target.extent().height));
   if (shown_all_ != view.look.show_all) {
     shown_all_ = view.look.show_all;
+    bolts_.clear();
     renderer_.drop_steps();
   }
   FrameInput input;
@@ -128,13 +149,29 @@ bool Stage::draw(Target& target, const View& view) {
     }
   }
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
-  std::vector<Label> labels;
+  Annotations notes;
   if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
-                          input.frame.clip_from_world, viewport,
-                          viewport.y / 720.0F * 13.0F * view.look.scale});
+    const std::vector<scene::Rect> covered = covered_by(view.ui);
+    notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
+                         input.frame.clip_from_world, viewport,
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
   }
-  input.labels = labels;
+  add_outlines({.reader = reader_,
+                .layout = *layout_,
+                .palette = colours,
+                .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,
+                .now = input.frame.now,
+                .clip_from_world = input.frame.clip_from_world,
+                .eye = input.frame.eye,
+                .viewport = viewport,
+                .width_px = std::max(viewport.y / 720.0F * view.look.scale * 1.5F, 1.0F),
+                .hovered = view.hovered,
+                .selected = view.selected,
+                .hovered_bolt = view.hovered_bolt ? bolt(*view.hovered_bolt) : std::nullopt,
+                .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
+               notes.lines);
+  input.labels = notes.labels;
+  input.lines = notes.lines;
   input.ui = view.ui;
   input.pick = view.pick;
   return renderer_.draw(target, input);

@@ -36,6 +36,8 @@ struct View {
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
+  std::optional<BoltRef> hovered_bolt{};
+  std::optional<BoltRef> selected_bolt{};  // then no element is
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -68,6 +70,10 @@ class Stage {
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
+  // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
+  // kind.
+  std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
+
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
@@ -81,6 +87,8 @@ class Stage {
   std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  // The last bolts that were asked for: a script is long.
+  mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
   uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;

@@ -148,8 +148,18 @@ struct Glyph {
   float halo;         // 0..1
   uint rgba;          // sRGB, red in the lowest byte
 };
-SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
+// A straight line over the picture: outlines, and from a label to what it names.
+struct Line {
+  vec2 from;    // pixels
+  vec2 to;
+  float width;  // pixels
+  uint rgba;    // as Glyph.rgba
+};
+SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
+
+// What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
+SHARED_CONST kPickedBolt = 0x80000000u;
 
 // Everything that changes from frame to frame.
 struct Frame {
@@ -296,6 +306,7 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
+static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
 static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif

@@ -101,7 +101,7 @@ int record(const RecordOptions& options) {
   view.look = scene.look;
   view.pace = steps / seconds;
   view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
-  view.camera.pose = first_pose(scene, stage, aspect);
+  view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
 
@@ -163,8 +163,8 @@ int shot(const ShotOptions& options) {
   View view;
   view.look = scene.look;
   view.playhead = playhead;
-  view.camera.pose =
-      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose = first_pose(
+      scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);

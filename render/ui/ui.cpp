@@ -72,6 +72,7 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   panel_legend(state, false);
   panel_text(state, false);
   inspector_->draw(state, false);
+  panel_bolt(state);
   ImGui::Render();
   return ImGui::GetDrawData();
 }
@@ -85,6 +86,7 @@ ImDrawData* Ui::draw_window(State& state) {
     panel_text(state, true);
     panel_timeline(state);
     inspector_->draw(state, true);
+    panel_bolt(state);
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
