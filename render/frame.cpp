@@ -12,6 +12,7 @@
 #include "render/pass/lights.h"
 #include "render/pass/nodes.h"
 #include "render/pass/pick.h"
+#include "render/pass/scene_store.h"
 #include "render/pass/sky.h"
 #include "render/pass/step_store.h"
 #include "render/ui/imgui_renderer.h"
@@ -45,6 +46,7 @@ struct Renderer::Impl {
         samples(samples_for(device_, cheap)),
         context(device_),
         steps(context, kStepBytes),
+        store(context),
         lights(context),
         sky(context, samples),
         nodes(context, samples),
@@ -68,7 +70,6 @@ struct Renderer::Impl {
           .commandBufferCount = 1};
       VK_CHECK(vkAllocateCommandBuffers(device.handle(), &info, &slot.commands));
     }
-    set_nodes({});
   }
 
   ~Impl() {
@@ -78,18 +79,10 @@ struct Renderer::Impl {
     }
   }
 
-  void set_nodes(std::span<const shaders::Node> all) {
-    node_count = static_cast<uint32_t>(all.size());
-    const uint64_t room = std::max<uint64_t>(node_count, 1);
-    constexpr VkBufferUsageFlags kUsage =
-        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    node_buffer =
-        gpu::Buffer(device, room * sizeof(shaders::Node), kUsage, gpu::Memory::kDevice, "nodes");
-    light_buffer =
-        gpu::Buffer(device, room * sizeof(glm::vec2), kUsage | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
-                    gpu::Memory::kDevice, "node lights");
-    context.uploader.write(node_buffer, 0, std::as_bytes(all));
-    nodes.reserve(node_count);
+  void set_nodes(std::span<const shaders::Node> all, std::span<const shaders::Grid> grids,
+                 uint32_t elements) {
+    store.set(all, grids, elements);
+    nodes.reserve(store.node_count());
   }
 
   void resize(VkExtent2D size) {
@@ -117,10 +110,13 @@ struct Renderer::Impl {
 
   SceneBuffers scene_buffers(shaders::Frame frame, glm::uvec2 viewport) {
     frame.viewport = viewport;
-    frame.node_count = node_count;
+    frame.element_count = store.element_count();
     const gpu::Staging::Slice slice =
         context.staging.put(std::span<const shaders::Frame>(&frame, 1));
-    return {slice.buffer, slice.offset, node_buffer.handle(), light_buffer.handle(), node_count};
+    SceneBuffers buffers = store.buffers();
+    buffers.frame = slice.buffer;
+    buffers.frame_offset = slice.offset;
+    return buffers;
   }
 
   // A submission of its own that waits for everything before it.
@@ -144,6 +140,7 @@ struct Renderer::Impl {
   VkSampleCountFlagBits samples;
   PassContext context;
   StepStore steps;
+  SceneStore store;
   LightsPass lights;
   SkyPass sky;
   NodesPass nodes;
@@ -154,9 +151,6 @@ struct Renderer::Impl {
   ImguiRenderer ui;
   PickPass pick;
 
-  uint32_t node_count = 0;
-  gpu::Buffer node_buffer;
-  gpu::Buffer light_buffer;
   VkExtent2D extent{};
   gpu::Image multisampled;
   gpu::Image color;
@@ -177,6 +171,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
 
   FrameInput filled = input;
   filled.frame.viewport = glm::vec2(extent.width, extent.height);
+  store.reserve_raised(steps.light_count(input.first_step, input.last_step));
   const SceneBuffers scene = scene_buffers(filled.frame, {extent.width, extent.height});
   bolts.reserve(steps, input.first_step, input.last_step);
   labels.prepare(input.labels, filled.frame);
@@ -250,14 +245,13 @@ Renderer::Renderer(gpu::Device& device, Quality quality)
     : impl_(std::make_unique<Impl>(device, quality)) {}
 Renderer::~Renderer() = default;
 
-void Renderer::set_nodes(std::span<const shaders::Node> nodes) {
-  impl_->set_nodes(nodes);
+void Renderer::set_nodes(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
+                         uint32_t elements) {
+  impl_->set_nodes(nodes, grids, elements);
 }
 
 void Renderer::update_nodes(uint32_t first, std::span<const shaders::Node> nodes) {
-  CHECK(first <= impl_->node_count && nodes.size() <= impl_->node_count - first);
-  impl_->context.uploader.write(impl_->node_buffer, uint64_t{first} * sizeof(shaders::Node),
-                                std::as_bytes(nodes));
+  impl_->store.update(first, nodes);
 }
 
 void Renderer::put_step(uint64_t step, std::span<const shaders::Light> lights,
@@ -277,16 +271,16 @@ bool Renderer::draw(Target& target, const FrameInput& input) {
 
 std::vector<glm::vec2> Renderer::read_lights() {
   Impl& impl = *impl_;
-  const uint64_t bytes = uint64_t{impl.node_count} * sizeof(glm::vec2);
+  const uint64_t bytes = uint64_t{impl.store.element_count()} * sizeof(glm::vec2);
   if (bytes == 0) return {};
   const gpu::Buffer copy(impl.device, bytes, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                          gpu::Memory::kReadBack, "lights read back");
   impl.run_now([&](VkCommandBuffer commands) {
     const VkBufferCopy range{0, 0, bytes};
-    vkCmdCopyBuffer(commands, impl.light_buffer.handle(), copy.handle(), 1, &range);
+    vkCmdCopyBuffer(commands, impl.store.buffers().node_lights, copy.handle(), 1, &range);
     gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   });
-  std::vector<glm::vec2> lights(impl.node_count);
+  std::vector<glm::vec2> lights(impl.store.element_count());
   std::memcpy(lights.data(), copy.mapped<std::byte>().data(), bytes);
   return lights;
 }

@@ -23,7 +23,7 @@ bool Stage::poll() {
   const bool any = reader_.poll();
   if (layout_ == nullptr && reader_.model() != nullptr) {
     layout_ = std::make_unique<scene::Layout>(reader_.model()->record);
-    renderer_.set_nodes(layout_->nodes());
+    renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
@@ -38,7 +38,7 @@ uint32_t Stage::columns_in_view() const {
 }
 
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
-  const shaders::Node& n = layout_->nodes()[node];
+  const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
   if (n.column >= 0.0F)
     at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);

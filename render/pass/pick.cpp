@@ -12,14 +12,8 @@ constexpr int kReach = 2;  // pixels off that still count when the very pixel sh
 
 PickPass::PickPass(PassContext& context)
     : context_(context),
-      pipeline_(context.device, context.layout,
-                {.vertex = shaders::pick_vert,
-                 .fragment = shaders::pick_frag,
-                 .color = VK_FORMAT_R32_UINT,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .depth_write = true,
-                 .name = "pick"}) {
+      pipelines_(context, VK_FORMAT_R32_UINT, VK_SAMPLE_COUNT_1_BIT, shaders::pick_frag,
+                 shaders::pick_plate_frag) {
   ids_ = gpu::Image(context.device,
                     {.width = kSide,
                      .height = kSide,
@@ -56,8 +50,7 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
                               0,
                               1};
     vkCmdSetViewport(commands, 0, 1, &viewport);
-    pipeline_.bind(commands);
-    nodes.draw(commands, scene);
+    nodes.draw(commands, scene, pipelines_);
   }
   Slot& slot = slots_[next_];
   next_ = (next_ + 1) % slots_.size();

@@ -32,7 +32,7 @@ class PickPass {
     uint64_t submission = 0;  // 0: free
   };
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  NodePipelines pipelines_;
   gpu::Image ids_;
   gpu::Image depth_;
   std::array<Slot, 3> slots_;

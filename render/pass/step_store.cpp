@@ -91,6 +91,11 @@ std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
 std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
   return joined(first, last, &Step::lights);
 }
+uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
+  uint32_t count = 0;
+  for (const RecordRange range : lights(first, last)) count += range.count;
+  return count;
+}
 std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
   return joined(first, last, &Step::bolts);
 }

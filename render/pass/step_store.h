@@ -48,6 +48,7 @@ class StepStore {
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
   std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
+  uint32_t light_count(uint64_t first, uint64_t last) const;
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 

@@ -60,7 +60,7 @@ void Inspector::draw(State& state, bool interactive) {
   state.shown_tensor.clear();
   if (state.view.selected == 0 || reader.steps() == 0) return;
   const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef& ref = layout.refs()[state.view.selected - 1];
+  const scene::NodeRef ref = layout.ref(state.view.selected - 1);
   if (!(ref == ref_)) {
     // The same kind of node elsewhere keeps its tab.
     if (ref.kind != ref_.kind) tab_ = 0;

@@ -119,7 +119,7 @@ void hover_tip(State& state) {
       state.stage.reader().steps() == 0)
     return;
   const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef& ref = layout.refs()[state.view.hovered - 1];
+  const scene::NodeRef ref = layout.ref(state.view.hovered - 1);
   const std::string path = layout.path(ref);
   if (path.empty()) return;
   ImGui::BeginTooltip();

@@ -35,7 +35,7 @@ class Choreography : public ::testing::Test {
     const trace::StepRecord& s = reader_.step(step);
     return reader_.position(s.first_position + s.count - 1);
   }
-  const NodeRef& ref(uint32_t node) const { return layout_.refs()[node]; }
+  NodeRef ref(uint32_t node) const { return layout_.refs()[node]; }
   static bool is(const Bolt& b, uint32_t flag) { return (b.flags & flag) != 0; }
   // Calls f(step, script, position) for every step.
   template <class F>
