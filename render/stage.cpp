@@ -1,7 +1,9 @@
 #include "render/stage.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "render/labels.h"
 #include "render/scene/choreography.h"
@@ -12,12 +14,13 @@ namespace {
 
 constexpr double kShortestLife = 0.4;  // seconds: safe for eyes (WCAG 2.3.1)
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
-constexpr uint64_t kMostSteps = 128;   // evaluated at once: 320 steps a second
+constexpr std::chrono::seconds kLongestWait{60};
+constexpr uint64_t kMostSteps = 128;  // evaluated at once: 320 steps a second
 
 }  // namespace
 
 Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality)
-    : reader_(log), renderer_(device, quality) {}
+    : quality_(quality), reader_(log), renderer_(device, quality) {}
 
 bool Stage::poll() {
   const bool any = reader_.poll();
@@ -82,6 +85,30 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
   }
 }
 
+// The sheets and tiles of this view. A picture that is kept waits for its numbers.
+void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
+  uint32_t position = 0;
+  if (reader_.steps() > 0) {
+    const trace::StepRecord& step =
+        reader_.step(std::min(static_cast<size_t>(view.playhead), reader_.steps() - 1));
+    position = step.first_position + step.count - 1;
+  }
+  const auto update = [&] {
+    tensors_.update({reader_, *layout_, control_, view.camera, viewport, position,
+                     view.hovered_cell, view.selected_cell});
+    for (const uint32_t slot : tensors_.take_fresh())
+      renderer_.put_tile(slot, tensors_.store().texels(slot));
+  };
+  update();
+  if (quality_ != Quality::kFull || control_ == nullptr) return;
+  const auto patience = std::chrono::steady_clock::now() + kLongestWait;
+  while (tensors_.store().waiting() && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    poll();
+    update();
+  }
+}
+
 bool Stage::draw(Target& target, const View& view) {
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
@@ -95,12 +122,20 @@ bool Stage::draw(Target& target, const View& view) {
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
   }
+  look_at_tensors(view, viewport);
+  input.tiles = tensors_.quads();
+  input.clip_from_eye = tensors_.clip_from_eye();
   const scene::Palette colours = scene::palette(view.look.theme);
   std::vector<Label> labels;
   if (view.look.labels) {
     labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
                           input.frame.clip_from_world, viewport,
                           viewport.y / 720.0F * 13.0F * view.look.scale});
+    tensors_.hide_covered(labels, input.frame.clip_from_world);
+    std::vector<Label> more = tensors_.labels(
+        {colours, input.frame.clip_from_world, viewport.y / 720.0F * 13.0F * view.look.scale});
+    labels.insert(labels.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
   }
   input.labels = labels;
   input.ui = view.ui;

@@ -10,6 +10,7 @@
 #include "render/scene/camera.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
+#include "render/tensor_view.h"
 
 namespace render {
 
@@ -32,6 +33,9 @@ struct View {
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
+  // A value of a tensor that is pointed at, and one that is chosen.
+  std::optional<scene::CellRef> hovered_cell{};
+  std::optional<scene::CellRef> selected_cell{};
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -40,6 +44,11 @@ struct View {
 class Stage {
  public:
   Stage(gpu::Device& device, trace::Log& log, Quality quality);
+
+  // Who answers when tensors are looked at from near; without one they have no numbers.
+  void ask(engine::Control* control) { control_ = control; }
+  // As of the newest frame.
+  const TensorView& tensors() const { return tensors_; }
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
@@ -61,7 +70,11 @@ class Stage {
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
+  void look_at_tensors(const View& view, glm::vec2 viewport);
 
+  Quality quality_;
+  engine::Control* control_ = nullptr;
+  TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;
   std::unique_ptr<scene::Layout> layout_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/control.h"
@@ -19,6 +20,8 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
+  float zoom = 1.0F;            // of a still: share of the way there
   Look look;
 };
 
@@ -28,6 +31,9 @@ void wait_for_end(Stage& stage);
 
 // The pose that the options name. Throws Error (usage) when there is none of that name.
 scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect);
+
+// The value that options.zoom_to names; none when it is empty. Throws Error (usage).
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout);
 
 // Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);

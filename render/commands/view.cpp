@@ -383,6 +383,7 @@ int view(const SceneOptions& options) {
   if (interrupted != 0) return 0;
   view.camera.pose = first_pose(options, stage, controls.aspect());
   view.selected = selected_node(options, stage.layout());
+  stage.ask(options.control);
 
   std::string title;
   auto last = std::chrono::steady_clock::now();

@@ -4,6 +4,11 @@
 
 namespace scene {
 
+std::optional<uint32_t> TileCache::find(const TileKey& key) const {
+  const auto found = slot_of_.find(key);
+  return found == slot_of_.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::optional<uint32_t> TileCache::use(const TileKey& key) {
   const auto found = slot_of_.find(key);
   if (found == slot_of_.end()) return {};

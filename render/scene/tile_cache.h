@@ -20,6 +20,8 @@ class TileCache {
   // The slot of a tile, which counts as used; nothing when it is not there.
   std::optional<uint32_t> use(const TileKey& key);
   bool holds(const TileKey& key) const { return slot_of_.contains(key); }
+  // Its slot, without using it.
+  std::optional<uint32_t> find(const TileKey& key) const;
   // A slot for a new tile, or its own again. Nothing when every slot is in use in this frame.
   std::optional<uint32_t> place(const TileKey& key);
   void clear();

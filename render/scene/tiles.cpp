@@ -28,8 +28,7 @@ glm::uvec2 Pyramid::tiles(int level) const {
 }
 
 bool TileKey::operator<(const TileKey& o) const {
-  return std::tie(sheet, level, at.x, at.y, position, conversation) <
-         std::tie(o.sheet, o.level, o.at.x, o.at.y, o.position, o.conversation);
+  return std::tie(sheet, level, at.x, at.y) < std::tie(o.sheet, o.level, o.at.x, o.at.y);
 }
 
 CellRange range_of(const Pyramid& pyramid, int level, glm::uvec2 at) {
@@ -40,10 +39,6 @@ CellRange range_of(const Pyramid& pyramid, int level, glm::uvec2 at) {
 }
 
 namespace {
-
-struct Corners {
-  std::array<glm::dvec3, 4> from_eye;
-};
 
 // Outside one of the planes of the view with all four corners.
 bool outside(const std::array<glm::dvec3, 4>& corners, const glm::mat4& clip_from_eye) {

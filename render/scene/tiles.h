@@ -30,9 +30,7 @@ struct Pyramid {
 struct TileKey {
   SheetId sheet;
   int level = 0;
-  glm::uvec2 at{0};           // across and down, in tiles
-  uint32_t position = 0;      // of a tap; 0 for stored weights
-  uint64_t conversation = 0;  // of a tap
+  glm::uvec2 at{0};  // across and down, in tiles
 
   bool operator==(const TileKey&) const = default;
   bool operator<(const TileKey& other) const;
