@@ -133,7 +133,8 @@ bool Stage::draw(Target& target, const View& view) {
                           viewport.y / 720.0F * 13.0F * view.look.scale});
     tensors_.hide_covered(labels, input.frame.clip_from_world);
     std::vector<Label> more = tensors_.labels(
-        {colours, input.frame.clip_from_world, viewport.y / 720.0F * 13.0F * view.look.scale});
+        *layout_, {colours, input.frame.clip_from_world,
+                   viewport.y / 720.0F * 13.0F * view.look.scale, view.selected_cell});
     labels.insert(labels.end(), std::make_move_iterator(more.begin()),
                   std::make_move_iterator(more.end()));
   }

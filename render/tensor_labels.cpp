@@ -10,9 +10,9 @@ namespace render {
 
 namespace {
 
-std::string short_number(double value) {
+std::string short_number(double value, int digits = 3) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
 }
 
@@ -65,6 +65,7 @@ class TensorView::Writer {
   }
 
   void sheet(size_t index);
+  void place(const scene::Layout& layout);
   std::vector<Label> labels;
 
  private:
@@ -101,8 +102,10 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
     return;
   }
   const uint32_t colour = channel_rgba(words_.palette, s.channel);
-  put(top_left + glm::vec2(0.0F, -0.75F * em), text, text == s.title ? em * 0.9F : em, colour,
-      LabelAlign::kLeft, alpha);
+  // A vector that lies along a matrix has its words on the other side.
+  const bool below = vector && !s.transposed;
+  put(top_left + glm::vec2(0.0F, below ? extent_px.y + 0.75F * em : -0.75F * em), text,
+      text == s.title ? em * 0.9F : em, colour, LabelAlign::kLeft, alpha);
   // Beneath a wide one: what full colour means, or why there is none.
   const SheetFacts* facts = view_.store_.facts(s.id);
   std::string note;
@@ -122,8 +125,8 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
     if (!fits(note)) note = "full colour " + short_number(double{facts->scale});
   }
   if (fits(note) && (!vector || width > 12.0F * em)) {
-    put(top_left + glm::vec2(0.0F, -2.0F * em), note, em * 0.85F, words_.palette.faint_text,
-        LabelAlign::kLeft, alpha);
+    put(top_left + glm::vec2(0.0F, below ? extent_px.y + 2.0F * em : -2.0F * em), note, em * 0.85F,
+        words_.palette.faint_text, LabelAlign::kLeft, alpha);
   }
 }
 
@@ -141,7 +144,8 @@ void TensorView::Writer::cells(const scene::Sheet& s, float alpha, glm::dvec2 ce
     for (int64_t x = first.x; x < last.x; ++x) {
       const auto px =
           view_.pixel(s.at({static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5}));
-      if (!px) continue;
+      // The indices of the lines stand along the frame's edge.
+      if (!px || px->x < 3.2F * words_.size_px || px->y < 1.7F * words_.size_px) continue;
       const int64_t row = s.first_row + (s.transposed ? x : y);
       const int64_t col = s.first_col + (s.transposed ? y : x);
       const auto value = view_.store_.value(s, {s.id, row, col});
@@ -230,9 +234,35 @@ void TensorView::Writer::sheet(size_t index) {
   }
 }
 
-std::vector<Label> TensorView::labels(const Words& words) const {
+// Where one is, when a sheet fills the middle of the frame.
+void TensorView::Writer::place(const scene::Layout& layout) {
+  const auto hit = view_.under({0.0F, 0.0F});
+  if (!hit || view_.appearance_[hit->sheet] < 1.0F) return;
+  const scene::Sheet& s = view_.sheets_[hit->sheet];
+  const double down_px = glm::length(s.down) / (hit->distance * view_.pixel_size_);
+  if (down_px < 0.8 * double{view_.viewport_.y}) return;
+  const float em = words_.size_px;
+  const scene::CellRef cell =
+      words_.selected && words_.selected->sheet == s.id ? *words_.selected : hit->cell;
+  std::string text = scene::path(layout, cell);
+  if (const auto value = view_.store_.value(s, cell)) {
+    text += " = " + short_number(double{*value}, 6);
+  }
+  std::string what = s.name + "  " + (s.rows == 1 ? "" : grouped(s.rows) + " x ") + grouped(s.cols);
+  if (const SheetFacts* facts = view_.store_.facts(s.id)) {
+    what += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
+    if (!s.stored) what += "   at position " + std::to_string(facts->position);
+  }
+  const glm::vec2 at(0.5F * view_.viewport_.x, view_.viewport_.y - 2.6F * em);
+  put(at, text, 1.15F * em, words_.palette.text, LabelAlign::kCenter, 1.0F);
+  put(at + glm::vec2(0.0F, 1.5F * em), what, 0.85F * em, words_.palette.faint_text,
+      LabelAlign::kCenter, 1.0F);
+}
+
+std::vector<Label> TensorView::labels(const scene::Layout& layout, const Words& words) const {
   Writer writer(*this, words);
   for (size_t i = 0; i < sheets_.size(); ++i) writer.sheet(i);
+  writer.place(layout);
   return std::move(writer.labels);
 }
 

@@ -17,11 +17,15 @@ constexpr size_t kMostFacts = 20000;
 
 constexpr size_t kTexels = size_t{scene::kTileTexels} * scene::kTileTexels;
 
-float median(std::vector<float> values) {
-  if (values.empty()) return 0.0F;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+// The value that one cell in a hundred exceeds, as far as the largest of every `cells` tell; of
+// many cells the median of the largest, so that a few outliers do not darken all the others.
+float full_colour(std::vector<float> largest, double cells) {
+  if (largest.empty()) return 0.0F;
+  const double share = std::clamp(std::pow(0.99, cells), 0.5, 0.99);
+  const auto at = largest.begin() +
+                  static_cast<std::ptrdiff_t>(share * static_cast<double>(largest.size() - 1));
+  std::nth_element(largest.begin(), at, largest.end());
+  return *at;
 }
 
 // tile: the whole sheet.
@@ -52,7 +56,8 @@ SheetFacts facts_of(const scene::Sheet& sheet, const trace::TileAnswer& answer) 
   }
   if (magnitudes.empty()) facts.min = facts.max = 0.0F;
   if (cells > 0.0) facts.mean = static_cast<float>(sum / cells);
-  facts.scale = median(std::move(magnitudes));
+  const double cells_a_texel = std::ldexp(1.0, static_cast<int>(r.row_shift + r.col_shift));
+  facts.scale = full_colour(std::move(magnitudes), cells_a_texel);
   if (!(facts.scale > 0.0F)) facts.scale = std::max({-facts.min, facts.max, 1e-30F});
   facts.read = r.read;
   facts.position = r.position;

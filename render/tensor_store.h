@@ -20,9 +20,8 @@ namespace render {
 // What is known of a whole sheet.
 struct SheetFacts {
   float min = 0.0F, max = 0.0F, mean = 0.0F;
-  float scale = 0.0F;  // value of full colour: the median over its coarsest texels of the largest
-                       // magnitude in each; > 0
-  float read = 0.0F;   // share that has been read
+  float scale = 0.0F;     // value of full colour, which about one cell in a hundred exceeds; > 0
+  float read = 0.0F;      // share that has been read
   uint32_t position = 0;  // of a tap
   std::string formula;
 };

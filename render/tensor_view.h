@@ -43,9 +43,10 @@ class TensorView {
     const scene::Palette& palette;
     glm::mat4 clip_from_world{1.0F};  // with which the labels will be projected
     float size_px = 14.0F;            // of a normal label
+    std::optional<scene::CellRef> selected{};
   };
-  // Titles with shapes, scales, the numbers of lines and of cells.
-  std::vector<Label> labels(const Words& words) const;
+  // Titles with shapes, scales, the numbers of lines and of cells, and where one is.
+  std::vector<Label> labels(const scene::Layout& layout, const Words& words) const;
   // Takes away the labels of what lies behind a sheet.
   void hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const;
 

@@ -19,9 +19,9 @@ const vec3 kAbove = vec3(0.922, 0.305, 0.021);
 vec3 ink(float value) {
   float a = sqrt(min(abs(value), 1.0));
   vec3 end = value < 0.0 ? kBelow : kAbove;
-  float beyond = clamp(0.25 * (abs(value) - 1.0), 0.0, 0.6);
+  float beyond = clamp(0.2 * (abs(value) - 1.0), 0.0, 0.5);
   if (light_theme()) return mix(mix(vec3(0.92), end * 0.9, a), vec3(0.0), beyond);
-  return mix(mix(vec3(0.006, 0.007, 0.011), end * 0.55, a), vec3(1.0), beyond);
+  return mix(mix(vec3(0.006, 0.007, 0.011), end * 0.42, a), vec3(1.0), beyond);
 }
 
 vec3 sampled(vec2 at, vec4 within) {
