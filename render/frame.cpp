@@ -10,6 +10,7 @@
 #include "render/pass/composite.h"
 #include "render/pass/labels.h"
 #include "render/pass/lights.h"
+#include "render/pass/lines.h"
 #include "render/pass/nodes.h"
 #include "render/pass/pick.h"
 #include "render/pass/scene_store.h"
@@ -55,6 +56,7 @@ struct Renderer::Impl {
         bolts(context, samples),
         bloom(context, cheap),
         composite(context),
+        lines(context),
         labels(context),
         ui(context),
         pick(context) {
@@ -150,6 +152,7 @@ struct Renderer::Impl {
   BoltsPass bolts;
   BloomPass bloom;
   CompositePass composite;
+  LinesPass lines;
   LabelsPass labels;
   ImguiRenderer ui;
   PickPass pick;
@@ -178,6 +181,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   const SceneBuffers scene = scene_buffers(filled.frame, {extent.width, extent.height});
   bolts.reserve(steps, input.first_step, input.last_step);
   tensors.prepare(input.tiles);
+  lines.prepare(input.lines);
   labels.prepare(input.labels, filled.frame);
   ui.prepare(input.ui);
 
@@ -240,10 +244,11 @@ void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& i
                                          .color = image.view,
                                          .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
     composite.record(commands, scene, extent, format, color.view(), bloom.result());
+    lines.record(commands, scene, format);
     labels.record(commands, scene, format);
     ui.record(commands, extent, format);
   }
-  if (input.pick) pick.record(commands, scene, nodes, *input.pick, extent);
+  if (input.pick) pick.record(commands, scene, nodes, bolts, steps, *input.pick, extent);
 }
 
 Renderer::Renderer(gpu::Device& device, Quality quality)
@@ -321,14 +326,17 @@ std::vector<glm::vec2> Renderer::read_lights() {
 std::optional<PickResult> Renderer::take_pick() {
   const auto answer = impl_->pick.take();
   if (!answer) return std::nullopt;
-  return PickResult{answer->pixel, answer->node};
+  PickResult result{answer->pixel, answer->node, {}};
+  if (answer->bolt) result.bolt = BoltRef{answer->bolt->step, answer->bolt->index};
+  return result;
 }
 
 PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm::uvec2 viewport) {
   Impl& impl = *impl_;
   const SceneBuffers scene = impl.scene_buffers(frame, viewport);
   impl.run_now([&](VkCommandBuffer commands) {
-    impl.pick.record(commands, scene, impl.nodes, pixel, {viewport.x, viewport.y});
+    impl.pick.record(commands, scene, impl.nodes, impl.bolts, impl.steps, pixel,
+                     {viewport.x, viewport.y});
   });
   return *take_pick();
 }

@@ -31,6 +31,7 @@ struct FrameInput {
   // The steps whose light can still be seen; those not put are skipped. first > last: none.
   uint64_t first_step = 1;
   uint64_t last_step = 0;
+  std::span<const shaders::Line> lines{};  // under the labels
   std::span<const Label> labels{};
   // Pieces of tensors, placed from the eye along the world's axes.
   std::span<const shaders::TileQuad> tiles{};
@@ -39,9 +40,17 @@ struct FrameInput {
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
 
+// A bolt, by the step that it was put with and its place there.
+struct BoltRef {
+  uint64_t step = 0;
+  uint32_t index = 0;
+  bool operator==(const BoltRef&) const = default;
+};
+
 struct PickResult {
   glm::ivec2 pixel;
-  uint32_t node;  // element + 1; 0: nothing there
+  uint32_t node;                // element + 1; 0: nothing there
+  std::optional<BoltRef> bolt;  // then node is 0
 };
 
 struct PassTime {

@@ -4,10 +4,12 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "engine/trace/reader.h"
 #include "render/frame.h"
 #include "render/scene/camera.h"
+#include "render/scene/choreography.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
 #include "render/tensor_view.h"
@@ -17,8 +19,9 @@ namespace render {
 // What the person watching has chosen.
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
-  std::array<float, shaders::kChannelCount> gain = {1, 1, 1, 1,
-                                                    1, 1, 1, 1};  // 0 switches a channel off
+  scene::PaletteName palette = scene::PaletteName::kDefault;
+  scene::Channels channels;
+  bool show_all = false;  // every read and neuron that the trace lists
   float exposure = 1.0F;
   float bloom = 0.55F;
   bool reduced_motion = false;
@@ -29,6 +32,7 @@ struct Look {
 struct View {
   double playhead = 0.0;  // steps
   double pace = 1.0;      // steps a second, so that no light is shorter than 400 ms
+  double merge = 1.0;     // steps that are shown as one climb
   scene::Camera camera;
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
@@ -36,6 +40,8 @@ struct View {
   // A value of a tensor that is pointed at, and one that is chosen.
   std::optional<scene::CellRef> hovered_cell{};
   std::optional<scene::CellRef> selected_cell{};
+  std::optional<BoltRef> hovered_bolt{};
+  std::optional<BoltRef> selected_bolt{};  // then no element is
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -52,6 +58,9 @@ class Stage {
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
+  // Where what is new begins, in steps, when a conversation began or went on since the last call:
+  // the playhead belongs there.
+  std::optional<double> take_beginning() { return std::exchange(beginning_, {}); }
 
   // False until the trace has described its model; nothing can be drawn before.
   bool ready() const { return layout_ != nullptr; }
@@ -63,6 +72,10 @@ class Stage {
   uint32_t columns_in_view() const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
+
+  // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
+  // kind.
+  std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
 
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
@@ -79,6 +92,11 @@ class Stage {
   Renderer renderer_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  // The last bolts that were asked for: a script is long.
+  mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
+  uint64_t continuation_ = 0;
+  std::optional<double> beginning_;
+  bool shown_all_ = false;
 };
 
 }  // namespace render

@@ -99,6 +99,15 @@ std::optional<scene::SheetHit> TensorView::under(glm::vec2 point) const {
   return scene::hit(sheets_, eye_, ray(point));
 }
 
+bool TensorView::fills_frame() const {
+  if (sheets_.empty()) return false;
+  for (const glm::vec2 corner : {glm::vec2(-1.0F), {1.0F, -1.0F}, {-1.0F, 1.0F}, {1.0F, 1.0F}}) {
+    const auto hit = under(corner);
+    if (!hit || appearance_[hit->sheet] < 1.0F) return false;
+  }
+  return true;
+}
+
 void TensorView::hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const {
   if (sheets_.empty()) return;
   std::erase_if(labels, [&](const Label& label) {

@@ -50,12 +50,17 @@ class TensorView {
   // Takes away the labels of what lies behind a sheet.
   void hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const;
 
+  // There is nothing to be seen but one sheet.
+  bool fills_frame() const;
+
   // What is under a point of the frame (normalised, -1..1, y down): of the sheets that have
   // appeared.
   std::optional<scene::SheetHit> under(glm::vec2 point) const;
 
- private:
+  // From the eye through a point of the frame, unit length.
   glm::dvec3 ray(glm::vec2 point) const;
+
+ private:
   std::optional<glm::vec2> pixel(const glm::dvec3& world) const;
   void add_quad(const Input& input, size_t index, const scene::WantedTile& tile);
   class Writer;

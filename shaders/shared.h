@@ -30,6 +30,7 @@ SHARED_CONST kChannelFfn = 3u;
 SHARED_CONST kChannelCrown = 4u;
 SHARED_CONST kChannelTape = 5u;
 SHARED_CONST kChannelRest = 6u;
+SHARED_CONST kChannelDrain = 7u;  // reads of a first position that swallows a head's attention
 SHARED_CONST kChannelCount = 8u;
 
 // Node.flags
@@ -46,6 +47,8 @@ SHARED_CONST kBoltRest = 2u;      // what is not drawn one by one: straight and 
 SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named so in the legend.
                                   // A copy of the parent (same ends, seed, arc, instant) with this flag;
                                   // flags >> kBoltForkShift numbers the branches of one parent
+SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads that sags under the shelf
+SHARED_CONST kBoltRead = 16u;     // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
 SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one
 
@@ -142,7 +145,14 @@ struct Glyph {
   float halo;         // 0..1
   uint rgba;          // sRGB, red in the lowest byte
 };
-SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
+// A straight line over the picture: outlines, and from a label to what it names.
+struct Line {
+  vec2 from;    // pixels
+  vec2 to;
+  float width;  // pixels
+  uint rgba;    // as Glyph.rgba
+};
+SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
 
 // A piece of a tensor's sheet: a plane quad whose cells take their numbers from a slot of the tile
@@ -167,6 +177,9 @@ SHARED_CONST kTileAtlas = 1024u;  // texels a side
 SHARED_CONST kTileSide = 64u;     // of a slot
 SHARED_CONST kTileGrid = 4096u;   // cells between the heaviest lines; lines lie 1, 16, 256, 4096 apart
 
+// What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
+SHARED_CONST kPickedBolt = 0x80000000u;
+
 // Everything that changes from frame to frame.
 struct Frame {
   mat4 clip_from_world;  // Vulkan's clip space: y down, depth 0 near .. 1 far
@@ -190,7 +203,23 @@ struct Frame {
   float floor_y;       // world height of the floor grid
   float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
   float now;           // column at the front; columns behind it lie at past_z(now - column)
+  float merge;         // steps that are shown as one climb, >= 1; 0: 1. See shown_instant()
 };
+
+// When something is seen that happened at `instant` (steps) while `merge` steps are shown as one climb:
+// group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
+// together, stretched over the time that they would have taken one after the other.
+#ifdef __cplusplus
+inline
+#endif
+float shown_instant(float instant, float merge) {
+  if (merge <= 1.0f) return instant;
+#ifdef __cplusplus
+  using std::floor;
+#endif
+  float step = floor(instant);
+  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+}
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
 // lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing before.
@@ -293,7 +322,8 @@ static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
 static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 12);
-static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 16);
+static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
+static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif
 #undef SHARED_CONST

@@ -10,6 +10,7 @@
 
 #include "model/error.h"
 #include "render/gpu/device.h"
+#include "render/scene/eyes.h"
 #include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
@@ -91,14 +92,15 @@ int record(const RecordOptions& options) {
   wait_for_end(stage);
 
   const auto steps = static_cast<double>(stage.reader().steps());
-  const double seconds = options.seconds > 0.0 ? options.seconds : steps / Player::kDefaultPace;
+  const double seconds = options.seconds > 0.0 ? options.seconds : steps / scene.pace;
   const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
   const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
 
   View view;
   view.look = scene.look;
   view.pace = steps / seconds;
-  view.camera.pose = first_pose(scene, stage, aspect);
+  view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
+  view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
   const std::optional<scene::CellRef> cell = zoom_cell(scene, stage.layout());
@@ -167,8 +169,8 @@ int shot(const ShotOptions& options) {
   View view;
   view.look = scene.look;
   view.playhead = playhead;
-  view.camera.pose =
-      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose = first_pose(
+      scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
   stage.ask(scene.control);
   if (const auto cell = zoom_cell(scene, stage.layout())) {

@@ -44,6 +44,12 @@ void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
   GPU_SCOPE(context_.timer, commands, "bolts");
   if (ranges_.empty()) return;
   pipeline_.bind(commands);
+  draw(commands, scene, steps);
+}
+
+void BoltsPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
+                     const StepStore& steps) const {
+  if (ranges_.empty()) return;
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,

@@ -12,6 +12,8 @@ class BoltsPass {
   // Before the frame's uploads are flushed.
   void reserve(const StepStore& steps, uint64_t first, uint64_t last);
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
+  // The draws alone, for the pick pass.
+  void draw(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:
   PassContext& context_;

@@ -88,6 +88,12 @@ std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
   return ranges;
 }
 
+std::vector<StepStore::Place> StepStore::bolt_places() const {
+  std::vector<Place> places;
+  for (const auto& [step, placed] : steps_) places.push_back({step, placed.bolts});
+  return places;
+}
+
 std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
   return joined(first, last, &Step::lights);
 }

@@ -49,6 +49,18 @@ class StepStore {
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
   std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
   uint32_t light_count(uint64_t first, uint64_t last) const;
+  // Where the bolts of each step lie in the buffer.
+  struct Place {
+    uint64_t step;
+    RecordRange range;
+  };
+  std::vector<Place> bolt_places() const;
+  // One bolt, by the script that it came from.
+  struct Record {
+    uint64_t step;
+    uint32_t index;
+    bool operator==(const Record&) const = default;
+  };
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 
