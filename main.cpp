@@ -91,6 +91,8 @@ void add_scene(CLI::App& app, Flags& flags) {
       "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
   app.add_option("--select", flags.scene.select,
                  "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
+  app.add_option("--zoom-to", flags.scene.zoom_to,
+                 "a value of a tensor to fly to: blk.3.attn_q.weight[17,204]");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   std::vector<std::string> palettes;
   for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);
@@ -295,6 +297,8 @@ int run_program(int argc, char** argv) {
   auto* at_option = shot.add_option(
       "--at", at,
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
+  shot.add_option("--zoom", flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
+      ->check(between(0.0, 1.0));
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
     Source source(flags, {still.output});

@@ -66,6 +66,15 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
   throw Error(ExitCode::kUsage, "there is no view '" + name + "'", "--camera", kViews);
 }
 
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout) {
+  if (options.zoom_to.empty()) return {};
+  const auto cell = scene::find_cell(layout, options.zoom_to);
+  if (cell) return cell;
+  throw Error(ExitCode::kUsage, "there is no value '" + options.zoom_to + "' in the scene",
+              "--zoom-to",
+              "TENSOR[ROW,COLUMN], e.g. blk.0.attn_q.weight[17,20] or token_embd.weight[65,0]");
+}
+
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout) {
   if (options.select.empty()) return 0;
   if (const auto node = scene::find_node(options.select, layout)) return *node + 1;
