@@ -1,6 +1,7 @@
 #include "render/frame.h"
 
 #include <array>
+#include <chrono>
 #include <cstring>
 
 #include "model/error.h"
@@ -164,6 +165,7 @@ struct Renderer::Impl {
   std::array<FrameSlot, kFramesInFlight> slots;
   size_t turn = 0;
   std::vector<PassTime> times;
+  FrameStats stats;
 };
 
 bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
@@ -173,6 +175,8 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   TargetImage image;
   if (!target.acquire(image)) return false;
   turn = (turn + 1) % slots.size();
+  const auto begin_recording = std::chrono::steady_clock::now();
+  context.draw_calls = 0;
   resize(target.extent());
 
   FrameInput filled = input;
@@ -212,6 +216,12 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   slot.submission =
       device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
                     {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
+  stats.record_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
+                                                              begin_recording)
+                        .count();
+  stats.draw_calls = context.draw_calls;
+  stats.bolts = bolts.count();
+  stats.scene = extent;
   target.submitted(slot.submission);
   return true;
 }
@@ -325,6 +335,10 @@ const std::vector<PassTime>& Renderer::pass_times() const {
   for (const gpu::Timing& timing : impl_->context.timer.newest())
     impl_->times.push_back({timing.name, timing.ms});
   return impl_->times;
+}
+
+const FrameStats& Renderer::stats() const {
+  return impl_->stats;
 }
 
 }  // namespace render

@@ -46,6 +46,14 @@ struct PassTime {
   double ms;
 };
 
+// What the newest frame was made of.
+struct FrameStats {
+  double record_ms = 0.0;  // on the CPU: preparing, recording, submitting; no waiting
+  uint32_t draw_calls = 0;
+  uint32_t bolts = 0;   // handed to the GPU; forks among them
+  VkExtent2D scene{};   // pixels the scene was rendered at; text and panels always have the target's
+};
+
 class Renderer {
  public:
   explicit Renderer(gpu::Device& device, Quality quality = Quality::kFull);
@@ -91,6 +99,7 @@ class Renderer {
   // GPU time of every pass of the newest frame that has retired; empty where the device cannot
   // tell.
   const std::vector<PassTime>& pass_times() const;
+  const FrameStats& stats() const;
 
  private:
   struct Impl;

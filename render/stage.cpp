@@ -1,6 +1,7 @@
 #include "render/stage.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "render/labels.h"
@@ -9,6 +10,12 @@
 namespace render {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
 
 constexpr double kShortestLife = 0.4;  // seconds: safe for eyes (WCAG 2.3.1)
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
@@ -83,6 +90,7 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
 }
 
 bool Stage::draw(Target& target, const View& view) {
+  const auto begin = Clock::now();
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
   FrameInput input;
@@ -95,6 +103,7 @@ bool Stage::draw(Target& target, const View& view) {
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
   }
+  const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme);
   std::vector<Label> labels;
   if (view.look.labels) {
@@ -102,6 +111,7 @@ bool Stage::draw(Target& target, const View& view) {
                           input.frame.clip_from_world, viewport,
                           viewport.y / 720.0F * 13.0F * view.look.scale});
   }
+  times_ = {ms_between(begin, choreographed), ms_between(choreographed, Clock::now())};
   input.labels = labels;
   input.ui = view.ui;
   input.pick = view.pick;

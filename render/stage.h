@@ -36,6 +36,12 @@ struct View {
   std::optional<glm::ivec2> pick{};
 };
 
+// What the newest frame took on the CPU before it was recorded, ms.
+struct StageTimes {
+  double choreography_ms = 0.0;  // steps that came into sight -> lights and bolts, handed over
+  double labels_ms = 0.0;
+};
+
 // Main thread.
 class Stage {
  public:
@@ -49,6 +55,7 @@ class Stage {
   const trace::Reader& reader() const { return reader_; }
   const scene::Layout& layout() const { return *layout_; }
   Renderer& renderer() { return renderer_; }
+  const Renderer& renderer() const { return renderer_; }
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
@@ -58,6 +65,7 @@ class Stage {
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
+  const StageTimes& times() const { return times_; }
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
@@ -66,6 +74,7 @@ class Stage {
   Renderer renderer_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  StageTimes times_;
 };
 
 }  // namespace render

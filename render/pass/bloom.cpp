@@ -62,7 +62,7 @@ void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) const 
     down.texel = 1.0f / size_of(*source);
     down.quarter = source == &scene && quarter_ ? 1 : 0;
     layout.push(commands, down);
-    vkCmdDraw(commands, 3, 1, 0, 0);
+    context_.draw(commands, 3);
     source = &level;
   }
   struct {
@@ -86,7 +86,7 @@ void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) const 
     up.scale = size_of(coarser) / size_of(level);
     up.weight = 0.75f;
     layout.push(commands, up);
-    vkCmdDraw(commands, 3, 1, 0, 0);
+    context_.draw(commands, 3);
   }
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
 }

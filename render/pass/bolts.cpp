@@ -35,7 +35,11 @@ BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
 void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
   ranges_ = steps.bolts(first, last);
   uint32_t most = 0;
-  for (const RecordRange range : ranges_) most = std::max(most, range.count);
+  count_ = 0;
+  for (const RecordRange range : ranges_) {
+    most = std::max(most, range.count);
+    count_ += range.count;
+  }
   indices_.reserve(context_, most);
 }
 
@@ -51,8 +55,8 @@ void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, steps.bolt_buffer());
   indices_.bind(commands);
   for (const RecordRange range : ranges_) {
-    vkCmdDrawIndexed(commands, range.count * indices_.indices_each(), 1, 0,
-                     static_cast<int32_t>(range.first * kVertices), 0);
+    context_.draw_indexed(commands, range.count * indices_.indices_each(), 0,
+                          static_cast<int32_t>(range.first * kVertices));
   }
 }
 

@@ -11,6 +11,7 @@ class BoltsPass {
   BoltsPass(PassContext& context, VkSampleCountFlagBits samples);
   // Before the frame's uploads are flushed.
   void reserve(const StepStore& steps, uint64_t first, uint64_t last);
+  uint32_t count() const noexcept { return count_; }  // of this frame
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:
@@ -18,6 +19,7 @@ class BoltsPass {
   gpu::Pipeline pipeline_;
   PatternIndices indices_;
   std::vector<RecordRange> ranges_;  // of this frame
+  uint32_t count_ = 0;
 };
 
 }  // namespace render

@@ -26,7 +26,7 @@ void CompositePass::record(VkCommandBuffer commands, const SceneBuffers& scene, 
   layout.bind_image(commands, shaders::kBindTextureB, bloom, context_.linear);
   layout.push(commands, glm::vec2(1.0f / static_cast<float>(extent.width),
                                   1.0f / static_cast<float>(extent.height)));
-  vkCmdDraw(commands, 3, 1, 0, 0);
+  context_.draw(commands, 3);
 }
 
 }  // namespace render

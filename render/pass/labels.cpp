@@ -112,7 +112,7 @@ void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkF
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
                      glyphs_.size() * sizeof(shaders::Glyph));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);
-  vkCmdDraw(commands, static_cast<uint32_t>(6 * glyphs_.size()), 1, 0, 0);
+  context_.draw(commands, static_cast<uint32_t>(6 * glyphs_.size()));
 }
 
 }  // namespace render

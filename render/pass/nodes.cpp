@@ -42,7 +42,7 @@ void NodesPass::draw(VkCommandBuffer commands, const SceneBuffers& scene) const 
   layout.bind_buffer(commands, kPoint, shaders::kBindNodes, scene.nodes);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
   indices_.bind(commands);
-  vkCmdDrawIndexed(commands, scene.node_count * indices_.indices_each(), 1, 0, 0, 0);
+  context_.draw_indexed(commands, scene.node_count * indices_.indices_each(), 0, 0);
 }
 
 }  // namespace render

@@ -25,6 +25,18 @@ struct PassContext {
   gpu::Staging staging;
   gpu::Uploader uploader;
   gpu::Timer timer;
+  // Every draw of every pass goes through here, so that they can be counted.
+  void draw(VkCommandBuffer commands, uint32_t vertices) {
+    ++draw_calls;
+    vkCmdDraw(commands, vertices, 1, 0, 0);
+  }
+  void draw_indexed(VkCommandBuffer commands, uint32_t indices, uint32_t first_index,
+                    int32_t first_vertex) {
+    ++draw_calls;
+    vkCmdDrawIndexed(commands, indices, 1, first_index, first_vertex, 0);
+  }
+
+  uint32_t draw_calls = 0;            // of this frame
   VkSampler linear = VK_NULL_HANDLE;  // clamped to the edge, both
   VkSampler nearest = VK_NULL_HANDLE;
 };

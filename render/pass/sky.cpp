@@ -20,7 +20,7 @@ void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const 
   pipeline_.bind(commands);
   context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame,
                               scene.frame, scene.frame_offset, sizeof(shaders::Frame));
-  vkCmdDraw(commands, 3, 1, 0, 0);
+  context_.draw(commands, 3);
 }
 
 }  // namespace render
