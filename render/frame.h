@@ -22,8 +22,9 @@ struct ImDrawData;
 namespace render {
 
 enum class Quality {
-  kFull,    // record, shot: 4x MSAA, bloom from half resolution
-  kWindow,  // interactive: on a CPU device no MSAA and a cheaper bloom; on a GPU the same as kFull
+  kFull,    // record, shot: 4x MSAA, bloom from half resolution; the same input, the same bytes
+  kWindow,  // interactive: the scene gets fewer pixels when frames take too long (governor.h); on a
+            // CPU device edges are smoothed afterwards instead of MSAA, and bloom is cheaper
 };
 
 struct FrameInput {
@@ -99,6 +100,8 @@ class Renderer {
   // GPU time of every pass of the newest frame that has retired; empty where the device cannot
   // tell.
   const std::vector<PassTime>& pass_times() const;
+  // From the first pass to the last of that frame; 0 where the device cannot tell.
+  double gpu_frame_ms() const;
   const FrameStats& stats() const;
 
  private:

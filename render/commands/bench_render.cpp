@@ -62,12 +62,8 @@ void sample(Samples& s, const Stage& stage, double panels_ms) {
   s.bolts = std::max(s.bolts, stats.bolts);
   s.draw_calls = std::max(s.draw_calls, stats.draw_calls);
   s.heights.push_back(stats.scene.height);
-  double gpu = 0.0;
-  for (const PassTime& pass : stage.renderer().pass_times()) {
-    s.passes[pass.name].push_back(pass.ms);
-    gpu += pass.ms;
-  }
-  s.gpu.push_back(gpu);
+  for (const PassTime& pass : stage.renderer().pass_times()) s.passes[pass.name].push_back(pass.ms);
+  s.gpu.push_back(stage.renderer().gpu_frame_ms());
 }
 
 nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options) {

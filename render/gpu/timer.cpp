@@ -47,6 +47,7 @@ void Timer::begin_frame(VkCommandBuffer commands) {
         newest_.push_back(
             {frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
       }
+      newest_frame_ms_ = static_cast<double>(ticks[count - 1] - ticks[0]) * ms_per_tick;
     }
   }
   frame.names.clear();

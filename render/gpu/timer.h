@@ -29,6 +29,8 @@ class Timer {
   void frame_recorded();
 
   const std::vector<Timing>& newest() const noexcept { return newest_; }
+  // From the begin of that frame's first scope to the end of its last; 0: not known.
+  double newest_frame_ms() const noexcept { return newest_frame_ms_; }
 
  private:
   static constexpr uint32_t kScopes = 16;  // of one frame
@@ -43,6 +45,7 @@ class Timer {
   std::array<Frame, kFrames> frames_;
   size_t current_ = 0;
   std::vector<Timing> newest_;
+  double newest_frame_ms_ = 0.0;
 };
 
 class Scope {

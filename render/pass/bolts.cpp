@@ -21,7 +21,7 @@ std::vector<uint32_t> ribbon() {
 
 BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
+      pipeline_(context,
                 {.vertex = shaders::bolts_vert,
                  .fragment = shaders::bolts_frag,
                  .color = kSceneFormat,
@@ -44,7 +44,7 @@ void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
 }
 
 void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
-                       const StepStore& steps) const {
+                       const StepStore& steps) {
   GPU_SCOPE(context_.timer, commands, "bolts");
   if (ranges_.empty()) return;
   pipeline_.bind(commands);

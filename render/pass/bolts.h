@@ -12,11 +12,11 @@ class BoltsPass {
   // Before the frame's uploads are flushed.
   void reserve(const StepStore& steps, uint64_t first, uint64_t last);
   uint32_t count() const noexcept { return count_; }  // of this frame
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps);
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  ThemePipeline pipeline_;
   PatternIndices indices_;
   std::vector<RecordRange> ranges_;  // of this frame
   uint32_t count_ = 0;

@@ -6,7 +6,12 @@
 
 namespace render {
 
-LabelsPass::LabelsPass(PassContext& context) : context_(context) {
+LabelsPass::LabelsPass(PassContext& context)
+    : context_(context),
+      pipeline_(context, {.vertex = shaders::labels_vert,
+                          .fragment = shaders::labels_frag,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "labels"}) {
   atlas_ = gpu::Image(context.device,
                       {.width = shaders::kGlyphAtlas,
                        .height = shaders::kGlyphAtlas,
@@ -95,16 +100,7 @@ const LabelsPass::Placed* LabelsPass::place(char32_t character, bool mono) {
 void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format) {
   GPU_SCOPE(context_.timer, commands, "labels");
   if (glyphs_.empty()) return;
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::labels_vert,
-                               .fragment = shaders::labels_frag,
-                               .color = format,
-                               .blend = gpu::Blend::kPremultiplied,
-                               .name = "labels"});
-    format_ = format;
-  }
-  pipeline_.bind(commands);
+  pipeline_.bind(commands, format);
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   const gpu::PipelineLayout& layout = context_.layout;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,

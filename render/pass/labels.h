@@ -29,8 +29,7 @@ class LabelsPass {
   const Placed* place(char32_t character, bool mono);
 
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  ThemePipeline pipeline_;
   gpu::Image atlas_;
   std::unordered_map<uint64_t, Placed> placed_;  // key: character << 1 | mono
   glm::uvec2 pen_{};                             // atlas rows fill from the top left

@@ -16,7 +16,7 @@ constexpr std::array<uint32_t, 18> kFaces = {1, 3, 7, 1, 7, 5, 2, 3, 7, 2, 7, 6,
 
 NodesPass::NodesPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
+      pipeline_(context,
                 {.vertex = shaders::nodes_vert,
                  .fragment = shaders::nodes_frag,
                  .color = kSceneFormat,
@@ -27,7 +27,7 @@ NodesPass::NodesPass(PassContext& context, VkSampleCountFlagBits samples)
                  .name = "nodes"}),
       indices_(kFaces, 8, "node indices") {}
 
-void NodesPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const {
+void NodesPass::record(VkCommandBuffer commands, const SceneBuffers& scene) {
   GPU_SCOPE(context_.timer, commands, "nodes");
   pipeline_.bind(commands);
   draw(commands, scene);

@@ -7,15 +7,16 @@ namespace render {
 
 SkyPass::SkyPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
+      pipeline_(context,
                 {.vertex = shaders::fullscreen_vert,
                  .fragment = shaders::sky_frag,
                  .color = kSceneFormat,
                  .depth = kDepthFormat,
+                 .depth_test = true,
                  .samples = samples,
                  .name = "sky"}) {}
 
-void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const {
+void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene) {
   GPU_SCOPE(context_.timer, commands, "sky");
   pipeline_.bind(commands);
   context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame,

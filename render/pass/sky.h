@@ -1,4 +1,4 @@
-// Pass 2: the background and the floor grid, under everything.
+// Pass 3: the background and the floor grid, where no node is.
 #pragma once
 
 #include "render/pass/pass.h"
@@ -9,11 +9,11 @@ namespace render {
 class SkyPass {
  public:
   SkyPass(PassContext& context, VkSampleCountFlagBits samples);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene) const;
+  void record(VkCommandBuffer commands, const SceneBuffers& scene);
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  ThemePipeline pipeline_;
 };
 
 }  // namespace render
