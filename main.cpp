@@ -491,8 +491,7 @@ int run_program(int argc, char** argv) {
     Source source(flags, {});
     std::unique_ptr<Writing> writing;
     if (source.model() != nullptr) {
-      writing =
-          std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
+      writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
       frames.meanwhile = std::ref(*writing);
     }
     frames.scene = flags.scene;

@@ -25,7 +25,8 @@ namespace {
 
 constexpr uint64_t kStepBytes = uint64_t{64} << 20;  // of lights, and of bolts
 constexpr size_t kFramesInFlight = 2;
-// GPU time a frame of a window: 60 frames a second on a GPU; on a CPU device 30, some of it left over.
+// GPU time a frame of a window: 60 frames a second on a GPU; on a CPU device 30, some of it left
+// over.
 constexpr double kBudgetMs = 13.0;
 constexpr double kCpuBudgetMs = 26.0;
 constexpr size_t kCpuFirstScale = 2;
@@ -61,7 +62,7 @@ struct Renderer::Impl {
         bolts(context, samples),
         bloom(context, cheap),
         composite(context, cheap),
-        present(context),
+        present(context, cheap),
         labels(context),
         ui(context),
         pick(context) {
@@ -134,6 +135,7 @@ struct Renderer::Impl {
       graded = image(kGradedFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT,
                      "graded");
     bloom.resize(size);
+    present.resize(size);
   }
 
   // viewport: pixels that are drawn; frame is for `from` pixels from top to bottom.
@@ -210,7 +212,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
 
   const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
   const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
-  bolts.reserve(steps, input.first_step, input.last_step);
+  bolts.reserve(steps, input.first_step, input.last_step, input.frame);
   shaders::Frame frame = input.frame;
   frame.viewport = {extent.width, extent.height};
   labels.prepare(input.labels, frame);
@@ -249,9 +251,9 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   slot.submission =
       device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
                     {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
-  stats.record_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() -
-                                                              begin_recording)
-                        .count();
+  stats.record_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_recording)
+          .count();
   stats.draw_calls = context.draw_calls;
   stats.bolts = bolts.count();
   stats.scene = scene_extent;
@@ -269,7 +271,8 @@ void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& in
                                          .resolve = resolve ? color.view() : VK_NULL_HANDLE,
                                          .depth = depth.view()});
     nodes.record(commands, scene);
-    sky.record(commands, scene);
+    const shaders::Frame& frame = input.frame;
+    sky.record(commands, scene, frame.grid_cell > 0.0F && frame.eye.y > frame.floor_y);
     bolts.record(commands, scene, steps);
   }
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
@@ -285,7 +288,7 @@ void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers&
       const Rendering rendering(commands, {.extent = scene_extent, .color = graded.view()});
       composite.record(commands, scene, scene_extent, kGradedFormat, color.view(), bloom.result());
     }
-    gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
+    present.smooth(commands, graded);
   }
   gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT,
                      {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE},
@@ -295,7 +298,7 @@ void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers&
                                        .color = image.view,
                                        .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
   if (on_the_way) {
-    present.record(commands, extent, format, graded);
+    present.enlarge(commands, extent, format, graded);
   } else {
     composite.record(commands, scene, extent, format, color.view(), bloom.result());
   }

@@ -51,8 +51,8 @@ struct PassTime {
 struct FrameStats {
   double record_ms = 0.0;  // on the CPU: preparing, recording, submitting; no waiting
   uint32_t draw_calls = 0;
-  uint32_t bolts = 0;   // handed to the GPU; forks among them
-  VkExtent2D scene{};   // pixels the scene was rendered at; text and panels always have the target's
+  uint32_t bolts = 0;  // handed to the GPU; forks among them
+  VkExtent2D scene{};  // pixels the scene was rendered at; text and panels always have the target's
 };
 
 class Renderer {

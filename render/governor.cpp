@@ -7,10 +7,10 @@ namespace render {
 
 namespace {
 
-constexpr int kSettle = 4;        // frames in flight when the scale changes, and one more
-constexpr double kNewest = 0.2;   // weight of the newest frame in the average
-constexpr double kRoom = 0.85;    // share of the budget that may be used after going up
-constexpr int kLongest = 960;     // frames of patience at most
+constexpr int kSettle = 4;       // frames in flight when the scale changes, and one more
+constexpr double kNewest = 0.2;  // weight of the newest frame in the average
+constexpr double kRoom = 0.85;   // share of the budget that may be used after going up
+constexpr int kLongest = 960;    // frames of patience at most
 
 }  // namespace
 

@@ -29,6 +29,8 @@ vec3 placed(vec3 at, float column) {
   return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
 }
 
+const float kFloorReach = 56.0;  // grid cells from the origin to where the floor ends
+
 vec3 forward() { return cross(frame.up, frame.right); }
 
 // The sky in a direction whose unit vector rises by `slope`: lightest just above the horizon.

@@ -104,6 +104,10 @@ struct Glyph {
 SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
 
+// Cells of the grid whose corners carry the sky's colour.
+SHARED_CONST kSkyColumns = 32u;
+SHARED_CONST kSkyRows = 18u;
+
 // Everything that changes from frame to frame.
 struct Frame {
   mat4 clip_from_world;  // Vulkan's clip space: y down, depth 0 near .. 1 far

@@ -139,10 +139,9 @@ nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& op
 void print(const nlohmann::ordered_json& json) {
   const auto number = [&](const char* name) { return json[name].get<uint64_t>(); };
   fmt::print("{}, {} quality, {}x{} (scene {}x{}), {} frames: {} nodes, {} bolts, {} draw calls\n",
-             json["device"].get<std::string>(), json["quality"].get<std::string>(),
-             number("width"), number("height"), number("rendered_width"),
-             number("rendered_height"), number("frames"), number("nodes"), number("bolts"),
-             number("draw_calls"));
+             json["device"].get<std::string>(), json["quality"].get<std::string>(), number("width"),
+             number("height"), number("rendered_width"), number("rendered_height"),
+             number("frames"), number("nodes"), number("bolts"), number("draw_calls"));
   if (json.contains("generated_tokens_per_s")) {
     fmt::print("the model wrote {:.0f} tokens/s meanwhile\n",
                json["generated_tokens_per_s"].get<double>());

@@ -97,11 +97,10 @@ void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) {
     const gpu::Image& level = levels_[i];
     const gpu::Image& coarser = levels_[i + 1];
     const gpu::PipelineLayout& layout = context_.layout;
-    const Rendering rendering(
-        commands,
-        {.extent = level.extent(),
-         .color = pack ? packed_.view() : level.view(),
-         .color_load = pack ? VK_ATTACHMENT_LOAD_OP_DONT_CARE : VK_ATTACHMENT_LOAD_OP_LOAD});
+    const Rendering rendering(commands, {.extent = level.extent(),
+                                         .color = pack ? packed_.view() : level.view(),
+                                         .color_load = pack ? VK_ATTACHMENT_LOAD_OP_DONT_CARE
+                                                            : VK_ATTACHMENT_LOAD_OP_LOAD});
     (pack ? pack_ : up_).bind(commands);
     if (pack) {
       layout.bind_image(commands, shaders::kBindTextureA, level.view(), context_.nearest);

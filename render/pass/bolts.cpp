@@ -21,19 +21,19 @@ std::vector<uint32_t> ribbon() {
 
 BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context,
-                {.vertex = shaders::bolts_vert,
-                 .fragment = shaders::bolts_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .samples = samples,
-                 .blend = gpu::Blend::kPremultiplied,
-                 .name = "bolts"}),
+      pipeline_(context, {.vertex = shaders::bolts_vert,
+                          .fragment = shaders::bolts_frag,
+                          .color = kSceneFormat,
+                          .depth = kDepthFormat,
+                          .depth_test = true,
+                          .samples = samples,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "bolts"}),
       indices_(ribbon(), kVertices, "bolt indices") {}
 
-void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
-  ranges_ = steps.bolts(first, last);
+void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last,
+                        const shaders::Frame& frame) {
+  ranges_ = steps.bolts(first, last, frame.playhead, frame.shortest_life);
   uint32_t most = 0;
   count_ = 0;
   for (const RecordRange range : ranges_) {

@@ -10,7 +10,7 @@ class BoltsPass {
  public:
   BoltsPass(PassContext& context, VkSampleCountFlagBits samples);
   // Before the frame's uploads are flushed.
-  void reserve(const StepStore& steps, uint64_t first, uint64_t last);
+  void reserve(const StepStore& steps, uint64_t first, uint64_t last, const shaders::Frame& frame);
   uint32_t count() const noexcept { return count_; }  // of this frame
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps);
 

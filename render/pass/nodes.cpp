@@ -16,15 +16,14 @@ constexpr std::array<uint32_t, 18> kFaces = {1, 3, 7, 1, 7, 5, 2, 3, 7, 2, 7, 6,
 
 NodesPass::NodesPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context,
-                {.vertex = shaders::nodes_vert,
-                 .fragment = shaders::nodes_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .depth_write = true,
-                 .samples = samples,
-                 .name = "nodes"}),
+      pipeline_(context, {.vertex = shaders::nodes_vert,
+                          .fragment = shaders::nodes_frag,
+                          .color = kSceneFormat,
+                          .depth = kDepthFormat,
+                          .depth_test = true,
+                          .depth_write = true,
+                          .samples = samples,
+                          .name = "nodes"}),
       indices_(kFaces, 8, "node indices") {}
 
 void NodesPass::record(VkCommandBuffer commands, const SceneBuffers& scene) {

@@ -1,4 +1,5 @@
-// Pass 7, of a window on a slow device: the graded picture -> the target, enlarged and smoothed.
+// Pass 7, of a window whose scene is smaller than itself or has no multisampling: the graded
+// picture, its edges smoothed, its size the target's.
 #pragma once
 
 #include "render/pass/pass.h"
@@ -7,14 +8,21 @@ namespace render {
 
 class PresentPass {
  public:
-  explicit PresentPass(PassContext& context);
-  // Inside a rendering over the whole target; the picture is in GENERAL and ready to be read.
-  void record(VkCommandBuffer commands, VkExtent2D extent, VkFormat format,
-              const gpu::Image& picture);
+  // smooth: edges are to be smoothed; otherwise the picture is only enlarged.
+  PresentPass(PassContext& context, bool smooth);
+  void resize(VkExtent2D scene);
+  // Outside a rendering; the picture is in GENERAL and was just written.
+  void smooth(VkCommandBuffer commands, const gpu::Image& graded);
+  // Inside a rendering over the whole target.
+  void enlarge(VkCommandBuffer commands, VkExtent2D extent, VkFormat format,
+               const gpu::Image& graded);
 
  private:
   PassContext& context_;
-  ThemePipeline pipeline_;
+  bool smooth_;
+  ThemePipeline smoother_;
+  ThemePipeline enlarger_;
+  gpu::Image smoothed_;
 };
 
 }  // namespace render

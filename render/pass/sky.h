@@ -9,11 +9,13 @@ namespace render {
 class SkyPass {
  public:
   SkyPass(PassContext& context, VkSampleCountFlagBits samples);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene);
+  // floor: there is a grid, and the eye is above it.
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, bool floor);
 
  private:
   PassContext& context_;
-  ThemePipeline pipeline_;
+  ThemePipeline sky_;
+  ThemePipeline floor_;
 };
 
 }  // namespace render

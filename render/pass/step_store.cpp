@@ -1,11 +1,21 @@
 #include "render/pass/step_store.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace render {
 namespace {
 
 constexpr uint32_t kFirstRecords = 4096;
+
+void join(std::vector<RecordRange>& ranges, RecordRange range) {
+  if (range.count == 0) return;
+  if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
+    ranges.back().count += range.count;
+  } else {
+    ranges.push_back(range);
+  }
+}
 
 }  // namespace
 
@@ -46,10 +56,21 @@ StepStore::StepStore(PassContext& context, uint64_t max_bytes)
 void StepStore::put(uint64_t step, std::span<const shaders::Light> lights,
                     std::span<const shaders::Bolt> bolts) {
   if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
+  std::vector<shaders::Bolt> in_order(bolts.begin(), bolts.end());
+  std::stable_sort(in_order.begin(), in_order.end(),
+                   [](const auto& a, const auto& b) { return a.instant < b.instant; });
   Step placed;
+  for (size_t i = 0; i < in_order.size(); ++i) {
+    const shaders::Bolt& bolt = in_order[i];
+    if (i % kBoltBlock == 0) placed.blocks.push_back({bolt.instant, bolt.instant, bolt.instant});
+    BoltBlock& block = placed.blocks.back();
+    block.last_instant = bolt.instant;
+    block.last_end = std::max(block.last_end, bolt.instant + std::abs(bolt.life));
+  }
   place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
-  place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts);
-  steps_[step] = placed;
+  place(bolts_, std::as_bytes(std::span<const shaders::Bolt>(in_order)), sizeof(shaders::Bolt),
+        step, placed.bolts);
+  steps_[step] = std::move(placed);
 }
 
 void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records,
@@ -73,26 +94,25 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
-                                           RecordRange Step::*member) const {
+std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
   std::vector<RecordRange> ranges;
-  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
-    const RecordRange range = it->second.*member;
-    if (range.count == 0) continue;
-    if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
-      ranges.back().count += range.count;
-    } else {
-      ranges.push_back(range);
-    }
-  }
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it)
+    join(ranges, it->second.lights);
   return ranges;
 }
 
-std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::lights);
-}
-std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::bolts);
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last, float playhead,
+                                          float shortest_life) const {
+  std::vector<RecordRange> ranges;
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
+    const Step& step = it->second;
+    for (uint32_t b = 0; b < step.blocks.size(); ++b) {
+      if (!step.blocks[b].alive(playhead, shortest_life)) continue;
+      const uint32_t begin = b * kBoltBlock;
+      join(ranges, {step.bolts.first + begin, std::min(kBoltBlock, step.bolts.count - begin)});
+    }
+  }
+  return ranges;
 }
 
 }  // namespace render

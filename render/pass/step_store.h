@@ -1,6 +1,7 @@
 // What happened during each step, on the GPU: Light and Bolt records, uploaded once per step.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <span>
 #include <vector>
@@ -47,19 +48,32 @@ class StepStore {
 
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
-  std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
+  // The same of bolts, only what may be alive at this playhead, in blocks of kBoltBlock: a step's
+  // bolts lie in the order of their instants, and few are in the air at once.
+  std::vector<RecordRange> bolts(uint64_t first, uint64_t last, float playhead,
+                                 float shortest_life) const;
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 
  private:
+  static constexpr uint32_t kBoltBlock = 16;
+  struct BoltBlock {
+    float first_instant = 0.0F;
+    float last_instant = 0.0F;
+    float last_end = 0.0F;
+    bool alive(float playhead, float shortest_life) const {
+      return first_instant <= playhead &&
+             playhead < std::max(last_end, last_instant + shortest_life);
+    }
+  };
   struct Step {
     RecordRange lights;
     RecordRange bolts;
+    std::vector<BoltBlock> blocks;
   };
   void remove(std::map<uint64_t, Step>::iterator it);
   void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes,
              uint64_t step, RecordRange& out);
-  std::vector<RecordRange> joined(uint64_t first, uint64_t last, RecordRange Step::*member) const;
 
   uint64_t max_bytes_;
   RecordBuffer lights_;
