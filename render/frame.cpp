@@ -13,9 +13,11 @@
 #include "render/pass/composite.h"
 #include "render/pass/labels.h"
 #include "render/pass/lights.h"
+#include "render/pass/lines.h"
 #include "render/pass/nodes.h"
 #include "render/pass/pick.h"
 #include "render/pass/present.h"
+#include "render/pass/scene_store.h"
 #include "render/pass/sky.h"
 #include "render/pass/step_store.h"
 #include "render/ui/imgui_renderer.h"
@@ -56,6 +58,7 @@ struct Renderer::Impl {
         samples(samples_for(device_, cheap)),
         context(device_),
         steps(context, kStepBytes),
+        store(context),
         lights(context),
         sky(context, samples),
         nodes(context, samples),
@@ -63,6 +66,7 @@ struct Renderer::Impl {
         bloom(context, cheap),
         composite(context, cheap),
         present(context, cheap),
+        lines(context),
         labels(context),
         ui(context),
         pick(context) {
@@ -80,7 +84,6 @@ struct Renderer::Impl {
           .commandBufferCount = 1};
       VK_CHECK(vkAllocateCommandBuffers(device.handle(), &info, &slot.commands));
     }
-    set_nodes({});
   }
 
   ~Impl() {
@@ -90,24 +93,18 @@ struct Renderer::Impl {
     }
   }
 
-  void set_nodes(std::span<const shaders::Node> all) {
-    node_count = static_cast<uint32_t>(all.size());
-    const uint64_t room = std::max<uint64_t>(node_count, 1);
-    constexpr VkBufferUsageFlags kUsage =
-        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
-    node_buffer =
-        gpu::Buffer(device, room * sizeof(shaders::Node), kUsage, gpu::Memory::kDevice, "nodes");
-    light_buffer =
-        gpu::Buffer(device, room * sizeof(glm::vec2), kUsage | VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
-                    gpu::Memory::kDevice, "node lights");
-    context.uploader.write(node_buffer, 0, std::as_bytes(all));
-    nodes.reserve(node_count);
+  void set_nodes(std::span<const shaders::Node> all, std::span<const shaders::Grid> grids,
+                 uint32_t elements) {
+    store.set(all, grids, elements);
+    nodes.reserve(store.node_count());
   }
 
   // The target's size -> the scene's, and its images.
-  void resize(VkExtent2D target) {
+  void resize(VkExtent2D target, bool refine) {
     extent = target;
-    const float scale = adaptive ? governor.scale() : 1.0F;
+    const float scale = adaptive && !refine ? governor.scale() : 1.0F;
+    if (refined != refine) governor.restart();
+    refined = refine;
     const auto scaled = [&](uint32_t pixels) {
       return std::max(static_cast<uint32_t>(std::lround(static_cast<float>(pixels) * scale)), 1U);
     };
@@ -132,8 +129,9 @@ struct Renderer::Impl {
     if (samples != VK_SAMPLE_COUNT_1_BIT)
       multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
     if (adaptive)
-      graded = image(kGradedFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT,
-                     "graded");
+      graded = image(kGradedFormat,
+                     kColor | VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
+                     VK_SAMPLE_COUNT_1_BIT, "graded");
     bloom.resize(size);
     present.resize(size);
   }
@@ -142,11 +140,14 @@ struct Renderer::Impl {
   SceneBuffers scene_buffers(shaders::Frame frame, VkExtent2D viewport, uint32_t from) {
     frame.viewport = {viewport.width, viewport.height};
     frame.pixel_size *= static_cast<float>(from) / static_cast<float>(viewport.height);
-    frame.node_count = node_count;
+    frame.element_count = store.element_count();
     context.light_theme = frame.background.w > 0.5F;
     const gpu::Staging::Slice slice =
         context.staging.put(std::span<const shaders::Frame>(&frame, 1));
-    return {slice.buffer, slice.offset, node_buffer.handle(), light_buffer.handle(), node_count};
+    SceneBuffers buffers = store.buffers();
+    buffers.frame = slice.buffer;
+    buffers.frame_offset = slice.offset;
+    return buffers;
   }
 
   // A submission of its own that waits for everything before it.
@@ -156,6 +157,7 @@ struct Renderer::Impl {
       context.uploader.flush(commands);
       context.timer.begin_frame(commands);
       record(commands);
+      context.timer.end_frame(commands);
       context.staging.frame_recorded();
       context.timer.frame_recorded();
     });
@@ -173,6 +175,7 @@ struct Renderer::Impl {
   VkSampleCountFlagBits samples;
   PassContext context;
   StepStore steps;
+  SceneStore store;
   LightsPass lights;
   SkyPass sky;
   NodesPass nodes;
@@ -180,19 +183,18 @@ struct Renderer::Impl {
   BloomPass bloom;
   CompositePass composite;
   PresentPass present;
+  LinesPass lines;
   LabelsPass labels;
   ImguiRenderer ui;
   PickPass pick;
 
-  uint32_t node_count = 0;
-  gpu::Buffer node_buffer;
-  gpu::Buffer light_buffer;
   VkExtent2D extent{};        // of the target
   VkExtent2D scene_extent{};  // of the images of the scene
   gpu::Image multisampled;
   gpu::Image color;
   gpu::Image depth;
   gpu::Image graded;  // adaptive only
+  bool refined = false;
   std::array<FrameSlot, kFramesInFlight> slots;
   size_t turn = 0;
   std::vector<PassTime> times;
@@ -208,13 +210,15 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   turn = (turn + 1) % slots.size();
   const auto begin_recording = std::chrono::steady_clock::now();
   context.draw_calls = 0;
-  resize(target.extent());
+  resize(target.extent(), input.refine);
 
+  store.reserve_raised(steps.light_count(input.first_step, input.last_step));
   const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
   const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
   bolts.reserve(steps, input.first_step, input.last_step, input.frame);
   shaders::Frame frame = input.frame;
   frame.viewport = {extent.width, extent.height};
+  lines.prepare(input.lines);
   labels.prepare(input.labels, frame);
   ui.prepare(input.ui);
 
@@ -225,17 +229,22 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
                                        .pInheritanceInfo = nullptr};
   VK_CHECK(vkBeginCommandBuffer(slot.commands, &begin));
   context.timer.begin_frame(slot.commands);
-  governor.add(context.timer.newest_frame_ms());
+  if (!refined) governor.add(context.timer.newest_frame_ms());
   // One frame's GPU work follows the other's: images and buffers are not doubled.
   gpu::barrier(slot.commands, gpu::kAnything, gpu::kAnything);
   context.uploader.flush(slot.commands);
   record_scene(slot.commands, input, scene);
   record_screen(slot.commands, scene, screen, target.format(), image);
-  if (input.pick) pick.record(slot.commands, screen, nodes, *input.pick, extent);
+  if (input.pick) pick.record(slot.commands, screen, nodes, bolts, steps, *input.pick, extent);
   target.finish(slot.commands);
+  context.timer.end_frame(slot.commands);
   VK_CHECK(vkEndCommandBuffer(slot.commands));
   context.staging.frame_recorded();
   context.timer.frame_recorded();
+  // Without the submission: a CPU device draws within it.
+  stats.record_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_recording)
+          .count();
 
   const auto semaphore = [](VkSemaphore handle, VkPipelineStageFlags2 stage) {
     return VkSemaphoreSubmitInfo{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
@@ -251,9 +260,6 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   slot.submission =
       device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
                     {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
-  stats.record_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_recording)
-          .count();
   stats.draw_calls = context.draw_calls;
   stats.bolts = bolts.count();
   stats.scene = scene_extent;
@@ -290,18 +296,28 @@ void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers&
     }
     present.smooth(commands, graded);
   }
-  gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT,
-                     {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE},
-                     gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED,
-                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
+  const auto move = [&](gpu::Access before, gpu::Access after, VkImageLayout from,
+                        VkImageLayout to) {
+    gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT, before, after, from, to);
+  };
+  constexpr VkImageLayout kDraw = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
+  constexpr VkImageLayout kCopy = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
+  // The target is waited for where it is first written.
+  const gpu::Access free{VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE};
+  if (on_the_way) {
+    move(free, gpu::kTransferWrite, VK_IMAGE_LAYOUT_UNDEFINED, kCopy);
+    present.enlarge(commands, extent, image.image, graded);
+    move(gpu::kTransferWrite, gpu::kColorWrite, kCopy, kDraw);
+  } else {
+    move(free, gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED, kDraw);
+  }
   const Rendering rendering(commands, {.extent = extent,
                                        .color = image.view,
-                                       .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
-  if (on_the_way) {
-    present.enlarge(commands, extent, format, graded);
-  } else {
-    composite.record(commands, scene, extent, format, color.view(), bloom.result());
-  }
+                                       .color_layout = kDraw,
+                                       .color_load = on_the_way ? VK_ATTACHMENT_LOAD_OP_LOAD
+                                                                : VK_ATTACHMENT_LOAD_OP_DONT_CARE});
+  if (!on_the_way) composite.record(commands, scene, extent, format, color.view(), bloom.result());
+  lines.record(commands, screen, format);
   labels.record(commands, screen, format);
   ui.record(commands, extent, format);
 }
@@ -310,14 +326,13 @@ Renderer::Renderer(gpu::Device& device, Quality quality)
     : impl_(std::make_unique<Impl>(device, quality)) {}
 Renderer::~Renderer() = default;
 
-void Renderer::set_nodes(std::span<const shaders::Node> nodes) {
-  impl_->set_nodes(nodes);
+void Renderer::set_nodes(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
+                         uint32_t elements) {
+  impl_->set_nodes(nodes, grids, elements);
 }
 
 void Renderer::update_nodes(uint32_t first, std::span<const shaders::Node> nodes) {
-  CHECK(first <= impl_->node_count && nodes.size() <= impl_->node_count - first);
-  impl_->context.uploader.write(impl_->node_buffer, uint64_t{first} * sizeof(shaders::Node),
-                                std::as_bytes(nodes));
+  impl_->store.update(first, nodes);
 }
 
 void Renderer::put_step(uint64_t step, std::span<const shaders::Light> lights,
@@ -337,16 +352,16 @@ bool Renderer::draw(Target& target, const FrameInput& input) {
 
 std::vector<glm::vec2> Renderer::read_lights() {
   Impl& impl = *impl_;
-  const uint64_t bytes = uint64_t{impl.node_count} * sizeof(glm::vec2);
+  const uint64_t bytes = uint64_t{impl.store.element_count()} * sizeof(glm::vec2);
   if (bytes == 0) return {};
   const gpu::Buffer copy(impl.device, bytes, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                          gpu::Memory::kReadBack, "lights read back");
   impl.run_now([&](VkCommandBuffer commands) {
     const VkBufferCopy range{0, 0, bytes};
-    vkCmdCopyBuffer(commands, impl.light_buffer.handle(), copy.handle(), 1, &range);
+    vkCmdCopyBuffer(commands, impl.store.buffers().node_lights, copy.handle(), 1, &range);
     gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   });
-  std::vector<glm::vec2> lights(impl.node_count);
+  std::vector<glm::vec2> lights(impl.store.element_count());
   std::memcpy(lights.data(), copy.mapped<std::byte>().data(), bytes);
   return lights;
 }
@@ -354,7 +369,9 @@ std::vector<glm::vec2> Renderer::read_lights() {
 std::optional<PickResult> Renderer::take_pick() {
   const auto answer = impl_->pick.take();
   if (!answer) return std::nullopt;
-  return PickResult{answer->pixel, answer->node};
+  PickResult result{answer->pixel, answer->node, {}};
+  if (answer->bolt) result.bolt = BoltRef{answer->bolt->step, answer->bolt->index};
+  return result;
 }
 
 PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm::uvec2 viewport) {
@@ -362,7 +379,8 @@ PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm
   const SceneBuffers scene =
       impl.scene_buffers(frame, {viewport.x, viewport.y}, std::max(viewport.y, 1U));
   impl.run_now([&](VkCommandBuffer commands) {
-    impl.pick.record(commands, scene, impl.nodes, pixel, {viewport.x, viewport.y});
+    impl.pick.record(commands, scene, impl.nodes, impl.bolts, impl.steps, pixel,
+                     {viewport.x, viewport.y});
   });
   return *take_pick();
 }

@@ -28,18 +28,28 @@ enum class Quality {
 };
 
 struct FrameInput {
-  shaders::Frame frame{};  // viewport and node_count are filled in by draw()
+  shaders::Frame frame{};  // viewport and element_count are filled in by draw()
   // The steps whose light can still be seen; those not put are skipped. first > last: none.
   uint64_t first_step = 1;
   uint64_t last_step = 0;
+  std::span<const shaders::Line> lines{};  // under the labels
   std::span<const Label> labels{};
+  bool refine = false;               // nothing moves: take the time for all pixels
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
 
+// A bolt, by the step that it was put with and its place there.
+struct BoltRef {
+  uint64_t step = 0;
+  uint32_t index = 0;
+  bool operator==(const BoltRef&) const = default;
+};
+
 struct PickResult {
   glm::ivec2 pixel;
-  uint32_t node;  // index + 1; 0: nothing there
+  uint32_t node;                // element + 1; 0: nothing there
+  std::optional<BoltRef> bolt;  // then node is 0
 };
 
 struct PassTime {
@@ -49,7 +59,7 @@ struct PassTime {
 
 // What the newest frame was made of.
 struct FrameStats {
-  double record_ms = 0.0;  // on the CPU: preparing, recording, submitting; no waiting
+  double record_ms = 0.0;  // on the CPU: preparing and recording; no waiting, no submitting
   uint32_t draw_calls = 0;
   uint32_t bolts = 0;  // handed to the GPU; forks among them
   VkExtent2D scene{};  // pixels the scene was rendered at; text and panels always have the target's
@@ -62,14 +72,17 @@ class Renderer {
   Renderer(const Renderer&) = delete;
   Renderer& operator=(const Renderer&) = delete;
 
-  // Replaces all nodes. Steps that were put refer to the old ones: call drop_steps() as well.
-  void set_nodes(std::span<const shaders::Node> nodes);
+  // Replaces the whole scene: boxes, plates first; how the plates' cells lie; and how many things
+  // have a light. Steps that were put refer to the old ones: call drop_steps() as well.
+  void set_nodes(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
+                 uint32_t elements);
   // first + nodes.size() must not exceed the number of nodes.
   void update_nodes(uint32_t first, std::span<const shaders::Node> nodes);
 
   // Uploads what happens during a step; a second call with the same step replaces it. When the
   // storage is full (kStepBytes in frame.cpp) the steps farthest from this one are forgotten:
-  // ask has_step() before a step is drawn and put it again. Light.node must be < the node count.
+  // ask has_step() before a step is drawn and put it again. Light.node must be < the number of
+  // elements.
   void put_step(uint64_t step, std::span<const shaders::Light> lights,
                 std::span<const shaders::Bolt> bolts);
   bool has_step(uint64_t step) const;
@@ -78,7 +91,7 @@ class Renderer {
   // Records and submits one frame. False: the target has nothing to draw on at the moment.
   bool draw(Target& target, const FrameInput& input);
 
-  // Per node (light towards, light against), as of the newest frame. Blocks.
+  // Per element (light towards, light against), as of the newest frame. Blocks.
   std::vector<glm::vec2> read_lights();
 
   // The newest answer to FrameInput.pick that has arrived since the last call; a frame or two late.

@@ -40,10 +40,14 @@ void Governor::add(double gpu_ms) {
   if (roomy_ >= patience_) move(at_ - 1);
 }
 
-void Governor::move(size_t to) {
-  at_ = to;
+void Governor::restart() {
   frames_ = 0;
   roomy_ = 0;
+}
+
+void Governor::move(size_t to) {
+  at_ = to;
+  restart();
 }
 
 }  // namespace render

@@ -16,6 +16,8 @@ class Governor {
 
   // Once a frame with the GPU time of a frame that has retired.
   void add(double gpu_ms);
+  // Something else changed what a frame takes: the average begins anew.
+  void restart();
   float scale() const { return kScales[at_]; }
 
  private:

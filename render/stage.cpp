@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/outline.h"
 #include "render/scene/choreography.h"
+#include "render/scene/eyes.h"
+#include "render/ui/covered.h"
 
 namespace render {
 
@@ -17,9 +20,8 @@ double ms_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
-constexpr double kShortestLife = 0.4;  // seconds: safe for eyes (WCAG 2.3.1)
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
-constexpr uint64_t kMostSteps = 128;   // evaluated at once: 320 steps a second
+constexpr uint64_t kMostSteps = 256;   // evaluated at once
 
 }  // namespace
 
@@ -30,10 +32,18 @@ bool Stage::poll() {
   const bool any = reader_.poll();
   if (layout_ == nullptr && reader_.model() != nullptr) {
     layout_ = std::make_unique<scene::Layout>(reader_.model()->record);
-    renderer_.set_nodes(layout_->nodes());
+    renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
+    bolts_.clear();
+    continuation_ = reader_.continuation();
+    beginning_ = 0.0;
+    renderer_.drop_steps();
+  } else if (continuation_ != reader_.continuation()) {
+    bolts_.clear();
+    continuation_ = reader_.continuation();
+    beginning_ = static_cast<double>(reader_.kept_steps());
     renderer_.drop_steps();
   }
   return any;
@@ -45,15 +55,30 @@ uint32_t Stage::columns_in_view() const {
 }
 
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
-  const shaders::Node& n = layout_->nodes()[node];
+  const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
   if (n.column >= 0.0F)
     at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
   return at;
 }
 
+std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
+  for (const auto& [known, bolt] : bolts_) {
+    if (known == ref) return bolt;
+  }
+  if (ref.step >= reader_.steps()) return {};
+  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step, {shown_all_});
+  if (ref.index >= script.bolts.size()) return {};
+  uint32_t index = ref.index;
+  while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
+  constexpr size_t kKept = 8;
+  if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
+  bolts_.emplace_back(ref, script.bolts[index]);
+  return script.bolts[index];
+}
+
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
-  const scene::Palette colours = scene::palette(view.look.theme);
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const bool light = view.look.theme == scene::Theme::kLight;
   const float aspect = viewport.x / std::max(viewport.y, 1.0F);
   shaders::Frame f{};
@@ -63,12 +88,12 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.right = {view_from_world[0][0], view_from_world[1][0], view_from_world[2][0]};
   f.up = {view_from_world[0][1], view_from_world[1][1], view_from_world[2][1]};
   f.playhead = static_cast<float>(view.playhead);
-  f.shortest_life = static_cast<float>(kShortestLife * view.pace);
+  f.shortest_life = static_cast<float>(scene::shortest_life(view.pace));
   f.pixel_size = 2.0F * std::tan(scene::Camera::kFovY * 0.5F) / std::max(viewport.y, 1.0F);
   f.exposure = view.look.exposure;
   f.bloom = light ? 0.0F : view.look.bloom;
   for (uint32_t c = 0; c < shaders::kChannelCount; ++c) {
-    f.channel_color[c] = glm::vec4(colours.channel[c], view.look.gain[c]);
+    f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }
   f.background = glm::vec4(colours.background, light ? 1.0F : 0.0F);
   f.horizon = glm::vec4(colours.horizon, 0.012F);
@@ -77,14 +102,15 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
   f.grid_cell = 0.5F;
-  f.now = scene::column_now(reader_, *layout_, view.playhead);
+  f.now = scene::column_now(reader_, *layout_, view.playhead, view.merge);
+  f.merge = static_cast<float>(view.merge);
   return f;
 }
 
 void Stage::upload(uint64_t first_step, uint64_t last_step) {
   for (uint64_t s = first_step; s <= last_step; ++s) {
     if (renderer_.has_step(s)) continue;
-    const scene::Script script = scene::choreograph(reader_, *layout_, s);
+    const scene::Script script = scene::choreograph(reader_, *layout_, s, {shown_all_});
     renderer_.put_step(s, script.lights, script.bolts);
   }
 }
@@ -93,27 +119,53 @@ bool Stage::draw(Target& target, const View& view) {
   const auto begin = Clock::now();
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
+  if (shown_all_ != view.look.show_all) {
+    shown_all_ = view.look.show_all;
+    bolts_.clear();
+    renderer_.drop_steps();
+  }
   FrameInput input;
   input.frame = frame(view, viewport);
   if (reader_.steps() > 0) {
-    const auto last = std::min<uint64_t>(static_cast<uint64_t>(view.playhead), reader_.steps() - 1);
-    const double reach = std::ceil(std::max(kLongestLife, double{input.frame.shortest_life}));
+    // What is in flight and what of the past can still be seen.
+    const uint64_t last = scene::moment_of(view.playhead, view.merge, reader_.steps()).last;
+    const double reach = std::ceil(
+        std::max(kLongestLife * view.merge, double{input.frame.shortest_life}) + view.merge);
     const auto back = std::min<uint64_t>(static_cast<uint64_t>(reach), kMostSteps);
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
   }
   const auto choreographed = Clock::now();
-  const scene::Palette colours = scene::palette(view.look.theme);
-  std::vector<Label> labels;
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
+  Annotations notes;
   if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
-                          input.frame.clip_from_world, viewport,
-                          viewport.y / 720.0F * 13.0F * view.look.scale});
+    const std::vector<scene::Rect> covered = covered_by(view.ui);
+    notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
+                         input.frame.clip_from_world, viewport,
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
+  }
+  if (reader_.steps() > 0) {
+    add_outlines({.reader = reader_,
+                  .layout = *layout_,
+                  .palette = colours,
+                  .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,
+                  .now = input.frame.now,
+                  .clip_from_world = input.frame.clip_from_world,
+                  .eye = input.frame.eye,
+                  .viewport = viewport,
+                  .width_px = std::max(viewport.y / 720.0F * view.look.scale * 1.5F, 1.0F),
+                  .hovered = view.hovered,
+                  .selected = view.selected,
+                  .hovered_bolt = view.hovered_bolt ? bolt(*view.hovered_bolt) : std::nullopt,
+                  .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
+                 notes.lines);
   }
   times_ = {ms_between(begin, choreographed), ms_between(choreographed, Clock::now())};
-  input.labels = labels;
+  input.labels = notes.labels;
+  input.lines = notes.lines;
   input.ui = view.ui;
+  input.refine = view.refine;
   input.pick = view.pick;
   return renderer_.draw(target, input);
 }

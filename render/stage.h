@@ -4,10 +4,12 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "engine/trace/reader.h"
 #include "render/frame.h"
 #include "render/scene/camera.h"
+#include "render/scene/choreography.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
 
@@ -16,8 +18,9 @@ namespace render {
 // What the person watching has chosen.
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
-  std::array<float, shaders::kChannelCount> gain = {1, 1, 1, 1,
-                                                    1, 1, 1, 1};  // 0 switches a channel off
+  scene::PaletteName palette = scene::PaletteName::kDefault;
+  scene::Channels channels;
+  bool show_all = false;  // every read and neuron that the trace lists
   float exposure = 1.0F;
   float bloom = 0.55F;
   bool reduced_motion = false;
@@ -28,10 +31,14 @@ struct Look {
 struct View {
   double playhead = 0.0;  // steps
   double pace = 1.0;      // steps a second, so that no light is shorter than 400 ms
+  double merge = 1.0;     // steps that are shown as one climb
   scene::Camera camera;
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
+  std::optional<BoltRef> hovered_bolt{};
+  std::optional<BoltRef> selected_bolt{};  // then no element is
+  bool refine = false;  // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -49,6 +56,9 @@ class Stage {
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
+  // Where what is new begins, in steps, when a conversation began or went on since the last call:
+  // the playhead belongs there.
+  std::optional<double> take_beginning() { return std::exchange(beginning_, {}); }
 
   // False until the trace has described its model; nothing can be drawn before.
   bool ready() const { return layout_ != nullptr; }
@@ -61,6 +71,10 @@ class Stage {
   uint32_t columns_in_view() const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
+
+  // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
+  // kind.
+  std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
 
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
@@ -75,6 +89,11 @@ class Stage {
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
   StageTimes times_;
+  // The last bolts that were asked for: a script is long.
+  mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
+  uint64_t continuation_ = 0;
+  std::optional<double> beginning_;
+  bool shown_all_ = false;
 };
 
 }  // namespace render

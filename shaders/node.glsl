@@ -17,19 +17,27 @@ bool absent(Node node) {
   return (node.flags & kNodeHidden) != 0u || node.column > frame.now + 0.5;
 }
 
-Box box_of(uint index) {
-  Node node = nodes[index];
+vec2 light_of(uint element) {
+  if (element == kNoElement) return vec2(0.0);
+  return uintBitsToFloat(uvec2(node_lights[2u * element], node_lights[2u * element + 1u]));
+}
+
+// How far a thing rises that may, at its light.
+float rise_of(float grow, vec2 light) { return grow * min(max(light.x, light.y), 1.5); }
+
+// How deep a column is at an age, as a share of one at the front.
+float depth_at(float age) {
+  return (past_z(age - 0.5) - past_z(age + 0.5)) / (past_z(-0.5) - past_z(0.5));
+}
+
+Box box_of(Node node) {
   Box box;
   box.center = placed(node.center, node.column);
   box.half_size = node.half_size;
-  if (node.column >= 0.0) {
-    float age = frame.now - node.column;
-    box.center.z = past_z(age);
-    box.half_size.z *= (past_z(age - 0.5) - past_z(age + 0.5)) / (past_z(-0.5) - past_z(0.5));
-  }
-  box.light = uintBitsToFloat(uvec2(node_lights[2u * index], node_lights[2u * index + 1u]));
+  if (node.column >= 0.0) box.half_size.z *= depth_at(frame.now - node.column);
+  box.light = light_of(node.element);
   if ((node.flags & kNodeGrows) != 0u) {
-    float rise = 0.5 * node.grow * min(max(box.light.x, box.light.y), 1.5);
+    float rise = 0.5 * rise_of(node.grow, box.light);
     box.center.y += rise;
     box.half_size.y += rise;
   }

@@ -15,9 +15,11 @@ using glm::vec3;
 using glm::vec4;
 using uint = uint32_t;
 #define SHARED_CONST constexpr uint
+#define SHARED_CONSTEXPR constexpr
 #else
 #extension GL_EXT_scalar_block_layout : require
 #define SHARED_CONST const uint
+#define SHARED_CONSTEXPR
 #endif
 
 // Channels: what kind of number a light stands for. Index of Frame.channel_color.
@@ -28,13 +30,16 @@ SHARED_CONST kChannelFfn = 3u;
 SHARED_CONST kChannelCrown = 4u;
 SHARED_CONST kChannelTape = 5u;
 SHARED_CONST kChannelRest = 6u;
+SHARED_CONST kChannelDrain = 7u;  // reads of a first position that swallows a head's attention
 SHARED_CONST kChannelCount = 8u;
 
 // Node.flags
 SHARED_CONST kNodeHidden = 1u;     // not drawn, not picked
 SHARED_CONST kNodeGrows = 2u;      // rises along +y with its light, up to Node.grow
 SHARED_CONST kNodeNotPicked = 4u;  // scenery
-SHARED_CONST kNodeFlat = 8u;       // no bevel: cells of a plate
+SHARED_CONST kNodeFlat = 8u;       // no bevel
+SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
+SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags
 SHARED_CONST kBoltNegative = 1u;  // a share that works against the sum: hollow, cooler
@@ -42,20 +47,27 @@ SHARED_CONST kBoltRest = 2u;      // what is not drawn one by one: straight and 
 SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named so in the legend.
                                   // A copy of the parent (same ends, seed, arc, instant) with this flag;
                                   // flags >> kBoltForkShift numbers the branches of one parent
+SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads that sags under the shelf
+SHARED_CONST kBoltRead = 16u;     // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
 SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one
 
 // Bindings: one layout for every pipeline. Up to kBindTextureA they are buffers.
 SHARED_CONST kBindFrame = 0u;
 SHARED_CONST kBindNodes = 1u;
-SHARED_CONST kBindNodeLights = 2u;  // uint[2] per node: bits of the light towards and against
+SHARED_CONST kBindNodeLights = 2u;  // uint[2] per element: bits of the light towards and against
 SHARED_CONST kBindEvents = 3u;      // Light or Bolt records of the steps; glyphs; UI vertices
-SHARED_CONST kBindTextureA = 4u;
-SHARED_CONST kBindTextureB = 5u;
-SHARED_CONST kBindCount = 6u;
+SHARED_CONST kBindGrids = 4u;
+SHARED_CONST kBindBlocks = 5u;      // Block: lights of plates, of many cells together
+SHARED_CONST kBindRaised = 6u;      // elements of plates that stand out of them now: see plates.comp
+SHARED_CONST kBindTextureA = 7u;
+SHARED_CONST kBindTextureB = 8u;
+SHARED_CONST kBindCount = 9u;
 
-// One box. Its light is not here: compute shader lights.comp fills one pair per node
-// from the token's Light records and the playhead.
+// An element is a thing with a light and an id, the index of its light. A node is a box that is drawn:
+// it shows one element, or, as a plate, all the cells of a Grid.
+// Lights are not here: lights.comp fills one pair per element from the token's Light records and
+// the playhead.
 struct Node {
   vec3 center;     // world units
   float birth;     // playhead (steps) at which it exists; before that it is drawn as a ghost
@@ -64,11 +76,43 @@ struct Node {
   uint channel;
   uint flags;
   float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
+  uint element;    // whose light it shows and what it is picked as; of a plate: its first cell
+  uint grid;       // of a plate: index into the grids
+  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all
 };
+
+// How the cells of plates of one kind lie. Cells are square places on the plate; groups of
+// group_cols x group_rows cells (the experts of a mixture) stand apart from each other.
+struct Grid {
+  uint first_element;   // of the first plate's first cell
+  uint elements;        // of one plate; plates follow each other
+  uint first_node;      // the first plate, index into the node buffer
+  uint plates;
+  uint cols;            // cells across and down the whole plate
+  uint rows;
+  uint group_cols;      // cells across and down a group
+  uint group_rows;
+  uint group_elements;  // of a group, row after row; places that are left over stay bare
+  uint past;            // 1: rows are columns of the past, from the oldest, and elements follow
+                        // each other along them; the plate lies flat
+  uint first_block;     // of the first plate's first level
+  uint blocks;          // of one plate, over all levels
+  vec2 gap;             // share of a cell's pitch that separates it from the next, across and down
+  vec2 group_gap;       // the same of groups
+};
+
+// Cells together: on level n squares of 4^n x 4^n places. The largest light towards and against,
+// and their sums in units of 1 / kBlockOne.
+struct Block {
+  uint most[2];  // bits of floats >= 0
+  uint sum[2];
+};
+SHARED_CONST kBlockLevels = 4u;
+SHARED_CONST kBlockOne = 16384u;  // 4^8 cells of light 3 stay below 2^32
 
 // A node lights up: written once when the token arrives.
 struct Light {
-  uint node;      // index into the node buffer
+  uint node;      // the element that lights up
   float value;    // scaled intensity, >= 0 towards the sum, < 0 against it; 1 = the channel's scale
   float instant;  // playhead (steps)
   float life;     // steps until it is dark, at the default pace; < 0: see light_left()
@@ -86,7 +130,7 @@ struct Bolt {
   uint channel;
   uint flags;
   uint seed;       // from (token, layer, head, position): the same trace gives the same sky
-  uint from_node;  // index into the node buffer, for hover
+  uint from_node;  // elements, for hover
   uint to_node;
   float from_column;  // as Node.column: >= 0 when that end moves with the past
   float to_column;
@@ -101,12 +145,22 @@ struct Glyph {
   float halo;         // 0..1
   uint rgba;          // sRGB, red in the lowest byte
 };
-SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
+// A straight line over the picture: outlines, and from a label to what it names.
+struct Line {
+  vec2 from;    // pixels
+  vec2 to;
+  float width;  // pixels
+  uint rgba;    // as Glyph.rgba
+};
+SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
 
 // Cells of the grid whose corners carry the sky's colour.
 SHARED_CONST kSkyColumns = 32u;
 SHARED_CONST kSkyRows = 18u;
+
+// What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
+SHARED_CONST kPickedBolt = 0x80000000u;
 
 // Everything that changes from frame to frame.
 struct Frame {
@@ -123,15 +177,31 @@ struct Frame {
   vec4 channel_color[kChannelCount];  // linear rgb; w = gain of the channel, 0 switches it off
   vec4 background;     // linear rgb of the sky below; w = 1 for the light theme (ink, not light)
   vec4 horizon;        // linear rgb of the sky above; w = fog density per world unit
-  uint hovered;        // node index + 1; 0: none
-  uint selected;       // node index + 1; 0: none
+  uint hovered;        // element + 1; 0: none
+  uint selected;       // element + 1; 0: none
   uint reduced_motion; // 1: no jitter, no flicker
-  uint node_count;
+  uint element_count;
   float bolt_width;    // world units across a bolt that carries the whole sum; 0: 0.075
   float floor_y;       // world height of the floor grid
   float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
   float now;           // column at the front; columns behind it lie at past_z(now - column)
+  float merge;         // steps that are shown as one climb, >= 1; 0: 1. See shown_instant()
 };
+
+// When something is seen that happened at `instant` (steps) while `merge` steps are shown as one climb:
+// group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
+// together, stretched over the time that they would have taken one after the other.
+#ifdef __cplusplus
+inline
+#endif
+float shown_instant(float instant, float merge) {
+  if (merge <= 1.0f) return instant;
+#ifdef __cplusplus
+  using std::floor;
+#endif
+  float step = floor(instant);
+  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+}
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
 // lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing before.
@@ -169,12 +239,74 @@ float past_z(float age) {
 #endif
 }
 
+// How far apart columns of that age lie.
 #ifdef __cplusplus
-static_assert(sizeof(Node) == 44);
+inline
+#endif
+float past_pitch(float age) {
+  const float spacing = 0.34f;
+  const float reach = 16.0f;
+#ifdef __cplusplus
+  return spacing / std::sqrt(1.0f + age / reach * (age / reach));
+#else
+  return spacing * inversesqrt(1.0 + age / reach * (age / reach));
+#endif
+}
+
+// The age that lies at a z: the inverse of past_z.
+#ifdef __cplusplus
+inline
+#endif
+float past_age(float z) {
+  const float spacing = 0.34f;
+  const float reach = 16.0f;
+#ifdef __cplusplus
+  return reach * std::sinh(-z / (spacing * reach));
+#else
+  return reach * sinh(-z / (spacing * reach));
+#endif
+}
+
+// A place on a plate -> which of the plate's elements lies there; kNoElement: none.
+SHARED_CONSTEXPR uint element_at(Grid grid, uint x, uint y) {
+  if (x >= grid.cols || y >= grid.rows) return kNoElement;
+  if (grid.past != 0u) return x * grid.rows + y;
+  uint group = y / grid.group_rows * (grid.cols / grid.group_cols) + x / grid.group_cols;
+  uint inside = y % grid.group_rows * grid.group_cols + x % grid.group_cols;
+  uint element = group * grid.group_elements + inside;
+  return inside < grid.group_elements && element < grid.elements ? element : kNoElement;
+}
+// The inverse.
+SHARED_CONSTEXPR uint column_at(Grid grid, uint element) {
+  if (grid.past != 0u) return element / grid.rows;
+  return element / grid.group_elements % (grid.cols / grid.group_cols) * grid.group_cols +
+         element % grid.group_elements % grid.group_cols;
+}
+SHARED_CONSTEXPR uint row_at(Grid grid, uint element) {
+  if (grid.past != 0u) return element % grid.rows;
+  return element / grid.group_elements / (grid.cols / grid.group_cols) * grid.group_rows +
+         element % grid.group_elements / grid.group_cols;
+}
+// Blocks across or down a plate of so many places, on a level from 1.
+SHARED_CONSTEXPR uint blocks_at(uint places, uint level) {
+  return (places + (1u << (2u * level)) - 1u) >> (2u * level);
+}
+// Where the block of a place lies among the blocks of its plate.
+SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
+  uint before = 0u;
+  for (uint finer = 1u; finer < level; ++finer)
+    before += blocks_at(grid.cols, finer) * blocks_at(grid.rows, finer);
+  return before + (y >> (2u * level)) * blocks_at(grid.cols, level) + (x >> (2u * level));
+}
+
+#ifdef __cplusplus
+static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
-static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 16);
+static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
+static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif
 #undef SHARED_CONST
+#undef SHARED_CONSTEXPR
 #endif

@@ -30,13 +30,14 @@ enum class Topic : uint16_t {
   kTime = 11,
   kTensor = 12,  // the answer to one inspection
   kNote = 13,    // a sentence for the person watching
+  kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
 };
-inline constexpr uint16_t kTopicCount = 14;
+inline constexpr uint16_t kTopicCount = 18;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
       "",   "model", "start",  "token", "step", "residual", "attention",
-      "kv", "ffn",   "logits", "scale", "time", "tensor",   "note"};
+      "kv", "ffn",   "logits", "scale", "time", "tensor",   "note", "reserved", "reserved", "reserved", "continue"};
   return names[static_cast<size_t>(topic)];
 }
 
@@ -65,7 +66,17 @@ struct ModelRecord {
   uint32_t name_bytes = 0;
   uint32_t architecture_bytes = 0;
   uint32_t quantisation_bytes = 0;
-  uint32_t reserved = 0;
+  uint32_t habits = 0;  // bits of Habit
+};
+
+// How a layer goes, where families differ; nothing is known when kHabitsKnown is not set.
+enum Habit : uint32_t {
+  kHabitsKnown = 1,
+  kNormAfter = 2,  // an update is normed before it is added
+  kParallel = 4,   // attention and FFN read the same x
+  kMixture = 8,    // a router chooses experts
+  kGated = 16,     // act = f(W_gate m) * (W_up m), else f(W_up m)
+  kSilu = 32,      // f is silu, else gelu
 };
 
 // The sampler's settings of a conversation.
@@ -75,6 +86,14 @@ struct StartRecord {
   float top_p = 1.0F;
   uint32_t top_k = 0;
   Level level = Level::kLive;
+};
+
+// A conversation goes on after the first `positions` of it: they stay with all their detail, and so
+// do the first `steps` steps, the last of them perhaps cut. Tokens and steps that follow count on.
+struct ContinueRecord {
+  StartRecord start;
+  uint32_t positions = 0;
+  uint32_t steps = 0;
 };
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
@@ -233,7 +252,7 @@ struct NoteRecord {
   uint32_t text_bytes = 0;
 };
 
-static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 && sizeof(TokenRecord) == 32);
+static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 && sizeof(ContinueRecord) == 32 && sizeof(TokenRecord) == 32);
 static_assert(sizeof(StepRecord) == 16 && sizeof(ResidualRecord) == 8 && sizeof(KvRead) == 12);
 static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof(KvRecord) == 24);
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);

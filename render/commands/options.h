@@ -16,9 +16,11 @@ struct SceneOptions {
   engine::Generate generate;           // what was asked of the engine
   uint32_t width = 1280;               // pixels
   uint32_t height = 720;
-  std::string camera = "home";  // see scene::named_pose
+  std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
-  std::string select;           // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  std::string select;           // a node to select, see scene/node_path.h; empty: none
+  std::string timings;          // of a window: a file for what each frame took; empty: none
+  double pace = 1.0;            // steps a second
   Look look;
 };
 
@@ -26,8 +28,10 @@ struct SceneOptions {
 // Throws Error (failed) with the engine's words when it could not generate.
 void wait_for_end(Stage& stage);
 
-// The pose that the options name. Throws Error (usage) when there is none of that name.
-scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect);
+// The pose that the options name, at this playhead. Throws Error (usage) when there is none of that
+// name.
+scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect,
+                       double playhead = 0.0);
 
 // Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);

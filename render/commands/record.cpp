@@ -10,6 +10,7 @@
 
 #include "model/error.h"
 #include "render/gpu/device.h"
+#include "render/scene/eyes.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
 #include "render/video/encoder.h"
@@ -90,14 +91,15 @@ int record(const RecordOptions& options) {
   wait_for_end(stage);
 
   const auto steps = static_cast<double>(stage.reader().steps());
-  const double seconds = options.seconds > 0.0 ? options.seconds : steps / Player::kDefaultPace;
+  const double seconds = options.seconds > 0.0 ? options.seconds : steps / scene.pace;
   const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
   const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
 
   View view;
   view.look = scene.look;
   view.pace = steps / seconds;
-  view.camera.pose = first_pose(scene, stage, aspect);
+  view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
+  view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
 
@@ -158,8 +160,8 @@ int shot(const ShotOptions& options) {
   View view;
   view.look = scene.look;
   view.playhead = playhead;
-  view.camera.pose =
-      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose = first_pose(
+      scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);

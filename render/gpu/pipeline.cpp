@@ -187,6 +187,7 @@ Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsD
   info.layout = layout.handle();
   VK_CHECK(vkCreateGraphicsPipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
                                      &pipeline_));
+  ++device.count().pipelines;
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), desc.name);
 }
 
@@ -200,6 +201,7 @@ Pipeline::Pipeline(Device& device, const PipelineLayout& layout, std::span<const
   info.layout = layout.handle();
   VK_CHECK(vkCreateComputePipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
                                     &pipeline_));
+  ++device.count().pipelines;
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), name);
 }
 
@@ -222,6 +224,7 @@ void Pipeline::release() noexcept {
   if (pipeline_ == VK_NULL_HANDLE) return;
   device_->retire([device = device_, pipeline = pipeline_] {
     vkDestroyPipeline(device->handle(), pipeline, nullptr);
+    --device->count().pipelines;
   });
   pipeline_ = VK_NULL_HANDLE;
 }

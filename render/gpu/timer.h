@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "render/gpu/buffer.h"
 #include "render/gpu/device.h"
 
 namespace gpu {
@@ -26,6 +27,9 @@ class Timer {
   void begin_frame(VkCommandBuffer commands);
   void begin(VkCommandBuffer commands, const char* name);
   void end(VkCommandBuffer commands);
+  // After the last one: has the results copied to where they can be read without waiting. (Asking
+  // the query pool itself makes some drivers wait for everything.)
+  void end_frame(VkCommandBuffer commands);
   void frame_recorded();
 
   const std::vector<Timing>& newest() const noexcept { return newest_; }
@@ -37,6 +41,7 @@ class Timer {
   static constexpr size_t kFrames = 4;
   struct Frame {
     VkQueryPool pool = VK_NULL_HANDLE;
+    Buffer ticks;  // uint64_t[2 * kScopes]
     std::vector<const char*> names;
     uint64_t submission = 0;
   };

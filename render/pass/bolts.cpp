@@ -33,7 +33,7 @@ BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
 
 void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last,
                         const shaders::Frame& frame) {
-  ranges_ = steps.bolts(first, last, frame.playhead, frame.shortest_life);
+  ranges_ = steps.bolts(first, last, frame);
   uint32_t most = 0;
   count_ = 0;
   for (const RecordRange range : ranges_) {
@@ -48,6 +48,12 @@ void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
   GPU_SCOPE(context_.timer, commands, "bolts");
   if (ranges_.empty()) return;
   pipeline_.bind(commands);
+  draw(commands, scene, steps);
+}
+
+void BoltsPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
+                     const StepStore& steps) const {
+  if (ranges_.empty()) return;
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,

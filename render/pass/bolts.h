@@ -13,6 +13,8 @@ class BoltsPass {
   void reserve(const StepStore& steps, uint64_t first, uint64_t last, const shaders::Frame& frame);
   uint32_t count() const noexcept { return count_; }  // of this frame
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps);
+  // The draws alone, for the pick pass.
+  void draw(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:
   PassContext& context_;

@@ -1,32 +1,54 @@
 #include "render/pass/lights.h"
 
 #include "render/gpu/barrier.h"
+#include "shaders/shared.h"
 #include "shaders/spirv.h"
 
 namespace render {
 
 LightsPass::LightsPass(PassContext& context)
-    : context_(context), scatter_(context.device, context.layout, shaders::lights_comp, "lights") {}
+    : context_(context),
+      scatter_(context.device, context.layout, shaders::lights_comp, "lights"),
+      plates_(context.device, context.layout, shaders::plates_comp, "lights of plates") {}
 
 void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps,
                         uint64_t first, uint64_t last) const {
   GPU_SCOPE(context_.timer, commands, "lights");
+  const std::vector<RecordRange> ranges = steps.lights(first, last);
   gpu::barrier(commands, gpu::kAnything, gpu::kTransferWrite);
   vkCmdFillBuffer(commands, scene.node_lights, 0, VK_WHOLE_SIZE, 0);
+  vkCmdFillBuffer(commands, scene.blocks, 0, VK_WHOLE_SIZE, 0);
+  constexpr VkDrawIndirectCommand kNothing{0, 1, 0, 0};
+  vkCmdUpdateBuffer(commands, scene.raised, 0, sizeof kNothing, &kNothing);
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kComputeAtomic);
-  scatter_.bind(commands);
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_COMPUTE;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
                      sizeof(shaders::Frame));
+  layout.bind_buffer(commands, kPoint, shaders::kBindNodes, scene.nodes);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
+  layout.bind_buffer(commands, kPoint, shaders::kBindGrids, scene.grids);
+  layout.bind_buffer(commands, kPoint, shaders::kBindBlocks, scene.blocks);
+  layout.bind_buffer(commands, kPoint, shaders::kBindRaised, scene.raised);
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, steps.light_buffer());
-  for (const RecordRange range : steps.lights(first, last)) {
-    layout.push(commands, range);
-    vkCmdDispatch(commands, (range.count + 63) / 64, 1, 1);
-  }
+  struct Push {
+    RecordRange range;
+    uint32_t grid_count;
+  };
+  const auto dispatch = [&](const gpu::Pipeline& pipeline) {
+    pipeline.bind(commands);
+    for (const RecordRange range : ranges) {
+      layout.push(commands, Push{range, scene.grid_count});
+      vkCmdDispatch(commands, (range.count + 63) / 64, 1, 1);
+    }
+  };
   // Maxima of several dispatches commute, but each must see whole words.
-  gpu::barrier(commands, gpu::kComputeAtomic, gpu::kVertexRead);
+  dispatch(scatter_);
+  if (scene.grid_count > 0 && !ranges.empty()) {
+    gpu::barrier(commands, gpu::kComputeAtomic, gpu::kComputeAtomic);
+    dispatch(plates_);
+  }
+  gpu::barrier(commands, gpu::kComputeAtomic, gpu::kSceneRead);
 }
 
 }  // namespace render

@@ -1,4 +1,5 @@
-// Pass 1, compute: what is happening now -> the light of every node.
+// Pass 1, compute: what is happening now -> the light of every element, of cells together, and what
+// stands out of its plate.
 #pragma once
 
 #include "render/pass/scene_buffers.h"
@@ -15,6 +16,7 @@ class LightsPass {
  private:
   PassContext& context_;
   gpu::Pipeline scatter_;
+  gpu::Pipeline plates_;
 };
 
 }  // namespace render

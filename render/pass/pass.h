@@ -38,6 +38,10 @@ struct PassContext {
     ++draw_calls;
     vkCmdDrawIndexed(commands, indices, 1, first_index, first_vertex, 0);
   }
+  void draw_indirect(VkCommandBuffer commands, VkBuffer command) {
+    ++draw_calls;
+    vkCmdDrawIndirect(commands, command, 0, 1, 0);
+  }
 
   uint32_t draw_calls = 0;            // of this frame
   bool light_theme = false;           // of this frame

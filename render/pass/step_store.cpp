@@ -56,20 +56,17 @@ StepStore::StepStore(PassContext& context, uint64_t max_bytes)
 void StepStore::put(uint64_t step, std::span<const shaders::Light> lights,
                     std::span<const shaders::Bolt> bolts) {
   if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
-  std::vector<shaders::Bolt> in_order(bolts.begin(), bolts.end());
-  std::stable_sort(in_order.begin(), in_order.end(),
-                   [](const auto& a, const auto& b) { return a.instant < b.instant; });
   Step placed;
-  for (size_t i = 0; i < in_order.size(); ++i) {
-    const shaders::Bolt& bolt = in_order[i];
-    if (i % kBoltBlock == 0) placed.blocks.push_back({bolt.instant, bolt.instant, bolt.instant});
+  for (size_t i = 0; i < bolts.size(); ++i) {
+    const shaders::Bolt& bolt = bolts[i];
+    if (i % kBoltBlock == 0) placed.blocks.push_back({bolt.instant, bolt.instant, 0.0F});
     BoltBlock& block = placed.blocks.back();
-    block.last_instant = bolt.instant;
-    block.last_end = std::max(block.last_end, bolt.instant + std::abs(bolt.life));
+    block.first = std::min(block.first, bolt.instant);
+    block.last = std::max(block.last, bolt.instant);
+    block.longest = std::max(block.longest, std::abs(bolt.life));
   }
   place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
-  place(bolts_, std::as_bytes(std::span<const shaders::Bolt>(in_order)), sizeof(shaders::Bolt),
-        step, placed.bolts);
+  place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts);
   steps_[step] = std::move(placed);
 }
 
@@ -101,18 +98,37 @@ std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const 
   return ranges;
 }
 
-std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last, float playhead,
-                                          float shortest_life) const {
+bool StepStore::BoltBlock::alive(const shaders::Frame& frame) const {
+  const float merge = std::max(frame.merge, 1.0F);
+  const float life = std::max(longest * merge, frame.shortest_life);
+  return shaders::shown_instant(first, merge) <= frame.playhead &&
+         frame.playhead < shaders::shown_instant(last, merge) + life;
+}
+
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last,
+                                          const shaders::Frame& frame) const {
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const Step& step = it->second;
     for (uint32_t b = 0; b < step.blocks.size(); ++b) {
-      if (!step.blocks[b].alive(playhead, shortest_life)) continue;
+      if (!step.blocks[b].alive(frame)) continue;
       const uint32_t begin = b * kBoltBlock;
       join(ranges, {step.bolts.first + begin, std::min(kBoltBlock, step.bolts.count - begin)});
     }
   }
   return ranges;
+}
+
+std::vector<StepStore::Place> StepStore::bolt_places() const {
+  std::vector<Place> places;
+  for (const auto& [step, placed] : steps_) places.push_back({step, placed.bolts});
+  return places;
+}
+
+uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
+  uint32_t count = 0;
+  for (const RecordRange range : lights(first, last)) count += range.count;
+  return count;
 }
 
 }  // namespace render

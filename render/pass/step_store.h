@@ -1,7 +1,6 @@
 // What happened during each step, on the GPU: Light and Bolt records, uploaded once per step.
 #pragma once
 
-#include <algorithm>
 #include <map>
 #include <span>
 #include <vector>
@@ -48,23 +47,33 @@ class StepStore {
 
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
-  // The same of bolts, only what may be alive at this playhead, in blocks of kBoltBlock: a step's
-  // bolts lie in the order of their instants, and few are in the air at once.
-  std::vector<RecordRange> bolts(uint64_t first, uint64_t last, float playhead,
-                                 float shortest_life) const;
+  // The same of bolts, by blocks of which one may be alive in this frame: a script goes layer by
+  // layer, and few layers' bolts are in the air at once.
+  std::vector<RecordRange> bolts(uint64_t first, uint64_t last, const shaders::Frame& frame) const;
+  uint32_t light_count(uint64_t first, uint64_t last) const;
+  // Where the bolts of each step lie in the buffer.
+  struct Place {
+    uint64_t step;
+    RecordRange range;
+  };
+  std::vector<Place> bolt_places() const;
+  // One bolt, by the script that it came from.
+  struct Record {
+    uint64_t step;
+    uint32_t index;
+    bool operator==(const Record&) const = default;
+  };
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 
  private:
+  // Neighbours in a step's script: from the first instant to the last, none living longer.
   static constexpr uint32_t kBoltBlock = 16;
   struct BoltBlock {
-    float first_instant = 0.0F;
-    float last_instant = 0.0F;
-    float last_end = 0.0F;
-    bool alive(float playhead, float shortest_life) const {
-      return first_instant <= playhead &&
-             playhead < std::max(last_end, last_instant + shortest_life);
-    }
+    float first = 0.0F;
+    float last = 0.0F;
+    float longest = 0.0F;
+    bool alive(const shaders::Frame& frame) const;
   };
   struct Step {
     RecordRange lights;

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "model/error.h"
 
 namespace scene {
+
+using shaders::Grid;
 
 namespace {
 
@@ -15,10 +18,21 @@ constexpr float kAlways = -1e9F;
 constexpr float kFixed = -1.0F;  // Node.column of what does not move with the past
 
 constexpr float kSpineX = 0.07F;
-constexpr float kWingGap = 0.95F;  // between the spine and the nearest head or cell
-constexpr float kSlotDepth = 0.28F;
-constexpr float kPlateZ = -0.45F;  // behind the spine, so that bolts run in front of the cells
+constexpr float kWingGap = 0.95F;    // between the spine and the nearest head or cell
+constexpr float kSlotPitch = 0.34F;  // of columns at the front, as shaders::past_z has it
+constexpr float kPlateZ = -0.45F;    // behind the spine, so that bolts run in front of the cells
 constexpr float kFloorY = -0.75F;
+
+shaders::Node box_at(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
+  shaders::Node node{};
+  node.center = center;
+  node.birth = kAlways;
+  node.half_size = half_size;
+  node.channel = channel;
+  node.column = kFixed;
+  node.element = shaders::kNoElement;
+  return node;
+}
 
 }  // namespace
 
@@ -30,16 +44,115 @@ Layout::Layout(const trace::ModelRecord& model) : model_(model) {
   const auto layers = static_cast<float>(model.layers);
   pitch_ = 1.34F * std::pow(std::max(1.0F, layers / 6.0F), -0.4F);
   add_spine();
-  add_attention();
-  add_ffn();
+  add_heads();
   add_crown();
+  // Elements of plates come last: their boxes follow from the grids.
+  add_shelf();
+  add_ffn();
   add_tape();
+  const auto plates = static_cast<uint32_t>(plates_.size());
+  for (uint32_t& box : box_of_) box += plates;
+  plates_.insert(plates_.end(), boxes_.begin(), boxes_.end());
+  boxes_ = std::exchange(plates_, {});
 }
 
-uint32_t Layout::add(const shaders::Node& node, const NodeRef& ref) {
-  nodes_.push_back(node);
+void Layout::add(const shaders::Node& node, const NodeRef& ref) {
+  box_of_.push_back(static_cast<uint32_t>(boxes_.size()));
   refs_.push_back(ref);
-  return static_cast<uint32_t>(nodes_.size() - 1);
+  boxes_.push_back(node);
+  boxes_.back().element = elements_++;
+}
+
+uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates) {
+  grid.first_element = elements_;
+  grid.first_node = static_cast<uint32_t>(plates_.size());
+  grid.plates = static_cast<uint32_t>(plates.size());
+  if (!grids_.empty()) {
+    const Grid& before = grids_.back();
+    grid.first_block = before.first_block + before.blocks * before.plates;
+  }
+  for (uint32_t level = 1; level <= shaders::kBlockLevels; ++level) {
+    grid.blocks += shaders::blocks_at(grid.cols, level) * shaders::blocks_at(grid.rows, level);
+  }
+  for (const shaders::Node& plate : plates) {
+    plates_.push_back(plate);
+    plates_.back().flags |= shaders::kNodePlate;
+    plates_.back().element = elements_;
+    plates_.back().grid = static_cast<uint32_t>(grids_.size());
+    elements_ += grid.elements;
+  }
+  grids_.push_back(grid);
+  return grid.first_element;
+}
+
+const Grid* Layout::grid_of(uint32_t element) const {
+  for (const Grid& grid : grids_) {
+    if (element - grid.first_element < grid.elements * grid.plates) return &grid;
+  }
+  return nullptr;
+}
+
+// As shaders/raised.vert and plates.frag place it.
+shaders::Node Layout::node(uint32_t element) const {
+  CHECK(element < elements_);
+  const Grid* grid = grid_of(element);
+  if (grid == nullptr) return boxes_[box_of_[element]];
+  const uint32_t inside = element - grid->first_element;
+  shaders::Node cell = boxes_[grid->first_node + inside / grid->elements];
+  const auto x = static_cast<float>(column_at(*grid, inside % grid->elements));
+  const auto y = static_cast<float>(row_at(*grid, inside % grid->elements));
+  const glm::vec3 half = cell.half_size;
+  cell.element = element;
+  cell.flags &= ~shaders::kNodePlate;
+  if (grid->past != 0) {
+    const float lane = half.x / static_cast<float>(grid->cols);
+    cell.center.x += half.x - (2.0F * x + 1.0F) * lane;
+    cell.center.z = 0.0F;
+    cell.half_size.x = lane * (1.0F - grid->gap.x);
+    cell.half_size.z = kSlotPitch * 0.5F * (1.0F - grid->gap.y);
+    cell.column = y;
+    return cell;
+  }
+  // Groups share the plate evenly; within a group its gap is left at the rim.
+  const glm::vec2 groups(grid->cols / grid->group_cols, grid->rows / grid->group_rows);
+  const glm::vec2 group_half = glm::vec2(half) / groups;
+  const glm::vec2 in_group(grid->group_cols, grid->group_rows);
+  const glm::vec2 group = glm::floor(glm::vec2(x, y) / in_group);
+  const glm::vec2 at = glm::vec2(x, y) - group * in_group;  // of the cell, in its group
+  const glm::vec2 cell_half = group_half * (1.0F - grid->group_gap) / in_group;
+  const glm::vec2 from_top_left =
+      group_half * (2.0F * group + grid->group_gap) + cell_half * (2.0F * at + 1.0F);
+  cell.center.x += from_top_left.x - half.x;
+  cell.center.y += half.y - from_top_left.y;
+  cell.half_size.x = cell_half.x * (1.0F - grid->gap.x);
+  cell.half_size.y = cell_half.y * (1.0F - grid->gap.y);
+  return cell;
+}
+
+NodeRef Layout::ref(uint32_t element) const {
+  CHECK(element < elements_);
+  if (element < refs_.size()) return refs_[element];
+  if (element >= first_tape_) return {Kind::kTape, 0, 0, element - first_tape_};
+  if (element >= first_cell_) {
+    const uint32_t cell = element - first_cell_;
+    return {Kind::kCell, cell / model_.buckets, cell % model_.buckets, 0};
+  }
+  const uint32_t slot = element - first_slot_;
+  const uint32_t lane = slot / columns_;
+  return {Kind::kSlot, lane / model_.kv_heads, lane % model_.kv_heads, slot % columns_};
+}
+
+shaders::Node Elements::operator[](size_t element) const {
+  return layout_.node(static_cast<uint32_t>(element));
+}
+size_t Elements::size() const {
+  return layout_.elements();
+}
+NodeRef Names::operator[](size_t element) const {
+  return layout_.ref(static_cast<uint32_t>(element));
+}
+size_t Names::size() const {
+  return layout_.elements();
 }
 
 uint32_t Layout::spine(uint32_t layer, bool ffn, uint32_t part) const {
@@ -92,138 +205,114 @@ Box Layout::bounds(uint32_t columns) const {
 }
 
 void Layout::add_spine() {
-  first_spine_ = static_cast<uint32_t>(nodes_.size());
+  first_spine_ = elements_;
   const float part = pitch_ * 0.5F / kSpineParts;
   for (uint32_t l = 0; l < model_.layers; ++l) {
     for (const bool ffn : {false, true}) {
       for (uint32_t i = 0; i < kSpineParts; ++i) {
         const float y =
             storey_y(l) + (ffn ? pitch_ * 0.5F : 0.0F) + (static_cast<float>(i) + 0.5F) * part;
-        add({{0.0F, y, 0.0F},
-             kAlways,
-             {kSpineX, part * 0.47F, kSpineX},
-             0.0F,
-             shaders::kChannelResidual,
-             shaders::kNodeFlat,
-             kFixed},
-            {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
+        shaders::Node box =
+            box_at({0.0F, y, 0.0F}, {kSpineX, part * 0.47F, kSpineX}, shaders::kChannelResidual);
+        box.flags = shaders::kNodeFlat;
+        add(box, {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
       }
-    }
-  }
-  // A collar where an update enters.
-  for (uint32_t l = 0; l < model_.layers; ++l) {
-    for (const bool ffn : {false, true}) {
-      add({junction(l, ffn),
-           kAlways,
-           {0.2F, 0.022F, 0.2F},
-           0.0F,
-           shaders::kChannelResidual,
-           shaders::kNodeFlat,
-           kFixed},
-          {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, kSpineParts - 1, 0});
+      // A collar where the update enters: dark, and looked through.
+      shaders::Node collar =
+          box_at(junction(l, ffn), {0.2F, 0.022F, 0.2F}, shaders::kChannelResidual);
+      collar.flags = shaders::kNodeFlat | shaders::kNodeNotPicked;
+      boxes_.push_back(collar);
     }
   }
 }
 
-void Layout::add_attention() {
+void Layout::add_heads() {
   const auto heads = static_cast<float>(model_.heads);
-  const float wing = 3.9F * std::sqrt(heads / 4.0F);
-  head_spacing_ = wing / heads;
-  attention_left_ = -(kWingGap + wing);
-  const float side = std::min(0.165F, head_spacing_ * 0.34F);
-  first_head_ = static_cast<uint32_t>(nodes_.size());
+  wing_ = 3.9F * std::sqrt(heads / 4.0F);
+  attention_left_ = -(kWingGap + wing_);
+  const float side = std::min(0.165F, wing_ / heads * 0.34F);
+  first_head_ = elements_;
   for (uint32_t l = 0; l < model_.layers; ++l) {
     for (uint32_t h = 0; h < model_.heads; ++h) {
       const float along = (static_cast<float>(h) + 0.5F) / heads;
       const float fan = std::sin(kPi * along);
-      add({{-(kWingGap + wing * along), storey_y(l) + pitch_ * 0.36F + 0.13F * fan,
-            0.42F + 0.3F * fan},
-           kAlways,
-           glm::vec3(side),
-           0.0F,
-           shaders::kChannelAttention,
-           0,
-           kFixed},
+      add(box_at({-(kWingGap + wing_ * along), storey_y(l) + pitch_ * 0.36F + 0.13F * fan,
+                  0.42F + 0.3F * fan},
+                 glm::vec3(side), shaders::kChannelAttention),
           {Kind::kHead, l, h, 0});
-    }
-  }
-  // Behind each group of heads lies the lane of the KV head that they share.
-  const float lane = wing / static_cast<float>(model_.kv_heads);
-  first_slot_ = static_cast<uint32_t>(nodes_.size());
-  for (uint32_t l = 0; l < model_.layers; ++l) {
-    for (uint32_t k = 0; k < model_.kv_heads; ++k) {
-      const float x = -(kWingGap + lane * (static_cast<float>(k) + 0.5F));
-      for (uint32_t c = 0; c < columns_; ++c) {
-        add({{x, storey_y(l) + pitch_ * 0.04F, 0.0F},
-             kAlways,
-             {lane * 0.44F, 0.028F, kSlotDepth * 0.5F},
-             pitch_ * 0.22F,
-             shaders::kChannelKv,
-             shaders::kNodeGrows,
-             static_cast<float>(c)},
-            {Kind::kSlot, l, k, c});
-      }
-    }
-  }
-}
-
-void Layout::add_ffn() {
-  // A plate about three times as wide as high, facing the front.
-  const auto cells = static_cast<float>(model_.buckets);
-  const uint32_t rows = std::max(1U, static_cast<uint32_t>(std::lround(std::sqrt(cells / 3.2F))));
-  const uint32_t cols = (model_.buckets + rows - 1) / rows;
-  const float width = 4.5F * std::sqrt(std::sqrt(static_cast<float>(model_.neurons) / 216.0F));
-  const float step_x = std::min(width, 7.0F) / static_cast<float>(cols);
-  const float step_y = pitch_ * 0.68F / static_cast<float>(rows);
-  ffn_right_ = kWingGap + step_x * static_cast<float>(cols);
-  first_cell_ = static_cast<uint32_t>(nodes_.size());
-  for (uint32_t l = 0; l < model_.layers; ++l) {
-    for (uint32_t b = 0; b < model_.buckets; ++b) {
-      const auto col = static_cast<float>(b % cols);
-      const auto row = static_cast<float>(b / cols);
-      const float y =
-          storey_y(l) + pitch_ * 0.4F + step_y * (static_cast<float>(rows) - row - 0.5F);
-      add({{kWingGap + step_x * (col + 0.5F), y, kPlateZ},
-           kAlways,
-           {step_x * 0.43F, step_y * 0.43F, 0.03F},
-           0.0F,
-           shaders::kChannelFfn,
-           shaders::kNodeFlat,
-           kFixed},
-          {Kind::kCell, l, b, 0});
     }
   }
 }
 
 void Layout::add_crown() {
   constexpr float kBar = 0.56F;
-  first_candidate_ = static_cast<uint32_t>(nodes_.size());
+  first_candidate_ = elements_;
   for (uint32_t i = 0; i <= kCandidates; ++i) {
     const bool rest = i == kCandidates;
     const float x = (static_cast<float>(i) - 0.5F * kCandidates) * kBar + (rest ? 0.16F : 0.0F);
-    add({{x, crown_y(), 0.95F},
-         kAlways,
-         {kBar * 0.36F, 0.03F, 0.12F},
-         1.3F,
-         rest ? shaders::kChannelRest : shaders::kChannelCrown,
-         shaders::kNodeGrows,
-         kFixed},
-        {rest ? Kind::kRestCandidate : Kind::kCandidate, model_.layers, i, 0});
+    shaders::Node bar = box_at({x, crown_y(), 0.95F}, {kBar * 0.36F, 0.03F, 0.12F},
+                               rest ? shaders::kChannelRest : shaders::kChannelCrown);
+    bar.grow = 1.3F;
+    bar.flags = shaders::kNodeGrows;
+    add(bar, {rest ? Kind::kRestCandidate : Kind::kCandidate, model_.layers, i, 0});
   }
 }
 
-void Layout::add_tape() {
-  first_tape_ = static_cast<uint32_t>(nodes_.size());
-  for (uint32_t c = 0; c < columns_; ++c) {
-    add({{0.0F, kFloorY, 0.0F},
-         kAlways,
-         {0.42F, 0.035F, kSlotDepth * 0.5F},
-         0.0F,
-         shaders::kChannelTape,
-         shaders::kNodeFlat,
-         static_cast<float>(c)},
-        {Kind::kTape, 0, 0, c});
+// Behind each group of heads lies the lane of the KV head that they share.
+void Layout::add_shelf() {
+  Grid grid{};
+  grid.elements = model_.kv_heads * columns_;
+  grid.cols = grid.group_cols = model_.kv_heads;
+  grid.rows = grid.group_rows = columns_;
+  grid.group_elements = grid.elements;
+  grid.past = 1;
+  grid.gap = {0.12F, 0.18F};
+  std::vector<shaders::Node> plates;
+  for (uint32_t l = 0; l < model_.layers; ++l) {
+    shaders::Node plate = box_at({-(kWingGap + wing_ * 0.5F), storey_y(l) + pitch_ * 0.04F, 0.0F},
+                                 {wing_ * 0.5F, 0.028F, 1.0F}, shaders::kChannelKv);
+    plate.grow = pitch_ * 0.22F;
+    plate.flags = shaders::kNodeGrows;
+    plates.push_back(plate);
   }
+  first_slot_ = add_plates(grid, plates);
+}
+
+// A plate about three times as wide as high, facing the front.
+void Layout::add_ffn() {
+  const auto cells = static_cast<float>(model_.buckets);
+  Grid grid{};
+  grid.elements = grid.group_elements = model_.buckets;
+  grid.rows = std::max(1U, static_cast<uint32_t>(std::lround(std::sqrt(cells / 3.2F))));
+  grid.cols = (model_.buckets + grid.rows - 1) / grid.rows;
+  grid.group_cols = grid.cols;
+  grid.group_rows = grid.rows;
+  grid.gap = {0.14F, 0.14F};
+  const float width =
+      std::min(4.5F * std::sqrt(std::sqrt(static_cast<float>(model_.neurons) / 216.0F)), 7.0F);
+  const float height = pitch_ * 0.68F;
+  ffn_right_ = kWingGap + width;
+  std::vector<shaders::Node> plates;
+  for (uint32_t l = 0; l < model_.layers; ++l) {
+    shaders::Node plate =
+        box_at({kWingGap + width * 0.5F, storey_y(l) + pitch_ * 0.4F + height * 0.5F, kPlateZ},
+               {width * 0.5F, height * 0.5F, 0.03F}, shaders::kChannelFfn);
+    plate.flags = shaders::kNodeFlat;
+    plates.push_back(plate);
+  }
+  first_cell_ = add_plates(grid, plates);
+}
+
+void Layout::add_tape() {
+  Grid grid{};
+  grid.elements = grid.group_elements = columns_;
+  grid.cols = grid.group_cols = 1;
+  grid.rows = grid.group_rows = columns_;
+  grid.past = 1;
+  grid.gap = {0.0F, 0.18F};
+  shaders::Node plate = box_at({0.0F, kFloorY, 0.0F}, {0.42F, 0.035F, 1.0F}, shaders::kChannelTape);
+  plate.flags = shaders::kNodeFlat;
+  first_tape_ = add_plates(grid, {plate});
 }
 
 std::string Layout::path(const NodeRef& ref) const {

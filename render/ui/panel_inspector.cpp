@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "render/scene/choreography.h"
+#include "render/scene/dependency.h"
 #include "render/scene/text.h"
 
 namespace ui {
@@ -60,7 +61,7 @@ void Inspector::draw(State& state, bool interactive) {
   state.shown_tensor.clear();
   if (state.view.selected == 0 || reader.steps() == 0) return;
   const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef& ref = layout.refs()[state.view.selected - 1];
+  const scene::NodeRef ref = layout.ref(state.view.selected - 1);
   if (!(ref == ref_)) {
     // The same kind of node elsewhere keeps its tab.
     if (ref.kind != ref_.kind) tab_ = 0;
@@ -95,6 +96,11 @@ void Inspector::draw(State& state, bool interactive) {
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("nothing was measured here at this step");
     }
+    if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
+      ImGui::PushTextWrapPos(0.0F);
+      ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+      ImGui::PopTextWrapPos();
+    }
     strongest(state, ref);
     ImGui::Separator();
 
@@ -128,7 +134,7 @@ void Inspector::draw(State& state, bool interactive) {
 void Inspector::ask(State& state, const scene::TensorName& tensor) {
   const trace::Reader& reader = state.stage.reader();
   // While an answer is on its way nothing more is asked; a stored weight is asked for once.
-  if (request_ != 0 && asked_.conversation == reader.conversation() &&
+  if (request_ != 0 && asked_.conversation == reader.conversation() + reader.continuation() &&
       reader.answer(request_) == nullptr)
     return;
   const Question question{ref_,
@@ -136,7 +142,7 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
                           tensor.first_row,
                           tensor.rows,
                           tensor.stored ? 0 : shown_position(state),
-                          reader.conversation()};
+                          reader.conversation() + reader.continuation()};
   if (request_ != 0 && question == asked_) return;
   engine::Inspect what;
   what.request = state.next_request;

@@ -1,8 +1,9 @@
-// Play, pause, step, scrub, pace; the tip under the cursor; the help and the times.
+// Play, pause, step, scrub, pace; the tip under the cursor; the help.
 #include <imgui.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "render/scene/choreography.h"
 #include "render/scene/text.h"
@@ -28,31 +29,43 @@ void panel_timeline(State& state) {
   if (ImGui::Begin("timeline", nullptr, kFixed)) {
     if (ImGui::Button(player.playing() ? "Pause" : "Play", ImVec2(em * 4.0F, 0.0F)))
       player.toggle();
-    ImGui::SameLine();
-    if (ImGui::Button("|<")) player.home();
-    ImGui::SameLine();
-    if (ImGui::Button("<")) player.step(-1, steps);
-    ImGui::SameLine();
-    if (ImGui::Button(">")) player.step(1, steps);
-    ImGui::SameLine();
-    if (ImGui::Button(">|")) player.follow(steps);
+    const scene::Clock clock(state.stage.layout().model().layers);
+    const auto button = [&](const char* label, const char* tip) {
+      ImGui::SameLine();
+      const bool pressed = ImGui::Button(label);
+      if (ImGui::IsItemHovered()) ImGui::SetTooltip("%s", tip);
+      return pressed;
+    };
+    using render::Stride;
+    if (button("|<", "to the start (Home)")) player.home();
+    if (button("<<<", "a token back (Ctrl + Left)")) player.step(Stride::kToken, -1, clock, steps);
+    if (button("<<", "a layer back (Ctrl + Down)")) player.step(Stride::kLayer, -1, clock, steps);
+    if (button("<", "an operation back (,)")) player.step(Stride::kOperation, -1, clock, steps);
+    if (button(">", "an operation on (.)")) player.step(Stride::kOperation, 1, clock, steps);
+    if (button(">>", "a layer on (Ctrl + Up)")) player.step(Stride::kLayer, 1, clock, steps);
+    if (button(">>>", "a token on (Ctrl + Right)")) player.step(Stride::kToken, 1, clock, steps);
+    if (button(">|", "with the newest token (End)")) player.follow(steps);
     ImGui::SameLine();
     auto playhead = static_cast<float>(player.playhead());
-    ImGui::SetNextItemWidth(-em * 19.0F);
+    ImGui::SetNextItemWidth(-em * 20.0F);
     if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F),
                            "step %.2f")) {
       player.seek(static_cast<double>(playhead), steps);
     }
     ImGui::SameLine();
     auto pace = static_cast<float>(player.pace());
-    ImGui::SetNextItemWidth(em * 8.0F);
-    if (ImGui::SliderFloat("##pace", &pace, 0.05F, 10.0F, "%.2f steps/s",
+    ImGui::SetNextItemWidth(em * 7.0F);
+    if (ImGui::SliderFloat("##pace", &pace, static_cast<float>(render::Player::kSlowest),
+                           static_cast<float>(render::Player::kFastest), "%.3g steps/s",
                            ImGuiSliderFlags_Logarithmic)) {
       player.set_pace(static_cast<double>(pace));
     }
     ImGui::SameLine();
-    ImGui::TextDisabled("of %zu%s  F1: help", steps,
-                        state.stage.reader().finished() ? "" : ", live");
+    std::string how = "of " + std::to_string(steps);
+    if (!state.stage.reader().finished()) how += ", live";
+    if (player.merge() > 1.0)
+      how += ", " + std::to_string(static_cast<int>(player.merge())) + " as one";
+    ImGui::TextDisabled("%s  F1: help", how.c_str());
     if (!state.message.empty()) ImGui::TextUnformatted(state.message.c_str());
   }
   ImGui::End();
@@ -69,16 +82,23 @@ void panel_help(State& state) {
         {"right drag, Shift + drag", "pan"},
         {"wheel", "zoom to the cursor"},
         {"W A S D Q E", "fly"},
-        {"click", "inspect what is under the cursor"},
+        {"Shift + arrows", "turn around what is looked at"},
+        {"Ctrl, Alt + 1 ... 9", "set a bookmark; go there"},
+        {"click", "inspect the node or the bolt under the cursor"},
         {"F, double click", "focus on the selected node"},
         {"H", "home view"},
         {"Space", "play, pause"},
         {"Left, Right", "back, forward a little"},
-        {"Ctrl + Left, Right", "one step back, forward"},
+        {"Ctrl + Left, Right", "step by a token"},
+        {"Ctrl + Down, Up", "step by a layer"},
+        {", .  Ctrl + Shift + Left, Right", "step by an operation: read, write, FFN ..."},
         {"Home, End", "to the start; follow the newest token"},
-        {"+ -", "faster, slower"},
+        {"+ - 0", "pace: faster, slower (1/16 to 8 steps a second), 1"},
+        {"1 2 3 4 5 6 7 8", "channels of the legend, from above: on, off"},
+        {"Shift, Ctrl + Shift + 1 ... 8", "a channel's gain: more, less"},
+        {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
-        {"T", "dark or light"},
+        {"T, V", "dark or light; the next palette"},
         {"L", "labels"},
         {"M", "reduced motion"},
         {"Tab", "hide and show the panels"},
@@ -90,51 +110,11 @@ void panel_help(State& state) {
     };
     for (const auto& [key, meaning] : keys) {
       ImGui::TextDisabled("%s", key);
-      ImGui::SameLine(ImGui::GetFontSize() * 13.0F);
+      ImGui::SameLine(ImGui::GetFontSize() * 18.0F);
       ImGui::TextUnformatted(meaning);
     }
   }
   ImGui::End();
-}
-
-void panel_times(State& state) {
-  const ImVec2 display = ImGui::GetIO().DisplaySize;
-  const float em = ImGui::GetFontSize();
-  ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Appearing, ImVec2(1.0F, 0.0F));
-  if (ImGui::Begin("GPU times", &state.times,
-                   ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
-    double sum = 0.0;
-    for (const render::PassTime& pass : state.stage.renderer().pass_times()) {
-      ImGui::Text("%-12s %6.2f ms", pass.name.c_str(), pass.ms);
-      sum += pass.ms;
-    }
-    ImGui::Text("%-12s %6.2f ms", "all", sum);
-    ImGui::TextDisabled("%.1f frames/s", double{ImGui::GetIO().Framerate});
-  }
-  ImGui::End();
-}
-
-void hover_tip(State& state) {
-  if (state.view.hovered == 0 || ImGui::GetIO().WantCaptureMouse ||
-      state.stage.reader().steps() == 0)
-    return;
-  const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef& ref = layout.refs()[state.view.hovered - 1];
-  const std::string path = layout.path(ref);
-  if (path.empty()) return;
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted(path.c_str());
-  const scene::Meaning meaning =
-      scene::explain(state.stage.reader(), layout, ref, shown_step(state));
-  if (meaning.known) ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
-  if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
-    const uint32_t position = ref.column * layout.positions_per_column();
-    if (position < state.stage.reader().positions()) {
-      ImGui::Text("token \"%s\"",
-                  scene::visible_text(state.stage.reader().position(position).token.text).c_str());
-    }
-  }
-  ImGui::EndTooltip();
 }
 
 }  // namespace ui

@@ -72,6 +72,7 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   panel_legend(state, false);
   panel_text(state, false);
   inspector_->draw(state, false);
+  panel_bolt(state);
   ImGui::Render();
   return ImGui::GetDrawData();
 }
@@ -85,6 +86,7 @@ ImDrawData* Ui::draw_window(State& state) {
     panel_text(state, true);
     panel_timeline(state);
     inspector_->draw(state, true);
+    panel_bolt(state);
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
@@ -102,7 +104,7 @@ bool Ui::wants_keyboard() const {
 
 size_t shown_step(const State& state) {
   const size_t steps = state.stage.reader().steps();
-  return std::min(static_cast<size_t>(state.player.playhead()), steps - 1);
+  return scene::moment_of(state.player.playhead(), state.view.merge, steps).last;
 }
 
 uint32_t shown_position(const State& state) {

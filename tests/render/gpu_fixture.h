@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <glm/gtc/matrix_transform.hpp>
@@ -51,7 +52,16 @@ inline shaders::Node box(glm::vec3 center, float half_size, uint32_t channel, ui
           .grow = 0,
           .channel = channel,
           .flags = flags,
-          .column = -1};
+          .column = -1,
+          .element = 0,
+          .grid = 0,
+          .reach = 0};
+}
+
+// Each box is an element of its own.
+inline std::vector<shaders::Node> numbered(std::vector<shaders::Node> nodes) {
+  for (uint32_t i = 0; i < nodes.size(); ++i) nodes[i].element = i;
+  return nodes;
 }
 
 inline shaders::Bolt bolt(glm::vec3 from, glm::vec3 to, float instant, uint32_t flags = 0) {

@@ -13,9 +13,9 @@ namespace {
 using Frames = GpuTest;
 
 std::vector<shaders::Node> three_boxes() {
-  return {box({-2, 0, 0}, 0.5f, shaders::kChannelAttention),
-          box({2, 0, 0}, 0.5f, shaders::kChannelFfn),
-          box({0, 1.5f, 0}, 0.4f, shaders::kChannelKv, shaders::kNodeGrows)};
+  return numbered({box({-2, 0, 0}, 0.5f, shaders::kChannelAttention),
+                   box({2, 0, 0}, 0.5f, shaders::kChannelFfn),
+                   box({0, 1.5f, 0}, 0.4f, shaders::kChannelKv, shaders::kNodeGrows)});
 }
 
 std::vector<shaders::Bolt> some_bolts(float instant) {
@@ -32,7 +32,7 @@ std::vector<uint8_t> picture(gpu::Device& device, Quality quality, const FrameIn
                              const std::vector<shaders::Light>& lights,
                              const std::vector<shaders::Bolt>& bolts) {
   Renderer renderer(device, quality);
-  renderer.set_nodes(three_boxes());
+  renderer.set_nodes(three_boxes(), {}, 3);
   renderer.put_step(0, lights, bolts);
   Offscreen target(device, kWidth, kHeight);
   EXPECT_TRUE(renderer.draw(target, input));
@@ -120,7 +120,7 @@ TEST_F(Frames, ABoltStaysInsideItsEnds) {
 TEST_F(Frames, NodesAreGhostsBeforeTheirBirth) {
   Renderer renderer(device());
   auto nodes = three_boxes();
-  renderer.set_nodes(nodes);
+  renderer.set_nodes(numbered(nodes), {}, static_cast<uint32_t>(nodes.size()));
   Offscreen target(device(), kWidth, kHeight);
   ASSERT_TRUE(renderer.draw(target, input_at(1)));
   const auto born = target.read_back();
@@ -137,7 +137,7 @@ TEST_F(Frames, ColumnsOfThePastRecede) {
   Renderer renderer(device());
   auto nodes = three_boxes();
   nodes[0].column = 3;
-  renderer.set_nodes(nodes);
+  renderer.set_nodes(numbered(nodes), {}, static_cast<uint32_t>(nodes.size()));
   FrameInput input = input_at(1);
   Offscreen target(device(), kWidth, kHeight);
   const auto width_at = [&](float now) {
@@ -160,7 +160,7 @@ TEST_F(Frames, PicksWhatIsUnderThePixel) {
   auto nodes = three_boxes();
   nodes.push_back(box({2, 0, 2}, 0.3f, 0, shaders::kNodeNotPicked));  // scenery in front of node 1
   nodes.push_back(box({-2, 0, 2}, 0.1f, 0, shaders::kNodeHidden));
-  renderer.set_nodes(nodes);
+  renderer.set_nodes(numbered(nodes), {}, static_cast<uint32_t>(nodes.size()));
   Offscreen target(device(), kWidth, kHeight);
   FrameInput input = input_at(1);
   const float px = 1 / (input.frame.pixel_size * 10);
@@ -190,7 +190,7 @@ TEST_F(Frames, ALitSlotRisesAndIsPickedThere) {
   Renderer renderer(device());
   auto nodes = three_boxes();
   nodes[2].grow = 1;
-  renderer.set_nodes(nodes);
+  renderer.set_nodes(numbered(nodes), {}, static_cast<uint32_t>(nodes.size()));
   renderer.put_step(0, std::vector<shaders::Light>{{2, 1, 0, 1}}, {});
   Offscreen target(device(), kWidth, kHeight);
   FrameInput input = input_at(0);
@@ -215,7 +215,7 @@ TEST_F(Frames, LightThemeIsInkOnPaper) {
 
 TEST_F(Frames, ArriveInOrderAndWhole) {
   Renderer renderer(device(), Quality::kWindow);
-  renderer.set_nodes(three_boxes());
+  renderer.set_nodes(three_boxes(), {}, 3);
   std::vector<uint64_t> order;
   std::vector<std::vector<uint8_t>> frames;
   Offscreen target(device(), kWidth, kHeight, [&](uint64_t index, std::span<const uint8_t> rgba) {
@@ -234,7 +234,7 @@ TEST_F(Frames, ArriveInOrderAndWhole) {
 
 TEST_F(Frames, TargetsOfDifferentSizesTakeTurns) {
   Renderer renderer(device());
-  renderer.set_nodes(three_boxes());
+  renderer.set_nodes(three_boxes(), {}, 3);
   Offscreen small(device(), 64, 36), odd(device(), 333, 77), tiny(device(), 1, 1);
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(renderer.draw(small, input_at(0)));

@@ -29,7 +29,7 @@ std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& 
 TEST_F(Lights, AreTheTracesNumbers) {
   constexpr size_t kNodes = 1000, kSteps = 5;
   Renderer renderer(device(), Quality::kWindow);
-  renderer.set_nodes(std::vector<shaders::Node>(kNodes, box({0, 0, 0}, 0.1f, 0)));
+  renderer.set_nodes(std::vector<shaders::Node>(kNodes, box({0, 0, 0}, 0.1f, 0)), {}, kNodes);
   std::mt19937 random(3);
   std::uniform_real_distribution<float> unit(0, 1);
   std::vector<std::vector<shaders::Light>> steps(kSteps);
@@ -62,7 +62,7 @@ TEST_F(Lights, AreTheTracesNumbers) {
 
 TEST_F(Lights, AreExactAtTheirInstantAndGoneAfterTheirLife) {
   Renderer renderer(device());
-  renderer.set_nodes(std::vector<shaders::Node>(3, box({0, 0, 0}, 0.1f, 0)));
+  renderer.set_nodes(std::vector<shaders::Node>(3, box({0, 0, 0}, 0.1f, 0)), {}, 3);
   renderer.put_step(4, std::vector<shaders::Light>{{0, 0.625f, 4.5f, 1}, {1, -0.75f, 4.5f, 1}}, {});
   Offscreen target(device(), 32, 32);
   const auto at = [&](float playhead) {
@@ -79,7 +79,7 @@ TEST_F(Lights, AreExactAtTheirInstantAndGoneAfterTheirLife) {
 
 TEST_F(Lights, OfReplacedAndDroppedStepsAreForgotten) {
   Renderer renderer(device());
-  renderer.set_nodes(std::vector<shaders::Node>(2, box({0, 0, 0}, 0.1f, 0)));
+  renderer.set_nodes(std::vector<shaders::Node>(2, box({0, 0, 0}, 0.1f, 0)), {}, 2);
   Offscreen target(device(), 32, 32);
   const auto now = [&] {
     EXPECT_TRUE(renderer.draw(target, input_at(0)));
@@ -97,7 +97,7 @@ TEST_F(Lights, OfReplacedAndDroppedStepsAreForgotten) {
 
 TEST_F(Lights, StorageGrowsAndThenForgetsTheFarthestStep) {
   Renderer renderer(device(), Quality::kWindow);
-  renderer.set_nodes(std::vector<shaders::Node>(1, box({0, 0, 0}, 0.1f, 0)));
+  renderer.set_nodes(std::vector<shaders::Node>(1, box({0, 0, 0}, 0.1f, 0)), {}, 1);
   Offscreen target(device(), 32, 32);
   constexpr uint64_t kSteps = 12;
   const std::vector<shaders::Light> many(500'000, {0, 0.1f, 0, 100});  // 8 MB of 64

@@ -71,7 +71,7 @@ TEST_F(Truth, IntensitiesOnTheGpuAreTheNumbersOfTheTrace) {
     const std::vector<glm::vec2> held = lights_at(instant);
     ASSERT_EQ(held.size(), layout.nodes().size());
     for (const shaders::Light& light : lights) {
-      const scene::NodeRef& ref = layout.refs()[light.node];
+      const scene::NodeRef ref = layout.refs()[light.node];
       const scene::Meaning meaning = scene::explain(reader, layout, ref, kStep);
       if (!meaning.known) continue;  // the tape marks an event, it measures nothing
       const float held_light = light.value < 0.0F ? -held[light.node].y : held[light.node].x;

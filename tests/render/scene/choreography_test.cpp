@@ -35,7 +35,7 @@ class Choreography : public ::testing::Test {
     const trace::StepRecord& s = reader_.step(step);
     return reader_.position(s.first_position + s.count - 1);
   }
-  const NodeRef& ref(uint32_t node) const { return layout_.refs()[node]; }
+  NodeRef ref(uint32_t node) const { return layout_.refs()[node]; }
   static bool is(const Bolt& b, uint32_t flag) { return (b.flags & flag) != 0; }
   // Calls f(step, script, position) for every step.
   template <class F>
@@ -142,6 +142,16 @@ TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
               found || (n.neuron * m().buckets / m().neurons == from.index && n.share == b.share);
         }
         EXPECT_TRUE(found) << layout_.path(from);
+      } else if (to.kind == Kind::kCell) {
+        EXPECT_TRUE(is(b, shaders::kBoltRead));
+        const float energy = scene::activation_energy(at.ffn, m(), to.layer);
+        bool found = false;
+        for (const trace::NeuronShare& n :
+             at.ffn.top.subspan(to.layer * at.ffn.record->top, at.ffn.record->top)) {
+          found = found || (n.neuron * m().buckets / m().neurons == to.index &&
+                            n.activation * n.activation / energy == b.share);
+        }
+        EXPECT_TRUE(found) << layout_.path(to);
       } else if (to.kind == Kind::kCandidate) {
         EXPECT_EQ(at.logits.candidates[to.index].probability, b.share);
       } else if (to.kind == Kind::kTape) {
@@ -163,7 +173,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       double sum = 0.0;
       bool rest = false;
     };
-    std::map<uint32_t, Sum> heads, neurons;
+    std::map<uint32_t, Sum> heads, neurons, activations;
     std::map<std::pair<uint32_t, uint32_t>, Sum> reads;
     for (const Bolt& b : script.bolts) {
       if (is(b, shaders::kBoltFork)) continue;
@@ -171,6 +181,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       Sum* sum = nullptr;
       if (to.kind == Kind::kSpineAttention && from.kind == Kind::kHead) sum = &heads[to.layer];
       if (to.kind == Kind::kSpineFfn && from.kind == Kind::kCell) sum = &neurons[to.layer];
+      if (to.kind == Kind::kCell) sum = &activations[to.layer];
       if (to.kind == Kind::kHead) sum = &reads[{to.layer, to.index}];
       if (sum == nullptr) continue;
       sum->sum += double{b.share};
@@ -185,9 +196,120 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
     ASSERT_EQ(m().layers * m().heads, reads.size());
     for (const auto& [l, s] : heads) check(s, double{at.attention.bias_share[l]}, 0.01);
     for (const auto& [l, s] : neurons) check(s, double{at.ffn.bias_share[l]}, 0.01);
+    ASSERT_EQ(m().layers, activations.size());
+    for (const auto& [l, s] : activations) check(s, 0.0, 0.01);
     for (const auto& [head, s] : reads) check(s, 0.0, 0.05);
   });
   EXPECT_GT(rests, 100);
+}
+
+TEST_F(Choreography, ShowAllDrawsEveryReadAndNeuronThatIsListed) {
+  for (size_t s = 0; s < reader_.steps(); ++s) {
+    const trace::Position& at = last_of(s);
+    size_t reads = 0, into = 0, from = 0, listed = 0;
+    for (const Bolt& b : choreograph(reader_, layout_, s, {true}).bolts) {
+      if (is(b, shaders::kBoltFork) || is(b, shaders::kBoltRest)) continue;
+      reads += ref(b.to_node).kind == Kind::kHead;
+      into += ref(b.to_node).kind == Kind::kCell;
+      from += ref(b.from_node).kind == Kind::kCell;
+    }
+    for (const trace::HeadShare& head : at.attention.heads) listed += head.reads;
+    EXPECT_EQ(listed, reads);
+    EXPECT_EQ(size_t{m().layers} * at.ffn.record->top, into);
+    EXPECT_EQ(size_t{m().layers} * at.ffn.record->top, from);
+    EXPECT_GT(reads + into + from, 0U);
+  }
+}
+
+// A trace of one position in which head 1 of layer 0 looks at the first position with `weight`.
+class Drain : public ::testing::TestWithParam<std::pair<uint32_t, float>> {};
+
+TEST_P(Drain, IsAFirstPositionThatSwallowsMostOfAHead) {
+  const auto [position, weight] = GetParam();
+  trace::Log log;
+  trace::ModelRecord m = tests::small_model();
+  m.layers = 1;
+  m.heads = m.kv_heads = 2;
+  tests::TraceBuilder builder(log, m);
+  builder.describe();
+  builder.start();
+  for (uint32_t p = 0; p <= position; ++p) {
+    trace::append(log, trace::Topic::kToken,
+                  trace::TokenRecord{p, 0, 0, trace::TokenKind::kPrompt, 0, 0, 0});
+  }
+  const float bias = 0.0F;
+  const std::vector<trace::HeadShare> heads = {{0.5F, 1, 1, 0.0F, 0.0F, 1},
+                                               {0.5F, 1, 1, 1.0F - weight, 0.9F, 1}};
+  const std::vector<trace::KvRead> reads = {{position, 1.0F, 1.0F}, {0, weight, 0.01F}};
+  trace::append(log, trace::Topic::kAttention, trace::AttentionRecord{position, 1, 2, 1},
+                std::span(&bias, 1), tests::all(heads), tests::all(reads));
+  const std::vector<float> p99(trace::kMeasureCount, 1.0F);
+  trace::append(log, trace::Topic::kScale, trace::ScaleRecord{position, 1}, tests::all(p99));
+  trace::append(log, trace::Topic::kStep, trace::StepRecord{0, 0, position + 1, 0});
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout(m);
+  const bool expected = weight > 0.5F && position >= scene::kDrainFrom;
+  int drains = 0;
+  for (const Bolt& b : choreograph(reader, layout, 0).bolts) {
+    if ((b.flags & shaders::kBoltDrain) == 0) continue;
+    ++drains;
+    EXPECT_EQ(shaders::kChannelDrain, b.channel);
+    EXPECT_EQ(layout.head(0, 1), b.to_node);
+    EXPECT_EQ(layout.slot(0, 1, 0), b.from_node);
+    EXPECT_EQ(0.01F, b.share) << "its share stays its share";
+    EXPECT_LT(b.arc, 0.0F) << "it sags below the shelf";
+    EXPECT_GT(b.value, 0.0F);
+  }
+  EXPECT_EQ(expected ? 1 : 0, drains);
+}
+INSTANTIATE_TEST_SUITE_P(Choreography, Drain,
+                         ::testing::Values(std::pair{9U, 0.9F}, std::pair{9U, 0.51F},
+                                           std::pair{9U, 0.5F}, std::pair{3U, 0.8F},
+                                           std::pair{2U, 0.8F}, std::pair{0U, 1.0F}));
+
+TEST_F(Choreography, AParallelBlocksNeuronsReadWhatItsHeadsRead) {
+  trace::ModelRecord m = tests::small_model();
+  m.habits = trace::kHabitsKnown | trace::kParallel;
+  const scene::Layout parallel(m);
+  const Script one = choreograph(reader_, layout_, 5), other = choreograph(reader_, parallel, 5);
+  ASSERT_EQ(one.bolts.size(), other.bolts.size());
+  int moved = 0;
+  for (size_t i = 0; i < one.bolts.size(); ++i) {
+    if (!is(one.bolts[i], shaders::kBoltRead)) continue;
+    ++moved;
+    EXPECT_LT(other.bolts[i].instant, one.bolts[i].instant);
+    EXPECT_LT(other.bolts[i].from.y, one.bolts[i].from.y);
+    EXPECT_EQ(Kind::kSpineAttention, ref(other.bolts[i].from_node).kind);
+  }
+  EXPECT_GT(moved, 10);
+}
+
+// One token more, and only that token moves: no light and no bolt of the others.
+TEST_F(Choreography, AGeneratedStepMovesOneColumnOnly) {
+  for (size_t s = 1; s < reader_.steps(); ++s) {
+    const uint32_t column = reader_.step(s).first_position;
+    for (const Light& light : choreograph(reader_, layout_, s).lights) {
+      if (ref(light.node).kind != Kind::kTape) continue;
+      EXPECT_EQ(column, ref(light.node).column);
+    }
+    for (const Bolt& b : choreograph(reader_, layout_, s).bolts) {
+      EXPECT_FALSE(ref(b.from_node).kind == Kind::kSlot && ref(b.to_node).kind == Kind::kSlot);
+    }
+  }
+}
+
+TEST_F(Choreography, APromptIsAWaveFromTheOldestColumnToTheNewest) {
+  const Script script = choreograph(reader_, layout_, 0);
+  std::map<uint32_t, float> first_light;  // of layer 1, by column
+  for (const Light& light : script.lights) {
+    const NodeRef& node = ref(light.node);
+    if (node.kind != Kind::kSlot || node.layer != 1) continue;
+    const auto [at, fresh] = first_light.try_emplace(node.column, light.instant);
+    at->second = std::min(at->second, light.instant);
+  }
+  ASSERT_EQ(6U, first_light.size());
+  for (uint32_t c = 0; c + 1 < 6; ++c) EXPECT_LT(first_light[c], first_light[c + 1]);
 }
 
 TEST_F(Choreography, ForksAreCopiesOfTheirParent) {

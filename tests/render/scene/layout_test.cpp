@@ -64,8 +64,7 @@ TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
     expect(layout.candidate(Layout::kCandidates),
            {Kind::kRestCandidate, m.layers, Layout::kCandidates, 0});
     for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.tape(c), {Kind::kTape, 0, 0, c});
-    // What is left are the collars: two a layer, named as the part of the spine under them.
-    EXPECT_EQ(layout.nodes().size(), used.size() + 2 * m.layers);
+    EXPECT_EQ(layout.nodes().size(), used.size()) << "elements without a name";
   }
 }
 
@@ -83,19 +82,18 @@ TEST(Layout, EveryPositionHasAColumn) {
 TEST(Layout, NoTwoNodesOfAKindOverlap) {
   for (const trace::ModelRecord& m : models()) {
     const Layout layout(m);
-    std::map<Kind, std::vector<const shaders::Node*>> kinds;
-    for (size_t i = 0; i < layout.nodes().size(); ++i) {
-      const NodeRef& ref = layout.refs()[i];
-      // Columns of the past are apart in depth: the next test. Collars lie on the spine.
-      const bool collar = layout.nodes()[i].half_size.x > 0.1F &&
-                          (ref.kind == Kind::kSpineAttention || ref.kind == Kind::kSpineFfn);
-      if (ref.column == 0 && !collar) kinds[ref.kind].push_back(&layout.nodes()[i]);
+    std::map<Kind, std::vector<shaders::Node>> kinds;
+    const size_t elements = layout.nodes().size();
+    for (size_t i = 0; i < elements; ++i) {
+      const NodeRef ref = layout.refs()[i];
+      // Columns of the past are apart in depth: the next test. Storeys are alike.
+      if (ref.column == 0 && ref.layer < 2) kinds[ref.kind].push_back(layout.nodes()[i]);
     }
     for (const auto& [kind, nodes] : kinds) {
       for (size_t i = 0; i < nodes.size(); ++i) {
         for (size_t j = i + 1; j < nodes.size(); ++j) {
-          const glm::vec3 apart = glm::abs(nodes[i]->center - nodes[j]->center);
-          const glm::vec3 reach = nodes[i]->half_size + nodes[j]->half_size;
+          const glm::vec3 apart = glm::abs(nodes[i].center - nodes[j].center);
+          const glm::vec3 reach = nodes[i].half_size + nodes[j].half_size;
           ASSERT_TRUE(apart.x > reach.x || apart.y > reach.y || apart.z > reach.z)
               << "kind " << static_cast<int>(kind) << " " << i << " " << j;
         }
@@ -115,6 +113,55 @@ TEST(Layout, ColumnsLieBehindEachOtherAndNeverTouch) {
   EXPECT_EQ(0.0F, z(0));
   for (int age = 0; age < 4096; ++age) {
     EXPECT_GT(z(2 * age) - z(2 * age + 2), half_depth(age) + half_depth(age + 1)) << age;
+  }
+}
+
+// plates.frag finds the cell of a place; the scene asks where a cell lies. They must agree.
+TEST(Layout, EveryCellLiesWhereItsPlateShowsIt) {
+  for (const trace::ModelRecord& m : models()) {
+    const Layout layout(m);
+    for (const shaders::Grid& grid : layout.grids()) {
+      for (uint32_t e = 0; e < std::min(grid.elements, 5000U); ++e) {
+        const uint32_t x = column_at(grid, e);
+        const uint32_t y = row_at(grid, e);
+        ASSERT_EQ(e, element_at(grid, x, y));
+        const shaders::Node plate = layout.boxes()[grid.first_node];
+        const shaders::Node cell = layout.node(grid.first_element + e);
+        const glm::vec3 share =
+            (cell.center - plate.center + plate.half_size) / (2.0F * plate.half_size);
+        if (grid.past != 0) {
+          EXPECT_EQ(x, static_cast<uint32_t>((1.0F - share.x) * static_cast<float>(grid.cols)));
+          EXPECT_EQ(static_cast<float>(y), cell.column);
+        } else {
+          EXPECT_EQ(x, static_cast<uint32_t>(share.x * static_cast<float>(grid.cols)));
+          EXPECT_EQ(y, static_cast<uint32_t>((1.0F - share.y) * static_cast<float>(grid.rows)));
+        }
+      }
+      for (uint32_t x = 0; x < grid.cols; ++x) {
+        EXPECT_EQ(shaders::kNoElement, element_at(grid, x, grid.rows));
+      }
+    }
+  }
+}
+
+// Every place has a block of its own plate on every level, and no other plate has it.
+TEST(Layout, BlocksOfPlatesFollowEachOther) {
+  for (const trace::ModelRecord& m : models()) {
+    uint32_t blocks = 0;
+    const Layout layout(m);
+    for (const shaders::Grid& grid : layout.grids()) {
+      EXPECT_EQ(blocks, grid.first_block);
+      std::set<uint32_t> used;
+      for (uint32_t x = 0; x < grid.cols; ++x) {
+        for (uint32_t y = 0; y < grid.rows; ++y) {
+          for (uint32_t level = 1; level <= shaders::kBlockLevels; ++level)
+            used.insert(block_at(grid, x, y, level));
+        }
+      }
+      EXPECT_EQ(grid.blocks, used.size());
+      EXPECT_EQ(grid.blocks - 1, *used.rbegin());
+      blocks += grid.blocks * grid.plates;
+    }
   }
 }
 
@@ -159,7 +206,7 @@ TEST(Layout, PathsAreForPeople) {
   EXPECT_EQ("layer 0 > KV shelf > KV head 1 > position 5", layout.path({Kind::kSlot, 0, 1, 5}));
   EXPECT_EQ("crown > candidate 1", layout.path({Kind::kCandidate, 3, 0, 0}));
   EXPECT_EQ("tape > position 9", layout.path({Kind::kTape, 0, 0, 9}));
-  const Layout wide(shaped(1, 1, 1, 4, 4, 120000));
+  const Layout wide(shaped(1, 1, 1, 4, 4, 2 * Layout::kMaxSlots));
   EXPECT_EQ(2U, wide.positions_per_column());
   EXPECT_EQ("tape > position 18..19", wide.path({Kind::kTape, 0, 0, 9}));
 }
@@ -169,8 +216,10 @@ TEST(Layout, HugeModelsStayFiniteAndBounded) {
        {shaped(96, 96, 96, 49152, 512, 8192), shaped(96, 96, 8, 49152, 512, 131072),
         shaped(126, 128, 8, 53248, 512, 1U << 20)}) {
     const Layout layout(m);
-    EXPECT_LT(layout.nodes().size(), 500000U);
-    for (const shaders::Node& node : layout.nodes()) {
+    // What is drawn grows with storeys and heads, not with neurons and positions.
+    EXPECT_LE(layout.boxes().size(), m.layers * (m.heads + 2 * Layout::kSpineParts + 4) + 64);
+    EXPECT_LT(layout.elements(), 3U << 20);
+    for (const shaders::Node& node : layout.boxes()) {
       for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(std::isfinite(node.center[i]));
         ASSERT_LT(std::abs(node.center[i]), 200.0F);
