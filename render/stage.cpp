@@ -15,6 +15,12 @@ namespace render {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
 constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
 constexpr std::chrono::seconds kLongestWait{60};
@@ -149,6 +155,7 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
 }
 
 bool Stage::draw(Target& target, const View& view) {
+  const auto begin = Clock::now();
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
   if (shown_all_ != view.look.show_all) {
@@ -179,6 +186,7 @@ bool Stage::draw(Target& target, const View& view) {
   look_at_tensors(view, viewport);
   input.tiles = tensors_.quads();
   input.clip_from_eye = tensors_.clip_from_eye();
+  const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   Annotations notes;
   if (view.look.labels && !tensors_.fills_frame()) {
@@ -211,9 +219,11 @@ bool Stage::draw(Target& target, const View& view) {
                   .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
                  notes.lines);
   }
+  times_ = {ms_between(begin, choreographed), ms_between(choreographed, Clock::now())};
   input.labels = notes.labels;
   input.lines = notes.lines;
   input.ui = view.ui;
+  input.refine = view.refine;
   input.pick = view.pick;
   return renderer_.draw(target, input);
 }

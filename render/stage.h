@@ -42,8 +42,15 @@ struct View {
   std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
+  bool refine = false;  // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
+};
+
+// What the newest frame took on the CPU before it was recorded, ms.
+struct StageTimes {
+  double choreography_ms = 0.0;  // steps that came into sight -> lights and bolts, handed over
+  double labels_ms = 0.0;
 };
 
 // Main thread.
@@ -69,6 +76,7 @@ class Stage {
   const trace::Reader& reader() const { return reader_; }
   const scene::Layout& layout() const { return *layout_; }
   Renderer& renderer() { return renderer_; }
+  const Renderer& renderer() const { return renderer_; }
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
@@ -86,6 +94,7 @@ class Stage {
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
+  const StageTimes& times() const { return times_; }
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
@@ -100,6 +109,7 @@ class Stage {
   std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  StageTimes times_;
   // The last bolts that were asked for: a script is long.
   mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
   uint64_t continuation_ = 0;

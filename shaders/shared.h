@@ -180,6 +180,10 @@ SHARED_CONST kTileAtlas = 1024u;  // texels a side
 SHARED_CONST kTileSide = 64u;     // of a slot
 SHARED_CONST kTileGrid = 4096u;   // cells between the heaviest lines; lines lie 1, 16, 256, 4096 apart
 
+// Cells of the grid whose corners carry the sky's colour.
+SHARED_CONST kSkyColumns = 32u;
+SHARED_CONST kSkyRows = 18u;
+
 // What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
 SHARED_CONST kPickedBolt = 0x80000000u;
 

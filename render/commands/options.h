@@ -21,6 +21,7 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select, see scene/node_path.h; empty: none
+  std::string timings;          // of a window: a file for what each frame took; empty: none
   double pace = 1.0;            // steps a second
   std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
   float zoom = 1.0F;            // of a still: share of the way there
