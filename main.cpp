@@ -512,9 +512,11 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   bench_render.add_flag("--full-quality", frames.full_quality,
                         "as record and shot draw, not as a window does");
+  bench_render.add_option("-o,--output", frames.picture,
+                          "save the frame in the middle, as it was measured (PNG)");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
-    Source source(flags, {});
+    Source source(flags, {frames.picture});
     std::unique_ptr<Writing> writing;
     if (source.model() != nullptr) {
       writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
