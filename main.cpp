@@ -27,6 +27,8 @@
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/structure/structure.h"
+#include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "engine/trace/reader.h"
@@ -54,6 +56,8 @@ struct Flags : engine::commands::Flags {
   std::string palette = "default";
   std::string channels;
   std::string gains;
+  std::vector<std::string> structures;
+  bool synthetic = false;
   render::commands::SceneOptions scene;
 };
 
@@ -70,6 +74,16 @@ void add_scene(CLI::App& app, Flags& flags) {
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option(
+         "--structure", flags.structures,
+         "show models without weights, the first with synthetic numbers where asked, further "
+         "ones beside it at the same scale: " +
+             engine::structure_names() + ", a GGUF file or a config.json")
+      ->delimiter(',');
+  app.add_flag("--synthetic", flags.synthetic,
+               "with --structure: invented numbers run through the first model");
+  app.add_flag("--true-proportions", flags.scene.layout.true_proportions,
+               "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
       ->capture_default_str();
   app.add_option(
@@ -78,6 +92,8 @@ void add_scene(CLI::App& app, Flags& flags) {
       "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
   app.add_option("--select", flags.scene.select,
                  "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
+  app.add_option("--zoom-to", flags.scene.zoom_to,
+                 "a value of a tensor to fly to: blk.3.attn_q.weight[17,204]");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   std::vector<std::string> palettes;
   for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);
@@ -132,6 +148,13 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
+    if (!flags.structures.empty()) {
+      show_structures(flags);
+      return;
+    }
+    if (flags.synthetic)
+      throw Error(ExitCode::kUsage, "needs a structure to run through", "--synthetic",
+                  "add --structure NAME");
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
       if (!contents.complete)
@@ -153,6 +176,23 @@ class Source {
   engine::LoadedModel* model() { return model_.get(); }
 
  private:
+  void show_structures(Flags& flags) {
+    if (!flags.file.empty() || !flags.model.empty()) {
+      throw Error(ExitCode::kUsage, "shows models without running one", "--structure",
+                  "leave out " + (flags.file.empty() ? "-m" : flags.file));
+    }
+    std::vector<trace::Model> models;
+    for (const std::string& name : flags.structures)
+      models.push_back(engine::find_structure(name, source_of(flags)));
+    flags.scene.layout.brackets = true;
+    flags.scene.beside.assign(models.begin() + 1, models.end());
+    if (flags.synthetic) {
+      engine::write_synthetic(models[0], {}, log_);
+    } else {
+      engine::write_structure(models[0], log_);
+    }
+  }
+
   // A file that was cut off has no closing note: give it one, so that nobody waits for more.
   void end_of_file() {
     constexpr std::string_view kEnd = "end of the file";
@@ -294,6 +334,8 @@ int run_program(int argc, char** argv) {
   auto* at_option = shot.add_option(
       "--at", at,
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
+  shot.add_option("--zoom", flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
+      ->check(between(0.0, 1.0));
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
     Source source(flags, {still.output});
@@ -516,6 +558,9 @@ int run_program(int argc, char** argv) {
                           "save the frame in the middle, as it was measured (PNG)");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
+    // The built-in model can do better than a synthetic trace: it writes.
+    if (flags.structures == std::vector<std::string>{"builtin"}) flags.structures.clear();
+    if (!flags.structures.empty()) flags.synthetic = true;
     Source source(flags, {frames.picture});
     std::unique_ptr<Writing> writing;
     if (source.model() != nullptr) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/inspection.h"
+#include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -17,16 +18,6 @@ namespace {
 
 std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
-}
-
-uint32_t habits_of(const model::Config& c) noexcept {
-  uint32_t habits = trace::kHabitsKnown;
-  if (c.post_norms) habits |= trace::kNormAfter;
-  if (c.parallel) habits |= trace::kParallel;
-  if (c.n_expert > 0) habits |= trace::kMixture;
-  if (c.ffn != model::FfnKind::kGelu) habits |= trace::kGated;
-  if (c.ffn == model::FfnKind::kSiluGated) habits |= trace::kSilu;
-  return habits;
 }
 
 int64_t choose_context(const model::Config& c, int64_t wanted) {
@@ -68,6 +59,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       cache_(model.network->config(), context_, options.cache),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
+      tiles_(model),
       logits_(static_cast<size_t>(model.network->config().n_vocab)) {
   const model::Config& c = model.network->config();
   trace::ModelRecord record;
@@ -81,7 +73,6 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
   record.buckets = Detail(c, options.level).buckets;
-  record.habits = habits_of(c);
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
@@ -89,6 +80,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
   trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
                 chars(model.quantisation));
+  trace::append(log_, Topic::kStructure, structure_record(c));
 }
 
 void Session::start(const Generate& what) {
@@ -113,11 +105,13 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                 "the prompt", "shorten it or raise -c");
   }
   CHECK(!ids.empty());
+  tiles_.forget_positions();
   sampler_ = Sampler(sampling);
   const size_t kept = go_on ? common_with(ids) : 0;
   tokens_ = std::move(ids);
   done_ = kept;
-  while (!step_ends_.empty() && (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
+  while (!step_ends_.empty() &&
+         (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
     step_ends_.pop_back();
   if (!step_ends_.empty()) step_ends_.back() = kept;
   steps_ = static_cast<uint32_t>(step_ends_.size());
@@ -229,6 +223,32 @@ void Session::inspect(const Inspect& what) {
   record.formula_bytes = static_cast<uint32_t>(found.formula.size());
   trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name),
                 chars(found.formula));
+}
+
+std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {
+  return tiles_.work(
+      budget, {cache_, tokens_, done_}, [&](const InspectTile& what, const Tile& tile) {
+        const auto u32 = [](auto n) { return static_cast<uint32_t>(n); };
+        const std::string_view name = what.name;
+        trace::TileRecord record;
+        record.request = what.request;
+        record.position = what.position;
+        record.first_row = what.first_row;
+        record.first_col = what.first_col;
+        record.row_shift = tile.rows > 0 ? what.row_shift : 0;
+        record.col_shift = tile.rows > 0 ? what.col_shift : 0;
+        record.rows = u32(tile.rows);
+        record.cols = u32(tile.cols);
+        record.planes = tile.rows == 0 ? 0 : tile.min.empty() ? 1 : 3;
+        record.full_rows = u32(tile.full_rows);
+        record.full_cols = u32(tile.full_cols);
+        record.read = tile.read;
+        record.name_bytes = u32(name.size());
+        record.formula_bytes = u32(tile.formula.size());
+        trace::append(log_, Topic::kTile, record, std::span<const float>(tile.min),
+                      std::span<const float>(tile.mean), std::span<const float>(tile.max),
+                      chars(name), chars(tile.formula));
+      });
 }
 
 }  // namespace engine

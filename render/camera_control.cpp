@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "render/scene/zoom.h"
+
 namespace render {
 
 namespace {
@@ -33,6 +35,11 @@ void CameraControl::pan(glm::vec2 drag_px, float height_px) {
 void CameraControl::zoom(float notches, glm::vec2 cursor, float aspect) {
   scene::Camera& camera = view_.camera;
   float depth = camera.pose.distance;
+  if (const auto hit = stage_.tensors().under(cursor)) {
+    const glm::dvec3 at = camera.exact_eye() + stage_.tensors().ray(cursor) * hit->distance;
+    camera.zoom(notches, glm::vec3(at));
+    return by_hand();
+  }
   if (view_.hovered != 0) {
     const glm::vec3 at = stage_.where(view_.hovered - 1, view_.playhead);
     depth = std::max(glm::dot(at - camera.eye(), camera.forward()), 0.05F * depth);
@@ -65,6 +72,10 @@ void CameraControl::home(float aspect) {
 }
 
 void CameraControl::focus() {
+  if (view_.selected_cell) {
+    constexpr float kAspect = 16.0F / 9.0F;
+    return go(scene::cell_pose(stage_.layout(), *view_.selected_cell, kAspect));
+  }
   if (view_.selected == 0) return;
   const uint32_t node = view_.selected - 1;
   go(scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node],

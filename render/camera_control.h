@@ -17,8 +17,8 @@ class CameraControl {
   // By hand: what eases is stopped. Pixels; height of the window in the same.
   void orbit(glm::vec2 drag_px, float height_px);
   void pan(glm::vec2 drag_px, float height_px);
-  // cursor: normalised, -1..1, y down. Comes closer to the hovered node, or to what is there at the
-  // distance of the target.
+  // cursor: normalised, -1..1, y down. Comes closer to the point of a tensor's sheet under it, to
+  // the hovered node, or to what is there at the distance of the target.
   void zoom(float notches, glm::vec2 cursor, float aspect);
   // Keys that are held: (right, up, forward), and (right, up) around the target; each -1..1.
   void fly(glm::vec3 direction, float seconds);
@@ -26,7 +26,7 @@ class CameraControl {
 
   // Eased, on centre.
   void home(float aspect);
-  void focus();  // on the selected node, if there is one
+  void focus();  // on the selected cell of a tensor, or node, if there is one
   // What was done, for the person: "bookmark 3 set".
   std::string set_bookmark(size_t number);
   std::string go_to_bookmark(size_t number);

@@ -20,6 +20,7 @@
 #include "render/pass/scene_store.h"
 #include "render/pass/sky.h"
 #include "render/pass/step_store.h"
+#include "render/pass/tensors.h"
 #include "render/ui/imgui_renderer.h"
 
 namespace render {
@@ -62,6 +63,7 @@ struct Renderer::Impl {
         lights(context),
         sky(context, samples),
         nodes(context, samples),
+        tensors(context, samples),
         bolts(context, samples),
         bloom(context, cheap),
         composite(context, cheap),
@@ -178,6 +180,7 @@ struct Renderer::Impl {
   LightsPass lights;
   SkyPass sky;
   NodesPass nodes;
+  TensorsPass tensors;
   BoltsPass bolts;
   BloomPass bloom;
   CompositePass composite;
@@ -215,6 +218,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
   const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
   bolts.reserve(steps, input.first_step, input.last_step, input.frame);
+  tensors.prepare(input.tiles);
   shaders::Frame frame = input.frame;
   frame.viewport = {extent.width, extent.height};
   lines.prepare(input.lines);
@@ -278,6 +282,7 @@ void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& in
     nodes.record(commands, scene);
     const shaders::Frame& frame = input.frame;
     sky.record(commands, scene, frame.grid_cell > 0.0F && frame.eye.y > frame.floor_y);
+    tensors.record(commands, scene, input.clip_from_eye);
     bolts.record(commands, scene, steps);
   }
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
@@ -334,6 +339,34 @@ bool Renderer::has_step(uint64_t step) const {
 }
 void Renderer::drop_steps() {
   impl_->steps.drop();
+}
+
+void Renderer::put_tile(uint32_t slot, std::span<const glm::vec4> texels) {
+  impl_->tensors.put(slot, texels);
+}
+
+std::vector<glm::vec4> Renderer::read_tile(uint32_t slot) {
+  Impl& impl = *impl_;
+  constexpr uint32_t kSide = shaders::kTileSide;
+  const gpu::Image& atlas = impl.tensors.atlas();
+  const gpu::Buffer copy(impl.device, kSide * kSide * sizeof(glm::vec4),
+                         VK_BUFFER_USAGE_TRANSFER_DST_BIT, gpu::Memory::kReadBack,
+                         "tile read back");
+  impl.run_now([&](VkCommandBuffer commands) {
+    const glm::ivec2 at(tile_origin(slot));
+    const VkBufferImageCopy region{.bufferOffset = 0,
+                                   .bufferRowLength = 0,
+                                   .bufferImageHeight = 0,
+                                   .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+                                   .imageOffset = {at.x, at.y, 0},
+                                   .imageExtent = {kSide, kSide, 1}};
+    gpu::barrier(commands, gpu::kTransferWrite, gpu::kTransferRead);
+    vkCmdCopyImageToBuffer(commands, atlas.handle(), VK_IMAGE_LAYOUT_GENERAL, copy.handle(), 1,
+                           &region);
+    gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
+  });
+  const auto texels = copy.mapped<glm::vec4>();
+  return {texels.begin(), texels.end()};
 }
 
 bool Renderer::draw(Target& target, const FrameInput& input) {

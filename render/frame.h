@@ -34,6 +34,9 @@ struct FrameInput {
   uint64_t last_step = 0;
   std::span<const shaders::Line> lines{};  // under the labels
   std::span<const Label> labels{};
+  // Pieces of tensors, placed from the eye along the world's axes.
+  std::span<const shaders::TileQuad> tiles{};
+  glm::mat4 clip_from_eye{1.0F};
   bool refine = false;               // nothing moves: take the time for all pixels
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
@@ -87,6 +90,11 @@ class Renderer {
                 std::span<const shaders::Bolt> bolts);
   bool has_step(uint64_t step) const;
   void drop_steps();
+
+  // The texels of a slot of the tile atlas: kTileSide x kTileSide of (minimum, mean, maximum, 0).
+  void put_tile(uint32_t slot, std::span<const glm::vec4> texels);
+  // What the GPU has there. Blocks.
+  std::vector<glm::vec4> read_tile(uint32_t slot);
 
   // Records and submits one frame. False: the target has nothing to draw on at the moment.
   bool draw(Target& target, const FrameInput& input);

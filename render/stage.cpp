@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "render/labels.h"
 #include "render/outline.h"
@@ -21,17 +22,26 @@ double ms_between(Clock::time_point begin, Clock::time_point end) {
 }
 
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
-constexpr uint64_t kMostSteps = 256;   // evaluated at once
+constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
+constexpr std::chrono::seconds kLongestWait{60};
+constexpr uint64_t kMostSteps = 256;  // evaluated at once
 
 }  // namespace
 
-Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality)
-    : reader_(log), renderer_(device, quality) {}
+Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
+             const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
+    : quality_(quality),
+      reader_(log),
+      renderer_(device, quality),
+      layout_options_(layout),
+      beside_(std::move(beside)) {}
 
 bool Stage::poll() {
   const bool any = reader_.poll();
-  if (layout_ == nullptr && reader_.model() != nullptr) {
-    layout_ = std::make_unique<scene::Layout>(reader_.model()->record);
+  if (layout_ == nullptr && reader_.model() != nullptr && reader_.described()) {
+    std::vector<trace::Model> subjects = beside_;
+    subjects.insert(subjects.begin(), *reader_.model());
+    layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
     renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
@@ -57,8 +67,7 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F)
-    at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
+  if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
   return at;
 }
 
@@ -75,6 +84,12 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
   if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
   bolts_.emplace_back(ref, script.bolts[index]);
   return script.bolts[index];
+}
+
+float Stage::now(double playhead, double merge, bool glide) const {
+  // At rest the whole context stands there.
+  if (at_rest()) return static_cast<float>(layout_->columns() - 1);
+  return scene::column_now(reader_, *layout_, playhead, merge, glide);
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
@@ -96,13 +111,13 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
     f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }
   f.background = glm::vec4(colours.background, light ? 1.0F : 0.0F);
-  f.horizon = glm::vec4(colours.horizon, 0.012F);
+  f.horizon = glm::vec4(colours.horizon, 0.012F / layout_->scale());
   f.hovered = view.hovered;
   f.selected = view.selected;
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
-  f.grid_cell = 0.5F;
-  f.now = scene::column_now(reader_, *layout_, view.playhead, view.merge);
+  f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
+  f.now = now(view.playhead, view.merge, !view.look.reduced_motion);
   f.merge = static_cast<float>(view.merge);
   return f;
 }
@@ -112,6 +127,30 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
     if (renderer_.has_step(s)) continue;
     const scene::Script script = scene::choreograph(reader_, *layout_, s, {shown_all_});
     renderer_.put_step(s, script.lights, script.bolts);
+  }
+}
+
+// The sheets and tiles of this view. A picture that is kept waits for its numbers.
+void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
+  uint32_t position = 0;
+  if (reader_.steps() > 0) {
+    const trace::StepRecord& step =
+        reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
+    position = step.first_position + step.count - 1;
+  }
+  const auto update = [&] {
+    tensors_.update({reader_, *layout_, control_, view.camera, viewport, position,
+                     view.hovered_cell, view.selected_cell});
+    for (const uint32_t slot : tensors_.take_fresh())
+      renderer_.put_tile(slot, tensors_.store().texels(slot));
+  };
+  update();
+  if (quality_ != Quality::kFull || control_ == nullptr) return;
+  const auto patience = std::chrono::steady_clock::now() + kLongestWait;
+  while (tensors_.store().waiting() && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    poll();
+    update();
   }
 }
 
@@ -135,17 +174,36 @@ bool Stage::draw(Target& target, const View& view) {
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
+    // What will be shown as one with others is taken in little by little before.
+    const auto ahead = static_cast<uint64_t>(2.0 * view.merge);
+    uint32_t at_once = kAhead;
+    for (uint64_t s = last + 1; s < std::min(last + ahead, reader_.steps()) && at_once > 0; ++s) {
+      if (renderer_.has_step(s)) continue;
+      upload(s, s);
+      --at_once;
+    }
   }
+  look_at_tensors(view, viewport);
+  input.tiles = tensors_.quads();
+  input.clip_from_eye = tensors_.clip_from_eye();
   const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   Annotations notes;
-  if (view.look.labels) {
+  if (view.look.labels && !tensors_.fills_frame()) {
     const std::vector<scene::Rect> covered = covered_by(view.ui);
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                          input.frame.clip_from_world, viewport,
                          viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
   }
-  if (reader_.steps() > 0) {
+  tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
+  if (view.look.labels) {
+    std::vector<Label> more = tensors_.labels(
+        *layout_, {colours, input.frame.clip_from_world,
+                   viewport.y / 720.0F * 13.0F * view.look.scale, view.selected_cell});
+    notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
+                        std::make_move_iterator(more.end()));
+  }
+  if (reader_.steps() > 0 && !tensors_.fills_frame()) {
     add_outlines({.reader = reader_,
                   .layout = *layout_,
                   .palette = colours,

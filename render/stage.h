@@ -12,6 +12,7 @@
 #include "render/scene/choreography.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
+#include "render/tensor_view.h"
 
 namespace render {
 
@@ -36,6 +37,9 @@ struct View {
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
+  // A value of a tensor that is pointed at, and one that is chosen.
+  std::optional<scene::CellRef> hovered_cell{};
+  std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
   bool refine = false;  // the picture will stand: FrameInput::refine
@@ -52,7 +56,14 @@ struct StageTimes {
 // Main thread.
 class Stage {
  public:
-  Stage(gpu::Device& device, trace::Log& log, Quality quality);
+  // beside: models that stand next to the trace's, at rest.
+  Stage(gpu::Device& device, trace::Log& log, Quality quality,
+        const scene::LayoutOptions& layout = {}, std::vector<trace::Model> beside = {});
+
+  // Who answers when tensors are looked at from near; without one they have no numbers.
+  void ask(engine::Control* control) { control_ = control; }
+  // As of the newest frame.
+  const TensorView& tensors() const { return tensors_; }
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
@@ -69,6 +80,10 @@ class Stage {
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
+  // A structure, of which nothing is known to have happened.
+  bool at_rest() const { return reader_.finished() && reader_.steps() == 0; }
+  // The column at the front.
+  float now(double playhead, double merge = 1.0, bool glide = true) const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
@@ -83,9 +98,15 @@ class Stage {
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
+  void look_at_tensors(const View& view, glm::vec2 viewport);
 
+  Quality quality_;
+  engine::Control* control_ = nullptr;
+  TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;
+  scene::LayoutOptions layout_options_;
+  std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
   StageTimes times_;

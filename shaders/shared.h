@@ -39,6 +39,8 @@ SHARED_CONST kNodeGrows = 2u;      // rises along +y with its light, up to Node.
 SHARED_CONST kNodeNotPicked = 4u;  // scenery
 SHARED_CONST kNodeFlat = 8u;       // no bevel
 SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
+SHARED_CONST kNodeLine = 32u;      // lettering: in the plain colour of its channel
+SHARED_CONST kNodeAtRest = 64u;    // a plate whose past does not move: all of it is there
 SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags
@@ -78,7 +80,8 @@ struct Node {
   float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
   uint element;    // whose light it shows and what it is picked as; of a plate: its first cell
   uint grid;       // of a plate: index into the grids
-  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all
+  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all.
+                   // Of another plate: world units from storey to storey
 };
 
 // How the cells of plates of one kind lie. Cells are square places on the plate; groups of
@@ -155,6 +158,28 @@ struct Line {
 SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
 
+// A piece of a tensor's sheet: a plane quad whose cells take their numbers from a slot of the tile
+// atlas, where a texel holds minimum, mean and maximum of the cells that it stands for.
+struct TileQuad {
+  vec3 corner[4];      // world axes, from the eye: top left, top right, bottom right, bottom left
+  vec2 cells;          // that it spans, across and down
+  vec2 first;          // its first cell, modulo kTileGrid
+  vec2 texel;          // of its top left, in the atlas
+  vec2 texels_a_cell;
+  vec4 within;         // texels of the atlas that hold something for it: first and last
+  vec2 hovered;        // a cell, counted from the first one; far outside: none
+  vec2 selected;
+  float scale;         // value of full colour
+  float alpha;         // how far it has appeared
+  uint flags;
+};
+SHARED_CONST kTileKnown = 1u;     // the slot holds numbers; else nobody has answered yet
+SHARED_CONST kTilePartial = 2u;   // they are still being read: NaN is not read yet
+SHARED_CONST kTileEdges = 4u;     // << 0 top, 1 right, 2 bottom, 3 left: the sheet ends there
+SHARED_CONST kTileAtlas = 1024u;  // texels a side
+SHARED_CONST kTileSide = 64u;     // of a slot
+SHARED_CONST kTileGrid = 4096u;   // cells between the heaviest lines; lines lie 1, 16, 256, 4096 apart
+
 // Cells of the grid whose corners carry the sky's colour.
 SHARED_CONST kSkyColumns = 32u;
 SHARED_CONST kSkyRows = 18u;
@@ -192,15 +217,19 @@ struct Frame {
 // group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
 // together, stretched over the time that they would have taken one after the other.
 #ifdef __cplusplus
+using std::floor;
+inline
+#endif
+float climb_of(float step, float merge) {
+  return floor((step + 0.5f) / merge + 2e-5f);  // devices may divide a little too low
+}
+#ifdef __cplusplus
 inline
 #endif
 float shown_instant(float instant, float merge) {
   if (merge <= 1.0f) return instant;
-#ifdef __cplusplus
-  using std::floor;
-#endif
   float step = floor(instant);
-  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+  return (climb_of(step, merge) + (instant - step)) * merge;
 }
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
@@ -303,6 +332,7 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
+static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 12);
 static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
 static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders

@@ -19,10 +19,14 @@ namespace trace {
 
 struct Model {
   ModelRecord record;
+  StructureRecord structure;  // as an old trace means it where it does not say
   std::string name;
   std::string architecture;
   std::string quantisation;
 };
+
+// What a trace that says nothing of its model's structure means.
+StructureRecord structure_of(const ModelRecord& model);
 
 struct Token {
   const TokenRecord* record = nullptr;
@@ -58,6 +62,16 @@ struct Ffn {
   std::span<const NeuronShare> top;     // (L, top)
 };
 
+struct Experts {
+  const ExpertsRecord* record = nullptr;
+  std::span<const float> probability;  // (L, experts)
+  std::span<const ExpertShare> used;   // (L, used)
+
+  std::span<const ExpertShare> used_in(size_t layer) const {
+    return used.subspan(layer * record->used, record->used);
+  }
+};
+
 struct Residual {
   const ResidualRecord* record = nullptr;
   std::span<const float> rms;     // (L, 3)
@@ -90,6 +104,14 @@ struct TensorAnswer {
   std::span<const float> values;  // (rows, cols)
 };
 
+struct TileAnswer {
+  const TileRecord* record = nullptr;
+  std::string_view name;
+  std::string_view formula;
+  // (rows, cols) each; all three the same where a texel is one cell.
+  std::span<const float> min, mean, max;
+};
+
 // Everything known of one position. Members without a record were not captured or were dropped.
 struct Position {
   Token token;
@@ -97,6 +119,7 @@ struct Position {
   Attention attention;
   Kv kv;
   Ffn ffn;
+  Experts experts;
   Logits logits;
   Scale scale;
   Time time;
@@ -112,6 +135,8 @@ class Reader {
 
   // nullptr until the writer has described the model.
   const Model* model() const { return model_ ? &*model_ : nullptr; }
+  // Nothing more will be said about the model.
+  bool described() const { return described_; }
   const StartRecord* start() const { return start_; }
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
@@ -129,6 +154,9 @@ class Reader {
 
   // The answer to an inspection, or nullptr while it is not there.
   const TensorAnswer* answer(uint64_t request) const;
+
+  // The newest answer to an InspectTile, or nullptr while there is none.
+  const TileAnswer* tile(uint64_t request) const;
 
   // The newest note of the conversation and its kind; empty at first.
   std::string_view note() const { return note_; }
@@ -150,6 +178,7 @@ class Reader {
 
   Cursor cursor_;
   std::optional<Model> model_;
+  bool described_ = false;
   const StartRecord* start_ = nullptr;
   uint64_t conversation_ = 0;
   uint64_t continuation_ = 0;
@@ -157,6 +186,11 @@ class Reader {
   std::deque<Position> positions_;
   std::vector<StepRecord> steps_;  // copies: going on may cut one
   std::map<uint64_t, TensorAnswer> answers_;
+  struct HeldTile {
+    uint64_t chunk;
+    TileAnswer answer;
+  };
+  std::map<uint64_t, HeldTile> tiles_;
   // Which chunk each piece of detail lies in, oldest first: (chunk, topic, position or request).
   struct Held {
     uint64_t chunk;

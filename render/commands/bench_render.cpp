@@ -69,7 +69,8 @@ void sample(Samples& s, const Stage& stage, double panels_ms) {
 
 nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options) {
   const SceneOptions& scene = options.scene;
-  Stage stage(device, *scene.log, options.full_quality ? Quality::kFull : Quality::kWindow);
+  Stage stage(device, *scene.log, options.full_quality ? Quality::kFull : Quality::kWindow,
+              scene.layout, scene.beside);
   wait_for_end(stage);
   Player player;
   View view;

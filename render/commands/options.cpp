@@ -32,7 +32,7 @@ void wait_for_end(Stage& stage) {
     const bool usage = reader.note_kind() == trace::NoteKind::kError;
     throw Error(usage ? ExitCode::kUsage : ExitCode::kFailed, std::string(reader.note()));
   }
-  if (!stage.ready() || reader.steps() == 0) {
+  if (!stage.ready() || (reader.steps() == 0 && !stage.layout().options().brackets)) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
                 "it holds no forward step");
   }
@@ -51,7 +51,7 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
     }
   } else {
     pose = scene::named_pose(name, stage.layout(), stage.columns_in_view(), aspect,
-                             scene::column_now(stage.reader(), stage.layout(), playhead));
+                             stage.now(playhead));
   }
   if (pose) {
     scene::Camera camera{*pose};
@@ -64,6 +64,15 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
     return camera.pose;
   }
   throw Error(ExitCode::kUsage, "there is no view '" + name + "'", "--camera", kViews);
+}
+
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout) {
+  if (options.zoom_to.empty()) return {};
+  const auto cell = scene::find_cell(layout, options.zoom_to);
+  if (cell) return cell;
+  throw Error(ExitCode::kUsage, "there is no value '" + options.zoom_to + "' in the scene",
+              "--zoom-to",
+              "TENSOR[ROW,COLUMN], e.g. blk.0.attn_q.weight[17,20] or token_embd.weight[65,0]");
 }
 
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/control.h"
 #include "engine/trace/log.h"
@@ -21,7 +23,12 @@ struct SceneOptions {
   std::string select;           // a node to select, see scene/node_path.h; empty: none
   std::string timings;          // of a window: a file for what each frame took; empty: none
   double pace = 1.0;            // steps a second
+  std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
+  float zoom = 1.0F;            // of a still: share of the way there
   Look look;
+  // Models without a trace of their own, beside the first.
+  std::vector<trace::Model> beside;
+  scene::LayoutOptions layout;
 };
 
 // Waits until the conversation in the log is over and the stage has taken it in.
@@ -32,6 +39,9 @@ void wait_for_end(Stage& stage);
 // name.
 scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect,
                        double playhead = 0.0);
+
+// The value that options.zoom_to names; none when it is empty. Throws Error (usage).
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout);
 
 // Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);

@@ -11,6 +11,7 @@
 #include "model/error.h"
 #include "render/gpu/device.h"
 #include "render/scene/eyes.h"
+#include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
 #include "render/video/encoder.h"
@@ -87,11 +88,13 @@ int record(const RecordOptions& options) {
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
-  Stage stage(device, *scene.log, Quality::kFull);
+  Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
   wait_for_end(stage);
 
   const auto steps = static_cast<double>(stage.reader().steps());
-  const double seconds = options.seconds > 0.0 ? options.seconds : steps / scene.pace;
+  // A structure at rest is looked at for a while.
+  const double length = stage.at_rest() ? 8.0 : steps / scene.pace;
+  const double seconds = options.seconds > 0.0 ? options.seconds : length;
   const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
   const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
 
@@ -102,6 +105,10 @@ int record(const RecordOptions& options) {
   view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
+  const std::optional<scene::CellRef> cell = zoom_cell(scene, stage.layout());
+  const scene::Pose start = view.camera.pose;
+  stage.ask(scene.control);
+  view.selected_cell = cell;
 
   // Only now, when nothing but the disk can fail: what was there before stays until here.
   File hashes(options.frame_hashes);
@@ -126,7 +133,11 @@ int record(const RecordOptions& options) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;
     player.seek(view.playhead, stage.reader().steps());
-    if (!view.look.reduced_motion) {
+    if (cell) {
+      // There in time to read the number.
+      view.camera.pose = scene::on_the_way(start, scene::cell_pose(stage.layout(), *cell, aspect),
+                                           static_cast<float>(share) / 0.88F);
+    } else if (!view.look.reduced_motion) {
       view.camera.pose.yaw = yaw + kDrift * (0.5F - static_cast<float>(share));
     }
     view.ui = ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));
@@ -147,10 +158,11 @@ int shot(const ShotOptions& options) {
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
-  Stage stage(device, *scene.log, Quality::kFull);
+  Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
   wait_for_end(stage);
   const size_t steps = stage.reader().steps();
-  const double playhead = options.at.value_or(static_cast<double>(steps) - 1.0 + kTypicalShare);
+  const double typical = stage.at_rest() ? 0.0 : static_cast<double>(steps) - 1.0 + kTypicalShare;
+  const double playhead = options.at.value_or(typical);
   if (!(playhead >= 0.0) || playhead > static_cast<double>(steps)) {
     throw Error(ExitCode::kUsage, "must lie between 0 and " + std::to_string(steps), "--at",
                 "it counts forward steps: the prompt is step 0");
@@ -163,6 +175,13 @@ int shot(const ShotOptions& options) {
   view.camera.pose = first_pose(
       scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
+  stage.ask(scene.control);
+  if (const auto cell = zoom_cell(scene, stage.layout())) {
+    const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
+    view.camera.pose = scene::on_the_way(
+        view.camera.pose, scene::cell_pose(stage.layout(), *cell, aspect), scene.zoom);
+    view.selected_cell = cell;
+  }
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
   // The inspector asks the engine, which lives on: a few frames until its answer is there.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "model/error.h"
@@ -134,6 +135,7 @@ class Controls {
     const bool inside = at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
     view_.pick.reset();
     const bool over = inside && !ui_->wants_mouse() && !dragging_;
+    hover_cell(over ? std::optional(cursor / window_size * 2.0F - 1.0F) : std::nullopt);
     if (!over) {
       view_.hovered = 0;
       view_.hovered_bolt.reset();
@@ -146,8 +148,18 @@ class Controls {
   void picked(const PickResult& result) {
     view_.hovered = result.node;
     view_.hovered_bolt = result.bolt;
+    if (view_.hovered_cell) {
+      view_.hovered = 0;
+      view_.hovered_bolt.reset();
+    }
     if (!click_) return;
     click_ = false;
+    view_.selected_cell = view_.hovered_cell;
+    if (view_.selected_cell) {
+      view_.selected = 0;
+      view_.selected_bolt.reset();
+      return;
+    }
     view_.selected = result.node;
     view_.selected_bolt = result.bolt;
   }
@@ -165,6 +177,24 @@ class Controls {
     int height = 0;
     glfwGetFramebufferSize(window_, &width, &height);
     return {width, height};
+  }
+
+  // A sheet is pointed at unless a thing stands before it.
+  void hover_cell(std::optional<glm::vec2> point) {
+    view_.hovered_cell.reset();
+    if (!point || !stage_.ready()) return;
+    const auto hit = stage_.tensors().under(*point);
+    if (!hit) return;
+    if (view_.hovered != 0) {
+      const glm::dvec3 at(stage_.where(view_.hovered - 1, view_.playhead));
+      const shaders::Node box = stage_.layout().nodes()[view_.hovered - 1];
+      const double nearest = glm::length(at - view_.camera.exact_eye()) -
+                             1.8 * static_cast<double>(glm::length(box.half_size));
+      if (view_.hovered - 1 != stage_.tensors().sheets()[hit->sheet].element && nearest > 0.0 &&
+          nearest < 0.9 * hit->distance)
+        return;
+    }
+    view_.hovered_cell = hit->cell;
   }
 
   void button(int button, bool pressed, int mods) {
@@ -223,6 +253,7 @@ class Controls {
       } else {
         view_.selected = 0;
         view_.selected_bolt.reset();
+        view_.selected_cell.reset();
       }
       return;
     }
@@ -233,7 +264,9 @@ class Controls {
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
     if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
       return;  // turns the camera while it is held
-    if (story_key(key, mods, repeat, player_, view_.look, stage_)) return;
+    if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
+                  stage_.layout().model().layers))
+      return;
     if (repeat) return;
     switch (key) {
       case GLFW_KEY_F:
@@ -307,16 +340,14 @@ class Controls {
   int before_[4] = {0, 0, 1280, 720};
 };
 
-// The view as it is, without the panels, in full quality, beside where the program was started.
-std::string save_picture(gpu::Device& device, trace::Log& log, const View& view,
-                         VkExtent2D extent) {
+// The view as it is, without the panels, with all its pixels, beside where the program was started.
+std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
   std::string path;
   for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
     path = "fulgurite-" + std::to_string(i) + ".png";
   Offscreen target(device, extent.width, extent.height);
-  Stage stage(device, log, Quality::kFull);
-  stage.poll();
   View still = view;
+  still.refine = true;
   still.ui = nullptr;
   still.pick.reset();
   stage.draw(target, still);
@@ -332,6 +363,7 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
            scene::explain_bolt(stage.reader(), stage.layout(), view.selected_bolt->step, *bolt)
                .name;
   }
+  if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;
   title += ": " + stage.layout().path(stage.layout().refs()[view.selected - 1]);
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
@@ -346,7 +378,7 @@ int view(const SceneOptions& options) {
   device_options.filter = options.device;
   Swapchain::device_options(device_options);
   gpu::Device device(device_options);
-  Stage stage(device, *options.log, Quality::kWindow);
+  Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
   Swapchain swapchain(device, window.get());
 
   FrameLog frame_log(options.timings);
@@ -373,6 +405,7 @@ int view(const SceneOptions& options) {
   if (interrupted != 0) return 0;
   view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
   view.selected = selected_node(options, stage.layout());
+  stage.ask(options.control);
 
   std::string title;
   uint64_t conversation = stage.reader().conversation();
@@ -430,7 +463,7 @@ int view(const SceneOptions& options) {
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
     if (controls.take_screenshot()) {
       try {
-        state.message = "saved " + save_picture(device, *options.log, view, swapchain.extent());
+        state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
       } catch (const Error& error) {
         state.message = error.what();
       }

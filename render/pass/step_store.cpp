@@ -110,6 +110,8 @@ std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last,
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const Step& step = it->second;
+    if (frame.merge > 1.0F && it->first < last && climb(it->first) == climb(it->first + 1))
+      continue;
     for (uint32_t b = 0; b < step.blocks.size(); ++b) {
       if (!step.blocks[b].alive(frame)) continue;
       const uint32_t begin = b * kBoltBlock;

@@ -48,7 +48,8 @@ class StepStore {
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
   // The same of bolts, by blocks of which one may be alive in this frame: a script goes layer by
-  // layer, and few layers' bolts are in the air at once.
+  // layer, and few layers' bolts are in the air at once. Where several steps are shown as one
+  // climb, those of its newest step only.
   std::vector<RecordRange> bolts(uint64_t first, uint64_t last, const shaders::Frame& frame) const;
   uint32_t light_count(uint64_t first, uint64_t last) const;
   // Where the bolts of each step lie in the buffer.

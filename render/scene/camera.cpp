@@ -14,7 +14,7 @@ namespace scene {
 namespace {
 
 constexpr float kPi = 3.14159265F;
-constexpr float kClosest = 0.004F;  // one weight of a big matrix fills the frame
+constexpr float kClosest = 1e-4F;  // a cell of a matrix of ten thousand columns fills the frame
 constexpr float kFarthest = 900.0F;
 
 float ease(float t) {
@@ -29,10 +29,14 @@ float clamp_pitch(float pitch) {
 
 Pose blend(const Pose& a, const Pose& b, float t) {
   Pose p;
-  p.target = glm::mix(a.target, b.target, t);
+  // The target moves as the distance does, so that what one flies to stays in the frame.
+  const float far = std::abs(a.distance - b.distance);
+  const float d = a.distance * std::pow(b.distance / a.distance, t);
+  const float moved = far > 0.02F * a.distance ? (a.distance - d) / (a.distance - b.distance) : t;
+  p.target = glm::mix(a.target, b.target, moved);
   p.yaw = a.yaw + std::remainder(b.yaw - a.yaw, 2.0F * kPi) * t;
   p.pitch = a.pitch + (b.pitch - a.pitch) * t;
-  p.distance = a.distance * std::pow(b.distance / a.distance, t);
+  p.distance = d;
   return p;
 }
 
@@ -46,15 +50,29 @@ glm::vec3 Camera::eye() const {
 }
 
 glm::mat4 Camera::view_from_world() const {
-  return glm::lookAt(eye(), pose.target, glm::vec3(0.0F, 1.0F, 0.0F));
+  // Turned by the angles: so near that eye and target are hardly different numbers, too.
+  return glm::translate(glm::lookAt(glm::vec3(0.0F), -backward(), glm::vec3(0.0F, 1.0F, 0.0F)),
+                        -eye());
 }
 
 glm::mat4 Camera::clip_from_world(float aspect) const {
-  const float near = std::max(pose.distance * 0.03F, 1e-4F);
+  return glm::mat4(glm::translate(glm::dmat4(clip_from_eye(aspect)), -exact_eye()));
+}
+
+glm::mat4 Camera::clip_from_eye(float aspect) const {
+  const float near = std::max(pose.distance * 0.03F, 1e-6F);
   glm::mat4 clip_from_view =
       glm::perspectiveRH_ZO(kFovY, aspect, near, pose.distance * 6.0F + 120.0F);
   clip_from_view[1][1] *= -1.0F;
-  return clip_from_view * view_from_world();
+  return clip_from_view * glm::lookAt(glm::vec3(0.0F), -backward(), glm::vec3(0.0F, 1.0F, 0.0F));
+}
+
+glm::dvec3 Camera::exact_eye() const {
+  const double yaw = double{pose.yaw};
+  const double pitch = double{pose.pitch};
+  const glm::dvec3 back(std::sin(yaw) * std::cos(pitch), std::sin(pitch),
+                        std::cos(yaw) * std::cos(pitch));
+  return glm::dvec3(pose.target) + back * double{pose.distance};
 }
 
 void Camera::orbit(glm::vec2 drag_px, float height_px) {
@@ -106,7 +124,8 @@ void Camera::keep_near(const Box& box) {
 
 Pose home_pose(const Box& box, float aspect) {
   Pose p;
-  p.yaw = -0.47F;
+  // A row of models is looked at more from the front.
+  p.yaw = -0.47F * std::clamp(box.half_size.y * aspect / box.half_size.x, 0.4F, 1.0F);
   p.pitch = 0.2F;
   p.target = box.center;
   // Bring every corner inside the frame, with a margin for labels.

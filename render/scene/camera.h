@@ -37,6 +37,9 @@ class Camera {
   glm::mat4 view_from_world() const;
   // Vulkan's clip space: y down, depth 0 near .. 1 far. aspect: width / height.
   glm::mat4 clip_from_world(float aspect) const;
+  // The same from the eye, along the world's axes, for what is placed in double precision.
+  glm::mat4 clip_from_eye(float aspect) const;
+  glm::dvec3 exact_eye() const;
   // World point under the cursor (normalised, -1..1, y down) at this depth before the eye.
   glm::vec3 under(glm::vec2 cursor, float aspect, float depth) const;
 

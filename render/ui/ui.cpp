@@ -87,10 +87,12 @@ ImDrawData* Ui::draw_window(State& state) {
     panel_timeline(state);
     inspector_->draw(state, true);
     panel_bolt(state);
+    panel_cell(state);
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
   hover_tip(state);
+  cell_tip(state);
   ImGui::Render();
   return ImGui::GetDrawData();
 }
