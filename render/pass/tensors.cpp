@@ -64,7 +64,7 @@ void TensorsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
                      count_ * sizeof(shaders::TileQuad));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.nearest);
   layout.push(commands, clip_from_eye);
-  vkCmdDraw(commands, 6 * count_, 1, 0, 0);
+  context_.draw(commands, 6 * count_);
 }
 
 }  // namespace render
