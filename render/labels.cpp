@@ -166,7 +166,11 @@ void place_titles(const LabelInput& in, Placer& placer) {
 }
 
 void place_notes(const LabelInput& in, Placer& placer) {
-  for (const scene::Note& note : in.layout.notes()) {
+  // Large lettering first: what comes later gives way.
+  std::vector<scene::Note> notes = in.layout.notes();
+  std::stable_sort(notes.begin(), notes.end(),
+                   [](const scene::Note& a, const scene::Note& b) { return a.size > b.size; });
+  for (const scene::Note& note : notes) {
     Label label;
     label.anchor = note.at;
     label.size_px = in.size_px * note.size;
