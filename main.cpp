@@ -52,6 +52,9 @@ struct Flags : engine::commands::Flags {
   std::string file;  // positional: a model or a trace
   std::string window_size = "1280x720";
   std::string theme = "dark";
+  std::string palette = "default";
+  std::string channels;
+  std::string gains;
   std::vector<std::string> structures;
   bool synthetic = false;
   render::commands::SceneOptions scene;
@@ -87,7 +90,21 @@ void add_scene(CLI::App& app, Flags& flags) {
       "home, front, left, top, close, or yaw,pitch,distance[,x,y,z] in degrees and world units");
   app.add_option("--select", flags.scene.select, "a node to inspect: L3.H1, L3.F20 or L3.K0.5");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
-  app.add_flag("--reduced-motion", flags.scene.look.reduced_motion, "no camera drift, no flicker");
+  std::vector<std::string> palettes;
+  for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);
+  app.add_option("--palette", flags.palette, "colours of the channels")
+      ->check(CLI::IsMember(palettes))
+      ->capture_default_str();
+  app.add_option("--channels", flags.channels,
+                 "only these: residual,attention,kv,ffn,candidates,tokens,rest,drain");
+  app.add_option("--gain", flags.gains, "strength of channels, 0 to 4: ffn=2,kv=0.5");
+  app.add_flag("--show-all", flags.scene.look.show_all,
+               "draw every read and neuron that the trace lists, not only the strongest");
+  app.add_option("--pace", flags.scene.pace, "steps a second, 1/16 to 8")
+      ->check(between(1.0 / 16.0, 8.0))
+      ->capture_default_str();
+  app.add_flag("--reduced-motion", flags.scene.look.reduced_motion,
+               "nothing travels, flickers or drifts; lights come and go");
   app.add_option("--ui-scale", flags.scene.look.scale, "size of text and panels")
       ->check(between(0.5, 4.0));
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
@@ -120,6 +137,11 @@ class Source {
     refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file, flags.file});
     parse_size(flags.window_size, scene.width, scene.height);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
+    scene.look.palette = *scene::palette_of(flags.palette);
+    if (const auto wrong = choose_channels(flags.channels, flags.gains, scene.look.channels)) {
+      throw Error(ExitCode::kUsage, *wrong, "--channels, --gain",
+                  "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
+    }
     scene.log = &log_;
     if (!flags.structures.empty()) {
       show_structures(flags);
@@ -252,7 +274,7 @@ int run_program(int argc, char** argv) {
   rec.add_option("--fps", record.fps, "frames a second")
       ->check(between(1.0, 240.0))
       ->capture_default_str();
-  rec.add_option("--seconds", record.seconds, "length; 0: one second a step")
+  rec.add_option("--seconds", record.seconds, "length; 0: as --pace says")
       ->check(between(0.0, 36000.0));
   rec.add_option("--frame-hashes", record.frame_hashes, "write one hash a frame to this file");
   rec.add_flag("--headless", headless, "no window; recordings never open one");

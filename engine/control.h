@@ -33,6 +33,9 @@ struct Generate {
   // The prompt is what a user says, put as the model's chat template asks, after `system`.
   bool chat = false;
   std::string system = {};
+  // Where the new prompt begins with the old one, what has been run of it is kept and only the rest
+  // is: the conversation goes on.
+  bool go_on = false;
 };
 
 // Asks for one tensor as it was at a position; the answer is a trace::TensorRecord with

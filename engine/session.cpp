@@ -84,10 +84,19 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
 
 void Session::start(const Generate& what) {
   start(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what.n,
-        what.sampling);
+        what.sampling, what.go_on);
 }
 
-void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling) {
+// How many positions can stay when these ids are asked for: none unless they go on from the prompt.
+size_t Session::common_with(const std::vector<int32_t>& ids) const noexcept {
+  if (steps_ == 0 || ids.size() <= prompt_) return 0;
+  const size_t run = step_ends_.back();
+  size_t n = 0;
+  while (n < run && n + 1 < ids.size() && ids[n] == tokens_[n]) ++n;
+  return n >= prompt_ ? n : 0;
+}
+
+void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling, bool go_on) {
   if (static_cast<int64_t>(ids.size()) > context_) {
     throw Error(ExitCode::kUsage,
                 "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
@@ -96,16 +105,27 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   }
   CHECK(!ids.empty());
   sampler_ = Sampler(sampling);
+  const size_t kept = go_on ? common_with(ids) : 0;
   tokens_ = std::move(ids);
-  done_ = 0;
-  steps_ = 0;
+  done_ = kept;
+  while (!step_ends_.empty() &&
+         (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
+    step_ends_.pop_back();
+  if (!step_ends_.empty()) step_ends_.back() = kept;
+  steps_ = static_cast<uint32_t>(step_ends_.size());
+  prompt_ = tokens_.size();
   finished_ = false;
   const size_t room = static_cast<size_t>(context_);
   limit_ = n == 0 ? room : std::min(room, tokens_.size() + n);
   began_ = std::chrono::steady_clock::now();
-  trace::append(log_, Topic::kStart,
-                trace::StartRecord{sampling.seed, sampling.temperature, sampling.top_p,
-                                   sampling.top_k, options_.level});
+  const trace::StartRecord start{sampling.seed, sampling.temperature, sampling.top_p,
+                                 sampling.top_k, options_.level};
+  if (kept > 0) {
+    trace::append(log_, Topic::kContinue,
+                  trace::ContinueRecord{start, static_cast<uint32_t>(kept), steps_});
+  } else {
+    trace::append(log_, Topic::kStart, start);
+  }
 }
 
 // Positions first .. first + n - 1 in one forward pass.
@@ -113,10 +133,9 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
   const auto wall = std::chrono::duration_cast<std::chrono::nanoseconds>(
                         std::chrono::steady_clock::now() - began_)
                         .count();
-  const trace::TokenKind kind =
-      steps_ == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
   for (size_t p = first; p < first + n; ++p) {
     const std::string_view text = model_.tokenizer->piece(tokens_[p]);
+    const auto kind = p < prompt_ ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
     trace::append(log_, Topic::kToken,
                   trace::TokenRecord{static_cast<uint32_t>(p), steps_, tokens_[p], kind, wall,
                                      static_cast<uint32_t>(text.size()), 0},
@@ -156,6 +175,7 @@ std::string Session::step() {
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
+  step_ends_.push_back(done_);
   const bool ended = model_.tokenizer->ends_generation(next.id);
   if (ended) {
     finish("the model ended its text");

@@ -30,8 +30,8 @@ class Session {
 
   // Begins anew. Throws Error (usage) when the prompt does not fit into the context.
   void start(const Generate& what);
-  // The same with token ids instead of text.
-  void start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling);
+  // The same with token ids instead of text. go_on: see Generate.
+  void start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling, bool go_on = false);
 
   // One forward step: the whole prompt first, then one token at a time. Returns the text of
   // what it took in (for a generated token, that token); empty and finished() when over.
@@ -54,6 +54,7 @@ class Session {
  private:
   void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
+  size_t common_with(const std::vector<int32_t>& ids) const noexcept;
 
   LoadedModel& model_;
   trace::Log& log_;
@@ -66,7 +67,9 @@ class Session {
   std::vector<float> logits_;
   size_t done_ = 0;  // positions that have been run
   uint32_t steps_ = 0;
-  size_t limit_ = 0;  // positions after which it ends
+  std::vector<size_t> step_ends_;  // positions behind each step
+  size_t prompt_ = 0;              // positions that were given, not generated
+  size_t limit_ = 0;               // positions after which it ends
   bool finished_ = true;
   std::chrono::steady_clock::time_point began_;
 };

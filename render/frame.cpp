@@ -173,7 +173,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   filled.frame.viewport = glm::vec2(extent.width, extent.height);
   store.reserve_raised(steps.light_count(input.first_step, input.last_step));
   const SceneBuffers scene = scene_buffers(filled.frame, {extent.width, extent.height});
-  bolts.reserve(steps, input.first_step, input.last_step);
+  bolts.reserve(steps, input.first_step, input.last_step, double{input.frame.merge});
   labels.prepare(input.labels, filled.frame);
   ui.prepare(input.ui);
 

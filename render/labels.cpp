@@ -55,13 +55,11 @@ class Placer {
 };
 
 void place_candidates(const LabelInput& in, Placer& placer) {
-  const double share = in.playhead - std::floor(in.playhead);
-  const auto step = static_cast<size_t>(in.playhead);
+  const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
   // Before the crown is reached the last step's candidates still stand there.
-  const bool reached = share >= double{scene::Clock::kCrown} ||
-                       in.playhead >= static_cast<double>(in.reader.steps());
-  if (!reached && step == 0) return;
-  const size_t shown_step = std::min(reached ? step : step - 1, in.reader.steps() - 1);
+  const bool reached = now.share >= scene::Clock::kCrown;
+  if (!reached && now.first == 0) return;
+  const size_t shown_step = reached ? now.last : now.first - 1;
   const trace::StepRecord& record = in.reader.step(shown_step);
   const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
   if (logits.record == nullptr) return;

@@ -15,7 +15,8 @@ struct LabelInput {
   const scene::Layout& layout;
   const scene::Palette& palette;
   double playhead = 0.0;
-  float now = 0.0F;  // column at the front
+  double merge = 1.0;  // steps that are shown as one
+  float now = 0.0F;    // column at the front
   glm::mat4 clip_from_world{1.0F};
   glm::vec2 viewport{1.0F};  // pixels
   float size_px = 14.0F;     // of a normal label

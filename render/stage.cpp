@@ -4,15 +4,15 @@
 #include <cmath>
 
 #include "render/labels.h"
-#include "render/scene/choreography.h"
+#include "render/scene/eyes.h"
 
 namespace render {
 
 namespace {
 
-constexpr double kShortestLife = 0.4;  // seconds: safe for eyes (WCAG 2.3.1)
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
-constexpr uint64_t kMostSteps = 128;   // evaluated at once: 320 steps a second
+constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
+constexpr uint64_t kMostSteps = 256;   // evaluated at once
 
 }  // namespace
 
@@ -33,6 +33,12 @@ bool Stage::poll() {
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
+    continuation_ = reader_.continuation();
+    beginning_ = 0.0;
+    renderer_.drop_steps();
+  } else if (continuation_ != reader_.continuation()) {
+    continuation_ = reader_.continuation();
+    beginning_ = static_cast<double>(reader_.kept_steps());
     renderer_.drop_steps();
   }
   return any;
@@ -50,14 +56,14 @@ glm::vec3 Stage::where(uint32_t node, double playhead) const {
   return at;
 }
 
-float Stage::now(double playhead) const {
+float Stage::now(double playhead, double merge, bool glide) const {
   // At rest the whole context stands there.
   if (at_rest()) return static_cast<float>(layout_->columns() - 1);
-  return scene::column_now(reader_, *layout_, playhead);
+  return scene::column_now(reader_, *layout_, playhead, merge, glide);
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
-  const scene::Palette colours = scene::palette(view.look.theme);
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const bool light = view.look.theme == scene::Theme::kLight;
   const float aspect = viewport.x / std::max(viewport.y, 1.0F);
   shaders::Frame f{};
@@ -67,12 +73,12 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.right = {view_from_world[0][0], view_from_world[1][0], view_from_world[2][0]};
   f.up = {view_from_world[0][1], view_from_world[1][1], view_from_world[2][1]};
   f.playhead = static_cast<float>(view.playhead);
-  f.shortest_life = static_cast<float>(kShortestLife * view.pace);
+  f.shortest_life = static_cast<float>(scene::shortest_life(view.pace));
   f.pixel_size = 2.0F * std::tan(scene::Camera::kFovY * 0.5F) / std::max(viewport.y, 1.0F);
   f.exposure = view.look.exposure;
   f.bloom = light ? 0.0F : view.look.bloom;
   for (uint32_t c = 0; c < shaders::kChannelCount; ++c) {
-    f.channel_color[c] = glm::vec4(colours.channel[c], view.look.gain[c]);
+    f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }
   f.background = glm::vec4(colours.background, light ? 1.0F : 0.0F);
   f.horizon = glm::vec4(colours.horizon, 0.012F / layout_->scale());
@@ -81,14 +87,15 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
   f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
-  f.now = now(view.playhead);
+  f.now = now(view.playhead, view.merge, !view.look.reduced_motion);
+  f.merge = static_cast<float>(view.merge);
   return f;
 }
 
 void Stage::upload(uint64_t first_step, uint64_t last_step) {
   for (uint64_t s = first_step; s <= last_step; ++s) {
     if (renderer_.has_step(s)) continue;
-    const scene::Script script = scene::choreograph(reader_, *layout_, s);
+    const scene::Script script = scene::choreograph(reader_, *layout_, s, {shown_all_});
     renderer_.put_step(s, script.lights, script.bolts);
   }
 }
@@ -96,20 +103,34 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
 bool Stage::draw(Target& target, const View& view) {
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
+  if (shown_all_ != view.look.show_all) {
+    shown_all_ = view.look.show_all;
+    renderer_.drop_steps();
+  }
   FrameInput input;
   input.frame = frame(view, viewport);
   if (reader_.steps() > 0) {
-    const auto last = std::min<uint64_t>(static_cast<uint64_t>(view.playhead), reader_.steps() - 1);
-    const double reach = std::ceil(std::max(kLongestLife, double{input.frame.shortest_life}));
+    // What is in flight and what of the past can still be seen.
+    const uint64_t last = scene::moment_of(view.playhead, view.merge, reader_.steps()).last;
+    const double reach = std::ceil(
+        std::max(kLongestLife * view.merge, double{input.frame.shortest_life}) + view.merge);
     const auto back = std::min<uint64_t>(static_cast<uint64_t>(reach), kMostSteps);
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
+    // What will be shown as one with others is taken in little by little before.
+    const auto ahead = static_cast<uint64_t>(2.0 * view.merge);
+    uint32_t at_once = kAhead;
+    for (uint64_t s = last + 1; s < std::min(last + ahead, reader_.steps()) && at_once > 0; ++s) {
+      if (renderer_.has_step(s)) continue;
+      upload(s, s);
+      --at_once;
+    }
   }
-  const scene::Palette colours = scene::palette(view.look.theme);
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   std::vector<Label> labels;
   if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, input.frame.now,
+    labels = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                           input.frame.clip_from_world, viewport,
                           viewport.y / 720.0F * 13.0F * view.look.scale});
   }

@@ -4,10 +4,12 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "engine/trace/reader.h"
 #include "render/frame.h"
 #include "render/scene/camera.h"
+#include "render/scene/choreography.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
 
@@ -16,8 +18,9 @@ namespace render {
 // What the person watching has chosen.
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
-  std::array<float, shaders::kChannelCount> gain = {1, 1, 1, 1,
-                                                    1, 1, 1, 1};  // 0 switches a channel off
+  scene::PaletteName palette = scene::PaletteName::kDefault;
+  scene::Channels channels;
+  bool show_all = false;  // every read and neuron that the trace lists
   float exposure = 1.0F;
   float bloom = 0.55F;
   bool reduced_motion = false;
@@ -28,6 +31,7 @@ struct Look {
 struct View {
   double playhead = 0.0;  // steps
   double pace = 1.0;      // steps a second, so that no light is shorter than 400 ms
+  double merge = 1.0;     // steps that are shown as one climb
   scene::Camera camera;
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
@@ -45,6 +49,9 @@ class Stage {
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
+  // Where what is new begins, in steps, when a conversation began or went on since the last call:
+  // the playhead belongs there.
+  std::optional<double> take_beginning() { return std::exchange(beginning_, {}); }
 
   // False until the trace has described its model; nothing can be drawn before.
   bool ready() const { return layout_ != nullptr; }
@@ -57,7 +64,7 @@ class Stage {
   // A structure, of which nothing is known to have happened.
   bool at_rest() const { return reader_.finished() && reader_.steps() == 0; }
   // The column at the front.
-  float now(double playhead) const;
+  float now(double playhead, double merge = 1.0, bool glide = true) const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
@@ -74,6 +81,9 @@ class Stage {
   std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  uint64_t continuation_ = 0;
+  std::optional<double> beginning_;
+  bool shown_all_ = false;
 };
 
 }  // namespace render

@@ -5,7 +5,7 @@
 
 layout(location = 0) noperspective in vec3 across;
 layout(location = 1) flat in vec4 shape;
-layout(location = 2) flat in vec4 tint;
+layout(location = 2) noperspective in vec4 tint;
 layout(location = 0) out vec4 color;
 
 void main() {
@@ -17,8 +17,14 @@ void main() {
   // The part behind the head shows, its front edge soft and white-hot.
   float shown = clamp((head - t) * 40.0 + 1.0, 0.0, 1.0) * step(0.0, head);
   float front = head < 1.15 ? exp(-14.0 * max(head - t, 0.0)) * shown : 0.0;
+  bool pipe = shape.w > 1.5;
   float dash = 1.0;
-  if (shape.z > 0.0) dash = smoothstep(0.30, 0.42, abs(fract(t * shape.z) - 0.5));
+  float bead = 0.0;
+  if (shape.z > 0.0) {
+    float along = abs(fract(t * shape.z) - 0.5);
+    if (pipe) bead = smoothstep(0.24, 0.12, along) * clamp(1.3 - x / radius, 0.0, 1.0);
+    else dash = smoothstep(0.30, 0.42, along);
+  }
 
   // The core is the inner third, but never less than a pixel; the body fades out over the radius.
   float core = clamp(max(0.36 * radius, 0.45) + 0.5 - x, 0.0, 1.0);
@@ -27,6 +33,10 @@ void main() {
   if (shape.w > 0.5) {  // hollow: two bright edges
     core = 0.7 * clamp(1.1 - abs(x - radius), 0.0, 1.0);
     body *= 0.18;
+  }
+  if (pipe) {  // beads between two rails
+    core = 0.35 * core + 0.5 * bead;
+    body = 0.18 * body + 0.8 * bead;
   }
   float halo = 1.0 - x / (2.6 * radius + 3.0);
   halo *= halo;

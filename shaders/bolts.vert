@@ -8,15 +8,16 @@
 layout(set = 0, binding = kBindEvents, scalar) readonly buffer Events { Bolt bolts[]; };
 
 layout(location = 0) noperspective out vec3 across;  // pixels from the middle; t along; brightness
-layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, hollow
-layout(location = 2) flat out vec4 tint;   // rgb; heat 0..1
+layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, 1 hollow 2 pipe
+layout(location = 2) noperspective out vec4 tint;   // rgb; heat 0..1
 
-const float kTravel = 0.15;  // share of its life that a bolt travels
+const float kTravel = 0.15;  // share of its own life, not of a lengthened one, that a bolt travels
 
 struct Path {
   vec3 from, to;
   vec3 side;  // across the plane of the arc, unit length
   float arc, amplitude, span;
+  float fine;  // of the two finer octaves: short paths have no room for them
   uint seed, strike;
 };
 
@@ -31,6 +32,7 @@ Path path_of(vec3 from, vec3 to, float arc, uint seed, uint strike, float wildne
   vec3 other = abs(along.y) < 0.9 ? vec3(0.0, 1.0, 0.0) : vec3(1.0, 0.0, 0.0);
   path.side = normalize(cross(along, other));
   path.amplitude = wildness * (path.span + abs(arc));
+  path.fine = clamp(0.8 * path.span, 0.1, 1.0);
   path.seed = seed;
   path.strike = strike;
   return path;
@@ -49,7 +51,7 @@ vec3 point_on(Path path, float t) {
     uint seed = path.seed + 0x9e37u * octave + (octave >= 2u ? path.strike * 0x51edu : 0u);
     vec2 a = signed_pair(hash(seed, joint));
     vec2 b = signed_pair(hash(seed, joint + 1u));
-    offset += amplitude * mix(a, b, x - float(joint));
+    offset += amplitude * (octave >= 2u ? path.fine : 1.0) * mix(a, b, x - float(joint));
     amplitude *= 0.52;
     pieces *= 2.0;
   }
@@ -72,8 +74,10 @@ void main() {
   shape = vec4(0.0);
   tint = vec4(0.0);
 
-  float life = max(bolt.life, frame.shortest_life);
-  float age = frame.playhead - bolt.instant;
+  float merge = max(frame.merge, 1.0);
+  float travel = kTravel * bolt.life * merge;
+  float life = max(bolt.life * merge, frame.shortest_life);
+  float age = frame.playhead - shown_instant(bolt.instant, merge);
   vec4 channel = frame.channel_color[bolt.channel & 7u];
   float brightness = bolt.value * channel.w * light_decay(age, life);
   if (age < 0.0 || brightness < 0.003) return;
@@ -81,16 +85,24 @@ void main() {
   bool rest = (bolt.flags & kBoltRest) != 0u;
   bool fork = (bolt.flags & kBoltFork) != 0u;
   bool negative = (bolt.flags & kBoltNegative) != 0u;
-  float old = age / life;
-  float travelled = old / kTravel;  // 1: the head has arrived
+  bool drain = (bolt.flags & kBoltDrain) != 0u;
+  bool read = (bolt.flags & kBoltRead) != 0u;
+  bool calm = frame.reduced_motion != 0u;
+  float old = max(age - travel, 0.0) / life;  // since it arrived
+  float travelled = age / travel;             // 1: the head has arrived
+  if (calm) {
+    // Nothing runs: it fades in as a whole.
+    brightness *= clamp(travelled, 0.0, 1.0);
+    travelled = 9.0;
+  }
   // Two re-strikes while it fades: the finer wiggles jump, the brightness only ever falls.
-  uint strike = frame.reduced_motion != 0u ? 0u : old < 0.24 ? 0u : old < 0.42 ? 1u : 2u;
+  uint strike = calm ? 0u : old < 0.09 ? 0u : old < 0.27 ? 1u : 2u;
 
   vec3 from = placed(bolt.from, bolt.from_column);
   vec3 to = placed(bolt.to, bolt.to_column);
-  Path path = path_of(from, to, bolt.arc, bolt.seed, strike, rest ? 0.0 : 0.055);
+  Path path = path_of(from, to, bolt.arc, bolt.seed, strike, rest || drain ? 0.0 : read ? 0.03 : 0.05);
   float width = frame.bolt_width > 0.0 ? frame.bolt_width : 0.075;
-  width *= clamp(sqrt(abs(bolt.share)), 0.12, 1.0);
+  width *= clamp(sqrt(abs(bolt.share)), drain ? 0.4 : 0.12, 1.0) * (read ? 0.6 : 1.0);
   float head = travelled;
   if (fork) {
     // Leaves its parent's channel somewhere, onwards and aside, and thins out.
@@ -126,15 +138,20 @@ void main() {
   float width_px = width / pixel;
   float radius_px = 0.5 * max(width_px, 1.2);
   brightness *= 0.35 + 0.65 * min(width_px / 1.2, 1.0);
-  if (negative) radius_px = max(1.5 * radius_px, 1.6);
+  if (negative || drain) radius_px = max(1.5 * radius_px, 1.6);
   float reach_px = 2.6 * radius_px + 3.0;
 
   float u = (vertex & 1u) == 0u ? -1.0 : 1.0;
   across = vec3(u * reach_px, t, brightness * taper);
-  float dashes = rest ? max(floor(path.span / (6.0 * width)), 3.0) : 0.0;
-  shape = vec4(radius_px, head, dashes, negative ? 1.0 : 0.0);
-  vec3 rgb = negative ? mix(channel.rgb, vec3(0.25, 0.55, 1.0), 0.55) : channel.rgb;
-  float heat = rest ? 0.0 : exp(-16.0 * max(old - kTravel, 0.0));
+  float dashes = rest || drain ? max(floor(path.span / ((drain ? 9.0 : 6.0) * width)), 3.0) : 0.0;
+  shape = vec4(radius_px, head, dashes, drain ? 2.0 : negative ? 1.0 : 0.0);
+  // It takes the colour of where it comes from along: a read leaves the cache in the cache's.
+  vec3 rgb = channel.rgb;
+  if (bolt.channel == kChannelAttention && bolt.from_column >= 0.0)
+    rgb = mix(frame.channel_color[kChannelKv].rgb, rgb, smoothstep(0.0, 0.7, t));
+  if (read && !rest) rgb = mix(frame.channel_color[kChannelResidual].rgb, rgb, smoothstep(0.0, 0.6, t));
+  if (negative) rgb = cooler(rgb);
+  float heat = rest || drain ? 0.0 : (read ? 0.5 : 1.0) * exp(-16.0 * old);
   tint = vec4(rgb, heat);
   gl_Position = frame.clip_from_world * vec4(here + side * (u * reach_px * pixel), 1.0);
 }

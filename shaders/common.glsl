@@ -23,6 +23,11 @@ vec3 placed(vec3 at, float column) {
   return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
 }
 
+// The colour of a share against the sum: cooler; of a grey, darker.
+vec3 cooler(vec3 rgb) {
+  return abs(rgb.r - rgb.g) + abs(rgb.g - rgb.b) < 1e-4 ? 0.6 * rgb : mix(rgb, vec3(0.25, 0.55, 1.0), 0.55);
+}
+
 vec3 forward() { return cross(frame.up, frame.right); }
 
 // The sky in a direction whose unit vector rises by `slope`: lightest just above the horizon.

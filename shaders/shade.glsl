@@ -35,7 +35,7 @@ vec3 shade(Surface s) {
   bool hovered = s.id != 0u && s.id == frame.hovered;
   bool selected = s.id != 0u && s.id == frame.selected;
   // A share against the sum: the thing is hollow, only its border glows, in a cooler colour.
-  vec3 cool = mix(tint, vec3(0.25, 0.55, 1.0), 0.55);
+  vec3 cool = cooler(tint);
   vec3 result;
   if (light_theme()) {
     vec3 paper = mix(vec3(0.94), tint, 0.24);

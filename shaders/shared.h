@@ -30,6 +30,7 @@ SHARED_CONST kChannelFfn = 3u;
 SHARED_CONST kChannelCrown = 4u;
 SHARED_CONST kChannelTape = 5u;
 SHARED_CONST kChannelRest = 6u;
+SHARED_CONST kChannelDrain = 7u;  // reads of a first position that swallows a head's attention
 SHARED_CONST kChannelCount = 8u;
 
 // Node.flags
@@ -48,6 +49,8 @@ SHARED_CONST kBoltRest = 2u;      // what is not drawn one by one: straight and 
 SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named so in the legend.
                                   // A copy of the parent (same ends, seed, arc, instant) with this flag;
                                   // flags >> kBoltForkShift numbers the branches of one parent
+SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads that sags under the shelf
+SHARED_CONST kBoltRead = 16u;     // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
 SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one
 
@@ -171,7 +174,27 @@ struct Frame {
   float floor_y;       // world height of the floor grid
   float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
   float now;           // column at the front; columns behind it lie at past_z(now - column)
+  float merge;         // steps that are shown as one climb, >= 1; 0: 1. See shown_instant()
 };
+
+// When something is seen that happened at `instant` (steps) while `merge` steps are shown as one climb:
+// group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
+// together, stretched over the time that they would have taken one after the other.
+#ifdef __cplusplus
+using std::floor;
+inline
+#endif
+float climb_of(float step, float merge) {
+  return floor((step + 0.5f) / merge + 2e-5f);  // devices may divide a little too low
+}
+#ifdef __cplusplus
+inline
+#endif
+float shown_instant(float instant, float merge) {
+  if (merge <= 1.0f) return instant;
+  float step = floor(instant);
+  return (climb_of(step, merge) + (instant - step)) * merge;
+}
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
 // lengthened to Frame.shortest_life): full at its instant, then monotonically down to 0. Nothing before.
@@ -273,7 +296,7 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
-static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 16);
+static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif
 #undef SHARED_CONST

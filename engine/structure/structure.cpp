@@ -84,6 +84,7 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.parallel) s.flags |= trace::kStructureParallel;
   if (c.post_norms) s.flags |= trace::kStructurePostNorms;
   if (c.ffn != model::FfnKind::kGelu) s.flags |= trace::kStructureGated;
+  s.flags |= c.ffn == model::FfnKind::kSiluGated ? trace::kStructureSilu : trace::kStructureGelu;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   s.trained_context = u32(c.n_ctx);

@@ -146,6 +146,30 @@ void Reader::forget(uint64_t chunk) {
   }
 }
 
+void Reader::go_on(const ContinueRecord& record) {
+  if (record.positions < 1 || record.positions > positions_.size()) {
+    inconsistent("a conversation goes on where it has not been");
+  }
+  positions_.resize(record.positions);
+  while (!steps_.empty() && steps_.back().first_position >= record.positions) steps_.pop_back();
+  if (steps_.empty() || steps_.size() != record.steps ||
+      steps_.back().first_position + steps_.back().count < record.positions) {
+    inconsistent("a conversation goes on where it has not been");
+  }
+  steps_.back().count = record.positions - steps_.back().first_position;
+  // What is gone is not let go of again when its chunk is dropped.
+  std::erase_if(held_, [&](const Held& held) {
+    return held.topic == Topic::kTensor || held.key >= record.positions;
+  });
+  answers_.clear();
+  start_ = &record.start;
+  ++continuation_;
+  kept_steps_ = steps_.size();
+  note_ = {};
+  note_kind_ = NoteKind::kInfo;
+  finished_ = false;
+}
+
 void Reader::take(const Message& message) {
   Pieces pieces(message);
   // The position that detail belongs to; its token record comes first.
@@ -195,6 +219,9 @@ void Reader::take(const Message& message) {
       note_kind_ = NoteKind::kInfo;
       finished_ = false;
       break;
+    case Topic::kContinue:
+      go_on(*pieces.header<ContinueRecord>());
+      break;
     case Topic::kToken: {
       const auto* t = pieces.header<TokenRecord>();
       if (t->position != positions_.size()) inconsistent("tokens are not in order");
@@ -207,10 +234,10 @@ void Reader::take(const Message& message) {
       const uint64_t end = uint64_t{s->first_position} + s->count;
       if (s->step != steps_.size() || s->count == 0 || end != positions_.size() ||
           (!steps_.empty() &&
-           s->first_position != steps_.back()->first_position + steps_.back()->count)) {
+           s->first_position != steps_.back().first_position + steps_.back().count)) {
         inconsistent("steps are not in order");
       }
-      steps_.push_back(s);
+      steps_.push_back(*s);
       break;
     }
     case Topic::kResidual: {

@@ -133,12 +133,16 @@ class Reader {
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
 
+  // Grows whenever a conversation went on; steps before the last that was kept are what they were.
+  uint64_t continuation() const { return continuation_; }
+  size_t kept_steps() const { return kept_steps_; }
+
   size_t positions() const { return positions_.size(); }
   const Position& position(size_t i) const { return positions_[i]; }
 
   // Complete forward steps; step 0 is the prompt.
   size_t steps() const { return steps_.size(); }
-  const StepRecord& step(size_t i) const { return *steps_[i]; }
+  const StepRecord& step(size_t i) const { return steps_[i]; }
 
   // The answer to an inspection, or nullptr while it is not there.
   const TensorAnswer* answer(uint64_t request) const;
@@ -158,6 +162,7 @@ class Reader {
 
  private:
   void take(const Message& message);
+  void go_on(const ContinueRecord& record);
   void forget(uint64_t chunk);
 
   Cursor cursor_;
@@ -165,8 +170,10 @@ class Reader {
   bool described_ = false;
   const StartRecord* start_ = nullptr;
   uint64_t conversation_ = 0;
+  uint64_t continuation_ = 0;
+  size_t kept_steps_ = 0;
   std::deque<Position> positions_;
-  std::vector<const StepRecord*> steps_;
+  std::vector<StepRecord> steps_;  // copies: going on may cut one
   std::map<uint64_t, TensorAnswer> answers_;
   // Which chunk each piece of detail lies in, oldest first: (chunk, topic, position or request).
   struct Held {

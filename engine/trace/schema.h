@@ -32,13 +32,14 @@ enum class Topic : uint16_t {
   kNote = 13,       // a sentence for the person watching
   kStructure = 15,  // once, after kModel: StructureRecord
   kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
+  kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
 };
-inline constexpr uint16_t kTopicCount = 17;
+inline constexpr uint16_t kTopicCount = 18;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
-      "",       "model", "start", "token",  "step", "residual", "attention", "kv",     "ffn",
-      "logits", "scale", "time",  "tensor", "note", "reserved", "structure", "experts"};
+      "",       "model", "start", "token",  "step", "residual", "attention", "kv",      "ffn",
+      "logits", "scale", "time",  "tensor", "note", "reserved", "structure", "experts", "continue"};
   return names[static_cast<size_t>(topic)];
 }
 
@@ -77,6 +78,14 @@ struct StartRecord {
   float top_p = 1.0F;
   uint32_t top_k = 0;
   Level level = Level::kLive;
+};
+
+// A conversation goes on after the first `positions` of it: they stay with all their detail, and so
+// do the first `steps` steps, the last of them perhaps cut. Tokens and steps that follow count on.
+struct ContinueRecord {
+  StartRecord start;
+  uint32_t positions = 0;
+  uint32_t steps = 0;
 };
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
@@ -242,6 +251,8 @@ enum StructureFlag : uint32_t {
   kStructureTied = 8,        // the unembedding is the embedding
   kStructurePositions = 16,  // learned positions are added to the embedding
   kStructureSynthetic = 32,  // no model ran: the numbers of this trace are invented
+  kStructureSilu = 64,       // f is silu
+  kStructureGelu = 128,      // f is gelu; neither: the trace does not say
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense
@@ -279,7 +290,8 @@ struct ExpertsRecord {
 
 static_assert(sizeof(StructureRecord) == 48 && sizeof(ExpertShare) == 12 &&
               sizeof(ExpertsRecord) == 16);
-static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 && sizeof(TokenRecord) == 32);
+static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 &&
+              sizeof(ContinueRecord) == 32 && sizeof(TokenRecord) == 32);
 static_assert(sizeof(StepRecord) == 16 && sizeof(ResidualRecord) == 8 && sizeof(KvRead) == 12);
 static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof(KvRecord) == 24);
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);

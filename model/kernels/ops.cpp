@@ -78,4 +78,15 @@ double dot(const float* a, const float* b, int64_t n) noexcept {
   return kernel(a, b, n);
 }
 
+int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(strongest);
+  return kernel(x, n, k, out);
+}
+
+void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
+                  float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(short_matvec);
+  kernel(matrix, scale, x, n, y);
+}
+
 }  // namespace model

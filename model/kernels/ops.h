@@ -56,4 +56,12 @@ void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves
 
 double dot(const float* a, const float* b, int64_t n) noexcept;
 
+// The numbers of the k values of largest magnitude, in ascending order, ties to the lower number;
+// all n of them where there are no more. Returns how many. NaN is the largest.
+int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;
+
+// y[c] = sum_r M[r, c] scale[r] x[r] for a matrix (n, n) whose rows are stored in 16 bits.
+void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
+                  float* y) noexcept;
+
 }  // namespace model

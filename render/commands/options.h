@@ -20,6 +20,7 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  double pace = 1.0;            // steps a second
   Look look;
   // Models without a trace of their own, beside the first.
   std::vector<trace::Model> beside;

@@ -10,6 +10,7 @@
 
 #include "model/error.h"
 #include "render/gpu/device.h"
+#include "render/scene/eyes.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
 #include "render/video/encoder.h"
@@ -91,7 +92,7 @@ int record(const RecordOptions& options) {
 
   const auto steps = static_cast<double>(stage.reader().steps());
   // A structure at rest is looked at for a while.
-  const double length = stage.at_rest() ? 8.0 : steps / Player::kDefaultPace;
+  const double length = stage.at_rest() ? 8.0 : steps / scene.pace;
   const double seconds = options.seconds > 0.0 ? options.seconds : length;
   const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
   const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
@@ -99,6 +100,7 @@ int record(const RecordOptions& options) {
   View view;
   view.look = scene.look;
   view.pace = steps / seconds;
+  view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
   view.camera.pose = first_pose(scene, stage, aspect);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;

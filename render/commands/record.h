@@ -13,7 +13,7 @@ struct RecordOptions {
   SceneOptions scene;
   std::string output = "fulgurite.mp4";
   double fps = 30.0;
-  double seconds = 0.0;      // 0: at the default pace
+  double seconds = 0.0;      // 0: at the scene's pace
   std::string frame_hashes;  // file for one hash a frame; empty: none
 };
 

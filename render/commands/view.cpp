@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "model/error.h"
+#include "render/commands/story_keys.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -202,7 +203,6 @@ class Controls {
   }
 
   void key(int key, int mods, bool repeat) {
-    const size_t steps = stage_.reader().steps();
     const bool control = (mods & GLFW_MOD_CONTROL) != 0;
     if (control && key == GLFW_KEY_Q) state_->quit = true;
     if (key == GLFW_KEY_ESCAPE) {
@@ -218,39 +218,11 @@ class Controls {
     if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
-    switch (key) {
-      case GLFW_KEY_LEFT:
-      case GLFW_KEY_RIGHT: {
-        const int by = key == GLFW_KEY_RIGHT ? 1 : -1;
-        if (control) {
-          player_.step(by, steps);
-        } else {
-          player_.move(by * 0.05, steps);
-        }
-        return;
-      }
-      case GLFW_KEY_EQUAL:
-      case GLFW_KEY_KP_ADD:
-        player_.set_pace(player_.pace() * 1.25);
-        return;
-      case GLFW_KEY_MINUS:
-      case GLFW_KEY_KP_SUBTRACT:
-        player_.set_pace(player_.pace() / 1.25);
-        return;
-      default:
-        break;
-    }
+    if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
+                  stage_.layout().model().layers))
+      return;
     if (repeat) return;
     switch (key) {
-      case GLFW_KEY_SPACE:
-        player_.toggle();
-        break;
-      case GLFW_KEY_HOME:
-        player_.home();
-        break;
-      case GLFW_KEY_END:
-        player_.follow(steps);
-        break;
       case GLFW_KEY_F:
         focus();
         break;
@@ -261,15 +233,8 @@ class Controls {
         state_->focus_prompt = true;
         state_->panels = true;
         break;
-      case GLFW_KEY_T:
-        view_.look.theme =
-            view_.look.theme == scene::Theme::kDark ? scene::Theme::kLight : scene::Theme::kDark;
-        break;
       case GLFW_KEY_L:
         view_.look.labels = !view_.look.labels;
-        break;
-      case GLFW_KEY_M:
-        view_.look.reduced_motion = !view_.look.reduced_motion;
         break;
       case GLFW_KEY_TAB:
         state_->panels = !state_->panels;
@@ -365,6 +330,7 @@ int view(const SceneOptions& options) {
   View view;
   view.look = options.look;
   Player player;
+  player.set_pace(options.pace);
   Controls controls(window.get(), stage, view, player);
   float scale = 1.0F;
   float scale_y = 1.0F;
@@ -404,12 +370,22 @@ int view(const SceneOptions& options) {
     last = now;
 
     const bool news = stage.poll();
-    const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps());
+    // What is new begins here: a conversation that goes on does not begin again.
+    if (const auto beginning = stage.take_beginning()) {
+      if (player.following()) {
+        player.follow(stage.reader().steps());
+      } else {
+        player.seek(*beginning, stage.reader().steps());
+      }
+    }
+    const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps(),
+                                         view.look.reduced_motion);
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     if (still_frames > kSettle) continue;  // the picture stands as it is
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
+    view.merge = player.merge();
     view.ui = ui.draw_window(state);
     if (!stage.draw(swapchain, view)) {
       still_frames = 0;  // it has to be drawn once there is something to draw on

@@ -32,8 +32,8 @@ BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
                  .name = "bolts"}),
       indices_(ribbon(), kVertices, "bolt indices") {}
 
-void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
-  ranges_ = steps.bolts(first, last);
+void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last, double merge) {
+  ranges_ = steps.bolts(first, last, merge);
   uint32_t most = 0;
   for (const RecordRange range : ranges_) most = std::max(most, range.count);
   indices_.reserve(context_, most);

@@ -10,7 +10,7 @@ class BoltsPass {
  public:
   BoltsPass(PassContext& context, VkSampleCountFlagBits samples);
   // Before the frame's uploads are flushed.
-  void reserve(const StepStore& steps, uint64_t first, uint64_t last);
+  void reserve(const StepStore& steps, uint64_t first, uint64_t last, double merge);
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:

@@ -73,12 +73,16 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
+std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last, double merge,
                                            RecordRange Step::*member) const {
+  const auto climb = [&](uint64_t step) {
+    return shaders::climb_of(static_cast<float>(step), static_cast<float>(merge));
+  };
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const RecordRange range = it->second.*member;
     if (range.count == 0) continue;
+    if (merge > 1.0 && it->first < last && climb(it->first) == climb(it->first + 1)) continue;
     if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
       ranges.back().count += range.count;
     } else {
@@ -89,15 +93,15 @@ std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
 }
 
 std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::lights);
+  return joined(first, last, 1.0, &Step::lights);
 }
 uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
   uint32_t count = 0;
   for (const RecordRange range : lights(first, last)) count += range.count;
   return count;
 }
-std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::bolts);
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last, double merge) const {
+  return joined(first, last, merge, &Step::bolts);
 }
 
 }  // namespace render

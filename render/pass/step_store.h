@@ -47,7 +47,8 @@ class StepStore {
 
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
-  std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
+  // ... of bolts; where `merge` steps are shown as one climb, those of its newest step only.
+  std::vector<RecordRange> bolts(uint64_t first, uint64_t last, double merge) const;
   uint32_t light_count(uint64_t first, uint64_t last) const;
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
@@ -60,7 +61,8 @@ class StepStore {
   void remove(std::map<uint64_t, Step>::iterator it);
   void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes,
              uint64_t step, RecordRange& out);
-  std::vector<RecordRange> joined(uint64_t first, uint64_t last, RecordRange Step::*member) const;
+  std::vector<RecordRange> joined(uint64_t first, uint64_t last, double merge,
+                                  RecordRange Step::*member) const;
 
   uint64_t max_bytes_;
   RecordBuffer lights_;

@@ -13,9 +13,15 @@ namespace {
 
 constexpr float kFixed = -1.0F;  // a bolt's end that does not move with the past
 
+constexpr float kFfnWrites = Clock::kFfn + 0.16F;  // after the neurons were read into
+constexpr float kSmallestRead = 0.02F;             // of a head, else left to the rest bolt
+constexpr uint32_t kNeurons = 16;                  // bolts of a layer's neurons, at most
+
 // How long things stay visible, in layer spans of the clock.
-constexpr float kBoltSpans = 2.6F;
+constexpr float kBoltSpans = 2.2F;
 constexpr float kLightSpans = 4.5F;
+// In the wave of a prompt the oldest column leads the newest by so much of a layer: decoration.
+constexpr float kLead = 0.3F;
 constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
 
 // Attention weight that the positions of a column, from `first` on, received together.
@@ -38,9 +44,9 @@ float rest_of_bars(const trace::Logits& logits) {
   return std::max(rest, 0.0F);
 }
 
-uint32_t seed_of(size_t step, uint32_t layer, uint32_t part, uint32_t index) {
-  uint64_t h =
-      step * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U + part * 0x94D049BB133111EBU + index;
+uint32_t seed_of(size_t token, uint32_t layer, uint32_t part, uint32_t index) {
+  uint64_t h = token * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U +
+               part * 0x94D049BB133111EBU + index;
   h = (h ^ (h >> 29)) * 0xD6E8FEB86659FD93U;
   return static_cast<uint32_t>(h >> 32);
 }
@@ -48,17 +54,19 @@ uint32_t seed_of(size_t step, uint32_t layer, uint32_t part, uint32_t index) {
 // Writes the script of one step.
 class Writer {
  public:
-  Writer(const trace::Reader& reader, const Layout& layout, size_t step)
+  Writer(const trace::Reader& reader, const Layout& layout, size_t step, Telling telling)
       : reader_(reader),
         layout_(layout),
         step_(step),
+        telling_(telling),
         record_(reader.step(step)),
+        token_(record_.first_position + record_.count - 1),
         clock_(layout.model().layers),
         bolt_life_(std::min(kBoltSpans * clock_.layer_span(), 0.6F)),
         light_life_(std::min(kLightSpans * clock_.layer_span(), 0.9F)) {}
 
   Script write() {
-    const uint32_t last = record_.first_position + record_.count - 1;
+    const uint32_t last = token_;
     tape(last);
     for (uint32_t p = record_.first_position; p < last; ++p) column_of_prompt(p);
     const trace::Position& at = reader_.position(last);
@@ -101,23 +109,32 @@ class Writer {
     b.from_column = column(from);
     b.to_column = kFixed;
     script_.bolts.push_back(b);
-    if ((flags & shaders::kBoltRest) == 0 && share > 0.3F && value > 0.5F) {
-      const uint32_t forks = share > 0.6F ? 2 : 1;
+    constexpr uint32_t kPlain = shaders::kBoltRest | shaders::kBoltDrain | shaders::kBoltRead;
+    if ((flags & kPlain) == 0 && std::abs(share) > 0.3F && value > 0.5F) {
+      const uint32_t forks = std::abs(share) > 0.6F ? 2 : 1;
       for (uint32_t i = 0; i < forks; ++i) {
-        b.flags = flags | shaders::kBoltFork | (i << shaders::kBoltForkShift);
+        b.flags = script_.bolts.back().flags & shaders::kBoltNegative;
+        b.flags |= flags | shaders::kBoltFork | (i << shaders::kBoltForkShift);
         script_.bolts.push_back(b);
       }
     }
   }
 
+  // How far along the tokens of this step a position is: 0 the oldest, 1 the newest.
+  float along(uint32_t position) const {
+    if (record_.count < 2) return 0.0F;
+    return static_cast<float>(position - record_.first_position) /
+           static_cast<float>(record_.count - 1);
+  }
+
   // The tokens of this step appear on the tape; the last one climbs into the spine.
   void tape(uint32_t last) {
     for (uint32_t p = record_.first_position; p <= last; ++p) {
-      light(layout_.tape(layout_.column_of(p)), 1.0F, 0.0F, 0.8F);
+      light(layout_.tape(layout_.column_of(p)), 1.0F, 0.7F * Clock::kLayers * along(p), 0.8F);
     }
     const uint32_t node = layout_.tape(layout_.column_of(last));
     bolt(node, layout_.spine(0, false, 0), center(node), layout_.spine_foot(), 1.0F, 1.0F, 0.0F,
-         0.3F, 0.0F, shaders::kChannelResidual, 0, seed_of(step_, 0, 0, 0));
+         0.3F, 0.0F, shaders::kChannelResidual, 0, seed_of(token_, 0, 0, 0));
   }
 
   // The wave of a prompt: what every column reads from its own new slot and, as a bolt from
@@ -127,11 +144,12 @@ class Writer {
     if (at.kv.record == nullptr || at.scale.record == nullptr) return;
     const auto& m = layout_.model();
     for (uint32_t l = 0; l < m.layers; ++l) {
+      const float when =
+          std::max(clock_.in_layer(l, Clock::kRead - kLead * (1.0F - along(position))), 0.0F);
       for (uint32_t k = 0; k < m.kv_heads; ++k) {
         const float own = at.kv.read[(l * m.kv_heads + k) * at.kv.record->slots + position];
         light(layout_.slot(l, k, layout_.column_of(position)),
-              brightness(own, at.scale.of(l, Measure::kKvRead)), clock_.in_layer(l, Clock::kRead),
-              light_life_);
+              brightness(own, at.scale.of(l, Measure::kKvRead)), when, light_life_);
       }
       if (at.attention.record == nullptr) continue;
       uint32_t best_head = 0;
@@ -151,9 +169,9 @@ class Writer {
       const uint32_t to = layout_.slot(l, lane, layout_.column_of(position));
       const float distance = static_cast<float>(position - best->position);
       bolt(from, to, center(from), center(to), best->share * at.attention.head(l, best_head).share,
-           0.6F * brightness(best->weight, at.scale.of(l, Measure::kKvRead)),
-           clock_.in_layer(l, Clock::kRead), bolt_life_, 0.12F + 0.03F * std::min(distance, 12.0F),
-           shaders::kChannelKv, 0, seed_of(step_, l, 1, position));
+           0.6F * brightness(best->weight, at.scale.of(l, Measure::kKvRead)), when, bolt_life_,
+           0.12F + 0.03F * std::min(distance, 12.0F), shaders::kChannelKv, 0,
+           seed_of(token_, l, 1, position));
       script_.bolts.back().to_column = column(to);
     }
   }
@@ -184,20 +202,20 @@ class Writer {
       const float value = brightness(head.share, head_scale);
       light(node, value, clock_.in_layer(l, Clock::kRead + 0.2F), light_life_);
       reads(at, l, h, head);
-      if (std::abs(head.share) < kSmallestBolt) {
+      if (std::abs(head.share) < kSmallestBolt && !telling_.show_all) {
         rest += head.share;
         continue;
       }
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
            layout_.junction(l, false), head.share, std::abs(value),
            clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.22F, shaders::kChannelAttention, 0,
-           seed_of(step_, l, 2, h));
+           seed_of(token_, l, 2, h));
     }
     if (std::abs(rest) > kSmallestRest && m.heads > 0) {
       const uint32_t node = layout_.head(l, m.heads - 1);
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
            layout_.junction(l, false), rest, 0.4F, clock_.in_layer(l, Clock::kWrite), bolt_life_,
-           0.05F, shaders::kChannelRest, shaders::kBoltRest, seed_of(step_, l, 3, 0));
+           0.05F, shaders::kChannelRest, shaders::kBoltRest, seed_of(token_, l, 3, 0));
     }
     reads_glow(at, l);
   }
@@ -209,28 +227,44 @@ class Writer {
     const uint32_t lane = h * m.kv_heads / m.heads;
     const uint32_t node = layout_.head(l, h);
     const float head_light = std::abs(brightness(head.share, at.scale.of(l, Measure::kHeadShare)));
+    const trace::KvRead* drain = drain_of(at.attention, l, h);
     float rest = head.rest_share;
+    uint32_t left = most_of(m.heads);
     for (const trace::KvRead& read : at.attention.reads_of(l, h)) {
-      if (std::abs(read.share) < 0.02F) {
+      const bool drawn = telling_.show_all ? left > 0 : std::abs(read.share) >= kSmallestRead;
+      if (!drawn && &read != drain) {
         rest += read.share;
         continue;
       }
+      left -= std::min(left, 1U);
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(read.position));
+      if (&read == drain) {
+        bolt(from, node, center(from), center(node), read.share,
+             read.weight * (0.3F + 0.6F * head_light), clock_.in_layer(l, Clock::kRead), bolt_life_,
+             -0.13F * layout_.pitch(), shaders::kChannelDrain, shaders::kBoltDrain,
+             seed_of(token_, l, 4 + h, read.position));
+        continue;
+      }
       const auto distance = static_cast<float>(at.attention.record->position - read.position);
       const float value =
           std::min(1.3F, std::sqrt(std::abs(read.share)) * (0.25F + 0.85F * head_light));
       bolt(from, node, center(from), center(node), read.share, value,
            clock_.in_layer(l, Clock::kRead), bolt_life_,
            0.1F + 0.2F * std::min(std::sqrt(distance), 4.0F) * layout_.pitch() / 1.6F,
-           shaders::kChannelAttention, 0, seed_of(step_, l, 4 + h, read.position));
+           shaders::kChannelAttention, 0, seed_of(token_, l, 4 + h, read.position));
     }
     if (std::abs(rest) > 4.0F * kSmallestRest) {
       // The reads that are too small to draw come as one, from the far end of what has been read.
       const uint32_t from = layout_.slot(l, lane, 0);
       bolt(from, node, center(from), center(node), rest, 0.35F * head_light,
            clock_.in_layer(l, Clock::kRead), bolt_life_, 0.0F, shaders::kChannelRest,
-           shaders::kBoltRest, seed_of(step_, l, 4 + h, 0xFFFFFFU));
+           shaders::kBoltRest, seed_of(token_, l, 4 + h, 0xFFFFFFU));
     }
+  }
+
+  // Bolts that each of `sums` sums of a layer may have when all are shown.
+  uint32_t most_of(uint32_t sums) const {
+    return std::max(kMostBolts / (layout_.model().layers * sums), 16U);
   }
 
   // A slot glows and rises with what is read from it.
@@ -259,28 +293,126 @@ class Writer {
       if (value < 0.04F) continue;
       light(layout_.cell(l, b), value, clock_.in_layer(l, Clock::kFfn), light_life_);
     }
-    const float share_scale = at.scale.of(l, Measure::kNeuronShare);
+    // Of a mixture, experts are what adds up; the neurons come on top when all are asked for.
+    if (at.experts.record != nullptr && layout_.router(l) != shaders::kNoElement &&
+        layout_.expert_plate(l, 0).half_size.x > 0.0F) {
+      experts(at, l);
+      if (!telling_.show_all) return;
+    }
+    neurons_read(at, l);
+    neurons_write(at, l);
+  }
+
+  // The cell that stands for an expert as an end of a bolt.
+  uint32_t cell_of_expert(uint32_t l, uint32_t e) const {
+    const uint32_t n =
+        std::min(e * layout_.structure().expert_neurons, layout_.model().neurons - 1);
+    return cell_of(l, n);
+  }
+
+  // The router to the experts that it chose: its probabilities, 1 over all experts. The experts to
+  // the spine: <p_e FFN_e, df> / |df|^2, 1 over all that worked.
+  void experts(const trace::Position& at, uint32_t l) {
+    const uint32_t router = layout_.router(l);
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
-    float rest = at.ffn.bias_share[l] + at.ffn.rest_share[l];
-    for (uint32_t i = 0; i < at.ffn.record->top; ++i) {
-      const trace::NeuronShare& n = at.ffn.top[l * at.ffn.record->top + i];
-      if (std::abs(n.share) < kSmallestBolt || i >= 16) {
-        rest += n.share;
-        continue;
+    const uint32_t all = layout_.structure().experts;
+    const float scale = at.scale.of(l, Measure::kNeuronShare);
+    float unchosen = 1.0F;
+    float rest = 1.0F;
+    for (const trace::ExpertShare& one : at.experts.used_in(l)) {
+      if (one.expert > all) continue;
+      const Box plate = layout_.expert_plate(l, one.expert);
+      const glm::vec3 face = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z + 0.02F);
+      const uint32_t node = cell_of_expert(l, one.expert);
+      if (one.expert < all) {
+        const float p = at.experts.probability[size_t{l} * all + one.expert];
+        unchosen -= p;
+        bolt(router, node, center(router), face, p, std::sqrt(std::max(p, 0.0F)),
+             clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.08F, shaders::kChannelFfn,
+             shaders::kBoltRead, seed_of(token_, l, 1004, one.expert));
       }
-      const auto bucket = static_cast<uint32_t>(uint64_t{n.neuron} * m.buckets / m.neurons);
-      const uint32_t node = layout_.cell(l, bucket);
-      const glm::vec3 from = center(node) + glm::vec3(0.0F, 0.0F, 0.04F);
-      bolt(node, to, from, layout_.junction(l, true), n.share,
-           std::min(1.2F, 0.75F * std::abs(brightness(n.share, share_scale))),
-           clock_.in_layer(l, Clock::kFfn + 0.1F), bolt_life_, 0.1F, shaders::kChannelFfn, 0,
-           seed_of(step_, l, 1000, n.neuron));
+      rest -= one.share;
+      bolt(node, to, face, layout_.junction(l, true), one.share,
+           std::min(1.2F, 0.4F + 0.5F * std::abs(brightness(one.share, std::max(scale, 0.2F)))),
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.14F, shaders::kChannelFfn, 0,
+           seed_of(token_, l, 1005, one.expert));
+    }
+    const uint32_t middle = layout_.cell(l, layout_.model().buckets / 2);
+    if (unchosen > kSmallestRest) {
+      bolt(router, middle, center(router), center(middle), unchosen, 0.3F,
+           clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.02F, shaders::kChannelRest,
+           shaders::kBoltRest | shaders::kBoltRead, seed_of(token_, l, 1006, 0));
     }
     if (std::abs(rest) > kSmallestRest) {
-      const uint32_t node = layout_.cell(l, m.buckets / 2);
+      bolt(middle, to, center(middle), layout_.junction(l, true), rest, 0.4F,
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.02F, shaders::kChannelRest,
+           shaders::kBoltRest, seed_of(token_, l, 1007, 0));
+    }
+  }
+
+  glm::vec3 face_of(uint32_t cell) const { return center(cell) + glm::vec3(0.0F, 0.0F, 0.04F); }
+
+  // The listed neurons of a layer, as many as are drawn at most.
+  std::span<const trace::NeuronShare> listed(const trace::Position& at, uint32_t l) const {
+    const uint32_t top = at.ffn.record->top;
+    return at.ffn.top.subspan(size_t{l} * top,
+                              std::min(top, telling_.show_all ? most_of(1) : kNeurons));
+  }
+  uint32_t cell_of(uint32_t l, uint32_t neuron) const {
+    const auto& m = layout_.model();
+    return layout_.cell(l, static_cast<uint32_t>(uint64_t{neuron} * m.buckets / m.neurons));
+  }
+
+  // The residual stream goes into the neurons: act_n^2 / |act|^2, 1 over the neurons.
+  void neurons_read(const trace::Position& at, uint32_t l) {
+    const float energy = activation_energy(at.ffn, layout_.model(), l);
+    if (!(energy > 0.0F)) return;
+    const float scale = at.scale.of(l, Measure::kActivation);
+    // A parallel block's FFN reads what its attention reads.
+    const bool parallel = (layout_.structure().flags & trace::kStructureParallel) != 0;
+    const uint32_t from = layout_.spine(l, !parallel, 0);
+    const glm::vec3 at_spine =
+        parallel ? glm::vec3(0.0F, layout_.storey_y(l), 0.0F) : layout_.junction(l, false);
+    const float when = clock_.in_layer(l, parallel ? Clock::kRead : Clock::kFfn);
+    float rest = 1.0F;
+    for (const trace::NeuronShare& n : listed(at, l)) {
+      const float share = n.activation * n.activation / energy;
+      if (share < kSmallestEnergy && !telling_.show_all) continue;
+      rest -= share;
+      const uint32_t node = cell_of(l, n.neuron);
+      bolt(from, node, at_spine, face_of(node), share,
+           std::min(0.9F, 0.6F * std::abs(brightness(n.activation, scale))), when, bolt_life_,
+           -0.06F, shaders::kChannelFfn, shaders::kBoltRead, seed_of(token_, l, 1002, n.neuron));
+    }
+    if (rest > kSmallestRest) {
+      const uint32_t node = layout_.cell(l, layout_.model().buckets / 2);
+      bolt(from, node, at_spine, center(node), rest, 0.2F, when, bolt_life_, -0.02F,
+           shaders::kChannelRest, shaders::kBoltRest | shaders::kBoltRead,
+           seed_of(token_, l, 1003, 0));
+    }
+  }
+
+  void neurons_write(const trace::Position& at, uint32_t l) {
+    const float share_scale = at.scale.of(l, Measure::kNeuronShare);
+    const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
+    // 1 = the listed + rest_share + bias_share.
+    const size_t top = at.ffn.record->top;
+    float rest = at.ffn.bias_share[l] + at.ffn.rest_share[l];
+    for (const trace::NeuronShare& n : at.ffn.top.subspan(l * top, top)) rest += n.share;
+    for (const trace::NeuronShare& n : listed(at, l)) {
+      if (std::abs(n.share) < kSmallestBolt && !telling_.show_all) continue;
+      rest -= n.share;
+      const uint32_t node = cell_of(l, n.neuron);
+      bolt(node, to, face_of(node), layout_.junction(l, true), n.share,
+           std::min(1.2F, 0.75F * std::abs(brightness(n.share, share_scale))),
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.1F, shaders::kChannelFfn, 0,
+           seed_of(token_, l, 1000, n.neuron));
+    }
+    if (std::abs(rest) > kSmallestRest) {
+      const uint32_t node = layout_.cell(l, layout_.model().buckets / 2);
       bolt(node, to, center(node), layout_.junction(l, true), rest, 0.4F,
-           clock_.in_layer(l, Clock::kFfn + 0.1F), bolt_life_, 0.02F, shaders::kChannelRest,
-           shaders::kBoltRest, seed_of(step_, l, 1001, 0));
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.02F, shaders::kChannelRest,
+           shaders::kBoltRest, seed_of(token_, l, 1001, 0));
     }
   }
 
@@ -295,7 +427,7 @@ class Writer {
       light(node, c.probability, Clock::kCrown + 0.02F, kBarsStand);
       if (c.probability >= 0.01F) {
         bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F,
-             Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(step_, 9999, 0, i));
+             Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(token_, 9999, 0, i));
       }
     }
     light(layout_.candidate(Layout::kCandidates), rest_of_bars(at.logits), Clock::kCrown + 0.02F,
@@ -310,14 +442,16 @@ class Writer {
     const uint32_t tape_node = layout_.tape(next);
     bolt(chosen, tape_node, center(chosen), center(tape_node),
          at.logits.record->sampled_probability, 0.9F, Clock::kFall, 0.3F, 0.0F,
-         shaders::kChannelTape, 0, seed_of(step_, 9999, 1, 0));
+         shaders::kChannelTape, 0, seed_of(token_, 9999, 1, 0));
     script_.bolts.back().to_column = static_cast<float>(next);
   }
 
   const trace::Reader& reader_;
   const Layout& layout_;
   size_t step_;
+  Telling telling_;
   const trace::StepRecord& record_;
+  uint32_t token_;  // position of the newest token of the step
   Clock clock_;
   float bolt_life_;
   float light_life_;
@@ -336,22 +470,52 @@ float brightness(float value, float scale) {
   return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;
 }
 
-Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step) {
-  return Writer(reader, layout, step).write();
+Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step,
+                   Telling telling) {
+  return Writer(reader, layout, step, telling).write();
 }
 
-float column_now(const trace::Reader& reader, const Layout& layout, double playhead) {
+const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head) {
+  if (attention.record->position < kDrainFrom) return nullptr;
+  for (const trace::KvRead& read : attention.reads_of(layer, head)) {
+    if (read.position == 0) return read.weight > kDrainWeight ? &read : nullptr;
+  }
+  return nullptr;
+}
+
+float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint32_t layer) {
+  const auto begin = [&](uint64_t bucket) {
+    return (bucket * m.neurons + m.buckets - 1) / m.buckets;
+  };
+  double energy = 0.0;
+  for (uint32_t b = 0; b < m.buckets; ++b) {
+    const double rms = double{ffn.rms[size_t{layer} * m.buckets + b]};
+    energy += rms * rms * static_cast<double>(begin(b + 1) - begin(b));
+  }
+  return static_cast<float>(energy);
+}
+
+float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge,
+                 bool glide) {
   if (reader.steps() == 0) return 0.0F;
   const auto front = [&](size_t step) {
     const trace::StepRecord& record = reader.step(std::min(step, reader.steps() - 1));
     return static_cast<float>(layout.column_of(record.first_position + record.count - 1));
   };
-  const double clamped = std::clamp(playhead, 0.0, static_cast<double>(reader.steps()));
-  const auto step = std::min(static_cast<size_t>(clamped), reader.steps() - 1);
-  const auto share = static_cast<float>(clamped - static_cast<double>(step));
-  const float here = front(step);
-  const float next = step + 1 < reader.steps() ? front(step + 1) : here;
-  return here + (next - here) * ease((share - Clock::kFall) / (1.0F - Clock::kFall));
+  const Moment now = moment_of(playhead, merge, reader.steps());
+  const float here = front(now.last);
+  if (!glide || now.last + 1 >= reader.steps()) return here;
+  const float next =
+      front(moment_of(static_cast<double>(now.last) + 1.5, merge, reader.steps()).last);
+  return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));
+}
+
+std::string activation_formula(const trace::StructureRecord& structure) {
+  const bool silu = (structure.flags & trace::kStructureSilu) != 0;
+  if (!silu && (structure.flags & trace::kStructureGelu) == 0) return "act: activations";
+  const std::string f = silu ? "silu" : "gelu";
+  return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
+                                                         : "act = " + f + "(up)";
 }
 
 Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
@@ -397,7 +561,8 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kCell:
       if (at.ffn.record == nullptr || !scaled) break;
       say("activation",
-          m.buckets == m.neurons ? "|act_n|, act = silu(gate) * up" : "rms of act over the cell",
+          (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
+              activation_formula(layout.structure()),
           at.ffn.rms[ref.layer * m.buckets + ref.index],
           at.scale.of(ref.layer, Measure::kActivation));
       break;

@@ -24,15 +24,41 @@ inline constexpr float kSmallestBolt = 0.004F;
 // ... unless the rest itself is smaller than this share of its sum; of a head's reads, four times.
 inline constexpr float kSmallestRest = 0.005F;
 
+// A first position that holds more of a head's attention than this is a sink: its read is drawn as
+// a drain. Not before there are some positions that it could have looked at instead.
+inline constexpr float kDrainWeight = 0.5F;
+inline constexpr uint32_t kDrainFrom = 3;  // position of the reader
+// Activations of a smaller share of the layer's energy are left to the rest bolt.
+inline constexpr float kSmallestEnergy = 0.02F;
+// With show_all: bolts of a step and of a kind, at most; what is too much goes to the rest bolts.
+inline constexpr uint32_t kMostBolts = 65536;
+
+// How a person wants it told.
+struct Telling {
+  bool show_all = false;  // every read and neuron that the trace lists, not only the strongest
+};
+
 // Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
 float brightness(float value, float scale);
 
 // step < reader.steps(). Detail that was dropped or never captured leaves no light.
-Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step);
+Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step,
+                   Telling telling = {});
+
+// The read that goes down the drain, or null.
+const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head);
+
+// Sum of the squares of a layer's activations: what a neuron's share of the energy is measured by.
+float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& model, uint32_t layer);
 
 // The column at the front at this playhead: it glides to the next while the chosen
 // token falls. Fractional.
-float column_now(const trace::Reader& reader, const Layout& layout, double playhead);
+// glide false: it is there at once when the step is over.
+float column_now(const trace::Reader& reader, const Layout& layout, double playhead,
+                 double merge = 1.0, bool glide = true);
+
+// "act = silu(gate) * up", as far as the trace tells.
+std::string activation_formula(const trace::StructureRecord& structure);
 
 // What a node's light stands for at a step, for the inspector and the tests.
 struct Meaning {

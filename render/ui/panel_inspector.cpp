@@ -128,7 +128,7 @@ void Inspector::draw(State& state, bool interactive) {
 void Inspector::ask(State& state, const scene::TensorName& tensor) {
   const trace::Reader& reader = state.stage.reader();
   // While an answer is on its way nothing more is asked; a stored weight is asked for once.
-  if (request_ != 0 && asked_.conversation == reader.conversation() &&
+  if (request_ != 0 && asked_.conversation == reader.conversation() + reader.continuation() &&
       reader.answer(request_) == nullptr)
     return;
   const Question question{ref_,
@@ -136,7 +136,7 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
                           tensor.first_row,
                           tensor.rows,
                           tensor.stored ? 0 : shown_position(state),
-                          reader.conversation()};
+                          reader.conversation() + reader.continuation()};
   if (request_ != 0 && question == asked_) return;
   engine::Inspect what;
   what.request = state.next_request;

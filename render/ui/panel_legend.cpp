@@ -1,12 +1,13 @@
-// What the colours mean and what full brightness is at this moment: always on, always true.
+// What the colours mean and what full brightness is at this moment: always on, always true. What it
+// says is made by scene/legend.cpp; here it is put on the screen, with the switches.
+#include "render/scene/legend.h"
+
 #include <imgui.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdio>
 #include <string>
 
-#include "render/scene/clock.h"
-#include "render/scene/palette.h"
 #include "render/scene/text.h"
 #include "render/ui/ui.h"
 
@@ -14,33 +15,41 @@ namespace ui {
 
 namespace {
 
-// The layer that is in flight, whose scale is printed.
-uint32_t layer_in_flight(const State& state) {
-  const auto& m = state.stage.layout().model();
-  // At the very end the last step is shown, not the beginning of one that is not there.
-  const double end = static_cast<double>(state.stage.reader().steps());
-  if (state.player.playhead() >= end) return m.layers - 1;
-  const double playhead = state.player.playhead();
-  return std::min(
-      scene::Clock(m.layers).layer_at(static_cast<float>(playhead - std::floor(playhead))),
-      m.layers - 1);
+constexpr float kSmall = 0.8F;  // of the panels' font: the picture comes first
+
+// Switch, and gain by dragging the number beside it.
+void controls(scene::Channels& channels, uint32_t channel, ImVec4 colour) {
+  ImGui::PushStyleColor(ImGuiCol_CheckMark, colour);
+  ImGui::Checkbox("##on", &channels.on[channel]);
+  ImGui::PopStyleColor();
+  ImGui::SameLine();
+  ImGui::SetNextItemWidth(3.0F * ImGui::GetFontSize());
+  ImGui::DragFloat("##gain", &channels.gain[channel], 0.01F, 0.0F, scene::Channels::kMostGain,
+                   "x%.3g", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::SameLine();
 }
 
-void row(State& state, uint32_t channel, const std::string& meaning, bool interactive) {
-  const scene::Palette colours = scene::palette(state.view.look.theme);
-  float& gain = state.view.look.gain[channel];
-  const ImVec4 colour = ImGui::ColorConvertU32ToFloat4(channel_rgba(colours, channel));
-  ImGui::PushID(static_cast<int>(channel));
-  if (interactive) {
-    bool on = gain > 0.0F;
-    ImGui::PushStyleColor(ImGuiCol_CheckMark, colour);
-    if (ImGui::Checkbox("##on", &on)) gain = on ? 1.0F : 0.0F;
-    ImGui::PopStyleColor();
-    ImGui::SameLine();
+void row(State& state, const scene::LegendRow& row, bool interactive) {
+  const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
+  const float em = ImGui::GetFontSize();
+  const ImVec4 colour = ImGui::ColorConvertU32ToFloat4(channel_rgba(colours, row.channel));
+  ImGui::PushID(static_cast<int>(row.channel));
+  if (interactive) controls(state.view.look.channels, row.channel, colour);
+  ImGui::TextColored(colour, "%s", scene::channel_name(row.channel));
+  ImGui::SameLine((interactive ? 14.2F : 8.2F) * em);
+  if (!row.on) {
+    ImGui::TextDisabled("switched off");
+    ImGui::PopID();
+    return;
   }
-  ImGui::TextColored(colour, "%s", scene::channel_name(channel));
-  ImGui::SameLine(ImGui::GetFontSize() * (interactive ? 10.6F : 8.2F));
-  ImGui::TextUnformatted(meaning.c_str());
+  std::string text = row.measure;
+  if (!row.scale.empty()) text += ", " + row.scale;
+  if (row.gain != 1.0F) {
+    char gain[24];
+    std::snprintf(gain, sizeof gain, ", gain %.3g", double{row.gain});
+    text += gain;
+  }
+  ImGui::TextUnformatted(text.c_str());
   ImGui::PopID();
 }
 
@@ -56,6 +65,15 @@ void panel_legend(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_AlwaysAutoResize |
                                  ImGuiWindowFlags_NoFocusOnAppearing;
+  const render::Look& look = state.view.look;
+  const scene::Legend legend = scene::legend({reader,
+                                              state.stage.layout(),
+                                              state.player.playhead(),
+                                              state.view.merge,
+                                              look.channels,
+                                              look.palette,
+                                              {look.show_all},
+                                              look.reduced_motion});
   if (ImGui::Begin("legend", nullptr, flags)) {
     // Names of model files can be long; what is cut off is in `fulgurite inspect`.
     constexpr size_t kNameBytes = 28;
@@ -63,35 +81,21 @@ void panel_legend(State& state, bool interactive) {
     if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
     ImGui::TextUnformatted(scene::readable_text(name).c_str());
     ImGui::SameLine();
-    ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
-                        static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,
+    const auto millions = static_cast<double>(m.parameters) / 1e6;
+    ImGui::TextDisabled("%.3g %c parameters, %u layers, %u heads%s%s",
+                        millions < 1e3 ? millions : millions / 1e3, millions < 1e3 ? 'M' : 'B',
+                        m.layers, m.heads, model.quantisation.empty() ? "" : ", ",
                         model.quantisation.c_str());
     ImGui::Separator();
-    const uint32_t layer = layer_in_flight(state);
-    const trace::Scale* scale = nullptr;
-    if (reader.steps() > 0) {
-      const trace::Scale& found = reader.position(shown_position(state)).scale;
-      if (found.record != nullptr) scale = &found;
-    }
-    const auto full = [&](trace::Measure measure) {
-      if (scale == nullptr) return std::string();
-      char text[48];
-      std::snprintf(text, sizeof text, ", full at %.3g", double{scale->of(layer, measure)});
-      return std::string(text);
-    };
-    row(state, shaders::kChannelResidual,
-        "relative update |da|/|x|" + full(trace::Measure::kUpdate), interactive);
-    row(state, shaders::kChannelAttention, "share of the update" + full(trace::Measure::kHeadShare),
-        interactive);
-    row(state, shaders::kChannelKv, "attention received" + full(trace::Measure::kKvRead),
-        interactive);
-    row(state, shaders::kChannelFfn, "|activation|" + full(trace::Measure::kActivation),
-        interactive);
-    row(state, shaders::kChannelCrown, "probability, bar height", interactive);
-    row(state, shaders::kChannelRest, "what is not drawn one by one", interactive);
-    ImGui::TextDisabled("layer %u; width: share of its sum; hollow: against it", layer);
-    ImGui::TextDisabled("path, forks, fade and flash are decoration");
-    if (reader.dropped()) ImGui::TextDisabled("memory is full: the oldest detail was let go");
+    ImGui::SetWindowFontScale(kSmall);
+    ImGui::TextUnformatted(legend.now.c_str());
+    for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
+    ImGui::PushTextWrapPos(27.0F * em);
+    ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
+    for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
+    ImGui::PopStyleColor();
+    ImGui::PopTextWrapPos();
+    ImGui::SetWindowFontScale(1.0F);
   }
   ImGui::End();
 }

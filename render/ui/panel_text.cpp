@@ -27,7 +27,7 @@ using Line = std::vector<Piece>;
 // Tokens of all steps that have begun; the newest is the current one. Wrapped at `width`.
 std::vector<Line> wrapped(const State& state, float width) {
   const trace::Reader& reader = state.stage.reader();
-  const scene::Palette colours = scene::palette(state.view.look.theme);
+  const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   std::vector<Line> lines(1);
   if (reader.steps() == 0) return lines;
   const size_t step = shown_step(state);
@@ -69,7 +69,7 @@ std::vector<Line> wrapped(const State& state, float width) {
 
 void text_lines(const State& state, float width, size_t least) {
   const std::vector<Line> lines = wrapped(state, width);
-  const scene::Palette colours = scene::palette(state.view.look.theme);
+  const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   ImDrawList* draw = ImGui::GetWindowDrawList();
   const ImVec2 origin = ImGui::GetCursorScreenPos();
   const float height = ImGui::GetTextLineHeight() * 1.2F;
@@ -128,8 +128,8 @@ void controls(State& state) {
     ImGui::EndPopup();
   }
   if (go) {
+    what.go_on = true;
     if (state.control->post(what)) {
-      state.player.home();
       state.player.play(true);
     } else {
       state.message = "the engine is busy; try again";

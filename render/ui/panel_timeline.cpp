@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "render/scene/choreography.h"
 #include "render/scene/text.h"
@@ -28,31 +29,43 @@ void panel_timeline(State& state) {
   if (ImGui::Begin("timeline", nullptr, kFixed)) {
     if (ImGui::Button(player.playing() ? "Pause" : "Play", ImVec2(em * 4.0F, 0.0F)))
       player.toggle();
-    ImGui::SameLine();
-    if (ImGui::Button("|<")) player.home();
-    ImGui::SameLine();
-    if (ImGui::Button("<")) player.step(-1, steps);
-    ImGui::SameLine();
-    if (ImGui::Button(">")) player.step(1, steps);
-    ImGui::SameLine();
-    if (ImGui::Button(">|")) player.follow(steps);
+    const scene::Clock clock(state.stage.layout().model().layers);
+    const auto button = [&](const char* label, const char* tip) {
+      ImGui::SameLine();
+      const bool pressed = ImGui::Button(label);
+      if (ImGui::IsItemHovered()) ImGui::SetTooltip("%s", tip);
+      return pressed;
+    };
+    using render::Stride;
+    if (button("|<", "to the start (Home)")) player.home();
+    if (button("<<<", "a token back (Ctrl + Left)")) player.step(Stride::kToken, -1, clock, steps);
+    if (button("<<", "a layer back (Ctrl + Down)")) player.step(Stride::kLayer, -1, clock, steps);
+    if (button("<", "an operation back (,)")) player.step(Stride::kOperation, -1, clock, steps);
+    if (button(">", "an operation on (.)")) player.step(Stride::kOperation, 1, clock, steps);
+    if (button(">>", "a layer on (Ctrl + Up)")) player.step(Stride::kLayer, 1, clock, steps);
+    if (button(">>>", "a token on (Ctrl + Right)")) player.step(Stride::kToken, 1, clock, steps);
+    if (button(">|", "with the newest token (End)")) player.follow(steps);
     ImGui::SameLine();
     auto playhead = static_cast<float>(player.playhead());
-    ImGui::SetNextItemWidth(-em * 19.0F);
+    ImGui::SetNextItemWidth(-em * 20.0F);
     if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F),
                            "step %.2f")) {
       player.seek(static_cast<double>(playhead), steps);
     }
     ImGui::SameLine();
     auto pace = static_cast<float>(player.pace());
-    ImGui::SetNextItemWidth(em * 8.0F);
-    if (ImGui::SliderFloat("##pace", &pace, 0.05F, 10.0F, "%.2f steps/s",
+    ImGui::SetNextItemWidth(em * 7.0F);
+    if (ImGui::SliderFloat("##pace", &pace, static_cast<float>(render::Player::kSlowest),
+                           static_cast<float>(render::Player::kFastest), "%.3g steps/s",
                            ImGuiSliderFlags_Logarithmic)) {
       player.set_pace(static_cast<double>(pace));
     }
     ImGui::SameLine();
-    ImGui::TextDisabled("of %zu%s  F1: help", steps,
-                        state.stage.reader().finished() ? "" : ", live");
+    std::string how = "of " + std::to_string(steps);
+    if (!state.stage.reader().finished()) how += ", live";
+    if (player.merge() > 1.0)
+      how += ", " + std::to_string(static_cast<int>(player.merge())) + " as one";
+    ImGui::TextDisabled("%s  F1: help", how.c_str());
     if (!state.message.empty()) ImGui::TextUnformatted(state.message.c_str());
   }
   ImGui::End();
@@ -74,11 +87,16 @@ void panel_help(State& state) {
         {"H", "home view"},
         {"Space", "play, pause"},
         {"Left, Right", "back, forward a little"},
-        {"Ctrl + Left, Right", "one step back, forward"},
+        {"Ctrl + Left, Right", "step by a token"},
+        {"Ctrl + Down, Up", "step by a layer"},
+        {", .  Ctrl + Shift + Left, Right", "step by an operation: read, write, FFN ..."},
         {"Home, End", "to the start; follow the newest token"},
-        {"+ -", "faster, slower"},
+        {"+ - 0", "pace: faster, slower (1/16 to 8 steps a second), 1"},
+        {"1 2 3 4 5 6 7 8", "channels of the legend, from above: on, off"},
+        {"Shift, Ctrl + 1 ... 8", "a channel's gain: more, less"},
+        {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
-        {"T", "dark or light"},
+        {"T, V", "dark or light; the next palette"},
         {"L", "labels"},
         {"M", "reduced motion"},
         {"Tab", "hide and show the panels"},
@@ -90,7 +108,7 @@ void panel_help(State& state) {
     };
     for (const auto& [key, meaning] : keys) {
       ImGui::TextDisabled("%s", key);
-      ImGui::SameLine(ImGui::GetFontSize() * 13.0F);
+      ImGui::SameLine(ImGui::GetFontSize() * 18.0F);
       ImGui::TextUnformatted(meaning);
     }
   }

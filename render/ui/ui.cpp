@@ -102,7 +102,7 @@ bool Ui::wants_keyboard() const {
 
 size_t shown_step(const State& state) {
   const size_t steps = state.stage.reader().steps();
-  return std::min(static_cast<size_t>(state.player.playhead()), steps - 1);
+  return scene::moment_of(state.player.playhead(), state.view.merge, steps).last;
 }
 
 uint32_t shown_position(const State& state) {

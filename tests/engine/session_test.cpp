@@ -72,6 +72,72 @@ TEST_P(SessionOf, LookingDoesNotChangeWhatFollows) {
   EXPECT_TRUE(tests::same_bits(quiet.session.logits(), looked_at.session.logits()));
 }
 
+TEST_P(SessionOf, APromptThatGrewByOneTokenRunsThatTokenOnly) {
+  Conversation talk(GetParam());
+  talk.run("The king", 6, kWarm);
+  std::vector<int32_t> ids(talk.session.tokens());
+  const std::vector<int32_t> before = ids;
+  const size_t steps = talk.reader.steps();
+  const auto* detail = talk.reader.position(3).attention.record;
+  ids.push_back(ids[2]);
+  talk.session.start(ids, 5, kWarm, true);
+  talk.session.step();
+  talk.reader.poll();
+  EXPECT_EQ(1U, talk.reader.conversation());
+  EXPECT_EQ(1U, talk.reader.continuation());
+  EXPECT_EQ(steps, talk.reader.kept_steps());
+  ASSERT_EQ(steps + 1, talk.reader.steps());
+  EXPECT_EQ(1U, talk.reader.step(steps).count);
+  EXPECT_EQ(before.size(), talk.reader.step(steps).first_position);
+  EXPECT_EQ(detail, talk.reader.position(3).attention.record) << "what was is still there";
+  EXPECT_EQ(trace::TokenKind::kPrompt,
+            talk.reader.position(static_cast<uint32_t>(before.size())).token.record->kind);
+  while (!talk.session.finished()) talk.session.step();
+
+  Conversation anew(GetParam());
+  anew.session.start(ids, 5, kWarm);
+  while (!anew.session.finished()) anew.session.step();
+  EXPECT_EQ(anew.session.tokens(), talk.session.tokens());
+  EXPECT_TRUE(tests::same_bits(anew.session.logits(), talk.session.logits()));
+}
+
+TEST_P(SessionOf, GoingOnElsewhereForgetsWhatCameBehind) {
+  Conversation talk(GetParam());
+  talk.run("The king", 12, kWarm);
+  const std::vector<int32_t> old = talk.session.tokens();
+  const size_t prompt = talk.reader.step(0).count;
+  std::vector<int32_t> ids(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(prompt) + 4);
+  for (int i = 0; i < 3; ++i)
+    ids.push_back(ids[static_cast<size_t>(i)] == old[prompt + 4] ? 5 : ids[static_cast<size_t>(i)]);
+  talk.session.start(ids, 4, kWarm, true);
+  while (!talk.session.finished()) talk.session.step();
+  talk.reader.poll();
+  EXPECT_GE(talk.reader.kept_steps(), 5U);
+  EXPECT_EQ(talk.session.tokens().size(), talk.reader.positions());
+  for (size_t s = 0; s + 1 < talk.reader.steps(); ++s) {
+    EXPECT_EQ(talk.reader.step(s).first_position + talk.reader.step(s).count,
+              talk.reader.step(s + 1).first_position);
+  }
+  Conversation anew(GetParam());
+  anew.session.start(ids, 4, kWarm);
+  while (!anew.session.finished()) anew.session.step();
+  EXPECT_EQ(anew.session.tokens(), talk.session.tokens());
+}
+
+TEST_P(SessionOf, AnotherPromptOrTheSameOneBeginsAnew) {
+  Conversation talk(GetParam());
+  talk.run("The king", 6, kWarm);
+  for (const char* prompt : {"The king", "The queen", "T"}) {
+    Generate what{prompt, 4, kWarm};
+    what.go_on = true;
+    talk.session.start(what);
+    while (!talk.session.finished()) talk.session.step();
+    talk.reader.poll();
+    EXPECT_EQ(0U, talk.reader.continuation()) << prompt;
+  }
+  EXPECT_EQ(4U, talk.reader.conversation());
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, SessionOf,
                          ::testing::Values(tests::builtin_model_path(), tests::gqa_model_path()),
                          [](const auto& one) { return one.index == 0 ? "BuiltIn" : "Gqa"; });

@@ -73,6 +73,14 @@ class TraceBuilder {
     trace::append(log_, trace::Topic::kStart,
                   trace::StartRecord{1, 0.8F, 0.95F, 40, trace::Level::kLive});
   }
+  // Goes on after so many positions of it, in so many steps.
+  void go_on(uint32_t positions, uint32_t steps) {
+    position_ = positions;
+    step_ = steps;
+    trace::append(
+        log_, trace::Topic::kContinue,
+        trace::ContinueRecord{{2, 0.8F, 0.95F, 40, trace::Level::kLive}, positions, steps});
+  }
   // A forward step of so many tokens with all their detail.
   void step(uint32_t count = 1) {
     const uint32_t first = position_;

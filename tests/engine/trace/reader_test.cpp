@@ -89,6 +89,67 @@ TEST_F(ReaderTest, ANewConversationBeginsAnew) {
   EXPECT_FALSE(reader_.finished());
 }
 
+TEST_F(ReaderTest, AConversationThatGoesOnKeepsWhatWas) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(5);
+  builder_.step();
+  builder_.step();
+  reader_.poll();
+  const auto* detail = reader_.position(5).ffn.record;
+  builder_.go_on(6, 2);
+  builder_.step(2);
+  builder_.step();
+  EXPECT_TRUE(reader_.poll());
+  EXPECT_EQ(1U, reader_.conversation());
+  EXPECT_EQ(1U, reader_.continuation());
+  EXPECT_EQ(2U, reader_.kept_steps());
+  EXPECT_EQ(9U, reader_.positions());
+  ASSERT_EQ(4U, reader_.steps());
+  EXPECT_EQ(6U, reader_.step(2).first_position);
+  EXPECT_EQ(2U, reader_.step(2).count);
+  EXPECT_EQ(detail, reader_.position(5).ffn.record);
+  EXPECT_EQ(2U, reader_.start()->seed);
+}
+
+TEST_F(ReaderTest, AConversationThatGoesOnWithinAStepCutsIt) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(5);
+  builder_.step();
+  builder_.go_on(3, 1);
+  builder_.step();
+  reader_.poll();
+  ASSERT_EQ(2U, reader_.steps());
+  EXPECT_EQ(3U, reader_.step(0).count);
+  EXPECT_EQ(3U, reader_.step(1).first_position);
+  EXPECT_EQ(4U, reader_.positions());
+}
+
+TEST_F(ReaderTest, GoingOnWhereTheConversationHasNotBeenIsRefused) {
+  for (const auto& [positions, steps] : {std::pair{0U, 0U},
+                                         {0U, 1U},
+                                         {7U, 2U},
+                                         {6U, 1U},
+                                         {6U, 3U},
+                                         {5U, 2U},
+                                         {~0U, 2U},
+                                         {3U, ~0U}}) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    builder.describe();
+    builder.start();
+    builder.step(5);
+    builder.step();
+    builder.go_on(positions, steps);
+    EXPECT_THROW(reader.poll(), fulgurite::Error) << positions << ", " << steps;
+  }
+  builder_.describe();
+  builder_.go_on(1, 1);
+  EXPECT_CONTAINS(refusal(), "goes on where it has not been");
+}
+
 TEST_F(ReaderTest, AnAnswerIsFoundByItsRequest) {
   builder_.describe();
   builder_.start();

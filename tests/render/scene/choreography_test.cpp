@@ -20,6 +20,10 @@ using shaders::Bolt;
 using shaders::Light;
 using trace::Measure;
 
+bool is_fork(const Bolt& b) {
+  return (b.flags & shaders::kBoltFork) != 0;
+}
+
 class Choreography : public ::testing::Test {
  protected:
   Choreography()
@@ -142,6 +146,16 @@ TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
               found || (n.neuron * m().buckets / m().neurons == from.index && n.share == b.share);
         }
         EXPECT_TRUE(found) << layout_.path(from);
+      } else if (to.kind == Kind::kCell) {
+        EXPECT_TRUE(is(b, shaders::kBoltRead));
+        const float energy = scene::activation_energy(at.ffn, m(), to.layer);
+        bool found = false;
+        for (const trace::NeuronShare& n :
+             at.ffn.top.subspan(to.layer * at.ffn.record->top, at.ffn.record->top)) {
+          found = found || (n.neuron * m().buckets / m().neurons == to.index &&
+                            n.activation * n.activation / energy == b.share);
+        }
+        EXPECT_TRUE(found) << layout_.path(to);
       } else if (to.kind == Kind::kCandidate) {
         EXPECT_EQ(at.logits.candidates[to.index].probability, b.share);
       } else if (to.kind == Kind::kTape) {
@@ -163,7 +177,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       double sum = 0.0;
       bool rest = false;
     };
-    std::map<uint32_t, Sum> heads, neurons;
+    std::map<uint32_t, Sum> heads, neurons, activations;
     std::map<std::pair<uint32_t, uint32_t>, Sum> reads;
     for (const Bolt& b : script.bolts) {
       if (is(b, shaders::kBoltFork)) continue;
@@ -171,6 +185,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       Sum* sum = nullptr;
       if (to.kind == Kind::kSpineAttention && from.kind == Kind::kHead) sum = &heads[to.layer];
       if (to.kind == Kind::kSpineFfn && from.kind == Kind::kCell) sum = &neurons[to.layer];
+      if (to.kind == Kind::kCell) sum = &activations[to.layer];
       if (to.kind == Kind::kHead) sum = &reads[{to.layer, to.index}];
       if (sum == nullptr) continue;
       sum->sum += double{b.share};
@@ -185,9 +200,164 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
     ASSERT_EQ(m().layers * m().heads, reads.size());
     for (const auto& [l, s] : heads) check(s, double{at.attention.bias_share[l]}, 0.01);
     for (const auto& [l, s] : neurons) check(s, double{at.ffn.bias_share[l]}, 0.01);
+    ASSERT_EQ(m().layers, activations.size());
+    for (const auto& [l, s] : activations) check(s, 0.0, 0.01);
     for (const auto& [head, s] : reads) check(s, 0.0, 0.05);
   });
   EXPECT_GT(rests, 100);
+}
+
+TEST_F(Choreography, ShowAllDrawsEveryReadAndNeuronThatIsListed) {
+  for (size_t s = 0; s < reader_.steps(); ++s) {
+    const trace::Position& at = last_of(s);
+    size_t reads = 0, into = 0, from = 0, listed = 0;
+    for (const Bolt& b : choreograph(reader_, layout_, s, {true}).bolts) {
+      if (is(b, shaders::kBoltFork) || is(b, shaders::kBoltRest)) continue;
+      reads += ref(b.to_node).kind == Kind::kHead;
+      into += ref(b.to_node).kind == Kind::kCell;
+      from += ref(b.from_node).kind == Kind::kCell;
+    }
+    for (const trace::HeadShare& head : at.attention.heads) listed += head.reads;
+    EXPECT_EQ(listed, reads);
+    EXPECT_EQ(size_t{m().layers} * at.ffn.record->top, into);
+    EXPECT_EQ(size_t{m().layers} * at.ffn.record->top, from);
+    EXPECT_GT(reads + into + from, 0U);
+  }
+}
+
+// A trace of one position in which head 1 of layer 0 looks at the first position with `weight`.
+class Drain : public ::testing::TestWithParam<std::pair<uint32_t, float>> {};
+
+TEST_P(Drain, IsAFirstPositionThatSwallowsMostOfAHead) {
+  const auto [position, weight] = GetParam();
+  trace::Log log;
+  trace::ModelRecord m = tests::small_model();
+  m.layers = 1;
+  m.heads = m.kv_heads = 2;
+  tests::TraceBuilder builder(log, m);
+  builder.describe();
+  builder.start();
+  for (uint32_t p = 0; p <= position; ++p) {
+    trace::append(log, trace::Topic::kToken,
+                  trace::TokenRecord{p, 0, 0, trace::TokenKind::kPrompt, 0, 0, 0});
+  }
+  const float bias = 0.0F;
+  const std::vector<trace::HeadShare> heads = {{0.5F, 1, 1, 0.0F, 0.0F, 1},
+                                               {0.5F, 1, 1, 1.0F - weight, 0.9F, 1}};
+  const std::vector<trace::KvRead> reads = {{position, 1.0F, 1.0F}, {0, weight, 0.01F}};
+  trace::append(log, trace::Topic::kAttention, trace::AttentionRecord{position, 1, 2, 1},
+                std::span(&bias, 1), tests::all(heads), tests::all(reads));
+  const std::vector<float> p99(trace::kMeasureCount, 1.0F);
+  trace::append(log, trace::Topic::kScale, trace::ScaleRecord{position, 1}, tests::all(p99));
+  trace::append(log, trace::Topic::kStep, trace::StepRecord{0, 0, position + 1, 0});
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout(m);
+  const bool expected = weight > 0.5F && position >= scene::kDrainFrom;
+  int drains = 0;
+  for (const Bolt& b : choreograph(reader, layout, 0).bolts) {
+    if ((b.flags & shaders::kBoltDrain) == 0) continue;
+    ++drains;
+    EXPECT_EQ(shaders::kChannelDrain, b.channel);
+    EXPECT_EQ(layout.head(0, 1), b.to_node);
+    EXPECT_EQ(layout.slot(0, 1, 0), b.from_node);
+    EXPECT_EQ(0.01F, b.share) << "its share stays its share";
+    EXPECT_LT(b.arc, 0.0F) << "it sags below the shelf";
+    EXPECT_GT(b.value, 0.0F);
+  }
+  EXPECT_EQ(expected ? 1 : 0, drains);
+}
+INSTANTIATE_TEST_SUITE_P(Choreography, Drain,
+                         ::testing::Values(std::pair{9U, 0.9F}, std::pair{9U, 0.51F},
+                                           std::pair{9U, 0.5F}, std::pair{3U, 0.8F},
+                                           std::pair{2U, 0.8F}, std::pair{0U, 1.0F}));
+
+// A mixture: the router lights the experts that it chose, and these are what adds up.
+TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
+  trace::Log log;
+  tests::TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  builder.structure(tests::small_mixture());
+  builder.start();
+  for (int i = 0; i < 8; ++i) builder.step();
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout({*reader.model()});
+  for (size_t s = 0; s < reader.steps(); ++s) {
+    const trace::Position& at = reader.position(reader.step(s).first_position);
+    std::map<uint32_t, double> chosen, worked, neurons;
+    int from_router = 0, from_experts = 0;
+    for (const Bolt& b : choreograph(reader, layout, s).bolts) {
+      if (is_fork(b)) continue;
+      const NodeRef from = layout.refs()[b.from_node], to = layout.refs()[b.to_node];
+      const bool rest = (b.flags & shaders::kBoltRest) != 0;
+      if (from.kind == Kind::kRouter) {
+        chosen[from.layer] += double{b.share};
+        from_router += !rest;
+      } else if (from.kind == Kind::kCell && to.kind == Kind::kSpineFfn) {
+        worked[to.layer] += double{b.share};
+        from_experts += !rest;
+        if (rest) continue;
+        bool found = false;
+        for (const trace::ExpertShare& e : at.experts.used_in(to.layer))
+          found |= e.share == b.share;
+        EXPECT_TRUE(found);
+      }
+    }
+    EXPECT_EQ(3 * 2, from_router) << "two experts a layer were chosen";
+    EXPECT_EQ(3 * 3, from_experts) << "they and the one that always works";
+    ASSERT_EQ(3U, chosen.size());
+    ASSERT_EQ(3U, worked.size());
+    for (const auto& [l, sum] : chosen) EXPECT_NEAR(1.0, sum, 0.006);
+    for (const auto& [l, sum] : worked) EXPECT_NEAR(1.0, sum, 0.006);
+  }
+  EXPECT_GT(choreograph(reader, layout, 3, {true}).bolts.size(),
+            choreograph(reader, layout, 3).bolts.size())
+      << "all: the neurons as well";
+}
+
+TEST_F(Choreography, AParallelBlocksNeuronsReadWhatItsHeadsRead) {
+  trace::StructureRecord structure = trace::structure_of(m());
+  structure.flags = trace::kStructureParallel;
+  const scene::Layout parallel({trace::Model{m(), structure, {}, {}, {}}});
+  const Script one = choreograph(reader_, layout_, 5), other = choreograph(reader_, parallel, 5);
+  ASSERT_EQ(one.bolts.size(), other.bolts.size());
+  int moved = 0;
+  for (size_t i = 0; i < one.bolts.size(); ++i) {
+    if (!is(one.bolts[i], shaders::kBoltRead)) continue;
+    ++moved;
+    EXPECT_LT(other.bolts[i].instant, one.bolts[i].instant);
+    EXPECT_LT(other.bolts[i].from.y, one.bolts[i].from.y);
+    EXPECT_EQ(Kind::kSpineAttention, ref(other.bolts[i].from_node).kind);
+  }
+  EXPECT_GT(moved, 10);
+}
+
+// One token more, and only that token moves: no light and no bolt of the others.
+TEST_F(Choreography, AGeneratedStepMovesOneColumnOnly) {
+  for (size_t s = 1; s < reader_.steps(); ++s) {
+    const uint32_t column = reader_.step(s).first_position;
+    for (const Light& light : choreograph(reader_, layout_, s).lights) {
+      if (ref(light.node).kind != Kind::kTape) continue;
+      EXPECT_EQ(column, ref(light.node).column);
+    }
+    for (const Bolt& b : choreograph(reader_, layout_, s).bolts) {
+      EXPECT_FALSE(ref(b.from_node).kind == Kind::kSlot && ref(b.to_node).kind == Kind::kSlot);
+    }
+  }
+}
+
+TEST_F(Choreography, APromptIsAWaveFromTheOldestColumnToTheNewest) {
+  const Script script = choreograph(reader_, layout_, 0);
+  std::map<uint32_t, float> first_light;  // of layer 1, by column
+  for (const Light& light : script.lights) {
+    const NodeRef& node = ref(light.node);
+    if (node.kind != Kind::kSlot || node.layer != 1) continue;
+    const auto [at, fresh] = first_light.try_emplace(node.column, light.instant);
+    at->second = std::min(at->second, light.instant);
+  }
+  ASSERT_EQ(6U, first_light.size());
+  for (uint32_t c = 0; c + 1 < 6; ++c) EXPECT_LT(first_light[c], first_light[c + 1]);
 }
 
 TEST_F(Choreography, ForksAreCopiesOfTheirParent) {
@@ -265,6 +435,22 @@ TEST_F(Choreography, TheFrontGlidesToTheNextColumnWhileTheTokenFalls) {
     EXPECT_LT(now - before, t == 0.0 ? 6.0F : 0.2F) << "smoothly, at " << t;
     before = now;
   }
+}
+
+TEST_F(Choreography, WithoutGlidingTheFrontIsThereAtOnce) {
+  for (double t = 0.0; t < 21.0; t += 0.01) {
+    const float now = column_now(reader_, layout_, t, 1.0, false);
+    EXPECT_EQ(std::floor(now), now);
+  }
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.99, 1.0, false));
+  EXPECT_EQ(6.0F, column_now(reader_, layout_, 1.0, 1.0, false));
+}
+
+TEST_F(Choreography, WhereStepsAreShownAsOneTheFrontGoesOnByAllOfThem) {
+  EXPECT_EQ(8.0F, column_now(reader_, layout_, 0.0, 4.0)) << "steps 0 to 3: columns to 8";
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0, 4.0));
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0 + 4.0 * 0.89, 4.0));
+  EXPECT_GT(column_now(reader_, layout_, 4.0 + 4.0 * 0.95, 4.0), 12.5F);
 }
 
 TEST(Brightness, IsOddMonotonicAndOneAtTheScale) {

@@ -1,0 +1,14 @@
+// The keys that tell the story: time, channels and how it is drawn. The help panel lists them.
+#pragma once
+
+#include "render/player.h"
+#include "render/stage.h"
+
+namespace render::commands {
+
+// key, mods: of GLFW. repeat: it is held down. steps, layers: of what is told. False: the key means
+// something else.
+bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_t steps,
+               uint32_t layers);
+
+}  // namespace render::commands

@@ -1,0 +1,152 @@
+#include "render/scene/legend.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace scene {
+
+namespace {
+
+using trace::Measure;
+
+std::string number(double value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+const trace::Position* shown(const LegendInput& in) {
+  if (in.reader.steps() == 0) return nullptr;
+  const Moment now = moment_of(in.playhead, in.merge, in.reader.steps());
+  const trace::StepRecord& step = in.reader.step(now.last);
+  return &in.reader.position(step.first_position + step.count - 1);
+}
+
+class Writer {
+ public:
+  explicit Writer(const LegendInput& in)
+      : in_(in),
+        m_(in.layout.model()),
+        clock_(m_.layers),
+        at_(shown(in)),
+        now_(moment_of(in.playhead, in.merge, in.reader.steps())) {
+    operation_ = clock_.operation(clock_.operation_at(now_.share));
+    layer_ = std::min(operation_.layer, m_.layers - 1);
+  }
+
+  Legend write() {
+    row(shaders::kChannelResidual, "|da|/|x|, |df|/|x|", full(Measure::kUpdate), "1, entering");
+    row(shaders::kChannelAttention, "head: <o_h,da>/|da|\u00b2", full(Measure::kHeadShare),
+        "<o_h,da>/|da|\u00b2 from a head, a_j<W v_j,o_h>/|o_h|\u00b2 into it");
+    row(shaders::kChannelKv, "slot: mean a_j read from it", full(Measure::kKvRead),
+        prompt() ? "strongest read of each token, of da" : "");
+    row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",
+        full(Measure::kActivation),
+        (mixture() ? "router's probability of an expert into it, <p_e FFN_e,df>/|df|\u00b2 from it"
+                   : "") +
+            std::string(mixture() && !in_.telling.show_all ? ""
+                        : mixture()                        ? "; "
+                                                           : "") +
+            (mixture() && !in_.telling.show_all
+                 ? ""
+                 : "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it"));
+    row(shaders::kChannelCrown, "bar: softmax probability", "", "the same");
+    row(shaders::kChannelTape, "a token is there", "", "probability of the drawn one");
+    row(shaders::kChannelRest, "what is not drawn one by one, dotted", "",
+        "the sum less the drawn");
+    row(shaders::kChannelDrain, "first position with most of a head, beaded", "", "as a read");
+    now();
+    std::string widths = "bolt width: |share|, hollow when against the sum. ";
+    for (const LegendRow& row : legend_.rows) {
+      const bool own = row.channel == shaders::kChannelAttention ||
+                       row.channel == shaders::kChannelKv || row.channel == shaders::kChannelFfn;
+      if (own && row.on && !row.bolts.empty()) widths += row.bolts + "; ";
+    }
+    widths.resize(widths.find_last_not_of("; ") + 1);
+    note(widths);
+    std::string layer;
+    if (is(trace::kStructureSilu) || is(trace::kStructureGelu)) {
+      layer = activation_formula(in_.layout.structure());
+    }
+    if (is(trace::kStructurePostNorms))
+      layer += "; da, df and o_h behind the gain of the norm after the sum";
+    if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
+    if (mixture()) layer += "; of the experts that the router chose";
+    if (layer.starts_with("; ")) layer.erase(0, 2);
+    if (!layer.empty()) note(layer);
+    if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");
+    note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
+    std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);
+    how +=
+        in_.telling.show_all ? "; all reads and neurons that are listed" : "; the strongest bolts";
+    if (in_.reduced_motion) how += "; reduced motion";
+    note(how);
+    if (in_.telling.show_all && too_many())
+      note("too many are listed: the weakest are in the rest");
+    if (in_.merge > 1.0 && in_.reader.steps() > 0) {
+      const auto n = now_.last - now_.first + 1;
+      if (n > 1) {
+        note("faster than the eye: " + std::to_string(n) +
+             " steps shown as one: the strongest of each light, the bolts of the newest");
+      }
+    }
+    if (in_.reader.dropped()) note("memory is full: the oldest detail was let go");
+    if (at_ != nullptr && at_->attention.record == nullptr) note("this step's detail is not there");
+    return std::move(legend_);
+  }
+
+ private:
+  bool prompt() const { return in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1; }
+  bool is(uint32_t flag) const { return (in_.layout.structure().flags & flag) != 0; }
+  bool mixture() const { return in_.layout.structure().experts > 0; }
+
+  void row(uint32_t channel, std::string measure, std::string scale, std::string bolts) {
+    legend_.rows.push_back({channel, in_.channels.effective(channel) > 0.0F,
+                            in_.channels.gain[channel], std::move(measure), std::move(scale),
+                            std::move(bolts)});
+  }
+  void note(std::string text) { legend_.notes.push_back(std::move(text)); }
+
+  // What the layer in flight is measured against.
+  std::string full(Measure measure) const {
+    if (at_ == nullptr || at_->scale.record == nullptr) return {};
+    return "full at " + number(double{at_->scale.of(layer_, measure)});
+  }
+
+  void now() {
+    if (at_ == nullptr) {
+      legend_.now = "nothing yet";
+      return;
+    }
+    const bool in_layer = operation_.phase == Phase::kRead || operation_.phase == Phase::kWrite ||
+                          operation_.phase == Phase::kFfn;
+    const std::string storey = "layer " + std::to_string(layer_);
+    legend_.now = in_layer ? storey + ", " + phase_name(operation_.phase)
+                           : std::string(phase_name(operation_.phase)) + "; scales of " + storey;
+  }
+
+  bool too_many() const {
+    if (at_ == nullptr) return false;
+    const uint32_t each = std::max(kMostBolts / (m_.layers * m_.heads), 16U);
+    const uint32_t neurons = std::max(kMostBolts / m_.layers, 16U);
+    return (at_->attention.record != nullptr && at_->attention.record->reads > each) ||
+           (at_->ffn.record != nullptr && at_->ffn.record->top > neurons);
+  }
+
+  const LegendInput& in_;
+  const trace::ModelRecord& m_;
+  Clock clock_;
+  const trace::Position* at_;
+  Moment now_;
+  Operation operation_;
+  uint32_t layer_ = 0;
+  Legend legend_;
+};
+
+}  // namespace
+
+Legend legend(const LegendInput& input) {
+  return Writer(input).write();
+}
+
+}  // namespace scene

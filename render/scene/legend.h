@@ -1,0 +1,44 @@
+// What the picture's lights mean at this moment, in words: what a legend must say to be true.
+// A pure function, so that what is said can be tested.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/trace/reader.h"
+#include "render/scene/choreography.h"
+#include "render/scene/layout.h"
+#include "render/scene/palette.h"
+
+namespace scene {
+
+struct LegendInput {
+  const trace::Reader& reader;
+  const Layout& layout;
+  double playhead = 0.0;
+  double merge = 1.0;
+  Channels channels{};
+  PaletteName palette = PaletteName::kDefault;
+  Telling telling{};
+  bool reduced_motion = false;
+};
+
+struct LegendRow {
+  uint32_t channel = 0;
+  bool on = true;
+  float gain = 1.0F;
+  std::string measure;  // of its nodes: "relative update |da|/|x|"
+  std::string scale;    // "full at 0.641"; empty where brightness is the number itself
+  std::string bolts;    // what its bolts' width is a share of; empty: it has none of its own
+};
+
+struct Legend {
+  std::vector<LegendRow> rows;     // one a channel
+  std::string now;                 // "layer 4, attention writes"
+  std::vector<std::string> notes;  // the rest of the truth, a line each
+};
+
+Legend legend(const LegendInput& input);
+
+}  // namespace scene

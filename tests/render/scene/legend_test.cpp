@@ -1,0 +1,180 @@
+// The legend is always true: what it says is what the trace, the settings and the moment are.
+#include "render/scene/legend.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using scene::Legend;
+using scene::LegendInput;
+using scene::LegendRow;
+using trace::Measure;
+
+class Legends : public ::testing::Test {
+ protected:
+  explicit Legends(uint32_t flags = 0, bool mixture = false)
+      : structure_(with(flags, mixture)),
+        builder_(log_, model_),
+        layout_({trace::Model{model_, structure_, {}, {}, {}}}),
+        reader_(log_) {
+    builder_.describe();
+    builder_.structure(structure_);
+    builder_.start();
+    builder_.step(6);
+    for (int i = 0; i < 20; ++i) builder_.step();
+    reader_.poll();
+  }
+  static trace::StructureRecord with(uint32_t flags, bool mixture) {
+    trace::StructureRecord s =
+        mixture ? tests::small_mixture() : trace::structure_of(tests::small_model());
+    s.flags = flags;
+    return s;
+  }
+  LegendInput at(double playhead) const { return {reader_, layout_, playhead}; }
+  static std::string words(const Legend& legend) {
+    std::string all = legend.now;
+    for (const LegendRow& row : legend.rows)
+      all += "|" + row.measure + "|" + row.scale + "|" + row.bolts;
+    for (const std::string& note : legend.notes) all += "|" + note;
+    return all;
+  }
+  static bool says(const Legend& legend, const std::string& what) {
+    return words(legend).find(what) != std::string::npos;
+  }
+
+  trace::ModelRecord model_ = tests::small_model();
+  trace::StructureRecord structure_;
+  trace::Log log_;
+  tests::TraceBuilder builder_;
+  scene::Layout layout_;
+  trace::Reader reader_;
+};
+
+TEST_F(Legends, HaveARowForEveryChannel) {
+  const Legend l = legend(at(4.5));
+  ASSERT_EQ(size_t{shaders::kChannelCount}, l.rows.size());
+  for (uint32_t c = 0; c < shaders::kChannelCount; ++c) EXPECT_EQ(c, l.rows[c].channel);
+}
+
+TEST_F(Legends, SayTheScaleOfTheLayerInFlight) {
+  const scene::Clock clock(model_.layers);
+  constexpr std::pair<uint32_t, Measure> kScaled[] = {
+      {shaders::kChannelResidual, Measure::kUpdate},
+      {shaders::kChannelAttention, Measure::kHeadShare},
+      {shaders::kChannelKv, Measure::kKvRead},
+      {shaders::kChannelFfn, Measure::kActivation}};
+  for (const size_t step : {0U, 4U, 20U}) {
+    for (uint32_t layer = 0; layer < model_.layers; ++layer) {
+      const double playhead =
+          static_cast<double>(step) + double{clock.in_layer(layer, scene::Clock::kWrite + 0.05F)};
+      const Legend l = legend(at(playhead));
+      EXPECT_EQ("layer " + std::to_string(layer) + ", attention writes", l.now);
+      const trace::StepRecord& record = reader_.step(step);
+      const trace::Scale& scale = reader_.position(record.first_position + record.count - 1).scale;
+      for (const auto& [channel, measure] : kScaled) {
+        char number[24];
+        std::snprintf(number, sizeof number, "full at %.3g", double{scale.of(layer, measure)});
+        EXPECT_EQ(number, l.rows[channel].scale);
+      }
+    }
+  }
+}
+
+TEST_F(Legends, SayWhichPhaseIsInFlight) {
+  EXPECT_TRUE(says(legend(at(4.01)), "embed"));
+  EXPECT_TRUE(says(legend(at(4.85)), "crown"));
+  EXPECT_TRUE(says(legend(at(4.95)), "falls back to the tape"));
+  EXPECT_TRUE(says(legend(at(21.0)), "falls back to the tape")) << "the end is the last step's";
+}
+
+TEST_F(Legends, SayWhatIsSwitchedOffAndWhatHasAGain) {
+  LegendInput in = at(4.5);
+  in.channels.on[shaders::kChannelKv] = false;
+  in.channels.gain[shaders::kChannelFfn] = 2.5F;
+  in.channels.gain[shaders::kChannelDrain] = 0.0F;
+  const Legend l = legend(in);
+  for (const LegendRow& row : l.rows) {
+    EXPECT_EQ(row.channel != shaders::kChannelKv && row.channel != shaders::kChannelDrain, row.on);
+    EXPECT_EQ(in.channels.gain[row.channel], row.gain);
+  }
+  EXPECT_FALSE(says(l, "gain of")) << l.now;
+}
+
+TEST_F(Legends, SayWhatIsDecorationTheDrainTheRestAndThePalette) {
+  LegendInput in = at(4.5);
+  in.palette = scene::PaletteName::kViridis;
+  const Legend l = legend(in);
+  for (const char* what :
+       {"decoration: ", "dotted", "beaded", "hollow", "palette viridis", "the strongest bolts"})
+    EXPECT_TRUE(says(l, what)) << what;
+  in.telling.show_all = true;
+  in.reduced_motion = true;
+  EXPECT_TRUE(says(legend(in), "all reads and neurons that are listed; reduced motion"));
+}
+
+TEST_F(Legends, SayHowManyStepsAreShownAsOne) {
+  LegendInput in = at(8.5);
+  EXPECT_FALSE(says(legend(in), "shown as one"));
+  in.merge = 4.0;
+  EXPECT_TRUE(says(legend(in), "4 steps shown as one"));
+}
+
+TEST_F(Legends, OfAnOldTraceClaimNothingAboutTheModel) {
+  EXPECT_FALSE(says(legend(at(4.5)), "silu"));
+  EXPECT_FALSE(says(legend(at(4.5)), "norm"));
+}
+
+TEST_F(Legends, SayWhenThereIsNothingToSay) {
+  trace::Log log;
+  tests::TraceBuilder bare(log, model_);
+  bare.describe();
+  bare.start();
+  trace::Reader reader(log);
+  reader.poll();
+  EXPECT_TRUE(says(scene::legend({reader, layout_}), "nothing yet"));
+  bare.token("x");
+  trace::append(log, trace::Topic::kStep, trace::StepRecord{0, 0, 1, 0});
+  reader.poll();
+  const Legend l = scene::legend({reader, layout_, 0.5});
+  EXPECT_TRUE(says(l, "this step's detail is not there"));
+  for (const LegendRow& row : l.rows) EXPECT_TRUE(row.scale.empty());
+}
+
+class LegendsOfGemma2 : public Legends {
+ protected:
+  LegendsOfGemma2()
+      : Legends(trace::kStructureGelu | trace::kStructurePostNorms | trace::kStructureGated) {}
+};
+TEST_F(LegendsOfGemma2, SayThatTheNormComesAfterTheSum) {
+  EXPECT_TRUE(says(legend(at(4.5)), "act = gelu(gate) * up"));
+  EXPECT_TRUE(says(legend(at(4.5)), "behind the gain of the norm after the sum"));
+}
+
+class LegendsOfPhi2 : public Legends {
+ protected:
+  LegendsOfPhi2() : Legends(trace::kStructureGelu | trace::kStructureParallel) {}
+};
+TEST_F(LegendsOfPhi2, SayThatBothReadTheSameX) {
+  EXPECT_TRUE(says(legend(at(4.5)), "act = gelu(up); attention and FFN read the same x"));
+}
+
+class LegendsOfMixtral : public Legends {
+ protected:
+  LegendsOfMixtral() : Legends(trace::kStructureSilu | trace::kStructureGated, true) {}
+};
+TEST_F(LegendsOfMixtral, SayWhatTheBoltsOfExpertsAre) {
+  LegendInput in = at(4.5);
+  EXPECT_TRUE(says(legend(in), "router's probability of an expert into it"));
+  EXPECT_FALSE(says(legend(in), "into a neuron"));
+  in.telling.show_all = true;
+  EXPECT_TRUE(says(legend(in), "into a neuron"));
+}
+TEST_F(LegendsOfMixtral, SayThatARouterChose) {
+  EXPECT_TRUE(says(legend(at(4.5)), "act = silu(gate) * up; of the experts that the router chose"));
+}
+
+}  // namespace
