@@ -45,6 +45,8 @@ void Decoder::activate(const Values& gate, const Values& up, Values& act,
       return gelu(gate.data(), up.data(), n, act.data());
     case FfnKind::kGelu:
       return gelu(up.data(), nullptr, n, act.data());
+    case FfnKind::kGeluExact:
+      return gelu_exact(up.data(), n, act.data());
   }
 }
 

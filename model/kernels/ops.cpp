@@ -1,5 +1,8 @@
 #include "model/kernels/ops.h"
 
+#include <cmath>
+#include <numbers>
+
 #include "model/block_formats.h"
 #include "model/error.h"
 #include "model/kernels/dispatch.h"
@@ -60,6 +63,13 @@ void silu(const float* gate, const float* up, int64_t n, float* y) noexcept {
 void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
   static const auto kernel = FULGURITE_PICK(gelu);
   kernel(gate, up, n, y);
+}
+
+void gelu_exact(const float* x, int64_t n, float* y) noexcept {
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = double{x[i]};
+    y[i] = static_cast<float>(0.5 * v * std::erfc(-v / std::numbers::sqrt2));
+  }
 }
 
 void softmax(const float* x, int64_t n, float* y) noexcept {

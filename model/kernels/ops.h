@@ -45,6 +45,8 @@ float layer_norm(const float* x, const float* gain, const float* bias, int64_t n
 void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 // y = gelu(gate) * up by the tanh formula (Hendrycks & Gimpel 2016, arXiv:1606.08415).
 void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;
+// y = x Phi(x), Phi the normal distribution: what the tanh formula approximates to 5e-4.
+void gelu_exact(const float* x, int64_t n, float* y) noexcept;
 
 // y = softmax(x) over n values; y may be x.
 void softmax(const float* x, int64_t n, float* y) noexcept;

@@ -90,6 +90,22 @@ TEST(Ops, SiluAndGeluFollowTheirFormulas) {
   }
 }
 
+// Values of x Phi(x) from tables of the normal distribution (Abramowitz & Stegun, table 26.1).
+TEST(Ops, TheExactGeluIsXTimesTheNormalDistribution) {
+  const std::vector<float> x = {0.0F, 0.5F, 1.0F, 2.0F, -1.0F, -3.0F, -200.0F, 200.0F};
+  const std::vector<double> phi = {0.5,
+                                   0.691462461274013,
+                                   0.841344746068543,
+                                   0.977249868051821,
+                                   0.158655253931457,
+                                   0.001349898031630,
+                                   0.0,
+                                   1.0};
+  std::vector<float> y(x.size());
+  gelu_exact(x.data(), static_cast<int64_t>(x.size()), y.data());
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i] * phi[i], y[i], 1e-7) << x[i];
+}
+
 TEST(Ops, ActivationsMultiplyByUpAndMayWorkInPlace) {
   for (const int64_t n : {1, 5, 16, 37}) {
     const std::vector<float> gate = normal(n);
