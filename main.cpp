@@ -31,6 +31,7 @@
 #include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
+#include "engine/trace/reader.h"
 #include "model/error.h"
 #include "render/commands/bench_render.h"
 #include "render/commands/record.h"
@@ -87,8 +88,12 @@ void add_scene(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option(
       "--camera", flags.scene.camera,
-      "home, front, left, top, close, or yaw,pitch,distance[,x,y,z] in degrees and world units");
-  app.add_option("--select", flags.scene.select, "a node to inspect: L3.H1, L3.F20 or L3.K0.5");
+      "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
+      "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
+  app.add_option("--select", flags.scene.select,
+                 "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
+  app.add_option("--zoom-to", flags.scene.zoom_to,
+                 "a value of a tensor to fly to: blk.3.attn_q.weight[17,204]");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
   std::vector<std::string> palettes;
   for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);
@@ -167,6 +172,9 @@ class Source {
     control_.post(scene.generate);
   }
 
+  // Null when the trace comes from a file.
+  engine::LoadedModel* model() { return model_.get(); }
+
  private:
   void show_structures(Flags& flags) {
     if (!flags.file.empty() || !flags.model.empty()) {
@@ -197,6 +205,37 @@ class Source {
   engine::Control control_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;
+};
+
+// Keeps a model writing one conversation after the other, beside a picture that is measured, and
+// reads what it writes as a window does.
+class Writing {
+ public:
+  Writing(engine::LoadedModel& model, engine::Generate what, const engine::SessionOptions& session)
+      : what_(std::move(what)), inference_(model, log_, control_, session, {}) {
+    what_.n = 0;
+  }
+
+  // Once a frame. Returns the tokens written so far.
+  uint64_t operator()() {
+    reader_.poll();
+    if (reader_.conversation() == asked_ && (asked_ == 0 || reader_.finished())) {
+      before_ += reader_.positions();
+      ++what_.sampling.seed;
+      ++asked_;
+      control_.post(what_);
+    }
+    return before_ + (reader_.finished() ? 0 : reader_.positions());
+  }
+
+ private:
+  engine::Generate what_;
+  trace::Log log_;
+  trace::Reader reader_{log_};
+  engine::Control control_;
+  engine::Inference inference_;
+  uint64_t asked_ = 0;   // conversations
+  uint64_t before_ = 0;  // tokens of those that are over
 };
 
 std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
@@ -241,8 +280,10 @@ int run_program(int argc, char** argv) {
   add_scene(view, flags);
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.add_option("-o,--output", record.output, "with --headless: the video");
+  view.add_option("--timings", flags.scene.timings,
+                  "write what each frame of the window took to this file, one JSON object a line");
   view.callback([&] {
-    Source source(flags, {record.output});
+    Source source(flags, {record.output, flags.scene.timings});
     record.scene = flags.scene;
     exit_code = headless ? render::commands::record(record) : render::commands::view(flags.scene);
   });
@@ -293,6 +334,8 @@ int run_program(int argc, char** argv) {
   auto* at_option = shot.add_option(
       "--at", at,
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
+  shot.add_option("--zoom", flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
+      ->check(between(0.0, 1.0));
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
     Source source(flags, {still.output});
@@ -506,13 +549,20 @@ int run_program(int argc, char** argv) {
   render::commands::BenchRenderOptions frames;
   CLI::App& bench_render = command("bench-render", "measure how fast frames are drawn");
   add_scene(bench_render, flags);
-  bench_render.add_option("--frames", frames.frames, "frames a quality")
+  bench_render.add_option("--frames", frames.frames, "how many")
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
+  bench_render.add_flag("--full-quality", frames.full_quality,
+                        "as record and shot draw, not as a window does");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
     if (!flags.structures.empty()) flags.synthetic = true;
     Source source(flags, {});
+    std::unique_ptr<Writing> writing;
+    if (source.model() != nullptr) {
+      writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
+      frames.meanwhile = std::ref(*writing);
+    }
     frames.scene = flags.scene;
     exit_code = render::commands::bench_render(frames);
   });

@@ -49,11 +49,26 @@ struct Inspect {
   int32_t rows = -1;      // -1: to the end
 };
 
+// Asks for rows [first_row, + rows) x cols [first_col, + cols) of a tensor, every texel of
+// 2^row_shift x 2^col_shift cells reduced to minimum, mean and maximum; the answer is a
+// trace::TileRecord with the same request number. name: a tap, or a matrix by GGUF's name, also
+// where the file keeps it fused or tied. What lies outside the tensor is cut off. Answered between
+// tokens, a little at a time, so that generating hardly slows down; a large matrix is answered in
+// parts.
+struct InspectTile {
+  uint64_t request = 0;
+  std::string name;
+  uint32_t position = 0;  // of a tap
+  uint32_t first_row = 0, first_col = 0;
+  uint32_t rows = 0, cols = 0;
+  uint8_t row_shift = 0, col_shift = 0;
+};
+
 struct Pause {
   bool paused = false;
 };
 
-using Command = std::variant<Generate, Inspect, Pause>;
+using Command = std::variant<Generate, Inspect, Pause, InspectTile>;
 
 // Single producer, single consumer.
 template <class T, size_t kCapacity>

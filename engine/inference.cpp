@@ -1,7 +1,7 @@
 #include "engine/inference.h"
 
+#include <algorithm>
 #include <new>
-
 #include <variant>
 
 #include "model/error.h"
@@ -25,6 +25,8 @@ void Inference::handle(const Command& command) {
     session_.start(*generate);
   } else if (const auto* inspect = std::get_if<Inspect>(&command)) {
     session_.inspect(*inspect);
+  } else if (const auto* tile = std::get_if<InspectTile>(&command)) {
+    session_.ask_tile(*tile);
   } else if (const auto* pause = std::get_if<Pause>(&command)) {
     paused_ = pause->paused;
   }
@@ -41,14 +43,33 @@ void Inference::step() {
   }
 }
 
+// A generating model gives one part in kTileShare of its time; what a piece of work took too much
+// is saved at the steps that follow.
+void Inference::read_tiles(bool idle) {
+  if (!session_.tiles_pending()) {
+    credit_ = std::min(credit_, std::chrono::nanoseconds{});  // debts are kept
+    return;
+  }
+  if (idle) {
+    session_.read_tiles(kTilesAtOnce);
+  } else if (credit_.count() > 0) {
+    credit_ -= session_.read_tiles(std::min(credit_, kTilesAtOnce));
+  }
+}
+
 void Inference::loop() {
   while (!control_.stopping()) {
     try {
       for (Command command; control_.take(command);) handle(command);
       const bool idle = paused_ || session_.finished();
-      if (!idle) step();
+      if (!idle) {
+        const auto begin = std::chrono::steady_clock::now();
+        step();
+        credit_ += (std::chrono::steady_clock::now() - begin) / kTileShare;
+      }
+      read_tiles(idle);
       if (file_) file_->drain();
-      if (idle && !control_.stopping()) control_.wait();
+      if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
       // The picture stays; the sentence says what did not work.
       const bool disk = file_ && error.code() == fulgurite::ExitCode::kFailed;

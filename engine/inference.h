@@ -1,6 +1,7 @@
 // The inference thread: a session that listens to the control queue.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,11 +27,18 @@ class Inference {
   void loop();
   void step();
   void handle(const Command& command);
+  void read_tiles(bool idle);
+
+  // A generating model spends one part in so many of its time on InspectTile.
+  static constexpr int kTileShare = 16;
+  // Between two looks at the control queue.
+  static constexpr std::chrono::nanoseconds kTilesAtOnce{8'000'000};
 
   Control& control_;
   Session session_;
   std::unique_ptr<trace::FileWriter> file_;
   bool paused_ = false;
+  std::chrono::nanoseconds credit_{};
   std::thread thread_;
 };
 

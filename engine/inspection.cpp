@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "model/arch/matrices.h"
 #include "model/tap.h"
 
 namespace engine {
@@ -91,7 +92,10 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
   int64_t count = 0;
 
   // A stored weight.
-  if (const model::Tensor* tensor = model.file.find_tensor(what.name)) {
+  if (const auto found = find_matrix(model.file, c, what.name)) {
+    const model::Tensor* tensor = &found->tensor;
+    const std::string unread = unsupported_type(*tensor);
+    if (!unread.empty()) return nothing(unread);
     if (!choose_rows(what, tensor->rows(), first, count)) return nothing("there are no such rows");
     std::vector<float> values(static_cast<size_t>(count * tensor->cols()));
     for (int64_t i = 0; i < count; ++i) {
@@ -99,6 +103,7 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
     }
     Inspection result = summarise(values, count, tensor->cols());
     result.formula = "stored weight, " + model::dtype_name(static_cast<uint32_t>(tensor->dtype));
+    if (!found->where.empty()) result.formula += ", " + found->where;
     return result;
   }
   if (what.position >= done) return nothing("this position has not been run yet");

@@ -59,6 +59,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       cache_(model.network->config(), context_, options.cache),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
+      tiles_(model),
       logits_(static_cast<size_t>(model.network->config().n_vocab)) {
   const model::Config& c = model.network->config();
   trace::ModelRecord record;
@@ -104,6 +105,7 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                 "the prompt", "shorten it or raise -c");
   }
   CHECK(!ids.empty());
+  tiles_.forget_positions();
   sampler_ = Sampler(sampling);
   const size_t kept = go_on ? common_with(ids) : 0;
   tokens_ = std::move(ids);
@@ -221,6 +223,32 @@ void Session::inspect(const Inspect& what) {
   record.formula_bytes = static_cast<uint32_t>(found.formula.size());
   trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name),
                 chars(found.formula));
+}
+
+std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {
+  return tiles_.work(
+      budget, {cache_, tokens_, done_}, [&](const InspectTile& what, const Tile& tile) {
+        const auto u32 = [](auto n) { return static_cast<uint32_t>(n); };
+        const std::string_view name = what.name;
+        trace::TileRecord record;
+        record.request = what.request;
+        record.position = what.position;
+        record.first_row = what.first_row;
+        record.first_col = what.first_col;
+        record.row_shift = tile.rows > 0 ? what.row_shift : 0;
+        record.col_shift = tile.rows > 0 ? what.col_shift : 0;
+        record.rows = u32(tile.rows);
+        record.cols = u32(tile.cols);
+        record.planes = tile.rows == 0 ? 0 : tile.min.empty() ? 1 : 3;
+        record.full_rows = u32(tile.full_rows);
+        record.full_cols = u32(tile.full_cols);
+        record.read = tile.read;
+        record.name_bytes = u32(name.size());
+        record.formula_bytes = u32(tile.formula.size());
+        trace::append(log_, Topic::kTile, record, std::span<const float>(tile.min),
+                      std::span<const float>(tile.mean), std::span<const float>(tile.max),
+                      chars(name), chars(tile.formula));
+      });
 }
 
 }  // namespace engine

@@ -11,6 +11,7 @@
 #include "engine/loaded_model.h"
 #include "engine/recorder.h"
 #include "engine/sampler.h"
+#include "engine/tiles.h"
 #include "engine/trace/log.h"
 
 namespace engine {
@@ -43,6 +44,12 @@ class Session {
   // Answers with a TensorRecord; when it cannot, the record is empty and says why.
   void inspect(const Inspect& what);
 
+  // Queues; read_tiles() answers with TileRecords.
+  void ask_tile(const InspectTile& what) { tiles_.ask(what); }
+  bool tiles_pending() const noexcept { return tiles_.pending(); }
+  // Works on them for about so long; returns the time it took.
+  std::chrono::nanoseconds read_tiles(std::chrono::nanoseconds budget);
+
   // A sentence for the person watching.
   void note(trace::NoteKind kind, std::string_view sentence);
 
@@ -63,6 +70,7 @@ class Session {
   model::KvCache cache_;
   Recorder recorder_;
   Sampler sampler_;
+  TileReader tiles_;
   std::vector<int32_t> tokens_;
   std::vector<float> logits_;
   size_t done_ = 0;  // positions that have been run

@@ -22,8 +22,9 @@ struct ImDrawData;
 namespace render {
 
 enum class Quality {
-  kFull,    // record, shot: 4x MSAA, bloom from half resolution
-  kWindow,  // interactive: on a CPU device no MSAA and a cheaper bloom; on a GPU the same as kFull
+  kFull,    // record, shot: 4x MSAA, bloom from half resolution; the same input, the same bytes
+  kWindow,  // interactive: the scene gets fewer pixels when frames take too long (governor.h); on a
+            // CPU device edges are smoothed afterwards instead of MSAA, and bloom is cheaper
 };
 
 struct FrameInput {
@@ -31,19 +32,40 @@ struct FrameInput {
   // The steps whose light can still be seen; those not put are skipped. first > last: none.
   uint64_t first_step = 1;
   uint64_t last_step = 0;
+  std::span<const shaders::Line> lines{};  // under the labels
   std::span<const Label> labels{};
+  // Pieces of tensors, placed from the eye along the world's axes.
+  std::span<const shaders::TileQuad> tiles{};
+  glm::mat4 clip_from_eye{1.0F};
+  bool refine = false;               // nothing moves: take the time for all pixels
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
 
+// A bolt, by the step that it was put with and its place there.
+struct BoltRef {
+  uint64_t step = 0;
+  uint32_t index = 0;
+  bool operator==(const BoltRef&) const = default;
+};
+
 struct PickResult {
   glm::ivec2 pixel;
-  uint32_t node;  // element + 1; 0: nothing there
+  uint32_t node;                // element + 1; 0: nothing there
+  std::optional<BoltRef> bolt;  // then node is 0
 };
 
 struct PassTime {
   std::string name;
   double ms;
+};
+
+// What the newest frame was made of.
+struct FrameStats {
+  double record_ms = 0.0;  // on the CPU: preparing and recording; no waiting, no submitting
+  uint32_t draw_calls = 0;
+  uint32_t bolts = 0;  // handed to the GPU; forks among them
+  VkExtent2D scene{};  // pixels the scene was rendered at; text and panels always have the target's
 };
 
 class Renderer {
@@ -68,6 +90,11 @@ class Renderer {
                 std::span<const shaders::Bolt> bolts);
   bool has_step(uint64_t step) const;
   void drop_steps();
+
+  // The texels of a slot of the tile atlas: kTileSide x kTileSide of (minimum, mean, maximum, 0).
+  void put_tile(uint32_t slot, std::span<const glm::vec4> texels);
+  // What the GPU has there. Blocks.
+  std::vector<glm::vec4> read_tile(uint32_t slot);
 
   // Records and submits one frame. False: the target has nothing to draw on at the moment.
   bool draw(Target& target, const FrameInput& input);
@@ -94,6 +121,9 @@ class Renderer {
   // GPU time of every pass of the newest frame that has retired; empty where the device cannot
   // tell.
   const std::vector<PassTime>& pass_times() const;
+  // From the first pass to the last of that frame; 0 where the device cannot tell.
+  double gpu_frame_ms() const;
+  const FrameStats& stats() const;
 
  private:
   struct Impl;

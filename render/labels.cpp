@@ -1,9 +1,7 @@
 #include "render/labels.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <optional>
 
 #include "render/scene/clock.h"
 #include "render/scene/text.h"
@@ -12,49 +10,37 @@ namespace render {
 
 namespace {
 
-uint32_t with_alpha(uint32_t rgba, float alpha) {
-  return (rgba & 0x00FFFFFFU) |
-         static_cast<uint32_t>(std::lround(std::clamp(alpha, 0.0F, 1.0F) * 255.0F)) << 24;
+constexpr float kChosen = 1.3F;     // size of the token of the moment
+constexpr int kMostTape = 256;      // tokens
+constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
+
+}  // namespace
+
+scene::Box box_of(const scene::Layout& layout, uint32_t element, float now) {
+  const shaders::Node node = layout.nodes()[element];
+  scene::Box box{node.center, node.half_size};
+  if (node.column >= 0.0F) {
+    const float age = now - node.column;
+    box.center.z = shaders::past_z(age);
+    box.half_size.z *= (shaders::past_z(age - 0.5F) - shaders::past_z(age + 0.5F)) /
+                       (shaders::past_z(-0.5F) - shaders::past_z(0.5F));
+  }
+  return box;
 }
 
-class Placer {
- public:
-  explicit Placer(const LabelInput& input) : in_(input) {}
+void label_selected(const LabelInput& in, LabelBoard& board) {
+  if (in.selected == 0) return;
+  const uint32_t element = in.selected - 1;
+  Label label;
+  label.text = in.layout.path(in.layout.refs()[element]);
+  if (label.text.empty()) return;
+  label.size_px = in.size_px;
+  label.rgba = in.palette.text;
+  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true);
+}
 
-  void place(Label label) {
-    const std::optional<glm::vec2> at = project(label.anchor);
-    if (!at) return;
-    const glm::vec2 size = measure_text(label.text, label.size_px, label.mono);
-    const float shift = label.align == LabelAlign::kLeft     ? 0.0F
-                        : label.align == LabelAlign::kCenter ? 0.5F
-                                                             : 1.0F;
-    const glm::vec2 low = *at + label.offset_px - glm::vec2(size.x * shift, size.y * 0.5F);
-    const glm::vec2 high = low + size;
-    if (high.x < 0.0F || high.y < 0.0F || low.x > in_.viewport.x || low.y > in_.viewport.y) return;
-    for (const auto& [other_low, other_high] : taken_) {
-      if (low.x < other_high.x && high.x > other_low.x && low.y < other_high.y &&
-          high.y > other_low.y)
-        return;
-    }
-    taken_.emplace_back(low - 1.0F, high + 1.0F);
-    labels_.push_back(std::move(label));
-  }
-
-  std::optional<glm::vec2> project(glm::vec3 world) const {
-    const glm::vec4 clip = in_.clip_from_world * glm::vec4(world, 1.0F);
-    if (clip.w < 0.05F) return {};
-    return (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * in_.viewport;
-  }
-
-  std::vector<Label> take() { return std::move(labels_); }
-
- private:
-  const LabelInput& in_;
-  std::vector<Label> labels_;
-  std::vector<std::pair<glm::vec2, glm::vec2>> taken_;
-};
-
-void place_candidates(const LabelInput& in, Placer& placer) {
+void label_candidates(const LabelInput& in, LabelBoard& board) {
+  if (in.reader.steps() == 0) return;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
   // Before the crown is reached the last step's candidates still stand there.
   const bool reached = now.share >= scene::Clock::kCrown;
@@ -63,132 +49,93 @@ void place_candidates(const LabelInput& in, Placer& placer) {
   const trace::StepRecord& record = in.reader.step(shown_step);
   const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
   if (logits.record == nullptr) return;
-  const float alpha = reached ? 1.0F : 0.6F;
+  const float wish = reached ? 1.0F : 0.6F;
   const uint32_t n = std::min<uint32_t>(logits.record->candidates, scene::Layout::kCandidates);
+  // A word that finds no room under its bar goes down a row or two, with its number under it.
+  constexpr int kRows = 3;
   for (uint32_t i = 0; i < n; ++i) {
     const trace::Candidate& c = logits.candidates[i];
     if (c.probability < 0.001F) break;
     const bool chosen = c.id == logits.record->sampled;
-    Label label;
-    label.anchor = in.layout.nodes()[in.layout.candidate(i)].center;
-    label.offset_px = {0.0F, in.size_px * 1.1F};
-    label.size_px = in.size_px * (chosen ? 1.3F : 1.05F);
-    label.rgba = with_alpha(
-        chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown), alpha);
-    label.mono = true;
-    label.text = scene::visible_text({c.text.data(), c.text_bytes});
-    placer.place(label);
+    const scene::Box bar = box_of(in.layout, in.layout.candidate(i), in.now);
+    Label word;
+    word.size_px = in.size_px * (chosen ? kChosen : 1.05F);
+    word.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
+    word.mono = true;
+    word.text = scene::visible_text({c.text.data(), c.text_bytes});
     char percent[16];
     std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
                   double{c.probability} * 100.0);
-    label.offset_px.y += in.size_px * 1.25F;
-    label.size_px = in.size_px * 0.8F;
-    label.rgba = with_alpha(in.palette.faint_text, alpha);
-    label.mono = false;
-    label.text = percent;
-    placer.place(label);
+    Label number;
+    number.size_px = in.size_px * 0.8F;
+    number.rgba = in.palette.faint_text;
+    number.text = percent;
+    float left = wish;
+    for (int row = 0; row < kRows && left > 0.05F; ++row) {
+      const float gap = 0.2F + 2.7F * static_cast<float>(row);
+      const float visible = board.beside(bar, Side::kBelow, word, left, gap, row > 0);
+      board.beside(bar, Side::kBelow, number, visible,
+                   gap + 1.2F * word.size_px / in.size_px + 0.1F);
+      left = std::max(left - visible, 0.0F);
+    }
   }
 }
 
-void place_tape(const LabelInput& in, Placer& placer) {
+// The tokens beside the tape, from the newest back, as far as they have room side by side.
+void label_tape(const LabelInput& in, LabelBoard& board) {
+  if (in.reader.steps() == 0) return;
   const auto front = static_cast<int>(std::lround(in.now));
-  const auto anchor_of = [&](int column) {
-    glm::vec3 anchor = in.layout.nodes()[in.layout.tape(static_cast<uint32_t>(column))].center;
-    anchor.z = shaders::past_z(in.now - static_cast<float>(column));
-    anchor.x += 0.5F;
-    return anchor;
+  const auto first_of = [&](int column) {
+    return static_cast<uint32_t>(column) * in.layout.positions_per_column();
   };
-  for (int c = front; c >= 0; --c) {
-    const uint32_t first = static_cast<uint32_t>(c) * in.layout.positions_per_column();
-    if (first >= in.reader.positions()) continue;
+  // The right edge of a column, on the floor.
+  const auto edge = [&](int column) {
+    const scene::Box box = box_of(in.layout, in.layout.tape(static_cast<uint32_t>(column)), in.now);
+    return box.center + glm::vec3(box.half_size.x, box.half_size.y, 0.0F);
+  };
+  float room = 1e9F;
+  for (int c = front; c >= 0 && c > front - kMostTape; --c) {
+    if (first_of(c) >= in.reader.positions()) continue;
     const float age = in.now - static_cast<float>(c);
+    const auto here = board.project(edge(c));
+    const auto next = board.project(edge(c > 0 ? c - 1 : c + 1));
+    if (!here || !next) continue;
     Label label;
-    label.anchor = anchor_of(c);
+    label.anchor = edge(c);
     label.align = LabelAlign::kLeft;
     label.mono = true;
-    label.text = scene::visible_text(in.reader.position(first).token.text);
-    label.size_px = in.size_px * 1.3F;
-    if (age >= 0.5F) {
-      // Small enough not to touch its neighbour, or not at all: a row with gaps reads as nonsense.
-      const auto here = placer.project(label.anchor);
-      const auto next = placer.project(anchor_of(c + 1));
-      if (!here || !next) break;
-      const glm::vec2 step = glm::abs(*next - *here);
-      const float width = measure_text(label.text, 1.0F, true).x;
-      label.size_px = std::min(in.size_px, std::max(step.y / 1.15F, step.x / (width + 0.3F)));
-      if (label.size_px < 0.45F * in.size_px) break;
-    }
-    label.rgba = with_alpha(in.palette.text, age < 0.5F ? 1.0F : 0.85F / (1.0F + 0.03F * age));
-    placer.place(label);
+    label.text = scene::visible_text(in.reader.position(first_of(c)).token.text);
+    const float newest = 1.0F - ramp(0.3F, 0.7F, age);
+    const glm::vec2 apart = glm::abs(*next - *here);
+    // The size at which it fits beside the next, by height or by width, as a share of the normal.
+    const glm::vec2 extent = measure_text(label.text, in.size_px, true);
+    const glm::vec2 fit = glm::max(apart - board.fade_px(), 0.0F) / extent;
+    // Rooms shrink towards the past; the oldest has no neighbour to tell.
+    room = std::min(room, std::max(fit.x, fit.y));
+    // A little smaller before it gives way.
+    const float size = std::clamp(room, kSmallest, 1.0F);
+    label.size_px = in.size_px * (size + (kChosen - size) * newest);
+    label.offset_px.x = 0.5F * in.size_px;
+    label.rgba = in.palette.text;
+    const float wish =
+        std::max(newest, 0.9F * ramp(0.8F * kSmallest, kSmallest, room) / (1.0F + 0.02F * age));
+    board.at(label, wish);
+    if (room < 0.8F * kSmallest && age > 1.0F) break;  // and less room farther back
   }
 }
 
-void place_titles(const LabelInput& in, Placer& placer) {
-  const auto& m = in.layout.model();
-  const auto wing = [&](glm::vec3 anchor, uint32_t channel, std::string text) {
-    Label label;
-    label.anchor = anchor;
-    label.size_px = in.size_px;
-    label.rgba = channel_rgba(in.palette, channel);
-    label.text = std::move(text);
-    placer.place(label);
-  };
-  // Heads are numbered on the lowest storey, where there is room.
-  for (uint32_t h = 0; h < m.heads; ++h) {
-    Label label;
-    label.anchor = in.layout.nodes()[in.layout.head(0, h)].center;
-    label.offset_px = {0.0F, in.size_px * 1.4F};
-    label.size_px = in.size_px * 0.8F;
-    label.rgba = channel_rgba(in.palette, shaders::kChannelAttention);
-    label.text = std::to_string(h);
-    placer.place(label);
-  }
-  const float left = in.layout.attention_left();
-  const float y = -0.34F;
-  wing({left * 0.62F, y, 0.6F}, shaders::kChannelAttention,
-       std::to_string(m.heads) + (m.heads == 1 ? " attention head" : " attention heads"));
-  wing({left - 0.1F, y * 0.4F, shaders::past_z(7.0F)}, shaders::kChannelKv,
-       "KV cache, " + std::to_string(m.kv_heads) + (m.kv_heads == 1 ? " KV head" : " KV heads"));
-  wing({(in.layout.ffn_right() + 0.95F) * 0.5F, y + 0.35F, 0.0F}, shaders::kChannelFfn,
-       "FFN, " + std::to_string(m.neurons) + " neurons");
-  for (uint32_t l = 0; l < m.layers; ++l) {
-    Label label;
-    label.anchor = {in.layout.ffn_right() + 0.12F,
-                    in.layout.storey_y(l) + in.layout.pitch() * 0.75F, 0.0F};
-    label.align = LabelAlign::kLeft;
-    label.size_px = in.size_px * 0.9F;
-    label.rgba = in.palette.faint_text;
-    label.text = "layer " + std::to_string(l);
-    placer.place(label);
-  }
-}
-
-void place_notes(const LabelInput& in, Placer& placer) {
-  for (const scene::Note& note : in.layout.notes()) {
-    Label label;
-    label.anchor = note.at;
-    label.size_px = in.size_px * note.size;
-    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
-                                                        : channel_rgba(in.palette, note.channel);
-    label.text = note.text;
-    placer.place(label);
-  }
-}
-
-}  // namespace
-
-std::vector<Label> make_labels(const LabelInput& input) {
-  Placer placer(input);
-  if (input.reader.steps() > 0) {
-    place_candidates(input, placer);
-    place_tape(input, placer);
-  }
-  if (input.layout.options().brackets) {
-    place_notes(input, placer);
-  } else {
-    place_titles(input, placer);
-  }
-  return placer.take();
+Annotations make_labels(const LabelInput& input) {
+  LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered);
+  label_selected(input, board);
+  label_notes(input, board);
+  label_candidates(input, board);
+  label_tape(input, board);
+  if (!input.layout.options().brackets) label_wings(input, board);
+  label_layers(input, board);
+  label_heads(input, board);
+  label_slots(input, board);
+  label_cells(input, board);
+  return board.take();
 }
 
 }  // namespace render

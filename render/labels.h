@@ -1,11 +1,10 @@
-// The words in the scene: what stands where, the tokens on the tape, the candidates.
+// The words in the scene: what stands where, the tokens, the candidates, the numbers of heads and
+// neurons where they are near. What is named follows what is large on the screen, not how large
+// the model is.
 #pragma once
 
-#include <vector>
-
 #include "engine/trace/reader.h"
-#include "render/label.h"
-#include "render/scene/layout.h"
+#include "render/label_board.h"
 #include "render/scene/palette.h"
 
 namespace render {
@@ -18,12 +17,27 @@ struct LabelInput {
   double merge = 1.0;  // steps that are shown as one
   float now = 0.0F;    // column at the front
   glm::mat4 clip_from_world{1.0F};
-  glm::vec2 viewport{1.0F};  // pixels
-  float size_px = 14.0F;     // of a normal label
+  glm::vec2 viewport{1.0F};                // pixels
+  float size_px = 14.0F;                   // of a normal label
+  std::span<const scene::Rect> covered{};  // by panels, pixels
+  uint32_t selected = 0;                   // element + 1; 0: none
 };
 
-// Labels that overlap one placed before them are left out; they are placed in order of
-// importance. Labels outside the frame are left out too.
-std::vector<Label> make_labels(const LabelInput& input);
+// Where an element is drawn while `now` is the column at the front: center, half size.
+scene::Box box_of(const scene::Layout& layout, uint32_t element, float now);
+
+// In order of importance; see LabelBoard and scene/placement.h for what gives way to what.
+Annotations make_labels(const LabelInput& input);
+
+// The parts of it, most important first.
+void label_selected(const LabelInput& in, LabelBoard& board);
+void label_notes(const LabelInput& in, LabelBoard& board);
+void label_candidates(const LabelInput& in, LabelBoard& board);
+void label_tape(const LabelInput& in, LabelBoard& board);
+void label_wings(const LabelInput& in, LabelBoard& board);
+void label_layers(const LabelInput& in, LabelBoard& board);
+void label_heads(const LabelInput& in, LabelBoard& board);
+void label_slots(const LabelInput& in, LabelBoard& board);
+void label_cells(const LabelInput& in, LabelBoard& board);
 
 }  // namespace render

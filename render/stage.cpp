@@ -1,24 +1,37 @@
 #include "render/stage.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "render/labels.h"
+#include "render/outline.h"
+#include "render/scene/choreography.h"
 #include "render/scene/eyes.h"
+#include "render/ui/covered.h"
 
 namespace render {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
 constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
-constexpr uint64_t kMostSteps = 256;   // evaluated at once
+constexpr std::chrono::seconds kLongestWait{60};
+constexpr uint64_t kMostSteps = 256;  // evaluated at once
 
 }  // namespace
 
 Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
              const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
-    : reader_(log),
+    : quality_(quality),
+      reader_(log),
       renderer_(device, quality),
       layout_options_(layout),
       beside_(std::move(beside)) {}
@@ -33,10 +46,12 @@ bool Stage::poll() {
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
+    bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = 0.0;
     renderer_.drop_steps();
   } else if (continuation_ != reader_.continuation()) {
+    bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = static_cast<double>(reader_.kept_steps());
     renderer_.drop_steps();
@@ -52,8 +67,23 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F) at.z = shaders::past_z(now(playhead) - n.column);
+  if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
   return at;
+}
+
+std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
+  for (const auto& [known, bolt] : bolts_) {
+    if (known == ref) return bolt;
+  }
+  if (ref.step >= reader_.steps()) return {};
+  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step, {shown_all_});
+  if (ref.index >= script.bolts.size()) return {};
+  uint32_t index = ref.index;
+  while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
+  constexpr size_t kKept = 8;
+  if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
+  bolts_.emplace_back(ref, script.bolts[index]);
+  return script.bolts[index];
 }
 
 float Stage::now(double playhead, double merge, bool glide) const {
@@ -100,11 +130,37 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
   }
 }
 
+// The sheets and tiles of this view. A picture that is kept waits for its numbers.
+void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
+  uint32_t position = 0;
+  if (reader_.steps() > 0) {
+    const trace::StepRecord& step =
+        reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
+    position = step.first_position + step.count - 1;
+  }
+  const auto update = [&] {
+    tensors_.update({reader_, *layout_, control_, view.camera, viewport, position,
+                     view.hovered_cell, view.selected_cell});
+    for (const uint32_t slot : tensors_.take_fresh())
+      renderer_.put_tile(slot, tensors_.store().texels(slot));
+  };
+  update();
+  if (quality_ != Quality::kFull || control_ == nullptr) return;
+  const auto patience = std::chrono::steady_clock::now() + kLongestWait;
+  while (tensors_.store().waiting() && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    poll();
+    update();
+  }
+}
+
 bool Stage::draw(Target& target, const View& view) {
+  const auto begin = Clock::now();
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
   if (shown_all_ != view.look.show_all) {
     shown_all_ = view.look.show_all;
+    bolts_.clear();
     renderer_.drop_steps();
   }
   FrameInput input;
@@ -127,15 +183,47 @@ bool Stage::draw(Target& target, const View& view) {
       --at_once;
     }
   }
+  look_at_tensors(view, viewport);
+  input.tiles = tensors_.quads();
+  input.clip_from_eye = tensors_.clip_from_eye();
+  const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
-  std::vector<Label> labels;
-  if (view.look.labels) {
-    labels = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
-                          input.frame.clip_from_world, viewport,
-                          viewport.y / 720.0F * 13.0F * view.look.scale});
+  Annotations notes;
+  if (view.look.labels && !tensors_.fills_frame()) {
+    const std::vector<scene::Rect> covered = covered_by(view.ui);
+    notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
+                         input.frame.clip_from_world, viewport,
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
   }
-  input.labels = labels;
+  tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
+  if (view.look.labels) {
+    std::vector<Label> more = tensors_.labels(
+        *layout_, {colours, input.frame.clip_from_world,
+                   viewport.y / 720.0F * 13.0F * view.look.scale, view.selected_cell});
+    notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
+                        std::make_move_iterator(more.end()));
+  }
+  if (reader_.steps() > 0 && !tensors_.fills_frame()) {
+    add_outlines({.reader = reader_,
+                  .layout = *layout_,
+                  .palette = colours,
+                  .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,
+                  .now = input.frame.now,
+                  .clip_from_world = input.frame.clip_from_world,
+                  .eye = input.frame.eye,
+                  .viewport = viewport,
+                  .width_px = std::max(viewport.y / 720.0F * view.look.scale * 1.5F, 1.0F),
+                  .hovered = view.hovered,
+                  .selected = view.selected,
+                  .hovered_bolt = view.hovered_bolt ? bolt(*view.hovered_bolt) : std::nullopt,
+                  .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
+                 notes.lines);
+  }
+  times_ = {ms_between(begin, choreographed), ms_between(choreographed, Clock::now())};
+  input.labels = notes.labels;
+  input.lines = notes.lines;
   input.ui = view.ui;
+  input.refine = view.refine;
   input.pick = view.pick;
   return renderer_.draw(target, input);
 }

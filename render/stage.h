@@ -12,6 +12,7 @@
 #include "render/scene/choreography.h"
 #include "render/scene/layout.h"
 #include "render/scene/palette.h"
+#include "render/tensor_view.h"
 
 namespace render {
 
@@ -36,8 +37,20 @@ struct View {
   Look look;
   uint32_t hovered = 0;  // node index + 1; 0: none
   uint32_t selected = 0;
+  // A value of a tensor that is pointed at, and one that is chosen.
+  std::optional<scene::CellRef> hovered_cell{};
+  std::optional<scene::CellRef> selected_cell{};
+  std::optional<BoltRef> hovered_bolt{};
+  std::optional<BoltRef> selected_bolt{};  // then no element is
+  bool refine = false;  // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
+};
+
+// What the newest frame took on the CPU before it was recorded, ms.
+struct StageTimes {
+  double choreography_ms = 0.0;  // steps that came into sight -> lights and bolts, handed over
+  double labels_ms = 0.0;
 };
 
 // Main thread.
@@ -46,6 +59,11 @@ class Stage {
   // beside: models that stand next to the trace's, at rest.
   Stage(gpu::Device& device, trace::Log& log, Quality quality,
         const scene::LayoutOptions& layout = {}, std::vector<trace::Model> beside = {});
+
+  // Who answers when tensors are looked at from near; without one they have no numbers.
+  void ask(engine::Control* control) { control_ = control; }
+  // As of the newest frame.
+  const TensorView& tensors() const { return tensors_; }
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
@@ -58,6 +76,7 @@ class Stage {
   const trace::Reader& reader() const { return reader_; }
   const scene::Layout& layout() const { return *layout_; }
   Renderer& renderer() { return renderer_; }
+  const Renderer& renderer() const { return renderer_; }
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
@@ -68,19 +87,31 @@ class Stage {
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
+  // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
+  // kind.
+  std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
+
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
+  const StageTimes& times() const { return times_; }
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
+  void look_at_tensors(const View& view, glm::vec2 viewport);
 
+  Quality quality_;
+  engine::Control* control_ = nullptr;
+  TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;
   scene::LayoutOptions layout_options_;
   std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  StageTimes times_;
+  // The last bolts that were asked for: a script is long.
+  mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
   uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;

@@ -10,6 +10,7 @@ layout(set = 0, binding = kBindEvents, scalar) readonly buffer Events { Bolt bol
 layout(location = 0) noperspective out vec3 across;  // pixels from the middle; t along; brightness
 layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, 1 hollow 2 pipe
 layout(location = 2) noperspective out vec4 tint;   // rgb; heat 0..1
+layout(location = 3) flat out uint record;  // of the bolt, in the buffer
 
 const float kTravel = 0.15;  // share of its own life, not of a lengthened one, that a bolt travels
 
@@ -69,6 +70,7 @@ void main() {
   uint bolt_index = uint(gl_VertexIndex) / (2u * kJoints);
   uint vertex = uint(gl_VertexIndex) % (2u * kJoints);
   Bolt bolt = bolts[bolt_index];
+  record = bolt_index;
   gl_Position = vec4(0.0, 0.0, -1.0, 1.0);
   across = vec3(0.0);
   shape = vec4(0.0);

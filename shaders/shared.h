@@ -39,6 +39,8 @@ SHARED_CONST kNodeGrows = 2u;      // rises along +y with its light, up to Node.
 SHARED_CONST kNodeNotPicked = 4u;  // scenery
 SHARED_CONST kNodeFlat = 8u;       // no bevel
 SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
+SHARED_CONST kNodeLine = 32u;      // lettering: in the plain colour of its channel
+SHARED_CONST kNodeAtRest = 64u;    // a plate whose past does not move: all of it is there
 SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags
@@ -78,7 +80,8 @@ struct Node {
   float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
   uint element;    // whose light it shows and what it is picked as; of a plate: its first cell
   uint grid;       // of a plate: index into the grids
-  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all
+  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all.
+                   // Of another plate: world units from storey to storey
 };
 
 // How the cells of plates of one kind lie. Cells are square places on the plate; groups of
@@ -145,8 +148,44 @@ struct Glyph {
   float halo;         // 0..1
   uint rgba;          // sRGB, red in the lowest byte
 };
-SHARED_CONST kGlyphAtlas = 1024u;  // texels a side
+// A straight line over the picture: outlines, and from a label to what it names.
+struct Line {
+  vec2 from;    // pixels
+  vec2 to;
+  float width;  // pixels
+  uint rgba;    // as Glyph.rgba
+};
+SHARED_CONST kGlyphAtlas = 2048u;  // texels a side
 SHARED_CONST kGlyphSpread = 8u;    // texels from the outline at which distances saturate
+
+// A piece of a tensor's sheet: a plane quad whose cells take their numbers from a slot of the tile
+// atlas, where a texel holds minimum, mean and maximum of the cells that it stands for.
+struct TileQuad {
+  vec3 corner[4];      // world axes, from the eye: top left, top right, bottom right, bottom left
+  vec2 cells;          // that it spans, across and down
+  vec2 first;          // its first cell, modulo kTileGrid
+  vec2 texel;          // of its top left, in the atlas
+  vec2 texels_a_cell;
+  vec4 within;         // texels of the atlas that hold something for it: first and last
+  vec2 hovered;        // a cell, counted from the first one; far outside: none
+  vec2 selected;
+  float scale;         // value of full colour
+  float alpha;         // how far it has appeared
+  uint flags;
+};
+SHARED_CONST kTileKnown = 1u;     // the slot holds numbers; else nobody has answered yet
+SHARED_CONST kTilePartial = 2u;   // they are still being read: NaN is not read yet
+SHARED_CONST kTileEdges = 4u;     // << 0 top, 1 right, 2 bottom, 3 left: the sheet ends there
+SHARED_CONST kTileAtlas = 1024u;  // texels a side
+SHARED_CONST kTileSide = 64u;     // of a slot
+SHARED_CONST kTileGrid = 4096u;   // cells between the heaviest lines; lines lie 1, 16, 256, 4096 apart
+
+// Cells of the grid whose corners carry the sky's colour.
+SHARED_CONST kSkyColumns = 32u;
+SHARED_CONST kSkyRows = 18u;
+
+// What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
+SHARED_CONST kPickedBolt = 0x80000000u;
 
 // Everything that changes from frame to frame.
 struct Frame {
@@ -293,6 +332,8 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 72);
+static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 12);
+static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
 static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders
 #endif

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t kSlots = 1 << 21;     // of all layers and lanes together
 constexpr int64_t kFewest = 64;         // positions
-constexpr int64_t kMost = 4096;         // as in a session
+constexpr int64_t kMost = 128;          // enough for a picture
 constexpr int64_t kExpertCells = 2048;  // cells of a storey of a mixture, about
 
 uint32_t u32(int64_t n) {

@@ -105,12 +105,22 @@ const TensorAnswer* Reader::answer(uint64_t request) const {
   return found == answers_.end() ? nullptr : &found->second;
 }
 
+const TileAnswer* Reader::tile(uint64_t request) const {
+  const auto found = tiles_.find(request);
+  return found == tiles_.end() ? nullptr : &found->second.answer;
+}
+
 void Reader::forget(uint64_t chunk) {
   for (; !held_.empty() && held_.front().chunk < chunk; held_.pop_front()) {
     dropped_ = true;
     const Held& old = held_.front();
     if (old.topic == Topic::kTensor) {
       answers_.erase(old.key);
+      continue;
+    }
+    if (old.topic == Topic::kTile) {
+      const auto found = tiles_.find(old.key);  // a later answer may lie in a later chunk
+      if (found != tiles_.end() && found->second.chunk == old.chunk) tiles_.erase(found);
       continue;
     }
     if (old.key >= positions_.size()) continue;
@@ -214,6 +224,7 @@ void Reader::take(const Message& message) {
       positions_.clear();
       steps_.clear();
       answers_.clear();
+      tiles_.clear();
       held_.clear();
       note_ = {};
       note_kind_ = NoteKind::kInfo;
@@ -320,6 +331,22 @@ void Reader::take(const Message& message) {
       answer.name = pieces.text(t->name_bytes);
       answer.formula = pieces.text(t->formula_bytes);
       answers_[t->request] = answer;
+      held_.push_back({message.chunk, message.topic, t->request});
+      break;
+    }
+    case Topic::kTile: {
+      const auto* t = pieces.header<TileRecord>();
+      expect(t->planes == 1 || t->planes == 3 || (t->planes == 0 && t->rows == 0));
+      expect(t->row_shift < 32 && t->col_shift < 32);
+      TileAnswer answer{t, {}, {}, {}, {}, {}};
+      answer.min = answer.mean = answer.max = pieces.array<float>(t->rows, t->cols);
+      if (t->planes == 3) {
+        answer.mean = pieces.array<float>(t->rows, t->cols);
+        answer.max = pieces.array<float>(t->rows, t->cols);
+      }
+      answer.name = pieces.text(t->name_bytes);
+      answer.formula = pieces.text(t->formula_bytes);
+      tiles_[t->request] = {message.chunk, answer};
       held_.push_back({message.chunk, message.topic, t->request});
       break;
     }

@@ -104,6 +104,14 @@ struct TensorAnswer {
   std::span<const float> values;  // (rows, cols)
 };
 
+struct TileAnswer {
+  const TileRecord* record = nullptr;
+  std::string_view name;
+  std::string_view formula;
+  // (rows, cols) each; all three the same where a texel is one cell.
+  std::span<const float> min, mean, max;
+};
+
 // Everything known of one position. Members without a record were not captured or were dropped.
 struct Position {
   Token token;
@@ -147,6 +155,9 @@ class Reader {
   // The answer to an inspection, or nullptr while it is not there.
   const TensorAnswer* answer(uint64_t request) const;
 
+  // The newest answer to an InspectTile, or nullptr while there is none.
+  const TileAnswer* tile(uint64_t request) const;
+
   // The newest note of the conversation and its kind; empty at first.
   std::string_view note() const { return note_; }
   NoteKind note_kind() const { return note_kind_; }
@@ -175,6 +186,11 @@ class Reader {
   std::deque<Position> positions_;
   std::vector<StepRecord> steps_;  // copies: going on may cut one
   std::map<uint64_t, TensorAnswer> answers_;
+  struct HeldTile {
+    uint64_t chunk;
+    TileAnswer answer;
+  };
+  std::map<uint64_t, HeldTile> tiles_;
   // Which chunk each piece of detail lies in, oldest first: (chunk, topic, position or request).
   struct Held {
     uint64_t chunk;

@@ -30,6 +30,7 @@ enum class Topic : uint16_t {
   kTime = 11,
   kTensor = 12,     // the answer to one inspection
   kNote = 13,       // a sentence for the person watching
+  kTile = 14,       // the answer to one InspectTile; not written to files
   kStructure = 15,  // once, after kModel: StructureRecord
   kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
@@ -39,13 +40,14 @@ inline constexpr uint16_t kTopicCount = 18;
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
       "",       "model", "start", "token",  "step", "residual", "attention", "kv",      "ffn",
-      "logits", "scale", "time",  "tensor", "note", "reserved", "structure", "experts", "continue"};
+      "logits", "scale", "time",  "tensor", "note", "tile",     "structure", "experts", "continue"};
   return names[static_cast<size_t>(topic)];
 }
 
 // Detail can be dropped when memory is short; the rest never is.
 constexpr bool is_detail(Topic topic) noexcept {
-  return (topic >= Topic::kResidual && topic <= Topic::kTensor) || topic == Topic::kExperts;
+  return (topic >= Topic::kResidual && topic <= Topic::kTensor) || topic == Topic::kTile ||
+         topic == Topic::kExperts;
 }
 
 // How much detail a position carries.
@@ -290,6 +292,30 @@ struct ExpertsRecord {
 
 static_assert(sizeof(StructureRecord) == 48 && sizeof(ExpertShare) == 12 &&
               sizeof(ExpertsRecord) == 16);
+
+// Part of a tensor at a level of detail, asked for through engine/control.h: a texel is a rectangle
+// of 2^row_shift x 2^col_shift cells, fewer at the tensor's end.
+// then: float min[rows][cols]; mean[rows][cols]; max[rows][cols] (planes: 3), or, where a texel is
+// one cell, value[rows][cols] (planes: 1); name, formula (bytes).
+struct TileRecord {
+  uint64_t request = 0;
+  uint32_t position = 0;
+  uint32_t first_row = 0;  // cells
+  uint32_t first_col = 0;
+  uint32_t row_shift = 0;
+  uint32_t col_shift = 0;
+  uint32_t rows = 0;  // texels; 0: there is nothing, and the formula says why
+  uint32_t cols = 0;
+  uint32_t planes = 0;
+  uint32_t full_rows = 0;  // cells of the whole tensor
+  uint32_t full_cols = 0;
+  float read = 1.0F;  // below 1: a large matrix is still being read; what is missing is NaN, and
+                      // another answer to the same request will follow
+  uint32_t name_bytes = 0;
+  uint32_t formula_bytes = 0;
+  uint32_t reserved = 0;
+};
+
 static_assert(sizeof(ModelRecord) == 72 && sizeof(StartRecord) == 24 &&
               sizeof(ContinueRecord) == 32 && sizeof(TokenRecord) == 32);
 static_assert(sizeof(StepRecord) == 16 && sizeof(ResidualRecord) == 8 && sizeof(KvRead) == 12);
@@ -297,5 +323,6 @@ static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);
 static_assert(sizeof(LogitsRecord) == 24 && sizeof(ScaleRecord) == 8 && sizeof(TimeRecord) == 8);
 static_assert(sizeof(OperationTime) == 24 && sizeof(TensorRecord) == 56 && sizeof(NoteRecord) == 8);
+static_assert(sizeof(TileRecord) == 64);
 
 }  // namespace trace

@@ -1,15 +1,25 @@
 #include "render/commands/options.h"
 
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include "model/error.h"
+#include "render/bookmarks.h"
+#include "render/scene/choreography.h"
+#include "render/scene/node_path.h"
 
 namespace render::commands {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
+
+namespace {
+
+constexpr const char* kViews =
+    "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
+    "bookmark (@1), or yaw,pitch,distance[,x,y,z]";
+
+}  // namespace
 
 void wait_for_end(Stage& stage) {
   const trace::Reader& reader = stage.reader();
@@ -28,11 +38,24 @@ void wait_for_end(Stage& stage) {
   }
 }
 
-scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect) {
-  const auto pose =
-      scene::named_pose(options.camera, stage.layout(), stage.columns_in_view(), aspect);
+scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect,
+                       double playhead) {
+  const std::string& name = options.camera;
+  std::optional<scene::Pose> pose;
+  if (name.size() == 2 && name[0] == '@' && name[1] >= '1' && name[1] <= '9') {
+    const Bookmarks bookmarks(bookmarks_path(stage.layout().model().weights_hash));
+    pose = bookmarks.get(static_cast<size_t>(name[1] - '0'));
+    if (!pose) {
+      throw Error(ExitCode::kUsage, "there is no bookmark " + name.substr(1) + " of this model",
+                  "--camera", "in the window, Ctrl+" + name.substr(1) + " sets it");
+    }
+  } else {
+    pose = scene::named_pose(name, stage.layout(), stage.columns_in_view(), aspect,
+                             stage.now(playhead));
+  }
   if (pose) {
     scene::Camera camera{*pose};
+    camera.keep_near(stage.layout().bounds(stage.layout().columns()));
     // The inspector stands on the right: make room.
     if (!options.select.empty()) {
       camera.pose.distance *= 1.12F;
@@ -40,35 +63,24 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
     }
     return camera.pose;
   }
-  throw Error(ExitCode::kUsage, "there is no view '" + options.camera + "'", "--camera",
-              "home, front, left, top, close, or yaw,pitch,distance[,x,y,z]");
+  throw Error(ExitCode::kUsage, "there is no view '" + name + "'", "--camera", kViews);
+}
+
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout) {
+  if (options.zoom_to.empty()) return {};
+  const auto cell = scene::find_cell(layout, options.zoom_to);
+  if (cell) return cell;
+  throw Error(ExitCode::kUsage, "there is no value '" + options.zoom_to + "' in the scene",
+              "--zoom-to",
+              "TENSOR[ROW,COLUMN], e.g. blk.0.attn_q.weight[17,20] or token_embd.weight[65,0]");
 }
 
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout) {
   if (options.select.empty()) return 0;
-  const auto& m = layout.model();
-  unsigned layer = 0;
-  unsigned index = 0;
-  unsigned column = 0;
-  int used = -1;
-  const char* text = options.select.c_str();
-  const auto whole = [&] {
-    return used > 0 && static_cast<size_t>(used) == options.select.size() && layer < m.layers;
-  };
-  if (std::sscanf(text, "L%u.H%u%n", &layer, &index, &used) == 2 && whole() && index < m.heads) {
-    return layout.head(layer, index) + 1;
-  }
-  used = -1;
-  if (std::sscanf(text, "L%u.F%u%n", &layer, &index, &used) == 2 && whole() && index < m.neurons) {
-    return layout.cell(layer, static_cast<uint32_t>(uint64_t{index} * m.buckets / m.neurons)) + 1;
-  }
-  used = -1;
-  if (std::sscanf(text, "L%u.K%u.%u%n", &layer, &index, &column, &used) == 3 && whole() &&
-      index < m.kv_heads && column < m.context) {
-    return layout.slot(layer, index, layout.column_of(column)) + 1;
-  }
+  if (const auto node = scene::find_node(options.select, layout)) return *node + 1;
   throw Error(ExitCode::kUsage, "there is no node '" + options.select + "'", "--select",
-              "L3.H1 is head 1 of layer 3, L3.F20 neuron 20, L3.K0.5 position 5 of KV head 0");
+              "L3.H1 is head 1 of layer 3, L3.F20 neuron 20, L3.K0.5 position 5 of KV head 0, "
+              "L3.A and L3.M what attention and FFN add, C0 the likeliest candidate, T5 a token");
 }
 
 }  // namespace render::commands

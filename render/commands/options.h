@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,13 @@ struct SceneOptions {
   engine::Generate generate;           // what was asked of the engine
   uint32_t width = 1280;               // pixels
   uint32_t height = 720;
-  std::string camera = "home";  // see scene::named_pose
+  std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
-  std::string select;           // a node to select: "L3.H1", "L3.F20", "L3.K0.5"; empty: none
+  std::string select;           // a node to select, see scene/node_path.h; empty: none
+  std::string timings;          // of a window: a file for what each frame took; empty: none
   double pace = 1.0;            // steps a second
+  std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
+  float zoom = 1.0F;            // of a still: share of the way there
   Look look;
   // Models without a trace of their own, beside the first.
   std::vector<trace::Model> beside;
@@ -31,8 +35,13 @@ struct SceneOptions {
 // Throws Error (failed) with the engine's words when it could not generate.
 void wait_for_end(Stage& stage);
 
-// The pose that the options name. Throws Error (usage) when there is none of that name.
-scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect);
+// The pose that the options name, at this playhead. Throws Error (usage) when there is none of that
+// name.
+scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float aspect,
+                       double playhead = 0.0);
+
+// The value that options.zoom_to names; none when it is empty. Throws Error (usage).
+std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout);
 
 // Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);

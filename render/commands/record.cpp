@@ -11,6 +11,7 @@
 #include "model/error.h"
 #include "render/gpu/device.h"
 #include "render/scene/eyes.h"
+#include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
 #include "render/video/encoder.h"
@@ -101,9 +102,13 @@ int record(const RecordOptions& options) {
   view.look = scene.look;
   view.pace = steps / seconds;
   view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
-  view.camera.pose = first_pose(scene, stage, aspect);
+  view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
+  const std::optional<scene::CellRef> cell = zoom_cell(scene, stage.layout());
+  const scene::Pose start = view.camera.pose;
+  stage.ask(scene.control);
+  view.selected_cell = cell;
 
   // Only now, when nothing but the disk can fail: what was there before stays until here.
   File hashes(options.frame_hashes);
@@ -128,7 +133,11 @@ int record(const RecordOptions& options) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;
     player.seek(view.playhead, stage.reader().steps());
-    if (!view.look.reduced_motion) {
+    if (cell) {
+      // There in time to read the number.
+      view.camera.pose = scene::on_the_way(start, scene::cell_pose(stage.layout(), *cell, aspect),
+                                           static_cast<float>(share) / 0.88F);
+    } else if (!view.look.reduced_motion) {
       view.camera.pose.yaw = yaw + kDrift * (0.5F - static_cast<float>(share));
     }
     view.ui = ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));
@@ -163,9 +172,16 @@ int shot(const ShotOptions& options) {
   View view;
   view.look = scene.look;
   view.playhead = playhead;
-  view.camera.pose =
-      first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
+  view.camera.pose = first_pose(
+      scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
+  stage.ask(scene.control);
+  if (const auto cell = zoom_cell(scene, stage.layout())) {
+    const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
+    view.camera.pose = scene::on_the_way(
+        view.camera.pose, scene::cell_pose(stage.layout(), *cell, aspect), scene.zoom);
+    view.selected_cell = cell;
+  }
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
   // The inspector asks the engine, which lives on: a few frames until its answer is there.

@@ -13,8 +13,9 @@ constexpr float kGainStep = 0.25F;  // of a channel's gain
 
 void channel_key(int channel, int mods, scene::Channels& channels) {
   const auto c = static_cast<size_t>(channel);
-  const bool more = (mods & GLFW_MOD_SHIFT) != 0;
-  if (!more && (mods & GLFW_MOD_CONTROL) == 0) {
+  const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
+  const bool more = shift && (mods & GLFW_MOD_CONTROL) == 0;
+  if (!shift) {
     channels.on[c] = !channels.on[c];
     return;
   }

@@ -8,10 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "model/error.h"
+#include "render/camera_control.h"
+#include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
+#include "render/scene/bolt_meaning.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -28,6 +32,9 @@ volatile std::sig_atomic_t interrupted = 0;
 
 // Frames that are still drawn after the last change: panels and answers to picks settle.
 constexpr int kSettle = 12;
+
+// While the pointer rests, one frame in so many asks what has come under it.
+constexpr int kAsk = 3;
 
 // glfwInit and the window, in one lifetime.
 class Window {
@@ -66,7 +73,7 @@ class Window {
 class Controls {
  public:
   Controls(GLFWwindow* window, Stage& stage, View& view, Player& player)
-      : window_(window), stage_(stage), view_(view), player_(player) {
+      : window_(window), stage_(stage), view_(view), player_(player), camera_(stage, view) {
     glfwSetWindowUserPointer(window, this);
     // Installed before the panels': theirs call these.
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
@@ -90,10 +97,6 @@ class Controls {
     state_ = &state;
   }
 
-  scene::Pose home() const {
-    return scene::home_pose(stage_.layout().bounds(stage_.columns_in_view()), aspect());
-  }
-
   float aspect() const {
     const glm::ivec2 size = pixels();
     return static_cast<float>(std::max(size.x, 1)) / static_cast<float>(std::max(size.y, 1));
@@ -115,43 +118,54 @@ class Controls {
     const glm::vec2 window_size(std::max(width, 1), std::max(height, 1));
     if (dragging_ && moved_) {
       travelled_ += glm::length(drag);
-      move_ = {};
       if (panning_) {
-        view_.camera.pan(drag, window_size.y);
+        camera_.pan(drag, window_size.y);
       } else {
-        view_.camera.orbit(drag, window_size.y);
+        camera_.orbit(drag, window_size.y);
       }
     }
     if (scroll_ != 0.0F) {
-      if (!ui_->wants_mouse()) {
-        move_ = {};
-        view_.camera.zoom(scroll_, cursor / window_size * 2.0F - 1.0F, aspect());
-      }
+      if (!ui_->wants_mouse()) camera_.zoom(scroll_, cursor / window_size * 2.0F - 1.0F, aspect());
       scroll_ = 0.0F;
       moved_ = true;
     }
     if (!ui_->wants_keyboard()) fly(seconds);
-    if (move_.running()) {
-      view_.camera.pose = move_.advance(seconds);
-      moved_ = true;
-    }
+    moved_ = camera_.advance(seconds) || moved_;
     const glm::ivec2 at(cursor / window_size * glm::vec2(pixels()));
     const bool inside = at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
     view_.pick.reset();
-    if (inside && !ui_->wants_mouse() && !dragging_) view_.pick = at;
+    const bool over = inside && !ui_->wants_mouse() && !dragging_;
+    hover_cell(over ? std::optional(cursor / window_size * 2.0F - 1.0F) : std::nullopt);
+    if (!over) {
+      view_.hovered = 0;
+      view_.hovered_bolt.reset();
+    } else if (moved_ || click_ || ++unasked_ >= kAsk) {
+      view_.pick = at;
+      unasked_ = 0;
+    }
   }
 
   void picked(const PickResult& result) {
     view_.hovered = result.node;
+    view_.hovered_bolt = result.bolt;
+    if (view_.hovered_cell) {
+      view_.hovered = 0;
+      view_.hovered_bolt.reset();
+    }
     if (!click_) return;
     click_ = false;
+    view_.selected_cell = view_.hovered_cell;
+    if (view_.selected_cell) {
+      view_.selected = 0;
+      view_.selected_bolt.reset();
+      return;
+    }
     view_.selected = result.node;
+    view_.selected_bolt = result.bolt;
   }
 
   // True when something on the screen may have changed through the person's doing.
-  bool take_activity() {
-    return std::exchange(active_, false) || moved_ || dragging_ || click_ || ui_->wants_keyboard();
-  }
+  bool take_activity() { return std::exchange(active_, false) || moved_ || dragging_ || click_; }
 
  private:
   static Controls& self(GLFWwindow* window) {
@@ -165,12 +179,30 @@ class Controls {
     return {width, height};
   }
 
+  // A sheet is pointed at unless a thing stands before it.
+  void hover_cell(std::optional<glm::vec2> point) {
+    view_.hovered_cell.reset();
+    if (!point || !stage_.ready()) return;
+    const auto hit = stage_.tensors().under(*point);
+    if (!hit) return;
+    if (view_.hovered != 0) {
+      const glm::dvec3 at(stage_.where(view_.hovered - 1, view_.playhead));
+      const shaders::Node box = stage_.layout().nodes()[view_.hovered - 1];
+      const double nearest = glm::length(at - view_.camera.exact_eye()) -
+                             1.8 * static_cast<double>(glm::length(box.half_size));
+      if (view_.hovered - 1 != stage_.tensors().sheets()[hit->sheet].element && nearest > 0.0 &&
+          nearest < 0.9 * hit->distance)
+        return;
+    }
+    view_.hovered_cell = hit->cell;
+  }
+
   void button(int button, bool pressed, int mods) {
     if (!pressed) {
       if (dragging_ && travelled_ < 4.0F && !panning_) {
         click_ = true;
         const double now = glfwGetTime();
-        if (now - last_click_ < 0.35) focus();
+        if (now - last_click_ < 0.35) camera_.focus();
         last_click_ = now;
       }
       dragging_ = false;
@@ -182,24 +214,32 @@ class Controls {
     panning_ = button != GLFW_MOUSE_BUTTON_LEFT || (mods & GLFW_MOD_SHIFT) != 0;
   }
 
+  // W A S D Q E fly; with Shift, the arrows turn around the target.
   void fly(float seconds) {
     const auto down = [&](int key) { return glfwGetKey(window_, key) == GLFW_PRESS ? 1.0F : 0.0F; };
-    if (glfwGetKey(window_, GLFW_KEY_LEFT_CONTROL) == GLFW_PRESS) return;
-    const glm::vec3 step(down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
-                         down(GLFW_KEY_W) - down(GLFW_KEY_S));
-    if (step == glm::vec3(0.0F)) return;
-    move_ = {};
-    view_.camera.fly(step * std::min(seconds, 0.1F) * 0.6F);
-    moved_ = true;
+    if (down(GLFW_KEY_LEFT_CONTROL) + down(GLFW_KEY_RIGHT_CONTROL) > 0.0F) return;
+    camera_.fly({down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
+                 down(GLFW_KEY_W) - down(GLFW_KEY_S)},
+                seconds);
+    if (down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT) == 0.0F) return;
+    camera_.turn(
+        {down(GLFW_KEY_RIGHT) - down(GLFW_KEY_LEFT), down(GLFW_KEY_UP) - down(GLFW_KEY_DOWN)},
+        seconds);
   }
 
-  void focus() {
-    if (view_.selected == 0) return;
-    const uint32_t node = view_.selected - 1;
-    move_.start(view_.camera.pose,
-                scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node],
-                                  stage_.where(node, player_.playhead())),
-                0.9F);
+  // Ctrl with a digit sets a bookmark, Alt with it goes there. False: no such key.
+  bool bookmark(int key, int mods) {
+    if (key < GLFW_KEY_1 || key > GLFW_KEY_9) return false;
+    const auto number = static_cast<size_t>(key - GLFW_KEY_0);
+    const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
+    if ((mods & GLFW_MOD_CONTROL) != 0 && !shift) {
+      state_->message = camera_.set_bookmark(number);
+    } else if ((mods & GLFW_MOD_ALT) != 0) {
+      state_->message = camera_.go_to_bookmark(number);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   void key(int key, int mods, bool repeat) {
@@ -212,22 +252,28 @@ class Controls {
         state_->times = false;
       } else {
         view_.selected = 0;
+        view_.selected_bolt.reset();
+        view_.selected_cell.reset();
       }
       return;
     }
     if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
+    if (!repeat && bookmark(key, mods)) return;
+    const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
+    if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
+      return;  // turns the camera while it is held
     if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
                   stage_.layout().model().layers))
       return;
     if (repeat) return;
     switch (key) {
       case GLFW_KEY_F:
-        focus();
+        camera_.focus();
         break;
       case GLFW_KEY_H:
-        move_.start(view_.camera.pose, home(), 0.9F);
+        camera_.home(aspect());
         break;
       case GLFW_KEY_P:
         state_->focus_prompt = true;
@@ -279,11 +325,12 @@ class Controls {
   Player& player_;
   ui::Ui* ui_ = nullptr;
   ui::State* state_ = nullptr;
-  scene::Move move_;
+  CameraControl camera_;
   glm::vec2 cursor_{0.0F};
   float scroll_ = 0.0F;
   float travelled_ = 0.0F;
   double last_click_ = -1.0;
+  int unasked_ = 0;
   bool dragging_ = false;
   bool panning_ = false;
   bool click_ = false;
@@ -294,11 +341,14 @@ class Controls {
 };
 
 // The view as it is, without the panels, in full quality, beside where the program was started.
-std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
+std::string save_picture(gpu::Device& device, trace::Log& log, const View& view,
+                         VkExtent2D extent) {
   std::string path;
   for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
     path = "fulgurite-" + std::to_string(i) + ".png";
   Offscreen target(device, extent.width, extent.height);
+  Stage stage(device, log, Quality::kFull);
+  stage.poll();
   View still = view;
   still.ui = nullptr;
   still.pick.reset();
@@ -310,6 +360,12 @@ std::string save_picture(gpu::Device& device, Stage& stage, const View& view, Vk
 // What is selected and which of its tensors is on the screen.
 std::string title_of(const Stage& stage, const View& view, const ui::State& state) {
   std::string title = "fulgurite";
+  if (const auto bolt = view.selected_bolt ? stage.bolt(*view.selected_bolt) : std::nullopt) {
+    return title + ": " +
+           scene::explain_bolt(stage.reader(), stage.layout(), view.selected_bolt->step, *bolt)
+               .name;
+  }
+  if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;
   title += ": " + stage.layout().path(stage.layout().refs()[view.selected - 1]);
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
@@ -326,6 +382,8 @@ int view(const SceneOptions& options) {
   gpu::Device device(device_options);
   Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
   Swapchain swapchain(device, window.get());
+
+  FrameLog frame_log(options.timings);
 
   View view;
   view.look = options.look;
@@ -347,10 +405,13 @@ int view(const SceneOptions& options) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   if (interrupted != 0) return 0;
-  view.camera.pose = first_pose(options, stage, controls.aspect());
+  view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
   view.selected = selected_node(options, stage.layout());
+  stage.ask(options.control);
 
   std::string title;
+  uint64_t conversation = stage.reader().conversation();
+  bool show_all = view.look.show_all;
   auto last = std::chrono::steady_clock::now();
   int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
@@ -370,6 +431,12 @@ int view(const SceneOptions& options) {
     last = now;
 
     const bool news = stage.poll();
+    if (conversation != stage.reader().conversation() || show_all != view.look.show_all) {
+      conversation = stage.reader().conversation();
+      show_all = view.look.show_all;
+      view.hovered_bolt.reset();
+      view.selected_bolt.reset();
+    }
     // What is new begins here: a conversation that goes on does not begin again.
     if (const auto beginning = stage.take_beginning()) {
       if (player.following()) {
@@ -382,7 +449,9 @@ int view(const SceneOptions& options) {
                                          view.look.reduced_motion);
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
-    if (still_frames > kSettle) continue;  // the picture stands as it is
+    // The picture stands as it is; a caret in a text blinks, but not faster than the sleep above.
+    if (still_frames > kSettle && !ui.wants_keyboard()) continue;
+    view.refine = still_frames >= kSettle;
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
     view.merge = player.merge();
@@ -392,10 +461,11 @@ int view(const SceneOptions& options) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       continue;
     }
+    frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
     if (controls.take_screenshot()) {
       try {
-        state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
+        state.message = "saved " + save_picture(device, *options.log, view, swapchain.extent());
       } catch (const Error& error) {
         state.message = error.what();
       }

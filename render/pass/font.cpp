@@ -1,7 +1,10 @@
 #include "render/pass/font.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 
 #include <fontconfig/fontconfig.h>
@@ -11,6 +14,7 @@
 
 #include "model/error.h"
 #include "render/label.h"
+#include "render/scene/shaping.h"
 #include "shaders/shared.h"
 
 namespace render {
@@ -44,6 +48,36 @@ FoundFont find_font(const char* family, char32_t character) {
   if (match != nullptr) FcPatternDestroy(match);
   if (characters != nullptr) FcCharSetDestroy(characters);
   FcPatternDestroy(pattern);
+  return found;
+}
+
+// Every font with outlines that has the character: colour pictures and bitmaps are of no use here.
+std::vector<FoundFont> fonts_with(char32_t character) {
+  FcPattern* pattern = FcPatternCreate();
+  FcPatternAddBool(pattern, FC_OUTLINE, FcTrue);
+  FcPatternAddBool(pattern, FC_COLOR, FcFalse);
+  FcCharSet* characters = FcCharSetCreate();
+  FcCharSetAddChar(characters, character);
+  FcPatternAddCharSet(pattern, FC_CHARSET, characters);
+  FcObjectSet* wanted = FcObjectSetBuild(FC_FILE, FC_INDEX, nullptr);
+  FcFontSet* set = FcFontList(nullptr, pattern, wanted);
+  std::vector<FoundFont> found;
+  for (int i = 0; set != nullptr && i < set->nfont; ++i) {
+    FoundFont font;
+    FcChar8* file = nullptr;
+    if (FcPatternGetString(set->fonts[i], FC_FILE, 0, &file) != FcResultMatch) continue;
+    font.file = reinterpret_cast<const char*>(file);
+    FcPatternGetInteger(set->fonts[i], FC_INDEX, 0, &font.index);
+    found.push_back(std::move(font));
+  }
+  if (set != nullptr) FcFontSetDestroy(set);
+  FcObjectSetDestroy(wanted);
+  FcCharSetDestroy(characters);
+  FcPatternDestroy(pattern);
+  // fontconfig lists in no order that is promised.
+  std::sort(found.begin(), found.end(), [](const FoundFont& a, const FoundFont& b) {
+    return std::tie(a.file, a.index) < std::tie(b.file, b.index);
+  });
   return found;
 }
 
@@ -93,16 +127,27 @@ struct FontSet::Impl {
     const char* family;
     std::vector<FT_Face> faces;  // the style's own, then fallbacks as they were needed
     std::unordered_map<char32_t, GlyphShape> glyphs;
+    std::unordered_map<char32_t, bool> missing;
   };
   FT_Library library = nullptr;
-  std::array<Style, 2> styles = {Style{"DejaVu Sans,sans-serif", {}, {}},
-                                 Style{"DejaVu Sans Mono,monospace", {}, {}}};
+  std::array<Style, 2> styles = {Style{"DejaVu Sans,sans-serif", {}, {}, {}},
+                                 Style{"DejaVu Sans Mono,monospace", {}, {}, {}}};
+  std::unordered_map<char32_t, GlyphShape> boxes;
 
   FT_Face open(const FoundFont& font) {
     FT_Face face = nullptr;
     if (font.file.empty() || FT_New_Face(library, font.file.c_str(), font.index, &face) != 0)
       return nullptr;
-    if (FT_Set_Pixel_Sizes(face, 0, static_cast<FT_UInt>(kGlyphPx)) != 0) {
+    if (!FT_IS_SCALABLE(face) || FT_Set_Pixel_Sizes(face, 0, static_cast<FT_UInt>(kGlyphPx)) != 0) {
+      FT_Done_Face(face);
+      return nullptr;
+    }
+    return face;
+  }
+
+  FT_Face open_with(const FoundFont& font, char32_t character) {
+    const FT_Face face = open(font);
+    if (face != nullptr && FT_Get_Char_Index(face, character) == 0) {
       FT_Done_Face(face);
       return nullptr;
     }
@@ -113,14 +158,37 @@ struct FontSet::Impl {
     for (const FT_Face face : style.faces) {
       if (FT_Get_Char_Index(face, character) != 0) return face;
     }
-    const FT_Face face = open(find_font(style.family, character));
-    if (face == nullptr) return nullptr;
-    if (FT_Get_Char_Index(face, character) == 0) {
-      FT_Done_Face(face);
-      return nullptr;
+    FT_Face face = open_with(find_font(style.family, character), character);
+    if (face == nullptr) {
+      for (const FoundFont& font : fonts_with(character)) {
+        face = open_with(font, character);
+        if (face != nullptr) break;
+      }
     }
-    style.faces.push_back(face);
+    if (face != nullptr) style.faces.push_back(face);
     return face;
+  }
+
+  // px: the em's size in pixels.
+  GlyphShape render(FT_Face face, char32_t character, FT_UInt px) const {
+    GlyphShape shape;
+    FT_Set_Pixel_Sizes(face, 0, px);
+    const bool loaded = FT_Load_Glyph(face, FT_Get_Char_Index(face, character),
+                                      FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) == 0;
+    const FT_GlyphSlot slot = face->glyph;
+    if (loaded) shape.advance = static_cast<float>(slot->linearHoriAdvance) / 65536.0f;
+    if (loaded && slot->outline.n_points != 0 && FT_Render_Glyph(slot, FT_RENDER_MODE_SDF) == 0) {
+      const FT_Bitmap& bitmap = slot->bitmap;
+      shape.bearing = {static_cast<float>(slot->bitmap_left),
+                       -static_cast<float>(slot->bitmap_top)};
+      shape.size = {bitmap.width, bitmap.rows};
+      for (unsigned y = 0; y < bitmap.rows; ++y) {
+        const uint8_t* row = bitmap.buffer + static_cast<ptrdiff_t>(y) * bitmap.pitch;
+        shape.distance.insert(shape.distance.end(), row, row + bitmap.width);
+      }
+    }
+    FT_Set_Pixel_Sizes(face, 0, static_cast<FT_UInt>(kGlyphPx));
+    return shape;
   }
 };
 
@@ -151,34 +219,109 @@ FontSet& FontSet::shared() {
 
 const GlyphShape& FontSet::glyph(char32_t character, bool mono) {
   Impl::Style& style = impl_->styles[mono ? 1 : 0];
-  const auto [it, fresh] = style.glyphs.try_emplace(character);
+  if (const auto it = style.glyphs.find(character); it != style.glyphs.end()) return it->second;
+  if (style.missing.contains(character)) return boxed(character);
+  const FT_Face face = impl_->face_for(style, character);
+  if (face == nullptr) {
+    style.missing[character] = true;
+    return boxed(character);
+  }
+  return style.glyphs[character] = impl_->render(face, character, static_cast<FT_UInt>(kGlyphPx));
+}
+
+// Two rows of small digits in a frame. What is nearest to any of the parts is nearest to the whole:
+// distances to a union are the largest of its parts' (inside positive).
+const GlyphShape& FontSet::boxed(char32_t character) {
+  const auto [it, fresh] = impl_->boxes.try_emplace(character);
   GlyphShape& shape = it->second;
   if (!fresh) return shape;
-  FT_Face face = impl_->face_for(style, character);
-  if (face == nullptr) {
-    if (character != 0xfffd) return shape = glyph(0xfffd, mono);
-    face = style.faces.front();  // its own box for what it lacks
+  constexpr unsigned kDigitPx = 15;
+  constexpr int kSpread = shaders::kGlyphSpread;
+  constexpr float kStroke = 1.2f;  // half the frame's line, pixels
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const int columns = character > 0xFFFF ? 3 : 2;
+  std::string digits;
+  for (int i = 2 * columns - 1; i >= 0; --i) digits += kHex[(character >> (4 * i)) & 15];
+
+  const FT_Face face = impl_->styles[1].faces.front();
+  const float advance = impl_->render(face, U'0', kDigitPx).advance;
+  const glm::ivec2 frame(static_cast<int>(std::ceil(advance * static_cast<float>(columns))) + 8,
+                         34);
+  const glm::ivec2 size = frame + 2 * kSpread;
+  std::vector<float> distance(static_cast<size_t>(size.x) * static_cast<size_t>(size.y));
+  for (int y = 0; y < size.y; ++y) {
+    for (int x = 0; x < size.x; ++x) {
+      const glm::vec2 p = glm::vec2(x, y) + 0.5f - glm::vec2(size) * 0.5f;
+      const glm::vec2 out = glm::abs(p) - glm::vec2(frame) * 0.5f + kStroke;
+      const float to_frame =
+          glm::length(glm::max(out, 0.0f)) + std::min(std::max(out.x, out.y), 0.0f);
+      distance[static_cast<size_t>(y * size.x + x)] = kStroke - std::abs(to_frame);
+    }
   }
-  if (FT_Load_Glyph(face, FT_Get_Char_Index(face, character),
-                    FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) != 0)
-    return shape;
-  const FT_GlyphSlot slot = face->glyph;
-  shape.advance = static_cast<float>(slot->linearHoriAdvance) / 65536.0f;
-  if (slot->outline.n_points == 0 || FT_Render_Glyph(slot, FT_RENDER_MODE_SDF) != 0) return shape;
-  const FT_Bitmap& bitmap = slot->bitmap;
-  shape.bearing = {static_cast<float>(slot->bitmap_left), -static_cast<float>(slot->bitmap_top)};
-  shape.size = {bitmap.width, bitmap.rows};
-  for (unsigned y = 0; y < bitmap.rows; ++y) {
-    const uint8_t* row = bitmap.buffer + static_cast<ptrdiff_t>(y) * bitmap.pitch;
-    shape.distance.insert(shape.distance.end(), row, row + bitmap.width);
+  for (size_t i = 0; i < digits.size(); ++i) {
+    const GlyphShape digit = impl_->render(face, static_cast<char32_t>(digits[i]), kDigitPx);
+    const auto column = static_cast<float>(i % static_cast<size_t>(columns));
+    const float row = i < static_cast<size_t>(columns) ? 0.0f : 1.0f;
+    const glm::ivec2 at(
+        static_cast<int>(std::lround(4.0f + kSpread + column * advance + digit.bearing.x)),
+        static_cast<int>(std::lround(16.0f + kSpread + row * 14.0f + digit.bearing.y)));
+    for (unsigned y = 0; y < digit.size.y; ++y) {
+      for (unsigned x = 0; x < digit.size.x; ++x) {
+        const glm::ivec2 to = at + glm::ivec2(x, y);
+        if (to.x < 0 || to.y < 0 || to.x >= size.x || to.y >= size.y) continue;
+        float& here = distance[static_cast<size_t>(to.y * size.x + to.x)];
+        const float value = (static_cast<float>(digit.distance[y * digit.size.x + x]) - 128.0f) *
+                            static_cast<float>(kSpread) / 128.0f;
+        here = std::max(here, value);
+      }
+    }
   }
+  for (const float d : distance) {
+    shape.distance.push_back(static_cast<uint8_t>(
+        std::lround(std::clamp(128.0f + d * 128.0f / static_cast<float>(kSpread), 0.0f, 255.0f))));
+  }
+  shape.size = size;
+  shape.bearing = glm::vec2(2.0f, -31.0f) - static_cast<float>(kSpread);
+  shape.advance = static_cast<float>(frame.x) + 4.0f;
   return shape;
 }
 
+Setting FontSet::set(std::string_view utf8, bool mono) {
+  Setting setting;
+  const float low_letter = 0.57f * kGlyphPx;  // marks are drawn for letters of about this height
+  const GlyphShape* base = nullptr;
+  float base_x = 0;
+  float top = 0;  // of the base and the marks on it, above the baseline
+  constexpr float kSpread = shaders::kGlyphSpread;
+  for (const scene::Drawn& drawn : scene::shape_line(decode_utf8(utf8))) {
+    const GlyphShape& shape = drawn.boxed ? boxed(drawn.character) : glyph(drawn.character, mono);
+    const uint64_t key =
+        uint64_t{drawn.character} << 2 | (drawn.boxed ? 2U : 0U) | (mono ? 1U : 0U);
+    if (!drawn.mark || base == nullptr) {
+      base = &shape;
+      base_x = setting.width;
+      top = -shape.bearing.y - kSpread;
+      setting.items.push_back({key, {setting.width + shape.bearing.x, shape.bearing.y}, &shape});
+      setting.width += shape.advance;
+      continue;
+    }
+    // Over or under the middle of its base; over a tall one higher. Bitmaps have a rim of kSpread.
+    const float center = base->size.x > 0
+                             ? base->bearing.x + 0.5f * static_cast<float>(base->size.x)
+                             : 0.5f * base->advance;
+    glm::vec2 at(base_x + center - 0.5f * static_cast<float>(shape.size.x), shape.bearing.y);
+    const float bottom = -(shape.bearing.y + static_cast<float>(shape.size.y)) + kSpread;
+    if (bottom > 0.35f * kGlyphPx) {
+      at.y -= std::max(top - low_letter, 0.0f);
+      top = std::max(top, low_letter) + static_cast<float>(shape.size.y) - 2.0f * kSpread + 2.0f;
+    }
+    setting.items.push_back({key, at, &shape});
+  }
+  return setting;
+}
+
 glm::vec2 FontSet::measure(std::string_view utf8, float size_px, bool mono) {
-  float width = 0;
-  for (const char32_t character : decode_utf8(utf8)) width += glyph(character, mono).advance;
-  return glm::vec2(width, line_height(mono)) * (size_px / kGlyphPx);
+  return glm::vec2(set(utf8, mono).width, line_height(mono)) * (size_px / kGlyphPx);
 }
 
 float FontSet::line_height(bool mono) const {

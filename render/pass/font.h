@@ -22,6 +22,17 @@ struct GlyphShape {
 
 inline constexpr float kGlyphPx = 40;  // em
 
+// A line of text: which glyphs stand where, in pixels at kGlyphPx.
+struct Setting {
+  struct Item {
+    uint64_t key = 0;    // the same for the same shape
+    glm::vec2 offset{};  // of the glyph's bitmap from the line's start on the baseline, y down
+    const GlyphShape* shape = nullptr;
+  };
+  std::vector<Item> items;
+  float width = 0;
+};
+
 class FontSet {
  public:
   // Throws Error (failed) naming the package when fontconfig knows no scalable font.
@@ -29,8 +40,12 @@ class FontSet {
   ~FontSet();
 
   // From the first font that has the character: the style's own, then what fontconfig falls back
-  // to. The reference stays valid.
+  // to; when none has it, its number in a box. The reference stays valid.
   const GlyphShape& glyph(char32_t character, bool mono);
+  // The number of a character in a box, whatever fonts there are.
+  const GlyphShape& boxed(char32_t character);
+  // Right-to-left runs, joined letters and marks as scene/shaping.h orders them.
+  Setting set(std::string_view utf8, bool mono);
   glm::vec2 measure(std::string_view utf8, float size_px, bool mono);
   float line_height(bool mono) const;  // at kGlyphPx
 

@@ -6,7 +6,12 @@
 
 namespace render {
 
-LabelsPass::LabelsPass(PassContext& context) : context_(context) {
+LabelsPass::LabelsPass(PassContext& context)
+    : context_(context),
+      pipeline_(context, {.vertex = shaders::labels_vert,
+                          .fragment = shaders::labels_frag,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "labels"}) {
   atlas_ = gpu::Image(context.device,
                       {.width = shaders::kGlyphAtlas,
                        .height = shaders::kGlyphAtlas,
@@ -36,11 +41,8 @@ void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
   if (clip.w <= 0 || clip.z < 0) return;
   const glm::vec2 at = (glm::vec2(clip) / clip.w * 0.5f + 0.5f) * frame.viewport + label.offset_px;
   const float scale = label.size_px / kGlyphPx;
-  FontSet& fonts = FontSet::shared();
-  const std::vector<char32_t> characters = decode_utf8(label.text);
-  float width = 0;
-  for (const char32_t character : characters)
-    width += fonts.glyph(character, label.mono).advance * scale;
+  const Setting setting = FontSet::shared().set(label.text, label.mono);
+  const float width = setting.width * scale;
   // Across the middle of the capitals, which are about 0.73 em high.
   glm::vec2 pen = at + glm::vec2(0, 0.365f * label.size_px);
   if (label.align == LabelAlign::kCenter) pen.x -= 0.5f * width;
@@ -49,24 +51,22 @@ void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
       at.y > frame.viewport.y + label.size_px) {
     return;
   }
-  for (const char32_t character : characters) {
-    if (const Placed* placed = place(character, label.mono)) {
-      glyphs_.push_back({.at = pen + placed->bearing * scale,
+  for (const Setting::Item& item : setting.items) {
+    if (const Placed* placed = place(item)) {
+      glyphs_.push_back({.at = pen + item.offset * scale,
                          .texel = placed->texel,
                          .texel_size = placed->size,
                          .px_per_texel = scale,
                          .halo = label.halo ? 0.75f : 0.0f,
                          .rgba = label.rgba});
     }
-    pen.x += fonts.glyph(character, label.mono).advance * scale;
   }
 }
 
-const LabelsPass::Placed* LabelsPass::place(char32_t character, bool mono) {
-  const uint64_t key = uint64_t{character} << 1 | (mono ? 1 : 0);
-  if (const auto it = placed_.find(key); it != placed_.end())
+const LabelsPass::Placed* LabelsPass::place(const Setting::Item& item) {
+  if (const auto it = placed_.find(item.key); it != placed_.end())
     return it->second.size.x > 0 ? &it->second : nullptr;
-  const GlyphShape& shape = FontSet::shared().glyph(character, mono);
+  const GlyphShape& shape = *item.shape;
   Placed placed;
   if (shape.size.x != 0) {
     const glm::uvec2 padded = shape.size + 2u;  // an empty rim, for the bilinear filter
@@ -85,26 +85,18 @@ const LabelsPass::Placed* LabelsPass::place(char32_t character, bool mono) {
     }
     context_.uploader.write(atlas_, {static_cast<int32_t>(pen_.x), static_cast<int32_t>(pen_.y)},
                             {padded.x, padded.y}, std::as_bytes(std::span(bitmap)), false);
-    placed = {glm::vec2(pen_ + 1u), shape.bearing, glm::vec2(shape.size)};
+    placed = {glm::vec2(pen_ + 1u), glm::vec2(shape.size)};
     pen_.x += padded.x;
     row_height_ = std::max(row_height_, padded.y);
   }
-  return placed.size.x > 0 ? &(placed_[key] = placed) : (placed_[key] = placed, nullptr);
+  placed_[item.key] = placed;
+  return placed.size.x > 0 ? &placed_[item.key] : nullptr;
 }
 
 void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format) {
   GPU_SCOPE(context_.timer, commands, "labels");
   if (glyphs_.empty()) return;
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::labels_vert,
-                               .fragment = shaders::labels_frag,
-                               .color = format,
-                               .blend = gpu::Blend::kPremultiplied,
-                               .name = "labels"});
-    format_ = format;
-  }
-  pipeline_.bind(commands);
+  pipeline_.bind(commands, format);
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   const gpu::PipelineLayout& layout = context_.layout;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
@@ -112,7 +104,7 @@ void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkF
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
                      glyphs_.size() * sizeof(shaders::Glyph));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);
-  vkCmdDraw(commands, static_cast<uint32_t>(6 * glyphs_.size()), 1, 0, 0);
+  context_.draw(commands, static_cast<uint32_t>(6 * glyphs_.size()));
 }
 
 }  // namespace render

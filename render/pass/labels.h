@@ -22,17 +22,15 @@ class LabelsPass {
  private:
   struct Placed {
     glm::vec2 texel{};
-    glm::vec2 bearing{};
     glm::vec2 size{};
   };
   void add(const Label& label, const shaders::Frame& frame);
-  const Placed* place(char32_t character, bool mono);
+  const Placed* place(const Setting::Item& item);
 
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  ThemePipeline pipeline_;
   gpu::Image atlas_;
-  std::unordered_map<uint64_t, Placed> placed_;  // key: character << 1 | mono
+  std::unordered_map<uint64_t, Placed> placed_;  // by Setting::Item::key
   glm::uvec2 pen_{};                             // atlas rows fill from the top left
   uint32_t row_height_ = 0;
   bool full_ = false;

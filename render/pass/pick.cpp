@@ -6,14 +6,22 @@
 namespace render {
 namespace {
 
-constexpr int kReach = 2;  // pixels off that still count when the very pixel shows no node
+constexpr int kReach = 3;  // pixels off that still count when the very pixel shows nothing
 
 }  // namespace
 
 PickPass::PickPass(PassContext& context)
     : context_(context),
       pipelines_(context, VK_FORMAT_R32_UINT, VK_SAMPLE_COUNT_1_BIT, shaders::pick_frag,
-                 shaders::pick_plate_frag) {
+                 shaders::pick_plate_frag),
+      bolts_(context.device, context.layout,
+             {.vertex = shaders::bolts_vert,
+              .fragment = shaders::pick_bolt_frag,
+              .color = VK_FORMAT_R32_UINT,
+              .depth = kDepthFormat,
+              .depth_test = true,
+              .depth_write = true,
+              .name = "pick bolts"}) {
   ids_ = gpu::Image(context.device,
                     {.width = kSide,
                      .height = kSide,
@@ -34,7 +42,8 @@ PickPass::PickPass(PassContext& context)
 }
 
 void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes,
-                      glm::ivec2 pixel, VkExtent2D extent) {
+                      const BoltsPass& bolts, const StepStore& steps, glm::ivec2 pixel,
+                      VkExtent2D extent) {
   GPU_SCOPE(context_.timer, commands, "pick");
   constexpr int kMiddle = kSide / 2;
   {
@@ -51,6 +60,8 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
                               1};
     vkCmdSetViewport(commands, 0, 1, &viewport);
     nodes.draw(commands, scene, pipelines_);
+    bolts_.bind(commands);
+    bolts.draw(commands, scene, steps);
   }
   Slot& slot = slots_[next_];
   next_ = (next_ + 1) % slots_.size();
@@ -69,6 +80,7 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   slot.pixel = pixel;
   slot.submission = context_.device.next_submission();
+  slot.places = steps.bolt_places();
 }
 
 std::optional<PickPass::Answer> PickPass::take() {
@@ -83,7 +95,8 @@ std::optional<PickPass::Answer> PickPass::take() {
   if (newest == nullptr) return std::nullopt;
   const auto ids = newest->ids.mapped<uint32_t>();
   constexpr int kMiddle = kSide / 2;
-  Answer answer{newest->pixel, 0};
+  Answer answer{newest->pixel, 0, {}};
+  uint32_t found = 0;
   int nearest = kReach * kReach + 1;
   for (int y = -kReach; y <= kReach; ++y) {
     for (int x = -kReach; x <= kReach; ++x) {
@@ -91,7 +104,16 @@ std::optional<PickPass::Answer> PickPass::take() {
           ids[static_cast<size_t>((kMiddle + y) * static_cast<int>(kSide) + kMiddle + x)];
       if (id == 0 || x * x + y * y >= nearest) continue;
       nearest = x * x + y * y;
-      answer.node = id;
+      found = id;
+    }
+  }
+  if ((found & shaders::kPickedBolt) == 0) {
+    answer.node = found;
+  } else {
+    const uint32_t record = found & ~shaders::kPickedBolt;
+    for (const StepStore::Place& place : newest->places) {
+      if (record - place.range.first < place.range.count)
+        answer.bolt = StepStore::Record{place.step, record - place.range.first};
     }
   }
   const uint64_t taken = newest->submission;

@@ -1,5 +1,5 @@
-// Pass 9, only when asked: which node is under a pixel. Draws node numbers into a few pixels around
-// it.
+// Pass 9, only when asked: what is under a pixel. Draws the numbers of elements and bolts into a
+// few pixels around it; the answer is read when the GPU has it, from a ring of small buffers.
 #pragma once
 
 #include <array>
@@ -7,6 +7,7 @@
 
 #include <glm/glm.hpp>
 
+#include "render/pass/bolts.h"
 #include "render/pass/nodes.h"
 
 namespace render {
@@ -16,10 +17,11 @@ class PickPass {
   explicit PickPass(PassContext& context);
   // The node lights of this frame are written and readable; extent: of the picture that was drawn.
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes,
-              glm::ivec2 pixel, VkExtent2D extent);
+              const BoltsPass& bolts, const StepStore& steps, glm::ivec2 pixel, VkExtent2D extent);
   struct Answer {
     glm::ivec2 pixel;
-    uint32_t node;  // index + 1; 0: none
+    uint32_t node;                          // element + 1; 0: none
+    std::optional<StepStore::Record> bolt;  // nearer than any node
   };
   // The newest answer that has arrived and was not taken.
   std::optional<Answer> take();
@@ -30,9 +32,12 @@ class PickPass {
     gpu::Buffer ids;
     glm::ivec2 pixel{};
     uint64_t submission = 0;  // 0: free
+    // Where the bolts of the steps lay that were drawn.
+    std::vector<StepStore::Place> places;
   };
   PassContext& context_;
   NodePipelines pipelines_;
+  gpu::Pipeline bolts_;
   gpu::Image ids_;
   gpu::Image depth_;
   std::array<Slot, 3> slots_;

@@ -13,9 +13,9 @@ void Layout::bracket(const Measures& m, glm::vec3 from, glm::vec3 to, glm::vec3 
   const float thick = 0.018F * m.detail;
   const glm::vec3 a = from + out;
   const glm::vec3 b = to + out;
-  add_scenery((a + b) * 0.5F, glm::abs(b - a) * 0.5F + thick, channel);
+  add_scenery((a + b) * 0.5F, glm::abs(b - a) * 0.5F + thick, channel, shaders::kNodeLine);
   for (const glm::vec3& end : {from, to}) {
-    add_scenery(end + out * 0.75F, glm::abs(out) * 0.25F + thick, channel);
+    add_scenery(end + out * 0.75F, glm::abs(out) * 0.25F + thick, channel, shaders::kNodeLine);
   }
   notes_.push_back({origin_ + (a + b) * 0.5F + out * 0.6F, std::move(text), channel, 1.0F});
 }
@@ -43,18 +43,20 @@ void Layout::add_brackets(const Tower& tower) {
           shaders::kChannelFfn);
   bracket(m, {-m.spine, 0.0F, front}, {m.spine, 0.0F, front}, {0.0F, -2.6F * off, 0.0F},
           "width " + count(r.width), shaders::kChannelResidual);
-  const float back = shaders::past_z(static_cast<float>(m.columns) - 0.5F);
+  const float back = shaders::past_z(static_cast<float>(s.trained_context) - 0.5F);
   std::string context = count(s.trained_context) + " positions, " + count(r.kv_heads) +
                         (r.kv_heads == 1 ? " KV lane" : " KV lanes");
   if (r.context < s.trained_context) context += ", " + count(r.context) + " shown";
   bracket(m, {m.attention_left(), 0.0F, back}, {m.attention_left(), 0.0F, 0.0F}, {-off, 0.0F, 0.0F},
           context, shaders::kChannelKv);
+  notes_.back().at.z = shaders::past_z(10.0F);  // its middle may be far away
   const float vocabulary = 0.5F * width_of_channels(r.vocabulary, options_);
   bracket(m, {-vocabulary, m.crown_y(), front}, {vocabulary, m.crown_y(), front},
           {0.0F, -off, 0.0F}, count(r.vocabulary) + " tokens", shaders::kChannelCrown);
-  notes_.push_back({origin_ + glm::vec3(0.0F, m.crown_top() + 0.5F * m.detail, front),
-                    tower.model.name + ": " + rounded(r.parameters) + " parameters",
-                    shaders::kChannelCount, 1.35F});
+  notes_.push_back(
+      {origin_ + glm::vec3(0.5F * m.ffn_right(), m.crown_top() + 0.5F * m.detail, front),
+       tower.model.name + ": " + rounded(r.parameters) + " parameters", shaders::kChannelCount,
+       1.35F});
 }
 
 }  // namespace scene

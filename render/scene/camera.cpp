@@ -1,19 +1,21 @@
 #include "render/scene/camera.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <sstream>
-#include <vector>
 
 #include <glm/gtc/matrix_transform.hpp>
+
+#include "render/scene/node_path.h"
 
 namespace scene {
 
 namespace {
 
 constexpr float kPi = 3.14159265F;
-constexpr float kClosest = 0.15F;
-constexpr float kFarthest = 400.0F;
+constexpr float kClosest = 1e-4F;  // a cell of a matrix of ten thousand columns fills the frame
+constexpr float kFarthest = 900.0F;
 
 float ease(float t) {
   return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F);
@@ -27,10 +29,14 @@ float clamp_pitch(float pitch) {
 
 Pose blend(const Pose& a, const Pose& b, float t) {
   Pose p;
-  p.target = glm::mix(a.target, b.target, t);
+  // The target moves as the distance does, so that what one flies to stays in the frame.
+  const float far = std::abs(a.distance - b.distance);
+  const float d = a.distance * std::pow(b.distance / a.distance, t);
+  const float moved = far > 0.02F * a.distance ? (a.distance - d) / (a.distance - b.distance) : t;
+  p.target = glm::mix(a.target, b.target, moved);
   p.yaw = a.yaw + std::remainder(b.yaw - a.yaw, 2.0F * kPi) * t;
   p.pitch = a.pitch + (b.pitch - a.pitch) * t;
-  p.distance = a.distance * std::pow(b.distance / a.distance, t);
+  p.distance = d;
   return p;
 }
 
@@ -44,15 +50,29 @@ glm::vec3 Camera::eye() const {
 }
 
 glm::mat4 Camera::view_from_world() const {
-  return glm::lookAt(eye(), pose.target, glm::vec3(0.0F, 1.0F, 0.0F));
+  // Turned by the angles: so near that eye and target are hardly different numbers, too.
+  return glm::translate(glm::lookAt(glm::vec3(0.0F), -backward(), glm::vec3(0.0F, 1.0F, 0.0F)),
+                        -eye());
 }
 
 glm::mat4 Camera::clip_from_world(float aspect) const {
-  const float near = std::max(pose.distance * 0.02F, 0.02F);
+  return glm::mat4(glm::translate(glm::dmat4(clip_from_eye(aspect)), -exact_eye()));
+}
+
+glm::mat4 Camera::clip_from_eye(float aspect) const {
+  const float near = std::max(pose.distance * 0.03F, 1e-6F);
   glm::mat4 clip_from_view =
       glm::perspectiveRH_ZO(kFovY, aspect, near, pose.distance * 6.0F + 120.0F);
   clip_from_view[1][1] *= -1.0F;
-  return clip_from_view * view_from_world();
+  return clip_from_view * glm::lookAt(glm::vec3(0.0F), -backward(), glm::vec3(0.0F, 1.0F, 0.0F));
+}
+
+glm::dvec3 Camera::exact_eye() const {
+  const double yaw = double{pose.yaw};
+  const double pitch = double{pose.pitch};
+  const glm::dvec3 back(std::sin(yaw) * std::cos(pitch), std::sin(pitch),
+                        std::cos(yaw) * std::cos(pitch));
+  return glm::dvec3(pose.target) + back * double{pose.distance};
 }
 
 void Camera::orbit(glm::vec2 drag_px, float height_px) {
@@ -68,15 +88,23 @@ void Camera::pan(glm::vec2 drag_px, float height_px) {
   pose.target += (up * drag_px.y - right * drag_px.x) * world_per_px;
 }
 
-void Camera::zoom(float notches, glm::vec2 cursor, float aspect) {
-  const float before = pose.distance;
-  pose.distance = std::clamp(before * std::pow(0.88F, notches), kClosest, kFarthest);
-  // The point under the cursor, in the plane of the target, stays under it.
+glm::vec3 Camera::under(glm::vec2 cursor, float aspect, float depth) const {
   const glm::mat4 view = view_from_world();
   const glm::vec3 right(view[0][0], view[1][0], view[2][0]);
   const glm::vec3 up(view[0][1], view[1][1], view[2][1]);
-  const float half = std::tan(kFovY * 0.5F) * (before - pose.distance);
-  pose.target += right * (cursor.x * half * aspect) - up * (cursor.y * half);
+  const float half = std::tan(kFovY * 0.5F) * depth;
+  return eye() + forward() * depth + right * (cursor.x * half * aspect) - up * (cursor.y * half);
+}
+
+void Camera::zoom(float notches, glm::vec3 point) {
+  const float before = pose.distance;
+  pose.distance = std::clamp(before * std::pow(0.88F, notches), kClosest, kFarthest);
+  // Eye and target shrink towards the point alike, so that it stays where it is seen.
+  pose.target = point + (pose.target - point) * (pose.distance / before);
+}
+
+void Camera::zoom(float notches, glm::vec2 cursor, float aspect) {
+  zoom(notches, under(cursor, aspect, pose.distance));
 }
 
 void Camera::fly(glm::vec3 step) {
@@ -86,9 +114,18 @@ void Camera::fly(glm::vec3 step) {
   pose.target += (right * step.x + up * step.y - backward() * step.z) * pose.distance;
 }
 
+void Camera::keep_near(const Box& box) {
+  const float size = std::max(glm::length(box.half_size), 1.0F);
+  const glm::vec3 reach = box.half_size + 0.5F + 0.15F * size;
+  pose.target = glm::clamp(pose.target, box.center - reach, box.center + reach);
+  pose.distance = std::clamp(pose.distance, kClosest, std::min(8.0F * size, kFarthest));
+  pose.pitch = clamp_pitch(pose.pitch);
+}
+
 Pose home_pose(const Box& box, float aspect) {
   Pose p;
-  p.yaw = -0.47F;
+  // A row of models is looked at more from the front.
+  p.yaw = -0.47F * std::clamp(box.half_size.y * aspect / box.half_size.x, 0.4F, 1.0F);
   p.pitch = 0.2F;
   p.target = box.center;
   // Bring every corner inside the frame, with a margin for labels.
@@ -129,12 +166,12 @@ Pose home_pose(const Box& box, float aspect) {
 Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
   Pose p = now;
   p.target = where;
-  p.distance = std::clamp(glm::length(node.half_size) * 9.0F, 1.2F, 6.0F);
+  p.distance = std::clamp(glm::length(node.half_size) * 9.0F, 0.02F, 6.0F);
   return p;
 }
 
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
-                               float aspect) {
+                               float aspect, float now) {
   const Box box = layout.bounds(columns);
   Pose p = home_pose(box, aspect);
   if (name.empty() || name == "home") return p;
@@ -145,6 +182,8 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
   };
   if (name == "front") return turned(0.0F, 0.06F);
   if (name == "left") return turned(-1.25F, 0.18F);
+  if (name == "right") return turned(0.9F, 0.18F);
+  if (name == "back") return turned(kPi - 0.5F, 0.25F);
   if (name == "top") return turned(-0.3F, 1.1F);
   if (name == "close") {
     // Half-way up, near enough to see single reads.
@@ -153,20 +192,80 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     p.distance = 6.2F;
     return p;
   }
-  std::vector<float> numbers;
-  std::istringstream in(name);
-  for (std::string part; std::getline(in, part, ',');) {
-    std::istringstream number(part);
-    float value = 0.0F;
-    if (!(number >> value) || !(number >> std::ws).eof() || !std::isfinite(value)) return {};
-    numbers.push_back(value);
+  if (name == "crown") {
+    p.target = {0.0F, layout.crown_y() + 0.1F, 0.9F};
+    p.yaw = -0.2F;
+    p.pitch = 0.1F;
+    p.distance = 7.4F / std::min(aspect, 1.6F) * 1.6F;
+    return p;
   }
-  if (numbers.size() != 3 && numbers.size() != 6) return {};
-  p.yaw = numbers[0] * kPi / 180.0F;
+  const auto at = [&](uint32_t node) {
+    const shaders::Node box_of_node = layout.nodes()[node];
+    glm::vec3 where = box_of_node.center;
+    if (box_of_node.column >= 0.0F) where.z = shaders::past_z(now - box_of_node.column);
+    return std::pair(box_of_node, where);
+  };
+  if (name == "tape") {
+    p.target = at(layout.tape(0)).second;
+    p.target.z = shaders::past_z(3.0F);
+    p.yaw = 0.35F;
+    p.pitch = 0.5F;
+    p.distance = 4.4F;
+    return p;
+  }
+  if (const auto node = find_node(name, layout)) {
+    const auto [box_of_node, where] = at(*node);
+    return focus_pose(p, box_of_node, where);
+  }
+  if (const auto storey = find_storey(name, layout)) {
+    Box one = box;
+    one.center.y = layout.storey_y(*storey) + 0.5F * layout.pitch();
+    one.half_size.y = 0.5F * layout.pitch();
+    return home_pose(one, aspect);
+  }
+  return parse_pose(name, p);
+}
+
+std::optional<Pose> parse_pose(std::string_view text, const Pose& otherwise) {
+  std::array<float, 6> numbers{};
+  size_t n = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto blanks = [&] {
+    while (at != end && (*at == ' ' || *at == '\t')) ++at;
+  };
+  for (;;) {
+    blanks();
+    if (at != end && *at == '+') ++at;
+    if (n == numbers.size()) return {};
+    const auto [rest, error] = std::from_chars(at, end, numbers[n]);
+    if (error != std::errc() || !(std::abs(numbers[n]) <= 1e6F)) return {};
+    ++n;
+    at = rest;
+    blanks();
+    if (at == end) break;
+    if (*at++ != ',') return {};
+  }
+  if (n != 3 && n != 6) return {};
+  Pose p = otherwise;
+  p.yaw = std::remainder(numbers[0] * kPi / 180.0F, 2.0F * kPi);
   p.pitch = clamp_pitch(numbers[1] * kPi / 180.0F);
   p.distance = std::clamp(numbers[2], kClosest, kFarthest);
-  if (numbers.size() == 6) p.target = {numbers[3], numbers[4], numbers[5]};
+  if (n == 6) p.target = {numbers[3], numbers[4], numbers[5]};
   return p;
+}
+
+std::string pose_text(const Pose& pose) {
+  constexpr float kDegrees = 180.0F / kPi;
+  std::string text;
+  for (const float number : {pose.yaw * kDegrees, pose.pitch * kDegrees, pose.distance,
+                             pose.target.x, pose.target.y, pose.target.z}) {
+    std::array<char, 32> digits{};
+    const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+    if (!text.empty()) text += ',';
+    text.append(digits.data(), result.ptr);
+  }
+  return text;
 }
 
 void Move::start(const Pose& from, const Pose& to, float seconds) {

@@ -93,9 +93,9 @@ void Layout::add(Tower& tower, const shaders::Node& node, NodeRef ref) {
   boxes_.back().element = elements_++;
 }
 
-void Layout::add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
+void Layout::add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel, uint32_t flags) {
   boxes_.push_back(box_at(origin_ + center, half_size, channel));
-  boxes_.back().flags = shaders::kNodeFlat | shaders::kNodeNotPicked;
+  boxes_.back().flags = shaders::kNodeFlat | shaders::kNodeNotPicked | flags;
 }
 
 uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates) {
@@ -113,7 +113,7 @@ uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates)
   for (const shaders::Node& plate : plates) {
     plates_.push_back(plate);
     plates_.back().center += origin_;
-    plates_.back().flags |= shaders::kNodePlate;
+    plates_.back().flags |= shaders::kNodePlate | (subject_ > 0 ? shaders::kNodeAtRest : 0U);
     plates_.back().element = elements_;
     plates_.back().grid = static_cast<uint32_t>(grids_.size());
     elements_ += grid.elements;
@@ -264,8 +264,10 @@ Box Layout::bounds(uint32_t columns) const {
   for (const Tower& tower : towers_) {
     const Measures& m = tower.measures;
     const float back = shaders::past_z(static_cast<float>(std::min(columns, m.columns)));
-    low = glm::min(low, glm::vec3(tower.x + m.attention_left(), kFloorY, back));
-    high = glm::max(high, glm::vec3(tower.x + m.ffn_right(), m.crown_top(), 1.0F));
+    // Lettering stands around it.
+    const float rim = options_.brackets ? m.detail : 0.0F;
+    low = glm::min(low, glm::vec3(tower.x + m.attention_left() - rim, kFloorY - 0.5F * rim, back));
+    high = glm::max(high, glm::vec3(tower.x + m.ffn_right() + rim, m.crown_top() + rim, 1.0F));
   }
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
@@ -285,7 +287,7 @@ void Layout::add_spine(Tower& tower) {
         add(tower, box, {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
       }
       const glm::vec3 at = m.junction(l, ffn);
-      const float size = std::min(0.2F * m.spine / 0.07F, 0.6F * m.gap);
+      const float size = m.spine + 0.13F * m.pitch / 1.34F;
       // A collar where the update enters: dark, and looked through.
       if (ffn || !m.parallel) {
         add_scenery(at, {size, std::min(0.022F, 0.03F * m.pitch), size}, shaders::kChannelResidual);
@@ -392,6 +394,7 @@ void Layout::add_ffn(Tower& tower) {
           {m.gap + width * 0.5F, m.storey_y(l) + m.pitch * 0.4F + height * 0.5F, kPlateZ},
           {width * 0.5F, height * 0.5F, std::min(0.03F, 0.03F * m.pitch)}, shaders::kChannelFfn));
       storeys.back().flags = shaders::kNodeFlat;
+      storeys.back().reach = m.pitch;
     }
     return storeys;
   };
@@ -412,8 +415,10 @@ void Layout::add_ffn(Tower& tower) {
   grid.cols = m.cells.x * m.experts.x;
   grid.rows = m.cells.y * m.experts.y;
   grid.group_elements = m.expert_cells;
-  if (m.experts.x > 1) grid.group_gap.x = 0.08F;
-  if (m.experts.y > 1) grid.group_gap.y = 0.12F;
+  const glm::vec2 expert = glm::vec2(m.plate, height) / glm::vec2(m.experts);
+  const float apart = std::min(0.1F * height, 0.25F * std::min(expert.x, expert.y));
+  if (m.experts.x > 1) grid.group_gap.x = apart / expert.x;
+  if (m.experts.y > 1) grid.group_gap.y = apart / expert.y;
   add_plates(grid, plates(s.dense_layers, m.layers, m.plate));
 }
 

@@ -101,6 +101,11 @@ class Layout {
   uint32_t elements() const { return elements_; }
   shaders::Node node(uint32_t element) const;
   NodeRef ref(uint32_t element) const;
+  // The column at the front where an element stands: of models beside the trace's the last one.
+  float now_of(uint32_t element, float now) const {
+    const Tower& tower = tower_of(element);
+    return &tower == towers_.data() ? now : static_cast<float>(tower.measures.columns - 1);
+  }
 
   // What is drawn, plates first, and how the plates' cells lie.
   const std::vector<shaders::Node>& boxes() const { return boxes_; }
@@ -161,7 +166,7 @@ class Layout {
 
   // A box that shows the next element; one that shows none.
   void add(Tower& tower, const shaders::Node& node, NodeRef ref);
-  void add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel);
+  void add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel, uint32_t flags = 0);
   // Plates of one kind, one a storey, and their elements.
   uint32_t add_plates(shaders::Grid grid, const std::vector<shaders::Node>& plates);
   const shaders::Grid* grid_of(uint32_t element) const;

@@ -37,6 +37,12 @@ float width_of_neurons(uint64_t neurons, const LayoutOptions& options) {
 glm::uvec2 arrange(uint32_t cells, float aspect) {
   const float rows = std::sqrt(static_cast<float>(cells) / std::max(aspect, 1e-3F));
   const uint32_t down = std::clamp(static_cast<uint32_t>(std::lround(rows)), 1U, cells);
+  // Whole rows where that takes not much of a change.
+  for (uint32_t by = 0; by <= down / 3; ++by) {
+    for (const uint32_t other : {down + by, down - by}) {
+      if (cells % other == 0) return {cells / other, other};
+    }
+  }
   return {(cells + down - 1) / down, down};
 }
 
@@ -53,7 +59,7 @@ Measures::Measures(const trace::ModelRecord& model, const trace::StructureRecord
   pitch = std::min(pitch, kLayerPitch);
   wing = width_of_channels(structure.query_width, options);
   plate = width_of_neurons(model.neurons, options);
-  spine = 0.018F * width_of_channels(model.width, options);
+  spine = 0.07F * std::sqrt(std::sqrt(static_cast<float>(model.width) / 128.0F));
   gap = std::max(0.95F, 6.0F * spine);
   const float height = pitch * static_cast<float>(model.layers);
   detail = std::max(1.0F, std::max(height, 0.6F * (wing + plate)) / 11.0F);

@@ -35,8 +35,11 @@ std::string hex(char byte) {
 }  // namespace
 
 std::string visible_text(std::string_view bytes) {
-  if (bytes == " ") return "\u2423";
   std::string out;
+  if (!bytes.empty() && bytes.find_first_not_of(' ') == std::string_view::npos) {
+    for (size_t i = 0; i < bytes.size(); ++i) out += "\u2423";
+    return out;
+  }
   for (size_t i = 0; i < bytes.size();) {
     const size_t n = sequence_length(bytes.substr(i));
     const char c = bytes[i];
@@ -47,7 +50,7 @@ std::string visible_text(std::string_view bytes) {
     } else if (c == '\t') {
       out += "\u21E5";
     } else if (c == '\r') {
-      out += "\u240D";
+      out += "\\r";
     } else if (n == 1 && (static_cast<uint8_t>(c) < 0x20 || c == 0x7F)) {
       out += hex(c);
     } else {

@@ -6,7 +6,7 @@
 
 namespace scene {
 
-// New line, tab and carriage return as symbols, a space alone as an open box, other control
+// New line and tab as symbols, carriage return as \r, spaces alone as open boxes, other control
 // characters and bytes that are no UTF-8 as \xNN.
 std::string visible_text(std::string_view bytes);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "render/scene/choreography.h"
+#include "render/scene/dependency.h"
 #include "render/scene/text.h"
 
 namespace ui {
@@ -94,6 +95,11 @@ void Inspector::draw(State& state, bool interactive) {
       }
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("nothing was measured here at this step");
+    }
+    if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
+      ImGui::PushTextWrapPos(0.0F);
+      ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+      ImGui::PopTextWrapPos();
     }
     strongest(state, ref);
     ImGui::Separator();

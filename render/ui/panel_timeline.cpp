@@ -1,4 +1,4 @@
-// Play, pause, step, scrub, pace; the tip under the cursor; the help and the times.
+// Play, pause, step, scrub, pace; the tip under the cursor; the help.
 #include <imgui.h>
 
 #include <algorithm>
@@ -82,7 +82,9 @@ void panel_help(State& state) {
         {"right drag, Shift + drag", "pan"},
         {"wheel", "zoom to the cursor"},
         {"W A S D Q E", "fly"},
-        {"click", "inspect what is under the cursor"},
+        {"Shift + arrows", "turn around what is looked at"},
+        {"Ctrl, Alt + 1 ... 9", "set a bookmark; go there"},
+        {"click", "inspect the node or the bolt under the cursor"},
         {"F, double click", "focus on the selected node"},
         {"H", "home view"},
         {"Space", "play, pause"},
@@ -93,7 +95,7 @@ void panel_help(State& state) {
         {"Home, End", "to the start; follow the newest token"},
         {"+ - 0", "pace: faster, slower (1/16 to 8 steps a second), 1"},
         {"1 2 3 4 5 6 7 8", "channels of the legend, from above: on, off"},
-        {"Shift, Ctrl + 1 ... 8", "a channel's gain: more, less"},
+        {"Shift, Ctrl + Shift + 1 ... 8", "a channel's gain: more, less"},
         {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
         {"T, V", "dark or light; the next palette"},
@@ -113,46 +115,6 @@ void panel_help(State& state) {
     }
   }
   ImGui::End();
-}
-
-void panel_times(State& state) {
-  const ImVec2 display = ImGui::GetIO().DisplaySize;
-  const float em = ImGui::GetFontSize();
-  ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Appearing, ImVec2(1.0F, 0.0F));
-  if (ImGui::Begin("GPU times", &state.times,
-                   ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
-    double sum = 0.0;
-    for (const render::PassTime& pass : state.stage.renderer().pass_times()) {
-      ImGui::Text("%-12s %6.2f ms", pass.name.c_str(), pass.ms);
-      sum += pass.ms;
-    }
-    ImGui::Text("%-12s %6.2f ms", "all", sum);
-    ImGui::TextDisabled("%.1f frames/s", double{ImGui::GetIO().Framerate});
-  }
-  ImGui::End();
-}
-
-void hover_tip(State& state) {
-  if (state.view.hovered == 0 || ImGui::GetIO().WantCaptureMouse ||
-      state.stage.reader().steps() == 0)
-    return;
-  const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef ref = layout.ref(state.view.hovered - 1);
-  const std::string path = layout.path(ref);
-  if (path.empty()) return;
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted(path.c_str());
-  const scene::Meaning meaning =
-      scene::explain(state.stage.reader(), layout, ref, shown_step(state));
-  if (meaning.known) ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
-  if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
-    const uint32_t position = ref.column * layout.positions_per_column();
-    if (position < state.stage.reader().positions()) {
-      ImGui::Text("token \"%s\"",
-                  scene::visible_text(state.stage.reader().position(position).token.text).c_str());
-    }
-  }
-  ImGui::EndTooltip();
 }
 
 }  // namespace ui

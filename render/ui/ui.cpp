@@ -72,6 +72,7 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   panel_legend(state, false);
   panel_text(state, false);
   inspector_->draw(state, false);
+  panel_bolt(state);
   ImGui::Render();
   return ImGui::GetDrawData();
 }
@@ -85,10 +86,13 @@ ImDrawData* Ui::draw_window(State& state) {
     panel_text(state, true);
     panel_timeline(state);
     inspector_->draw(state, true);
+    panel_bolt(state);
+    panel_cell(state);
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
   hover_tip(state);
+  cell_tip(state);
   ImGui::Render();
   return ImGui::GetDrawData();
 }

@@ -70,7 +70,10 @@ void panel_legend(State& state, bool interactive);
 void panel_timeline(State& state);
 void panel_help(State& state);
 void panel_times(State& state);
+void panel_bolt(State& state);
 void hover_tip(State& state);
+void panel_cell(State& state);
+void cell_tip(State& state);
 
 // The step and the position whose numbers are shown: those under the playhead.
 // step() is only meaningful when there is at least one.

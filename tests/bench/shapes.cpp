@@ -112,6 +112,7 @@ const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all = {
       {"gpt2-124M", "gpt2", "gpt2", 12, 768, 12, 12, 64, 3072, 50257, 1024, 0.0F, 1e-5F, true},
       {"qwen3-0.6B", "qwen3", "gpt2", 28, 1024, 16, 8, 128, 3072, 151936, 40960, 1e6F, 1e-6F, true},
+      {"llama-8B", "llama", "llama", 32, 4096, 32, 8, 128, 14336, 128256, 8192, 5e5F, 1e-5F, false},
       {"llama-1.1B", "llama", "llama", 22, 2048, 32, 4, 64, 5632, 32000, 2048, 1e4F, 1e-5F, false},
   };
   return all;

@@ -18,7 +18,7 @@ struct Shape {
 };
 
 // GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), TinyLlama-1.1B
-// (Zhang et al. 2024, arXiv:2401.02385).
+// (Zhang et al. 2024, arXiv:2401.02385), Llama 3 8B (Meta 2024, arXiv:2407.21783).
 const std::vector<Shape>& shapes();
 
 struct PlannedTensor {

@@ -74,6 +74,24 @@ TEST_F(InferenceTest, AnswersWhileItGeneratesAndAfterwards) {
   EXPECT_FALSE(reader_.answer(2)->formula.empty());
 }
 
+TEST_F(InferenceTest, AnswersTilesWhileItGeneratesWhilePausedAndAfterwards) {
+  run();
+  const auto tile = [&](uint64_t request, const char* name) {
+    control_.post(engine::InspectTile{request, name, 1, 0, 0, 256, 256, 1, 1});
+    return eventually([&] { return reader_.tile(request) != nullptr; });
+  };
+  control_.post(Generate{"Once upon a time", 200, tests::kGreedy});
+  ASSERT_TRUE(eventually([&] { return reader_.steps() > 1; }));
+  EXPECT_TRUE(tile(1, "blk.1.attn_q.weight"));
+  EXPECT_TRUE(tile(2, "blk.0.ffn.act"));
+  control_.post(Pause{true});
+  EXPECT_TRUE(tile(3, "token_embd.weight"));
+  control_.post(Pause{false});
+  ASSERT_TRUE(eventually_finished(1));
+  EXPECT_TRUE(tile(4, "blk.0.ffn_down.weight"));
+  EXPECT_GT(reader_.tile(4)->record->rows, 0U);
+}
+
 TEST_F(InferenceTest, PauseHoldsItWhereItIs) {
   run();
   control_.post(Pause{true});

@@ -111,6 +111,23 @@ class TraceBuilder {
     const std::vector<trace::OperationTime> times = {{trace::Operation::kEmbed, 0, 10, 20}};
     trace::append(log_, trace::Topic::kTime, trace::TimeRecord{position, 1}, all(times));
   }
+  // rows x 2 texels of 4 x 2 cells each.
+  void tile(uint64_t request, uint32_t rows = 2) {
+    trace::TileRecord t;
+    t.request = request;
+    t.row_shift = 2;
+    t.col_shift = 1;
+    t.rows = rows;
+    t.cols = 2;
+    t.planes = 3;
+    t.full_rows = rows * 4;
+    t.full_cols = 4;
+    t.name_bytes = 10;
+    t.formula_bytes = 1;
+    const std::vector<float> low(rows * 2, -1.0F), mean(rows * 2, 0.5F), high(rows * 2, 2.0F);
+    trace::append(log_, trace::Topic::kTile, t, all(low), all(mean), all(high), chars("blk.0.test"),
+                  chars("f"));
+  }
   void answer(uint64_t request, uint32_t position, const std::vector<float>& values) {
     trace::TensorRecord t;
     t.request = request;

@@ -243,6 +243,39 @@ TEST_F(ReaderTest, ExpertsThatDoNotFitTheStructureAreRefused) {
   }
 }
 
+TEST_F(ReaderTest, ATileIsFoundByItsRequestAndALaterAnswerReplacesIt) {
+  builder_.describe();
+  builder_.start();
+  builder_.tile(7, 1);
+  reader_.poll();
+  ASSERT_NE(nullptr, reader_.tile(7));
+  EXPECT_EQ(2U, reader_.tile(7)->max.size());
+  builder_.tile(7, 2);
+  reader_.poll();
+  ASSERT_EQ(4U, reader_.tile(7)->max.size());
+  EXPECT_EQ(-1.0F, reader_.tile(7)->min[3]);
+  EXPECT_EQ(0.5F, reader_.tile(7)->mean[3]);
+  EXPECT_EQ(2.0F, reader_.tile(7)->max[3]);
+  EXPECT_EQ("blk.0.test", reader_.tile(7)->name);
+  EXPECT_EQ(nullptr, reader_.tile(8));
+  builder_.start();
+  reader_.poll();
+  EXPECT_EQ(nullptr, reader_.tile(7));
+}
+
+TEST_F(ReaderTest, ATileWithOddPlanesOrShiftsIsRefused) {
+  for (const bool planes : {true, false}) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder(log, small_model()).describe();
+    trace::TileRecord t;
+    t.planes = planes ? 2 : 1;
+    t.row_shift = planes ? 0 : 32;
+    trace::append(log, Topic::kTile, t);
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  }
+}
+
 TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
   Log log(2 * Log::kChunkBytes);
   trace::ModelRecord m = small_model();
@@ -289,6 +322,7 @@ std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   builder.start();
   builder.step(2);
   builder.answer(1, 0, {1.0F, 2.0F});
+  builder.tile(2);
   builder.note(trace::NoteKind::kInfo, "hello");
   trace::Cursor cursor(log);
   std::vector<std::pair<Topic, std::vector<std::byte>>> messages;

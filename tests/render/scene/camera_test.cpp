@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "render/scene/node_path.h"
 #include "tests/support/trace_builder.h"
 
 namespace {
@@ -76,6 +77,45 @@ TEST(Camera, ZoomKeepsThePointUnderTheCursor) {
   }
 }
 
+TEST(Camera, ZoomKeepsAnyPointWhereItIsSeen) {
+  const float aspect = 1.5F;
+  for (const float depth : {2.0F, 12.0F, 40.0F}) {
+    Camera camera;
+    camera.pose = {{1.0F, 2.0F, 0.0F}, -0.5F, 0.3F, 12.0F};
+    const glm::vec2 cursor(0.4F, -0.6F);
+    const glm::vec3 point = camera.under(cursor, aspect, depth);
+    ASSERT_LT(glm::length(project(camera, aspect, point) - cursor), 1e-3F);
+    const glm::vec3 ahead = camera.forward();
+    camera.zoom(3.0F, point);
+    EXPECT_LT(glm::length(project(camera, aspect, point) - cursor), 1e-3F) << depth;
+    EXPECT_LT(glm::length(camera.forward() - ahead), 1e-5F) << "and does not turn";
+    for (int i = 0; i < 40; ++i) camera.zoom(1.0F, point);
+    EXPECT_LT(glm::length(camera.pose.target - point), 0.4F) << "it ends there";
+  }
+}
+
+TEST(Camera, NobodyGetsLost) {
+  const scene::Layout l = layout();
+  const scene::Box box = l.bounds(l.columns());
+  Camera camera;
+  camera.pose = home_pose(box, 1.5F);
+  for (int i = 0; i < 500; ++i) {
+    camera.fly({0.7F, 0.5F, 3.0F});
+    camera.orbit({13.0F, 7.0F}, 720.0F);
+    camera.zoom(-1.0F, {0.7F, 0.7F}, 1.5F);
+    camera.keep_near(box);
+    // What is looked at is never far outside of the scene, and the scene is never a speck.
+    const glm::vec3 outside = glm::abs(camera.pose.target - box.center) - box.half_size;
+    EXPECT_LT(std::max({outside.x, outside.y, outside.z}), 0.5F * glm::length(box.half_size));
+    EXPECT_LT(camera.pose.distance, 10.0F * glm::length(box.half_size));
+  }
+  const Pose inside{{0.5F, 1.0F, -0.5F}, 0.3F, 0.2F, 3.0F};
+  camera.pose = inside;
+  camera.keep_near(box);
+  EXPECT_EQ(inside.target, camera.pose.target) << "and within it nothing is held back";
+  EXPECT_EQ(inside.distance, camera.pose.distance);
+}
+
 TEST(Camera, ZoomHasEnds) {
   Camera camera;
   for (int i = 0; i < 200; ++i) camera.zoom(3.0F, {0.0F, 0.0F}, 1.0F);
@@ -133,7 +173,8 @@ TEST(Move, EasesInAndOutAndEndsWhereItSaid) {
 
 TEST(NamedPose, KnowsItsNamesAndNumbers) {
   const scene::Layout l = layout();
-  for (const char* name : {"", "home", "front", "left", "top", "close"}) {
+  for (const char* name : {"", "home", "front", "left", "right", "back", "top", "close", "crown",
+                           "tape", "L0", "L2", "L1.H2", "L0.K1.5", "L2.F0", "L2.A", "C0", "T3"}) {
     EXPECT_TRUE(named_pose(name, l, 16, 1.5F)) << name;
   }
   EXPECT_EQ(0.0F, named_pose("front", l, 16, 1.5F)->yaw);
@@ -148,16 +189,49 @@ TEST(NamedPose, KnowsItsNamesAndNumbers) {
 
 TEST(NamedPose, RefusesNonsense) {
   const scene::Layout l = layout();
-  for (const char* name : {"sideways", "HOME", "1", "1,2", "1,2,3,4", "1,2,3,4,5,6,7", "1,,3",
-                           "1,2,3x", "1,2,three", "nan,0,5", "inf,0,5", "1;2;3", " "}) {
+  for (const char* name :
+       {"sideways", "HOME", "L3", "L3.H0", "T64", "1e7,0,5", "@1", "1", "1,2", "1,2,3,4",
+        "1,2,3,4,5,6,7", "1,,3", "1,2,3x", "1,2,three", "nan,0,5", "inf,0,5", "1;2;3", " "}) {
     EXPECT_FALSE(named_pose(name, l, 16, 1.5F)) << name;
+  }
+}
+
+TEST(NamedPose, ANodeIsInTheMiddleOfTheFrame) {
+  const scene::Layout l = layout();
+  for (const char* name : {"L1.H2", "L2.F7", "L0.K1.5", "C3"}) {
+    const uint32_t node = *scene::find_node(name, l);
+    Camera camera{*named_pose(name, l, 16, 1.5F, 9.0F)};
+    const shaders::Node box = l.nodes()[node];
+    glm::vec3 at = box.center;
+    if (box.column >= 0.0F) at.z = shaders::past_z(9.0F - box.column);
+    EXPECT_LT(glm::length(project(camera, 1.5F, at)), 1e-4F) << name;
+  }
+}
+
+TEST(PoseText, IsReadAgainToTheBit) {
+  uint32_t state = 7;
+  const auto random = [&] {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<float>(state >> 8) / 16777216.0F - 0.5F;
+  };
+  for (int i = 0; i < 1000; ++i) {
+    const Pose pose{{40 * random(), 90 * random(), 10 * random()},
+                    6 * random(),
+                    2 * random(),
+                    20 * (random() + 0.51F)};
+    const auto again = scene::parse_pose(scene::pose_text(pose));
+    ASSERT_TRUE(again) << scene::pose_text(pose);
+    EXPECT_EQ(pose.target, again->target);
+    EXPECT_EQ(pose.distance, again->distance);
+    EXPECT_NEAR(pose.yaw, again->yaw, 1e-6F);
+    EXPECT_NEAR(pose.pitch, again->pitch, 1e-6F);
   }
 }
 
 TEST(FocusPose, ComesCloserWithoutTurning) {
   const Pose now{{0, 0, 0}, 0.7F, 0.2F, 20.0F};
   const scene::Layout l = layout();
-  const shaders::Node& node = l.nodes()[l.head(1, 2)];
+  const shaders::Node node = l.nodes()[l.head(1, 2)];
   const Pose p = focus_pose(now, node, node.center);
   EXPECT_EQ(node.center, p.target);
   EXPECT_EQ(now.yaw, p.yaw);

@@ -10,8 +10,9 @@ using scene::visible_text;
 TEST(VisibleText, ShowsWhatCannotBeSeen) {
   EXPECT_EQ("\u21B5", visible_text("\n"));
   EXPECT_EQ("\u21E5", visible_text("\t"));
-  EXPECT_EQ("\u240D\u21B5", visible_text("\r\n"));
+  EXPECT_EQ("\\r\u21B5", visible_text("\r\n"));
   EXPECT_EQ("\u2423", visible_text(" ")) << "alone";
+  EXPECT_EQ("\u2423\u2423\u2423", visible_text("   "));
   EXPECT_EQ(" the", visible_text(" the")) << "not in a word";
   EXPECT_EQ("\\x00\\x1B\\x7F", visible_text(std::string_view("\0\x1B\x7F", 3)));
   EXPECT_EQ("", visible_text(""));

@@ -1,0 +1,131 @@
+#include "render/label_board.h"
+
+#include <bit>
+#include <cmath>
+
+namespace render {
+
+using scene::Rect;
+
+float ramp(float low, float high, float x) {
+  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
+  return t * t * (3.0F - 2.0F * t);
+}
+
+std::vector<uint32_t> by_roundness(std::span<const uint32_t> numbers) {
+  std::vector<uint32_t> order(numbers.begin(), numbers.end());
+  const auto zeros = [](uint32_t n) { return n == 0 ? 32 : std::countr_zero(n); };
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return zeros(a) != zeros(b) ? zeros(a) > zeros(b) : a < b;
+  });
+  return order;
+}
+
+LabelBoard::LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, float size_px,
+                       std::span<const Rect> covered)
+    : clip_from_world_(clip_from_world),
+      viewport_(viewport),
+      size_px_(size_px),
+      placement_(viewport, kFadeEm * size_px) {
+  // The second row of a projection times a rotation is as long as the projection's own entry.
+  const glm::vec3 row(clip_from_world[0][1], clip_from_world[1][1], clip_from_world[2][1]);
+  px_per_unit_ = glm::length(row) * 0.5F * viewport.y;
+  for (const Rect& rect : covered) placement_.cover(rect);
+}
+
+std::optional<glm::vec2> LabelBoard::project(glm::vec3 world) const {
+  const glm::vec4 clip = clip_from_world_ * glm::vec4(world, 1.0F);
+  if (!(clip.w > 0.0F) || clip.z < 0.0F) return {};
+  return (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * viewport_;
+}
+
+std::optional<Rect> LabelBoard::extent(const scene::Box& box) const {
+  Rect rect{glm::vec2(1e9F), glm::vec2(-1e9F)};
+  for (int corner = 0; corner < 8; ++corner) {
+    const glm::vec3 sign((corner & 1) != 0 ? 1.0F : -1.0F, (corner & 2) != 0 ? 1.0F : -1.0F,
+                         (corner & 4) != 0 ? 1.0F : -1.0F);
+    const auto at = project(box.center + box.half_size * sign);
+    if (!at) return {};
+    rect.low = glm::min(rect.low, *at);
+    rect.high = glm::max(rect.high, *at);
+  }
+  return rect;
+}
+
+float LabelBoard::pixels(glm::vec3 at, float length) const {
+  const float w = (clip_from_world_ * glm::vec4(at, 1.0F)).w;
+  return w > 0.0F ? length * px_per_unit_ / w : 0.0F;
+}
+
+float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
+  const auto anchor = project(label.anchor);
+  if (!anchor || !(wish > 0.0F)) return 0.0F;
+  const glm::vec2 size = measure_text(label.text, label.size_px, label.mono);
+  const float shift = label.align == LabelAlign::kLeft     ? 0.0F
+                      : label.align == LabelAlign::kCenter ? 0.5F
+                                                           : 1.0F;
+  const glm::vec2 low = *anchor + label.offset_px - glm::vec2(size.x * shift, size.y * 0.5F);
+  const Rect rect{low, low + size};
+  const float visible = placement_.place(rect, wish);
+  constexpr float kLeast = 0.03F;  // fainter is not worth drawing
+  if (visible < kLeast) return 0.0F;
+  const float alpha = static_cast<float>(label.rgba >> 24) * visible;
+  label.rgba = (label.rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(alpha)) << 24;
+  result_.labels.push_back(label);
+  result_.rects.push_back(rect);
+  result_.named.push_back(named);
+  return visible;
+}
+
+float LabelBoard::at(Label label, float wish) {
+  return put(label, wish, {});
+}
+
+float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
+                         bool leader) {
+  const std::optional<Rect> thing = extent(box);
+  label.anchor = box.center;
+  const auto anchor = project(label.anchor);
+  if (!thing || !anchor) return 0.0F;
+  const float gap = gap_em * size_px_;
+  const float half = 0.5F * measure_text(label.text, label.size_px, label.mono).y;
+  const glm::vec2 middle = 0.5F * (thing->low + thing->high);
+  glm::vec2 to = middle;
+  glm::vec2 from = middle;  // on the thing's rim
+  switch (side) {
+    case Side::kAbove:
+      from.y = thing->low.y;
+      to.y = from.y - gap - half;
+      label.align = LabelAlign::kCenter;
+      break;
+    case Side::kBelow:
+      from.y = thing->high.y;
+      to.y = from.y + gap + half;
+      label.align = LabelAlign::kCenter;
+      break;
+    case Side::kLeft:
+      from.x = thing->low.x;
+      to.x = from.x - gap;
+      label.align = LabelAlign::kRight;
+      break;
+    case Side::kRight:
+      from.x = thing->high.x;
+      to.x = from.x + gap;
+      label.align = LabelAlign::kLeft;
+      break;
+  }
+  label.offset_px = to - *anchor;
+  const uint32_t rgb = label.rgba & 0x00FFFFFFU;
+  const float visible = put(label, wish, thing);
+  if (!leader || visible == 0.0F) return visible;
+  const glm::vec2 towards = glm::normalize(to - from);
+  const float inset = side == Side::kAbove || side == Side::kBelow ? half : 3.0F;
+  result_.lines.push_back(
+      {.from = from,
+       .to = to - towards * inset,
+       .width = std::max(0.08F * size_px_, 1.0F),
+       .rgba = rgb | static_cast<uint32_t>(std::lround(180.0F * visible)) << 24});
+  return visible;
+}
+
+}  // namespace render

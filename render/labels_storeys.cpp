@@ -1,0 +1,242 @@
+// The parts of the storeys: wings, layers, heads, slots, neurons; and what a structure is lettered
+// with.
+#include <cmath>
+
+#include "render/labels.h"
+#include "render/scene/text.h"
+
+namespace render {
+
+namespace {
+
+Label colored(const LabelInput& in, uint32_t channel, std::string text, float size = 1.0F) {
+  Label label;
+  label.size_px = in.size_px * size;
+  label.rgba = channel_rgba(in.palette, channel);
+  label.text = std::move(text);
+  return label;
+}
+
+// Layers of which something may be on the screen, at least so many pixels high.
+std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board, float x,
+                                  float least_px) {
+  constexpr float kReach = 6.0F;  // world units: a wing, and the past that can still be read
+  std::vector<uint32_t> layers;
+  board.along(
+      in.layout.model().layers,
+      [&](uint32_t l) {
+        return glm::vec3(x, in.layout.storey_y(l) + 0.5F * in.layout.pitch(), 0.0F);
+      },
+      [&](uint32_t) { return in.layout.pitch(); }, least_px,
+      [&](uint32_t l) { layers.push_back(l); }, kReach);
+  return layers;
+}
+
+// Names of parts come where a storey is some lines high.
+float high_enough(const LabelInput& in, const LabelBoard& board, glm::vec3 at) {
+  const float line = 1.15F * in.size_px;
+  return ramp(3.0F * line, 5.0F * line, board.pixels(at, in.layout.pitch()));
+}
+
+// The whole of a storey's FFN, or of its heads.
+scene::Box around(const scene::Box& a, const scene::Box& b) {
+  const glm::vec3 low = glm::min(a.center - a.half_size, b.center - b.half_size);
+  const glm::vec3 high = glm::max(a.center + a.half_size, b.center + b.half_size);
+  return {(low + high) * 0.5F, (high - low) * 0.5F};
+}
+
+scene::Box ffn_box(const LabelInput& in, uint32_t layer) {
+  return around(box_of(in.layout, in.layout.cell(layer, 0), in.now),
+                box_of(in.layout, in.layout.cell(layer, in.layout.model().buckets - 1), in.now));
+}
+
+}  // namespace
+
+void label_wings(const LabelInput& in, LabelBoard& board) {
+  const auto& m = in.layout.model();
+  const auto count = [](uint32_t n, const char* one, const char* more) {
+    return std::to_string(n) + (n == 1 ? one : more);
+  };
+  const float left = in.layout.attention_left();
+  const float y = -0.34F;
+  Label heads = colored(in, shaders::kChannelAttention,
+                        count(m.heads, " attention head", " attention heads"));
+  heads.anchor = {left * 0.62F, y, 0.6F};
+  board.at(heads, 1.0F);
+  Label shelf =
+      colored(in, shaders::kChannelKv, "KV cache, " + count(m.kv_heads, " KV head", " KV heads"));
+  shelf.anchor = {left - 0.1F, y * 0.4F, shaders::past_z(7.0F)};
+  shelf.align = LabelAlign::kRight;
+  board.at(shelf, 1.0F);
+  board.beside(ffn_box(in, 0), Side::kBelow,
+               colored(in, shaders::kChannelFfn, "FFN, " + count(m.neurons, " neuron", " neurons")),
+               1.0F, 0.5F);
+}
+
+void label_notes(const LabelInput& in, LabelBoard& board) {
+  for (const scene::Note& note : in.layout.notes()) {
+    Label label;
+    label.anchor = note.at;
+    label.size_px = in.size_px * note.size;
+    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
+                                                        : channel_rgba(in.palette, note.channel);
+    label.text = note.text;
+    board.at(label, 1.0F);
+  }
+}
+
+void label_layers(const LabelInput& in, LabelBoard& board) {
+  const float x = in.layout.ffn_right();
+  std::vector<uint32_t> layers = near_layers(in, board, x, 2.0F);
+  for (const uint32_t l : by_roundness(layers)) {
+    Label label;
+    label.size_px = in.size_px * 0.9F;
+    label.rgba = in.palette.faint_text;
+    label.text = "layer " + std::to_string(l);
+    const float visible = board.beside(ffn_box(in, l), Side::kRight, label, 1.0F, 0.8F);
+    // Where the plate's end is out of the picture, at the spine.
+    const scene::Box foot = box_of(in.layout, in.layout.spine(l, false, 0), in.now);
+    const float size = board.pixels(foot.center, in.layout.pitch());
+    board.beside(foot, Side::kRight, label,
+                 (1.0F - visible) * ramp(6.0F * in.size_px, 9.0F * in.size_px, size), 0.5F);
+  }
+}
+
+// Where heads are large enough to be told apart, each has its number; on the lowest storey always.
+void label_heads(const LabelInput& in, LabelBoard& board) {
+  const auto& m = in.layout.model();
+  const auto name = [&](uint32_t l, uint32_t h, float wish) {
+    board.beside(box_of(in.layout, in.layout.head(l, h), in.now), Side::kBelow,
+                 colored(in, shaders::kChannelAttention, std::to_string(h), 0.8F), wish, 0.15F);
+  };
+  const float least = 1.6F * in.size_px;
+  for (const uint32_t l :
+       by_roundness(near_layers(in, board, 0.5F * in.layout.attention_left(), least))) {
+    const auto center = [&](uint32_t h) { return box_of(in.layout, in.layout.head(l, h), in.now); };
+    std::vector<uint32_t> near;
+    board.along(
+        m.heads, [&](uint32_t h) { return center(h).center; },
+        [&](uint32_t h) { return 2.0F * center(h).half_size.x; }, 0.7F * least,
+        [&](uint32_t h) { near.push_back(h); });
+    for (const uint32_t h : by_roundness(near)) {
+      const scene::Box box = center(h);
+      const float px = board.pixels(box.center, 2.0F * box.half_size.x);
+      name(l, h,
+           l == 0 ? ramp(0.7F * least, 1.0F * least, px) : ramp(1.4F * least, 2.2F * least, px));
+    }
+  }
+}
+
+// Along the outer edge of a shelf: the token of each slot, where slots are as deep as a line.
+void label_slots(const LabelInput& in, LabelBoard& board) {
+  const auto& m = in.layout.model();
+  const auto written =
+      std::min(static_cast<uint32_t>(std::lround(std::max(in.now, 0.0F))) + 1, in.layout.columns());
+  const float line = 1.15F * in.size_px;
+  const uint32_t outer = m.kv_heads - 1;
+  for (const uint32_t l : near_layers(in, board, in.layout.attention_left(), 3.0F * line)) {
+    // By age, newest first: the spacing shrinks towards the past.
+    const auto slot = [&](uint32_t age) {
+      return box_of(in.layout, in.layout.slot(l, outer, written - 1 - age), in.now);
+    };
+    board.along(
+        written, [&](uint32_t age) { return slot(age).center; },
+        [&](uint32_t age) { return 2.4F * slot(age).half_size.z; }, 0.6F * line,
+        [&](uint32_t age) {
+          const uint32_t position = (written - 1 - age) * in.layout.positions_per_column();
+          if (position >= in.reader.positions()) return;
+          const scene::Box box = slot(age);
+          const scene::Box next = slot(std::min(age + 1, written - 1));
+          const auto here = board.project(box.center);
+          const auto there = board.project(next.center);
+          if (!here || !there) return;
+          const float apart = written > 1 ? std::abs(there->y - here->y) : line;
+          // The left edge alone: the slot itself is as long as the shelf is wide.
+          const scene::Box edge{box.center - glm::vec3(box.half_size.x, 0.0F, 0.0F),
+                                {0.0F, box.half_size.y, box.half_size.z}};
+          Label label =
+              colored(in, shaders::kChannelKv,
+                      scene::visible_text(in.reader.position(position).token.text), 0.85F);
+          label.mono = true;
+          board.beside(edge, Side::kLeft, label,
+                       ramp(0.75F * line, 1.1F * line, apart) * high_enough(in, board, box.center),
+                       0.4F);
+        });
+  }
+}
+
+// Where neurons are near, the number of the first of each row stands at the plate's left edge, and
+// those of its uppermost row above it.
+void label_cells(const LabelInput& in, LabelBoard& board) {
+  const auto& m = in.layout.model();
+  const float line = 1.15F * in.size_px;
+  const float x = box_of(in.layout, in.layout.cell(0, 0), in.now).center.x;
+  for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
+    const uint32_t first = in.layout.cell(l, 0);
+    const shaders::Grid* grid = nullptr;
+    for (const shaders::Grid& g : in.layout.grids()) {
+      const uint32_t inside = first - g.first_element;  // wraps where it lies before
+      if (inside < g.elements * g.plates && inside % g.elements == 0) grid = &g;
+    }
+    if (grid == nullptr) continue;
+    const scene::Box corner = box_of(in.layout, first, in.now);
+    // The places of a row or a column, as if each had a cell: those without are passed over.
+    const auto run = [&](bool down, uint32_t n, Side side, float least) {
+      const auto bucket = [&](uint32_t i) {
+        return down ? shaders::element_at(*grid, 0, i) : shaders::element_at(*grid, i, 0);
+      };
+      const auto box = [&](uint32_t i) {
+        const uint32_t b = bucket(i);
+        return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+      };
+      std::vector<uint32_t> near;
+      board.along(
+          n, [&](uint32_t i) { return box(i).center; },
+          [&](uint32_t) { return 2.3F * (down ? corner.half_size.y : corner.half_size.x); }, least,
+          [&](uint32_t i) {
+            if (bucket(i) != shaders::kNoElement) near.push_back(i);
+          });
+      for (const uint32_t i : by_roundness(near)) {
+        const scene::Box cell = box(i);
+        const float size =
+            board.pixels(cell.center, 2.3F * (down ? corner.half_size.y : corner.half_size.x));
+        const uint64_t neuron = (uint64_t{bucket(i)} * m.neurons + m.buckets - 1) / m.buckets;
+        board.beside(cell, side, colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F),
+                     ramp(least, 1.5F * least, size) * high_enough(in, board, cell.center),
+                     down ? 0.3F : 0.15F);
+      }
+    };
+    run(true, grid->rows, Side::kLeft, 0.8F * line);
+    run(false, grid->cols, Side::kAbove, 1.2F * line);
+    // So near that the gaps between cells have room for a line: every one its own.
+    const auto at = [&](uint32_t col, uint32_t row) {
+      const uint32_t b = shaders::element_at(*grid, col, row);
+      return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+    };
+    const float share = grid->gap.y / (1.0F - grid->gap.y);  // of a cell's height, that is gap
+    const float least = 0.8F * line / share;                 // pixels of a cell
+    board.along(
+        grid->rows, [&](uint32_t r) { return at(0, r).center; },
+        [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+        [&](uint32_t r) {
+          board.along(
+              grid->cols, [&](uint32_t c) { return at(c, r).center; },
+              [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+              [&](uint32_t c) {
+                const uint32_t b = shaders::element_at(*grid, c, r);
+                if (b == shaders::kNoElement) return;
+                const scene::Box cell = at(c, r);
+                const float size = board.pixels(cell.center, 2.0F * cell.half_size.y);
+                const uint64_t neuron = (uint64_t{b} * m.neurons + m.buckets - 1) / m.buckets;
+                Label label = colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F);
+                // In the middle of the gap above it.
+                label.anchor = cell.center +
+                               glm::vec3(0.0F, cell.half_size.y * (1.0F + share), cell.half_size.z);
+                board.at(label, ramp(least, 1.3F * least, size));
+              });
+        },
+        2.0F * std::abs(box_of(in.layout, first, in.now).center.x - in.layout.ffn_right()));
+  }
+}
+
+}  // namespace render

@@ -1,0 +1,42 @@
+// Pass 3b: tensors as textures, over the boxes and plates that they belong to. Owns the atlas of
+// tiles.
+#pragma once
+
+#include <vector>
+
+#include <glm/glm.hpp>
+
+#include "render/pass/pass.h"
+#include "render/pass/scene_buffers.h"
+#include "shaders/shared.h"
+
+namespace render {
+
+inline constexpr uint32_t kTileSlots =
+    (shaders::kTileAtlas / shaders::kTileSide) * (shaders::kTileAtlas / shaders::kTileSide);
+
+// Top left texel of a slot in the atlas.
+glm::uvec2 tile_origin(uint32_t slot);
+
+class TensorsPass {
+ public:
+  TensorsPass(PassContext& context, VkSampleCountFlagBits samples);
+
+  // kTileSide x kTileSide texels (minimum, mean, maximum, 0), row after row. Before the frame's
+  // uploads are flushed.
+  void put(uint32_t slot, std::span<const glm::vec4> texels);
+  void prepare(std::span<const shaders::TileQuad> quads);
+  // Inside the rendering of the scene. clip_from_eye: world axes, from the eye.
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const glm::mat4& clip_from_eye);
+
+  const gpu::Image& atlas();
+
+ private:
+  PassContext& context_;
+  gpu::Pipeline pipeline_;
+  gpu::Image atlas_;  // made when the first tile comes
+  uint32_t count_ = 0;
+  gpu::Staging::Slice slice_{};
+};
+
+}  // namespace render

@@ -1,0 +1,249 @@
+#include "render/scene/bolt_meaning.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "render/scene/text.h"
+
+namespace scene {
+
+namespace {
+
+class Explainer {
+ public:
+  Explainer(const trace::Reader& reader, const Layout& layout, size_t step,
+            const shaders::Bolt& bolt)
+      : reader_(reader),
+        layout_(layout),
+        bolt_(bolt),
+        from_(layout.refs()[bolt.from_node]),
+        to_(layout.refs()[bolt.to_node]) {
+    meaning_.share = bolt.share;
+    meaning_.light = bolt.value;
+    if (step < reader.steps()) {
+      const trace::StepRecord& record = reader.step(step);
+      at_ = &reader.position(record.first_position + record.count - 1);
+    }
+  }
+
+  BoltMeaning explain() {
+    meaning_.name = layout_.path(from_) + " -> " + layout_.path(to_);
+    meaning_.measure = "share";
+    meaning_.formula = "a term of the sum at its end, as a share of it";
+    if (at_ == nullptr) return meaning_;
+    const bool rest = (bolt_.flags & shaders::kBoltRest) != 0;
+    if (to_.kind == Kind::kHead && from_.kind == Kind::kSlot) {
+      rest ? read_rest() : read();
+    } else if (to_.kind == Kind::kSlot && from_.kind == Kind::kSlot) {
+      prompt_read();
+    } else if (to_.kind == Kind::kSpineAttention && from_.kind == Kind::kHead) {
+      rest ? head_rest() : head();
+    } else if (to_.kind == Kind::kSpineFfn && from_.kind == Kind::kCell) {
+      rest ? neuron_rest() : expert_or_neuron();
+    } else if (from_.kind == Kind::kRouter) {
+      rest ? unchosen() : chosen();
+    } else if (to_.kind == Kind::kCell) {
+      rest ? neuron_read_rest() : neuron_read();
+    } else if (to_.kind == Kind::kCandidate) {
+      candidate();
+    } else if (from_.kind == Kind::kTape) {
+      entry();
+    } else if (to_.kind == Kind::kTape) {
+      fall();
+    }
+    return meaning_;
+  }
+
+ private:
+  std::string head_name() const {
+    return "layer " + std::to_string(to_.layer) + " head " + std::to_string(to_.index);
+  }
+  void say(std::string name, std::string measure, std::string formula) {
+    meaning_.name = std::move(name);
+    meaning_.measure = std::move(measure);
+    meaning_.formula = std::move(formula);
+  }
+  void second(std::string what, float value) {
+    meaning_.second = std::move(what);
+    meaning_.second_value = value;
+  }
+  // Of the term of this sum that is as large as the bolt is wide; the script copies it to the bit.
+  template <class Terms, class Is>
+  auto find(const Terms& terms, Is is) const {
+    return std::find_if(terms.begin(), terms.end(), is);
+  }
+  float scale(trace::Measure measure) const {
+    return at_->scale.record != nullptr ? at_->scale.of(to_.layer, measure) : 0.0F;
+  }
+  void against(trace::Measure measure) {
+    meaning_.scale = scale(measure);
+    meaning_.light_formula = "grows with asinh(value / scale)";
+  }
+
+  void read() {
+    say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
+            " -> " + head_name(),
+        "share of the head's output", "a_j <W_O,h v_j, o_h> / |o_h|^2");
+    if (at_->attention.record == nullptr) return;
+    const auto reads = at_->attention.reads_of(to_.layer, to_.index);
+    const auto it = find(reads, [&](const trace::KvRead& r) {
+      return layout_.column_of(r.position) == from_.column && r.share == bolt_.share;
+    });
+    if (it == reads.end()) return;
+    meaning_.name = "KV read, position " + std::to_string(it->position);
+    if (it->position < reader_.positions()) {
+      meaning_.name += " \"" + visible_text(reader_.position(it->position).token.text) + "\"";
+    }
+    meaning_.name += " -> " + head_name();
+    if ((bolt_.flags & shaders::kBoltDrain) != 0) meaning_.name += ": an attention sink";
+    second("attention weight a_j", it->weight);
+  }
+
+  void read_rest() {
+    say("all other KV reads of " + head_name(), "share of the head's output",
+        "1 - sum of the reads that are drawn");
+    if (at_->attention.record != nullptr) {
+      second("attention weight of those not listed",
+             at_->attention.head(to_.layer, to_.index).rest_weight);
+    }
+  }
+
+  void prompt_read() {
+    say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
+            " -> position " + std::to_string(to_.column * layout_.positions_per_column()) +
+            ", layer " + std::to_string(to_.layer) + ": its strongest",
+        "share of the attention update", "a_j <W_O,h v_j, o_h> / |o_h|^2 times the head's share");
+  }
+
+  void head() {
+    say("layer " + std::to_string(from_.layer) + " head " + std::to_string(from_.index) +
+            " -> residual stream",
+        "share of the attention update", "<o_h, da> / |da|^2");
+    against(trace::Measure::kHeadShare);
+    if (at_->attention.record != nullptr)
+      second("|o_h|", at_->attention.head(from_.layer, from_.index).norm);
+  }
+
+  void head_rest() {
+    say("all other heads and the bias of layer " + std::to_string(from_.layer) +
+            " -> residual stream",
+        "share of the attention update", "1 - sum of the heads that are drawn");
+  }
+
+  // Of a mixture: the expert that a cell belongs to.
+  uint32_t expert_of(const NodeRef& cell) const {
+    const auto& m = layout_.model();
+    const auto& s = layout_.structure();
+    const uint64_t neuron = (uint64_t{cell.index} * m.neurons + m.buckets - 1) / m.buckets;
+    return static_cast<uint32_t>(
+        std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+  }
+
+  void expert_or_neuron() {
+    if (at_->experts.record == nullptr) return neuron();
+    const auto used = at_->experts.used_in(to_.layer);
+    const auto it = find(used, [&](const trace::ExpertShare& e) { return e.share == bolt_.share; });
+    if (it == used.end()) return neuron();
+    say("layer " + std::to_string(from_.layer) + " expert " + std::to_string(it->expert) +
+            " -> residual stream",
+        "share of the FFN update", "<p_e FFN_e, df> / |df|^2");
+    second("the router's weight p_e", it->weight);
+  }
+
+  void chosen() {
+    say("layer " + std::to_string(from_.layer) + " router -> expert " +
+            std::to_string(expert_of(to_)),
+        "probability", "softmax(W_router norm(x_mid))_e");
+  }
+
+  void unchosen() {
+    say("layer " + std::to_string(from_.layer) + " router -> the experts that it did not choose",
+        "probability", "1 - sum of the chosen experts");
+  }
+
+  void neuron() {
+    say(layout_.path(from_) + " -> residual stream", "share of the FFN update",
+        "act_n <w_n, df> / |df|^2");
+    against(trace::Measure::kNeuronShare);
+    if (at_->ffn.record == nullptr) return;
+    const uint32_t top = at_->ffn.record->top;
+    const auto terms = at_->ffn.top.subspan(size_t{to_.layer} * top, top);
+    const auto& m = layout_.model();
+    const auto it = find(terms, [&](const trace::NeuronShare& n) {
+      return n.share == bolt_.share && uint64_t{n.neuron} * m.buckets / m.neurons == from_.index;
+    });
+    if (it == terms.end()) return;
+    meaning_.name = "layer " + std::to_string(from_.layer) + " neuron " +
+                    std::to_string(it->neuron) + " -> residual stream";
+    second("activation act_n", it->activation);
+  }
+
+  // Into a neuron: how much of the activations' energy is its.
+  void neuron_read() {
+    say("residual stream -> " + layout_.path(to_), "share of the activations' energy",
+        "act_n^2 / |act|^2");
+    against(trace::Measure::kActivation);
+    if (at_->ffn.record == nullptr) return;
+    const float energy = activation_energy(at_->ffn, layout_.model(), to_.layer);
+    const uint32_t top = at_->ffn.record->top;
+    const auto terms = at_->ffn.top.subspan(size_t{to_.layer} * top, top);
+    const auto& m = layout_.model();
+    const auto it = find(terms, [&](const trace::NeuronShare& n) {
+      return n.activation * n.activation / energy == bolt_.share &&
+             uint64_t{n.neuron} * m.buckets / m.neurons == to_.index;
+    });
+    if (it == terms.end()) return;
+    meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " neuron " +
+                    std::to_string(it->neuron);
+    second("activation act_n", it->activation);
+  }
+
+  void neuron_read_rest() {
+    say("residual stream -> all other neurons of layer " + std::to_string(to_.layer),
+        "share of the activations' energy", "1 - sum of the neurons that are drawn");
+  }
+
+  void neuron_rest() {
+    say("all other neurons and the bias of layer " + std::to_string(from_.layer) +
+            " -> residual stream",
+        "share of the FFN update", "1 - sum of the neurons that are drawn");
+  }
+
+  void candidate() {
+    say("residual stream -> candidate " + std::to_string(to_.index + 1), "probability",
+        "softmax(logits / temperature)");
+    if (at_->logits.record == nullptr || to_.index >= at_->logits.record->candidates) return;
+    const trace::Candidate& c = at_->logits.candidates[to_.index];
+    meaning_.name += " \"" + visible_text({c.text.data(), c.text_bytes}) + "\"";
+    second("logit", c.logit);
+  }
+
+  void entry() {
+    say("token \"" + visible_text(at_->token.text) + "\" -> residual stream", "share",
+        "x_0 = the embedding of the token: the whole of it");
+  }
+
+  void fall() {
+    say("the token that was drawn -> tape", "probability of what was drawn",
+        "softmax(logits / temperature)");
+    if (at_->logits.record != nullptr) second("entropy, nats", at_->logits.record->entropy);
+  }
+
+  const trace::Reader& reader_;
+  const Layout& layout_;
+  const shaders::Bolt& bolt_;
+  NodeRef from_;
+  NodeRef to_;
+  const trace::Position* at_ = nullptr;
+  BoltMeaning meaning_;
+};
+
+}  // namespace
+
+BoltMeaning explain_bolt(const trace::Reader& reader, const Layout& layout, size_t step,
+                         const shaders::Bolt& bolt) {
+  if (bolt.from_node >= layout.refs().size() || bolt.to_node >= layout.refs().size()) return {};
+  return Explainer(reader, layout, step, bolt).explain();
+}
+
+}  // namespace scene

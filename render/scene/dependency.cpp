@@ -1,0 +1,203 @@
+#include "render/scene/dependency.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace scene {
+
+namespace {
+
+// The residual stream is at an element's top what was added there; what enters a layer is what left
+// the layer below.
+constexpr std::array kAttentionUpdate = {Input{Kind::kHead, Reach::kSameLayer},
+                                         Input{Kind::kSpineFfn, Reach::kLayerBelow}};
+constexpr std::array kFfnUpdate = {Input{Kind::kCell, Reach::kSameLayer},
+                                   Input{Kind::kRouter, Reach::kSameLayer},
+                                   Input{Kind::kSpineAttention, Reach::kSameLayer}};
+constexpr std::array kHead = {Input{Kind::kSlot, Reach::kOwnLane},
+                              Input{Kind::kSpineFfn, Reach::kLayerBelow}};
+constexpr std::array kSlot = {Input{Kind::kTape, Reach::kOwnColumn},
+                              Input{Kind::kSpineFfn, Reach::kLayerBelow}};
+constexpr std::array kCell = {Input{Kind::kSpineAttention, Reach::kSameLayer}};
+constexpr std::array kRouter = {Input{Kind::kSpineAttention, Reach::kSameLayer}};
+constexpr std::array kCandidate = {Input{Kind::kSpineFfn, Reach::kLastLayer}};
+constexpr std::array kRest = {Input{Kind::kCandidate, Reach::kAll}};
+constexpr std::array kTape = {Input{Kind::kCandidate, Reach::kDrawn}};
+
+constexpr std::array kTable = {
+    Dependency{Kind::kSpineAttention, "x_mid = x + sum_h W_O,h z_h",
+               "the heads of this layer, and the residual stream below", kAttentionUpdate},
+    Dependency{Kind::kSpineFfn, "x_out = x_mid + sum_n act_n w_n",
+               "the neurons of this layer, and the residual stream between", kFfnUpdate},
+    Dependency{Kind::kHead, "z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), q = W_q norm(x)",
+               "the keys and values that it reads, and the residual stream below", kHead},
+    Dependency{Kind::kSlot, "k_j = W_k norm(x_j), v_j = W_v norm(x_j)",
+               "its token, through the residual stream of its position", kSlot},
+    Dependency{Kind::kCell, "act = f(W_gate norm(x_mid)) * W_up norm(x_mid)",
+               "the residual stream after attention", kCell},
+    Dependency{Kind::kRouter, "p_e = softmax(W_router norm(x_mid))_e",
+               "the residual stream after attention", kRouter},
+    Dependency{Kind::kCandidate, "p = softmax(W_U norm(x_L) / temperature)",
+               "the top of the residual stream", kCandidate},
+    Dependency{Kind::kRestCandidate, "1 - sum of the bars", "the candidates", kRest},
+    Dependency{Kind::kTape, "x_0 = the embedding of the token",
+               "the candidate that was drawn before", kTape},
+};
+
+uint32_t top_of(const Layout& layout, uint32_t layer, bool ffn) {
+  return layout.spine(layer, ffn, Layout::kSpineParts - 1);
+}
+
+// Walks from one element to those that an input means.
+class Finder {
+ public:
+  Finder(const trace::Reader& reader, const Layout& layout, const NodeRef& ref, size_t step)
+      : reader_(reader), layout_(layout), ref_(ref) {
+    if (step >= reader.steps()) return;
+    const trace::StepRecord& record = reader.step(step);
+    position_ = record.first_position + record.count - 1;
+    at_ = &reader.position(position_);
+  }
+
+  std::vector<Source> take(size_t limit) {
+    std::stable_sort(found_.begin(), found_.end(),
+                     [](const Source& a, const Source& b) { return a.weight > b.weight; });
+    if (found_.size() > limit) found_.resize(limit);
+    return std::move(found_);
+  }
+
+  void follow(const Input& input) {
+    const auto& m = layout_.model();
+    switch (input.reach) {
+      case Reach::kLayerBelow:
+        if (ref_.layer > 0) {
+          add(top_of(layout_, ref_.layer - 1, true));
+        } else if (at_ != nullptr && ref_.kind != Kind::kSlot) {
+          add(layout_.tape(layout_.column_of(position_)));
+        }
+        break;
+      case Reach::kLastLayer:
+        add(top_of(layout_, m.layers - 1, true));
+        break;
+      case Reach::kSameLayer:
+        if (input.kind == Kind::kHead) heads();
+        if (input.kind == Kind::kCell) cells();
+        if (input.kind == Kind::kRouter && layout_.router(ref_.layer) != shaders::kNoElement)
+          add(layout_.router(ref_.layer));
+        if (input.kind == Kind::kSpineAttention) middle();
+        break;
+      case Reach::kOwnLane:
+        reads();
+        break;
+      case Reach::kOwnColumn:
+        add(layout_.tape(ref_.column));
+        break;
+      case Reach::kDrawn:
+        drawn();
+        break;
+      case Reach::kAll:
+        for (uint32_t i = 0; i < Layout::kCandidates; ++i) add(layout_.candidate(i));
+        break;
+    }
+  }
+
+ private:
+  void add(uint32_t element, float weight = 1.0F) {
+    found_.push_back({element, std::clamp(std::abs(weight), 0.0F, 1.0F)});
+  }
+
+  // The residual stream between the two updates; in a parallel block the FFN reads what attention
+  // reads.
+  void middle() {
+    const bool parallel = (layout_.structure().flags & trace::kStructureParallel) != 0;
+    if (parallel && ref_.kind != Kind::kSpineFfn) {
+      follow({Kind::kSpineFfn, Reach::kLayerBelow});
+    } else {
+      add(top_of(layout_, ref_.layer, false));
+    }
+  }
+
+  void heads() {
+    const bool known = at_ != nullptr && at_->attention.record != nullptr;
+    for (uint32_t h = 0; h < layout_.model().heads; ++h) {
+      add(layout_.head(ref_.layer, h), known ? at_->attention.head(ref_.layer, h).share : 1.0F);
+    }
+  }
+
+  // The reads that are listed; several positions of one column are one element.
+  void reads() {
+    if (at_ == nullptr || at_->attention.record == nullptr) return;
+    const auto& m = layout_.model();
+    const uint32_t lane = ref_.index * m.kv_heads / m.heads;
+    std::vector<Source> columns;
+    for (const trace::KvRead& read : at_->attention.reads_of(ref_.layer, ref_.index)) {
+      const uint32_t slot = layout_.slot(ref_.layer, lane, layout_.column_of(read.position));
+      const auto it = std::find_if(columns.begin(), columns.end(),
+                                   [&](const Source& s) { return s.element == slot; });
+      if (it == columns.end()) {
+        columns.push_back({slot, read.weight});
+      } else {
+        it->weight += read.weight;
+      }
+    }
+    for (const Source& column : columns) add(column.element, column.weight);
+  }
+
+  void cells() {
+    if (at_ == nullptr || at_->ffn.record == nullptr) return;
+    const trace::FfnRecord& record = *at_->ffn.record;
+    std::vector<Source> found;
+    for (uint32_t b = 0; b < record.buckets; ++b) {
+      found.push_back({layout_.cell(ref_.layer, b),
+                       std::abs(at_->ffn.bucket_share[ref_.layer * record.buckets + b])});
+    }
+    for (const Source& cell : found) add(cell.element, cell.weight);
+  }
+
+  // Of the token at this column: the bar of the step that it came out of, if that one still stands.
+  void drawn() {
+    const uint32_t position = ref_.column * layout_.positions_per_column();
+    if (position == 0 || position >= reader_.positions()) return;
+    const trace::Token& token = reader_.position(position).token;
+    if (token.record->kind != trace::TokenKind::kGenerated || position != position_) return;
+    const trace::Logits& logits = reader_.position(position - 1).logits;
+    if (logits.record == nullptr) return;
+    const uint32_t bars = std::min(logits.record->candidates, Layout::kCandidates);
+    for (uint32_t i = 0; i < bars; ++i) {
+      if (logits.candidates[i].id == logits.record->sampled)
+        add(layout_.candidate(i), logits.candidates[i].probability);
+    }
+  }
+
+  const trace::Reader& reader_;
+  const Layout& layout_;
+  const NodeRef& ref_;
+  const trace::Position* at_ = nullptr;
+  uint32_t position_ = 0;
+  std::vector<Source> found_;
+};
+
+}  // namespace
+
+std::span<const Dependency> dependencies() {
+  return kTable;
+}
+
+const Dependency* dependency_of(Kind kind) {
+  const auto it = std::find_if(kTable.begin(), kTable.end(),
+                               [&](const Dependency& row) { return row.kind == kind; });
+  return it == kTable.end() ? nullptr : &*it;
+}
+
+std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,
+                               const NodeRef& ref, size_t step, size_t limit) {
+  const Dependency* row = dependency_of(ref.kind);
+  // Of the other models only the structure stands there: they have no trace to be computed by.
+  if (row == nullptr || ref.subject != 0) return {};
+  Finder finder(reader, layout, ref, step);
+  for (const Input& input : row->inputs) finder.follow(input);
+  return finder.take(limit);
+}
+
+}  // namespace scene

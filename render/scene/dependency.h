@@ -1,0 +1,52 @@
+// What is computed from what: one table over the kinds of elements, after the decoder block that
+// every family shares (model/arch/decoder.cpp). Hovering lights an element's sources by it, the
+// tooltip takes its formula from it, and the order of the animation is tested against it.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/trace/reader.h"
+#include "render/scene/layout.h"
+
+namespace scene {
+
+// Which elements of the source's kind, seen from the element that is computed.
+enum class Reach : uint8_t {
+  kSameLayer,   // all of the same layer
+  kOwnLane,     // the slots of the KV head that this head reads
+  kOwnColumn,   // of the same position
+  kLayerBelow,  // of the layer below; below the first layer it is the tape
+  kLastLayer,   // of the uppermost layer
+  kDrawn,       // the candidate that was drawn at the end of the step before
+  kAll,
+};
+
+struct Input {
+  Kind kind;
+  Reach reach;
+};
+
+struct Dependency {
+  Kind kind;
+  std::string_view formula;  // how it is computed
+  std::string_view words;    // from what, for the tooltip
+  std::span<const Input> inputs;
+};
+
+// One row a kind; scenery has none.
+std::span<const Dependency> dependencies();
+const Dependency* dependency_of(Kind kind);
+
+struct Source {
+  uint32_t element;     // of the layout
+  float weight = 1.0F;  // 0..1: how much of it, where the trace knows; 1 where it does not
+};
+
+// The elements that `ref` was computed from at a step, the strongest first, at most `limit`; those
+// that the trace does not list one by one are left out where there are more than that.
+std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,
+                               const NodeRef& ref, size_t step, size_t limit);
+
+}  // namespace scene

@@ -1,0 +1,29 @@
+// Characters -> what stands where on one line, before any font is asked: right-to-left runs in
+// the order in which they are seen, Arabic letters joined, marks on their base, and what is
+// invisible by nature named by its number, so that no token looks empty.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace scene {
+
+struct Drawn {
+  char32_t character = 0;
+  bool mark = false;   // sits on the last one that is no mark, without a width of its own
+  bool boxed = false;  // drawn as a box with its number: it has no shape
+  bool operator==(const Drawn&) const = default;
+};
+
+// From left to right as they are drawn. The direction of the line is that of its first letter
+// (Unicode Annex 9, rules P2, N1, N2 and L2, one level of embedding).
+std::vector<Drawn> shape_line(std::span<const char32_t> text);
+
+// Combining marks, as far as they are drawn above or below their base.
+bool is_mark(char32_t c);
+// Characters that steer others or stand for nothing that can be seen: joiners, direction marks,
+// variation selectors, controls.
+bool is_invisible(char32_t c);
+
+}  // namespace scene

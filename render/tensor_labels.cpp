@@ -1,0 +1,269 @@
+// The words on the sheets: titles with shapes and scales, where the counted lines are, the numbers.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "render/tensor_view.h"
+
+namespace render {
+
+namespace {
+
+std::string short_number(double value, int digits = 3) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return text;
+}
+
+// A cell's number: as many digits as fit a float's use, no exponent where none is needed.
+std::string cell_number(float value) {
+  char text[32];
+  const double v = double{value};
+  const double a = std::abs(v);
+  if (a != 0.0 && (a < 1e-3 || a >= 1e5)) {
+    std::snprintf(text, sizeof text, "%.2e", v);
+  } else {
+    std::snprintf(text, sizeof text, "%.*f", a < 1.0 ? 4 : a < 100.0 ? 3 : 1, v);
+  }
+  return text;
+}
+
+std::string grouped(int64_t n) {
+  std::string text = std::to_string(n);
+  for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3)
+    text.insert(static_cast<size_t>(i), ",");
+  return text;
+}
+
+}  // namespace
+
+class TensorView::Writer {
+ public:
+  Writer(const TensorView& view, const Words& words) : view_(view), words_(words) {
+    // Labels are projected in single precision: they hang off one point by pixels worked out here.
+    reference_ = glm::vec3(view.eye_ + view.ray({0.0F, 0.0F}));
+    const glm::vec4 clip = words.clip_from_world * glm::vec4(reference_, 1.0F);
+    reference_px_ = (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * view.viewport_;
+  }
+
+  void put(glm::vec2 px, std::string text, float size, uint32_t rgba, LabelAlign align, float alpha,
+           bool mono = false) {
+    if (px.x < -200.0F || px.y < -50.0F || px.x > view_.viewport_.x + 200.0F ||
+        px.y > view_.viewport_.y + 50.0F)
+      return;
+    Label label;
+    label.anchor = reference_;
+    label.offset_px = px - reference_px_;
+    label.size_px = size;
+    const float a = std::clamp(alpha, 0.0F, 1.0F) * static_cast<float>(rgba >> 24);
+    label.rgba = (rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(a)) << 24;
+    label.align = align;
+    label.mono = mono;
+    label.text = std::move(text);
+    labels.push_back(std::move(label));
+  }
+
+  void sheet(size_t index);
+  void place(const scene::Layout& layout);
+  std::vector<Label> labels;
+
+ private:
+  void title(const scene::Sheet& s, float alpha, glm::vec2 top_left, glm::vec2 extent_px);
+  void cells(const scene::Sheet& s, float alpha, glm::dvec2 cell_px, const glm::i64vec2& first,
+             const glm::i64vec2& last);
+  void rulers(const scene::Sheet& s, float alpha, glm::dvec2 cell_px, const glm::i64vec2& first,
+              const glm::i64vec2& last);
+
+  const TensorView& view_;
+  const Words& words_;
+  glm::vec3 reference_{0.0F};
+  glm::vec2 reference_px_{0.0F};
+};
+
+void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top_left,
+                               glm::vec2 extent_px) {
+  const float em = words_.size_px;
+  const float width = extent_px.x;
+  const bool vector = s.rows == 1;
+  // As much as fits over the sheet.
+  const std::string shape = vector ? grouped(s.cols) : grouped(s.rows) + " x " + grouped(s.cols);
+  std::string text = s.title;
+  const auto fits = [&](const std::string& longer) {
+    return measure_text(longer, em, false).x < width;
+  };
+  const std::string longer = s.title + "  " + shape;
+  const std::string longest = longer + "  " + s.name;
+  if (fits(longest)) {
+    text = longest;
+  } else if (fits(longer)) {
+    text = longer;
+  } else if (measure_text(text, em * 0.9F, false).x > std::max(width * 1.3F, 2.2F * em)) {
+    return;
+  }
+  const uint32_t colour = channel_rgba(words_.palette, s.channel);
+  // A vector that lies along a matrix has its words on the other side.
+  const bool below = vector && !s.transposed;
+  put(top_left + glm::vec2(0.0F, below ? extent_px.y + 0.75F * em : -0.75F * em), text,
+      text == s.title ? em * 0.9F : em, colour, LabelAlign::kLeft, alpha);
+  // Beneath a wide one: what full colour means, or why there is none.
+  const SheetFacts* facts = view_.store_.facts(s.id);
+  std::string note;
+  if (!view_.answered_) {
+    note = "numbers need the running model";
+  } else if (facts == nullptr) {
+    note = "reading ...";
+  } else if (facts->read < 1.0F) {
+    char percent[48];
+    std::snprintf(percent, sizeof percent, "reading ... %.0f %%", double{facts->read} * 100.0);
+    note = percent;
+  } else {
+    note = "full colour " + short_number(double{facts->scale}) + "   min " +
+           short_number(double{facts->min}) + "  mean " + short_number(double{facts->mean}) +
+           "  max " + short_number(double{facts->max});
+    if (!s.stored) note += "   at position " + std::to_string(facts->position);
+    if (!fits(note)) note = "full colour " + short_number(double{facts->scale});
+  }
+  if (fits(note) && (!vector || width > 12.0F * em)) {
+    put(top_left + glm::vec2(0.0F, below ? extent_px.y + 2.0F * em : -2.0F * em), note, em * 0.85F,
+        words_.palette.faint_text, LabelAlign::kLeft, alpha);
+  }
+}
+
+void TensorView::Writer::cells(const scene::Sheet& s, float alpha, glm::dvec2 cell_px,
+                               const glm::i64vec2& first, const glm::i64vec2& last) {
+  const double unit = double{words_.size_px} / 13.0;
+  if (cell_px.x < 46.0 * unit || cell_px.y < 13.0 * unit) return;
+  constexpr int64_t kMost = 900;
+  if ((last.x - first.x) * (last.y - first.y) > kMost) return;
+  const float fade =
+      alpha * static_cast<float>(std::clamp((cell_px.x / unit - 46.0) / 10.0, 0.0, 1.0));
+  const float size = static_cast<float>(
+      std::min({cell_px.x / 5.6, cell_px.y * 0.62, 1.9 * double{words_.size_px}}));
+  for (int64_t y = first.y; y < last.y; ++y) {
+    for (int64_t x = first.x; x < last.x; ++x) {
+      const auto px =
+          view_.pixel(s.at({static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5}));
+      // The indices of the lines stand along the frame's edge.
+      if (!px || px->x < 3.2F * words_.size_px || px->y < 1.7F * words_.size_px) continue;
+      const int64_t row = s.first_row + (s.transposed ? x : y);
+      const int64_t col = s.first_col + (s.transposed ? y : x);
+      const auto value = view_.store_.value(s, {s.id, row, col});
+      if (!value) continue;
+      put(*px, cell_number(*value), size, words_.palette.text, LabelAlign::kCenter, fade, true);
+    }
+  }
+}
+
+// The index of every counted line, along the upper and the left side of what is visible.
+void TensorView::Writer::rulers(const scene::Sheet& s, float alpha, glm::dvec2 cell_px,
+                                const glm::i64vec2& first, const glm::i64vec2& last) {
+  const float em = words_.size_px;
+  const auto period = [&](double px) {
+    for (const int64_t p : {1, 16, 256, 4096}) {
+      if (px * static_cast<double>(p) > 4.5 * double{em}) return p;
+    }
+    return int64_t{0};
+  };
+  const auto at_line = [&](int64_t n, int64_t p) { return (n + p - 1) / p * p; };
+  const int64_t px = period(cell_px.x);
+  const int64_t py = period(cell_px.y);
+  if (px > 0 && s.cells_across() > px) {
+    const int64_t base = s.transposed ? s.first_row : s.first_col;
+    for (int64_t x = at_line(first.x, px); x < last.x; x += px) {
+      const double middle = static_cast<double>(x) + (px == 1 ? 0.5 : 0.0);
+      auto at = view_.pixel(s.at({middle, static_cast<double>(first.y)}));
+      if (!at) continue;
+      at->y = std::max(at->y, 0.0F) + 0.7F * em;
+      put(*at, std::to_string(base + x), 0.75F * em, words_.palette.faint_text, LabelAlign::kCenter,
+          alpha);
+    }
+  }
+  if (py > 0 && s.cells_down() > py) {
+    const int64_t base = s.transposed ? s.first_col : s.first_row;
+    for (int64_t y = at_line(first.y, py); y < last.y; y += py) {
+      const double middle = static_cast<double>(y) + (py == 1 ? 0.5 : 0.0);
+      auto at = view_.pixel(s.at({static_cast<double>(first.x), middle}));
+      if (!at) continue;
+      at->x = std::max(at->x, 0.0F) + 0.3F * em;
+      put(*at, std::to_string(base + y), 0.75F * em, words_.palette.faint_text, LabelAlign::kLeft,
+          alpha);
+    }
+  }
+}
+
+void TensorView::Writer::sheet(size_t index) {
+  const scene::Sheet& s = view_.sheets_[index];
+  const float alpha = (view_.appearance_[index] - 0.35F) / 0.65F;
+  if (alpha <= 0.0F) return;
+  const auto top_left = view_.pixel(s.corner);
+  const auto top_right = view_.pixel(s.corner + s.across);
+  const auto bottom_left = view_.pixel(s.corner + s.down);
+  if (top_left && top_right && bottom_left) {
+    title(s, alpha, *top_left,
+          {glm::length(*top_right - *top_left), glm::length(*bottom_left - *top_left)});
+  }
+  // The part that is visible: where the frame's corners and edges look at, on the sheet's plane.
+  glm::dvec2 low(1e18);
+  glm::dvec2 high(-1e18);
+  const glm::dvec3 normal = glm::cross(s.across, s.down);
+  double nearest = 1e18;
+  for (int i = 0; i < 9; ++i) {
+    const glm::dvec3 ray =
+        view_.ray({static_cast<float>(i % 3 - 1), static_cast<float>(i / 3 - 1)});
+    const double towards = glm::dot(ray, normal);
+    const double distance = towards != 0.0 ? glm::dot(s.corner - view_.eye_, normal) / towards : -1;
+    if (distance <= 0.0) return;  // seen from the edge: no place for numbers
+    const glm::dvec3 on = view_.eye_ + ray * distance - s.corner;
+    const glm::dvec2 cell(
+        glm::dot(on, s.across) / glm::dot(s.across, s.across) *
+            static_cast<double>(s.cells_across()),
+        glm::dot(on, s.down) / glm::dot(s.down, s.down) * static_cast<double>(s.cells_down()));
+    low = glm::min(low, cell);
+    high = glm::max(high, cell);
+    nearest = std::min(nearest, distance);
+  }
+  const glm::dvec2 all(static_cast<double>(s.cells_across()), static_cast<double>(s.cells_down()));
+  const glm::i64vec2 first(glm::clamp(glm::floor(low), glm::dvec2(0.0), all));
+  const glm::i64vec2 last(glm::clamp(glm::ceil(high), glm::dvec2(0.0), all));
+  if (first.x >= last.x || first.y >= last.y) return;
+  const glm::dvec2 cell_px = s.cell_size() / (nearest * view_.pixel_size_);
+  cells(s, alpha, cell_px, first, last);
+  if (glm::length(s.across) / (nearest * view_.pixel_size_) > 260.0) {
+    rulers(s, alpha, cell_px, first, last);
+  }
+}
+
+// Where one is, when a sheet fills the middle of the frame.
+void TensorView::Writer::place(const scene::Layout& layout) {
+  const auto hit = view_.under({0.0F, 0.0F});
+  if (!hit || view_.appearance_[hit->sheet] < 1.0F) return;
+  const scene::Sheet& s = view_.sheets_[hit->sheet];
+  const double down_px = glm::length(s.down) / (hit->distance * view_.pixel_size_);
+  if (down_px < 0.8 * double{view_.viewport_.y}) return;
+  const float em = words_.size_px;
+  const scene::CellRef cell =
+      words_.selected && words_.selected->sheet == s.id ? *words_.selected : hit->cell;
+  std::string text = scene::path(layout, cell);
+  if (const auto value = view_.store_.value(s, cell)) {
+    text += " = " + short_number(double{*value}, 6);
+  }
+  std::string what = s.name + "  " + (s.rows == 1 ? "" : grouped(s.rows) + " x ") + grouped(s.cols);
+  if (const SheetFacts* facts = view_.store_.facts(s.id)) {
+    what += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
+    if (!s.stored) what += "   at position " + std::to_string(facts->position);
+  }
+  const glm::vec2 at(0.5F * view_.viewport_.x, view_.viewport_.y - 2.6F * em);
+  put(at, text, 1.15F * em, words_.palette.text, LabelAlign::kCenter, 1.0F);
+  put(at + glm::vec2(0.0F, 1.5F * em), what, 0.85F * em, words_.palette.faint_text,
+      LabelAlign::kCenter, 1.0F);
+}
+
+std::vector<Label> TensorView::labels(const scene::Layout& layout, const Words& words) const {
+  Writer writer(*this, words);
+  for (size_t i = 0; i < sheets_.size(); ++i) writer.sheet(i);
+  writer.place(layout);
+  return std::move(writer.labels);
+}
+
+}  // namespace render

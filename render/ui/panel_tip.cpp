@@ -1,0 +1,73 @@
+// What is under the pointer: its name, its number, and what it was computed from.
+#include <imgui.h>
+
+#include "render/scene/bolt_meaning.h"
+#include "render/scene/choreography.h"
+#include "render/scene/dependency.h"
+#include "render/scene/text.h"
+#include "render/ui/ui.h"
+
+namespace ui {
+
+namespace {
+
+// Room for a formula; longer ones wrap.
+void begin_tip() {
+  ImGui::BeginTooltip();
+  ImGui::PushTextWrapPos(30.0F * ImGui::GetFontSize());
+}
+void end_tip() {
+  ImGui::PopTextWrapPos();
+  ImGui::EndTooltip();
+}
+
+void element_tip(const State& state, const scene::NodeRef& ref) {
+  const trace::Reader& reader = state.stage.reader();
+  const scene::Layout& layout = state.stage.layout();
+  ImGui::TextUnformatted(layout.path(ref).c_str());
+  if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
+    const uint32_t position = ref.column * layout.positions_per_column();
+    if (position < reader.positions()) {
+      ImGui::Text("token \"%s\"",
+                  scene::visible_text(reader.position(position).token.text).c_str());
+    }
+  }
+  if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
+    ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+    ImGui::TextDisabled("from %s", std::string(row->words).c_str());
+  }
+  if (reader.steps() == 0 || ref.subject != 0) return;
+  const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
+  if (meaning.known) {
+    ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
+    ImGui::TextDisabled("%s", meaning.formula.c_str());
+  }
+}
+
+}  // namespace
+
+void hover_tip(State& state) {
+  const render::View& view = state.view;
+  if (ImGui::GetIO().WantCaptureMouse) return;
+  if (view.hovered_bolt) {
+    const auto bolt = state.stage.bolt(*view.hovered_bolt);
+    if (!bolt) return;
+    const scene::BoltMeaning meaning = scene::explain_bolt(
+        state.stage.reader(), state.stage.layout(), view.hovered_bolt->step, *bolt);
+    begin_tip();
+    ImGui::TextUnformatted(meaning.name.c_str());
+    ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.share});
+    if (!meaning.second.empty())
+      ImGui::Text("%s = %.4g", meaning.second.c_str(), double{meaning.second_value});
+    ImGui::TextDisabled("%s", meaning.formula.c_str());
+    end_tip();
+  } else if (view.hovered != 0) {
+    const scene::NodeRef ref = state.stage.layout().refs()[view.hovered - 1];
+    if (state.stage.layout().path(ref).empty()) return;
+    begin_tip();
+    element_tip(state, ref);
+    end_tip();
+  }
+}
+
+}  // namespace ui

@@ -1,0 +1,171 @@
+// What the labels promise, from many cameras: no driver needed.
+#include "render/labels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+
+#include "render/scene/camera.h"
+#include "render/scene/choreography.h"
+#include "tests/support/trace_builder.h"
+
+namespace render {
+namespace {
+
+const glm::vec2 kScreen(1280.0F, 720.0F);
+constexpr float kAspect = 1280.0F / 720.0F;
+constexpr float kSize = 13.0F;
+
+class Labels : public ::testing::Test {
+ protected:
+  void show(const trace::ModelRecord& model, uint32_t prompt, uint32_t more) {
+    reader_ = std::make_unique<trace::Reader>(log_);
+    tests::TraceBuilder builder(log_, model);
+    builder.describe();
+    builder.start();
+    builder.step(prompt);
+    for (uint32_t i = 0; i < more; ++i) builder.step();
+    reader_->poll();
+    layout_ = std::make_unique<scene::Layout>(model);
+    palette_ = scene::palette(scene::Theme::kDark);
+  }
+  Annotations at(const scene::Pose& pose, std::span<const scene::Rect> covered = {},
+                 uint32_t selected = 0) const {
+    scene::Camera camera{pose};
+    const auto playhead = static_cast<double>(reader_->steps());
+    return make_labels({*reader_, *layout_, palette_, playhead, 1.0,
+                        scene::column_now(*reader_, *layout_, playhead),
+                        camera.clip_from_world(kAspect), kScreen, kSize, covered, selected});
+  }
+  std::vector<scene::Pose> poses(int n) const {
+    std::mt19937 random(5);
+    std::uniform_real_distribution<float> unit(0.0F, 1.0F);
+    const scene::Box box = layout_->bounds(12);
+    std::vector<scene::Pose> out;
+    for (int i = 0; i < n; ++i) {
+      const glm::vec3 at(2 * unit(random) - 1, 2 * unit(random) - 1, 2 * unit(random) - 1);
+      out.push_back({box.center + box.half_size * at, 6.28F * unit(random),
+                     2.4F * unit(random) - 1.2F, 0.3F * std::pow(100.0F, unit(random))});
+    }
+    out.push_back(scene::home_pose(box, kAspect));
+    return out;
+  }
+  static float alpha(const Label& label) { return static_cast<float>(label.rgba >> 24) / 255.0F; }
+  std::set<std::string> words(const Annotations& notes) const {
+    std::set<std::string> out;
+    for (const Label& label : notes.labels) out.insert(label.text);
+    return out;
+  }
+
+  trace::Log log_;
+  std::unique_ptr<trace::Reader> reader_;
+  std::unique_ptr<scene::Layout> layout_;
+  scene::Palette palette_;
+};
+
+TEST_F(Labels, NeverLieOnEachOtherNorOnWhatTheyNameNorOnPanels) {
+  show(tests::small_model(), 8, 4);
+  const std::vector<scene::Rect> panels = {{{15, 15}, {375, 215}}, {{860, 15}, {1265, 430}}};
+  size_t seen = 0;
+  for (const scene::Pose& pose : poses(400)) {
+    const Annotations notes = at(pose, panels, layout_->head(1, 2) + 1);
+    ASSERT_EQ(notes.labels.size(), notes.rects.size());
+    for (size_t i = 0; i < notes.rects.size(); ++i) {
+      ++seen;
+      if (notes.named[i]) {
+        EXPECT_GE(gap_between(notes.rects[i], *notes.named[i]), -0.01F) << notes.labels[i].text;
+      }
+      for (const scene::Rect& panel : panels) EXPECT_GT(gap_between(notes.rects[i], panel), 0.0F);
+      for (size_t j = 0; j < i; ++j) {
+        if (gap_between(notes.rects[i], notes.rects[j]) > 0.0F) continue;
+        EXPECT_LE(std::min(alpha(notes.labels[i]), alpha(notes.labels[j])), 0.51F)
+            << notes.labels[i].text << " on " << notes.labels[j].text;
+      }
+    }
+  }
+  EXPECT_GT(seen, 4000U);
+}
+
+// The camera goes round in small steps: what is named fades in and out, it does not jump.
+TEST_F(Labels, DoNotPopAsTheCameraMoves) {
+  show(tests::small_model(), 8, 4);
+  scene::Pose pose = scene::home_pose(layout_->bounds(12), kAspect);
+  std::map<std::string, float> before;
+  float worst = 0.0F;
+  std::string which;
+  for (int i = 0; i < 3000; ++i) {
+    pose.yaw += 0.0002F;
+    pose.distance *= 0.99965F;
+    std::map<std::string, float> now;
+    for (const Label& label : at(pose).labels) {
+      float& most = now[label.text];
+      most = std::max(most, alpha(label));
+    }
+    for (const auto& [text, visible] : now) {
+      const auto it = before.find(text);
+      const float jump = std::abs(visible - (it == before.end() ? 0.0F : it->second));
+      if (i > 0 && jump > worst) worst = jump, which = text;
+    }
+    before = std::move(now);
+  }
+  EXPECT_LT(worst, 0.25F) << which;
+}
+
+TEST_F(Labels, NameTheLayersTheCandidatesAndTheNewestToken) {
+  show(tests::small_model(), 8, 4);
+  const auto home = words(at(scene::home_pose(layout_->bounds(12), kAspect)));
+  for (const char* text :
+       {"layer 0", "layer 1", "layer 2", "a", "40%", "t11", "4 attention heads"}) {
+    EXPECT_TRUE(home.contains(text)) << text;
+  }
+  EXPECT_FALSE(home.contains("57")) << "neurons are not named from afar";
+}
+
+TEST_F(Labels, NameWhatIsNear) {
+  show(tests::small_model(), 8, 4);
+  const auto near = [&](const char* name) {
+    scene::Pose pose = *scene::named_pose(name, *layout_, 12, kAspect, 11.0F);
+    return words(at(pose));
+  };
+  const auto ffn = near("L1.F0");
+  EXPECT_TRUE(ffn.contains("0") && ffn.contains("3")) << "the first neurons of cells";
+  EXPECT_TRUE(near("L1.H2").contains("2"));
+  const auto shelf = near("L1.K1.9");
+  EXPECT_TRUE(shelf.contains("t9") && shelf.contains("t8"));
+}
+
+// 126 layers of 128 heads and 53,248 neurons cost about as much as 3 layers of 4 and 60: what is
+// named is what is large on the screen. Counted, not timed.
+TEST_F(Labels, AreAsManyForAGiantAsForADwarf) {
+  trace::ModelRecord giant = tests::small_model();
+  giant.layers = 126;
+  giant.heads = 128;
+  giant.kv_heads = 8;
+  giant.neurons = 53248;
+  giant.buckets = 512;
+  giant.context = 131072;
+  show(giant, 2, 1);
+  size_t most = 0;
+  for (const scene::Pose& pose : poses(100)) most = std::max(most, at(pose).labels.size());
+  EXPECT_LT(most, 500U) << "as many as a screen has room for";
+  LabelBoard board(
+      scene::Camera{scene::home_pose(layout_->bounds(12), kAspect)}.clip_from_world(kAspect),
+      kScreen, kSize, {});
+  uint32_t asked = 0;
+  board.along(
+      1U << 30, [&](uint32_t i) { return ++asked, glm::vec3(0, 0, -static_cast<float>(i)); },
+      [](uint32_t) { return 1.0F; }, 20.0F, [](uint32_t) {});
+  EXPECT_LT(asked, 2000U);
+}
+
+TEST(ByRoundness, LeavesRoundNumbersWhereRoomIsShort) {
+  const std::vector<uint32_t> numbers = {3, 4, 5, 6, 7, 8, 9};
+  EXPECT_EQ((std::vector<uint32_t>{8, 4, 6, 3, 5, 7, 9}), by_roundness(numbers));
+}
+
+}  // namespace
+}  // namespace render

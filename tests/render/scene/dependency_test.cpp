@@ -1,0 +1,180 @@
+#include "render/scene/dependency.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "render/scene/choreography.h"
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using scene::dependency_of;
+using scene::Kind;
+using scene::Layout;
+using scene::NodeRef;
+using scene::Source;
+using scene::sources_of;
+
+class Dependencies : public ::testing::Test {
+ protected:
+  Dependencies() : reader_(log_), layout_(tests::small_model()) {
+    tests::TraceBuilder builder(log_, tests::small_model());
+    builder.describe();
+    builder.start();
+    builder.step(4);
+    builder.step();
+    builder.step();
+    reader_.poll();
+  }
+  std::vector<Source> sources(const NodeRef& ref, size_t limit = 1000) const {
+    return sources_of(reader_, layout_, ref, kStep, limit);
+  }
+  std::map<Kind, std::vector<NodeRef>> by_kind(const NodeRef& ref) const {
+    std::map<Kind, std::vector<NodeRef>> out;
+    for (const Source& source : sources(ref)) {
+      const NodeRef found = layout_.refs()[source.element];
+      out[found.kind].push_back(found);
+    }
+    return out;
+  }
+  static constexpr size_t kStep = 2;  // position 5
+  trace::Log log_;
+  trace::Reader reader_;
+  Layout layout_;
+};
+
+TEST_F(Dependencies, EveryKindOfElementHasOneRowWithAFormula) {
+  std::set<Kind> kinds;
+  for (const scene::Dependency& row : scene::dependencies()) {
+    EXPECT_TRUE(kinds.insert(row.kind).second);
+    EXPECT_FALSE(row.formula.empty());
+    EXPECT_FALSE(row.inputs.empty());
+    EXPECT_EQ(&row, dependency_of(row.kind));
+  }
+  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
+    const NodeRef ref = layout_.refs()[i];
+    if (ref.kind != Kind::kScenery) {
+      EXPECT_TRUE(kinds.contains(ref.kind)) << layout_.path(ref);
+    }
+  }
+  EXPECT_EQ(nullptr, dependency_of(Kind::kScenery));
+}
+
+// Every source is of a kind that the row names.
+TEST_F(Dependencies, SourcesAreWhatTheTableSays) {
+  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
+    const NodeRef ref = layout_.refs()[i];
+    const scene::Dependency* row = dependency_of(ref.kind);
+    if (row == nullptr) continue;
+    for (const Source& source : sources(ref)) {
+      const NodeRef from = layout_.refs()[source.element];
+      const bool named = std::any_of(row->inputs.begin(), row->inputs.end(), [&](const auto& in) {
+        return in.kind == from.kind || (ref.layer == 0 && from.kind == Kind::kTape);
+      });
+      EXPECT_TRUE(named) << layout_.path(ref) << " <- " << layout_.path(from);
+      EXPECT_FALSE(from == ref) << "nothing is computed from itself";
+      EXPECT_TRUE(source.weight >= 0.0F && source.weight <= 1.0F);
+    }
+  }
+}
+
+TEST_F(Dependencies, AHeadReadsItsKvHeadAndTheStreamBelow) {
+  auto found = by_kind({Kind::kHead, 2, 3, 0});
+  ASSERT_EQ(1U, found[Kind::kSpineFfn].size());
+  EXPECT_EQ(1U, found[Kind::kSpineFfn][0].layer) << "what left the layer below";
+  EXPECT_EQ(6U, found[Kind::kSlot].size()) << "positions 0 to 5";
+  for (const NodeRef& slot : found[Kind::kSlot]) {
+    EXPECT_EQ(2U, slot.layer);
+    EXPECT_EQ(1U, slot.index) << "heads 2 and 3 share KV head 1";
+  }
+  EXPECT_EQ(1U, by_kind({Kind::kHead, 0, 0, 0})[Kind::kTape].size()) << "below layer 0: the tape";
+}
+
+TEST_F(Dependencies, UpdatesAddUpTheirTerms) {
+  auto attention = by_kind({Kind::kSpineAttention, 1, 0, 0});
+  EXPECT_EQ(4U, attention[Kind::kHead].size());
+  auto ffn = by_kind({Kind::kSpineFfn, 1, 0, 0});
+  EXPECT_EQ(20U, ffn[Kind::kCell].size());
+  ASSERT_EQ(1U, ffn[Kind::kSpineAttention].size());
+  EXPECT_EQ(1U, ffn[Kind::kSpineAttention][0].layer);
+}
+
+TEST_F(Dependencies, TheLoopClosesAtTheTape) {
+  auto candidate = by_kind({Kind::kCandidate, 3, 0, 0});
+  ASSERT_EQ(1U, candidate[Kind::kSpineFfn].size());
+  EXPECT_EQ(2U, candidate[Kind::kSpineFfn][0].layer) << "the top";
+  EXPECT_EQ(12U, by_kind({Kind::kRestCandidate, 3, 12, 0})[Kind::kCandidate].size());
+  EXPECT_EQ(1U, by_kind({Kind::kSlot, 0, 1, 4})[Kind::kTape].size());
+  EXPECT_EQ(4U, by_kind({Kind::kSlot, 0, 1, 4})[Kind::kTape][0].column);
+  EXPECT_TRUE(sources({Kind::kTape, 0, 0, 1}).empty()) << "a prompt comes from outside";
+}
+
+TEST_F(Dependencies, TheStrongestComeFirstAndNoMoreThanAsked) {
+  const std::vector<Source> all = sources({Kind::kSpineFfn, 0, 0, 0});
+  const std::vector<Source> few = sources({Kind::kSpineFfn, 0, 0, 0}, 5);
+  ASSERT_EQ(5U, few.size());
+  for (size_t i = 0; i < few.size(); ++i) {
+    EXPECT_EQ(all[i].element, few[i].element);
+    if (i > 0) {
+      EXPECT_LE(few[i].weight, few[i - 1].weight);
+    }
+  }
+}
+
+TEST_F(Dependencies, WithoutATraceOnlyTheStructureIsLeft) {
+  trace::Log empty;
+  const trace::Reader nothing(empty);
+  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
+    const NodeRef ref = layout_.refs()[i];
+    for (const Source& source : sources_of(nothing, layout_, ref, 7, 100)) {
+      EXPECT_LT(source.element, layout_.refs().size());
+    }
+  }
+}
+
+// A parallel block's neurons are computed from what its attention is computed from.
+TEST_F(Dependencies, AParallelBlockReadsOneStream) {
+  trace::StructureRecord structure = trace::structure_of(tests::small_model());
+  structure.flags = trace::kStructureParallel;
+  const Layout parallel({trace::Model{tests::small_model(), structure, {}, {}, {}}});
+  const std::vector<Source> found = sources_of(reader_, parallel, {Kind::kCell, 2, 3, 0}, 2, 10);
+  ASSERT_EQ(1U, found.size());
+  EXPECT_EQ((NodeRef{Kind::kSpineFfn, 1, Layout::kSpineParts - 1, 0}),
+            NodeRef(parallel.refs()[found[0].element]));
+}
+
+// Nothing lights up before what it was computed from: within a step, the last light of every
+// source comes no later than the last of the element. Earlier parts of the spine carry the old
+// residual; the top one is where the update enters.
+TEST_F(Dependencies, TheAnimationFollowsTheOrderOfComputation) {
+  const scene::Script script = scene::choreograph(reader_, layout_, kStep);
+  std::map<uint32_t, float> instant;
+  for (const shaders::Light& light : script.lights) {
+    float& last = instant.try_emplace(light.node, -std::numeric_limits<float>::max()).first->second;
+    last = std::max(last, light.instant);
+  }
+  size_t compared = 0;
+  for (const auto& [element, when] : instant) {
+    const NodeRef ref = layout_.refs()[element];
+    // A token's light marks its arrival; its candidate was lit in the step before.
+    if (ref.kind == Kind::kTape) continue;
+    // Only the top part of the spine holds the sum.
+    if ((ref.kind == Kind::kSpineAttention || ref.kind == Kind::kSpineFfn) &&
+        ref.index != Layout::kSpineParts - 1)
+      continue;
+    for (const Source& source : sources(ref)) {
+      const auto it = instant.find(source.element);
+      if (it == instant.end()) continue;
+      EXPECT_LE(it->second, when) << layout_.path(layout_.refs()[source.element]) << " -> "
+                                  << layout_.path(ref);
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 100U);
+}
+
+}  // namespace
