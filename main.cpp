@@ -27,8 +27,11 @@
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/structure/structure.h"
+#include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
+#include "engine/trace/reader.h"
 #include "model/error.h"
 #include "render/commands/bench_render.h"
 #include "render/commands/record.h"
@@ -53,6 +56,8 @@ struct Flags : engine::commands::Flags {
   std::string palette = "default";
   std::string channels;
   std::string gains;
+  std::vector<std::string> structures;
+  bool synthetic = false;
   render::commands::SceneOptions scene;
 };
 
@@ -69,6 +74,16 @@ void add_scene(CLI::App& app, Flags& flags) {
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option(
+         "--structure", flags.structures,
+         "show models without weights, the first with synthetic numbers where asked, further "
+         "ones beside it at the same scale: " +
+             engine::structure_names() + ", a GGUF file or a config.json")
+      ->delimiter(',');
+  app.add_flag("--synthetic", flags.synthetic,
+               "with --structure: invented numbers run through the first model");
+  app.add_flag("--true-proportions", flags.scene.layout.true_proportions,
+               "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
       ->capture_default_str();
   app.add_option(
@@ -133,6 +148,13 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
+    if (!flags.structures.empty()) {
+      show_structures(flags);
+      return;
+    }
+    if (flags.synthetic)
+      throw Error(ExitCode::kUsage, "needs a structure to run through", "--synthetic",
+                  "add --structure NAME");
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
       if (!contents.complete)
@@ -150,7 +172,27 @@ class Source {
     control_.post(scene.generate);
   }
 
+  // Null when the trace comes from a file.
+  engine::LoadedModel* model() { return model_.get(); }
+
  private:
+  void show_structures(Flags& flags) {
+    if (!flags.file.empty() || !flags.model.empty()) {
+      throw Error(ExitCode::kUsage, "shows models without running one", "--structure",
+                  "leave out " + (flags.file.empty() ? "-m" : flags.file));
+    }
+    std::vector<trace::Model> models;
+    for (const std::string& name : flags.structures)
+      models.push_back(engine::find_structure(name, source_of(flags)));
+    flags.scene.layout.brackets = true;
+    flags.scene.beside.assign(models.begin() + 1, models.end());
+    if (flags.synthetic) {
+      engine::write_synthetic(models[0], {}, log_);
+    } else {
+      engine::write_structure(models[0], log_);
+    }
+  }
+
   // A file that was cut off has no closing note: give it one, so that nobody waits for more.
   void end_of_file() {
     constexpr std::string_view kEnd = "end of the file";
@@ -163,6 +205,37 @@ class Source {
   engine::Control control_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;
+};
+
+// Keeps a model writing one conversation after the other, beside a picture that is measured, and
+// reads what it writes as a window does.
+class Writing {
+ public:
+  Writing(engine::LoadedModel& model, engine::Generate what, const engine::SessionOptions& session)
+      : what_(std::move(what)), inference_(model, log_, control_, session, {}) {
+    what_.n = 0;
+  }
+
+  // Once a frame. Returns the tokens written so far.
+  uint64_t operator()() {
+    reader_.poll();
+    if (reader_.conversation() == asked_ && (asked_ == 0 || reader_.finished())) {
+      before_ += reader_.positions();
+      ++what_.sampling.seed;
+      ++asked_;
+      control_.post(what_);
+    }
+    return before_ + (reader_.finished() ? 0 : reader_.positions());
+  }
+
+ private:
+  engine::Generate what_;
+  trace::Log log_;
+  trace::Reader reader_{log_};
+  engine::Control control_;
+  engine::Inference inference_;
+  uint64_t asked_ = 0;   // conversations
+  uint64_t before_ = 0;  // tokens of those that are over
 };
 
 std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
@@ -207,8 +280,10 @@ int run_program(int argc, char** argv) {
   add_scene(view, flags);
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.add_option("-o,--output", record.output, "with --headless: the video");
+  view.add_option("--timings", flags.scene.timings,
+                  "write what each frame of the window took to this file, one JSON object a line");
   view.callback([&] {
-    Source source(flags, {record.output});
+    Source source(flags, {record.output, flags.scene.timings});
     record.scene = flags.scene;
     exit_code = headless ? render::commands::record(record) : render::commands::view(flags.scene);
   });
@@ -474,12 +549,20 @@ int run_program(int argc, char** argv) {
   render::commands::BenchRenderOptions frames;
   CLI::App& bench_render = command("bench-render", "measure how fast frames are drawn");
   add_scene(bench_render, flags);
-  bench_render.add_option("--frames", frames.frames, "frames a quality")
+  bench_render.add_option("--frames", frames.frames, "how many")
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
+  bench_render.add_flag("--full-quality", frames.full_quality,
+                        "as record and shot draw, not as a window does");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
+    if (!flags.structures.empty()) flags.synthetic = true;
     Source source(flags, {});
+    std::unique_ptr<Writing> writing;
+    if (source.model() != nullptr) {
+      writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
+      frames.meanwhile = std::ref(*writing);
+    }
     frames.scene = flags.scene;
     exit_code = render::commands::bench_render(frames);
   });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -28,28 +29,42 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
-// The k of largest |value| among the numbers 0 .. n - 1, strongest first, ties by number. With
-// `others`, those follow in ascending order.
+// The k of largest |value| in ascending order; with `others`, behind them the others.
 void strongest_first(const float* values, size_t n, size_t k, bool others,
                      std::vector<int32_t>& order) {
-  k = std::min(k, n);
-  order.resize(k);
-  size_t listed_n = 0;
-  float bar = 0.0F;  // of the weakest in a full list: few of the others ever get in
-  for (size_t i = 0; i < n && k > 0; ++i) {
-    const float value = std::abs(values[i]);
-    if (listed_n == k && !(value > bar)) continue;
-    size_t at = listed_n < k ? listed_n++ : k - 1;
-    for (; at > 0 && std::abs(values[order[at - 1]]) < value; --at) order[at] = order[at - 1];
-    order[at] = static_cast<int32_t>(i);
-    if (listed_n == k) bar = std::abs(values[order.back()]);
-  }
+  order.resize(others ? n : std::min(n, k));
+  const auto found = static_cast<size_t>(
+      model::strongest(values, static_cast<int64_t>(n), static_cast<int64_t>(k), order.data()));
   if (!others) return;
-  std::vector<bool> listed(n);
-  for (const int32_t i : order) listed[static_cast<size_t>(i)] = true;
+  size_t next = found;
+  size_t listed = 0;
   for (size_t i = 0; i < n; ++i) {
-    if (!listed[i]) order.push_back(static_cast<int32_t>(i));
+    if (listed < found && static_cast<size_t>(order[listed]) == i) {
+      ++listed;
+    } else {
+      order[next++] = static_cast<int32_t>(i);
+    }
   }
+}
+
+// Puts the first n of a list in the order of |share|, largest first, ties as they were.
+template <class Term>
+void sort_by_share(Term* list, size_t n) noexcept {
+  constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
+  std::array<int32_t, kMost> size{};  // magnitudes as integers, which order as they do
+  std::array<Term, kMost> copy;
+  n = std::min(n, kMost);
+  for (size_t i = 0; i < n; ++i) {
+    copy[i] = list[i];
+    size[i] = std::bit_cast<int32_t>(std::abs(list[i].share));
+  }
+  std::array<int32_t, kMost> rank{};
+  for (size_t j = 0; j < n; ++j) {
+    for (size_t i = 0; i < kMost; ++i) {
+      rank[i] += size[j] + (j < i ? 1 : 0) > size[i] ? 1 : 0;
+    }
+  }
+  for (size_t i = 0; i < n; ++i) list[static_cast<size_t>(rank[i])] = copy[i];
 }
 
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
@@ -59,6 +74,13 @@ size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
 
 }  // namespace
 
+uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept {
+  const int64_t whole = std::gcd(of_expert, shared);
+  int64_t cell = std::max<int64_t>(neurons / Detail::kBuckets, 1);
+  while (cell < whole && (whole % cell != 0 || neurons / cell > Detail::kBuckets)) ++cell;
+  return static_cast<uint32_t>(neurons / std::min(cell, whole));
+}
+
 Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   constexpr int64_t kSmall = int64_t{1} << 20;
   const int64_t neurons_of_layer = config.neurons();
@@ -67,6 +89,9 @@ Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   const int64_t together = (neurons_of_layer + model::kCellWidth - 1) / model::kCellWidth;
   buckets =
       static_cast<uint32_t>(all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
+  if (config.n_expert > 0) {
+    buckets = buckets_of_mixture(neurons_of_layer, config.n_ff, config.n_ff_shared);
+  }
   neurons = static_cast<uint32_t>(level == trace::Level::kFull
                                       ? neurons_of_layer
                                       : std::min<int64_t>(neurons_of_layer, kNeurons));
@@ -93,6 +118,9 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.rest_share.resize(layers);
   p.ffn_bias.resize(layers);
   p.top.resize(layers * detail_.neurons);
+  const int64_t used = config_.n_expert_used + (config_.n_ff_shared > 0 ? 1 : 0);
+  p.router.resize(layers * static_cast<size_t>(config_.n_expert));
+  p.experts.resize(config_.n_expert > 0 ? layers * static_cast<size_t>(used) : 0);
   p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
   p.reads.resize(p.heads.size() * p.reads_per_head);
   p.read.assign(layers * lanes * reach, 0.0F);
@@ -129,6 +157,9 @@ bool Recorder::wants(Tap tap) const noexcept {
       return true;
     case Tap::kNeuronShare:
       return detail_.all_neurons;
+    case Tap::kRouter:
+    case Tap::kExperts:
+      return config_.n_expert > 0;
     case Tap::kCellShare:
     case Tap::kChosenShare:
       return !detail_.all_neurons;
@@ -166,13 +197,13 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kScores:
       return keep(p.scores);
     case Tap::kWeights:
-      return weights(p, layer, data, static_cast<size_t>(cols));
+      return keep(p.weights);
     case Tap::kMix:
       return keep(p.mix);
     case Tap::kHeadBack:
       return keep(p.back);
     case Tap::kHeadEnergy:
-      return reads(p, layer, data, static_cast<size_t>(position) + 1);
+      return keep(p.energy);
     case Tap::kHeadShare:
       for (size_t h = 0; h < n; ++h) {
         p.heads[l * n + h].share = data[h];
@@ -187,14 +218,17 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kResidMid:
       return stream(1);
     case Tap::kAct:
-      keep(p.act);
-      return bucket_energy(p, layer);
+      return keep(p.act);
+    case Tap::kRouter:
+      std::copy_n(data, n, p.router.data() + l * n);
+      return;
+    case Tap::kExperts:
+      return experts(p, layer, data, static_cast<size_t>(rows));
     case Tap::kNeuronShare:
-      return all_neurons(p, layer, data, n);
     case Tap::kCellShare:
-      return cells(p, layer, data, n);
+      return keep(p.shares);
     case Tap::kChosenShare:
-      return chosen(p, layer, data, static_cast<size_t>(rows));
+      return keep(p.chosen);
     case Tap::kFfnBiasShare:
       p.ffn_bias[l] = *data;
       return;
@@ -207,81 +241,91 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   }
 }
 
-// Entropy of every head and what every slot of the cache was read.
-void Recorder::weights(Position& p, int64_t layer, const float* weights, size_t reach) noexcept {
-  const auto heads = static_cast<size_t>(config_.n_head);
-  const auto lanes = static_cast<size_t>(config_.n_head_kv);
-  const size_t heads_per_lane = heads / lanes;
-  p.weights.assign(weights, weights + heads * reach);
-  for (size_t h = 0; h < heads; ++h) {
-    const float* a = weights + h * reach;
-    const float* s = p.scores.data() + h * reach;
-    // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
-    const auto m = static_cast<size_t>(std::max_element(a, a + reach) - a);
-    const double level = double{s[m]} - std::log(double{a[m]});
-    trace::HeadShare& head = p.heads[static_cast<size_t>(layer) * heads + h];
-    head.entropy =
-        static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
-    float* read = p.read.data() + (static_cast<size_t>(layer) * lanes + h / heads_per_lane) * reach;
-    for (size_t j = 0; j < reach; ++j) read[j] += a[j];
-  }
-  const float mean = 1.0F / static_cast<float>(heads_per_lane);
-  float* read = p.read.data() + static_cast<size_t>(layer) * lanes * reach;
-  Percentile& measure = scale(layer, Measure::kKvRead);
-  for (size_t i = 0; i < lanes * reach; ++i) {
-    read[i] *= mean;
-    measure.add(read[i]);
+void Recorder::reduce(int kind, int64_t layer) noexcept {
+  for (uint32_t i = 0; i < n_; ++i) {
+    Position& p = positions_[i];
+    if (kind == 0) {
+      const size_t reach = first_ + i + 1;
+      slots_read(p, layer, reach);
+      for (size_t h = 0; h < static_cast<size_t>(config_.n_head); ++h) head(p, layer, h, reach);
+    } else {
+      bucket_energy(p, layer);
+      detail_.all_neurons ? all_neurons(p, layer) : cells_and_chosen(p, layer);
+    }
   }
 }
 
-// Shares of the strongest reads of every head: a_j (v_j . back) / energy.
-void Recorder::reads(Position& p, int64_t layer, const float* energy, size_t reach) noexcept {
+// What every slot of the cache was read, mean over the heads that share it.
+void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
+  const auto heads = static_cast<size_t>(config_.n_head);
+  const auto lanes = static_cast<size_t>(config_.n_head_kv);
+  const size_t heads_per_lane = heads / lanes;
+  float* read = p.read.data() + static_cast<size_t>(layer) * lanes * reach;
+  for (size_t h = 0; h < heads; ++h) {
+    const float* a = p.weights.data() + h * reach;
+    float* lane = read + h / heads_per_lane * reach;
+    for (size_t j = 0; j < reach; ++j) lane[j] += a[j];
+  }
+  const float mean = 1.0F / static_cast<float>(heads_per_lane);
+  for (size_t i = 0; i < lanes * reach; ++i) read[i] *= mean;
+  scale(layer, Measure::kKvRead).add(std::span<const float>(read, lanes * reach));
+}
+
+// Entropy of a head and the shares of its strongest reads: a_j (v_j . back) / energy.
+void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept {
   const auto heads = static_cast<size_t>(config_.n_head);
   const auto width = static_cast<size_t>(config_.head_dim);
   const size_t heads_per_lane = heads / static_cast<size_t>(config_.n_head_kv);
   const size_t listed = p.reads_per_head;
-  std::vector<float>& terms = shares_;
-  terms.resize(listed);
-  for (size_t h = 0; h < heads; ++h) {
-    const float* a = p.weights.data() + h * reach;
-    const float* back = p.back.data() + h * width;
-    model::AttentionHead lane{};
-    lane.v = cache_->v(layer, 0) + static_cast<int64_t>(h / heads_per_lane) * cache_->lane_bytes();
-    lane.stride = cache_->slot_bytes();
-    lane.type = cache_->type();
-    lane.d = config_.head_dim;
-    strongest_first(a, reach, Detail::kReads, listed > Detail::kReads, order_);
-    model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms.data());
+  const float* a = p.weights.data() + h * reach;
+  const float* s = p.scores.data() + h * reach;
+  const float* back = p.back.data() + h * width;
+  model::AttentionHead lane{};
+  lane.v = cache_->v(layer, 0) + static_cast<int64_t>(h / heads_per_lane) * cache_->lane_bytes();
+  lane.stride = cache_->slot_bytes();
+  lane.type = cache_->type();
+  lane.d = config_.head_dim;
+  strongest_first(a, reach, Detail::kReads, listed > Detail::kReads, order_);
+  terms_.resize(listed);
+  model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms_.data());
 
-    trace::HeadShare& head = p.heads[static_cast<size_t>(layer) * heads + h];
-    head.norm = std::sqrt(std::max(0.0F, energy[h]));
-    head.reads = p.reads_per_head;
-    const double inverse = energy[h] > kNothing ? 1.0 / double{energy[h]} : 0.0;
-    trace::KvRead* out = p.reads.data() + (static_cast<size_t>(layer) * heads + h) * listed;
-    double share = 0.0;
-    double weight = 0.0;
-    for (size_t i = 0; i < listed; ++i) {
-      const auto j = static_cast<size_t>(order_[i]);
-      out[i] = {static_cast<uint32_t>(j), a[j],
-                static_cast<float>(double{a[j]} * double{terms[i]} * inverse)};
-      share += double{out[i].share};
-      weight += double{a[j]};
-    }
-    std::sort(out, out + std::min(listed, size_t{Detail::kReads}),
-              [](const trace::KvRead& x, const trace::KvRead& y) {
-                return std::abs(x.share) != std::abs(y.share)
-                           ? std::abs(x.share) > std::abs(y.share)
-                           : x.position < y.position;
-              });
-    // What is not listed, and what rounding z for the product added.
-    if (listed == reach) {
-      const double whole = model::dot(p.mix.data() + h * width, back, config_.head_dim);
-      head.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
-      head.rest_weight = 0.0F;
-    } else {
-      head.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
-      head.rest_weight = static_cast<float>(1.0 - weight);
-    }
+  trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
+  const double energy = double{p.energy[h]};
+  out.norm = static_cast<float>(std::sqrt(std::max(0.0, energy)));
+  out.reads = p.reads_per_head;
+  const double inverse = energy > double{kNothing} ? 1.0 / energy : 0.0;
+  trace::KvRead* reads = p.reads.data() + (static_cast<size_t>(layer) * heads + h) * listed;
+  double share = 0.0;
+  double weight = 0.0;
+  size_t most = 0;
+  for (size_t i = 0; i < listed; ++i) {
+    const auto j = static_cast<size_t>(order_[i]);
+    reads[i] = {static_cast<uint32_t>(j), a[j],
+                static_cast<float>(double{a[j]} * double{terms_[i]} * inverse)};
+    share += double{reads[i].share};
+    weight += double{a[j]};
+    if (a[j] > a[most]) most = j;
+  }
+  // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
+  const double level = double{s[most]} - std::log(double{a[most]});
+  out.entropy =
+      static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
+  sort_by_share(reads, std::min(listed, size_t{Detail::kReads}));
+  // What is not listed, and what rounding z for the product added.
+  if (listed == reach) {
+    const double whole = model::dot(p.mix.data() + h * width, back, config_.head_dim);
+    out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
+    out.rest_weight = 0.0F;
+  } else {
+    out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
+    out.rest_weight = static_cast<float>(1.0 - weight);
+  }
+}
+
+void Recorder::experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept {
+  for (size_t e = 0; e < n; ++e) {
+    p.experts[static_cast<size_t>(layer) * n + e] = {static_cast<uint32_t>(rows[3 * e]),
+                                                     rows[3 * e + 1], rows[3 * e + 2]};
   }
 }
 
@@ -297,26 +341,24 @@ void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
     float energy = 0.0F;
     for (size_t i = first; i < n; ++i) energy += p.act[i] * p.act[i];
     rms[b] = std::sqrt(energy / static_cast<float>(std::max<size_t>(n - first, 1)));
-    measure.add(rms[b]);
   }
+  measure.add(std::span<const float>(rms, buckets));
 }
 
-void Recorder::all_neurons(Position& p, int64_t layer, const float* shares, size_t n) noexcept {
+void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
   const size_t buckets = detail_.buckets;
+  const std::vector<float>& shares = p.shares;
   float* share = p.bucket_share.data() + static_cast<size_t>(layer) * buckets;
-  Percentile& measure = scale(layer, Measure::kNeuronShare);
   size_t i = 0;
   for (size_t b = 0; b < buckets; ++b) {
-    const size_t end = end_of_bucket(b, buckets, n);
+    const size_t end = end_of_bucket(b, buckets, shares.size());
     double sum = 0.0;
-    for (; i < end; ++i) {
-      sum += double{shares[i]};
-      measure.add(shares[i]);
-    }
+    for (; i < end; ++i) sum += double{shares[i]};
     share[b] = static_cast<float>(sum);
   }
+  scale(layer, Measure::kNeuronShare).add(std::span<const float>(shares));
   const bool listed = detail_.neurons > Detail::kNeurons;
-  strongest_first(shares, n, Detail::kNeurons, listed, order_);
+  strongest_first(shares.data(), shares.size(), Detail::kNeurons, listed, order_);
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
   double rest = 0.0;
   for (size_t b = 0; !listed && b < buckets; ++b) rest += double{share[b]};
@@ -325,30 +367,26 @@ void Recorder::all_neurons(Position& p, int64_t layer, const float* shares, size
     top[k] = {static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
     if (!listed) rest -= double{shares[neuron]};
   }
+  sort_by_share(top, std::min(order_.size(), size_t{Detail::kNeurons}));
   p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
 }
 
-void Recorder::cells(Position& p, int64_t layer, const float* shares, size_t n) noexcept {
-  std::copy_n(shares, n, p.bucket_share.data() + static_cast<size_t>(layer) * detail_.buckets);
-  float sum = 0.0F;
-  for (size_t b = 0; b < n; ++b) sum += shares[b];
-  p.rest_share[static_cast<size_t>(layer)] = sum;
-}
-
-// list: (neuron, share) pairs; the cells came before.
-void Recorder::chosen(Position& p, int64_t layer, const float* list, size_t n) noexcept {
+// p.chosen: (neuron, share) pairs.
+void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
+  std::copy(p.shares.begin(), p.shares.end(),
+            p.bucket_share.begin() + static_cast<ptrdiff_t>(layer) * detail_.buckets);
+  float rest = 0.0F;
+  for (const float share : p.shares) rest += share;
+  const size_t n = p.chosen.size() / 2;
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
-  float& rest = p.rest_share[static_cast<size_t>(layer)];
   for (size_t i = 0; i < n; ++i) {
-    const auto neuron = static_cast<uint32_t>(list[2 * i]);
-    top[i] = {neuron, p.act[neuron], list[2 * i + 1]};
+    const auto neuron = static_cast<uint32_t>(p.chosen[2 * i]);
+    top[i] = {neuron, p.act[neuron], p.chosen[2 * i + 1]};
     scale(layer, Measure::kNeuronShare).add(top[i].share);
     rest -= top[i].share;
   }
-  std::sort(top, top + n, [](const trace::NeuronShare& x, const trace::NeuronShare& y) {
-    return std::abs(x.share) != std::abs(y.share) ? std::abs(x.share) > std::abs(y.share)
-                                                  : x.neuron < y.neuron;
-  });
+  sort_by_share(top, n);
+  p.rest_share[static_cast<size_t>(layer)] = rest;
 }
 
 void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
@@ -388,6 +426,12 @@ void Recorder::write(uint32_t position, const Position& p) {
   trace::append(
       log_, Topic::kFfn, trace::FfnRecord{position, layers, detail_.buckets, detail_.neurons},
       all(p.bucket_rms), all(p.bucket_share), all(p.rest_share), all(p.ffn_bias), all(p.top));
+  if (config_.n_expert > 0) {
+    trace::append(log_, Topic::kExperts,
+                  trace::ExpertsRecord{position, layers, static_cast<uint32_t>(config_.n_expert),
+                                       static_cast<uint32_t>(p.experts.size()) / layers},
+                  all(p.router), all(p.experts));
+  }
   std::vector<float> p99;
   for (const Percentile& measure : scales_) p99.push_back(measure.p99());
   trace::append(log_, Topic::kScale, trace::ScaleRecord{position, layers}, all(p99));

@@ -33,6 +33,10 @@ struct Detail {
   uint32_t neurons;  // listed of a layer
 };
 
+// Cells of a mixture's plates: no cell holds neurons of two experts, and where it can be there are
+// no more than Detail::kBuckets.
+uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept;
+
 class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
@@ -45,6 +49,7 @@ class Recorder final : public model::TapSink {
   bool wants(model::Tap tap) const noexcept override;
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
               int64_t cols) noexcept override;
+  void reduce(int kind, int64_t layer) noexcept override;
   void on_operation(int kind, int64_t layer, int64_t bytes) noexcept override;
   // Writes residual, attention, kv, ffn, scale and time of each position.
   void end();
@@ -64,17 +69,19 @@ class Recorder final : public model::TapSink {
     std::vector<float> k_norm, v_norm, read;
     std::vector<float> bucket_rms, bucket_share, rest_share, ffn_bias;
     std::vector<trace::NeuronShare> top;
-    // Taps that a later tap of the same layer needs again.
-    std::vector<float> scores, weights, mix, back, act;
+    std::vector<float> router;                // (L, E), of a mixture
+    std::vector<trace::ExpertShare> experts;  // (L, used)
+    // Taps of the layer at hand that reduce() works on.
+    std::vector<float> scores, weights, mix, back, energy, act, shares, chosen;
     float size = 0.0F;  // |x| before the update at hand
   };
 
   void shape(Position& p, uint32_t reach);
-  void weights(Position& p, int64_t layer, const float* weights, size_t reach) noexcept;
-  void reads(Position& p, int64_t layer, const float* energy, size_t reach) noexcept;
-  void all_neurons(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
-  void cells(Position& p, int64_t layer, const float* shares, size_t n) noexcept;
-  void chosen(Position& p, int64_t layer, const float* list, size_t n) noexcept;
+  void slots_read(Position& p, int64_t layer, size_t reach) noexcept;
+  void head(Position& p, int64_t layer, size_t h, size_t reach) noexcept;
+  void all_neurons(Position& p, int64_t layer) noexcept;
+  void cells_and_chosen(Position& p, int64_t layer) noexcept;
+  void experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept;
   void bucket_energy(Position& p, int64_t layer) noexcept;
   void write(uint32_t position, const Position& p);
   Percentile& scale(int64_t layer, trace::Measure measure) noexcept {
@@ -92,8 +99,8 @@ class Recorder final : public model::TapSink {
   std::vector<Position> positions_;  // of the batch; keep their memory
   std::vector<trace::OperationTime> times_;
   std::vector<Percentile> scales_;
-  std::vector<int32_t> order_;
-  std::vector<float> shares_;
+  std::vector<int32_t> order_;  // scratch of reduce()
+  std::vector<float> terms_;    // likewise
   std::chrono::steady_clock::time_point last_operation_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/inspection.h"
+#include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -17,16 +18,6 @@ namespace {
 
 std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
-}
-
-uint32_t habits_of(const model::Config& c) noexcept {
-  uint32_t habits = trace::kHabitsKnown;
-  if (c.post_norms) habits |= trace::kNormAfter;
-  if (c.parallel) habits |= trace::kParallel;
-  if (c.n_expert > 0) habits |= trace::kMixture;
-  if (c.ffn != model::FfnKind::kGelu) habits |= trace::kGated;
-  if (c.ffn == model::FfnKind::kSiluGated) habits |= trace::kSilu;
-  return habits;
 }
 
 int64_t choose_context(const model::Config& c, int64_t wanted) {
@@ -82,7 +73,6 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.vocabulary = u32(c.n_vocab);
   record.context = u32(context_);
   record.buckets = Detail(c, options.level).buckets;
-  record.habits = habits_of(c);
   record.parameters = model.parameters;
   record.weights_hash = model.hash;
   record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
@@ -90,6 +80,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
   trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
                 chars(model.quantisation));
+  trace::append(log_, Topic::kStructure, structure_record(c));
 }
 
 void Session::start(const Generate& what) {
@@ -119,7 +110,8 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   const size_t kept = go_on ? common_with(ids) : 0;
   tokens_ = std::move(ids);
   done_ = kept;
-  while (!step_ends_.empty() && (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
+  while (!step_ends_.empty() &&
+         (step_ends_.size() == 1 ? size_t{0} : *std::prev(step_ends_.end(), 2)) >= kept)
     step_ends_.pop_back();
   if (!step_ends_.empty()) step_ends_.back() = kept;
   steps_ = static_cast<uint32_t>(step_ends_.size());

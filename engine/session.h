@@ -77,7 +77,7 @@ class Session {
   uint32_t steps_ = 0;
   std::vector<size_t> step_ends_;  // positions behind each step
   size_t prompt_ = 0;              // positions that were given, not generated
-  size_t limit_ = 0;  // positions after which it ends
+  size_t limit_ = 0;               // positions after which it ends
   bool finished_ = true;
   std::chrono::steady_clock::time_point began_;
 };

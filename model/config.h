@@ -12,8 +12,8 @@ enum class NormKind { kRms, kLayer };
 enum class QkNorm { kNone, kHead, kProjection };
 // Which two values of a head turn together: (2i, 2i+1), or (i, i + half of the rotated part).
 enum class RopeKind { kNone, kPairs, kHalves };
-// act = silu(gate) * up, gelu(gate) * up, or gelu(up).
-enum class FfnKind { kSiluGated, kGeluGated, kGelu };
+// act = silu(gate) * up, gelu(gate) * up, gelu(up), or gelu(up) by the normal distribution itself.
+enum class FfnKind { kSiluGated, kGeluGated, kGelu, kGeluExact };
 
 struct Config {
   std::string arch = "llama";  // general.architecture
@@ -59,10 +59,9 @@ struct Config {
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period <= 1 || layer % window_period != window_period - 1);
   }
+  bool gated() const noexcept { return ffn == FfnKind::kSiluGated || ffn == FfnKind::kGeluGated; }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.
-  int64_t neurons() const noexcept {
-    return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff;
-  }
+  int64_t neurons() const noexcept { return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff; }
 };
 
 }  // namespace model

@@ -1,9 +1,12 @@
 #include "render/frame.h"
 
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "model/error.h"
+#include "render/governor.h"
 #include "render/gpu/barrier.h"
 #include "render/pass/bloom.h"
 #include "render/pass/bolts.h"
@@ -13,6 +16,7 @@
 #include "render/pass/lines.h"
 #include "render/pass/nodes.h"
 #include "render/pass/pick.h"
+#include "render/pass/present.h"
 #include "render/pass/scene_store.h"
 #include "render/pass/sky.h"
 #include "render/pass/step_store.h"
@@ -24,6 +28,11 @@ namespace {
 
 constexpr uint64_t kStepBytes = uint64_t{64} << 20;  // of lights, and of bolts
 constexpr size_t kFramesInFlight = 2;
+// GPU time a frame of a window: 60 frames a second on a GPU; on a CPU device 30, some of it left
+// over.
+constexpr double kBudgetMs = 13.0;
+constexpr double kCpuBudgetMs = 26.0;
+constexpr size_t kCpuFirstScale = 2;
 
 VkSampleCountFlagBits samples_for(const gpu::Device& device, bool cheap) {
   const VkPhysicalDeviceLimits& limits = device.properties().limits;
@@ -44,7 +53,9 @@ struct FrameSlot {
 struct Renderer::Impl {
   Impl(gpu::Device& device_, Quality quality)
       : device(device_),
-        cheap(quality == Quality::kWindow && device_.is_cpu()),
+        adaptive(quality == Quality::kWindow),
+        cheap(adaptive && device_.is_cpu()),
+        governor(cheap ? kCpuBudgetMs : kBudgetMs, cheap ? kCpuFirstScale : 0),
         samples(samples_for(device_, cheap)),
         context(device_),
         steps(context, kStepBytes),
@@ -55,7 +66,8 @@ struct Renderer::Impl {
         tensors(context, samples),
         bolts(context, samples),
         bloom(context, cheap),
-        composite(context),
+        composite(context, cheap),
+        present(context, cheap),
         lines(context),
         labels(context),
         ui(context),
@@ -89,9 +101,18 @@ struct Renderer::Impl {
     nodes.reserve(store.node_count());
   }
 
-  void resize(VkExtent2D size) {
-    if (size.width == extent.width && size.height == extent.height) return;
-    extent = size;
+  // The target's size -> the scene's, and its images.
+  void resize(VkExtent2D target, bool refine) {
+    extent = target;
+    const float scale = adaptive && !refine ? governor.scale() : 1.0F;
+    if (refined != refine) governor.restart();
+    refined = refine;
+    const auto scaled = [&](uint32_t pixels) {
+      return std::max(static_cast<uint32_t>(std::lround(static_cast<float>(pixels) * scale)), 1U);
+    };
+    const VkExtent2D size{scaled(target.width), scaled(target.height)};
+    if (size.width == scene_extent.width && size.height == scene_extent.height) return;
+    scene_extent = size;
     const auto image = [&](VkFormat format, VkImageUsageFlags usage, VkSampleCountFlagBits count,
                            const char* name) {
       gpu::Image made(device, {.width = size.width,
@@ -109,12 +130,20 @@ struct Renderer::Impl {
     depth = image(kDepthFormat, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, samples, "depth");
     if (samples != VK_SAMPLE_COUNT_1_BIT)
       multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
+    if (adaptive)
+      graded = image(kGradedFormat,
+                     kColor | VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
+                     VK_SAMPLE_COUNT_1_BIT, "graded");
     bloom.resize(size);
+    present.resize(size);
   }
 
-  SceneBuffers scene_buffers(shaders::Frame frame, glm::uvec2 viewport) {
-    frame.viewport = viewport;
+  // viewport: pixels that are drawn; frame is for `from` pixels from top to bottom.
+  SceneBuffers scene_buffers(shaders::Frame frame, VkExtent2D viewport, uint32_t from) {
+    frame.viewport = {viewport.width, viewport.height};
+    frame.pixel_size *= static_cast<float>(from) / static_cast<float>(viewport.height);
     frame.element_count = store.element_count();
+    context.light_theme = frame.background.w > 0.5F;
     const gpu::Staging::Slice slice =
         context.staging.put(std::span<const shaders::Frame>(&frame, 1));
     SceneBuffers buffers = store.buffers();
@@ -130,17 +159,21 @@ struct Renderer::Impl {
       context.uploader.flush(commands);
       context.timer.begin_frame(commands);
       record(commands);
+      context.timer.end_frame(commands);
       context.staging.frame_recorded();
       context.timer.frame_recorded();
     });
   }
 
   bool draw(Target& target, const FrameInput& input);
-  void record_passes(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene,
-                     VkFormat format, const TargetImage& image);
+  void record_scene(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene);
+  void record_screen(VkCommandBuffer commands, const SceneBuffers& scene,
+                     const SceneBuffers& screen, VkFormat format, const TargetImage& image);
 
   gpu::Device& device;
+  bool adaptive;
   bool cheap;
+  Governor governor;
   VkSampleCountFlagBits samples;
   PassContext context;
   StepStore steps;
@@ -152,18 +185,23 @@ struct Renderer::Impl {
   BoltsPass bolts;
   BloomPass bloom;
   CompositePass composite;
+  PresentPass present;
   LinesPass lines;
   LabelsPass labels;
   ImguiRenderer ui;
   PickPass pick;
 
-  VkExtent2D extent{};
+  VkExtent2D extent{};        // of the target
+  VkExtent2D scene_extent{};  // of the images of the scene
   gpu::Image multisampled;
   gpu::Image color;
   gpu::Image depth;
+  gpu::Image graded;  // adaptive only
+  bool refined = false;
   std::array<FrameSlot, kFramesInFlight> slots;
   size_t turn = 0;
   std::vector<PassTime> times;
+  FrameStats stats;
 };
 
 bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
@@ -173,16 +211,19 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   TargetImage image;
   if (!target.acquire(image)) return false;
   turn = (turn + 1) % slots.size();
-  resize(target.extent());
+  const auto begin_recording = std::chrono::steady_clock::now();
+  context.draw_calls = 0;
+  resize(target.extent(), input.refine);
 
-  FrameInput filled = input;
-  filled.frame.viewport = glm::vec2(extent.width, extent.height);
   store.reserve_raised(steps.light_count(input.first_step, input.last_step));
-  const SceneBuffers scene = scene_buffers(filled.frame, {extent.width, extent.height});
-  bolts.reserve(steps, input.first_step, input.last_step);
+  const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
+  const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
+  bolts.reserve(steps, input.first_step, input.last_step, input.frame);
   tensors.prepare(input.tiles);
+  shaders::Frame frame = input.frame;
+  frame.viewport = {extent.width, extent.height};
   lines.prepare(input.lines);
-  labels.prepare(input.labels, filled.frame);
+  labels.prepare(input.labels, frame);
   ui.prepare(input.ui);
 
   VK_CHECK(vkResetCommandPool(device.handle(), slot.pool, 0));
@@ -192,14 +233,22 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
                                        .pInheritanceInfo = nullptr};
   VK_CHECK(vkBeginCommandBuffer(slot.commands, &begin));
   context.timer.begin_frame(slot.commands);
+  if (!refined) governor.add(context.timer.newest_frame_ms());
   // One frame's GPU work follows the other's: images and buffers are not doubled.
   gpu::barrier(slot.commands, gpu::kAnything, gpu::kAnything);
   context.uploader.flush(slot.commands);
-  record_passes(slot.commands, filled, scene, target.format(), image);
+  record_scene(slot.commands, input, scene);
+  record_screen(slot.commands, scene, screen, target.format(), image);
+  if (input.pick) pick.record(slot.commands, screen, nodes, bolts, steps, *input.pick, extent);
   target.finish(slot.commands);
+  context.timer.end_frame(slot.commands);
   VK_CHECK(vkEndCommandBuffer(slot.commands));
   context.staging.frame_recorded();
   context.timer.frame_recorded();
+  // Without the submission: a CPU device draws within it.
+  stats.record_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_recording)
+          .count();
 
   const auto semaphore = [](VkSemaphore handle, VkPipelineStageFlags2 stage) {
     return VkSemaphoreSubmitInfo{.sType = VK_STRUCTURE_TYPE_SEMAPHORE_SUBMIT_INFO,
@@ -215,40 +264,67 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   slot.submission =
       device.submit(slot.commands, {&wait, image.ready != VK_NULL_HANDLE ? size_t{1} : 0},
                     {&signal, image.done != VK_NULL_HANDLE ? size_t{1} : 0});
+  stats.draw_calls = context.draw_calls;
+  stats.bolts = bolts.count();
+  stats.scene = scene_extent;
   target.submitted(slot.submission);
   return true;
 }
 
-void Renderer::Impl::record_passes(VkCommandBuffer commands, const FrameInput& input,
-                                   const SceneBuffers& scene, VkFormat format,
-                                   const TargetImage& image) {
+void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& input,
+                                  const SceneBuffers& scene) {
   lights.record(commands, scene, steps, input.first_step, input.last_step);
   {
     const bool resolve = static_cast<bool>(multisampled);
-    const Rendering rendering(commands, {.extent = extent,
+    const Rendering rendering(commands, {.extent = scene_extent,
                                          .color = resolve ? multisampled.view() : color.view(),
                                          .resolve = resolve ? color.view() : VK_NULL_HANDLE,
                                          .depth = depth.view()});
-    sky.record(commands, scene);
     nodes.record(commands, scene);
+    const shaders::Frame& frame = input.frame;
+    sky.record(commands, scene, frame.grid_cell > 0.0F && frame.eye.y > frame.floor_y);
     tensors.record(commands, scene, input.clip_from_eye);
     bolts.record(commands, scene, steps);
   }
+  gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
   bloom.record(commands, color);
-  gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT,
-                     {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE},
-                     gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED,
-                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
-  {
-    const Rendering rendering(commands, {.extent = extent,
-                                         .color = image.view,
-                                         .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
-    composite.record(commands, scene, extent, format, color.view(), bloom.result());
-    lines.record(commands, scene, format);
-    labels.record(commands, scene, format);
-    ui.record(commands, extent, format);
+}
+
+void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers& scene,
+                                   const SceneBuffers& screen, VkFormat format,
+                                   const TargetImage& image) {
+  const bool on_the_way = cheap || scene_extent.width != extent.width;
+  if (on_the_way) {
+    {
+      const Rendering rendering(commands, {.extent = scene_extent, .color = graded.view()});
+      composite.record(commands, scene, scene_extent, kGradedFormat, color.view(), bloom.result());
+    }
+    present.smooth(commands, graded);
   }
-  if (input.pick) pick.record(commands, scene, nodes, bolts, steps, *input.pick, extent);
+  const auto move = [&](gpu::Access before, gpu::Access after, VkImageLayout from,
+                        VkImageLayout to) {
+    gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT, before, after, from, to);
+  };
+  constexpr VkImageLayout kDraw = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
+  constexpr VkImageLayout kCopy = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
+  // The target is waited for where it is first written.
+  const gpu::Access free{VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE};
+  if (on_the_way) {
+    move(free, gpu::kTransferWrite, VK_IMAGE_LAYOUT_UNDEFINED, kCopy);
+    present.enlarge(commands, extent, image.image, graded);
+    move(gpu::kTransferWrite, gpu::kColorWrite, kCopy, kDraw);
+  } else {
+    move(free, gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED, kDraw);
+  }
+  const Rendering rendering(commands, {.extent = extent,
+                                       .color = image.view,
+                                       .color_layout = kDraw,
+                                       .color_load = on_the_way ? VK_ATTACHMENT_LOAD_OP_LOAD
+                                                                : VK_ATTACHMENT_LOAD_OP_DONT_CARE});
+  if (!on_the_way) composite.record(commands, scene, extent, format, color.view(), bloom.result());
+  lines.record(commands, screen, format);
+  labels.record(commands, screen, format);
+  ui.record(commands, extent, format);
 }
 
 Renderer::Renderer(gpu::Device& device, Quality quality)
@@ -333,7 +409,8 @@ std::optional<PickResult> Renderer::take_pick() {
 
 PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm::uvec2 viewport) {
   Impl& impl = *impl_;
-  const SceneBuffers scene = impl.scene_buffers(frame, viewport);
+  const SceneBuffers scene =
+      impl.scene_buffers(frame, {viewport.x, viewport.y}, std::max(viewport.y, 1U));
   impl.run_now([&](VkCommandBuffer commands) {
     impl.pick.record(commands, scene, impl.nodes, impl.bolts, impl.steps, pixel,
                      {viewport.x, viewport.y});
@@ -360,6 +437,14 @@ const std::vector<PassTime>& Renderer::pass_times() const {
   for (const gpu::Timing& timing : impl_->context.timer.newest())
     impl_->times.push_back({timing.name, timing.ms});
   return impl_->times;
+}
+
+double Renderer::gpu_frame_ms() const {
+  return impl_->context.timer.newest_frame_ms();
+}
+
+const FrameStats& Renderer::stats() const {
+  return impl_->stats;
 }
 
 }  // namespace render

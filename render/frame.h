@@ -22,8 +22,9 @@ struct ImDrawData;
 namespace render {
 
 enum class Quality {
-  kFull,    // record, shot: 4x MSAA, bloom from half resolution
-  kWindow,  // interactive: on a CPU device no MSAA and a cheaper bloom; on a GPU the same as kFull
+  kFull,    // record, shot: 4x MSAA, bloom from half resolution; the same input, the same bytes
+  kWindow,  // interactive: the scene gets fewer pixels when frames take too long (governor.h); on a
+            // CPU device edges are smoothed afterwards instead of MSAA, and bloom is cheaper
 };
 
 struct FrameInput {
@@ -36,6 +37,7 @@ struct FrameInput {
   // Pieces of tensors, placed from the eye along the world's axes.
   std::span<const shaders::TileQuad> tiles{};
   glm::mat4 clip_from_eye{1.0F};
+  bool refine = false;               // nothing moves: take the time for all pixels
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
@@ -56,6 +58,14 @@ struct PickResult {
 struct PassTime {
   std::string name;
   double ms;
+};
+
+// What the newest frame was made of.
+struct FrameStats {
+  double record_ms = 0.0;  // on the CPU: preparing and recording; no waiting, no submitting
+  uint32_t draw_calls = 0;
+  uint32_t bolts = 0;  // handed to the GPU; forks among them
+  VkExtent2D scene{};  // pixels the scene was rendered at; text and panels always have the target's
 };
 
 class Renderer {
@@ -111,6 +121,9 @@ class Renderer {
   // GPU time of every pass of the newest frame that has retired; empty where the device cannot
   // tell.
   const std::vector<PassTime>& pass_times() const;
+  // From the first pass to the last of that frame; 0 where the device cannot tell.
+  double gpu_frame_ms() const;
+  const FrameStats& stats() const;
 
  private:
   struct Impl;

@@ -26,7 +26,7 @@ LabelBoard::LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, flo
     : clip_from_world_(clip_from_world),
       viewport_(viewport),
       size_px_(size_px),
-      placement_(viewport, 0.5F * size_px) {
+      placement_(viewport, kFadeEm * size_px) {
   // The second row of a projection times a rotation is as long as the projection's own entry.
   const glm::vec3 row(clip_from_world[0][1], clip_from_world[1][1], clip_from_world[2][1]);
   px_per_unit_ = glm::length(row) * 0.5F * viewport.y;
@@ -77,15 +77,16 @@ float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
   return visible;
 }
 
-void LabelBoard::at(Label label, float wish) {
-  put(label, wish, {});
+float LabelBoard::at(Label label, float wish) {
+  return put(label, wish, {});
 }
 
-void LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em) {
+float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
+                         bool leader) {
   const std::optional<Rect> thing = extent(box);
   label.anchor = box.center;
   const auto anchor = project(label.anchor);
-  if (!thing || !anchor) return;
+  if (!thing || !anchor) return 0.0F;
   const float gap = gap_em * size_px_;
   const float half = 0.5F * measure_text(label.text, label.size_px, label.mono).y;
   const glm::vec2 middle = 0.5F * (thing->low + thing->high);
@@ -116,7 +117,7 @@ void LabelBoard::beside(const scene::Box& box, Side side, Label label, float wis
   label.offset_px = to - *anchor;
   const uint32_t rgb = label.rgba & 0x00FFFFFFU;
   const float visible = put(label, wish, thing);
-  if (gap_em < 1.0F || visible == 0.0F) return;
+  if (!leader || visible == 0.0F) return visible;
   const glm::vec2 towards = glm::normalize(to - from);
   const float inset = side == Side::kAbove || side == Side::kBelow ? half : 3.0F;
   result_.lines.push_back(
@@ -124,6 +125,7 @@ void LabelBoard::beside(const scene::Box& box, Side side, Label label, float wis
        .to = to - towards * inset,
        .width = std::max(0.08F * size_px_, 1.0F),
        .rgba = rgb | static_cast<uint32_t>(std::lround(180.0F * visible)) << 24});
+  return visible;
 }
 
 }  // namespace render

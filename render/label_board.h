@@ -39,25 +39,29 @@ class LabelBoard {
   // How many pixels a length has at a point, if it faces the eye; 0 behind it.
   float pixels(glm::vec3 at, float length) const;
 
-  // Outside of the box, on this side of it. wish: how visible, 0..1. gap_em: between the two; from
-  // 1 on with a leader.
-  void beside(const scene::Box& box, Side side, Label label, float wish, float gap_em = 0.3F);
+  // Outside of the box, on this side of it. wish: how visible, 0..1. gap_em: between the two.
+  // Returns how visible it is. A second place for the same label wishes for what is left.
+  float beside(const scene::Box& box, Side side, Label label, float wish, float gap_em = 0.3F,
+               bool leader = false);
   // At the label's own anchor and offset.
-  void at(Label label, float wish);
+  float at(Label label, float wish);
 
   // Calls visit(i) for those of n things along a line that are on the screen and for which
   // pixels(point(i), length(i)) reaches least_px: by halves, so that what is far away or off the
-  // screen costs nothing. length(i) is the largest towards 0; large leaves out none that is near.
+  // screen costs nothing. length(i) is the largest towards 0. reach: world units that a thing
+  // extends around its point.
   template <class Point, class Length, class Visit>
-  void along(uint32_t n, Point point, Length length, float least_px, Visit visit) const;
+  void along(uint32_t n, Point point, Length length, float least_px, Visit visit,
+             float reach = 0.0F) const;
 
-  size_t labels() const { return result_.labels.size(); }
   float size_px() const { return size_px_; }
+  float fade_px() const { return kFadeEm * size_px_; }  // labels nearer than this fade
   glm::vec2 viewport() const { return viewport_; }
   void add_line(const shaders::Line& line) { result_.lines.push_back(line); }
   Annotations take() { return std::move(result_); }
 
  private:
+  static constexpr float kFadeEm = 0.3F;
   float put(Label& label, float wish, std::optional<scene::Rect> named);
 
   glm::mat4 clip_from_world_;
@@ -76,7 +80,9 @@ std::vector<uint32_t> by_roundness(std::span<const uint32_t> numbers);
 float ramp(float low, float high, float x);
 
 template <class Point, class Length, class Visit>
-void LabelBoard::along(uint32_t n, Point point, Length length, float least_px, Visit visit) const {
+void LabelBoard::along(uint32_t n, Point point, Length length, float least_px, Visit visit,
+                       float reach) const {
+  const glm::mat4 rows = glm::transpose(clip_from_world_);
   struct Range {
     uint32_t begin, end;
   };
@@ -90,15 +96,16 @@ void LabelBoard::along(uint32_t n, Point point, Length length, float least_px, V
     const glm::vec4 clip_a = clip_from_world_ * glm::vec4(a, 1.0F);
     const glm::vec4 clip_b = clip_from_world_ * glm::vec4(b, 1.0F);
     // Off the screen on the same side, by more than a margin: the straight line between them too.
-    bool off = clip_a.w < 0.0F && clip_b.w < 0.0F;
+    bool off = clip_a.w < -reach && clip_b.w < -reach;
     for (int axis = 0; axis < 2; ++axis) {
+      const float margin = reach * (1.2F + glm::length(glm::vec3(rows[axis])));
       for (const float sign : {-1.0F, 1.0F}) {
-        off =
-            off || (sign * clip_a[axis] > 1.2F * clip_a.w && sign * clip_b[axis] > 1.2F * clip_b.w);
+        off = off || (sign * clip_a[axis] > 1.2F * clip_a.w + margin &&
+                      sign * clip_b[axis] > 1.2F * clip_b.w + margin);
       }
     }
     if (off) continue;
-    const float nearest = std::max(std::min(clip_a.w, clip_b.w), 1e-3F);
+    const float nearest = std::max(std::min(clip_a.w, clip_b.w) - reach, 1e-3F);
     if (length(begin) * px_per_unit_ / nearest < least_px) continue;
     if (end - begin > 1) {
       const uint32_t middle = begin + (end - begin) / 2;

@@ -11,12 +11,8 @@ namespace render {
 namespace {
 
 constexpr float kChosen = 1.3F;     // size of the token of the moment
-constexpr float kMostTape = 14.0F;  // tokens that are led out to the side
-
-uint32_t with_alpha(uint32_t rgba, float alpha) {
-  return (rgba & 0x00FFFFFFU) |
-         static_cast<uint32_t>(std::lround(std::clamp(alpha, 0.0F, 1.0F) * 255.0F)) << 24;
-}
+constexpr int kMostTape = 256;      // tokens
+constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
 
 }  // namespace
 
@@ -40,7 +36,7 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
-  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F);
+  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true);
 }
 
 void label_candidates(const LabelInput& in, LabelBoard& board) {
@@ -55,84 +51,86 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (logits.record == nullptr) return;
   const float wish = reached ? 1.0F : 0.6F;
   const uint32_t n = std::min<uint32_t>(logits.record->candidates, scene::Layout::kCandidates);
-  // A number may only stand under a word that is there: first all words, then all numbers.
-  for (const bool words : {true, false}) {
-    for (uint32_t i = 0; i < n; ++i) {
-      const trace::Candidate& c = logits.candidates[i];
-      if (c.probability < 0.001F) break;
-      const bool chosen = c.id == logits.record->sampled;
-      const scene::Box bar = box_of(in.layout, in.layout.candidate(i), in.now);
-      Label label;
-      if (words) {
-        label.size_px = in.size_px * (chosen ? kChosen : 1.05F);
-        label.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
-        label.mono = true;
-        label.text = scene::visible_text({c.text.data(), c.text_bytes});
-        board.beside(bar, Side::kBelow, label, wish, 0.2F);
-      } else {
-        char percent[16];
-        std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
-                      double{c.probability} * 100.0);
-        label.size_px = in.size_px * 0.8F;
-        label.rgba = in.palette.faint_text;
-        label.text = percent;
-        board.beside(bar, Side::kBelow, label, wish, 0.2F + 1.55F);
-      }
+  // A word that finds no room under its bar goes down a row or two, with its number under it.
+  constexpr int kRows = 3;
+  for (uint32_t i = 0; i < n; ++i) {
+    const trace::Candidate& c = logits.candidates[i];
+    if (c.probability < 0.001F) break;
+    const bool chosen = c.id == logits.record->sampled;
+    const scene::Box bar = box_of(in.layout, in.layout.candidate(i), in.now);
+    Label word;
+    word.size_px = in.size_px * (chosen ? kChosen : 1.05F);
+    word.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
+    word.mono = true;
+    word.text = scene::visible_text({c.text.data(), c.text_bytes});
+    char percent[16];
+    std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
+                  double{c.probability} * 100.0);
+    Label number;
+    number.size_px = in.size_px * 0.8F;
+    number.rgba = in.palette.faint_text;
+    number.text = percent;
+    float left = wish;
+    for (int row = 0; row < kRows && left > 0.05F; ++row) {
+      const float gap = 0.2F + 2.7F * static_cast<float>(row);
+      const float visible = board.beside(bar, Side::kBelow, word, left, gap, row > 0);
+      board.beside(bar, Side::kBelow, number, visible,
+                   gap + 1.2F * word.size_px / in.size_px + 0.1F);
+      left = std::max(left - visible, 0.0F);
     }
   }
 }
 
-// The newest tokens, one a line beside the tape. Where the tape recedes too fast for their words,
-// the words keep the distance of a line and are led back to their place.
+// The tokens beside the tape, from the newest back, as far as they have room side by side.
 void label_tape(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const auto front = static_cast<int>(std::lround(in.now));
   const auto first_of = [&](int column) {
     return static_cast<uint32_t>(column) * in.layout.positions_per_column();
   };
-  float last_y = 1e9F;
-  float stretched = 0.0F;
-  for (int c = front; c >= 0 && c > front - 64; --c) {
+  // The right edge of a column, on the floor.
+  const auto edge = [&](int column) {
+    const scene::Box box = box_of(in.layout, in.layout.tape(static_cast<uint32_t>(column)), in.now);
+    return box.center + glm::vec3(box.half_size.x, box.half_size.y, 0.0F);
+  };
+  float room = 1e9F;
+  for (int c = front; c >= 0 && c > front - kMostTape; --c) {
     if (first_of(c) >= in.reader.positions()) continue;
     const float age = in.now - static_cast<float>(c);
-    scene::Box box = box_of(in.layout, in.layout.tape(static_cast<uint32_t>(c)), in.now);
-    // Its right edge, on the floor.
-    const glm::vec3 edge = box.center + glm::vec3(box.half_size.x, box.half_size.y, 0.0F);
-    const auto at = board.project(edge);
-    if (!at) continue;
+    const auto here = board.project(edge(c));
+    const auto next = board.project(edge(c > 0 ? c - 1 : c + 1));
+    if (!here || !next) continue;
     Label label;
-    label.anchor = edge;
+    label.anchor = edge(c);
     label.align = LabelAlign::kLeft;
     label.mono = true;
     label.text = scene::visible_text(in.reader.position(first_of(c)).token.text);
     const float newest = 1.0F - ramp(0.3F, 0.7F, age);
-    label.size_px = in.size_px * (1.0F + (kChosen - 1.0F) * newest);
-    const float line = 1.25F * in.size_px;
-    const float y = std::min(at->y, last_y - line);
-    const float led = at->y - y;  // pixels up, away from its place
-    label.offset_px = {0.9F * in.size_px + 0.25F * led, -led};
-    last_y = y;
-    stretched += led;
-    const float wish = (1.0F - ramp(0.6F * kMostTape, kMostTape, age)) *
-                       (1.0F - ramp(5.0F, 8.0F, led / in.size_px));
-    if (!(wish > 0.02F)) break;
+    const glm::vec2 apart = glm::abs(*next - *here);
+    // The size at which it fits beside the next, by height or by width, as a share of the normal.
+    const glm::vec2 extent = measure_text(label.text, in.size_px, true);
+    const glm::vec2 fit = glm::max(apart - board.fade_px(), 0.0F) / extent;
+    // Rooms shrink towards the past; the oldest has no neighbour to tell.
+    room = std::min(room, std::max(fit.x, fit.y));
+    // A little smaller before it gives way.
+    const float size = std::clamp(room, kSmallest, 1.0F);
+    label.size_px = in.size_px * (size + (kChosen - size) * newest);
+    label.offset_px.x = 0.5F * in.size_px;
     label.rgba = in.palette.text;
-    const size_t before = board.labels();
-    board.at(label, wish * (0.6F + 0.4F * newest));
-    if (board.labels() == before || led < 0.3F * in.size_px) continue;
-    board.add_line({.from = *at + glm::vec2(0.15F * in.size_px, 0.0F),
-                    .to = *at + label.offset_px - glm::vec2(0.3F * in.size_px, 0.0F),
-                    .width = std::max(0.07F * in.size_px, 1.0F),
-                    .rgba = with_alpha(in.palette.faint_text, 0.5F * wish)});
+    const float wish =
+        std::max(newest, 0.9F * ramp(0.8F * kSmallest, kSmallest, room) / (1.0F + 0.02F * age));
+    board.at(label, wish);
+    if (room < 0.8F * kSmallest && age > 1.0F) break;  // and less room farther back
   }
 }
 
 Annotations make_labels(const LabelInput& input) {
   LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered);
   label_selected(input, board);
+  label_notes(input, board);
   label_candidates(input, board);
   label_tape(input, board);
-  label_wings(input, board);
+  if (!input.layout.options().brackets) label_wings(input, board);
   label_layers(input, board);
   label_heads(input, board);
   label_slots(input, board);

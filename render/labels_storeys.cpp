@@ -1,4 +1,5 @@
-// The parts of the storeys: wings, layers, heads, slots, neurons.
+// The parts of the storeys: wings, layers, heads, slots, neurons; and what a structure is lettered
+// with.
 #include <cmath>
 
 #include "render/labels.h"
@@ -16,16 +17,25 @@ Label colored(const LabelInput& in, uint32_t channel, std::string text, float si
   return label;
 }
 
-// Layers whose storey is on the screen and at least so many pixels high.
+// Layers of which something may be on the screen, at least so many pixels high.
 std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board, float x,
                                   float least_px) {
+  constexpr float kReach = 6.0F;  // world units: a wing, and the past that can still be read
   std::vector<uint32_t> layers;
   board.along(
       in.layout.model().layers,
-      [&](uint32_t l) { return glm::vec3(x, in.layout.storey_y(l), 0.0F); },
+      [&](uint32_t l) {
+        return glm::vec3(x, in.layout.storey_y(l) + 0.5F * in.layout.pitch(), 0.0F);
+      },
       [&](uint32_t) { return in.layout.pitch(); }, least_px,
-      [&](uint32_t l) { layers.push_back(l); });
+      [&](uint32_t l) { layers.push_back(l); }, kReach);
   return layers;
+}
+
+// Names of parts come where a storey is some lines high.
+float high_enough(const LabelInput& in, const LabelBoard& board, glm::vec3 at) {
+  const float line = 1.15F * in.size_px;
+  return ramp(3.0F * line, 5.0F * line, board.pixels(at, in.layout.pitch()));
 }
 
 // The whole of a storey's FFN, or of its heads.
@@ -63,6 +73,18 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
                1.0F, 0.5F);
 }
 
+void label_notes(const LabelInput& in, LabelBoard& board) {
+  for (const scene::Note& note : in.layout.notes()) {
+    Label label;
+    label.anchor = note.at;
+    label.size_px = in.size_px * note.size;
+    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
+                                                        : channel_rgba(in.palette, note.channel);
+    label.text = note.text;
+    board.at(label, 1.0F);
+  }
+}
+
 void label_layers(const LabelInput& in, LabelBoard& board) {
   const float x = in.layout.ffn_right();
   std::vector<uint32_t> layers = near_layers(in, board, x, 2.0F);
@@ -71,7 +93,12 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
     label.size_px = in.size_px * 0.9F;
     label.rgba = in.palette.faint_text;
     label.text = "layer " + std::to_string(l);
-    board.beside(ffn_box(in, l), Side::kRight, label, 1.0F, 0.8F);
+    const float visible = board.beside(ffn_box(in, l), Side::kRight, label, 1.0F, 0.8F);
+    // Where the plate's end is out of the picture, at the spine.
+    const scene::Box foot = box_of(in.layout, in.layout.spine(l, false, 0), in.now);
+    const float size = board.pixels(foot.center, in.layout.pitch());
+    board.beside(foot, Side::kRight, label,
+                 (1.0F - visible) * ramp(6.0F * in.size_px, 9.0F * in.size_px, size), 0.5F);
   }
 }
 
@@ -84,7 +111,7 @@ void label_heads(const LabelInput& in, LabelBoard& board) {
   };
   const float least = 1.6F * in.size_px;
   for (const uint32_t l :
-       by_roundness(near_layers(in, board, 0.5F * in.layout.attention_left(), 2.0F * least))) {
+       by_roundness(near_layers(in, board, 0.5F * in.layout.attention_left(), least))) {
     const auto center = [&](uint32_t h) { return box_of(in.layout, in.layout.head(l, h), in.now); };
     std::vector<uint32_t> near;
     board.along(
@@ -94,7 +121,8 @@ void label_heads(const LabelInput& in, LabelBoard& board) {
     for (const uint32_t h : by_roundness(near)) {
       const scene::Box box = center(h);
       const float px = board.pixels(box.center, 2.0F * box.half_size.x);
-      name(l, h, l == 0 ? 1.0F : ramp(1.4F * least, 2.2F * least, px));
+      name(l, h,
+           l == 0 ? ramp(0.7F * least, 1.0F * least, px) : ramp(1.4F * least, 2.2F * least, px));
     }
   }
 }
@@ -106,14 +134,14 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
       std::min(static_cast<uint32_t>(std::lround(std::max(in.now, 0.0F))) + 1, in.layout.columns());
   const float line = 1.15F * in.size_px;
   const uint32_t outer = m.kv_heads - 1;
-  for (const uint32_t l : near_layers(in, board, in.layout.attention_left(), 5.0F * line)) {
+  for (const uint32_t l : near_layers(in, board, in.layout.attention_left(), 3.0F * line)) {
     // By age, newest first: the spacing shrinks towards the past.
     const auto slot = [&](uint32_t age) {
       return box_of(in.layout, in.layout.slot(l, outer, written - 1 - age), in.now);
     };
     board.along(
         written, [&](uint32_t age) { return slot(age).center; },
-        [&](uint32_t age) { return 2.4F * slot(age).half_size.z; }, line,
+        [&](uint32_t age) { return 2.4F * slot(age).half_size.z; }, 0.6F * line,
         [&](uint32_t age) {
           const uint32_t position = (written - 1 - age) * in.layout.positions_per_column();
           if (position >= in.reader.positions()) return;
@@ -130,57 +158,84 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
               colored(in, shaders::kChannelKv,
                       scene::visible_text(in.reader.position(position).token.text), 0.85F);
           label.mono = true;
-          board.beside(edge, Side::kLeft, label, ramp(0.75F * line, 1.1F * line, apart), 0.4F);
+          board.beside(edge, Side::kLeft, label,
+                       ramp(0.75F * line, 1.1F * line, apart) * high_enough(in, board, box.center),
+                       0.4F);
         });
   }
 }
 
 // Where neurons are near, the number of the first of each row stands at the plate's left edge, and
-// of the first row's cells above them.
+// those of its uppermost row above it.
 void label_cells(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
   const float line = 1.15F * in.size_px;
-  const auto neuron = [&](uint32_t bucket) {
-    return std::to_string((uint64_t{bucket} * m.neurons + m.buckets - 1) / m.buckets);
-  };
-  const scene::Box first = box_of(in.layout, in.layout.cell(0, 0), in.now);
-  // Cells of the first row, until one lies lower.
-  uint32_t cols = 1;
-  while (cols < m.buckets) {
-    const scene::Box box = box_of(in.layout, in.layout.cell(0, cols), in.now);
-    if (box.center.y < first.center.y - first.half_size.y) break;
-    ++cols;
-  }
-  const uint32_t rows = (m.buckets + cols - 1) / cols;
-  for (const uint32_t l : near_layers(in, board, first.center.x, 5.0F * line)) {
-    const auto cell = [&](uint32_t bucket) {
-      return box_of(in.layout, in.layout.cell(l, std::min(bucket, m.buckets - 1)), in.now);
-    };
-    const auto number = [&](uint32_t bucket) {
-      return colored(in, shaders::kChannelFfn, neuron(bucket), 0.75F);
-    };
-    std::vector<uint32_t> near;
-    board.along(
-        rows, [&](uint32_t r) { return cell(r * cols).center; },
-        [&](uint32_t r) { return 2.3F * cell(r * cols).half_size.y; }, 0.8F * line,
-        [&](uint32_t r) { near.push_back(r); });
-    for (const uint32_t r : by_roundness(near)) {
-      const scene::Box box = cell(r * cols);
-      board.beside(box, Side::kLeft, number(r * cols),
-                   ramp(0.8F * line, 1.2F * line, board.pixels(box.center, 2.3F * box.half_size.y)),
-                   0.3F);
+  const float x = box_of(in.layout, in.layout.cell(0, 0), in.now).center.x;
+  for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
+    const uint32_t first = in.layout.cell(l, 0);
+    const shaders::Grid* grid = nullptr;
+    for (const shaders::Grid& g : in.layout.grids()) {
+      const uint32_t inside = first - g.first_element;  // wraps where it lies before
+      if (inside < g.elements * g.plates && inside % g.elements == 0) grid = &g;
     }
-    near.clear();
+    if (grid == nullptr) continue;
+    const scene::Box corner = box_of(in.layout, first, in.now);
+    // The places of a row or a column, as if each had a cell: those without are passed over.
+    const auto run = [&](bool down, uint32_t n, Side side, float least) {
+      const auto bucket = [&](uint32_t i) {
+        return down ? shaders::element_at(*grid, 0, i) : shaders::element_at(*grid, i, 0);
+      };
+      const auto box = [&](uint32_t i) {
+        const uint32_t b = bucket(i);
+        return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+      };
+      std::vector<uint32_t> near;
+      board.along(
+          n, [&](uint32_t i) { return box(i).center; },
+          [&](uint32_t) { return 2.3F * (down ? corner.half_size.y : corner.half_size.x); }, least,
+          [&](uint32_t i) {
+            if (bucket(i) != shaders::kNoElement) near.push_back(i);
+          });
+      for (const uint32_t i : by_roundness(near)) {
+        const scene::Box cell = box(i);
+        const float size =
+            board.pixels(cell.center, 2.3F * (down ? corner.half_size.y : corner.half_size.x));
+        const uint64_t neuron = (uint64_t{bucket(i)} * m.neurons + m.buckets - 1) / m.buckets;
+        board.beside(cell, side, colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F),
+                     ramp(least, 1.5F * least, size) * high_enough(in, board, cell.center),
+                     down ? 0.3F : 0.15F);
+      }
+    };
+    run(true, grid->rows, Side::kLeft, 0.8F * line);
+    run(false, grid->cols, Side::kAbove, 1.2F * line);
+    // So near that the gaps between cells have room for a line: every one its own.
+    const auto at = [&](uint32_t col, uint32_t row) {
+      const uint32_t b = shaders::element_at(*grid, col, row);
+      return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+    };
+    const float share = grid->gap.y / (1.0F - grid->gap.y);  // of a cell's height, that is gap
+    const float least = 0.8F * line / share;                 // pixels of a cell
     board.along(
-        cols, [&](uint32_t c) { return cell(c).center; },
-        [&](uint32_t c) { return 2.3F * cell(c).half_size.x; }, 1.2F * line,
-        [&](uint32_t c) { near.push_back(c); });
-    for (const uint32_t c : by_roundness(near)) {
-      const scene::Box box = cell(c);
-      board.beside(box, Side::kAbove, number(c),
-                   ramp(1.2F * line, 1.8F * line, board.pixels(box.center, 2.3F * box.half_size.x)),
-                   0.15F);
-    }
+        grid->rows, [&](uint32_t r) { return at(0, r).center; },
+        [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+        [&](uint32_t r) {
+          board.along(
+              grid->cols, [&](uint32_t c) { return at(c, r).center; },
+              [&](uint32_t) { return 2.0F * corner.half_size.y; }, least,
+              [&](uint32_t c) {
+                const uint32_t b = shaders::element_at(*grid, c, r);
+                if (b == shaders::kNoElement) return;
+                const scene::Box cell = at(c, r);
+                const float size = board.pixels(cell.center, 2.0F * cell.half_size.y);
+                const uint64_t neuron = (uint64_t{b} * m.neurons + m.buckets - 1) / m.buckets;
+                Label label = colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F);
+                // In the middle of the gap above it.
+                label.anchor = cell.center +
+                               glm::vec3(0.0F, cell.half_size.y * (1.0F + share), cell.half_size.z);
+                board.at(label, ramp(least, 1.3F * least, size));
+              });
+        },
+        2.0F * std::abs(box_of(in.layout, first, in.now).center.x - in.layout.ffn_right()));
   }
 }
 

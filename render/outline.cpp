@@ -30,9 +30,13 @@ class Outliner {
     const glm::vec3 to = risen(element_of).center;
     const std::vector<scene::Source> all =
         scene::sources_of(in_.reader, in_.layout, ref, in_.step, kMostSources);
+    float most = 1e-6F;  // of those that are terms of one sum; what is whole is 1
+    for (const scene::Source& source : all) {
+      if (source.weight < 1.0F) most = std::max(most, source.weight);
+    }
     for (const scene::Source& source : all) {
       const shaders::Node node = in_.layout.nodes()[source.element];
-      const float strength = std::sqrt(source.weight);
+      const float strength = std::min(source.weight / most, 1.0F);
       if (strength < 0.05F) continue;
       const uint32_t rgba = channel_rgba(in_.palette, node.channel);
       element(source.element, 0.8F, with_alpha(rgba, 0.25F + 0.75F * strength));

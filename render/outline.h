@@ -29,7 +29,7 @@ struct OutlineInput {
 };
 
 // Sources of an element that are outlined at most, the strongest.
-inline constexpr size_t kMostSources = 48;
+inline constexpr size_t kMostSources = 32;
 
 void add_outlines(const OutlineInput& input, std::vector<shaders::Line>& lines);
 

@@ -13,7 +13,7 @@ namespace {
 constexpr double kStop = 0.88;
 // How fast it closes in on a live model: the share of the gap a second.
 constexpr double kHurry = 0.8;
-constexpr double kMostMerged = 4096.0;
+constexpr double kMostMerged = 128.0;  // 256 steps a second
 constexpr double kSame = 1e-6;
 
 double end_of(size_t steps) {
@@ -38,8 +38,8 @@ void Player::choose_merge(double pace, size_t steps, bool reduced_motion) {
 }
 
 bool Player::advance(double seconds, size_t steps, bool reduced_motion) {
-  effective_pace_ = pace_;
   if (!playing_) return false;
+  effective_pace_ = pace_;
   const double before = playhead_;
   const double end = end_of(steps);
   double left = seconds;
@@ -79,6 +79,8 @@ void Player::seek(double playhead, size_t steps) {
   playhead_ = std::clamp(playhead, 0.0, end_of(steps));
   following_ = false;
   merge_ = 1.0;
+  // What is looked at step by step is lit as at the default pace, however fast it was played.
+  if (!playing_) effective_pace_ = std::min(pace_, kDefaultPace);
 }
 
 void Player::move(double steps_by, size_t steps) {

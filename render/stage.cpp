@@ -15,19 +15,33 @@ namespace render {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double ms_between(Clock::time_point begin, Clock::time_point end) {
+  return std::chrono::duration<double, std::milli>(end - begin).count();
+}
+
 constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
+constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
 constexpr std::chrono::seconds kLongestWait{60};
 constexpr uint64_t kMostSteps = 256;  // evaluated at once
 
 }  // namespace
 
-Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality)
-    : quality_(quality), reader_(log), renderer_(device, quality) {}
+Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
+             const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
+    : quality_(quality),
+      reader_(log),
+      renderer_(device, quality),
+      layout_options_(layout),
+      beside_(std::move(beside)) {}
 
 bool Stage::poll() {
   const bool any = reader_.poll();
-  if (layout_ == nullptr && reader_.model() != nullptr) {
-    layout_ = std::make_unique<scene::Layout>(reader_.model()->record);
+  if (layout_ == nullptr && reader_.model() != nullptr && reader_.described()) {
+    std::vector<trace::Model> subjects = beside_;
+    subjects.insert(subjects.begin(), *reader_.model());
+    layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
     renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
@@ -53,8 +67,7 @@ uint32_t Stage::columns_in_view() const {
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
   const shaders::Node n = layout_->node(node);
   glm::vec3 at = n.center;
-  if (n.column >= 0.0F)
-    at.z = shaders::past_z(scene::column_now(reader_, *layout_, playhead) - n.column);
+  if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
   return at;
 }
 
@@ -71,6 +84,12 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
   if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
   bolts_.emplace_back(ref, script.bolts[index]);
   return script.bolts[index];
+}
+
+float Stage::now(double playhead, double merge, bool glide) const {
+  // At rest the whole context stands there.
+  if (at_rest()) return static_cast<float>(layout_->columns() - 1);
+  return scene::column_now(reader_, *layout_, playhead, merge, glide);
 }
 
 shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
@@ -92,13 +111,13 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
     f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }
   f.background = glm::vec4(colours.background, light ? 1.0F : 0.0F);
-  f.horizon = glm::vec4(colours.horizon, 0.012F);
+  f.horizon = glm::vec4(colours.horizon, 0.012F / layout_->scale());
   f.hovered = view.hovered;
   f.selected = view.selected;
   f.reduced_motion = view.look.reduced_motion ? 1 : 0;
   f.floor_y = -0.8F;
-  f.grid_cell = 0.5F;
-  f.now = scene::column_now(reader_, *layout_, view.playhead, view.merge);
+  f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
+  f.now = now(view.playhead, view.merge, !view.look.reduced_motion);
   f.merge = static_cast<float>(view.merge);
   return f;
 }
@@ -136,6 +155,7 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
 }
 
 bool Stage::draw(Target& target, const View& view) {
+  const auto begin = Clock::now();
   const glm::vec2 viewport(static_cast<float>(target.extent().width),
                            static_cast<float>(target.extent().height));
   if (shown_all_ != view.look.show_all) {
@@ -154,10 +174,19 @@ bool Stage::draw(Target& target, const View& view) {
     input.last_step = last;
     input.first_step = last > back ? last - back : 0;
     upload(input.first_step, input.last_step);
+    // What will be shown as one with others is taken in little by little before.
+    const auto ahead = static_cast<uint64_t>(2.0 * view.merge);
+    uint32_t at_once = kAhead;
+    for (uint64_t s = last + 1; s < std::min(last + ahead, reader_.steps()) && at_once > 0; ++s) {
+      if (renderer_.has_step(s)) continue;
+      upload(s, s);
+      --at_once;
+    }
   }
   look_at_tensors(view, viewport);
   input.tiles = tensors_.quads();
   input.clip_from_eye = tensors_.clip_from_eye();
+  const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   Annotations notes;
   if (view.look.labels && !tensors_.fills_frame()) {
@@ -190,9 +219,11 @@ bool Stage::draw(Target& target, const View& view) {
                   .selected_bolt = view.selected_bolt ? bolt(*view.selected_bolt) : std::nullopt},
                  notes.lines);
   }
+  times_ = {ms_between(begin, choreographed), ms_between(choreographed, Clock::now())};
   input.labels = notes.labels;
   input.lines = notes.lines;
   input.ui = view.ui;
+  input.refine = view.refine;
   input.pick = view.pick;
   return renderer_.draw(target, input);
 }

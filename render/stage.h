@@ -42,14 +42,23 @@ struct View {
   std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
+  bool refine = false;  // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
+};
+
+// What the newest frame took on the CPU before it was recorded, ms.
+struct StageTimes {
+  double choreography_ms = 0.0;  // steps that came into sight -> lights and bolts, handed over
+  double labels_ms = 0.0;
 };
 
 // Main thread.
 class Stage {
  public:
-  Stage(gpu::Device& device, trace::Log& log, Quality quality);
+  // beside: models that stand next to the trace's, at rest.
+  Stage(gpu::Device& device, trace::Log& log, Quality quality,
+        const scene::LayoutOptions& layout = {}, std::vector<trace::Model> beside = {});
 
   // Who answers when tensors are looked at from near; without one they have no numbers.
   void ask(engine::Control* control) { control_ = control; }
@@ -67,9 +76,14 @@ class Stage {
   const trace::Reader& reader() const { return reader_; }
   const scene::Layout& layout() const { return *layout_; }
   Renderer& renderer() { return renderer_; }
+  const Renderer& renderer() const { return renderer_; }
 
   // Columns that a home view should take in: what there is so far, within reason.
   uint32_t columns_in_view() const;
+  // A structure, of which nothing is known to have happened.
+  bool at_rest() const { return reader_.finished() && reader_.steps() == 0; }
+  // The column at the front.
+  float now(double playhead, double merge = 1.0, bool glide = true) const;
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
@@ -80,6 +94,7 @@ class Stage {
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
+  const StageTimes& times() const { return times_; }
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
@@ -90,8 +105,11 @@ class Stage {
   TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;
+  scene::LayoutOptions layout_options_;
+  std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
   uint64_t conversation_ = 0;
+  StageTimes times_;
   // The last bolts that were asked for: a script is long.
   mutable std::vector<std::pair<BoltRef, shaders::Bolt>> bolts_;
   uint64_t continuation_ = 0;

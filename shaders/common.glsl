@@ -3,7 +3,8 @@
 
 layout(set = 0, binding = kBindFrame, scalar) uniform FrameBlock { Frame frame; };
 
-bool light_theme() { return frame.background.w > 0.5; }
+layout(constant_id = 0) const bool kLightTheme = false;  // see ThemePipeline
+bool light_theme() { return kLightTheme; }
 
 // PCG output permutation (O'Neill 2014) over one LCG step: every bit of the result depends on all of x.
 uint hash(uint x) {
@@ -18,10 +19,17 @@ float unit(uint h) { return float(h >> 8) * (1.0 / 16777216.0); }
 // [-1, 1]^2
 vec2 signed_pair(uint h) { return vec2(h & 0xffffu, h >> 16) * (2.0 / 65535.0) - 1.0; }
 
+// 0..1, evenly spread among neighbouring pixels (Jimenez' interleaved gradient noise, SIGGRAPH 2014).
+float dither(vec2 pixel) {
+  return fract(52.9829189 * fract(dot(pixel, vec2(0.06711056, 0.00583715))));
+}
+
 // Where a point is that may lie in the past: see Node.column.
 vec3 placed(vec3 at, float column) {
   return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
 }
+
+const float kFloorReach = 56.0;  // grid cells from the origin to where the floor ends
 
 // The colour of a share against the sum: cooler; of a grey, darker.
 vec3 cooler(vec3 rgb) {

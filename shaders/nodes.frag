@@ -43,5 +43,6 @@ void main() {
   s.line = clamp(1.6 - edge / pixel * facing, 0.0, 1.0);
   s.line *= clamp(0.22 * size_px - 0.5, 0.0, 1.0);  // none where they would crowd
   s.border = max(s.line, 1.0 - smoothstep(0.10, 0.28, edge / smallest));
+  if ((id_and_style.y >> 8 & kNodeLine) != 0u) s.light = vec2(0.3 / max(frame.channel_color[s.channel].w, 0.3), 0.0);
   color = vec4(shade(s), 1.0);
 }

@@ -61,7 +61,7 @@ void main() {
   s.line = s.border = 0.0;
   s.id = 0u;
 
-  vec2 groups = groups_at(box, grid, local);
+  vec2 groups = groups_at(box, grid, style >> 8, local);
   vec2 at = places_at(grid, groups);
   bool shown = grid.past != 0u ? on.y > 0.5 : on.z > 0.5;
   if (shown) {
@@ -73,7 +73,7 @@ void main() {
     vec3 across = abs(frame.right * (frame.pixel_size * along) - slide * dot(frame.right, s.normal));
     vec3 down = abs(frame.up * (frame.pixel_size * along) - slide * dot(frame.up, s.normal));
     vec3 covers = across + down;
-    vec2 footprint = grid.past != 0u ? covers.xz * vec2(0.5 / half_size.x, 1.0 / past_pitch(frame.now - at.y + 0.5))
+    vec2 footprint = grid.past != 0u ? covers.xz * vec2(0.5 / half_size.x, 1.0 / past_pitch(now_of(style >> 8, grid) - at.y + 0.5))
                                      : covers.xy * 0.5 / half_size.xy;
     footprint *= grid.past != 0u ? vec2(grid.cols, 1.0) : vec2(grid.cols, grid.rows) / (1.0 - grid.group_gap);
     footprint = clamp(footprint, 1e-5, 1e5);
@@ -91,12 +91,24 @@ void main() {
     vec2 covered = mix(1.0 - grid.gap, clamp(inset_px + 0.5, 0.0, 1.0), near);
     vec2 in_group = 0.5 - 0.5 * grid.group_gap - abs(fract(groups) - 0.5);
     covered *= clamp(in_group * vec2(grid.group_cols, grid.group_rows) / footprint + 0.5, 0.0, 1.0);
+    // Plates of experts stand apart.
+    vec2 apart_px = in_group * vec2(grid.group_cols, grid.group_rows) / footprint;
+    if (min(apart_px.x, apart_px.y) < -0.5) discard;
     float cell = element == kNoElement ? 0.0 : covered.x * covered.y;
 
     float edge_px = min(inset_px.x, inset_px.y);
     s.line = clamp(1.6 - edge_px, 0.0, 1.0) * clamp(0.22 * 0.5 * smallest_px - 0.5, 0.0, 1.0);
     s.border = max(s.line, 1.0 - smoothstep(0.10, 0.28, 2.0 * edge_px / smallest_px));
     s.border *= clamp(0.25 * smallest_px - 0.5, 0.0, 1.0);
+    // So that cells can be counted: a line every 16, every 256 and every 4096.
+    for (float every = 16.0; every < 5000.0; every *= 16.0) {
+      vec2 nearest = round(at / every) * every;
+      vec2 rule = clamp(1.2 - abs(at - nearest) / footprint, 0.0, 1.0);
+      rule *= clamp(0.06 * every / footprint - 0.5, 0.0, 1.0) * step(0.5, nearest);
+      rule *= step(nearest + 0.5, vec2(grid.cols, grid.rows));
+      s.line = max(s.line, 0.8 * max(rule.x, rule.y));
+      cell = max(cell, max(rule.x, rule.y));
+    }
     if ((style >> 8 & kNodeFlat) == 0u) {
       vec2 lean = sign(middle) * clamp(1.0 - inset_px / (0.08 * smallest_px), 0.0, 1.0);
       lean *= 0.7 * clamp(smallest_px / 8.0 - 0.5, 0.0, 1.0);
@@ -120,7 +132,7 @@ void main() {
     s.light = mix(mean, most, kMostWeight) * cell;
     if (center_and_reach.w > 0.0 && grid.past != 0u) {
       // Behind the window nothing is read.
-      float age = frame.now - at.y + 0.5;
+      float age = now_of(style >> 8, grid) - at.y + 0.5;
       s.ghost = max(s.ghost, 0.85 * smoothstep(-0.5, 0.5, age - center_and_reach.w));
     }
     if (element != kNoElement) s.id = grid_and_element.y + element + 1u;

@@ -17,6 +17,6 @@ void main() {
   style = node.channel | node.flags << 8;
   center_and_reach = vec4(box.center, node.reach);
   gl_Position = frame.clip_from_world * vec4(box.center + local, 1.0);
-  if ((node.flags & kNodeHidden) != 0u || (grids[node.grid].past != 0u && frame.now < -0.5))
+  if ((node.flags & kNodeHidden) != 0u || (grids[node.grid].past != 0u && now_of(node.flags, grids[node.grid]) < -0.5))
     gl_Position = kNowhere;
 }

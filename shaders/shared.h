@@ -39,6 +39,8 @@ SHARED_CONST kNodeGrows = 2u;      // rises along +y with its light, up to Node.
 SHARED_CONST kNodeNotPicked = 4u;  // scenery
 SHARED_CONST kNodeFlat = 8u;       // no bevel
 SHARED_CONST kNodePlate = 16u;     // shows the cells of a Grid; plates come first in the node buffer
+SHARED_CONST kNodeLine = 32u;      // lettering: in the plain colour of its channel
+SHARED_CONST kNodeAtRest = 64u;    // a plate whose past does not move: all of it is there
 SHARED_CONST kNoElement = 0xffffffffu;  // Node.element of what has no light and no name
 
 // Bolt.flags
@@ -78,7 +80,8 @@ struct Node {
   float column;    // >= 0: it lies in the past, at z = past_z(Frame.now - column), not center.z
   uint element;    // whose light it shows and what it is picked as; of a plate: its first cell
   uint grid;       // of a plate: index into the grids
-  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all
+  float reach;     // of a plate of the past: columns that are still read, older ones are dim; 0: all.
+                   // Of another plate: world units from storey to storey
 };
 
 // How the cells of plates of one kind lie. Cells are square places on the plate; groups of
@@ -177,6 +180,10 @@ SHARED_CONST kTileAtlas = 1024u;  // texels a side
 SHARED_CONST kTileSide = 64u;     // of a slot
 SHARED_CONST kTileGrid = 4096u;   // cells between the heaviest lines; lines lie 1, 16, 256, 4096 apart
 
+// Cells of the grid whose corners carry the sky's colour.
+SHARED_CONST kSkyColumns = 32u;
+SHARED_CONST kSkyRows = 18u;
+
 // What the pick target holds: an element + 1, or this and a bolt's place in the buffer.
 SHARED_CONST kPickedBolt = 0x80000000u;
 
@@ -210,15 +217,19 @@ struct Frame {
 // group k holds the steps whose middle lies in [k merge, (k + 1) merge), and all of them happen
 // together, stretched over the time that they would have taken one after the other.
 #ifdef __cplusplus
+using std::floor;
+inline
+#endif
+float climb_of(float step, float merge) {
+  return floor((step + 0.5f) / merge + 2e-5f);  // devices may divide a little too low
+}
+#ifdef __cplusplus
 inline
 #endif
 float shown_instant(float instant, float merge) {
   if (merge <= 1.0f) return instant;
-#ifdef __cplusplus
-  using std::floor;
-#endif
   float step = floor(instant);
-  return (floor((step + 0.5f) / merge) + (instant - step)) * merge;
+  return (climb_of(step, merge) + (instant - step)) * merge;
 }
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace engine {
 
@@ -14,28 +15,69 @@ namespace engine {
 class Percentile {
  public:
   void add(float value) noexcept {
-    const uint32_t bits = std::bit_cast<uint32_t>(value) & 0x7FFFFFFFU;
-    if (bits == 0 || bits > 0x7F800000U) return;  // zeros and NaN say nothing about the scale
-    const uint32_t bin = std::clamp(bits >> kShift, kLowest, kLowest + kBins - 1) - kLowest;
-    ++counts_[bin];
+    const int32_t bits = magnitude(value);
+    if (!counts(bits)) return;
     ++total_;
+    if (bits >= floor_) ++count_of(bits);
+  }
+
+  // Values far below the percentile so far are only counted, which goes by vectors.
+  void add(std::span<const float> values) noexcept {
+    int32_t counted = 0;
+    int32_t high = 0;
+    for (const float value : values) {
+      const int32_t bits = magnitude(value);
+      counted += counts(bits) ? 1 : 0;
+      high += bits >= floor_ ? 1 : 0;
+    }
+    total_ += static_cast<uint64_t>(counted);
+    for (size_t i = 0; high > 0; ++i) {
+      const int32_t bits = magnitude(values[i]);
+      if (bits < floor_) continue;
+      --high;
+      if (counts(bits)) ++count_of(bits);
+    }
+    const int32_t found = bin_of_p99();
+    floor_ = found > kApart ? (kLowest + found - kApart) << kShift : 0;
   }
 
   // The middle of the bin in which the 99th percentile lies; 1 before there is any value.
   float p99() const noexcept {
     if (total_ == 0) return 1.0F;
-    uint64_t above = total_ / 100;  // how many may lie above
-    uint32_t bin = kBins - 1;
-    while (bin > 0 && counts_[bin] <= above) above -= counts_[bin--];
-    return std::bit_cast<float>(((kLowest + bin) << kShift) + (1U << (kShift - 1)));
+    return std::bit_cast<float>(((kLowest + bin_of_p99()) << kShift) + (1 << (kShift - 1)));
   }
 
  private:
-  static constexpr uint32_t kShift = 19;
-  static constexpr uint32_t kLowest = (127 - 40) << 4;
-  static constexpr uint32_t kBins = 64 << 4;
+  static constexpr int kShift = 19;
+  static constexpr int32_t kLowest = (127 - 40) << 4;
+  static constexpr int32_t kBins = 64 << 4;
+  static constexpr int32_t kApart = 6 << 4;  // six octaves
+
+  static int32_t magnitude(float value) noexcept {
+    return std::bit_cast<int32_t>(value) & 0x7FFFFFFF;
+  }
+  // Zeros and NaN say nothing about the scale.
+  static bool counts(int32_t bits) noexcept { return bits > 0 && bits <= 0x7F800000; }
+
+  uint32_t& count_of(int32_t bits) noexcept {
+    const int32_t bin = std::clamp(bits >> kShift, kLowest, kLowest + kBins - 1) - kLowest;
+    highest_ = std::max(highest_, bin);
+    return counts_[static_cast<size_t>(bin)];
+  }
+
+  int32_t bin_of_p99() const noexcept {
+    uint64_t above = total_ / 100;  // how many may lie above
+    int32_t bin = highest_;
+    while (bin > 0 && counts_[static_cast<size_t>(bin)] <= above) {
+      above -= counts_[static_cast<size_t>(bin--)];
+    }
+    return bin;
+  }
+
   std::array<uint32_t, kBins> counts_{};
   uint64_t total_ = 0;
+  int32_t highest_ = 0;  // bin that holds a value
+  int32_t floor_ = 0;    // magnitudes below are in no bin
 };
 
 }  // namespace engine

@@ -170,7 +170,10 @@ int bench(const BenchOptions& options) {
                                  {"weight_bytes", weight_bytes},
                                  {"memory_bytes_per_s", memory_bytes_per_s(threads)}};
   for (size_t i = 0; i < options.levels.size(); ++i) {
-    json[level_name(options.levels[i])] = summary(results[i], options, weight_bytes);
+    nlohmann::ordered_json level = summary(results[i], options, weight_bytes);
+    // Of the whole run, so that a level can be read by itself.
+    for (const char* name : {"load_ms", "peak_bytes"}) level[name] = json[name];
+    json[level_name(options.levels[i])] = std::move(level);
   }
   if (options.json) {
     fmt::print("{}\n", json.dump(2));

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/commands/gguf_layout.h"
 #include "engine/loaded_model.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
@@ -119,7 +120,7 @@ void add_metadata(model::GgufWriter& writer, const model::ModelFile& file, const
   if (block_of(target.type) > 1) ours["general.quantization_version"] = 2;
   for (const auto& [key, value] : file.metadata()) {
     // The output is one file, aligned in its own way.
-    if (key == "general.alignment" || key.starts_with("split.")) continue;
+    if (key == "general.alignment" || key.starts_with("split.") || tells_of_layout(key)) continue;
     const auto known = ours.find(key);
     if (known == ours.end()) {
       writer.add(key, value);
@@ -193,8 +194,9 @@ int quantize(const QuantizeOptions& options, std::ostream& out) {
   const Layout layout = layout_of(file);
   Sizes sizes;
   bool again = false;
+  const std::vector<OutputTensor> tensors = gguf_tensors(file);
   std::vector<DType> types;
-  for (const Tensor& t : file.tensors()) {
+  for (const auto& [t, parts, head_width] : tensors) {
     types.push_back(stored_type(t, target.type, layout));
     if (types.back() != t.dtype) {
       if (const std::string reason = model::unsupported_type(t); !reason.empty()) file.fail(reason);
@@ -213,12 +215,12 @@ int quantize(const QuantizeOptions& options, std::ostream& out) {
   {
     Progress progress(sizes.values);
     for (size_t i = 0; i < types.size(); ++i) {
-      const Tensor& t = file.tensors()[i];
+      const OutputTensor& t = tensors[i];
       writer.add_tensor(
-          t.name, t.ne, types[i],
+          t.shape.name, t.shape.ne, types[i],
           [&t, type = types[i], &pool, &progress](int64_t first, int64_t n, std::byte* to) {
-            progress.add(static_cast<uint64_t>(n * t.cols()), t.name);
-            model::convert_rows(t, first, n, type, to, pool);
+            progress.add(static_cast<uint64_t>(n * t.shape.cols()), t.shape.name);
+            convert_rows(t, first, n, type, to, pool);
           });
     }
     writer.write(options.output);

@@ -62,7 +62,31 @@ void check_model(const ModelRecord& m) {
   if (!sane) inconsistent("the model's description makes no sense");
 }
 
+void check_structure(const StructureRecord& s, const ModelRecord& m) {
+  constexpr uint32_t kMostWidth = 1U << 26;
+  const uint64_t neurons = uint64_t{s.experts} * s.expert_neurons + s.shared_neurons;
+  const bool mixture = s.experts >= 1 && s.experts <= 65536 && s.experts_used >= 1 &&
+                       s.experts_used <= s.experts && neurons == m.neurons &&
+                       s.dense_layers < m.layers && s.dense_neurons <= kMostWidth &&
+                       (s.dense_layers == 0) == (s.dense_neurons == 0) &&
+                       uint64_t{m.layers} * s.experts <= (1U << 21);
+  const bool dense = s.experts == 0 && s.experts_used == 0 && s.expert_neurons == 0 &&
+                     s.shared_neurons == 0 && s.dense_layers == 0 && s.dense_neurons == 0;
+  if (!(mixture || dense) || s.query_width < 1 || s.query_width > kMostWidth || s.kv_width < 1 ||
+      s.kv_width > kMostWidth || s.window_period < 1 || s.trained_context < m.context) {
+    inconsistent("the model's structure makes no sense");
+  }
+}
+
 }  // namespace
+
+StructureRecord structure_of(const ModelRecord& m) {
+  StructureRecord s;
+  s.trained_context = m.context;
+  s.query_width = m.heads * m.head_width;
+  s.kv_width = 2 * m.kv_heads * m.head_width;
+  return s;
+}
 
 bool Reader::poll() {
   const uint64_t gone = cursor_.forget_before();
@@ -113,6 +137,9 @@ void Reader::forget(uint64_t chunk) {
         break;
       case Topic::kFfn:
         p.ffn = {};
+        break;
+      case Topic::kExperts:
+        p.experts = {};
         break;
       case Topic::kLogits:
         p.logits = {};
@@ -167,6 +194,7 @@ void Reader::take(const Message& message) {
   if (message.topic != Topic::kModel && message.topic != Topic::kNote && !model_) {
     inconsistent("it does not begin with the model's description");
   }
+  if (message.topic != Topic::kModel && message.topic != Topic::kNote) described_ = true;
   switch (message.topic) {
     case Topic::kModel: {
       if (model_) inconsistent("a second model description");
@@ -176,11 +204,18 @@ void Reader::take(const Message& message) {
                     "trace", "update fulgurite");
       }
       check_model(*m);
-      Model model{*m, {}, {}, {}};
+      Model model{*m, structure_of(*m), {}, {}, {}};
       model.name = pieces.text(m->name_bytes);
       model.architecture = pieces.text(m->architecture_bytes);
       model.quantisation = pieces.text(m->quantisation_bytes);
       model_ = std::move(model);
+      break;
+    }
+    case Topic::kStructure: {
+      if (conversation_ > 0) inconsistent("a description of the model in the middle");
+      const auto* s = pieces.header<StructureRecord>();
+      check_structure(*s, model_->record);
+      model_->structure = *s;
       break;
     }
     case Topic::kStart:
@@ -257,6 +292,18 @@ void Reader::take(const Message& message) {
       ffn.top = pieces.array<NeuronShare>(f->layers, f->top);
       for (const NeuronShare& n : ffn.top) expect(n.neuron < model_->record.neurons);
       at(f->position).ffn = ffn;
+      break;
+    }
+    case Topic::kExperts: {
+      const auto* e = pieces.header<ExpertsRecord>();
+      const StructureRecord& s = model_->structure;
+      expect(e->layers == model_->record.layers && e->experts == s.experts &&
+             e->used <= s.experts_used + 1);
+      Experts experts{e, {}, {}};
+      experts.probability = pieces.array<float>(e->layers, e->experts);
+      experts.used = pieces.array<ExpertShare>(e->layers, e->used);
+      for (const ExpertShare& share : experts.used) expect(share.expert <= e->experts);
+      at(e->position).experts = experts;
       break;
     }
     case Topic::kLogits: {

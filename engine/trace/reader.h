@@ -19,10 +19,14 @@ namespace trace {
 
 struct Model {
   ModelRecord record;
+  StructureRecord structure;  // as an old trace means it where it does not say
   std::string name;
   std::string architecture;
   std::string quantisation;
 };
+
+// What a trace that says nothing of its model's structure means.
+StructureRecord structure_of(const ModelRecord& model);
 
 struct Token {
   const TokenRecord* record = nullptr;
@@ -56,6 +60,16 @@ struct Ffn {
   std::span<const float> rest_share;    // (L)
   std::span<const float> bias_share;    // (L)
   std::span<const NeuronShare> top;     // (L, top)
+};
+
+struct Experts {
+  const ExpertsRecord* record = nullptr;
+  std::span<const float> probability;  // (L, experts)
+  std::span<const ExpertShare> used;   // (L, used)
+
+  std::span<const ExpertShare> used_in(size_t layer) const {
+    return used.subspan(layer * record->used, record->used);
+  }
 };
 
 struct Residual {
@@ -105,6 +119,7 @@ struct Position {
   Attention attention;
   Kv kv;
   Ffn ffn;
+  Experts experts;
   Logits logits;
   Scale scale;
   Time time;
@@ -120,6 +135,8 @@ class Reader {
 
   // nullptr until the writer has described the model.
   const Model* model() const { return model_ ? &*model_ : nullptr; }
+  // Nothing more will be said about the model.
+  bool described() const { return described_; }
   const StartRecord* start() const { return start_; }
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
@@ -161,6 +178,7 @@ class Reader {
 
   Cursor cursor_;
   std::optional<Model> model_;
+  bool described_ = false;
   const StartRecord* start_ = nullptr;
   uint64_t conversation_ = 0;
   uint64_t continuation_ = 0;

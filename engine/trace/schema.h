@@ -28,24 +28,26 @@ enum class Topic : uint16_t {
   kLogits = 9,
   kScale = 10,
   kTime = 11,
-  kTensor = 12,    // the answer to one inspection
-  kNote = 13,      // a sentence for the person watching
-  kTile = 14,      // the answer to one InspectTile; not written to files
+  kTensor = 12,     // the answer to one inspection
+  kNote = 13,       // a sentence for the person watching
+  kTile = 14,       // the answer to one InspectTile; not written to files
+  kStructure = 15,  // once, after kModel: StructureRecord
+  kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
 };
 inline constexpr uint16_t kTopicCount = 18;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
-      "",          "model", "start", "token",    "step",     "residual",
-      "attention", "kv",    "ffn",   "logits",   "scale",    "time",
-      "tensor",    "note",  "tile",  "reserved", "reserved", "continue"};
+      "",       "model", "start", "token",  "step", "residual", "attention", "kv",      "ffn",
+      "logits", "scale", "time",  "tensor", "note", "tile",     "structure", "experts", "continue"};
   return names[static_cast<size_t>(topic)];
 }
 
 // Detail can be dropped when memory is short; the rest never is.
 constexpr bool is_detail(Topic topic) noexcept {
-  return (topic >= Topic::kResidual && topic <= Topic::kTensor) || topic == Topic::kTile;
+  return (topic >= Topic::kResidual && topic <= Topic::kTensor) || topic == Topic::kTile ||
+         topic == Topic::kExperts;
 }
 
 // How much detail a position carries.
@@ -68,17 +70,7 @@ struct ModelRecord {
   uint32_t name_bytes = 0;
   uint32_t architecture_bytes = 0;
   uint32_t quantisation_bytes = 0;
-  uint32_t habits = 0;  // bits of Habit
-};
-
-// How a layer goes, where families differ; nothing is known when kHabitsKnown is not set.
-enum Habit : uint32_t {
-  kHabitsKnown = 1,
-  kNormAfter = 2,  // an update is normed before it is added
-  kParallel = 4,   // attention and FFN read the same x
-  kMixture = 8,    // a router chooses experts
-  kGated = 16,     // act = f(W_gate m) * (W_up m), else f(W_up m)
-  kSilu = 32,      // f is silu, else gelu
+  uint32_t reserved = 0;
 };
 
 // The sampler's settings of a conversation.
@@ -253,6 +245,53 @@ struct NoteRecord {
   NoteKind kind = NoteKind::kInfo;
   uint32_t text_bytes = 0;
 };
+
+enum StructureFlag : uint32_t {
+  kStructureParallel = 1,    // attention and FFN read the same x and are added to it together
+  kStructurePostNorms = 2,   // each update is normalised before it is added
+  kStructureGated = 4,       // act = f(gate) * up, rather than f(up)
+  kStructureTied = 8,        // the unembedding is the embedding
+  kStructurePositions = 16,  // learned positions are added to the embedding
+  kStructureSynthetic = 32,  // no model ran: the numbers of this trace are invented
+  kStructureSilu = 64,       // f is silu
+  kStructureGelu = 128,      // f is gelu; neither: the trace does not say
+};
+
+// How the model is built, as far as a picture of it needs it. Traces without it are of a dense
+// model without windows.
+struct StructureRecord {
+  uint32_t flags = 0;            // of StructureFlag
+  uint32_t trained_context = 0;  // positions; ModelRecord.context may be less
+  uint32_t query_width = 0;      // of all heads: columns of W_O
+  uint32_t kv_width = 0;         // numbers kept a position and layer, keys and values together
+  uint32_t window = 0;           // positions that a windowed layer sees; 0: all layers see all
+  uint32_t window_period = 1;    // of so many layers the last is not windowed; 1: all are
+  uint32_t experts = 0;          // E; 0: dense
+  uint32_t experts_used = 0;     // the router's best, a token
+  uint32_t expert_neurons = 0;   // of one expert: expert e's n-th is neuron e * expert_neurons + n
+  uint32_t shared_neurons = 0;   // of what always works, behind those of the experts
+  uint32_t dense_layers = 0;     // leading layers of a mixture that have one FFN instead ...
+  uint32_t dense_neurons = 0;    // ... of so many neurons
+};
+
+// An expert's term of the FFN update. expert E is the one that always works.
+struct ExpertShare {
+  uint32_t expert = 0;
+  float weight = 0.0F;  // p_e, which its output is multiplied by
+  float share = 0.0F;   // <p_e FFN_e, df> / |df|^2; sums to 1 over all that worked
+};
+
+// What the routers of a mixture decided. then: float probability[L][experts];
+// ExpertShare used[L][used], by weight, what always works last
+struct ExpertsRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t experts = 0;
+  uint32_t used = 0;
+};
+
+static_assert(sizeof(StructureRecord) == 48 && sizeof(ExpertShare) == 12 &&
+              sizeof(ExpertsRecord) == 16);
 
 // Part of a tensor at a level of detail, asked for through engine/control.h: a texel is a rectangle
 // of 2^row_shift x 2^col_shift cells, fewer at the tensor's end.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "model/kernels/ops.h"
 
@@ -73,6 +74,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   const int64_t q_width = c.n_head * c.head_dim;
   const int64_t ff = std::max(c.n_ff, c.n_ff_shared);
   for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.update}) fit(*v, c.n_embd);
+  a_.measured.resize(static_cast<size_t>(c.n_embd));
   for (Values* v : {&a_.q, &a_.z, &a_.z_read, &a_.head_back}) fit(*v, q_width);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
   for (Values* v : {&a_.gate, &a_.up, &a_.act, &a_.act_read, &a_.neuron_back}) fit(*v, ff);
@@ -130,6 +132,7 @@ void Decoder::run(const Pass& pass, const int32_t* ids, float* logits, int64_t l
     tap(pass, Tap::kResidPost, l, a_.x, 1, c.n_embd);
   }
   if (logit_rows > 0) unembed(pass, logits, logit_rows);
+  pool_.settle();
 }
 
 void Decoder::embed(const Pass& pass, const int32_t* ids) {
@@ -200,6 +203,17 @@ void Decoder::turn(Rope& rope, int64_t first, int64_t n) {
       rope.sin[i * half + j] = static_cast<float>(std::sin(angle)) * config_.rope_magnitude;
     }
   }
+}
+
+Decoder::Measure Decoder::measure(const float* y, const Values& gain) noexcept {
+  constexpr double kNothing = 1e-24;  // |y|^2 below which its terms have no share
+  const float* u = y;
+  if (!gain.empty()) {
+    std::transform(gain.begin(), gain.end(), y, a_.measured.begin(), std::multiplies<>());
+    u = a_.measured.data();
+  }
+  const double total = dot(u, y, config_.n_embd);
+  return {u, total > kNothing ? 1.0 / total : 0.0};
 }
 
 void Decoder::set_input(const Values& x, int64_t n, int64_t cols,

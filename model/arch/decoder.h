@@ -57,6 +57,7 @@ class Decoder final : public Model {
     Values act_read;         // (F)
     Values router;           // (E)
     // What the shares are made of.
+    Values measured;               // (C) of one position
     Values head_out;               // (H, C)
     Values head_back;              // (H, D)
     Values head_dot, head_energy;  // (H)
@@ -87,6 +88,13 @@ class Decoder final : public Model {
   void mixture(const Pass& pass, int64_t l);
   void unembed(const Pass& pass, float* logits, int64_t rows);
 
+  // What the terms of an update y are measured with: u = gain y and 1 / <u, y>, 0 where y is
+  // nothing. Without a gain u is y; with one it lies in a_.measured until the next call.
+  struct Measure {
+    const float* u;
+    double inverse;
+  };
+  Measure measure(const float* y, const Values& gain) noexcept;
   void normalise(const Norm& norm, const Values& x, Values& y, int64_t n);
   void turn(Rope& rope, int64_t first, int64_t n);
   void activate(const Values& gate, const Values& up, Values& act, int64_t n) const noexcept;
@@ -101,9 +109,16 @@ class Decoder final : public Model {
   Config config_;
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
-  // (L) of (H, D, D): G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h
-  // costs no second look at W_O. Made when first wanted; stays empty where it would be large.
-  std::vector<Values> grams_;
+  // G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h costs no second look at
+  // W_O. In 16 bits, since it is read for every token: an error of 2^-16 of a row's largest
+  // element at most, in what the reads of a head are compared by.
+  struct Grams {
+    std::vector<int16_t> matrix;  // (H, D, D) without the diagonal
+    Values scale;                 // (H, D) what the elements of a row are multiplied with
+    Values diagonal;              // (H, D)
+  };
+  // (L). Made when first wanted; stays empty where it would be large.
+  std::vector<Grams> grams_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;

@@ -1,6 +1,8 @@
 // Causal attention with grouped queries: head h reads the keys and values of KV head
 // h / (H / K) (Ainslie et al. 2023, arXiv:2305.13245).
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include "model/arch/decoder.h"
 #include "model/kernels/gemm.h"
@@ -10,11 +12,8 @@ namespace model {
 
 namespace {
 
-// |y|^2 below which a sum is nothing and its terms have no share.
-constexpr double kNothing = 1e-24;
-
 // Multiplications below which waking other threads costs more than it saves.
-constexpr int64_t kWorthSharing = 1 << 16;
+constexpr int64_t kWorthSharing = 1 << 14;
 
 }  // namespace
 
@@ -29,6 +28,11 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
   output_projection(pass, l);
   if (pass.sink == nullptr) return;
+  const bool backs = pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy);
+  pool_.beside([this, pass, l, backs] {
+    if (backs) head_backs(pass, l);
+    pass.sink->reduce(0, l);
+  });
   const size_t weights =
       w.wq.weight.bytes() + w.wk.weight.bytes() + w.wv.weight.bytes() + w.wo.weight.bytes();
   const int64_t reach = pass.first + pass.n;
@@ -142,7 +146,6 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   set_input(a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
   matmul(w.wo, input_, a_.update.data(), c.n_embd,
          shares || back || out ? a_.gathers.data() : nullptr, pool_);
-  if (back && !grams_.empty()) head_backs(pass, l);
   if (shares || back) head_shares(pass, l);
   tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
   if (w.attn_post_norm.gain != nullptr) normalise(w.attn_post_norm, a_.update, a_.update, pass.n);
@@ -151,7 +154,7 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
 bool Decoder::has_grams() const noexcept {
   constexpr int64_t kMost = int64_t{96} << 20;
   const Config& c = config_;
-  return c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(float)} <= kMost;
+  return c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(int16_t)} <= kMost;
 }
 
 void Decoder::build_grams() {
@@ -160,10 +163,10 @@ void Decoder::build_grams() {
   const int64_t width = c.n_head * c.head_dim;
   const int64_t square = c.head_dim * c.head_dim;
   Values block(static_cast<size_t>(kRows * width));
+  Values gram(static_cast<size_t>(c.n_head * square));
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     const Tensor& wo = weights_.layers[l].wo.weight;
     const float* post = weights_.layers[l].attn_post_norm.gain;
-    Values& gram = grams_.emplace_back(static_cast<size_t>(c.n_head * square));
     for (int64_t first = 0; first < c.n_embd; first += kRows) {
       const int64_t rows = std::min(kRows, c.n_embd - first);
       pool_.run([&](int thread) {
@@ -183,31 +186,23 @@ void Decoder::build_grams() {
         }
       });
     }
-  }
-}
-
-// G_h z~_h of every head.
-void Decoder::head_backs(const Pass& pass, int64_t l) {
-  const Config& c = config_;
-  const int64_t width = c.n_head * c.head_dim;
-  const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
-  for (int64_t i = 0; i < pass.n; ++i) {
-    const float* z = input_.row(i);
-    if (rounds) {
-      input_.rounded(i, a_.z_read.data());
-      z = a_.z_read.data();
+    Grams& stored = grams_.emplace_back();
+    stored.matrix.resize(gram.size());
+    for (int64_t row = 0; row < c.n_head * c.head_dim; ++row) {
+      constexpr float kMost = 32767.0F;
+      float* from = gram.data() + row * c.head_dim;
+      stored.diagonal.push_back(std::exchange(from[row % c.head_dim], 0.0F));
+      float largest = 0.0F;
+      for (int64_t k = 0; k < c.head_dim; ++k) largest = std::max(largest, std::abs(from[k]));
+      stored.scale.push_back(largest / kMost);
+      const float inverse = largest > 0.0F ? kMost / largest : 0.0F;
+      std::transform(from, from + c.head_dim, stored.matrix.data() + row * c.head_dim,
+                     [&](float g) { return static_cast<int16_t>(std::lround(g * inverse)); });
     }
-    pool_.run([&](int thread) {
-      const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
-      for (int64_t h = begin; h < end; ++h) {
-        const float* gram = grams_[static_cast<size_t>(l)].data() + h * c.head_dim * c.head_dim;
-        gemm(Op::kNone, Op::kNone, 1, c.head_dim, c.head_dim, 1.0F, z + h * c.head_dim, c.head_dim,
-             gram, c.head_dim, 0.0F, a_.head_back.data() + i * width + h * c.head_dim, c.head_dim);
-      }
-    });
   }
 }
 
+// Shares of the heads, and z~, which head_backs() will want when input_ holds something else.
 void Decoder::head_shares(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
@@ -216,32 +211,43 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
   const auto* bias = reinterpret_cast<const float*>(w.wo.bias.data);
   Values bias_share(static_cast<size_t>(pass.n));
   for (int64_t i = 0; i < pass.n; ++i) {
-    const float* y = a_.update.data() + i * c.n_embd;
-    double total = 0.0;
-    double from_bias = 0.0;
-    for (int64_t j = 0; j < c.n_embd; ++j) {
-      const double u = double{y[j]} * (gain.empty() ? 1.0 : double{gain[static_cast<size_t>(j)]});
-      total += u * double{y[j]};
-      if (bias != nullptr) from_bias += u * double{bias[j]};
-    }
-    const double scale = total > kNothing ? 1.0 / total : 0.0;
+    const auto [u, scale] = measure(a_.update.data() + i * c.n_embd, gain);
+    const double from_bias = bias != nullptr ? dot(u, bias, c.n_embd) : 0.0;
     bias_share[static_cast<size_t>(i)] = static_cast<float>(from_bias * scale);
-    const float* z = input_.row(i);
-    if (rounds_input(w.wo.weight.dtype)) {
-      input_.rounded(i, a_.z_read.data());
-      z = a_.z_read.data();
+    for (int64_t h = i * c.n_head; h < (i + 1) * c.n_head; ++h) {
+      float& share = a_.head_dot[static_cast<size_t>(h)];
+      share = static_cast<float>(double{share} * scale);
     }
-    for (int64_t h = 0; h < c.n_head; ++h) {
-      float& dot_da = a_.head_dot[static_cast<size_t>(i * c.n_head + h)];
-      dot_da = static_cast<float>(double{dot_da} * scale);
-      a_.head_energy[static_cast<size_t>(i * c.n_head + h)] = static_cast<float>(
-          dot(z + h * c.head_dim, a_.head_back.data() + i * q_width + h * c.head_dim, c.head_dim));
+    float* z = a_.z_read.data() + i * q_width;
+    if (rounds_input(w.wo.weight.dtype)) {
+      input_.rounded(i, z);
+    } else {
+      std::copy_n(input_.row(i), q_width, z);
     }
   }
-  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
-  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
   tap(pass, Tap::kHeadShare, l, a_.head_dot, 1, c.n_head);
   tap(pass, Tap::kAttnBiasShare, l, bias_share, 1, 1);
+}
+
+// What every head writes back on its z, W_O,h^T (g^2 o_h), and its |g o_h|^2.
+void Decoder::head_backs(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const int64_t d = c.head_dim;
+  for (int64_t i = 0; i < pass.n; ++i) {
+    for (int64_t h = 0; h < c.n_head; ++h) {
+      const float* z = a_.z_read.data() + (i * c.n_head + h) * d;
+      float* back = a_.head_back.data() + (i * c.n_head + h) * d;
+      if (!grams_.empty()) {
+        const Grams& grams = grams_[static_cast<size_t>(l)];
+        short_matvec(grams.matrix.data() + h * d * d, grams.scale.data() + h * d, z, d, back);
+        const float* diagonal = grams.diagonal.data() + h * d;
+        for (int64_t k = 0; k < d; ++k) back[k] += diagonal[k] * z[k];
+      }
+      a_.head_energy[static_cast<size_t>(i * c.n_head + h)] = static_cast<float>(dot(z, back, d));
+    }
+  }
+  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, d);
+  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
 }
 
 }  // namespace model

@@ -11,21 +11,8 @@ namespace model {
 
 namespace {
 
-constexpr double kNothing = 1e-24;
-
 size_t bytes_of(const Ffn& w) noexcept {
   return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
-}
-
-// u = gain y, and 1 / <u, y>: what terms of y are measured with.
-double measure(const float* y, const std::vector<float>& gain, int64_t n,
-               std::vector<float>& u) noexcept {
-  double total = 0.0;
-  for (int64_t j = 0; j < n; ++j) {
-    u[static_cast<size_t>(j)] = gain.empty() ? y[j] : y[j] * gain[static_cast<size_t>(j)];
-    total += double{u[static_cast<size_t>(j)]} * double{y[j]};
-  }
-  return total > kNothing ? 1.0 / total : 0.0;
 }
 
 }  // namespace
@@ -42,7 +29,10 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
             static_cast<size_t>(config_.n_expert_used) * bytes_of(w.experts.front());
     if (config_.n_ff_shared > 0) bytes += bytes_of(w.ffn);
   }
-  if (pass.sink != nullptr) pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
+  if (pass.sink != nullptr) {
+    pool_.beside([sink = pass.sink, l] { sink->reduce(1, l); });
+    pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
+  }
   if (w.ffn_post_norm.gain != nullptr) normalise(w.ffn_post_norm, a_.update, a_.update, pass.n);
 }
 
@@ -55,6 +45,8 @@ void Decoder::activate(const Values& gate, const Values& up, Values& act,
       return gelu(gate.data(), up.data(), n, act.data());
     case FfnKind::kGelu:
       return gelu(up.data(), nullptr, n, act.data());
+    case FfnKind::kGeluExact:
+      return gelu_exact(up.data(), n, act.data());
   }
 }
 
@@ -94,24 +86,8 @@ void Decoder::dense(const Pass& pass, int64_t l) {
 
 // The neurons of largest |act| of row i, in ascending order.
 void Decoder::choose_neurons(int64_t i) noexcept {
-  const float* act = a_.act.data() + i * config_.n_ff;
-  int32_t* chosen = a_.chosen.data() + i * kChosenNeurons;
-  const int64_t n = std::min(kChosenNeurons, config_.n_ff);
-  std::iota(chosen, chosen + n, 0);
-  const auto weakest = [&] {
-    return std::min_element(chosen, chosen + n, [&](int32_t a, int32_t b) {
-      return std::abs(act[a]) < std::abs(act[b]);
-    });
-  };
-  int32_t* least = weakest();
-  float bar = std::abs(act[*least]);
-  for (int64_t j = n; j < config_.n_ff; ++j) {
-    if (!(std::abs(act[j]) > bar)) continue;
-    *least = static_cast<int32_t>(j);
-    least = weakest();
-    bar = std::abs(act[*least]);
-  }
-  std::sort(chosen, chosen + n);
+  strongest(a_.act.data() + i * config_.n_ff, config_.n_ff, kChosenNeurons,
+            a_.chosen.data() + i * kChosenNeurons);
 }
 
 // Turns what was gathered into shares and taps them.
@@ -121,12 +97,11 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
   const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
   const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
   const auto* bias = reinterpret_cast<const float*>(w.ffn.down.bias.data);
-  Values u(static_cast<size_t>(c.n_embd));
   Values chosen(static_cast<size_t>(2 * n_chosen));
   for (int64_t i = 0; i < pass.n; ++i) {
     const int64_t position = pass.first + i;
     const float* y = a_.update.data() + i * c.n_embd;
-    const double scale = measure(y, ffn_gain_[static_cast<size_t>(l)], c.n_embd, u);
+    const auto [u, scale] = measure(y, ffn_gain_[static_cast<size_t>(l)]);
     const float* act = input_.row(i);
     if (rounds_input(w.ffn.down.weight.dtype)) {
       input_.rounded(i, a_.act_read.data());
@@ -159,7 +134,7 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
       send(Tap::kChosenShare, chosen.data(), n_chosen, 2);
     }
     const auto bias_share =
-        static_cast<float>(bias != nullptr ? dot(bias, u.data(), c.n_embd) * scale : 0.0);
+        static_cast<float>(bias != nullptr ? dot(bias, u, c.n_embd) * scale : 0.0);
     send(Tap::kFfnBiasShare, &bias_share, 1, 1);
   }
 }
@@ -188,7 +163,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   const int64_t neurons = c.neurons();
   Values gate(static_cast<size_t>(pass.sink != nullptr ? neurons : 0)), up(gate), act(gate),
       share(gate);
-  Values term(static_cast<size_t>(c.n_embd)), u(term.size());
+  Values term(static_cast<size_t>(c.n_embd));
 
   struct Worker {
     const Ffn* ffn;
@@ -259,20 +234,20 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
     send(Tap::kGate, gate.data(), 1, neurons);
     send(Tap::kUp, up.data(), 1, neurons);
     send(Tap::kAct, act.data(), 1, neurons);
-    const double scale = measure(df, ffn_gain_[static_cast<size_t>(l)], c.n_embd, u);
+    const auto [u, scale] = measure(df, ffn_gain_[static_cast<size_t>(l)]);
     if (parts) {
       Values rows;
       for (size_t e = 0; e < workers.size(); ++e) {
         rows.push_back(static_cast<float>(workers[e].expert));
         rows.push_back(workers[e].weight);
-        rows.push_back(static_cast<float>(dot(terms[e].data(), u.data(), c.n_embd) * scale));
+        rows.push_back(static_cast<float>(dot(terms[e].data(), u, c.n_embd) * scale));
       }
       send(Tap::kExperts, rows.data(), static_cast<int64_t>(workers.size()), 3);
     }
     if (all) {
       for (const Worker& worker : workers) {
         const int64_t at = worker.expert * c.n_ff;
-        matmul_back(worker.ffn->down.weight, u.data(), share.data() + at, pool_);
+        matmul_back(worker.ffn->down.weight, u, share.data() + at, pool_);
         for (int64_t n = at; n < at + worker.width; ++n) {
           const auto s = static_cast<size_t>(n);
           share[s] =

@@ -14,7 +14,7 @@ Config read_gpt2(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.learned_positions = true;
   c.rope = RopeKind::kNone;
-  c.ffn = FfnKind::kGelu;
+  c.ffn = keys.gelu();
   return c;
 }
 

@@ -11,7 +11,7 @@ namespace model {
 Config read_gptneox(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.rope = RopeKind::kHalves;
-  c.ffn = FfnKind::kGelu;
+  c.ffn = keys.gelu();
   c.parallel = keys.boolean("use_parallel_residual", true);
   return c;
 }

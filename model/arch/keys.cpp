@@ -16,6 +16,7 @@ constexpr int64_t kMaxWidth = 1 << 24;
 constexpr int64_t kMaxHeads = 1 << 16;
 constexpr int64_t kMaxContext = 1 << 30;
 constexpr int64_t kMaxExperts = 1 << 12;
+constexpr int64_t kMaxAllExperts = 1 << 17;  // over all layers
 
 }  // namespace
 
@@ -43,6 +44,10 @@ bool Keys::boolean(const char* name, bool fallback) const {
   return file_.get_bool(key(name), fallback);
 }
 
+FfnKind Keys::gelu() const {
+  return file_.get_bool("fulgurite.gelu.exact", false) ? FfnKind::kGeluExact : FfnKind::kGelu;
+}
+
 int64_t Keys::window() const {
   return file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
 }
@@ -66,9 +71,13 @@ void Keys::read_rope(Config& c) const {
                ", which is odd");
   }
   c.rope_base = positive("rope.freq_base", 10000.0F);
-  const std::string scaling = file_.get_string(key("rope.scaling.type"), "none");
   const float factor = positive("rope.scaling.factor", positive("rope.scale_linear", 1.0F));
-  if (scaling == "linear" || (scaling == "none" && has("rope.scale_linear"))) {
+  // Files that name no type are stretched by the factor alone, as in llama.cpp; those of Phi-3 by
+  // the two tensors they hold.
+  const bool is_long = file_.find_tensor("rope_factors_long.weight") != nullptr;
+  const std::string scaling =
+      file_.get_string(key("rope.scaling.type"), is_long ? "longrope" : "linear");
+  if (scaling == "linear") {
     c.rope_scale = 1.0F / factor;
   } else if (scaling == "longrope") {
     c.rope_original = integer("rope.scaling.original_context_length", kMaxContext);
@@ -88,6 +97,10 @@ void Keys::read_rope(Config& c) const {
 void Keys::read_experts(Config& c) const {
   c.n_expert = file_.get_int(key("expert_count"), 0, kMaxExperts, 0);
   if (c.n_expert == 0) return;
+  if (c.n_layer * c.n_expert > kMaxAllExperts) {
+    file_.fail(std::to_string(c.n_layer) + " layers of " + std::to_string(c.n_expert) + " experts",
+               "at most " + std::to_string(kMaxAllExperts) + " experts altogether");
+  }
   c.n_expert_used = integer("expert_used_count", c.n_expert);
   c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
   c.expert_renormalise = boolean("expert_weights_norm", true);

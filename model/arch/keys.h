@@ -22,6 +22,8 @@ class Keys {
   // > 0 and finite; fallback is returned unchecked.
   float positive(const char* name, float fallback) const;
   bool boolean(const char* name, bool fallback) const;
+  // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
+  FfnKind gelu() const;
   // "<architecture>.attention.sliding_window"; 0: every position sees all before it.
   int64_t window() const;
 

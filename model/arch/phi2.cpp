@@ -10,7 +10,7 @@ namespace model {
 Config read_phi2(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.rope = RopeKind::kHalves;
-  c.ffn = FfnKind::kGelu;
+  c.ffn = keys.gelu();
   c.parallel = true;
   c.shared_norm = true;
   return c;

@@ -16,6 +16,10 @@ namespace {
 // (nothing is rounded to 8 bits), and in so small a model nobody waits for them.
 constexpr int64_t kWidenedElements = 1 << 16;
 
+// Problems that are listed: metadata can promise millions of tensors that are not there.
+constexpr size_t kMostProblems = 1000;
+struct Enough {};
+
 // Rows [first, first + rows) of a matrix, as a matrix of its own.
 Tensor rows_of(const Tensor& tensor, int64_t first, int64_t rows) {
   Tensor part = tensor;
@@ -104,7 +108,7 @@ class Reader {
 
   Ffn ffn(const std::string& suffix, int64_t neurons) {
     Ffn w;
-    const bool gated = c_.ffn != FfnKind::kGelu;
+    const bool gated = c_.gated();
     if (gated && !has(blk_ + "ffn_gate" + suffix + ".weight") &&
         file_rows(blk_ + "ffn_up" + suffix + ".weight") == 2 * neurons) {
       const Linear both = linear(blk_ + "ffn_up" + suffix, 2 * neurons, c_.n_embd);
@@ -156,8 +160,13 @@ class Reader {
       std::string line = error.what();
       const std::string prefix = file_.name() + ": ";
       if (line.starts_with(prefix)) line.erase(0, prefix.size());
-      problems_->push_back(std::move(line));
+      add_problem(std::move(line));
     }
+  }
+
+  void add_problem(std::string line) {
+    problems_->push_back(std::move(line));
+    if (problems_->size() >= kMostProblems) throw Enough();
   }
 
   Tensor matrix(const std::string& name, int64_t rows, int64_t cols, int64_t slices = 1) {
@@ -219,8 +228,7 @@ class Reader {
   void name_the_rest() {
     for (const Tensor& tensor : file_.tensors()) {
       if (known_.contains(tensor.name)) continue;
-      problems_->push_back("tensor " + quoted(tensor.name) + " has no place in the architecture " +
-                           c_.arch);
+      add_problem("tensor " + quoted(tensor.name) + " has no place in the architecture " + c_.arch);
     }
   }
 
@@ -236,7 +244,11 @@ class Reader {
 
 Weights read_weights(const ModelFile& file, const Config& config,
                      std::vector<std::string>* problems) {
-  return Reader(file, config, problems).read();
+  try {
+    return Reader(file, config, problems).read();
+  } catch (const Enough&) {
+    return {};
+  }
 }
 
 }  // namespace model

@@ -56,7 +56,8 @@ struct Weights {
 
 // Reads the tensors that the configuration asks for. problems nullptr: the first one that is
 // missing, misshapen or of a type that the kernels cannot read throws Error (bad_model).
-// Else every such sentence is added to it, and one for every tensor that has no place.
+// Else every such sentence is added to it, and one for every tensor that has no place; the first
+// thousand of them.
 Weights read_weights(const ModelFile& file, const Config& config,
                      std::vector<std::string>* problems);
 

@@ -28,6 +28,9 @@ struct Family {
   uint64_t kv_heads = 0;  // 0: as many as heads
   uint64_t window = 0;    // 0: none
   double epsilon = 1e-6;
+  uint64_t heads = 0;  // 0: config.json must say, here and below
+  uint64_t vocab = 0;
+  uint64_t context = 0;
 };
 
 constexpr std::array kFamilies = {
@@ -43,8 +46,9 @@ constexpr std::array kFamilies = {
     Family{"olmoe", "olmoe", "silu", false, 1e4, 0, 0, 0, 1e-5},
     Family{"gemma", "gemma", "gelu", true, 1e4, 256, 16},
     Family{"gemma2", "gemma2", "gelu", true, 1e4, 256, 4, 4096},
-    Family{"gemma3_text", "gemma3", "gelu", true, 1e6, 256, 4, 4096},
-    Family{"gemma3", "gemma3", "gelu", true, 1e6, 256, 4, 4096},
+    // The folders of those that see say only how their text model differs from 4 B.
+    Family{"gemma3_text", "gemma3", "gelu", true, 1e6, 256, 4, 4096, 1e-6, 8, 262208, 131072},
+    Family{"gemma3", "gemma3", "gelu", true, 1e6, 256, 4, 4096, 1e-6, 8, 262208, 131072},
     Family{"phi", "phi2", "gelu", false, 1e4, 0, 0, 0, 1e-5},
     Family{"phi3", "phi3", "silu", false, 1e4, 0, 0, 0, 1e-5},
 };
@@ -71,6 +75,7 @@ class Reader {
     windows_and_caps();
     experts();
     if (family_.arch == "llama") file_.add("fulgurite.rope.halves", true);
+    activation();
     if (family_.arch == "gptneox") {
       add("use_parallel_residual", boolean("use_parallel_residual").value_or(true));
     }
@@ -108,9 +113,10 @@ class Reader {
     if (!value.is_boolean()) fail(key, "is not true or false");
     return value.get<bool>();
   }
-  uint64_t required(const char* key, const char* old_key = nullptr) const {
+  uint64_t required(const char* key, const char* old_key = nullptr, uint64_t fallback = 0) const {
     std::optional<uint64_t> value = whole(key);
     if (!value && old_key) value = whole(old_key);
+    if (!value && fallback != 0) value = fallback;
     if (!value) fail(key, "is missing");
     if (*value == 0) fail(key, "is 0");
     return *value;
@@ -135,15 +141,25 @@ class Reader {
     }
   }
 
+  // "gelu" means the exact one in families without a gate; those with one always approximate it.
+  void activation() {
+    if (family_.arch != "gpt2" && family_.arch != "gptneox" && family_.arch != "phi2") return;
+    const char* key = family_.arch == "gpt2" ? "activation_function" : "hidden_act";
+    const std::string_view said = json_text(json_at(config_, key));
+    const bool silent = said.empty() && family_.arch == "gptneox";  // whose default it is
+    if (silent || said == "gelu") file_.add("fulgurite.gelu.exact", true);
+  }
+
   void sizes() {
     const bool old = family_.arch == "gpt2";
-    add("vocab_size", required("vocab_size"));
-    add("context_length", required(old ? "n_positions" : "max_position_embeddings", "n_ctx"));
+    add("vocab_size", required("vocab_size", nullptr, family_.vocab));
+    add("context_length",
+        required(old ? "n_positions" : "max_position_embeddings", "n_ctx", family_.context));
     width_ = required(old ? "n_embd" : "hidden_size");
     layers_ = required(old ? "n_layer" : "num_hidden_layers");
     add("embedding_length", width_);
     add("block_count", layers_);
-    heads_ = required(old ? "n_head" : "num_attention_heads");
+    heads_ = required(old ? "n_head" : "num_attention_heads", nullptr, family_.heads);
     add("attention.head_count", heads_);
     const uint64_t kv = family_.kv_heads == 0 ? heads_ : std::min(family_.kv_heads, heads_);
     add("attention.head_count_kv", whole("num_key_value_heads").value_or(kv));
@@ -321,8 +337,8 @@ class Reader {
       add("expert_shared_feed_forward_length", required("shared_expert_intermediate_size"));
     }
     const bool sums_to_one = family_.arch == "qwen3moe" || family_.arch == "llama";
-    if (boolean("norm_topk_prob").value_or(sums_to_one) != sums_to_one) {
-      fail("norm_topk_prob", "is unusual for this architecture and not supported");
+    if (const bool norm = boolean("norm_topk_prob").value_or(sums_to_one); norm != sums_to_one) {
+      add("expert_weights_norm", norm);
     }
   }
 

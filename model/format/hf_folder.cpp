@@ -25,7 +25,8 @@ using fulgurite::ExitCode;
 
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{1} << 26;  // of config.json, tokenizer.json and the like
+constexpr size_t kMaxTextBytes = size_t{1} << 26;    // of tokenizer.json and the like
+constexpr size_t kMaxConfigBytes = size_t{1} << 22;  // of config.json
 
 float element(const Tensor& t, int64_t i) {
   if (t.dtype == DType::kF32) {
@@ -186,12 +187,14 @@ std::string model_name(const std::filesystem::path& folder) {
 }
 
 // A file of the folder, mapped; nullptr when there is none.
-std::shared_ptr<const Mapping> map_text(const std::filesystem::path& path) {
+std::shared_ptr<const Mapping> map_text(const std::filesystem::path& path,
+                                        size_t most = kMaxTextBytes) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return nullptr;
   std::shared_ptr<const Mapping> mapping = Mapping::open(path.string());
-  if (mapping->bytes().size() > kMaxTextBytes) {
-    throw Error(ExitCode::kBadModel, "has more than 64 MB", path.string(), "is it the right file?");
+  if (mapping->bytes().size() > most) {
+    throw Error(ExitCode::kBadModel, "has more than " + std::to_string(most >> 20) + " MB",
+                path.string(), "is it the right file?");
   }
   return mapping;
 }
@@ -277,9 +280,29 @@ ModelFile parse_hf(const HfParts& parts) {
   return file;
 }
 
+Config read_hf_config(std::string_view text, const std::string& name) {
+  ModelFile file(name, "config.json", text.size());
+  const Json document = parse_json(text, name);
+  const Json& config = hf_text_config(document);
+  const std::string_view arch = hf_architecture(config, file);
+  add_hf_config(config, file);
+  Config c = read_config(file);
+  c.tied = hf_ties_embeddings(config, arch);  // there is no tensor to tell
+  return c;
+}
+
+Config open_hf_config(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::path file(path);
+  if (std::filesystem::is_directory(file, ignored)) file /= "config.json";
+  const auto text = map_text(file);
+  if (!text) throw Error(ExitCode::kBadModel, "there is no such file", file.string(), {});
+  return read_hf_config(text_of(text), file.string());
+}
+
 ModelFile open_hf_folder(const std::string& path) {
   const std::filesystem::path folder(path);
-  const auto config = map_text(folder / "config.json");
+  const auto config = map_text(folder / "config.json", kMaxConfigBytes);
   if (!config) {
     throw Error(ExitCode::kBadModel, "holds no config.json", path,
                 "name a .gguf file or a folder "

@@ -45,6 +45,12 @@ struct HfParts {
 };
 ModelFile parse_hf(const HfParts& parts);
 
+// The shape that a config.json alone describes, no weights asked. name: the file, as errors show
+// it. Throws Error (bad_model).
+Config read_hf_config(std::string_view config, const std::string& name);
+// The same from a folder, or from the file itself.
+Config open_hf_config(const std::string& path);
+
 // The files that an index names and the tensors that it expects in each. Throws Error (bad_model)
 // for a name that is not a plain one in the same folder.
 std::map<std::string, std::vector<std::string>> shards_of_index(std::string_view index,

@@ -168,6 +168,11 @@ class Builder {
   void read_tokens() {
     const Json& vocab = json_at(model_, "vocab");
     if (!vocab.is_object() || vocab.empty()) fail("the vocabulary is missing or empty");
+    constexpr size_t kMostUnused = 1 << 16;  // published ones are padded by some hundreds
+    if (n_vocab_ > 2 * vocab.size() + kMostUnused) {
+      fail("config.json asks for " + std::to_string(n_vocab_) + " tokens, but there are " +
+           std::to_string(vocab.size()));
+    }
     tokens_.resize(n_vocab_);
     types_.assign(n_vocab_, kUnused);
     for (const auto& [text, id] : vocab.items()) {
@@ -357,7 +362,8 @@ void add_hf_tokenizer(const HfTokenizer& source, const Json& config, int64_t n_v
     file.add("tokenizer.ggml.model", "no_vocab");
     return;
   }
-  const Json tokenizer = parse_json(source.tokenizer, file.name() + "/tokenizer.json");
+  constexpr size_t kGrowth = 24;  // of merges as pairs, written without a space
+  const Json tokenizer = parse_json(source.tokenizer, file.name() + "/tokenizer.json", kGrowth);
   Json settings;
   if (!source.tokenizer_config.empty()) {
     settings = parse_json(source.tokenizer_config, file.name() + "/tokenizer_config.json");

@@ -13,14 +13,28 @@ using fulgurite::ExitCode;
 namespace {
 
 constexpr size_t kMaxDepth = 64;
-// A vocabulary of 262,144 tokens with half a million merges of two strings has 1.8 million.
-constexpr size_t kMaxValues = 4'000'000;
+
+// What is kept may be larger than the text: two bytes make a number of 16. Headers of safetensors
+// grow about sixfold (and have some MB); texts that would grow by more than this are made to
+// exhaust memory.
+constexpr size_t kMaxGrowthBytes = size_t{16} << 20;
+// Of an element of an array, which doubles when it is full and is copied then; of an entry of an
+// object; of what a string or a container allocates for itself; and the longest text that a string
+// holds inside.
+constexpr size_t kElementBytes = 3 * sizeof(Json);
+constexpr size_t kEntryBytes = 96;
+constexpr size_t kBlockBytes = 48;
+constexpr size_t kInside = 15;
+
+size_t bytes_of(const std::string& text) noexcept {
+  return text.size() > kInside ? text.size() : 0;
+}
 
 // Builds the document as the parser reads it; nlohmann's own builder knows no limits and lets
 // a key that comes again replace the first.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  explicit Builder(const std::string& name) : name_(name) {}
+  Builder(size_t most_bytes, const std::string& name) : name_(name), growth_(most_bytes) {}
 
   Json take() { return std::move(root_); }
 
@@ -29,7 +43,10 @@ class Builder : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t value) override { return put(value); }
   bool number_unsigned(number_unsigned_t value) override { return put(value); }
   bool number_float(number_float_t value, const string_t&) override { return put(value); }
-  bool string(string_t& value) override { return put(std::move(value)); }
+  bool string(string_t& value) override {
+    grow(kBlockBytes + bytes_of(value));
+    return put(std::move(value));
+  }
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Json::object()); }
   bool start_array(size_t) override { return open(Json::array()); }
@@ -37,6 +54,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
 
   bool key(string_t& text) override {
+    grow(kEntryBytes + bytes_of(text));
     auto& object = open_.back()->get_ref<Json::object_t&>();
     const auto [at, is_new] = object.emplace(std::move(text), nullptr);
     if (!is_new) fail("the key " + model::quoted(at->first) + " comes twice");
@@ -54,13 +72,18 @@ class Builder : public nlohmann::json_sax<Json> {
     throw Error(ExitCode::kBadModel, std::move(what), name_, "damaged; fetch it again");
   }
 
+  void grow(size_t bytes) {
+    if (bytes > growth_) fail("would take far more memory than its text");
+    growth_ -= bytes;
+  }
+
   Json* place(Json value) {
-    if (++values_ > kMaxValues) fail("has more than " + std::to_string(kMaxValues) + " values");
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
     }
     if (open_.back()->is_array()) {
+      grow(kElementBytes);
       auto& array = open_.back()->get_ref<Json::array_t&>();
       return &array.emplace_back(std::move(value));
     }
@@ -75,6 +98,7 @@ class Builder : public nlohmann::json_sax<Json> {
     if (open_.size() >= kMaxDepth) {
       fail("is nested more than " + std::to_string(kMaxDepth) + " deep");
     }
+    grow(kBlockBytes);
     open_.push_back(place(std::move(container)));
     return true;
   }
@@ -87,13 +111,13 @@ class Builder : public nlohmann::json_sax<Json> {
   Json root_;
   std::vector<Json*> open_;  // the containers around the place that is read
   Json* slot_ = nullptr;     // of the key that was read last
-  size_t values_ = 0;
+  size_t growth_;
 };
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& name) {
-  Builder builder(name);
+Json parse_json(std::string_view text, const std::string& name, size_t growth) {
+  Builder builder(kMaxGrowthBytes + growth * text.size(), name);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

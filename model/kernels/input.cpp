@@ -33,7 +33,8 @@ void Input::set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quanti
 }
 
 void Input::rounded(int64_t i, float* out) const noexcept {
-  for (int64_t c = 0; c < cols_; ++c) out[c] = d(i)[c / kBlockWidth] * q(i)[c];
+  static const auto kernel = FULGURITE_PICK(rounded_row);
+  kernel(q(i), d(i), cols_, out);
 }
 
 }  // namespace model

@@ -10,10 +10,28 @@ namespace {
 
 using I8x16 = int8_t __attribute__((vector_size(16)));
 
-FULGURITE_INLINE int32_t sum16(const I8x16& q) noexcept {
-  int32_t sum = 0;
-  for (int k = 0; k < 16; ++k) sum += q[k];
-  return sum;
+FULGURITE_INLINE int32_t sum16(const I32x16& q) noexcept {
+  I32x8 sums = __builtin_shufflevector(q, q, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(q, q, 8, 9, 10, 11, 12, 13, 14, 15);
+  return sum_eight(sums);
+}
+
+FULGURITE_INLINE I8x16 narrow(const I32x16& q) noexcept {
+#if defined(__AVX512F__)
+  return (I8x16)_mm512_cvtepi32_epi8((__m512i)q);
+#else
+  return __builtin_convertvector(q, I8x16);
+#endif
+}
+
+FULGURITE_INLINE int32_t largest(const I32x16& v) noexcept {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_epi32((__m512i)v);
+#else
+  int32_t top = v[0];
+  for (int k = 1; k < 16; ++k) top = v[k] > top ? v[k] : top;
+  return top;
+#endif
 }
 
 FULGURITE_INLINE F32x16 magnitude(const F32x16& x) noexcept {
@@ -29,8 +47,7 @@ FULGURITE_INLINE float round_block(const float* x, int8_t* q, int32_t* sums) noe
   const auto m0 = (I32x16)magnitude(x0);
   const auto m1 = (I32x16)magnitude(x1);
   const I32x16 larger = choose(m0 > m1, m0, m1);
-  int32_t top = larger[0];
-  for (int k = 1; k < 16; ++k) top = larger[k] > top ? larger[k] : top;
+  const int32_t top = largest(larger);
   const auto most = std::bit_cast<float>(top);
   const bool finite = top < 0x7F800000;
   const float inverse = finite && most >= 1e-30F ? 127.0F / most : 0.0F;
@@ -38,8 +55,8 @@ FULGURITE_INLINE float round_block(const float* x, int8_t* q, int32_t* sums) noe
   for (int h = 0; h < 2; ++h) {
     const F32x16 scaled = inverse > 0.0F ? (h == 0 ? x0 : x1) * inverse : rest;
     const F32x16 whole = (scaled + kRoundToInteger) - kRoundToInteger;
-    const I8x16 rounded = __builtin_convertvector(__builtin_convertvector(whole, I32x16), I8x16);
-    store(q + 16 * h, rounded);
+    const I32x16 rounded = __builtin_convertvector(whole, I32x16);
+    store(q + 16 * h, narrow(rounded));
     sums[8 * h] = sum16(rounded);
   }
   if (!finite) return std::numeric_limits<float>::quiet_NaN();
@@ -60,6 +77,12 @@ void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d
     }
     d[b] = round_block(from, q + begin, sums + b / 8 * 16 + b % 8);
   }
+}
+
+void rounded_row(const int8_t* q, const float* d, int64_t cols, float* out) noexcept {
+  int64_t c = 0;
+  for (; c + 16 <= cols; c += 16) store(out + c, widen_i8(q + c) * d[c / kBlockWidth]);
+  for (; c < cols; ++c) out[c] = d[c / kBlockWidth] * static_cast<float>(q[c]);
 }
 
 }  // namespace model::FULGURITE_ISA

@@ -57,6 +57,8 @@ FULGURITE_DECLARE_ISA(
                       int64_t ld) noexcept;
     // Rounds one row of n <= 32 blocks * 32 values; see Input.
     void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
-                   int32_t* sums) noexcept;)
+                   int32_t* sums) noexcept;
+    // out[c] = d[c / 32] q[c] for c < cols.
+    void rounded_row(const int8_t* q, const float* d, int64_t cols, float* out) noexcept;)
 
 }  // namespace model

@@ -46,11 +46,13 @@ class Rows {
       held_blocks_ = sums.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
       held_chosen_ = sums.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
     }
-    const int64_t held = kRowsHeld * (held_blocks_ + held_chosen_);
-    memory.resize(static_cast<size_t>(held + 3 * groups_ * kBlocksInGroup + cols_));
+    const int64_t width = std::max(held_blocks_, groups_ * kBlocksInGroup) + held_chosen_;
+    const int64_t held = kRowsHeld * width;
+    held_width_ = width;
+    memory.resize(static_cast<size_t>(held + 2 * groups_ * kBlocksInGroup + cols_));
     held_ = memory.data();
-    terms_ = held_ + held;
-    factors_ = terms_ + groups_ * kBlocksInGroup;
+    terms_ = held_;
+    factors_ = held_ + held;
     group_terms_ = factors_ + groups_ * kBlocksInGroup;
     spelled_ = group_terms_ + groups_ * kBlocksInGroup;
   }
@@ -59,6 +61,7 @@ class Rows {
   void run(int64_t first, int64_t last) noexcept {
     const std::byte* row = task_.w->weight.data + first * row_bytes_;
     for (int64_t r = first; r < last; ++r, row += row_bytes_) {
+      if constexpr (kGather) terms_ = held_ + r % kRowsHeld * held_width_;
       float sum = product<kGather, kBack>(row);
       if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
       task_.y[r] = sum;
@@ -102,9 +105,8 @@ class Rows {
   void add_to_sums(const std::byte* row, int64_t r) noexcept {
     const float gain = gather_->row_gain != nullptr ? gather_->row_gain[r] : 1.0F;
     const float u = gain * task_.y[r];
-    float* held = held_ + r % kRowsHeld * (held_blocks_ + held_chosen_);
-    for (int64_t b = 0; b < held_blocks_; b += 8) store(held + b, load<F32x8>(terms_ + b) * u);
-    if (held_chosen_ > 0) hold_chosen(row, u, held + held_blocks_);
+    held_u_[r % kRowsHeld] = u;
+    if (held_chosen_ > 0) hold_chosen(row, terms_ + (held_width_ - held_chosen_));
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -119,30 +121,35 @@ class Rows {
     before_ = row;
   }
 
-  FULGURITE_INLINE void hold_chosen(const std::byte* row, float u, float* held) noexcept {
+  FULGURITE_INLINE void hold_chosen(const std::byte* row, float* held) noexcept {
     int64_t n = 0;
 #if defined(__AVX512F__)
     for (; n + 16 <= gather_->n_chosen; n += 16) {
-      store(held + n, pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n)) * u);
+      store(held + n, pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n)));
     }
 #endif
-    for (; n < gather_->n_chosen; ++n) held[n] = F::one(row, gather_->chosen[n]) * u;
+    for (; n < gather_->n_chosen; ++n) held[n] = F::one(row, gather_->chosen[n]);
     for (; n < held_chosen_; ++n) held[n] = 0.0F;
   }
 
   // Sixteen rows' products are added as a tree, as panels of sixteen rows do it in one vector.
   void add_held(int64_t rows) noexcept {
-    const int64_t width = held_blocks_ + held_chosen_;
-    std::fill(held_ + rows * width, held_ + kRowsHeld * width, 0.0F);
-    for (int64_t k = 0; k < width; k += 8) {
-      F32x8 a[8];
-      for (int i = 0; i < 8; ++i) {
-        a[i] = load<F32x8>(held_ + i * width + k) + load<F32x8>(held_ + (i + 8) * width + k);
-      }
-      float* to = k < held_blocks_ ? sums_.blocks + k : sums_.chosen + (k - held_blocks_);
-      store(to,
-            load<F32x8>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
-    }
+    std::fill(held_u_ + rows, held_u_ + kRowsHeld, 0.0F);
+    std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
+    for (int64_t k = 0; k < held_blocks_; k += 8) add_tree(k, sums_.blocks + k);
+    const int64_t chosen = held_width_ - held_chosen_;
+    for (int64_t k = 0; k < held_chosen_; k += 8) add_tree(chosen + k, sums_.chosen + k);
+  }
+
+  FULGURITE_INLINE void add_tree(int64_t k, float* to) const noexcept {
+    const auto product = [&](int64_t i) FULGURITE_LAMBDA {
+      return load<F32x8>(held_ + i * held_width_ + k) * held_u_[i];
+    };
+    F32x8 a[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) a[i] = product(i) + product(i + 8);
+    store(to,
+          load<F32x8>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
   }
 
   FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
@@ -226,7 +233,9 @@ class Rows {
   static constexpr int64_t kRowsHeld = 16;
   int64_t held_blocks_ = 0;  // floats of each row held
   int64_t held_chosen_ = 0;
-  float* held_ = nullptr;              // (16, held) products that are still to be added
+  int64_t held_width_ = 0;  // floats from one row held to the next
+  float* held_ = nullptr;   // (16, held_width_) terms of rows, then chosen weights
+  alignas(64) float held_u_[kRowsHeld] = {};
   const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
   float* terms_ = nullptr;             // of the row's blocks
   float* factors_ = nullptr;           // of the row's blocks, for back

@@ -1,5 +1,8 @@
 #include "model/kernels/ops.h"
 
+#include <cmath>
+#include <numbers>
+
 #include "model/block_formats.h"
 #include "model/error.h"
 #include "model/kernels/dispatch.h"
@@ -62,6 +65,13 @@ void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
   kernel(gate, up, n, y);
 }
 
+void gelu_exact(const float* x, int64_t n, float* y) noexcept {
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = double{x[i]};
+    y[i] = static_cast<float>(0.5 * v * std::erfc(-v / std::numbers::sqrt2));
+  }
+}
+
 void softmax(const float* x, int64_t n, float* y) noexcept {
   static const auto kernel = FULGURITE_PICK(softmax);
   kernel(x, n, y);
@@ -76,6 +86,17 @@ void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves
 double dot(const float* a, const float* b, int64_t n) noexcept {
   static const auto kernel = FULGURITE_PICK(dot);
   return kernel(a, b, n);
+}
+
+int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(strongest);
+  return kernel(x, n, k, out);
+}
+
+void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
+                  float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(short_matvec);
+  kernel(matrix, scale, x, n, y);
 }
 
 }  // namespace model

@@ -45,6 +45,8 @@ float layer_norm(const float* x, const float* gain, const float* bias, int64_t n
 void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 // y = gelu(gate) * up by the tanh formula (Hendrycks & Gimpel 2016, arXiv:1606.08415).
 void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;
+// y = x Phi(x), Phi the normal distribution: what the tanh formula approximates to 5e-4.
+void gelu_exact(const float* x, int64_t n, float* y) noexcept;
 
 // y = softmax(x) over n values; y may be x.
 void softmax(const float* x, int64_t n, float* y) noexcept;
@@ -55,5 +57,13 @@ void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves
             const float* sin) noexcept;
 
 double dot(const float* a, const float* b, int64_t n) noexcept;
+
+// The numbers of the k values of largest magnitude, in ascending order, ties to the lower number;
+// all n of them where there are no more. Returns how many. NaN is the largest.
+int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;
+
+// y[c] = sum_r M[r, c] scale[r] x[r] for a matrix (n, n) whose rows are stored in 16 bits.
+void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
+                  float* y) noexcept;
 
 }  // namespace model

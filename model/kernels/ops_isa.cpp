@@ -68,6 +68,39 @@ FULGURITE_INLINE double sum_wide(const float* a, int64_t n) noexcept {
   return sum_eight(low + high);
 }
 
+// Magnitudes as integers, which order as they do.
+FULGURITE_INLINE I32x16 size_of(const F32x16& v) noexcept {
+  return (I32x16)v & INT32_MAX;
+}
+
+FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
+  return __builtin_convertvector(widen_to_i32(load<U16x16>(v)) << 16 >> 16, F32x16);
+}
+
+FULGURITE_INLINE bool any(const I32x16& mask) noexcept {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#else
+  int32_t all = 0;
+  for (int k = 0; k < 16; ++k) all |= mask[k];
+  return all != 0;
+#endif
+}
+
+// How many of n values are at least as large as the bar, which is above 0.
+FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noexcept {
+  I32x16 found = {};
+  parts_of(n, [&](int64_t i, auto count)
+                  FULGURITE_LAMBDA { found -= size_of(load_part(x + i, count)) >= bar; });
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_epi32((__m512i)found);
+#else
+  int32_t sum = 0;
+  for (int k = 0; k < 16; ++k) sum += found[k];
+  return sum;
+#endif
+}
+
 }  // namespace
 
 void soft_cap(float* scores, int64_t n, float cap) noexcept {
@@ -136,6 +169,72 @@ void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves
 
 double dot(const float* a, const float* b, int64_t n) noexcept {
   return dot_wide(a, b, n);
+}
+
+// The k-th largest is found by halving between a bar that at least k values reach and one that
+// fewer do.
+int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
+  if (k <= 0) return 0;
+  if (n <= k) {
+    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<int32_t>(i);
+    return n;
+  }
+  I32x16 most = {};
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, count));
+    most = choose(size > most, size, most);
+  });
+  int32_t high = most[0];
+  int32_t low = most[0];
+  for (int lane = 1; lane < 16; ++lane) {
+    high = std::max(high, most[lane]);
+    low = std::min(low, most[lane]);
+  }
+  if (k > 16 || n < 16) low = 0;  // else each lane holds one that reaches `low`
+  high += high < INT32_MAX ? 1 : 0;
+  int64_t reach = n;  // how many reach `low`
+  while (high - low > 1 && reach != k) {
+    const int32_t middle = low + (high - low) / 2;
+    const int64_t count = count_from(x, n, middle);
+    (count < k ? high : low) = middle;
+    if (count >= k) reach = count;
+  }
+  int64_t at_bar = reach == k || low == INT32_MAX ? k : k - count_from(x, n, low + 1);
+  int64_t listed = 0;
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, count));
+    if (!any(size >= low)) return;
+    for (int64_t lane = 0; lane < count && listed < k; ++lane) {
+      if (size[lane] < low || (size[lane] == low && --at_bar < 0)) continue;
+      out[listed++] = static_cast<int32_t>(i + lane);
+    }
+  });
+  return listed;
+}
+
+void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
+                  float* y) noexcept {
+  int64_t c = 0;
+  for (; c + 64 <= n; c += 64) {
+    F32x16 sums[4] = {};
+    for (int64_t r = 0; r < n; ++r) {
+      const float factor = scale[r] * x[r];
+      for (int k = 0; k < 4; ++k) sums[k] += widen_i16(matrix + r * n + c + 16 * k) * factor;
+    }
+    for (int k = 0; k < 4; ++k) store(y + c + 16 * k, sums[k]);
+  }
+  for (; c + 16 <= n; c += 16) {
+    F32x16 sum = {};
+    for (int64_t r = 0; r < n; ++r) sum += widen_i16(matrix + r * n + c) * (scale[r] * x[r]);
+    store(y + c, sum);
+  }
+  for (; c < n; ++c) {
+    float sum = 0.0F;
+    for (int64_t r = 0; r < n; ++r) {
+      sum += static_cast<float>(matrix[r * n + c]) * (scale[r] * x[r]);
+    }
+    y[c] = sum;
+  }
 }
 
 }  // namespace model::FULGURITE_ISA

@@ -19,7 +19,10 @@
   void softmax(const float* x, int64_t n, float* y) noexcept;                                  \
   void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves,            \
               const float* cos, const float* sin) noexcept;                                    \
-  double dot(const float* a, const float* b, int64_t n) noexcept;
+  double dot(const float* a, const float* b, int64_t n) noexcept;                              \
+  int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;              \
+  void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,      \
+                    float* y) noexcept;
 
 namespace model {
 

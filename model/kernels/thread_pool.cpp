@@ -1,5 +1,7 @@
 #include "model/kernels/thread_pool.h"
 
+#include <utility>
+
 #include "model/error.h"
 
 #if defined(__x86_64__)
@@ -42,8 +44,18 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+void ThreadPool::beside(std::function<void()> work) {
+  settle();
+  beside_ = std::move(work);
+}
+
+void ThreadPool::settle() {
+  if (beside_) std::exchange(beside_, nullptr)();
+}
+
 void ThreadPool::call(int number) noexcept {
   try {
+    if (number == 0) settle();
     (*task_)(number);
   } catch (...) {
     failures_[static_cast<size_t>(number)] = std::current_exception();

@@ -32,6 +32,13 @@ class ThreadPool {
   // all have ended.
   void run(const std::function<void(int)>& task);
 
+  // Has `work` done by one of the threads during the next run(), before its part of that, while
+  // the others have begun; or by settle(), whichever comes first. It must not throw. What was
+  // still put off is done first.
+  void beside(std::function<void()> work);
+  // Does what is put off, if it has not been done.
+  void settle();
+
   // The part [first, last) of n items that belongs to thread i of `size`.
   static std::pair<int64_t, int64_t> share(int64_t n, int i, int size) noexcept {
     return {n * i / size, n * (i + 1) / size};
@@ -51,6 +58,7 @@ class ThreadPool {
   std::atomic<bool> caller_asleep_ = false;
   std::atomic<bool> failed_ = false;
   alignas(64) const std::function<void(int)>* task_ = nullptr;
+  std::function<void()> beside_;  // the caller's between runs, the last number's during one
   std::atomic<bool> stop_ = false;
   int size_;       // threads, the caller among them
   int spins_ = 0;  // looks at a counter before sleeping

@@ -76,8 +76,12 @@ SpmTokenizer::SpmTokenizer(const ModelFile& file)
 
 void SpmTokenizer::read_scores(const ModelFile& file) {
   const MetaValue* value = file.find("tokenizer.ggml.scores");
-  const auto* scores = value ? std::get_if<std::vector<double>>(value) : nullptr;
-  if (!scores) fail(file, "tokenizer.ggml.scores is missing or not an array of floats");
+  if (!value) {  // all the same, as in llama.cpp: the leftmost pair is joined first
+    scores_.assign(texts().size(), 0.0F);
+    return;
+  }
+  const auto* scores = std::get_if<std::vector<double>>(value);
+  if (!scores) fail(file, "tokenizer.ggml.scores is not an array of floats");
   if (scores->size() != texts().size()) {
     fail(file, "there are " + std::to_string(texts().size()) + " tokens, but " +
                    std::to_string(scores->size()) + " scores");

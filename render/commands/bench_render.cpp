@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -17,64 +18,144 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr uint32_t kWarmUp = 30;  // frames: pipelines are made, quality settles
+
 double ms_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
-nlohmann::ordered_json percentiles(std::vector<double> values) {
+double percentile(std::vector<double>& values, double share) {
+  if (values.empty()) return 0.0;
   std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    return values[std::min(values.size() - 1,
-                           static_cast<size_t>(share * static_cast<double>(values.size())))];
-  };
-  return {{"p50", at(0.5)}, {"p95", at(0.95)}, {"p99", at(0.99)}};
+  return values[std::min(values.size() - 1,
+                         static_cast<size_t>(share * static_cast<double>(values.size())))];
 }
 
-nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options,
-                               Quality quality) {
+nlohmann::ordered_json percentiles(std::vector<double> values) {
+  return {{"p50", percentile(values, 0.5)},
+          {"p95", percentile(values, 0.95)},
+          {"p99", percentile(values, 0.99)}};
+}
+
+// From the home view, half-way round and closer by 45 % in the middle.
+void set_camera(scene::Pose& pose, const scene::Pose& home, double share) {
+  const auto s = static_cast<float>(share);
+  pose = home;
+  pose.yaw += 0.6F * (0.5F - s);
+  const float closer = std::sin(3.14159265F * s);
+  pose.distance *= 1.0F - 0.45F * closer * closer;
+}
+
+struct Samples {
+  std::vector<double> frame, choreography, labels, panels, record, gpu, heights;
+  std::map<std::string, std::vector<double>> passes;
+  uint32_t bolts = 0;
+  uint32_t draw_calls = 0;
+};
+
+void sample(Samples& s, const Stage& stage, double panels_ms) {
+  s.choreography.push_back(stage.times().choreography_ms);
+  s.labels.push_back(stage.times().labels_ms);
+  s.panels.push_back(panels_ms);
+  const FrameStats& stats = stage.renderer().stats();
+  s.record.push_back(stats.record_ms);
+  s.bolts = std::max(s.bolts, stats.bolts);
+  s.draw_calls = std::max(s.draw_calls, stats.draw_calls);
+  s.heights.push_back(stats.scene.height);
+  for (const PassTime& pass : stage.renderer().pass_times()) s.passes[pass.name].push_back(pass.ms);
+  s.gpu.push_back(stage.renderer().gpu_frame_ms());
+}
+
+nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options) {
   const SceneOptions& scene = options.scene;
-  Stage stage(device, *scene.log, quality);
+  Stage stage(device, *scene.log, options.full_quality ? Quality::kFull : Quality::kWindow,
+              scene.layout, scene.beside);
   wait_for_end(stage);
   Player player;
   View view;
   view.look = scene.look;
-  view.camera.pose =
+  const scene::Pose home =
       first_pose(scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height));
-  const float yaw = view.camera.pose.yaw;
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, view.look.scale);
   ui::State state{stage, view, player, nullptr, scene.generate};
   const auto steps = static_cast<double>(stage.reader().steps());
   view.pace = Player::kDefaultPace;
 
-  constexpr uint32_t kWarmUp = 8;
-  std::vector<double> frame_ms;
-  std::vector<double> cpu_ms;
-  std::map<std::string, std::vector<double>> passes;
+  Samples samples;
+  uint64_t tokens = 0;
+  auto began = Clock::now();
   for (uint32_t i = 0; i < options.frames + kWarmUp; ++i) {
     const double share = i < kWarmUp ? 0.0 : static_cast<double>(i - kWarmUp) / options.frames;
-    view.playhead = share * steps;
-    view.camera.pose.yaw = yaw + 0.6F * (0.5F - static_cast<float>(share));
-    player.seek(view.playhead, stage.reader().steps());
     const auto begin = Clock::now();
+    const uint64_t written = options.meanwhile ? options.meanwhile() : 0;
+    if (i == kWarmUp) {
+      began = begin;
+      tokens = written;
+    }
+    view.playhead = share * steps;
+    set_camera(view.camera.pose, home, share);
+    player.seek(view.playhead, stage.reader().steps());
+    const auto panels = Clock::now();
     view.ui = ui.draw_overlay(state, glm::vec2(scene.width, scene.height), 0.033F);
+    const double panels_ms = ms_since(panels);
     stage.draw(target, view);
-    const double cpu = ms_since(begin);
-    device.wait_idle();
     if (i < kWarmUp) continue;
-    frame_ms.push_back(ms_since(begin));
-    cpu_ms.push_back(cpu);
-    for (const PassTime& pass : stage.renderer().pass_times()) passes[pass.name].push_back(pass.ms);
+    samples.frame.push_back(ms_since(begin));
+    sample(samples, stage, panels_ms);
   }
-  nlohmann::ordered_json result;
-  result["frame_ms"] = percentiles(frame_ms);
-  result["cpu_ms"] = percentiles(cpu_ms);
-  for (const auto& [name, ms] : passes) result["passes"][name] = percentiles(ms);
-  double sum = 0.0;
-  for (const double ms : frame_ms) sum += ms;
-  result["frames_per_s"] = 1e3 * static_cast<double>(frame_ms.size()) / sum;
-  result["nodes"] = stage.layout().nodes().size();
-  return result;
+  const double seconds = ms_since(began) * 1e-3;
+  const auto rendered_height = static_cast<uint32_t>(percentile(samples.heights, 0.5));
+
+  nlohmann::ordered_json json;
+  json["device"] = device.name();
+  json["quality"] = options.full_quality ? "full" : "window";
+  json["width"] = scene.width;
+  json["height"] = scene.height;
+  json["rendered_width"] =
+      rendered_height == scene.height
+          ? scene.width
+          : static_cast<uint32_t>(uint64_t{scene.width} * rendered_height / scene.height);
+  json["rendered_height"] = rendered_height;
+  json["frames"] = options.frames;
+  json["frames_per_s"] = options.frames / seconds;
+  json["frame_ms"] = percentiles(samples.frame);
+  json["cpu_choreography_ms"] = percentiles(samples.choreography);
+  json["cpu_labels_ms"] = percentiles(samples.labels);
+  json["cpu_panels_ms"] = percentiles(samples.panels);
+  json["cpu_record_ms"] = percentiles(samples.record);
+  json["gpu_ms"] = percentiles(samples.gpu);
+  for (auto& [name, ms] : samples.passes) json["passes"][name] = percentile(ms, 0.5);
+  json["nodes"] = stage.layout().nodes().size();
+  json["bolts"] = samples.bolts;
+  json["draw_calls"] = samples.draw_calls;
+  if (options.meanwhile) {
+    const uint64_t written = options.meanwhile();
+    json["generated_tokens"] = written - tokens;
+    json["generated_tokens_per_s"] = static_cast<double>(written - tokens) / seconds;
+  }
+  return json;
+}
+
+void print(const nlohmann::ordered_json& json) {
+  const auto number = [&](const char* name) { return json[name].get<uint64_t>(); };
+  fmt::print("{}, {} quality, {}x{} (scene {}x{}), {} frames: {} nodes, {} bolts, {} draw calls\n",
+             json["device"].get<std::string>(), json["quality"].get<std::string>(), number("width"),
+             number("height"), number("rendered_width"), number("rendered_height"),
+             number("frames"), number("nodes"), number("bolts"), number("draw_calls"));
+  if (json.contains("generated_tokens_per_s")) {
+    fmt::print("the model wrote {:.0f} tokens/s meanwhile\n",
+               json["generated_tokens_per_s"].get<double>());
+  }
+  for (const char* name : {"frame_ms", "cpu_choreography_ms", "cpu_labels_ms", "cpu_panels_ms",
+                           "cpu_record_ms", "gpu_ms"}) {
+    fmt::print("{:<20} p50 {:7.2f}  p95 {:7.2f}  p99 {:7.2f}\n", name,
+               json[name]["p50"].get<double>(), json[name]["p95"].get<double>(),
+               json[name]["p99"].get<double>());
+  }
+  if (!json.contains("passes")) return;
+  for (const auto& [name, ms] : json["passes"].items())
+    fmt::print("  {:<18} p50 {:7.2f}\n", name, ms.get<double>());
 }
 
 }  // namespace
@@ -83,26 +164,11 @@ int bench_render(const BenchRenderOptions& options) {
   gpu::DeviceOptions device_options;
   device_options.filter = options.scene.device;
   gpu::Device device(device_options);
-  nlohmann::ordered_json json;
-  json["device"] = device.name();
-  json["width"] = options.scene.width;
-  json["height"] = options.scene.height;
-  json["window"] = measure(device, options, Quality::kWindow);
-  json["full"] = measure(device, options, Quality::kFull);
+  const nlohmann::ordered_json json = measure(device, options);
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
-    return 0;
-  }
-  fmt::print("{}, {}x{}, {} nodes, {} frames\n", device.name(), options.scene.width,
-             options.scene.height, json["window"]["nodes"].get<size_t>(), options.frames);
-  for (const char* quality : {"window", "full"}) {
-    const auto& q = json[quality];
-    fmt::print("{:<7} frame ms p50 {:6.1f}  p95 {:6.1f}   CPU ms p50 {:5.2f}   {:5.1f} frames/s\n",
-               quality, q["frame_ms"]["p50"].get<double>(), q["frame_ms"]["p95"].get<double>(),
-               q["cpu_ms"]["p50"].get<double>(), q["frames_per_s"].get<double>());
-    for (const auto& [name, ms] : q["passes"].items()) {
-      fmt::print("        {:<10} p50 {:6.2f} ms\n", name, ms["p50"].get<double>());
-    }
+  } else {
+    print(json);
   }
   return 0;
 }

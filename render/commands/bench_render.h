@@ -1,7 +1,8 @@
-// `fulgurite bench-render`: how fast frames are drawn, for a window and for a recording.
+// `fulgurite bench-render`: how fast frames are drawn.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "render/commands/options.h"
 
@@ -9,13 +10,17 @@ namespace render::commands {
 
 struct BenchRenderOptions {
   SceneOptions scene;
-  uint32_t frames = 240;  // a quality
+  uint32_t frames = 240;
+  bool full_quality = false;  // as record and shot draw; otherwise as a window does
   bool json = false;
+  // Called once a frame: keeps a model writing beside the picture and reads what it wrote. Returns
+  // the tokens written so far. Empty: nobody writes.
+  std::function<uint64_t()> meanwhile;
 };
 
-// Drives a fixed camera path over the whole trace through the offscreen target, once in window
-// quality and once in full quality, panels included, each frame waited for, and prints the
-// percentiles of a frame's time and of its parts. Returns the exit code.
+// Drives a fixed camera path over the whole trace through the offscreen target, panels included,
+// and prints the percentiles of the time from frame to frame and of its parts. Frames overlap on
+// the GPU as a window's do. Returns the exit code.
 int bench_render(const BenchRenderOptions& options);
 
 }  // namespace render::commands

@@ -32,7 +32,7 @@ void wait_for_end(Stage& stage) {
     const bool usage = reader.note_kind() == trace::NoteKind::kError;
     throw Error(usage ? ExitCode::kUsage : ExitCode::kFailed, std::string(reader.note()));
   }
-  if (!stage.ready() || reader.steps() == 0) {
+  if (!stage.ready() || (reader.steps() == 0 && !stage.layout().options().brackets)) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
                 "it holds no forward step");
   }
@@ -51,7 +51,7 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
     }
   } else {
     pose = scene::named_pose(name, stage.layout(), stage.columns_in_view(), aspect,
-                             scene::column_now(stage.reader(), stage.layout(), playhead));
+                             stage.now(playhead));
   }
   if (pose) {
     scene::Camera camera{*pose};

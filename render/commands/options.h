@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/control.h"
 #include "engine/trace/log.h"
@@ -20,10 +21,14 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select, see scene/node_path.h; empty: none
+  std::string timings;          // of a window: a file for what each frame took; empty: none
   double pace = 1.0;            // steps a second
   std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
   float zoom = 1.0F;            // of a still: share of the way there
   Look look;
+  // Models without a trace of their own, beside the first.
+  std::vector<trace::Model> beside;
+  scene::LayoutOptions layout;
 };
 
 // Waits until the conversation in the log is over and the stage has taken it in.

@@ -88,11 +88,13 @@ int record(const RecordOptions& options) {
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
-  Stage stage(device, *scene.log, Quality::kFull);
+  Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
   wait_for_end(stage);
 
   const auto steps = static_cast<double>(stage.reader().steps());
-  const double seconds = options.seconds > 0.0 ? options.seconds : steps / scene.pace;
+  // A structure at rest is looked at for a while.
+  const double length = stage.at_rest() ? 8.0 : steps / scene.pace;
+  const double seconds = options.seconds > 0.0 ? options.seconds : length;
   const auto frames = static_cast<uint64_t>(std::max(1.0, std::ceil(seconds * options.fps)));
   const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
 
@@ -156,10 +158,11 @@ int shot(const ShotOptions& options) {
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
-  Stage stage(device, *scene.log, Quality::kFull);
+  Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
   wait_for_end(stage);
   const size_t steps = stage.reader().steps();
-  const double playhead = options.at.value_or(static_cast<double>(steps) - 1.0 + kTypicalShare);
+  const double typical = stage.at_rest() ? 0.0 : static_cast<double>(steps) - 1.0 + kTypicalShare;
+  const double playhead = options.at.value_or(typical);
   if (!(playhead >= 0.0) || playhead > static_cast<double>(steps)) {
     throw Error(ExitCode::kUsage, "must lie between 0 and " + std::to_string(steps), "--at",
                 "it counts forward steps: the prompt is step 0");

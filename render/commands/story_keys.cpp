@@ -24,9 +24,8 @@ void channel_key(int channel, int mods, scene::Channels& channels) {
                                 scene::Channels::kMostGain);
 }
 
-bool time_key(int key, int mods, bool repeat, Player& player, const Stage& stage) {
-  const size_t steps = stage.reader().steps();
-  const scene::Clock clock(stage.layout().model().layers);
+bool time_key(int key, int mods, bool repeat, Player& player, size_t steps, uint32_t layers) {
+  const scene::Clock clock(layers);
   const bool control = (mods & GLFW_MOD_CONTROL) != 0;
   const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
   switch (key) {
@@ -76,8 +75,9 @@ bool time_key(int key, int mods, bool repeat, Player& player, const Stage& stage
 
 }  // namespace
 
-bool story_key(int key, int mods, bool repeat, Player& player, Look& look, const Stage& stage) {
-  if (time_key(key, mods, repeat, player, stage)) return true;
+bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_t steps,
+               uint32_t layers) {
+  if (time_key(key, mods, repeat, player, steps, layers)) return true;
   if (key >= GLFW_KEY_1 && key < GLFW_KEY_1 + static_cast<int>(shaders::kChannelCount)) {
     channel_key(key - GLFW_KEY_1, mods, look.channels);
     return true;

@@ -6,7 +6,9 @@
 
 namespace render::commands {
 
-// key, mods: of GLFW. repeat: it is held down. False: the key means something else.
-bool story_key(int key, int mods, bool repeat, Player& player, Look& look, const Stage& stage);
+// key, mods: of GLFW. repeat: it is held down. steps, layers: of what is told. False: the key means
+// something else.
+bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_t steps,
+               uint32_t layers);
 
 }  // namespace render::commands

@@ -13,6 +13,7 @@
 
 #include "model/error.h"
 #include "render/camera_control.h"
+#include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
 #include "render/scene/bolt_meaning.h"
 #include "render/target/offscreen.h"
@@ -164,9 +165,7 @@ class Controls {
   }
 
   // True when something on the screen may have changed through the person's doing.
-  bool take_activity() {
-    return std::exchange(active_, false) || moved_ || dragging_ || click_ || ui_->wants_keyboard();
-  }
+  bool take_activity() { return std::exchange(active_, false) || moved_ || dragging_ || click_; }
 
  private:
   static Controls& self(GLFWwindow* window) {
@@ -265,7 +264,9 @@ class Controls {
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
     if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
       return;  // turns the camera while it is held
-    if (story_key(key, mods, repeat, player_, view_.look, stage_)) return;
+    if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
+                  stage_.layout().model().layers))
+      return;
     if (repeat) return;
     switch (key) {
       case GLFW_KEY_F:
@@ -340,11 +341,14 @@ class Controls {
 };
 
 // The view as it is, without the panels, in full quality, beside where the program was started.
-std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
+std::string save_picture(gpu::Device& device, trace::Log& log, const View& view,
+                         VkExtent2D extent) {
   std::string path;
   for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
     path = "fulgurite-" + std::to_string(i) + ".png";
   Offscreen target(device, extent.width, extent.height);
+  Stage stage(device, log, Quality::kFull);
+  stage.poll();
   View still = view;
   still.ui = nullptr;
   still.pick.reset();
@@ -376,8 +380,10 @@ int view(const SceneOptions& options) {
   device_options.filter = options.device;
   Swapchain::device_options(device_options);
   gpu::Device device(device_options);
-  Stage stage(device, *options.log, Quality::kWindow);
+  Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
   Swapchain swapchain(device, window.get());
+
+  FrameLog frame_log(options.timings);
 
   View view;
   view.look = options.look;
@@ -443,7 +449,9 @@ int view(const SceneOptions& options) {
                                          view.look.reduced_motion);
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
-    if (still_frames > kSettle) continue;  // the picture stands as it is
+    // The picture stands as it is; a caret in a text blinks, but not faster than the sleep above.
+    if (still_frames > kSettle && !ui.wants_keyboard()) continue;
+    view.refine = still_frames >= kSettle;
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
     view.merge = player.merge();
@@ -453,10 +461,11 @@ int view(const SceneOptions& options) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       continue;
     }
+    frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
     if (controls.take_screenshot()) {
       try {
-        state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
+        state.message = "saved " + save_picture(device, *options.log, view, swapchain.extent());
       } catch (const Error& error) {
         state.message = error.what();
       }

@@ -26,6 +26,7 @@ Buffer::Buffer(Device& device, VkDeviceSize bytes, VkBufferUsageFlags usage, Mem
     throw;
   }
   VK_CHECK(vkBindBufferMemory(device.handle(), buffer_, allocation_.memory, allocation_.offset));
+  ++device.count().buffers;
   device.name_object(VK_OBJECT_TYPE_BUFFER, reinterpret_cast<uint64_t>(buffer_), name);
 }
 
@@ -40,6 +41,7 @@ void Buffer::release() noexcept {
   if (buffer_ == VK_NULL_HANDLE) return;
   device_->retire([device = device_, buffer = buffer_, allocation = allocation_] {
     vkDestroyBuffer(device->handle(), buffer, nullptr);
+    --device->count().buffers;
     device->allocator().free(allocation);
   });
   buffer_ = VK_NULL_HANDLE;

@@ -128,6 +128,12 @@ uint64_t Device::validation_messages() noexcept {
   return validation_message_count();
 }
 
+LiveObjects Device::live() const noexcept {
+  LiveObjects live = live_;
+  live.allocations = static_cast<uint32_t>(allocator_->blocks());
+  return live;
+}
+
 uint64_t Device::submit(VkCommandBuffer commands, std::span<const VkSemaphoreSubmitInfo> waits,
                         std::span<const VkSemaphoreSubmitInfo> signals) {
   std::vector<VkSemaphoreSubmitInfo> all(signals.begin(), signals.end());

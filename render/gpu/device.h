@@ -26,6 +26,16 @@ struct DeviceOptions {
   std::function<bool(VkInstance, VkPhysicalDevice, uint32_t family)> can_present;
 };
 
+// Objects that have been made and not been destroyed yet, those that wait for frames among them.
+struct LiveObjects {
+  uint32_t buffers = 0;
+  uint32_t images = 0;  // with their views; a swapchain's among them
+  uint32_t pipelines = 0;
+  uint32_t semaphores = 0;   // of swapchains
+  uint32_t allocations = 0;  // blocks of device memory
+  bool operator==(const LiveObjects&) const = default;
+};
+
 // One line per device: "0: llvmpipe (LLVM 15.0.6, 256 bits) [cpu]", with the reason when it is
 // rejected. Throws Error (no_vulkan) when there is no loader or driver.
 std::vector<std::string> list_devices();
@@ -61,6 +71,9 @@ class Device {
   uint64_t completed() const;
   void wait(uint64_t submission) const;  // blocks until it has retired
   void wait_idle();
+
+  LiveObjects live() const noexcept;
+  LiveObjects& count() noexcept { return live_; }  // for those that make and destroy them
 
   // Calls destroy once everything submitted so far, and the next submission, has retired.
   void retire(std::function<void()> destroy);
@@ -98,6 +111,7 @@ class Device {
   uint64_t submitted_ = 0;
   std::unique_ptr<Allocator> allocator_;
   std::vector<Retired> retired_;
+  LiveObjects live_;
   PFN_vkSetDebugUtilsObjectNameEXT set_name_ = nullptr;
   PFN_vkCmdBeginDebugUtilsLabelEXT begin_label_ = nullptr;
   PFN_vkCmdEndDebugUtilsLabelEXT end_label_ = nullptr;

@@ -40,6 +40,7 @@ Image::Image(Device& device, const ImageDesc& desc)
                                    .components = {},
                                    .subresourceRange = {aspect(), 0, 1, 0, 1}};
   VK_CHECK(vkCreateImageView(device.handle(), &view, nullptr, &view_));
+  ++device.count().images;
   device.name_object(VK_OBJECT_TYPE_IMAGE, reinterpret_cast<uint64_t>(image_), desc.name);
 }
 
@@ -61,6 +62,7 @@ void Image::release() noexcept {
   device_->retire([device = device_, image = image_, view = view_, allocation = allocation_] {
     vkDestroyImageView(device->handle(), view, nullptr);
     vkDestroyImage(device->handle(), image, nullptr);
+    --device->count().images;
     device->allocator().free(allocation);
   });
   image_ = VK_NULL_HANDLE;

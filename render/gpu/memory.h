@@ -39,6 +39,7 @@ class Allocator {
   void free(const Allocation& allocation) noexcept;
 
   uint64_t bytes_in_blocks() const noexcept;
+  size_t blocks() const noexcept { return blocks_.size(); }
 
  private:
   uint32_t type_for(uint32_t allowed, Memory kind) const;

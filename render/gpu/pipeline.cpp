@@ -2,6 +2,7 @@
 
 #include <array>
 #include <utility>
+#include <vector>
 
 #include "shaders/shared.h"
 
@@ -22,14 +23,15 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  VkPipelineShaderStageCreateInfo stage(VkShaderStageFlagBits stage) const {
+  VkPipelineShaderStageCreateInfo stage(VkShaderStageFlagBits stage,
+                                        const VkSpecializationInfo* constants = nullptr) const {
     return {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
             .pNext = nullptr,
             .flags = 0,
             .stage = stage,
             .module = module_,
             .pName = "main",
-            .pSpecializationInfo = nullptr};
+            .pSpecializationInfo = constants};
   }
 
  private:
@@ -116,8 +118,15 @@ void PipelineLayout::bind_image(VkCommandBuffer commands, uint32_t binding, VkIm
 Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsDesc& desc)
     : device_(&device) {
   const Module vertex(device, desc.vertex), fragment(device, desc.fragment);
-  const std::array stages = {vertex.stage(VK_SHADER_STAGE_VERTEX_BIT),
-                             fragment.stage(VK_SHADER_STAGE_FRAGMENT_BIT)};
+  std::vector<VkSpecializationMapEntry> entries;
+  for (uint32_t i = 0; i < desc.constants.size(); ++i)
+    entries.push_back({i, static_cast<uint32_t>(i * sizeof(uint32_t)), sizeof(uint32_t)});
+  const VkSpecializationInfo constants{.mapEntryCount = static_cast<uint32_t>(entries.size()),
+                                       .pMapEntries = entries.data(),
+                                       .dataSize = desc.constants.size_bytes(),
+                                       .pData = desc.constants.data()};
+  const std::array stages = {vertex.stage(VK_SHADER_STAGE_VERTEX_BIT, &constants),
+                             fragment.stage(VK_SHADER_STAGE_FRAGMENT_BIT, &constants)};
 
   VkPipelineVertexInputStateCreateInfo input{};  // vertices are pulled from storage buffers
   input.sType = VK_STRUCTURE_TYPE_PIPELINE_VERTEX_INPUT_STATE_CREATE_INFO;
@@ -178,6 +187,7 @@ Pipeline::Pipeline(Device& device, const PipelineLayout& layout, const GraphicsD
   info.layout = layout.handle();
   VK_CHECK(vkCreateGraphicsPipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
                                      &pipeline_));
+  ++device.count().pipelines;
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), desc.name);
 }
 
@@ -191,6 +201,7 @@ Pipeline::Pipeline(Device& device, const PipelineLayout& layout, std::span<const
   info.layout = layout.handle();
   VK_CHECK(vkCreateComputePipelines(device.handle(), device.pipeline_cache(), 1, &info, nullptr,
                                     &pipeline_));
+  ++device.count().pipelines;
   device.name_object(VK_OBJECT_TYPE_PIPELINE, reinterpret_cast<uint64_t>(pipeline_), name);
 }
 
@@ -213,6 +224,7 @@ void Pipeline::release() noexcept {
   if (pipeline_ == VK_NULL_HANDLE) return;
   device_->retire([device = device_, pipeline = pipeline_] {
     vkDestroyPipeline(device->handle(), pipeline, nullptr);
+    --device->count().pipelines;
   });
   pipeline_ = VK_NULL_HANDLE;
 }

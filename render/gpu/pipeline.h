@@ -51,6 +51,7 @@ struct GraphicsDesc {
   bool depth_write = false;
   VkSampleCountFlagBits samples = VK_SAMPLE_COUNT_1_BIT;
   Blend blend = Blend::kOff;
+  std::span<const uint32_t> constants{};  // specialisation constants 0, 1 ... of both stages
   VkPrimitiveTopology topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST;
   const char* name = "";
 };

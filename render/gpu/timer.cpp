@@ -1,6 +1,7 @@
 #include "render/gpu/timer.h"
 
 #include "model/error.h"
+#include "render/gpu/barrier.h"
 
 namespace gpu {
 
@@ -17,6 +18,8 @@ Timer::Timer(Device& device) : device_(device) {
     info.queryType = VK_QUERY_TYPE_TIMESTAMP;
     info.queryCount = 2 * kScopes;
     VK_CHECK(vkCreateQueryPool(device.handle(), &info, nullptr, &frame.pool));
+    frame.ticks = Buffer(device, info.queryCount * sizeof(uint64_t),
+                         VK_BUFFER_USAGE_TRANSFER_DST_BIT, Memory::kReadBack, "ticks");
   }
 }
 
@@ -33,13 +36,9 @@ void Timer::begin_frame(VkCommandBuffer commands) {
   current_ = (current_ + 1) % kFrames;
   Frame& frame = frames_[current_];
   if (frame.submission != 0 && device_.completed() >= frame.submission) {
-    std::array<uint64_t, 2 * kScopes> ticks{};
     const auto count = static_cast<uint32_t>(2 * frame.names.size());
-    const VkResult result =
-        count == 0 ? VK_NOT_READY
-                   : vkGetQueryPoolResults(device_.handle(), frame.pool, 0, count, sizeof(ticks),
-                                           ticks.data(), sizeof(uint64_t), VK_QUERY_RESULT_64_BIT);
-    if (result == VK_SUCCESS) {
+    const std::span<const uint64_t> ticks = frame.ticks.mapped<uint64_t>();
+    if (count != 0) {
       newest_.clear();
       const double ms_per_tick =
           static_cast<double>(device_.properties().limits.timestampPeriod) * 1e-6;
@@ -47,6 +46,7 @@ void Timer::begin_frame(VkCommandBuffer commands) {
         newest_.push_back(
             {frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
       }
+      newest_frame_ms_ = static_cast<double>(ticks[count - 1] - ticks[0]) * ms_per_tick;
     }
   }
   frame.names.clear();
@@ -71,6 +71,15 @@ void Timer::end(VkCommandBuffer commands) {
                          static_cast<uint32_t>(2 * frame.names.size() - 1));
   }
   device_.end_label(commands);
+}
+
+void Timer::end_frame(VkCommandBuffer commands) {
+  const Frame& frame = frames_[current_];
+  if (!usable_ || frame.names.empty()) return;
+  vkCmdCopyQueryPoolResults(commands, frame.pool, 0, static_cast<uint32_t>(2 * frame.names.size()),
+                            frame.ticks.handle(), 0, sizeof(uint64_t),
+                            VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+  barrier(commands, kTransferWrite, kHostRead);
 }
 
 void Timer::frame_recorded() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "render/gpu/buffer.h"
 #include "render/gpu/device.h"
 
 namespace gpu {
@@ -26,15 +27,21 @@ class Timer {
   void begin_frame(VkCommandBuffer commands);
   void begin(VkCommandBuffer commands, const char* name);
   void end(VkCommandBuffer commands);
+  // After the last one: has the results copied to where they can be read without waiting. (Asking
+  // the query pool itself makes some drivers wait for everything.)
+  void end_frame(VkCommandBuffer commands);
   void frame_recorded();
 
   const std::vector<Timing>& newest() const noexcept { return newest_; }
+  // From the begin of that frame's first scope to the end of its last; 0: not known.
+  double newest_frame_ms() const noexcept { return newest_frame_ms_; }
 
  private:
   static constexpr uint32_t kScopes = 16;  // of one frame
   static constexpr size_t kFrames = 4;
   struct Frame {
     VkQueryPool pool = VK_NULL_HANDLE;
+    Buffer ticks;  // uint64_t[2 * kScopes]
     std::vector<const char*> names;
     uint64_t submission = 0;
   };
@@ -43,6 +50,7 @@ class Timer {
   std::array<Frame, kFrames> frames_;
   size_t current_ = 0;
   std::vector<Timing> newest_;
+  double newest_frame_ms_ = 0.0;
 };
 
 class Scope {

@@ -17,76 +17,101 @@ glm::vec2 size_of(const gpu::Image& image) {
 
 }  // namespace
 
-BloomPass::BloomPass(PassContext& context, bool quarter)
-    : context_(context),
-      quarter_(quarter),
-      down_(context.device, context.layout,
-            {.vertex = shaders::fullscreen_vert,
-             .fragment = shaders::bloom_down_frag,
-             .color = kSceneFormat,
-             .name = "bloom down"}),
-      up_(context.device, context.layout,
-          {.vertex = shaders::fullscreen_vert,
-           .fragment = shaders::bloom_up_frag,
-           .color = kSceneFormat,
-           .blend = gpu::Blend::kPremultiplied,
-           .name = "bloom up"}) {}
+BloomPass::BloomPass(PassContext& context, bool cheap) : context_(context), cheap_(cheap) {
+  const std::array<uint32_t, 2> constants = {0, cheap ? 1U : 0U};
+  gpu::Device& device = context.device;
+  down_ = gpu::Pipeline(device, context.layout,
+                        {.vertex = shaders::fullscreen_vert,
+                         .fragment = shaders::bloom_down_frag,
+                         .color = kSceneFormat,
+                         .constants = constants,
+                         .name = "bloom down"});
+  up_ = gpu::Pipeline(device, context.layout,
+                      {.vertex = shaders::fullscreen_vert,
+                       .fragment = shaders::bloom_up_frag,
+                       .color = kSceneFormat,
+                       .blend = gpu::Blend::kPremultiplied,
+                       .name = "bloom up"});
+  if (!cheap) return;
+  pack_ = gpu::Pipeline(device, context.layout,
+                        {.vertex = shaders::fullscreen_vert,
+                         .fragment = shaders::bloom_pack_frag,
+                         .color = kGradedFormat,
+                         .name = "bloom pack"});
+}
 
 void BloomPass::resize(VkExtent2D scene) {
-  uint32_t divisor = quarter_ ? 4 : 2;
+  uint32_t divisor = cheap_ ? 4 : 2;
+  const auto image = [&](VkFormat format) {
+    gpu::Image made(context_.device,
+                    {.width = std::max(scene.width / divisor, 1U),
+                     .height = std::max(scene.height / divisor, 1U),
+                     .format = format,
+                     .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT,
+                     .name = "bloom"});
+    context_.uploader.prepare(made);
+    return made;
+  };
+  if (cheap_) packed_ = image(kGradedFormat);
   for (gpu::Image& level : levels_) {
-    level = gpu::Image(context_.device,
-                       {.width = std::max(scene.width / divisor, 1u),
-                        .height = std::max(scene.height / divisor, 1u),
-                        .format = kSceneFormat,
-                        .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT,
-                        .name = "bloom"});
-    context_.uploader.prepare(level);
+    level = image(kSceneFormat);
     divisor *= 2;
   }
 }
 
-void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) const {
-  GPU_SCOPE(context_.timer, commands, "bloom");
-  const gpu::PipelineLayout& layout = context_.layout;
-  const gpu::Image* source = &scene;
+void BloomPass::down(VkCommandBuffer commands, const gpu::Image& scene) {
   struct {
     glm::vec2 texel;
-    uint32_t quarter;
-  } down{};
+    float scale;
+  } push{};
+  const gpu::Image* source = &scene;
   for (const gpu::Image& level : levels_) {
     gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
     const Rendering rendering(commands, {.extent = level.extent(), .color = level.view()});
     down_.bind(commands);
-    layout.bind_image(commands, shaders::kBindTextureA, source->view(), context_.linear);
-    down.texel = 1.0f / size_of(*source);
-    down.quarter = source == &scene && quarter_ ? 1 : 0;
-    layout.push(commands, down);
-    vkCmdDraw(commands, 3, 1, 0, 0);
+    context_.layout.bind_image(commands, shaders::kBindTextureA, source->view(), context_.linear);
+    push.texel = 1.0f / size_of(*source);
+    push.scale = source == &scene && cheap_ ? 4.0f : 2.0f;
+    context_.layout.push(commands, push);
+    context_.draw(commands, 3);
     source = &level;
   }
+}
+
+void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) {
+  GPU_SCOPE(context_.timer, commands, "bloom");
+  if (context_.light_theme) return;  // ink does not glow
+  down(commands, scene);
   struct {
     glm::vec2 texel;
     glm::vec2 scale;
     float weight;
-  } up{};
+  } push{};
+  push.weight = 0.75f;
   for (size_t i = kLevels - 1; i-- > 0;) {
     // Written as a target before, blended into now; and the coarser one is read.
     gpu::barrier(commands, gpu::kColorWrite,
                  {gpu::kFragmentRead.stage | gpu::kColorWrite.stage,
                   gpu::kFragmentRead.access | gpu::kColorWrite.access});
+    const bool pack = cheap_ && i == 0;
     const gpu::Image& level = levels_[i];
     const gpu::Image& coarser = levels_[i + 1];
+    const gpu::PipelineLayout& layout = context_.layout;
     const Rendering rendering(commands, {.extent = level.extent(),
-                                         .color = level.view(),
-                                         .color_load = VK_ATTACHMENT_LOAD_OP_LOAD});
-    up_.bind(commands);
-    layout.bind_image(commands, shaders::kBindTextureA, coarser.view(), context_.linear);
-    up.texel = 1.0f / size_of(coarser);
-    up.scale = size_of(coarser) / size_of(level);
-    up.weight = 0.75f;
-    layout.push(commands, up);
-    vkCmdDraw(commands, 3, 1, 0, 0);
+                                         .color = pack ? packed_.view() : level.view(),
+                                         .color_load = pack ? VK_ATTACHMENT_LOAD_OP_DONT_CARE
+                                                            : VK_ATTACHMENT_LOAD_OP_LOAD});
+    (pack ? pack_ : up_).bind(commands);
+    if (pack) {
+      layout.bind_image(commands, shaders::kBindTextureA, level.view(), context_.nearest);
+      layout.bind_image(commands, shaders::kBindTextureB, coarser.view(), context_.linear);
+    } else {
+      layout.bind_image(commands, shaders::kBindTextureA, coarser.view(), context_.linear);
+    }
+    push.texel = 1.0f / size_of(coarser);
+    push.scale = size_of(coarser) / size_of(level);
+    layout.push(commands, push);
+    context_.draw(commands, 3);
   }
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
 }

@@ -9,20 +9,26 @@ namespace render {
 
 class BloomPass {
  public:
-  // quarter: the finest level has a quarter of the scene's size instead of half.
-  BloomPass(PassContext& context, bool quarter);
+  // cheap: the finest level has a quarter of the scene's size instead of half, each is made with a
+  // third of the taps, and the result is packed (shaders/glow.glsl).
+  BloomPass(PassContext& context, bool cheap);
   void resize(VkExtent2D scene);
   // scene is in GENERAL and was just written; result() is ready for fragment shaders afterwards.
-  void record(VkCommandBuffer commands, const gpu::Image& scene) const;
-  VkImageView result() const { return levels_[0].view(); }
+  void record(VkCommandBuffer commands, const gpu::Image& scene);
+  VkImageView result() const { return cheap_ ? packed_.view() : levels_[0].view(); }
+  bool packed() const { return cheap_; }
 
  private:
+  void down(VkCommandBuffer commands, const gpu::Image& scene);
+
   static constexpr size_t kLevels = 5;
   PassContext& context_;
-  bool quarter_;
+  bool cheap_;
   gpu::Pipeline down_;
   gpu::Pipeline up_;
+  gpu::Pipeline pack_;
   std::array<gpu::Image, kLevels> levels_;
+  gpu::Image packed_;  // as large as the finest level
 };
 
 }  // namespace render

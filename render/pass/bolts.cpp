@@ -21,26 +21,30 @@ std::vector<uint32_t> ribbon() {
 
 BoltsPass::BoltsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
-                {.vertex = shaders::bolts_vert,
-                 .fragment = shaders::bolts_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .samples = samples,
-                 .blend = gpu::Blend::kPremultiplied,
-                 .name = "bolts"}),
+      pipeline_(context, {.vertex = shaders::bolts_vert,
+                          .fragment = shaders::bolts_frag,
+                          .color = kSceneFormat,
+                          .depth = kDepthFormat,
+                          .depth_test = true,
+                          .samples = samples,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "bolts"}),
       indices_(ribbon(), kVertices, "bolt indices") {}
 
-void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last) {
-  ranges_ = steps.bolts(first, last);
+void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last,
+                        const shaders::Frame& frame) {
+  ranges_ = steps.bolts(first, last, frame);
   uint32_t most = 0;
-  for (const RecordRange range : ranges_) most = std::max(most, range.count);
+  count_ = 0;
+  for (const RecordRange range : ranges_) {
+    most = std::max(most, range.count);
+    count_ += range.count;
+  }
   indices_.reserve(context_, most);
 }
 
 void BoltsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
-                       const StepStore& steps) const {
+                       const StepStore& steps) {
   GPU_SCOPE(context_.timer, commands, "bolts");
   if (ranges_.empty()) return;
   pipeline_.bind(commands);
@@ -57,8 +61,8 @@ void BoltsPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, steps.bolt_buffer());
   indices_.bind(commands);
   for (const RecordRange range : ranges_) {
-    vkCmdDrawIndexed(commands, range.count * indices_.indices_each(), 1, 0,
-                     static_cast<int32_t>(range.first * kVertices), 0);
+    context_.draw_indexed(commands, range.count * indices_.indices_each(), 0,
+                          static_cast<int32_t>(range.first * kVertices));
   }
 }
 

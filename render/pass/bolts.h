@@ -10,16 +10,18 @@ class BoltsPass {
  public:
   BoltsPass(PassContext& context, VkSampleCountFlagBits samples);
   // Before the frame's uploads are flushed.
-  void reserve(const StepStore& steps, uint64_t first, uint64_t last);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
+  void reserve(const StepStore& steps, uint64_t first, uint64_t last, const shaders::Frame& frame);
+  uint32_t count() const noexcept { return count_; }  // of this frame
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps);
   // The draws alone, for the pick pass.
   void draw(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  ThemePipeline pipeline_;
   PatternIndices indices_;
   std::vector<RecordRange> ranges_;  // of this frame
+  uint32_t count_ = 0;
 };
 
 }  // namespace render

@@ -7,26 +7,26 @@
 
 namespace render {
 
+CompositePass::CompositePass(PassContext& context, bool packed)
+    : context_(context),
+      pipeline_(context,
+                {.vertex = shaders::fullscreen_vert,
+                 .fragment = shaders::composite_frag,
+                 .name = "composite"},
+                packed ? 1 : 0) {}
+
 void CompositePass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkExtent2D extent,
-                           VkFormat format, VkImageView light, VkImageView bloom) {
+                           VkFormat format, VkImageView light, VkImageView glow) {
   GPU_SCOPE(context_.timer, commands, "composite");
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::fullscreen_vert,
-                               .fragment = shaders::composite_frag,
-                               .color = format,
-                               .name = "composite"});
-    format_ = format;
-  }
-  pipeline_.bind(commands);
+  pipeline_.bind(commands, format);
   const gpu::PipelineLayout& layout = context_.layout;
   layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame, scene.frame,
                      scene.frame_offset, sizeof(shaders::Frame));
   layout.bind_image(commands, shaders::kBindTextureA, light, context_.nearest);
-  layout.bind_image(commands, shaders::kBindTextureB, bloom, context_.linear);
+  layout.bind_image(commands, shaders::kBindTextureB, glow, context_.linear);
   layout.push(commands, glm::vec2(1.0f / static_cast<float>(extent.width),
                                   1.0f / static_cast<float>(extent.height)));
-  vkCmdDraw(commands, 3, 1, 0, 0);
+  context_.draw(commands, 3);
 }
 
 }  // namespace render

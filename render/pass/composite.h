@@ -1,4 +1,4 @@
-// Pass 6: linear light and its glow -> the target's sRGB pixels.
+// Pass 6: linear light and its glow -> sRGB pixels, of the target or of a picture on the way to it.
 #pragma once
 
 #include "render/pass/pass.h"
@@ -8,15 +8,15 @@ namespace render {
 
 class CompositePass {
  public:
-  explicit CompositePass(PassContext& context) : context_(context) {}
-  // Inside a rendering over the whole target; both views are in GENERAL.
+  // packed: the glow comes packed (shaders/glow.glsl).
+  CompositePass(PassContext& context, bool packed);
+  // Inside a rendering over the whole of `extent`; both views are in GENERAL.
   void record(VkCommandBuffer commands, const SceneBuffers& scene, VkExtent2D extent,
-              VkFormat format, VkImageView light, VkImageView bloom);
+              VkFormat format, VkImageView light, VkImageView glow);
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;  // that the pipeline was made for
+  ThemePipeline pipeline_;
 };
 
 }  // namespace render

@@ -6,7 +6,12 @@
 
 namespace render {
 
-LabelsPass::LabelsPass(PassContext& context) : context_(context) {
+LabelsPass::LabelsPass(PassContext& context)
+    : context_(context),
+      pipeline_(context, {.vertex = shaders::labels_vert,
+                          .fragment = shaders::labels_frag,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "labels"}) {
   atlas_ = gpu::Image(context.device,
                       {.width = shaders::kGlyphAtlas,
                        .height = shaders::kGlyphAtlas,
@@ -91,16 +96,7 @@ const LabelsPass::Placed* LabelsPass::place(const Setting::Item& item) {
 void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format) {
   GPU_SCOPE(context_.timer, commands, "labels");
   if (glyphs_.empty()) return;
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::labels_vert,
-                               .fragment = shaders::labels_frag,
-                               .color = format,
-                               .blend = gpu::Blend::kPremultiplied,
-                               .name = "labels"});
-    format_ = format;
-  }
-  pipeline_.bind(commands);
+  pipeline_.bind(commands, format);
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   const gpu::PipelineLayout& layout = context_.layout;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
@@ -108,7 +104,7 @@ void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkF
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
                      glyphs_.size() * sizeof(shaders::Glyph));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);
-  vkCmdDraw(commands, static_cast<uint32_t>(6 * glyphs_.size()), 1, 0, 0);
+  context_.draw(commands, static_cast<uint32_t>(6 * glyphs_.size()));
 }
 
 }  // namespace render

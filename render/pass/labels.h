@@ -28,8 +28,7 @@ class LabelsPass {
   const Placed* place(const Setting::Item& item);
 
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  ThemePipeline pipeline_;
   gpu::Image atlas_;
   std::unordered_map<uint64_t, Placed> placed_;  // by Setting::Item::key
   glm::uvec2 pen_{};                             // atlas rows fill from the top left

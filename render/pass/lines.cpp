@@ -28,7 +28,7 @@ void LinesPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFo
                      sizeof(shaders::Frame));
   layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
                      count_ * sizeof(shaders::Line));
-  vkCmdDraw(commands, 6 * count_, 1, 0, 0);
+  context_.draw(commands, 6 * count_);
 }
 
 }  // namespace render

@@ -12,18 +12,17 @@ namespace {
 // draw and not one instance a box: software devices pay for every instance.
 constexpr std::array<uint32_t, 18> kFaces = {1, 3, 7, 1, 7, 5, 2, 3, 7, 2, 7, 6, 4, 5, 7, 4, 7, 6};
 
-gpu::Pipeline pipeline(PassContext& context, VkFormat color, VkSampleCountFlagBits samples,
+ThemePipeline pipeline(PassContext& context, VkFormat color, VkSampleCountFlagBits samples,
                        std::span<const uint32_t> vertex, std::span<const uint32_t> fragment,
                        const char* name) {
-  return {context.device, context.layout,
-          gpu::GraphicsDesc{.vertex = vertex,
-                            .fragment = fragment,
-                            .color = color,
-                            .depth = kDepthFormat,
-                            .depth_test = true,
-                            .depth_write = true,
-                            .samples = samples,
-                            .name = name}};
+  return {context, gpu::GraphicsDesc{.vertex = vertex,
+                                     .fragment = fragment,
+                                     .color = color,
+                                     .depth = kDepthFormat,
+                                     .depth_test = true,
+                                     .depth_write = true,
+                                     .samples = samples,
+                                     .name = name}};
 }
 
 }  // namespace
@@ -40,13 +39,13 @@ NodesPass::NodesPass(PassContext& context, VkSampleCountFlagBits samples)
       pipelines_(context, kSceneFormat, samples, shaders::nodes_frag, shaders::plates_frag),
       indices_(kFaces, 8, "node indices") {}
 
-void NodesPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const {
+void NodesPass::record(VkCommandBuffer commands, const SceneBuffers& scene) {
   GPU_SCOPE(context_.timer, commands, "nodes");
   draw(commands, scene, pipelines_);
 }
 
 void NodesPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
-                     const NodePipelines& pipelines) const {
+                     NodePipelines& pipelines) const {
   if (scene.node_count == 0) return;
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
@@ -62,15 +61,15 @@ void NodesPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
   // The nearest things first: what they hide need not be shaded.
   if (scene.node_count > scene.plate_count) {
     pipelines.boxes.bind(commands);
-    vkCmdDrawIndexed(commands, (scene.node_count - scene.plate_count) * each, 1, 0,
-                     static_cast<int32_t>(scene.plate_count * 8), 0);
+    context_.draw_indexed(commands, (scene.node_count - scene.plate_count) * each, 0,
+                          static_cast<int32_t>(scene.plate_count * 8));
   }
   if (scene.plate_count == 0) return;
   pipelines.raised.bind(commands);
   layout.push(commands, scene.grid_count);
-  vkCmdDrawIndirect(commands, scene.raised, 0, 1, 0);
+  context_.draw_indirect(commands, scene.raised);
   pipelines.plates.bind(commands);
-  vkCmdDrawIndexed(commands, scene.plate_count * each, 1, 0, 0, 0);
+  context_.draw_indexed(commands, scene.plate_count * each, 0, 0);
 }
 
 }  // namespace render

@@ -1,4 +1,4 @@
-// Pass 3: what stands in the scene as shaded boxes, in three draws: plates with their cells, what
+// Pass 2: what stands in the scene as shaded boxes, in three draws: plates with their cells, what
 // stands out of them, and all other boxes.
 #pragma once
 
@@ -11,9 +11,9 @@ namespace render {
 struct NodePipelines {
   NodePipelines(PassContext& context, VkFormat color, VkSampleCountFlagBits samples,
                 std::span<const uint32_t> box_fragment, std::span<const uint32_t> plate_fragment);
-  gpu::Pipeline plates;
-  gpu::Pipeline raised;
-  gpu::Pipeline boxes;
+  ThemePipeline plates;
+  ThemePipeline raised;
+  ThemePipeline boxes;
 };
 
 class NodesPass {
@@ -21,10 +21,9 @@ class NodesPass {
   NodesPass(PassContext& context, VkSampleCountFlagBits samples);
   // Once per set of nodes, before the frame's uploads are flushed.
   void reserve(uint32_t node_count) { indices_.reserve(context_, node_count); }
-  void record(VkCommandBuffer commands, const SceneBuffers& scene) const;
+  void record(VkCommandBuffer commands, const SceneBuffers& scene);
   // The draws alone, for the pick pass.
-  void draw(VkCommandBuffer commands, const SceneBuffers& scene,
-            const NodePipelines& pipelines) const;
+  void draw(VkCommandBuffer commands, const SceneBuffers& scene, NodePipelines& pipelines) const;
 
  private:
   PassContext& context_;

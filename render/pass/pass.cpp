@@ -36,6 +36,25 @@ PassContext::~PassContext() {
   });
 }
 
+void ThemePipeline::bind(VkCommandBuffer commands, VkFormat color) {
+  if (color != desc_.color) {
+    desc_.color = color;
+    pipelines_ = {};
+  }
+  bind(commands);
+}
+
+void ThemePipeline::bind(VkCommandBuffer commands) {
+  gpu::Pipeline& pipeline = pipelines_[context_.light_theme ? 1 : 0];
+  if (!pipeline) {
+    const std::array<uint32_t, 2> constants = {context_.light_theme ? 1U : 0U, variant_};
+    gpu::GraphicsDesc desc = desc_;
+    desc.constants = constants;
+    pipeline = gpu::Pipeline(context_.device, context_.layout, desc);
+  }
+  pipeline.bind(commands);
+}
+
 Rendering::Rendering(VkCommandBuffer commands, const RenderTo& to) : commands_(commands) {
   VkRenderingAttachmentInfo color{};
   color.sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO;

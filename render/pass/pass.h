@@ -1,6 +1,8 @@
 // What every pass is given, and the few lines that every pass would repeat.
 #pragma once
 
+#include <array>
+
 #include <vulkan/vulkan.h>
 
 #include "render/gpu/image.h"
@@ -11,6 +13,7 @@
 namespace render {
 
 inline constexpr VkFormat kSceneFormat = VK_FORMAT_R16G16B16A16_SFLOAT;  // linear light
+inline constexpr VkFormat kGradedFormat = VK_FORMAT_R8G8B8A8_UNORM;      // sRGB-encoded
 inline constexpr VkFormat kDepthFormat = VK_FORMAT_D32_SFLOAT;
 
 // Lives as long as the renderer.
@@ -25,8 +28,43 @@ struct PassContext {
   gpu::Staging staging;
   gpu::Uploader uploader;
   gpu::Timer timer;
+  // Every draw of every pass goes through here, so that they can be counted.
+  void draw(VkCommandBuffer commands, uint32_t vertices) {
+    ++draw_calls;
+    vkCmdDraw(commands, vertices, 1, 0, 0);
+  }
+  void draw_indexed(VkCommandBuffer commands, uint32_t indices, uint32_t first_index,
+                    int32_t first_vertex) {
+    ++draw_calls;
+    vkCmdDrawIndexed(commands, indices, 1, first_index, first_vertex, 0);
+  }
+  void draw_indirect(VkCommandBuffer commands, VkBuffer command) {
+    ++draw_calls;
+    vkCmdDrawIndirect(commands, command, 0, 1, 0);
+  }
+
+  uint32_t draw_calls = 0;            // of this frame
+  bool light_theme = false;           // of this frame
   VkSampler linear = VK_NULL_HANDLE;  // clamped to the edge, both
   VkSampler nearest = VK_NULL_HANDLE;
+};
+
+// A pipeline whose shaders know the theme while they are compiled (common.glsl: light_theme()):
+// software devices run both sides of every branch. One of each theme, made when first needed.
+class ThemePipeline {
+ public:
+  // variant: specialisation constant 1; 0 is the theme.
+  ThemePipeline(PassContext& context, const gpu::GraphicsDesc& desc, uint32_t variant = 0)
+      : context_(context), desc_(desc), variant_(variant) {}
+  void bind(VkCommandBuffer commands);
+  // For targets whose format is only known when they come.
+  void bind(VkCommandBuffer commands, VkFormat color);
+
+ private:
+  PassContext& context_;
+  gpu::GraphicsDesc desc_;
+  uint32_t variant_;
+  std::array<gpu::Pipeline, 2> pipelines_;
 };
 
 // vkCmdBeginRendering .. vkCmdEndRendering over a whole image, viewport and scissor set.

@@ -7,20 +7,30 @@ namespace render {
 
 SkyPass::SkyPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
-                {.vertex = shaders::fullscreen_vert,
-                 .fragment = shaders::sky_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .samples = samples,
-                 .name = "sky"}) {}
+      sky_(context, {.vertex = shaders::sky_vert,
+                     .fragment = shaders::sky_frag,
+                     .color = kSceneFormat,
+                     .depth = kDepthFormat,
+                     .depth_test = true,
+                     .samples = samples,
+                     .name = "sky"}),
+      floor_(context, {.vertex = shaders::floor_vert,
+                       .fragment = shaders::floor_frag,
+                       .color = kSceneFormat,
+                       .depth = kDepthFormat,
+                       .depth_test = true,
+                       .samples = samples,
+                       .name = "floor"}) {}
 
-void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene) const {
+void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene, bool floor) {
   GPU_SCOPE(context_.timer, commands, "sky");
-  pipeline_.bind(commands);
   context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame,
                               scene.frame, scene.frame_offset, sizeof(shaders::Frame));
-  vkCmdDraw(commands, 3, 1, 0, 0);
+  sky_.bind(commands);
+  context_.draw(commands, 6 * shaders::kSkyColumns * shaders::kSkyRows);
+  if (!floor) return;
+  floor_.bind(commands);
+  context_.draw(commands, 6);
 }
 
 }  // namespace render

@@ -1,4 +1,4 @@
-// Pass 2: the background and the floor grid, under everything.
+// Pass 3: the background and the floor grid, where no node is.
 #pragma once
 
 #include "render/pass/pass.h"
@@ -9,11 +9,13 @@ namespace render {
 class SkyPass {
  public:
   SkyPass(PassContext& context, VkSampleCountFlagBits samples);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene) const;
+  // floor: there is a grid, and the eye is above it.
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, bool floor);
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  ThemePipeline sky_;
+  ThemePipeline floor_;
 };
 
 }  // namespace render

@@ -1,11 +1,21 @@
 #include "render/pass/step_store.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace render {
 namespace {
 
 constexpr uint32_t kFirstRecords = 4096;
+
+void join(std::vector<RecordRange>& ranges, RecordRange range) {
+  if (range.count == 0) return;
+  if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
+    ranges.back().count += range.count;
+  } else {
+    ranges.push_back(range);
+  }
+}
 
 }  // namespace
 
@@ -47,9 +57,17 @@ void StepStore::put(uint64_t step, std::span<const shaders::Light> lights,
                     std::span<const shaders::Bolt> bolts) {
   if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
   Step placed;
+  for (size_t i = 0; i < bolts.size(); ++i) {
+    const shaders::Bolt& bolt = bolts[i];
+    if (i % kBoltBlock == 0) placed.blocks.push_back({bolt.instant, bolt.instant, 0.0F});
+    BoltBlock& block = placed.blocks.back();
+    block.first = std::min(block.first, bolt.instant);
+    block.last = std::max(block.last, bolt.instant);
+    block.longest = std::max(block.longest, std::abs(bolt.life));
+  }
   place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
   place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts);
-  steps_[step] = placed;
+  steps_[step] = std::move(placed);
 }
 
 void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records,
@@ -73,16 +91,31 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::joined(uint64_t first, uint64_t last,
-                                           RecordRange Step::*member) const {
+std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
+  std::vector<RecordRange> ranges;
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it)
+    join(ranges, it->second.lights);
+  return ranges;
+}
+
+bool StepStore::BoltBlock::alive(const shaders::Frame& frame) const {
+  const float merge = std::max(frame.merge, 1.0F);
+  const float life = std::max(longest * merge, frame.shortest_life);
+  return shaders::shown_instant(first, merge) <= frame.playhead &&
+         frame.playhead < shaders::shown_instant(last, merge) + life;
+}
+
+std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last,
+                                          const shaders::Frame& frame) const {
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
-    const RecordRange range = it->second.*member;
-    if (range.count == 0) continue;
-    if (!ranges.empty() && ranges.back().first + ranges.back().count == range.first) {
-      ranges.back().count += range.count;
-    } else {
-      ranges.push_back(range);
+    const Step& step = it->second;
+    if (frame.merge > 1.0F && it->first < last && climb(it->first) == climb(it->first + 1))
+      continue;
+    for (uint32_t b = 0; b < step.blocks.size(); ++b) {
+      if (!step.blocks[b].alive(frame)) continue;
+      const uint32_t begin = b * kBoltBlock;
+      join(ranges, {step.bolts.first + begin, std::min(kBoltBlock, step.bolts.count - begin)});
     }
   }
   return ranges;
@@ -94,16 +127,10 @@ std::vector<StepStore::Place> StepStore::bolt_places() const {
   return places;
 }
 
-std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::lights);
-}
 uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
   uint32_t count = 0;
   for (const RecordRange range : lights(first, last)) count += range.count;
   return count;
-}
-std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last) const {
-  return joined(first, last, &Step::bolts);
 }
 
 }  // namespace render

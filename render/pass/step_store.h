@@ -47,7 +47,10 @@ class StepStore {
 
   // The ranges of the steps [first, last] that are there, neighbours joined.
   std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
-  std::vector<RecordRange> bolts(uint64_t first, uint64_t last) const;
+  // The same of bolts, by blocks of which one may be alive in this frame: a script goes layer by
+  // layer, and few layers' bolts are in the air at once. Where several steps are shown as one
+  // climb, those of its newest step only.
+  std::vector<RecordRange> bolts(uint64_t first, uint64_t last, const shaders::Frame& frame) const;
   uint32_t light_count(uint64_t first, uint64_t last) const;
   // Where the bolts of each step lie in the buffer.
   struct Place {
@@ -65,14 +68,22 @@ class StepStore {
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 
  private:
+  // Neighbours in a step's script: from the first instant to the last, none living longer.
+  static constexpr uint32_t kBoltBlock = 16;
+  struct BoltBlock {
+    float first = 0.0F;
+    float last = 0.0F;
+    float longest = 0.0F;
+    bool alive(const shaders::Frame& frame) const;
+  };
   struct Step {
     RecordRange lights;
     RecordRange bolts;
+    std::vector<BoltBlock> blocks;
   };
   void remove(std::map<uint64_t, Step>::iterator it);
   void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes,
              uint64_t step, RecordRange& out);
-  std::vector<RecordRange> joined(uint64_t first, uint64_t last, RecordRange Step::*member) const;
 
   uint64_t max_bytes_;
   RecordBuffer lights_;

@@ -39,7 +39,9 @@ class Explainer {
     } else if (to_.kind == Kind::kSpineAttention && from_.kind == Kind::kHead) {
       rest ? head_rest() : head();
     } else if (to_.kind == Kind::kSpineFfn && from_.kind == Kind::kCell) {
-      rest ? neuron_rest() : neuron();
+      rest ? neuron_rest() : expert_or_neuron();
+    } else if (from_.kind == Kind::kRouter) {
+      rest ? unchosen() : chosen();
     } else if (to_.kind == Kind::kCell) {
       rest ? neuron_read_rest() : neuron_read();
     } else if (to_.kind == Kind::kCandidate) {
@@ -126,6 +128,37 @@ class Explainer {
     say("all other heads and the bias of layer " + std::to_string(from_.layer) +
             " -> residual stream",
         "share of the attention update", "1 - sum of the heads that are drawn");
+  }
+
+  // Of a mixture: the expert that a cell belongs to.
+  uint32_t expert_of(const NodeRef& cell) const {
+    const auto& m = layout_.model();
+    const auto& s = layout_.structure();
+    const uint64_t neuron = (uint64_t{cell.index} * m.neurons + m.buckets - 1) / m.buckets;
+    return static_cast<uint32_t>(
+        std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+  }
+
+  void expert_or_neuron() {
+    if (at_->experts.record == nullptr) return neuron();
+    const auto used = at_->experts.used_in(to_.layer);
+    const auto it = find(used, [&](const trace::ExpertShare& e) { return e.share == bolt_.share; });
+    if (it == used.end()) return neuron();
+    say("layer " + std::to_string(from_.layer) + " expert " + std::to_string(it->expert) +
+            " -> residual stream",
+        "share of the FFN update", "<p_e FFN_e, df> / |df|^2");
+    second("the router's weight p_e", it->weight);
+  }
+
+  void chosen() {
+    say("layer " + std::to_string(from_.layer) + " router -> expert " +
+            std::to_string(expert_of(to_)),
+        "probability", "softmax(W_router norm(x_mid))_e");
+  }
+
+  void unchosen() {
+    say("layer " + std::to_string(from_.layer) + " router -> the experts that it did not choose",
+        "probability", "1 - sum of the chosen experts");
   }
 
   void neuron() {

@@ -124,7 +124,8 @@ void Camera::keep_near(const Box& box) {
 
 Pose home_pose(const Box& box, float aspect) {
   Pose p;
-  p.yaw = -0.47F;
+  // A row of models is looked at more from the front.
+  p.yaw = -0.47F * std::clamp(box.half_size.y * aspect / box.half_size.x, 0.4F, 1.0F);
   p.pitch = 0.2F;
   p.target = box.center;
   // Bring every corner inside the frame, with a margin for labels.

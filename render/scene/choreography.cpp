@@ -293,8 +293,61 @@ class Writer {
       if (value < 0.04F) continue;
       light(layout_.cell(l, b), value, clock_.in_layer(l, Clock::kFfn), light_life_);
     }
+    // Of a mixture, experts are what adds up; the neurons come on top when all are asked for.
+    if (at.experts.record != nullptr && layout_.router(l) != shaders::kNoElement &&
+        layout_.expert_plate(l, 0).half_size.x > 0.0F) {
+      experts(at, l);
+      if (!telling_.show_all) return;
+    }
     neurons_read(at, l);
     neurons_write(at, l);
+  }
+
+  // The cell that stands for an expert as an end of a bolt.
+  uint32_t cell_of_expert(uint32_t l, uint32_t e) const {
+    const uint32_t n =
+        std::min(e * layout_.structure().expert_neurons, layout_.model().neurons - 1);
+    return cell_of(l, n);
+  }
+
+  // The router to the experts that it chose: its probabilities, 1 over all experts. The experts to
+  // the spine: <p_e FFN_e, df> / |df|^2, 1 over all that worked.
+  void experts(const trace::Position& at, uint32_t l) {
+    const uint32_t router = layout_.router(l);
+    const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
+    const uint32_t all = layout_.structure().experts;
+    const float scale = at.scale.of(l, Measure::kNeuronShare);
+    float unchosen = 1.0F;
+    float rest = 1.0F;
+    for (const trace::ExpertShare& one : at.experts.used_in(l)) {
+      if (one.expert > all) continue;
+      const Box plate = layout_.expert_plate(l, one.expert);
+      const glm::vec3 face = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z + 0.02F);
+      const uint32_t node = cell_of_expert(l, one.expert);
+      if (one.expert < all) {
+        const float p = at.experts.probability[size_t{l} * all + one.expert];
+        unchosen -= p;
+        bolt(router, node, center(router), face, p, std::sqrt(std::max(p, 0.0F)),
+             clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.08F, shaders::kChannelFfn,
+             shaders::kBoltRead, seed_of(token_, l, 1004, one.expert));
+      }
+      rest -= one.share;
+      bolt(node, to, face, layout_.junction(l, true), one.share,
+           std::min(1.2F, 0.4F + 0.5F * std::abs(brightness(one.share, std::max(scale, 0.2F)))),
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.14F, shaders::kChannelFfn, 0,
+           seed_of(token_, l, 1005, one.expert));
+    }
+    const uint32_t middle = layout_.cell(l, layout_.model().buckets / 2);
+    if (unchosen > kSmallestRest) {
+      bolt(router, middle, center(router), center(middle), unchosen, 0.3F,
+           clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.02F, shaders::kChannelRest,
+           shaders::kBoltRest | shaders::kBoltRead, seed_of(token_, l, 1006, 0));
+    }
+    if (std::abs(rest) > kSmallestRest) {
+      bolt(middle, to, center(middle), layout_.junction(l, true), rest, 0.4F,
+           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.02F, shaders::kChannelRest,
+           shaders::kBoltRest, seed_of(token_, l, 1007, 0));
+    }
   }
 
   glm::vec3 face_of(uint32_t cell) const { return center(cell) + glm::vec3(0.0F, 0.0F, 0.04F); }
@@ -316,7 +369,7 @@ class Writer {
     if (!(energy > 0.0F)) return;
     const float scale = at.scale.of(l, Measure::kActivation);
     // A parallel block's FFN reads what its attention reads.
-    const bool parallel = (layout_.model().habits & trace::kParallel) != 0;
+    const bool parallel = (layout_.structure().flags & trace::kStructureParallel) != 0;
     const uint32_t from = layout_.spine(l, !parallel, 0);
     const glm::vec3 at_spine =
         parallel ? glm::vec3(0.0F, layout_.storey_y(l), 0.0F) : layout_.junction(l, false);
@@ -442,7 +495,8 @@ float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint
   return static_cast<float>(energy);
 }
 
-float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge) {
+float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge,
+                 bool glide) {
   if (reader.steps() == 0) return 0.0F;
   const auto front = [&](size_t step) {
     const trace::StepRecord& record = reader.step(std::min(step, reader.steps() - 1));
@@ -450,16 +504,18 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   };
   const Moment now = moment_of(playhead, merge, reader.steps());
   const float here = front(now.last);
-  if (now.last + 1 >= reader.steps()) return here;
+  if (!glide || now.last + 1 >= reader.steps()) return here;
   const float next =
       front(moment_of(static_cast<double>(now.last) + 1.5, merge, reader.steps()).last);
   return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));
 }
 
-std::string activation_formula(const trace::ModelRecord& model) {
-  if ((model.habits & trace::kHabitsKnown) == 0) return "act: activations";
-  const std::string f = (model.habits & trace::kSilu) != 0 ? "silu" : "gelu";
-  return (model.habits & trace::kGated) != 0 ? "act = " + f + "(gate) * up" : "act = " + f + "(up)";
+std::string activation_formula(const trace::StructureRecord& structure) {
+  const bool silu = (structure.flags & trace::kStructureSilu) != 0;
+  if (!silu && (structure.flags & trace::kStructureGelu) == 0) return "act: activations";
+  const std::string f = silu ? "silu" : "gelu";
+  return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
+                                                         : "act = " + f + "(up)";
 }
 
 Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
@@ -505,7 +561,8 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kCell:
       if (at.ffn.record == nullptr || !scaled) break;
       say("activation",
-          (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") + activation_formula(m),
+          (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
+              activation_formula(layout.structure()),
           at.ffn.rms[ref.layer * m.buckets + ref.index],
           at.scale.of(ref.layer, Measure::kActivation));
       break;
@@ -519,6 +576,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
       break;
     case Kind::kTape:
+    case Kind::kRouter:
     case Kind::kScenery:
       break;
   }

@@ -53,11 +53,12 @@ float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& model, 
 
 // The column at the front at this playhead: it glides to the next while the chosen
 // token falls. Fractional.
+// glide false: it is there at once when the step is over.
 float column_now(const trace::Reader& reader, const Layout& layout, double playhead,
-                 double merge = 1.0);
+                 double merge = 1.0, bool glide = true);
 
 // "act = silu(gate) * up", as far as the trace tells.
-std::string activation_formula(const trace::ModelRecord& model);
+std::string activation_formula(const trace::StructureRecord& structure);
 
 // What a node's light stands for at a step, for the inspector and the tests.
 struct Meaning {

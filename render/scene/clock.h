@@ -126,9 +126,10 @@ inline Moment moment_of(double playhead, double merge, uint64_t steps) {
   const double end = static_cast<double>(steps);
   const double at = std::clamp(playhead, 0.0, end);
   const double group = std::min(std::floor(at / merge), std::ceil(end / merge) - 1.0);
-  // Steps whose middle lies in the group, as shaders::shown_instant() has it.
-  const double first = std::ceil(group * merge - 0.5);
-  const double after = std::ceil((group + 1.0) * merge - 0.5);
+  // Steps whose middle lies in the group, as shaders::climb_of() has it.
+  const double slack = 0.5 + 2e-5 * merge;
+  const double first = std::ceil(group * merge - slack);
+  const double after = std::ceil((group + 1.0) * merge - slack);
   m.first = static_cast<uint64_t>(std::clamp(first, 0.0, end - 1.0));
   m.last = static_cast<uint64_t>(std::clamp(after - 1.0, first < 0.0 ? 0.0 : first, end - 1.0));
   m.share = static_cast<float>(std::clamp(at / merge - group, 0.0, 1.0));

@@ -13,12 +13,14 @@ namespace {
 constexpr std::array kAttentionUpdate = {Input{Kind::kHead, Reach::kSameLayer},
                                          Input{Kind::kSpineFfn, Reach::kLayerBelow}};
 constexpr std::array kFfnUpdate = {Input{Kind::kCell, Reach::kSameLayer},
+                                   Input{Kind::kRouter, Reach::kSameLayer},
                                    Input{Kind::kSpineAttention, Reach::kSameLayer}};
 constexpr std::array kHead = {Input{Kind::kSlot, Reach::kOwnLane},
                               Input{Kind::kSpineFfn, Reach::kLayerBelow}};
 constexpr std::array kSlot = {Input{Kind::kTape, Reach::kOwnColumn},
                               Input{Kind::kSpineFfn, Reach::kLayerBelow}};
 constexpr std::array kCell = {Input{Kind::kSpineAttention, Reach::kSameLayer}};
+constexpr std::array kRouter = {Input{Kind::kSpineAttention, Reach::kSameLayer}};
 constexpr std::array kCandidate = {Input{Kind::kSpineFfn, Reach::kLastLayer}};
 constexpr std::array kRest = {Input{Kind::kCandidate, Reach::kAll}};
 constexpr std::array kTape = {Input{Kind::kCandidate, Reach::kDrawn}};
@@ -34,6 +36,8 @@ constexpr std::array kTable = {
                "its token, through the residual stream of its position", kSlot},
     Dependency{Kind::kCell, "act = f(W_gate norm(x_mid)) * W_up norm(x_mid)",
                "the residual stream after attention", kCell},
+    Dependency{Kind::kRouter, "p_e = softmax(W_router norm(x_mid))_e",
+               "the residual stream after attention", kRouter},
     Dependency{Kind::kCandidate, "p = softmax(W_U norm(x_L) / temperature)",
                "the top of the residual stream", kCandidate},
     Dependency{Kind::kRestCandidate, "1 - sum of the bars", "the candidates", kRest},
@@ -79,6 +83,8 @@ class Finder {
       case Reach::kSameLayer:
         if (input.kind == Kind::kHead) heads();
         if (input.kind == Kind::kCell) cells();
+        if (input.kind == Kind::kRouter && layout_.router(ref_.layer) != shaders::kNoElement)
+          add(layout_.router(ref_.layer));
         if (input.kind == Kind::kSpineAttention) middle();
         break;
       case Reach::kOwnLane:
@@ -104,8 +110,8 @@ class Finder {
   // The residual stream between the two updates; in a parallel block the FFN reads what attention
   // reads.
   void middle() {
-    const bool parallel = (layout_.model().habits & trace::kParallel) != 0;
-    if (parallel && ref_.kind == Kind::kCell) {
+    const bool parallel = (layout_.structure().flags & trace::kStructureParallel) != 0;
+    if (parallel && ref_.kind != Kind::kSpineFfn) {
       follow({Kind::kSpineFfn, Reach::kLayerBelow});
     } else {
       add(top_of(layout_, ref_.layer, false));
@@ -187,7 +193,8 @@ const Dependency* dependency_of(Kind kind) {
 std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,
                                const NodeRef& ref, size_t step, size_t limit) {
   const Dependency* row = dependency_of(ref.kind);
-  if (row == nullptr) return {};
+  // Of the other models only the structure stands there: they have no trace to be computed by.
+  if (row == nullptr || ref.subject != 0) return {};
   Finder finder(reader, layout, ref, step);
   for (const Input& input : row->inputs) finder.follow(input);
   return finder.take(limit);

@@ -17,11 +17,9 @@ constexpr float kPi = 3.14159265F;
 constexpr float kAlways = -1e9F;
 constexpr float kFixed = -1.0F;  // Node.column of what does not move with the past
 
-constexpr float kSpineX = 0.07F;
-constexpr float kWingGap = 0.95F;    // between the spine and the nearest head or cell
 constexpr float kSlotPitch = 0.34F;  // of columns at the front, as shaders::past_z has it
 constexpr float kPlateZ = -0.45F;    // behind the spine, so that bolts run in front of the cells
-constexpr float kFloorY = -0.75F;
+constexpr float kBetween = 0.35F;    // of the wider neighbour, between models side by side
 
 shaders::Node box_at(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
   shaders::Node node{};
@@ -34,36 +32,74 @@ shaders::Node box_at(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
   return node;
 }
 
-}  // namespace
-
-Layout::Layout(const trace::ModelRecord& model) : model_(model) {
-  const uint64_t lanes = uint64_t{model.layers} * model.kv_heads;
-  const uint64_t fit = std::max<uint64_t>(kMaxSlots / lanes, 32);
-  per_column_ = static_cast<uint32_t>((model.context + fit - 1) / fit);
-  columns_ = (model.context + per_column_ - 1) / per_column_;
-  const auto layers = static_cast<float>(model.layers);
-  pitch_ = 1.34F * std::pow(std::max(1.0F, layers / 6.0F), -0.4F);
-  add_spine();
-  add_heads();
-  add_crown();
-  // Elements of plates come last: their boxes follow from the grids.
-  add_shelf();
-  add_ffn();
-  add_tape();
-  const auto plates = static_cast<uint32_t>(plates_.size());
-  for (uint32_t& box : box_of_) box += plates;
-  plates_.insert(plates_.end(), boxes_.begin(), boxes_.end());
-  boxes_ = std::exchange(plates_, {});
+trace::Model dense(const trace::ModelRecord& record) {
+  return {record, trace::structure_of(record), {}, {}, {}};
 }
 
-void Layout::add(const shaders::Node& node, const NodeRef& ref) {
-  box_of_.push_back(static_cast<uint32_t>(boxes_.size()));
-  refs_.push_back(ref);
+}  // namespace
+
+Layout::Layout(const trace::ModelRecord& model) : Layout(std::vector<trace::Model>{dense(model)}) {}
+
+Layout::Layout(std::vector<trace::Model> subjects, const LayoutOptions& options)
+    : options_(options) {
+  CHECK(!subjects.empty());
+  const auto share = static_cast<uint32_t>(kMaxSlots / subjects.size());
+  for (trace::Model& subject : subjects) {
+    const Measures measures(subject.record, subject.structure, options, share);
+    Tower tower{.model = std::move(subject), .measures = measures};
+    if (!towers_.empty()) {
+      const Measures& left = towers_.back().measures;
+      const float between =
+          kBetween * std::max(left.wing + left.plate, measures.wing + measures.plate);
+      tower.x = towers_.back().x + left.ffn_right() + between - measures.attention_left();
+    }
+    towers_.push_back(std::move(tower));
+  }
+  for (Tower& tower : towers_) {
+    build(tower);
+    ++subject_;
+  }
+  // Plates first in the buffer.
+  const auto plates = static_cast<uint32_t>(plates_.size());
+  for (Tower& tower : towers_) {
+    for (uint32_t& box : tower.box_of) box += plates;
+  }
+  plates_.insert(plates_.end(), boxes_.begin(), boxes_.end());
+  boxes_ = std::exchange(plates_, {});
+  scale_ = std::max(1.0F, glm::length(bounds(18).half_size) / 9.0F);
+}
+
+void Layout::build(Tower& tower) {
+  origin_ = {tower.x, 0.0F, 0.0F};
+  tower.begin = elements_;
+  add_spine(tower);
+  add_heads(tower);
+  add_routers(tower);
+  add_crown(tower);
+  // Elements of plates come last: their boxes follow from the grids.
+  add_shelf(tower);
+  add_ffn(tower);
+  add_tape(tower);
+  tower.end = elements_;
+  if (options_.brackets) add_brackets(tower);
+}
+
+void Layout::add(Tower& tower, const shaders::Node& node, NodeRef ref) {
+  ref.subject = subject_;
+  tower.refs.push_back(ref);
+  tower.box_of.push_back(static_cast<uint32_t>(boxes_.size()));
   boxes_.push_back(node);
+  boxes_.back().center += origin_;
   boxes_.back().element = elements_++;
 }
 
+void Layout::add_scenery(glm::vec3 center, glm::vec3 half_size, uint32_t channel, uint32_t flags) {
+  boxes_.push_back(box_at(origin_ + center, half_size, channel));
+  boxes_.back().flags = shaders::kNodeFlat | shaders::kNodeNotPicked | flags;
+}
+
 uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates) {
+  if (plates.empty()) return elements_;
   grid.first_element = elements_;
   grid.first_node = static_cast<uint32_t>(plates_.size());
   grid.plates = static_cast<uint32_t>(plates.size());
@@ -76,13 +112,20 @@ uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates)
   }
   for (const shaders::Node& plate : plates) {
     plates_.push_back(plate);
-    plates_.back().flags |= shaders::kNodePlate;
+    plates_.back().center += origin_;
+    plates_.back().flags |= shaders::kNodePlate | (subject_ > 0 ? shaders::kNodeAtRest : 0U);
     plates_.back().element = elements_;
     plates_.back().grid = static_cast<uint32_t>(grids_.size());
     elements_ += grid.elements;
   }
   grids_.push_back(grid);
   return grid.first_element;
+}
+
+const Layout::Tower& Layout::tower_of(uint32_t element) const {
+  CHECK(element < elements_);
+  return *std::find_if(towers_.begin(), towers_.end(),
+                       [&](const Tower& tower) { return element < tower.end; });
 }
 
 const Grid* Layout::grid_of(uint32_t element) const {
@@ -94,9 +137,12 @@ const Grid* Layout::grid_of(uint32_t element) const {
 
 // As shaders/raised.vert and plates.frag place it.
 shaders::Node Layout::node(uint32_t element) const {
-  CHECK(element < elements_);
+  const Tower& tower = tower_of(element);
+  if (element - tower.begin < tower.box_of.size()) {
+    return boxes_[tower.box_of[element - tower.begin]];
+  }
   const Grid* grid = grid_of(element);
-  if (grid == nullptr) return boxes_[box_of_[element]];
+  CHECK(grid != nullptr);
   const uint32_t inside = element - grid->first_element;
   shaders::Node cell = boxes_[grid->first_node + inside / grid->elements];
   const auto x = static_cast<float>(column_at(*grid, inside % grid->elements));
@@ -130,16 +176,19 @@ shaders::Node Layout::node(uint32_t element) const {
 }
 
 NodeRef Layout::ref(uint32_t element) const {
-  CHECK(element < elements_);
-  if (element < refs_.size()) return refs_[element];
-  if (element >= first_tape_) return {Kind::kTape, 0, 0, element - first_tape_};
-  if (element >= first_cell_) {
-    const uint32_t cell = element - first_cell_;
-    return {Kind::kCell, cell / model_.buckets, cell % model_.buckets, 0};
+  const Tower& tower = tower_of(element);
+  if (element - tower.begin < tower.refs.size()) return tower.refs[element - tower.begin];
+  const auto subject = static_cast<uint32_t>(&tower - towers_.data());
+  const trace::ModelRecord& m = tower.model.record;
+  if (element >= tower.first_tape) return {Kind::kTape, 0, 0, element - tower.first_tape, subject};
+  if (element >= tower.first_cell) {
+    const uint32_t cell = element - tower.first_cell;
+    return {Kind::kCell, cell / m.buckets, cell % m.buckets, 0, subject};
   }
-  const uint32_t slot = element - first_slot_;
-  const uint32_t lane = slot / columns_;
-  return {Kind::kSlot, lane / model_.kv_heads, lane % model_.kv_heads, slot % columns_};
+  const uint32_t slot = element - tower.first_slot;
+  const uint32_t lane = slot / tower.measures.columns;
+  return {Kind::kSlot, lane / m.kv_heads, lane % m.kv_heads, slot % tower.measures.columns,
+          subject};
 }
 
 shaders::Node Elements::operator[](size_t element) const {
@@ -156,87 +205,117 @@ size_t Names::size() const {
 }
 
 uint32_t Layout::spine(uint32_t layer, bool ffn, uint32_t part) const {
-  CHECK(layer < model_.layers && part < kSpineParts);
-  return first_spine_ + (layer * 2 + (ffn ? 1 : 0)) * kSpineParts + part;
+  CHECK(layer < model().layers && part < kSpineParts);
+  return towers_[0].first_spine + (layer * 2 + (ffn ? 1 : 0)) * kSpineParts + part;
 }
 
 uint32_t Layout::head(uint32_t layer, uint32_t h) const {
-  CHECK(layer < model_.layers && h < model_.heads);
-  return first_head_ + layer * model_.heads + h;
+  CHECK(layer < model().layers && h < model().heads);
+  return towers_[0].first_head + layer * model().heads + h;
 }
 
 uint32_t Layout::slot(uint32_t layer, uint32_t kv_head, uint32_t column) const {
-  CHECK(layer < model_.layers && kv_head < model_.kv_heads && column < columns_);
-  return first_slot_ + (layer * model_.kv_heads + kv_head) * columns_ + column;
+  CHECK(layer < model().layers && kv_head < model().kv_heads && column < columns());
+  return towers_[0].first_slot + (layer * model().kv_heads + kv_head) * columns() + column;
 }
 
 uint32_t Layout::cell(uint32_t layer, uint32_t bucket) const {
-  CHECK(layer < model_.layers && bucket < model_.buckets);
-  return first_cell_ + layer * model_.buckets + bucket;
+  CHECK(layer < model().layers && bucket < model().buckets);
+  return towers_[0].first_cell + layer * model().buckets + bucket;
 }
 
 uint32_t Layout::candidate(uint32_t rank) const {
   CHECK(rank <= kCandidates);
-  return first_candidate_ + rank;
+  return towers_[0].first_candidate + rank;
 }
 
 uint32_t Layout::tape(uint32_t column) const {
-  CHECK(column < columns_);
-  return first_tape_ + column;
+  CHECK(column < columns());
+  return towers_[0].first_tape + column;
 }
 
-glm::vec3 Layout::junction(uint32_t layer, bool ffn) const {
-  return {0.0F, storey_y(layer) + pitch_ * (ffn ? 1.0F : 0.5F), 0.0F};
+uint32_t Layout::router(uint32_t layer) const {
+  CHECK(layer < model().layers);
+  if (structure().experts == 0 || layer < structure().dense_layers) return shaders::kNoElement;
+  return towers_[0].first_router + layer - structure().dense_layers;
 }
 
-glm::vec3 Layout::spine_top() const {
-  return {0.0F, storey_y(model_.layers), 0.0F};
-}
-
-float Layout::crown_y() const {
-  return storey_y(model_.layers) + 0.55F;
-}
-
-Box Layout::bounds(uint32_t columns) const {
-  const float back = shaders::past_z(static_cast<float>(std::min(columns, columns_)));
-  const glm::vec3 low(attention_left_, kFloorY, back);
-  const glm::vec3 high(ffn_right_, crown_y() + 1.25F, 1.0F);
+Box Layout::expert_plate(uint32_t layer, uint32_t e) const {
+  CHECK(layer < model().layers && e <= structure().experts);
+  const uint32_t each = towers_[0].measures.expert_cells;
+  if (router(layer) == shaders::kNoElement || e * each >= model().buckets) return {};
+  // From its first cell to its last: what always works may take several places of a row.
+  const uint32_t first = e * each;
+  const uint32_t end =
+      e < structure().experts ? std::min(first + each, model().buckets) : model().buckets;
+  glm::vec3 low(1e9F);
+  glm::vec3 high(-1e9F);
+  for (uint32_t c = first; c < end; ++c) {
+    const shaders::Node at = node(cell(layer, c));
+    low = glm::min(low, at.center - at.half_size);
+    high = glm::max(high, at.center + at.half_size);
+  }
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
 
-void Layout::add_spine() {
-  first_spine_ = elements_;
-  const float part = pitch_ * 0.5F / kSpineParts;
-  for (uint32_t l = 0; l < model_.layers; ++l) {
+Box Layout::bounds(uint32_t columns) const {
+  glm::vec3 low(1e9F);
+  glm::vec3 high(-1e9F);
+  for (const Tower& tower : towers_) {
+    const Measures& m = tower.measures;
+    const float back = shaders::past_z(static_cast<float>(std::min(columns, m.columns)));
+    // Lettering stands around it.
+    const float rim = options_.brackets ? m.detail : 0.0F;
+    low = glm::min(low, glm::vec3(tower.x + m.attention_left() - rim, kFloorY - 0.5F * rim, back));
+    high = glm::max(high, glm::vec3(tower.x + m.ffn_right() + rim, m.crown_top() + rim, 1.0F));
+  }
+  return {(low + high) * 0.5F, (high - low) * 0.5F};
+}
+
+void Layout::add_spine(Tower& tower) {
+  const Measures& m = tower.measures;
+  tower.first_spine = elements_;
+  const float part = m.pitch * 0.5F / kSpineParts;
+  for (uint32_t l = 0; l < m.layers; ++l) {
     for (const bool ffn : {false, true}) {
       for (uint32_t i = 0; i < kSpineParts; ++i) {
         const float y =
-            storey_y(l) + (ffn ? pitch_ * 0.5F : 0.0F) + (static_cast<float>(i) + 0.5F) * part;
+            m.storey_y(l) + (ffn ? m.pitch * 0.5F : 0.0F) + (static_cast<float>(i) + 0.5F) * part;
         shaders::Node box =
-            box_at({0.0F, y, 0.0F}, {kSpineX, part * 0.47F, kSpineX}, shaders::kChannelResidual);
+            box_at({0.0F, y, 0.0F}, {m.spine, part * 0.47F, m.spine}, shaders::kChannelResidual);
         box.flags = shaders::kNodeFlat;
-        add(box, {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
+        add(tower, box, {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, l, i, 0});
       }
+      const glm::vec3 at = m.junction(l, ffn);
+      const float size = m.spine + 0.13F * m.pitch / 1.34F;
       // A collar where the update enters: dark, and looked through.
-      shaders::Node collar =
-          box_at(junction(l, ffn), {0.2F, 0.022F, 0.2F}, shaders::kChannelResidual);
-      collar.flags = shaders::kNodeFlat | shaders::kNodeNotPicked;
-      boxes_.push_back(collar);
+      if (ffn || !m.parallel) {
+        add_scenery(at, {size, std::min(0.022F, 0.03F * m.pitch), size}, shaders::kChannelResidual);
+      }
+      // A gate on the way where the update is normalised before it is added.
+      if ((tower.model.structure.flags & trace::kStructurePostNorms) != 0) {
+        const float reach = std::min(0.1F * m.pitch, 0.12F);
+        add_scenery(at + glm::vec3((ffn ? 1.0F : -1.0F) * (size + 0.12F), 0.0F, 0.0F),
+                    {0.015F, reach, reach},
+                    ffn ? shaders::kChannelFfn : shaders::kChannelAttention);
+      }
     }
   }
 }
 
-void Layout::add_heads() {
-  const auto heads = static_cast<float>(model_.heads);
-  wing_ = 3.9F * std::sqrt(heads / 4.0F);
-  attention_left_ = -(kWingGap + wing_);
-  const float side = std::min(0.165F, wing_ / heads * 0.34F);
-  first_head_ = elements_;
-  for (uint32_t l = 0; l < model_.layers; ++l) {
-    for (uint32_t h = 0; h < model_.heads; ++h) {
+void Layout::add_heads(Tower& tower) {
+  const Measures& m = tower.measures;
+  const trace::ModelRecord& model = tower.model.record;
+  const auto heads = static_cast<float>(model.heads);
+  const float side = std::min({0.165F, m.wing / heads * 0.34F, m.pitch * 0.14F});
+  const float rise = 0.13F * m.pitch / 1.34F;
+  tower.first_head = elements_;
+  for (uint32_t l = 0; l < model.layers; ++l) {
+    for (uint32_t h = 0; h < model.heads; ++h) {
       const float along = (static_cast<float>(h) + 0.5F) / heads;
       const float fan = std::sin(kPi * along);
-      add(box_at({-(kWingGap + wing_ * along), storey_y(l) + pitch_ * 0.36F + 0.13F * fan,
+      add(tower,
+          box_at({-(m.gap + m.wing * along), m.storey_y(l) + m.heads_y() + rise * fan,
                   0.42F + 0.3F * fan},
                  glm::vec3(side), shaders::kChannelAttention),
           {Kind::kHead, l, h, 0});
@@ -244,82 +323,128 @@ void Layout::add_heads() {
   }
 }
 
-void Layout::add_crown() {
-  constexpr float kBar = 0.56F;
-  first_candidate_ = elements_;
+// Between the spine and the plates that it chooses from.
+void Layout::add_routers(Tower& tower) {
+  const Measures& m = tower.measures;
+  const trace::StructureRecord& s = tower.model.structure;
+  tower.first_router = elements_;
+  if (s.experts == 0) return;
+  const float side = std::min(0.12F, m.pitch * 0.14F);
+  for (uint32_t l = s.dense_layers; l < m.layers; ++l) {
+    add(tower,
+        box_at({m.gap * 0.62F, m.storey_y(l) + m.pitch * 0.62F, 0.3F},
+               {side * 0.7F, side * 1.6F, side * 0.7F}, shaders::kChannelFfn),
+        {Kind::kRouter, l, 0, 0});
+  }
+}
+
+void Layout::add_crown(Tower& tower) {
+  const Measures& m = tower.measures;
+  const float bar_pitch = 0.56F * m.detail;
+  tower.first_candidate = elements_;
   for (uint32_t i = 0; i <= kCandidates; ++i) {
     const bool rest = i == kCandidates;
-    const float x = (static_cast<float>(i) - 0.5F * kCandidates) * kBar + (rest ? 0.16F : 0.0F);
-    shaders::Node bar = box_at({x, crown_y(), 0.95F}, {kBar * 0.36F, 0.03F, 0.12F},
-                               rest ? shaders::kChannelRest : shaders::kChannelCrown);
-    bar.grow = 1.3F;
+    const float x =
+        (static_cast<float>(i) - 0.5F * kCandidates) * bar_pitch + (rest ? 0.16F * m.detail : 0.0F);
+    shaders::Node bar =
+        box_at({x, m.crown_y(), 0.95F}, {bar_pitch * 0.36F, 0.03F * m.detail, 0.12F * m.detail},
+               rest ? shaders::kChannelRest : shaders::kChannelCrown);
+    bar.grow = 1.3F * m.detail;
     bar.flags = shaders::kNodeGrows;
-    add(bar, {rest ? Kind::kRestCandidate : Kind::kCandidate, model_.layers, i, 0});
+    add(tower, bar, {rest ? Kind::kRestCandidate : Kind::kCandidate, m.layers, i, 0});
   }
 }
 
 // Behind each group of heads lies the lane of the KV head that they share.
-void Layout::add_shelf() {
+void Layout::add_shelf(Tower& tower) {
+  const Measures& m = tower.measures;
+  const trace::StructureRecord& s = tower.model.structure;
   Grid grid{};
-  grid.elements = model_.kv_heads * columns_;
-  grid.cols = grid.group_cols = model_.kv_heads;
-  grid.rows = grid.group_rows = columns_;
+  grid.elements = tower.model.record.kv_heads * m.columns;
+  grid.cols = grid.group_cols = tower.model.record.kv_heads;
+  grid.rows = grid.group_rows = m.columns;
   grid.group_elements = grid.elements;
   grid.past = 1;
   grid.gap = {0.12F, 0.18F};
   std::vector<shaders::Node> plates;
-  for (uint32_t l = 0; l < model_.layers; ++l) {
-    shaders::Node plate = box_at({-(kWingGap + wing_ * 0.5F), storey_y(l) + pitch_ * 0.04F, 0.0F},
-                                 {wing_ * 0.5F, 0.028F, 1.0F}, shaders::kChannelKv);
-    plate.grow = pitch_ * 0.22F;
-    plate.flags = shaders::kNodeGrows;
-    plates.push_back(plate);
-  }
-  first_slot_ = add_plates(grid, plates);
-}
-
-// A plate about three times as wide as high, facing the front.
-void Layout::add_ffn() {
-  const auto cells = static_cast<float>(model_.buckets);
-  Grid grid{};
-  grid.elements = grid.group_elements = model_.buckets;
-  grid.rows = std::max(1U, static_cast<uint32_t>(std::lround(std::sqrt(cells / 3.2F))));
-  grid.cols = (model_.buckets + grid.rows - 1) / grid.rows;
-  grid.group_cols = grid.cols;
-  grid.group_rows = grid.rows;
-  grid.gap = {0.14F, 0.14F};
-  const float width =
-      std::min(4.5F * std::sqrt(std::sqrt(static_cast<float>(model_.neurons) / 216.0F)), 7.0F);
-  const float height = pitch_ * 0.68F;
-  ffn_right_ = kWingGap + width;
-  std::vector<shaders::Node> plates;
-  for (uint32_t l = 0; l < model_.layers; ++l) {
+  for (uint32_t l = 0; l < m.layers; ++l) {
     shaders::Node plate =
-        box_at({kWingGap + width * 0.5F, storey_y(l) + pitch_ * 0.4F + height * 0.5F, kPlateZ},
-               {width * 0.5F, height * 0.5F, 0.03F}, shaders::kChannelFfn);
-    plate.flags = shaders::kNodeFlat;
+        box_at({-(m.gap + m.wing * 0.5F), m.storey_y(l) + m.pitch * 0.04F, 0.0F},
+               {m.wing * 0.5F, std::min(0.028F, m.pitch * 0.03F), 1.0F}, shaders::kChannelKv);
+    plate.grow = m.pitch * 0.22F;
+    plate.flags = shaders::kNodeGrows;
+    const bool windowed =
+        s.window > 0 && (s.window_period <= 1 || l % s.window_period != s.window_period - 1);
+    if (windowed) plate.reach = static_cast<float>(s.window) / static_cast<float>(m.per_column);
     plates.push_back(plate);
   }
-  first_cell_ = add_plates(grid, plates);
+  tower.first_slot = add_plates(grid, plates);
 }
 
-void Layout::add_tape() {
+// Plates that face the front: of one FFN, or of a mixture, whose experts stand apart.
+void Layout::add_ffn(Tower& tower) {
+  const Measures& m = tower.measures;
+  const trace::StructureRecord& s = tower.model.structure;
+  const uint32_t buckets = tower.model.record.buckets;
+  const float height = m.pitch * 0.68F;
+  const auto plates = [&](uint32_t first, uint32_t end, float width) {
+    std::vector<shaders::Node> storeys;
+    for (uint32_t l = first; l < end; ++l) {
+      storeys.push_back(box_at(
+          {m.gap + width * 0.5F, m.storey_y(l) + m.pitch * 0.4F + height * 0.5F, kPlateZ},
+          {width * 0.5F, height * 0.5F, std::min(0.03F, 0.03F * m.pitch)}, shaders::kChannelFfn));
+      storeys.back().flags = shaders::kNodeFlat;
+      storeys.back().reach = m.pitch;
+    }
+    return storeys;
+  };
+  tower.first_cell = elements_;
   Grid grid{};
-  grid.elements = grid.group_elements = columns_;
+  grid.elements = buckets;
+  grid.gap = {0.14F, 0.14F};
+  if (s.dense_layers > 0) {
+    const float width = width_of_neurons(s.dense_neurons, options_);
+    const glm::uvec2 cells = arrange(buckets, width / height / 1.45F);
+    grid.cols = grid.group_cols = cells.x;
+    grid.rows = grid.group_rows = cells.y;
+    grid.group_elements = buckets;
+    add_plates(grid, plates(0, s.dense_layers, width));
+  }
+  grid.group_cols = m.cells.x;
+  grid.group_rows = m.cells.y;
+  grid.cols = m.cells.x * m.experts.x;
+  grid.rows = m.cells.y * m.experts.y;
+  grid.group_elements = m.expert_cells;
+  const glm::vec2 expert = glm::vec2(m.plate, height) / glm::vec2(m.experts);
+  const float apart = std::min(0.1F * height, 0.25F * std::min(expert.x, expert.y));
+  if (m.experts.x > 1) grid.group_gap.x = apart / expert.x;
+  if (m.experts.y > 1) grid.group_gap.y = apart / expert.y;
+  add_plates(grid, plates(s.dense_layers, m.layers, m.plate));
+}
+
+void Layout::add_tape(Tower& tower) {
+  const uint32_t columns = tower.measures.columns;
+  Grid grid{};
+  grid.elements = grid.group_elements = columns;
   grid.cols = grid.group_cols = 1;
-  grid.rows = grid.group_rows = columns_;
+  grid.rows = grid.group_rows = columns;
   grid.past = 1;
   grid.gap = {0.0F, 0.18F};
   shaders::Node plate = box_at({0.0F, kFloorY, 0.0F}, {0.42F, 0.035F, 1.0F}, shaders::kChannelTape);
   plate.flags = shaders::kNodeFlat;
-  first_tape_ = add_plates(grid, {plate});
+  tower.first_tape = add_plates(grid, {plate});
 }
 
 std::string Layout::path(const NodeRef& ref) const {
-  const std::string storey = "layer " + std::to_string(ref.layer);
+  const Tower& tower = towers_[ref.subject];
+  const trace::ModelRecord& m = tower.model.record;
+  const trace::StructureRecord& s = tower.model.structure;
+  const uint32_t per_column = tower.measures.per_column;
+  const std::string of = towers_.size() > 1 ? tower.model.name + " > " : "";
+  const std::string storey = of + "layer " + std::to_string(ref.layer);
   const std::string index = std::to_string(ref.index);
-  std::string positions = std::to_string(ref.column * per_column_);
-  if (per_column_ > 1) positions += ".." + std::to_string((ref.column + 1) * per_column_ - 1);
+  std::string positions = std::to_string(ref.column * per_column);
+  if (per_column > 1) positions += ".." + std::to_string((ref.column + 1) * per_column - 1);
   switch (ref.kind) {
     case Kind::kSpineAttention:
       return storey + " > residual stream, attention update";
@@ -330,19 +455,28 @@ std::string Layout::path(const NodeRef& ref) const {
     case Kind::kSlot:
       return storey + " > KV shelf > KV head " + index + " > position " + positions;
     case Kind::kCell: {
-      const uint64_t first =
-          (uint64_t{ref.index} * model_.neurons + model_.buckets - 1) / model_.buckets;
-      const uint64_t last =
-          ((uint64_t{ref.index} + 1) * model_.neurons + model_.buckets - 1) / model_.buckets - 1;
-      return storey + " > FFN > neuron " + std::to_string(first) +
+      const bool mixed = s.experts > 0 && ref.layer >= s.dense_layers;
+      const uint64_t neurons = s.experts > 0 && !mixed ? s.dense_neurons : m.neurons;
+      uint64_t first = (uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets;
+      uint64_t last = ((uint64_t{ref.index} + 1) * neurons + m.buckets - 1) / m.buckets - 1;
+      std::string expert;
+      if (mixed) {
+        const uint64_t e = std::min<uint64_t>(first / s.expert_neurons, s.experts);
+        expert = e < s.experts ? "expert " + std::to_string(e) + " > " : "shared expert > ";
+        first -= e * s.expert_neurons;
+        last -= e * s.expert_neurons;
+      }
+      return storey + " > FFN > " + expert + "neuron " + std::to_string(first) +
              (last > first ? ".." + std::to_string(last) : "");
     }
     case Kind::kCandidate:
-      return "crown > candidate " + std::to_string(ref.index + 1);
+      return of + "crown > candidate " + std::to_string(ref.index + 1);
     case Kind::kRestCandidate:
-      return "crown > all other tokens";
+      return of + "crown > all other tokens";
     case Kind::kTape:
-      return "tape > position " + positions;
+      return of + "tape > position " + positions;
+    case Kind::kRouter:
+      return storey + " > FFN > router of " + std::to_string(s.experts) + " experts";
     case Kind::kScenery:
       break;
   }

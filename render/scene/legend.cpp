@@ -42,7 +42,14 @@ class Writer {
         prompt() ? "strongest read of each token, of da" : "");
     row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",
         full(Measure::kActivation),
-        "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it");
+        (mixture() ? "router's probability of an expert into it, <p_e FFN_e,df>/|df|\u00b2 from it"
+                   : "") +
+            std::string(mixture() && !in_.telling.show_all ? ""
+                        : mixture()                        ? "; "
+                                                           : "") +
+            (mixture() && !in_.telling.show_all
+                 ? ""
+                 : "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it"));
     row(shaders::kChannelCrown, "bar: softmax probability", "", "the same");
     row(shaders::kChannelTape, "a token is there", "", "probability of the drawn one");
     row(shaders::kChannelRest, "what is not drawn one by one, dotted", "",
@@ -58,12 +65,16 @@ class Writer {
     widths.resize(widths.find_last_not_of("; ") + 1);
     note(widths);
     std::string layer;
-    if (is(trace::kHabitsKnown)) layer = activation_formula(m_);
-    if (is(trace::kNormAfter))
+    if (is(trace::kStructureSilu) || is(trace::kStructureGelu)) {
+      layer = activation_formula(in_.layout.structure());
+    }
+    if (is(trace::kStructurePostNorms))
       layer += "; da, df and o_h behind the gain of the norm after the sum";
-    if (is(trace::kParallel)) layer += "; attention and FFN read the same x";
-    if (is(trace::kMixture)) layer += "; of the experts that the router chose";
+    if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
+    if (mixture()) layer += "; of the experts that the router chose";
+    if (layer.starts_with("; ")) layer.erase(0, 2);
     if (!layer.empty()) note(layer);
+    if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");
     note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
     std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);
     how +=
@@ -76,7 +87,7 @@ class Writer {
       const auto n = now_.last - now_.first + 1;
       if (n > 1) {
         note("faster than the eye: " + std::to_string(n) +
-             " steps shown as one, the strongest of each light");
+             " steps shown as one: the strongest of each light, the bolts of the newest");
       }
     }
     if (in_.reader.dropped()) note("memory is full: the oldest detail was let go");
@@ -86,7 +97,8 @@ class Writer {
 
  private:
   bool prompt() const { return in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1; }
-  bool is(uint32_t habit) const { return (m_.habits & habit) != 0; }
+  bool is(uint32_t flag) const { return (in_.layout.structure().flags & flag) != 0; }
+  bool mixture() const { return in_.layout.structure().experts > 0; }
 
   void row(uint32_t channel, std::string measure, std::string scale, std::string bolts) {
     legend_.rows.push_back({channel, in_.channels.effective(channel) > 0.0F,

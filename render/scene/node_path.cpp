@@ -46,6 +46,7 @@ std::optional<uint32_t> find_node(std::string_view path, const Layout& layout) {
   if (is("C", 1) && n[0] < Layout::kCandidates) return layout.candidate(n[0]);
   if (is("T", 1) && n[0] < m.context) return layout.tape(layout.column_of(n[0]));
   if (n.empty() || n[0] >= m.layers) return {};
+  if (is("LR", 1) && layout.router(n[0]) != shaders::kNoElement) return layout.router(n[0]);
   if (is("LA", 1)) return layout.spine(n[0], false, Layout::kSpineParts - 1);
   if (is("LM", 1)) return layout.spine(n[0], true, Layout::kSpineParts - 1);
   if (is("LH", 2) && n[1] < m.heads) return layout.head(n[0], n[1]);
@@ -64,6 +65,7 @@ std::optional<uint32_t> find_storey(std::string_view path, const Layout& layout)
 }
 
 std::string node_path(const NodeRef& ref, const Layout& layout) {
+  if (ref.subject != 0) return {};  // names are of the first model's nodes
   const auto& m = layout.model();
   const auto named = [&](std::string_view before, uint64_t number) {
     std::string name;
@@ -82,6 +84,8 @@ std::string node_path(const NodeRef& ref, const Layout& layout) {
       return named(".K", ref.index).append(".").append(std::to_string(position));
     case Kind::kCell:
       return named(".F", (uint64_t{ref.index} * m.neurons + m.buckets - 1) / m.buckets);
+    case Kind::kRouter:
+      return std::string("L").append(std::to_string(ref.layer)).append(".R");
     case Kind::kCandidate:
       return named("C", ref.index);
     case Kind::kTape:

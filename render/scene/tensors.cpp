@@ -61,6 +61,10 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
     case Kind::kTape:
       if (token < 0) return {};
       return {weight("embedding row", "token_embd.weight", token, 1)};
+    case Kind::kRouter:
+      return {tap("probabilities", blk + "router"), tap("chosen experts", blk + "experts"),
+              tap("x after its norm", blk + "ffn.norm"),
+              weight("W_router", blk + "ffn_gate_inp.weight")};
     case Kind::kScenery:
       break;
   }

@@ -85,6 +85,8 @@ void Swapchain::destroy_images() {
   for (const VkImageView view : views_) vkDestroyImageView(device_.handle(), view, nullptr);
   for (const VkSemaphore semaphore : done_)
     vkDestroySemaphore(device_.handle(), semaphore, nullptr);
+  device_.count().images -= static_cast<uint32_t>(views_.size());
+  device_.count().semaphores -= static_cast<uint32_t>(done_.size());
   views_.clear();
   done_.clear();
 }
@@ -117,7 +119,8 @@ void Swapchain::create() {
   info.imageColorSpace = format_.colorSpace;
   info.imageExtent = extent;
   info.imageArrayLayers = 1;
-  info.imageUsage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;
+  // A scene of fewer pixels is copied there enlarged; every driver's surfaces can.
+  info.imageUsage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_DST_BIT;
   info.preTransform = surface.currentTransform;
   info.compositeAlpha = (surface.supportedCompositeAlpha & VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR) != 0
                             ? VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR
@@ -143,6 +146,8 @@ void Swapchain::create() {
                                      .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1}};
     VK_CHECK(vkCreateImageView(device_.handle(), &view, nullptr, &views_.emplace_back()));
     done_.push_back(make_semaphore(device_.handle()));
+    ++device_.count().images;
+    ++device_.count().semaphores;
   }
   stale_ = false;
 }

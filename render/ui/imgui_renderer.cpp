@@ -84,8 +84,8 @@ void ImguiRenderer::record(VkCommandBuffer commands, VkExtent2D extent, VkFormat
       vkCmdSetScissor(commands, 0, 1, &scissor);
       layout.bind_image(commands, shaders::kBindTextureA, texture->second.image.view(),
                         texture->second.nearest ? context_.nearest : context_.linear);
-      vkCmdDrawIndexed(commands, command.ElemCount, 1, command.IdxOffset,
-                       static_cast<int32_t>(command.VtxOffset), 0);
+      context_.draw_indexed(commands, command.ElemCount, command.IdxOffset,
+                            static_cast<int32_t>(command.VtxOffset));
     }
   }
 }

@@ -25,7 +25,7 @@ void controls(scene::Channels& channels, uint32_t channel, ImVec4 colour) {
   ImGui::SameLine();
   ImGui::SetNextItemWidth(3.0F * ImGui::GetFontSize());
   ImGui::DragFloat("##gain", &channels.gain[channel], 0.01F, 0.0F, scene::Channels::kMostGain,
-                   "x%.2g", ImGuiSliderFlags_AlwaysClamp);
+                   "x%.3g", ImGuiSliderFlags_AlwaysClamp);
   ImGui::SameLine();
 }
 
@@ -36,7 +36,7 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PushID(static_cast<int>(row.channel));
   if (interactive) controls(state.view.look.channels, row.channel, colour);
   ImGui::TextColored(colour, "%s", scene::channel_name(row.channel));
-  ImGui::SameLine((interactive ? 12.6F : 8.2F) * em);
+  ImGui::SameLine((interactive ? 14.2F : 8.2F) * em);
   if (!row.on) {
     ImGui::TextDisabled("switched off");
     ImGui::PopID();
@@ -46,7 +46,7 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   if (!row.scale.empty()) text += ", " + row.scale;
   if (row.gain != 1.0F) {
     char gain[24];
-    std::snprintf(gain, sizeof gain, ", gain %.2g", double{row.gain});
+    std::snprintf(gain, sizeof gain, ", gain %.3g", double{row.gain});
     text += gain;
   }
   ImGui::TextUnformatted(text.c_str());
@@ -81,8 +81,10 @@ void panel_legend(State& state, bool interactive) {
     if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
     ImGui::TextUnformatted(scene::readable_text(name).c_str());
     ImGui::SameLine();
-    ImGui::TextDisabled("%.2f M parameters, %u layers, %u heads, %s",
-                        static_cast<double>(m.parameters) / 1e6, m.layers, m.heads,
+    const auto millions = static_cast<double>(m.parameters) / 1e6;
+    ImGui::TextDisabled("%.3g %c parameters, %u layers, %u heads%s%s",
+                        millions < 1e3 ? millions : millions / 1e3, millions < 1e3 ? 'M' : 'B',
+                        m.layers, m.heads, model.quantisation.empty() ? "" : ", ",
                         model.quantisation.c_str());
     ImGui::Separator();
     ImGui::SetWindowFontScale(kSmall);

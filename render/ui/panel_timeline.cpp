@@ -1,4 +1,4 @@
-// Play, pause, step, scrub, pace; the tip under the cursor; the help and the times.
+// Play, pause, step, scrub, pace; the tip under the cursor; the help.
 #include <imgui.h>
 
 #include <algorithm>
@@ -113,23 +113,6 @@ void panel_help(State& state) {
       ImGui::SameLine(ImGui::GetFontSize() * 18.0F);
       ImGui::TextUnformatted(meaning);
     }
-  }
-  ImGui::End();
-}
-
-void panel_times(State& state) {
-  const ImVec2 display = ImGui::GetIO().DisplaySize;
-  const float em = ImGui::GetFontSize();
-  ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Appearing, ImVec2(1.0F, 0.0F));
-  if (ImGui::Begin("GPU times", &state.times,
-                   ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
-    double sum = 0.0;
-    for (const render::PassTime& pass : state.stage.renderer().pass_times()) {
-      ImGui::Text("%-12s %6.2f ms", pass.name.c_str(), pass.ms);
-      sum += pass.ms;
-    }
-    ImGui::Text("%-12s %6.2f ms", "all", sum);
-    ImGui::TextDisabled("%.1f frames/s", double{ImGui::GetIO().Framerate});
   }
   ImGui::End();
 }

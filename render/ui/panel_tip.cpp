@@ -32,14 +32,15 @@ void element_tip(const State& state, const scene::NodeRef& ref) {
                   scene::visible_text(reader.position(position).token.text).c_str());
     }
   }
+  if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
+    ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+    ImGui::TextDisabled("from %s", std::string(row->words).c_str());
+  }
+  if (reader.steps() == 0 || ref.subject != 0) return;
   const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
   if (meaning.known) {
     ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
     ImGui::TextDisabled("%s", meaning.formula.c_str());
-  }
-  if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
-    ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
-    ImGui::TextDisabled("from %s", std::string(row->words).c_str());
   }
 }
 
@@ -47,7 +48,7 @@ void element_tip(const State& state, const scene::NodeRef& ref) {
 
 void hover_tip(State& state) {
   const render::View& view = state.view;
-  if (ImGui::GetIO().WantCaptureMouse || state.stage.reader().steps() == 0) return;
+  if (ImGui::GetIO().WantCaptureMouse) return;
   if (view.hovered_bolt) {
     const auto bolt = state.stage.bolt(*view.hovered_bolt);
     if (!bolt) return;

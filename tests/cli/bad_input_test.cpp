@@ -50,6 +50,20 @@ TEST_F(BadInput, NotANumberIsNoNumber) {
   expect_refusal(fulgurite({"record", "-o", video, "--seconds", "nan"}), 2, "--seconds");
 }
 
+TEST_F(BadInput, ChannelsPalettesAndPacesThatAreNone) {
+  const std::string picture = in_folder("x.png");
+  const auto shot = [&](std::vector<std::string> more) {
+    std::vector<std::string> words = {"shot", "-n", "1", "-o", picture};
+    words.insert(words.end(), more.begin(), more.end());
+    return fulgurite(words);
+  };
+  expect_refusal(shot({"--palette", "rainbow"}), 2, "--palette");
+  expect_refusal(shot({"--channels", "atention"}), 2, "there is no channel 'atention'");
+  expect_refusal(shot({"--gain", "ffn=9"}), 2, "'ffn=9' is no gain");
+  expect_refusal(shot({"--gain", "ffn=nan"}), 2, "'ffn=nan' is no gain");
+  expect_refusal(shot({"--pace", "9"}), 2, "--pace");
+}
+
 TEST_F(BadInput, MissingModel) {
   expect_bad_model(in_folder("missing.gguf"));
 }

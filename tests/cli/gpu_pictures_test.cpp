@@ -165,6 +165,20 @@ TEST_F(Pictures, ARecordedZoomHasTheSameFramesEveryTime) {
   EXPECT_EQ(read_file(in_folder("a.txt")), read_file(in_folder("b.txt")));
 }
 
+TEST_F(Pictures, TheCameraGoesToViewsLayersAndNodesByName) {
+  const auto shot = [&](const std::string& camera) {
+    return fulgurite({"shot", "-p", "A", "-n", "1", "--window-size", "64x64", "-o",
+                      in_folder("x.png"), "--camera", camera});
+  };
+  for (const char* name : {"crown", "L2", "L3.H1", "L0.K1.0", "-30,10,5"}) {
+    EXPECT_EQ(shot(name).exit_code, 0) << name;
+  }
+  constexpr int kUsage = 2;
+  for (const char* name : {"nowhere", "L6", "L3.H4", "@9", "@", "1,2", "L3.H1;rm"}) {
+    expect_refusal(shot(name), kUsage, "--camera");
+  }
+}
+
 TEST_F(Pictures, UnwritableOutputs) {
   write(in_folder("file"), "in the way");
   for (const std::string name : {"no-such-folder/x.mp4", "file/x.mp4"}) {

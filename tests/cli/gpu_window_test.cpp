@@ -1,6 +1,8 @@
 // The window under Xvfb, used by mouse and keyboard, with Vulkan's validation on.
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/cli/program.h"
@@ -32,6 +34,13 @@ size_t distinct_colours(const std::string& picture) {
 
 void settle(int ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+}
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream in(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
 }
 
 class Window : public Drawing {
@@ -83,6 +92,10 @@ class Window : public Drawing {
   // Pauses (the prompt and all 48 tokens lie behind) and waits until the picture stands still.
   void stand_still() {
     display_->key("space");
+    stand_still_again();
+  }
+
+  void stand_still_again() {
     std::string last = display_->screenshot();
     ASSERT_TRUE(eventually([&] {
       const std::string now = display_->screenshot();
@@ -154,6 +167,34 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
   expect_clean_end();
 }
 
+// A bookmark is kept for the next program, and --camera finds it there.
+TEST_F(Window, BookmarksAreSetAndGoneTo) {
+  open();
+  if (HasFatalFailure()) return;
+  stand_still();
+  const std::string marked = display_->screenshot();
+  display_->key("ctrl+3");
+  const fs::path folder = fs::path(in_folder("")) / "fulgurite" / "bookmarks";
+  EXPECT_TRUE(eventually([&] { return fs::exists(folder) && !fs::is_empty(folder); }));
+  display_->drag(600, 420, 800, 330);
+  EXPECT_TRUE(eventually([&] { return difference(marked, display_->screenshot()) > 0.02; }));
+  display_->key("alt+3");
+  EXPECT_TRUE(eventually([&] { return difference(marked, display_->screenshot()) < 0.02; }))
+      << "and back";
+  display_->key("ctrl+q");
+  expect_clean_end();
+
+  Environment environment = kNoDisplay;
+  environment["XDG_STATE_HOME"] = in_folder("");
+  const std::vector<std::string> words = {"shot", "-p", "A", "-n", "1", "--window-size", "64x64",
+                                          "-o",   in_folder("x.png"),   "--camera"};
+  for (const auto& [name, code] : {std::pair("@3", 0), std::pair("@4", 2), std::pair("@0", 2)}) {
+    std::vector<std::string> all = words;
+    all.emplace_back(name);
+    EXPECT_EQ(fulgurite(all, environment).exit_code, code) << name;
+  }
+}
+
 TEST_F(Window, ComesBackAfterItWasMadeAsSmallAsAPixel) {
   open();
   if (HasFatalFailure()) return;
@@ -163,6 +204,58 @@ TEST_F(Window, ComesBackAfterItWasMadeAsSmallAsAPixel) {
       {"windowsize", window_, std::to_string(XDisplay::kWidth), std::to_string(XDisplay::kHeight)});
   EXPECT_TRUE(eventually([&] { return distinct_colours(display_->screenshot()) > 200; }));
   display_->xdotool({"windowfocus", window_});
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
+// Paused, with the mouse at rest, the program has nothing to do, and does nothing.
+TEST_F(Window, UsesNoTimeWhileNothingMoves) {
+  const std::string timings = in_folder("timings.jsonl");
+  open({"--timings", timings});
+  if (HasFatalFailure()) return;
+  stand_still();
+  settle(2000);
+  const size_t frames = lines_of(timings).size();
+  EXPECT_GT(frames, 10U);
+  const double before = program_->cpu_seconds();
+  settle(4000);
+  EXPECT_LT(program_->cpu_seconds() - before, 0.12) << "3 % of a core";
+  EXPECT_EQ(lines_of(timings).size(), frames) << "frames were drawn";
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
+// Sizes, minimising and full screen in quick turns: the scene comes back, and no object is left
+// over.
+TEST_F(Window, AStormOfSizesLeavesNothingBehind) {
+  const std::string timings = in_folder("timings.jsonl");
+  open({"--timings", timings});
+  if (HasFatalFailure()) return;
+  stand_still();
+  settle(2000);
+  const auto live = [&] {
+    const std::vector<std::string> lines = lines_of(timings);
+    return lines.empty() ? nlohmann::json() : nlohmann::json::parse(lines.back())["live"];
+  };
+  const nlohmann::json before = live();
+  ASSERT_GT(before["images"].get<int>(), 0) << before;
+  const std::string width = std::to_string(XDisplay::kWidth);
+  const std::string height = std::to_string(XDisplay::kHeight);
+  for (int i = 0; i < 12; ++i) {
+    const std::string w = std::to_string(200 + 173 * i % 900);
+    const std::string h = std::to_string(150 + 97 * i % 600);
+    display_->xdotool({"windowsize", window_, w, h, "sleep", "0.05", "windowsize", window_, h, w,
+                       "sleep", i % 2 == 0 ? "0.02" : "0.3"});
+    if (i % 4 == 1)
+      display_->xdotool({"windowunmap", window_, "sleep", "0.2", "windowmap", window_});
+    if (i % 4 == 3) display_->xdotool({"windowfocus", window_, "key", "F11", "sleep", "0.2"});
+  }
+  display_->xdotool({"windowmap", window_, "windowsize", window_, width, height, "windowmove",
+                     window_, "0", "0", "windowfocus", window_});
+  EXPECT_TRUE(eventually([&] { return distinct_colours(display_->screenshot()) > 200; }));
+  stand_still_again();
+  EXPECT_TRUE(eventually([&] { return live() == before; }))
+      << "before: " << before << "\nafter: " << live();
   display_->key("ctrl+q");
   expect_clean_end();
 }

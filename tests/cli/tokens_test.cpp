@@ -120,7 +120,8 @@ TEST_F(Numbers, BenchTellsEveryFigureOfEveryLevel) {
   EXPECT_EQ(result["threads"], 2);
   for (const char* level : {"off", "live", "full"}) {
     const json& row = result.at(level);
-    for (const char* name : {"prompt_tokens_per_s", "generation_tokens_per_s", "first_token_ms"}) {
+    for (const char* name : {"prompt_tokens_per_s", "generation_tokens_per_s", "first_token_ms",
+                             "load_ms", "peak_bytes"}) {
       EXPECT_GT(row.at(name).get<double>(), 0.0) << level << " " << name;
     }
     EXPECT_NEAR(row.at("weight_bytes_per_s").get<double>(),

@@ -107,7 +107,8 @@ TEST_P(SessionOf, GoingOnElsewhereForgetsWhatCameBehind) {
   const std::vector<int32_t> old = talk.session.tokens();
   const size_t prompt = talk.reader.step(0).count;
   std::vector<int32_t> ids(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(prompt) + 4);
-  for (int i = 0; i < 3; ++i) ids.push_back(ids[static_cast<size_t>(i)] == old[prompt + 4] ? 5 : ids[static_cast<size_t>(i)]);
+  for (int i = 0; i < 3; ++i)
+    ids.push_back(ids[static_cast<size_t>(i)] == old[prompt + 4] ? 5 : ids[static_cast<size_t>(i)]);
   talk.session.start(ids, 4, kWarm, true);
   while (!talk.session.finished()) talk.session.step();
   talk.reader.poll();

@@ -69,6 +69,27 @@ TEST(Config, DefaultsAndTheirOverrides) {
   EXPECT_EQ("", config_of(small_llama().remove("general.name")).name);
 }
 
+// Facts: llama.cpp's load_hparams and the keys that its converter writes for Phi-3.
+TEST(Config, RotationsAreStretchedByAFactorOrByTwoTensors) {
+  const auto stretched = [](const std::string& type) {
+    GgufBytes g = small_llama();
+    g.f32("llama.rope.scaling.factor", 4);
+    if (!type.empty()) g.string("llama.rope.scaling.type", type);
+    return config_of(g).rope_scale;
+  };
+  EXPECT_EQ(0.25F, stretched("linear"));
+  EXPECT_EQ(0.25F, stretched("")) << "linear where no type is named";
+  EXPECT_EQ(1.0F, stretched("none"));
+  GgufBytes g = small_llama();
+  g.u32("llama.rope.scaling.original_context_length", 16)
+      .f32("llama.rope.scaling.attn_factor", 1.25F)
+      .tensor("rope_factors_long.weight", {2})
+      .tensor("rope_factors_short.weight", {2});
+  EXPECT_EQ(16, config_of(g).rope_original) << "named by no type";
+  EXPECT_EQ(1.25F, config_of(g).rope_magnitude);
+  EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(g.build()).file));
+}
+
 TEST(Config, TheVocabularyIsCountedOrNamed) {
   EXPECT_EQ(256, config_of(small_llama().u32("llama.vocab_size", 256)).n_vocab);
   EXPECT_EQ(
@@ -171,6 +192,14 @@ TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
 TEST(Runnable, ATensorThatTheArchitectureWouldIgnoreIsAProblem) {
   const LoadedGguf loaded(small_llama().tensor("blk.0.attn_sinks.weight", {4}).build());
   EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_sinks.weight' has no place");
+}
+
+TEST(Runnable, MillionsOfMissingTensorsAreNotListed) {
+  const LoadedGguf dense(small_llama().u32("llama.block_count", 4096).build());
+  EXPECT_EQ(1000U, find_problems(dense.file).size());
+  GgufBytes g = small_llama().u32("llama.expert_count", 4096).u32("llama.expert_used_count", 1);
+  EXPECT_EQ(1000U, find_problems(LoadedGguf(g.build()).file).size());
+  EXPECT_CONTAINS(refusal(g.u32("llama.block_count", 4096)), "4096 layers of 4096 experts");
 }
 
 TEST(Runnable, TheTokenizerIsPartOfIt) {

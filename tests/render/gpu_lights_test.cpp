@@ -11,13 +11,13 @@ namespace {
 using Lights = GpuTest;
 
 std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& steps, size_t nodes,
-                                uint64_t first, uint64_t last, float playhead,
-                                float shortest_life) {
+                                uint64_t first, uint64_t last, float playhead, float shortest_life,
+                                float merge = 1) {
   std::vector<glm::vec2> lights(nodes, glm::vec2(0));
   for (uint64_t step = first; step <= last && step < steps.size(); ++step) {
     for (const shaders::Light& light : steps[step]) {
-      const float value =
-          light.value * shaders::light_left(playhead - light.instant, light.life, shortest_life);
+      const float age = playhead - shaders::shown_instant(light.instant, merge);
+      const float value = light.value * shaders::light_left(age, light.life * merge, shortest_life);
       glm::vec2& node = lights[light.node];
       node.x = std::max(node.x, value);
       node.y = std::max(node.y, -value);
@@ -44,17 +44,20 @@ TEST_F(Lights, AreTheTracesNumbers) {
   }
   Offscreen target(device(), 32, 32);
   for (const float playhead : {0.0f, 0.5f, 2.75f, 4.999f, 9.0f}) {
-    for (const float shortest_life : {0.0f, 1.5f}) {
+    for (const auto& [shortest_life, merge] :
+         {std::pair{0.0f, 1.0f}, {1.5f, 1.0f}, {0.0f, 2.0f}, {1.5f, 2.5f}}) {
       FrameInput input = input_at(playhead, kSteps - 1);
       input.first_step = 1;
       input.frame.shortest_life = shortest_life;
+      input.frame.merge = merge;
       ASSERT_TRUE(renderer.draw(target, input));
       const auto got = renderer.read_lights();
-      const auto want = expected(steps, kNodes, 1, kSteps - 1, playhead, shortest_life);
+      const auto want = expected(steps, kNodes, 1, kSteps - 1, playhead, shortest_life, merge);
       ASSERT_EQ(got.size(), want.size());
+      const float rounding = merge == 1 ? 2e-6f : 2e-5f;
       for (size_t i = 0; i < kNodes; ++i) {
-        ASSERT_NEAR(got[i].x, want[i].x, 2e-6f) << "node " << i << " at " << playhead;
-        ASSERT_NEAR(got[i].y, want[i].y, 2e-6f) << "node " << i << " at " << playhead;
+        ASSERT_NEAR(got[i].x, want[i].x, rounding) << "node " << i << " at " << playhead;
+        ASSERT_NEAR(got[i].y, want[i].y, rounding) << "node " << i << " at " << playhead;
       }
     }
   }

@@ -97,9 +97,9 @@ TEST_F(Labels, DoNotPopAsTheCameraMoves) {
   std::map<std::string, float> before;
   float worst = 0.0F;
   std::string which;
-  for (int i = 0; i < 1500; ++i) {
-    pose.yaw += 0.0004F;
-    pose.distance *= 0.9993F;
+  for (int i = 0; i < 3000; ++i) {
+    pose.yaw += 0.0002F;
+    pose.distance *= 0.99965F;
     std::map<std::string, float> now;
     for (const Label& label : at(pose).labels) {
       float& most = now[label.text];
@@ -151,7 +151,7 @@ TEST_F(Labels, AreAsManyForAGiantAsForADwarf) {
   show(giant, 2, 1);
   size_t most = 0;
   for (const scene::Pose& pose : poses(100)) most = std::max(most, at(pose).labels.size());
-  EXPECT_LT(most, 200U);
+  EXPECT_LT(most, 500U) << "as many as a screen has room for";
   LabelBoard board(
       scene::Camera{scene::home_pose(layout_->bounds(12), kAspect)}.clip_from_world(kAspect),
       kScreen, kSize, {});

@@ -232,8 +232,10 @@ TEST(Player, SeekingShowsStepsOneByOneAgain) {
   EXPECT_GT(player.merge(), 1.0);
   player.toggle();
   EXPECT_GT(player.merge(), 1.0) << "a pause changes nothing in the picture";
+  EXPECT_EQ(8.0, player.effective_pace());
   player.move(0.1, 100);
   EXPECT_EQ(1.0, player.merge());
+  EXPECT_EQ(1.0, player.effective_pace()) << "lights of one step, not of many";
 }
 
 TEST(Player, FollowGoesToTheNewestStep) {

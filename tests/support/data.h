@@ -14,12 +14,9 @@
 
 namespace tests {
 
+// Tests run in the root of the repository (see tests/CMakeLists.txt).
 inline std::filesystem::path repository() {
-  return std::filesystem::absolute(__FILE__)
-      .lexically_normal()
-      .parent_path()
-      .parent_path()
-      .parent_path();
+  return std::filesystem::current_path();
 }
 
 inline std::filesystem::path data(const std::string& name) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -93,6 +94,15 @@ class Process {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return {exit_code_, out(), err()};
+  }
+
+  // Of all its threads so far; 0 once it has ended.
+  double cpu_seconds() const {
+    clockid_t clock{};
+    timespec time{};
+    if (pid_ <= 0 || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0)
+      return 0;
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   }
 
   // What it has said so far.

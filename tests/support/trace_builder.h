@@ -39,6 +39,19 @@ inline trace::ModelRecord small_model() {
   return m;
 }
 
+// Three experts of 16 neurons and a shared one of 12, which are the 60 of small_model().
+inline trace::StructureRecord small_mixture() {
+  trace::StructureRecord s;
+  s.trained_context = 64;
+  s.query_width = 32;
+  s.kv_width = 32;
+  s.experts = 3;
+  s.experts_used = 2;
+  s.expert_neurons = 16;
+  s.shared_neurons = 12;
+  return s;
+}
+
 class TraceBuilder {
  public:
   TraceBuilder(trace::Log& log, const trace::ModelRecord& model, uint64_t seed = 1)
@@ -50,6 +63,11 @@ class TraceBuilder {
     m_.quantisation_bytes = 3;
     trace::append(log_, trace::Topic::kModel, m_, chars(name), chars("llama"), chars("F32"));
   }
+  // Of a mixture: positions then have experts.
+  void structure(const trace::StructureRecord& structure) {
+    structure_ = structure;
+    trace::append(log_, trace::Topic::kStructure, structure_);
+  }
   void start() {
     position_ = step_ = 0;
     trace::append(log_, trace::Topic::kStart,
@@ -59,8 +77,9 @@ class TraceBuilder {
   void go_on(uint32_t positions, uint32_t steps) {
     position_ = positions;
     step_ = steps;
-    trace::append(log_, trace::Topic::kContinue,
-                  trace::ContinueRecord{{2, 0.8F, 0.95F, 40, trace::Level::kLive}, positions, steps});
+    trace::append(
+        log_, trace::Topic::kContinue,
+        trace::ContinueRecord{{2, 0.8F, 0.95F, 40, trace::Level::kLive}, positions, steps});
   }
   // A forward step of so many tokens with all their detail.
   void step(uint32_t count = 1) {
@@ -84,6 +103,7 @@ class TraceBuilder {
     attention(position);
     kv(position);
     ffn(position);
+    if (structure_.experts > 0) experts(position);
     if (last) logits(position);
     std::vector<float> p99(m_.layers * trace::kMeasureCount);
     for (float& v : p99) v = 0.2F + 0.5F * uniform();
@@ -198,6 +218,24 @@ class TraceBuilder {
     trace::append(log_, trace::Topic::kFfn, trace::FfnRecord{position, m_.layers, m_.buckets, top},
                   all(rms), all(bucket_share), all(rest), all(bias), all(strongest));
   }
+  void experts(uint32_t position) {
+    const uint32_t used = structure_.experts_used + (structure_.shared_neurons > 0 ? 1 : 0);
+    std::vector<float> router;
+    std::vector<trace::ExpertShare> shares_of;
+    for (uint32_t l = 0; l < m_.layers; ++l) {
+      for (uint32_t e = 0; e < structure_.experts; ++e)
+        router.push_back(1.0F / static_cast<float>(structure_.experts));
+      const std::vector<float> share = shares(used);
+      for (uint32_t i = 0; i < used; ++i) {
+        const uint32_t e = i < structure_.experts_used ? (position + i + l) % structure_.experts
+                                                       : structure_.experts;
+        shares_of.push_back({e, 1.0F / static_cast<float>(used), share[i]});
+      }
+    }
+    trace::append(log_, trace::Topic::kExperts,
+                  trace::ExpertsRecord{position, m_.layers, structure_.experts, used}, all(router),
+                  all(shares_of));
+  }
   void logits(uint32_t position) {
     std::vector<trace::Candidate> candidates;
     float rest = 1.0F;
@@ -214,6 +252,7 @@ class TraceBuilder {
 
   trace::Log& log_;
   trace::ModelRecord m_;
+  trace::StructureRecord structure_;
   std::mt19937_64 random_;
   uint32_t position_ = 0;
   uint32_t step_ = 0;

@@ -120,6 +120,21 @@ TEST(Quantize, SearchedFormatsHaveTheTypesOfLlamaQuantizeAndNoLargerErrors) {
   }
 }
 
+// The twins in models/synth are what llama.cpp's converter makes of these folders.
+TEST(Quantize, FoldersOfHuggingFaceBecomeFilesInGgufsLayout) {
+  REQUIRE_SHARED_DATA();
+  const tests::TempFolder folder;
+  for (const auto& [hf, gguf] :
+       {std::pair{"llama-gqa", "llama-gqa"}, std::pair{"qwen3moe-sharded", "qwen3moe"}}) {
+    const ModelFile twin =
+        open_gguf(tests::shared_data("models/synth/" + std::string(gguf) + ".gguf").string());
+    const ModelFile made =
+        quantized(folder, tests::shared_data("models/hf/" + std::string(hf)).string(), "F32");
+    EXPECT_EQ(0, differing_tensors(made, twin)) << hf;
+    EXPECT_EQ(nullptr, made.find("fulgurite.rope.halves"));
+  }
+}
+
 TEST(Quantize, MetadataAreKeptAndSayWhatWasDone) {
   const tests::TempFolder folder;
   const std::string in = tests::data("models/llama-gqa-f16.gguf").string();

@@ -127,8 +127,14 @@ TEST_F(ReaderTest, AConversationThatGoesOnWithinAStepCutsIt) {
 }
 
 TEST_F(ReaderTest, GoingOnWhereTheConversationHasNotBeenIsRefused) {
-  for (const auto& [positions, steps] : {std::pair{0U, 0U}, {0U, 1U}, {7U, 2U}, {6U, 1U}, {6U, 3U},
-                                         {5U, 2U}, {~0U, 2U}, {3U, ~0U}}) {
+  for (const auto& [positions, steps] : {std::pair{0U, 0U},
+                                         {0U, 1U},
+                                         {7U, 2U},
+                                         {6U, 1U},
+                                         {6U, 3U},
+                                         {5U, 2U},
+                                         {~0U, 2U},
+                                         {3U, ~0U}}) {
     Log log;
     Reader reader(log);
     TraceBuilder builder(log, small_model());
@@ -157,6 +163,84 @@ TEST_F(ReaderTest, AnAnswerIsFoundByItsRequest) {
   EXPECT_EQ("embd", reader_.answer(11)->name);
   EXPECT_EQ("x", reader_.answer(11)->formula);
   EXPECT_EQ(nullptr, reader_.answer(12));
+}
+
+TEST_F(ReaderTest, AnOldTraceIsOfADenseModelWithoutWindows) {
+  builder_.describe();
+  EXPECT_TRUE(reader_.poll());
+  EXPECT_FALSE(reader_.described()) << "a structure may follow";
+  builder_.start();
+  reader_.poll();
+  EXPECT_TRUE(reader_.described());
+  const trace::StructureRecord& s = reader_.model()->structure;
+  EXPECT_EQ(0U, s.flags);
+  EXPECT_EQ(0U, s.experts);
+  EXPECT_EQ(0U, s.window);
+  EXPECT_EQ(64U, s.trained_context);
+  EXPECT_EQ(4U * 8, s.query_width);
+  EXPECT_EQ(2U * 2 * 8, s.kv_width);
+}
+
+TEST_F(ReaderTest, AMixturesPositionsHaveTheirExperts) {
+  builder_.describe();
+  builder_.structure(tests::small_mixture());
+  builder_.start();
+  builder_.step(2);
+  reader_.poll();
+  EXPECT_EQ(16U, reader_.model()->structure.expert_neurons);
+  const trace::Experts& experts = reader_.position(1).experts;
+  ASSERT_NE(nullptr, experts.record);
+  EXPECT_EQ(3U * 3, experts.probability.size());
+  ASSERT_EQ(3U, experts.used_in(2).size());
+  EXPECT_EQ(0U, experts.used_in(2)[0].expert) << "(position + layer) of three";
+  EXPECT_EQ(3U, experts.used_in(2)[2].expert) << "the one that always works";
+  double sum = 0.0;
+  for (const trace::ExpertShare& e : experts.used_in(2)) sum += double{e.share};
+  EXPECT_NEAR(1.0, sum, 1e-5);
+}
+
+TEST(ReaderHostile, AStructureThatMakesNoSenseIsRefused) {
+  using Change = void (*)(trace::StructureRecord&);
+  const std::vector<Change> changes = {
+      [](trace::StructureRecord& s) { s.experts = 4; },  // 4 x 16 + 12 are not 60
+      [](trace::StructureRecord& s) { s.experts = 0xFFFFFFFFU; },
+      [](trace::StructureRecord& s) { s.experts_used = 4; },
+      [](trace::StructureRecord& s) { s.experts_used = 0; },
+      [](trace::StructureRecord& s) { s.expert_neurons = 0; },
+      [](trace::StructureRecord& s) { s.experts = 0; },
+      [](trace::StructureRecord& s) { s.window_period = 0; },
+      [](trace::StructureRecord& s) { s.dense_layers = 3; },
+      [](trace::StructureRecord& s) { s.dense_layers = 1; },
+      [](trace::StructureRecord& s) { s.query_width = 0; },
+      [](trace::StructureRecord& s) { s.kv_width = 0xFFFFFFFFU; },
+      [](trace::StructureRecord& s) { s.trained_context = 63; }};
+  for (size_t i = 0; i < changes.size(); ++i) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    trace::StructureRecord s = tests::small_mixture();
+    changes[i](s);
+    builder.describe();
+    builder.structure(s);
+    EXPECT_THROW(reader.poll(), fulgurite::Error) << i;
+  }
+}
+
+TEST_F(ReaderTest, ExpertsThatDoNotFitTheStructureAreRefused) {
+  for (const trace::ExpertsRecord record :
+       {trace::ExpertsRecord{0, 3, 4, 1}, {0, 2, 3, 1}, {0, 3, 3, 4}, {0, 3, 3, 3}}) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    builder.describe();
+    builder.structure(tests::small_mixture());
+    builder.start();
+    builder.token("x");
+    const std::vector<float> router(12);
+    const std::vector<trace::ExpertShare> used(12, {4, 1.0F, 1.0F});  // there is none of number 4
+    trace::append(log, Topic::kExperts, record, tests::all(router), tests::all(used));
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  }
 }
 
 TEST_F(ReaderTest, ATileIsFoundByItsRequestAndALaterAnswerReplacesIt) {
@@ -234,6 +318,7 @@ std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   Log log;
   TraceBuilder builder(log, small_model());
   builder.describe();
+  builder.structure(tests::small_mixture());
   builder.start();
   builder.step(2);
   builder.answer(1, 0, {1.0F, 2.0F});

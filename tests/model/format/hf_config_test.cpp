@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "model/config.h"
 #include "model/error.h"
 #include "model/format/hf_names.h"
 #include "model/format/open.h"
@@ -198,6 +199,42 @@ TEST(HfConfig, Phi2AndPhi3) {
               three.get_float("phi3.rope.scaling.attn_factor", 0), 1e-12);
   EXPECT_EQ((std::vector<float>{1, 2}), row_of(three, "rope_factors_short.weight"));
   EXPECT_EQ((std::vector<float>{3, 4}), row_of(three, "rope_factors_long.weight"));
+  EXPECT_EQ(16, model::read_config(three).rope_original) << "and the model uses them";
+}
+
+// config.json of google/gemma-3-4b-it leaves these to transformers' Gemma3TextConfig.
+TEST(HfConfig, Gemma3ThatSeesLeavesItsHeadsToTheDefaults) {
+  json config = small_config("gemma3_text");
+  for (const char* key : {"num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
+                          "max_position_embeddings"}) {
+    config.erase(key);
+  }
+  const ModelFile f = folder_of({{"model_type", "gemma3"}, {"text_config", config}}).open();
+  EXPECT_EQ(8, f.get_int("gemma3.attention.head_count", 0, 99));
+  EXPECT_EQ(4, f.get_int("gemma3.attention.head_count_kv", 0, 99));
+  EXPECT_EQ(256, f.get_int("gemma3.attention.key_length", 0, 999));
+  EXPECT_EQ(262208, f.get_int("gemma3.vocab_size", 0, 1 << 20));
+  EXPECT_EQ(131072, f.get_int("gemma3.context_length", 0, 1 << 20));
+  EXPECT_CONTAINS(refusal("llama", {{"num_attention_heads", nullptr}}), "is missing");
+}
+
+// transformers' ACT2FN: "gelu" is exact, the others approximate it as GGUF's readers do.
+TEST(HfConfig, GeluByItsNameAloneIsTheExactOne) {
+  using model::FfnKind;
+  const auto kind = [](const char* type, const json& changes) {
+    return model::read_config(opened(type, changes)).ffn;
+  };
+  EXPECT_EQ(FfnKind::kGeluExact, kind("gpt_neox", {{"hidden_act", "gelu"}, {"rotary_pct", 0.5}}));
+  EXPECT_EQ(FfnKind::kGelu, kind("gpt_neox", {{"hidden_act", "gelu_fast"}, {"rotary_pct", 0.5}}));
+  EXPECT_EQ(FfnKind::kGelu, kind("phi", {{"hidden_act", "gelu_new"}}));
+  EXPECT_EQ(FfnKind::kGeluGated, kind("gemma", {{"hidden_act", "gelu"}, {"head_dim", 4}}));
+}
+
+TEST(HfConfig, ARouterMayNormaliseOrNot) {
+  const json experts = {{"num_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", true}};
+  EXPECT_TRUE(model::read_config(opened("olmoe", experts)).expert_renormalise);
+  EXPECT_FALSE(model::read_config(opened("olmoe", {{"num_experts", 4}, {"num_experts_per_tok", 2}}))
+                   .expert_renormalise);
 }
 
 // Computed apart from the published formula for theta 500000, width 128 and Llama 3.1's settings:
@@ -297,7 +334,8 @@ TEST(HfFolderTensors, WhatCannotBeReadIsRefused) {
 // ---- refusals
 
 TEST(HfConfig, UnknownFamiliesNameTheKnownOnes) {
-  EXPECT_CONTAINS(refusal("mamba\n", json::object()), "'mamba\\x0A' is not supported", "qwen3_moe", "phi3");
+  EXPECT_CONTAINS(refusal("mamba\n", json::object()), "'mamba\\x0A' is not supported", "qwen3_moe",
+                  "phi3");
   EXPECT_CONTAINS(refusal("llama", {{"model_type", 3}}), "names no model_type");
 }
 
@@ -311,9 +349,6 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_EQ("(accepted)",
             refusal("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 1}}));
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
-  EXPECT_CONTAINS(
-      refusal("olmoe", {{"num_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", true}}),
-      "norm_topk_prob");
 }
 
 TEST(HfConfig, NumbersOutOfRangeAreRefused) {
@@ -337,6 +372,16 @@ TEST(HfConfig, NumbersOutOfRangeAreRefused) {
   EXPECT_CONTAINS(
       refusal("llama", {{"rope_scaling", {{"type", "llama3"}, {"low_freq_factor", 4}}}}),
       "contradicts itself");
+}
+
+TEST(HfConfig, AVocabularyThatIsNearlyAllPaddingIsRefused) {
+  HfMemory folder = folder_of(small_config("llama"));
+  folder.config["vocab_size"] = 1 << 24;
+  folder.tokenizer =
+      json{{"decoder", {{"type", "ByteLevel"}}},
+           {"model", {{"type", "BPE"}, {"vocab", {{"a", 0}}}, {"merges", json::array()}}}}
+          .dump();
+  EXPECT_CONTAINS(refusal(std::move(folder)), "asks for 16777216 tokens, but there are 1");
 }
 
 // ---- folders

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -25,6 +26,51 @@ std::vector<float> normal(int64_t n, float size = 1.0F, uint32_t seed = 5) {
 const float kNan = std::numeric_limits<float>::quiet_NaN();
 const float kInf = std::numeric_limits<float>::infinity();
 
+TEST(Ops, TheStrongestAreThoseThatAFullSortPutsFirst) {
+  for (const int64_t n : {1, 15, 16, 17, 80, 1000, 3072}) {
+    for (const int64_t k : {0, 1, 7, 16, 40}) {
+      for (const bool coarse : {false, true}) {
+        std::vector<float> x = normal(n, 1.0F, static_cast<uint32_t>(n + k));
+        // Many equal magnitudes, zeros among them, of both signs.
+        if (coarse)
+          std::transform(x.begin(), x.end(), x.begin(), [](float v) { return std::round(v); });
+        std::vector<int32_t> sorted(x.size());
+        std::iota(sorted.begin(), sorted.end(), 0);
+        std::stable_sort(sorted.begin(), sorted.end(), [&](int32_t a, int32_t b) {
+          return std::abs(x[static_cast<size_t>(a)]) > std::abs(x[static_cast<size_t>(b)]);
+        });
+        sorted.resize(static_cast<size_t>(std::min(n, k)));
+        std::sort(sorted.begin(), sorted.end());
+        std::vector<int32_t> found(static_cast<size_t>(k));
+        found.resize(static_cast<size_t>(strongest(x.data(), n, k, found.data())));
+        EXPECT_EQ(found, sorted) << n << " values, " << k << " wanted";
+      }
+    }
+  }
+}
+
+TEST(Ops, AMatrixIn16BitsMultipliesAsItsRowsScalesSay) {
+  for (const int64_t n : {4, 16, 64, 80, 100}) {
+    std::mt19937 random(3);
+    std::vector<int16_t> matrix(static_cast<size_t>(n * n));
+    for (int16_t& m : matrix) m = static_cast<int16_t>(random());
+    const std::vector<float> scale = normal(n, 0.1F, 1);
+    const std::vector<float> x = normal(n, 1.0F, 2);
+    std::vector<float> y(static_cast<size_t>(n));
+    short_matvec(matrix.data(), scale.data(), x.data(), n, y.data());
+    for (size_t c = 0; c < y.size(); ++c) {
+      double sum = 0.0;
+      double size = 0.0;
+      for (size_t r = 0; r < y.size(); ++r) {
+        const double term = double{scale[r]} * double{x[r]} * matrix[r * y.size() + c];
+        sum += term;
+        size += std::abs(term);
+      }
+      EXPECT_NEAR(double{y[c]}, sum, 1e-6 * size);
+    }
+  }
+}
+
 TEST(Ops, SiluAndGeluFollowTheirFormulas) {
   std::vector<float> x;
   for (int i = -3000; i <= 3000; ++i) x.push_back(static_cast<float>(i) * 0.005F);
@@ -42,6 +88,22 @@ TEST(Ops, SiluAndGeluFollowTheirFormulas) {
     const double expected = 0.5 * g * (1.0 + std::tanh(u));
     ASSERT_NEAR(expected, y[i], 4e-7 * std::max(std::abs(expected), 0.2)) << g;
   }
+}
+
+// Values of x Phi(x) from tables of the normal distribution (Abramowitz & Stegun, table 26.1).
+TEST(Ops, TheExactGeluIsXTimesTheNormalDistribution) {
+  const std::vector<float> x = {0.0F, 0.5F, 1.0F, 2.0F, -1.0F, -3.0F, -200.0F, 200.0F};
+  const std::vector<double> phi = {0.5,
+                                   0.691462461274013,
+                                   0.841344746068543,
+                                   0.977249868051821,
+                                   0.158655253931457,
+                                   0.001349898031630,
+                                   0.0,
+                                   1.0};
+  std::vector<float> y(x.size());
+  gelu_exact(x.data(), static_cast<int64_t>(x.size()), y.data());
+  for (size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i] * phi[i], y[i], 1e-7) << x[i];
 }
 
 TEST(Ops, ActivationsMultiplyByUpAndMayWorkInPlace) {

@@ -69,6 +69,26 @@ TEST(ThreadPool, SharesCoverEverythingOnce) {
   }
 }
 
+TEST(ThreadPool, WhatIsPutOffIsDoneOnceDuringTheNextRun) {
+  for (const int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    int done = 0;
+    pool.beside([&] { ++done; });
+    EXPECT_EQ(done, 0);
+    pool.run([](int) {});
+    EXPECT_EQ(done, 1);
+    pool.run([](int) {});
+    pool.settle();
+    EXPECT_EQ(done, 1);
+    // Without a run: by the next that is put off, or when it is asked for.
+    pool.beside([&] { done += 10; });
+    pool.beside([&] { done += 100; });
+    EXPECT_EQ(done, 11);
+    pool.settle();
+    EXPECT_EQ(done, 111);
+  }
+}
+
 TEST(ThreadPool, ExceptionsComeBackAndThePoolLivesOn) {
   ThreadPool pool(3);
   EXPECT_THROW(pool.run([](int i) {

@@ -33,6 +33,12 @@ TEST(Spm, OfEqualScoresTheLeftmostIsJoined) {
   EXPECT_EQ((Ids{3, 6, 4}), make_tokenizer(loaded.file)->encode("aba"));
 }
 
+TEST(Spm, WithoutScoresAllAreEqual) {
+  GgufBytes g = toy_spm();
+  const LoadedGguf loaded(g.remove("tokenizer.ggml.scores").build());
+  EXPECT_EQ((Ids{3, 6, 4}), make_tokenizer(loaded.file)->encode("aba"));
+}
+
 TEST(Spm, UnknownCharactersFallBackToBytes) {
   const LoadedGguf loaded(toy_spm().build());
   const auto t = make_tokenizer(loaded.file);

@@ -20,6 +20,10 @@ using shaders::Bolt;
 using shaders::Light;
 using trace::Measure;
 
+bool is_fork(const Bolt& b) {
+  return (b.flags & shaders::kBoltFork) != 0;
+}
+
 class Choreography : public ::testing::Test {
  protected:
   Choreography()
@@ -268,10 +272,54 @@ INSTANTIATE_TEST_SUITE_P(Choreography, Drain,
                                            std::pair{9U, 0.5F}, std::pair{3U, 0.8F},
                                            std::pair{2U, 0.8F}, std::pair{0U, 1.0F}));
 
+// A mixture: the router lights the experts that it chose, and these are what adds up.
+TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
+  trace::Log log;
+  tests::TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  builder.structure(tests::small_mixture());
+  builder.start();
+  for (int i = 0; i < 8; ++i) builder.step();
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout({*reader.model()});
+  for (size_t s = 0; s < reader.steps(); ++s) {
+    const trace::Position& at = reader.position(reader.step(s).first_position);
+    std::map<uint32_t, double> chosen, worked, neurons;
+    int from_router = 0, from_experts = 0;
+    for (const Bolt& b : choreograph(reader, layout, s).bolts) {
+      if (is_fork(b)) continue;
+      const NodeRef from = layout.refs()[b.from_node], to = layout.refs()[b.to_node];
+      const bool rest = (b.flags & shaders::kBoltRest) != 0;
+      if (from.kind == Kind::kRouter) {
+        chosen[from.layer] += double{b.share};
+        from_router += !rest;
+      } else if (from.kind == Kind::kCell && to.kind == Kind::kSpineFfn) {
+        worked[to.layer] += double{b.share};
+        from_experts += !rest;
+        if (rest) continue;
+        bool found = false;
+        for (const trace::ExpertShare& e : at.experts.used_in(to.layer))
+          found |= e.share == b.share;
+        EXPECT_TRUE(found);
+      }
+    }
+    EXPECT_EQ(3 * 2, from_router) << "two experts a layer were chosen";
+    EXPECT_EQ(3 * 3, from_experts) << "they and the one that always works";
+    ASSERT_EQ(3U, chosen.size());
+    ASSERT_EQ(3U, worked.size());
+    for (const auto& [l, sum] : chosen) EXPECT_NEAR(1.0, sum, 0.006);
+    for (const auto& [l, sum] : worked) EXPECT_NEAR(1.0, sum, 0.006);
+  }
+  EXPECT_GT(choreograph(reader, layout, 3, {true}).bolts.size(),
+            choreograph(reader, layout, 3).bolts.size())
+      << "all: the neurons as well";
+}
+
 TEST_F(Choreography, AParallelBlocksNeuronsReadWhatItsHeadsRead) {
-  trace::ModelRecord m = tests::small_model();
-  m.habits = trace::kHabitsKnown | trace::kParallel;
-  const scene::Layout parallel(m);
+  trace::StructureRecord structure = trace::structure_of(m());
+  structure.flags = trace::kStructureParallel;
+  const scene::Layout parallel({trace::Model{m(), structure, {}, {}, {}}});
   const Script one = choreograph(reader_, layout_, 5), other = choreograph(reader_, parallel, 5);
   ASSERT_EQ(one.bolts.size(), other.bolts.size());
   int moved = 0;
@@ -387,6 +435,22 @@ TEST_F(Choreography, TheFrontGlidesToTheNextColumnWhileTheTokenFalls) {
     EXPECT_LT(now - before, t == 0.0 ? 6.0F : 0.2F) << "smoothly, at " << t;
     before = now;
   }
+}
+
+TEST_F(Choreography, WithoutGlidingTheFrontIsThereAtOnce) {
+  for (double t = 0.0; t < 21.0; t += 0.01) {
+    const float now = column_now(reader_, layout_, t, 1.0, false);
+    EXPECT_EQ(std::floor(now), now);
+  }
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.99, 1.0, false));
+  EXPECT_EQ(6.0F, column_now(reader_, layout_, 1.0, 1.0, false));
+}
+
+TEST_F(Choreography, WhereStepsAreShownAsOneTheFrontGoesOnByAllOfThem) {
+  EXPECT_EQ(8.0F, column_now(reader_, layout_, 0.0, 4.0)) << "steps 0 to 3: columns to 8";
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0, 4.0));
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0 + 4.0 * 0.89, 4.0));
+  EXPECT_GT(column_now(reader_, layout_, 4.0 + 4.0 * 0.95, 4.0), 12.5F);
 }
 
 TEST(Brightness, IsOddMonotonicAndOneAtTheScale) {

@@ -138,9 +138,9 @@ TEST_F(Dependencies, WithoutATraceOnlyTheStructureIsLeft) {
 
 // A parallel block's neurons are computed from what its attention is computed from.
 TEST_F(Dependencies, AParallelBlockReadsOneStream) {
-  trace::ModelRecord model = tests::small_model();
-  model.habits |= trace::kParallel;
-  const Layout parallel(model);
+  trace::StructureRecord structure = trace::structure_of(tests::small_model());
+  structure.flags = trace::kStructureParallel;
+  const Layout parallel({trace::Model{tests::small_model(), structure, {}, {}, {}}});
   const std::vector<Source> found = sources_of(reader_, parallel, {Kind::kCell, 2, 3, 0}, 2, 10);
   ASSERT_EQ(1U, found.size());
   EXPECT_EQ((NodeRef{Kind::kSpineFfn, 1, Layout::kSpineParts - 1, 0}),

@@ -16,18 +16,23 @@ using trace::Measure;
 
 class Legends : public ::testing::Test {
  protected:
-  explicit Legends(uint32_t habits = 0)
-      : model_(with(habits)), builder_(log_, model_), layout_(model_), reader_(log_) {
+  explicit Legends(uint32_t flags = 0, bool mixture = false)
+      : structure_(with(flags, mixture)),
+        builder_(log_, model_),
+        layout_({trace::Model{model_, structure_, {}, {}, {}}}),
+        reader_(log_) {
     builder_.describe();
+    builder_.structure(structure_);
     builder_.start();
     builder_.step(6);
     for (int i = 0; i < 20; ++i) builder_.step();
     reader_.poll();
   }
-  static trace::ModelRecord with(uint32_t habits) {
-    trace::ModelRecord m = tests::small_model();
-    m.habits = habits;
-    return m;
+  static trace::StructureRecord with(uint32_t flags, bool mixture) {
+    trace::StructureRecord s =
+        mixture ? tests::small_mixture() : trace::structure_of(tests::small_model());
+    s.flags = flags;
+    return s;
   }
   LegendInput at(double playhead) const { return {reader_, layout_, playhead}; }
   static std::string words(const Legend& legend) {
@@ -41,7 +46,8 @@ class Legends : public ::testing::Test {
     return words(legend).find(what) != std::string::npos;
   }
 
-  trace::ModelRecord model_;
+  trace::ModelRecord model_ = tests::small_model();
+  trace::StructureRecord structure_;
   trace::Log log_;
   tests::TraceBuilder builder_;
   scene::Layout layout_;
@@ -140,7 +146,8 @@ TEST_F(Legends, SayWhenThereIsNothingToSay) {
 
 class LegendsOfGemma2 : public Legends {
  protected:
-  LegendsOfGemma2() : Legends(trace::kHabitsKnown | trace::kNormAfter | trace::kGated) {}
+  LegendsOfGemma2()
+      : Legends(trace::kStructureGelu | trace::kStructurePostNorms | trace::kStructureGated) {}
 };
 TEST_F(LegendsOfGemma2, SayThatTheNormComesAfterTheSum) {
   EXPECT_TRUE(says(legend(at(4.5)), "act = gelu(gate) * up"));
@@ -149,7 +156,7 @@ TEST_F(LegendsOfGemma2, SayThatTheNormComesAfterTheSum) {
 
 class LegendsOfPhi2 : public Legends {
  protected:
-  LegendsOfPhi2() : Legends(trace::kHabitsKnown | trace::kParallel) {}
+  LegendsOfPhi2() : Legends(trace::kStructureGelu | trace::kStructureParallel) {}
 };
 TEST_F(LegendsOfPhi2, SayThatBothReadTheSameX) {
   EXPECT_TRUE(says(legend(at(4.5)), "act = gelu(up); attention and FFN read the same x"));
@@ -157,9 +164,15 @@ TEST_F(LegendsOfPhi2, SayThatBothReadTheSameX) {
 
 class LegendsOfMixtral : public Legends {
  protected:
-  LegendsOfMixtral()
-      : Legends(trace::kHabitsKnown | trace::kMixture | trace::kGated | trace::kSilu) {}
+  LegendsOfMixtral() : Legends(trace::kStructureSilu | trace::kStructureGated, true) {}
 };
+TEST_F(LegendsOfMixtral, SayWhatTheBoltsOfExpertsAre) {
+  LegendInput in = at(4.5);
+  EXPECT_TRUE(says(legend(in), "router's probability of an expert into it"));
+  EXPECT_FALSE(says(legend(in), "into a neuron"));
+  in.telling.show_all = true;
+  EXPECT_TRUE(says(legend(in), "into a neuron"));
+}
 TEST_F(LegendsOfMixtral, SayThatARouterChose) {
   EXPECT_TRUE(says(legend(at(4.5)), "act = silu(gate) * up; of the experts that the router chose"));
 }

@@ -1,0 +1,118 @@
+#include "engine/commands/gguf_layout.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "model/config.h"
+#include "model/quantize.h"
+
+namespace engine::commands {
+
+using model::ModelFile;
+using model::Tensor;
+
+namespace {
+
+constexpr const char* kHalves = "fulgurite.rope.halves";
+
+// "blk.0.ffn_up_exps.weight" of "blk.0.ffn_up.7.weight"; empty: no expert.
+std::string stack_of(const std::string& name) {
+  for (const char* matrix : {".ffn_gate.", ".ffn_up.", ".ffn_down."}) {
+    const size_t at = name.find(matrix);
+    if (at == std::string::npos) continue;
+    const size_t number = at + std::string_view(matrix).size();
+    const size_t end = name.find('.', number);
+    const bool digits = end != std::string::npos && end > number &&
+                        std::all_of(name.begin() + static_cast<std::ptrdiff_t>(number),
+                                    name.begin() + static_cast<std::ptrdiff_t>(end),
+                                    [](char c) { return c >= '0' && c <= '9'; });
+    if (digits) return name.substr(0, number - 1) + "_exps" + name.substr(end);
+  }
+  return {};
+}
+
+// Where row (or value of a bias) `to` of pairs lies in halves.
+int64_t in_halves(int64_t to, int64_t d) {
+  const int64_t in_head = to % d;
+  return to - in_head + in_head / 2 + in_head % 2 * (d / 2);
+}
+
+// Rows [first, first + n) of W_q or W_k, or of their biases, in pairs: bytes of their own.
+std::vector<std::byte> in_pairs(const Tensor& t, int64_t d, int64_t first, int64_t n) {
+  const bool bias = t.rows() == 1;
+  const size_t size = bias ? t.bytes() / static_cast<size_t>(t.cols()) : t.row_bytes();
+  const int64_t begin = bias ? 0 : first;
+  const int64_t count = bias ? t.cols() : n;
+  std::vector<std::byte> bytes(size * static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    std::memcpy(bytes.data() + size * static_cast<size_t>(i),
+                t.data + size * static_cast<size_t>(in_halves(begin + i, d)), size);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+bool tells_of_layout(const std::string& key) {
+  return key == kHalves;
+}
+
+std::vector<OutputTensor> gguf_tensors(const ModelFile& file) {
+  const int64_t head_width = file.get_bool(kHalves, false) ? model::read_config(file).head_dim : 0;
+  std::vector<OutputTensor> list;
+  std::unordered_map<std::string, size_t> stacks;
+  for (const Tensor& t : file.tensors()) {
+    const std::string stack = stack_of(t.name);
+    if (!stack.empty()) {
+      const auto [at, is_new] = stacks.emplace(stack, list.size());
+      if (is_new) {
+        list.push_back({t, {}, 0});
+        list.back().shape.name = stack;
+        list.back().shape.data = nullptr;
+        list.back().shape.ne[2] = 0;
+      }
+      OutputTensor& all = list[at->second];
+      const bool alike = t.dtype == all.shape.dtype && t.ne[0] == all.shape.ne[0] &&
+                         t.ne[1] == all.shape.ne[1] && t.ne[2] == 1 && t.ne[3] == 1;
+      // Parts lie by their numbers, whatever their order in the file.
+      const std::string name =
+          stack.substr(0, stack.find("_exps")) + "." + std::to_string(all.parts.size()) + ".weight";
+      const Tensor* next = file.find_tensor(name);
+      if (!alike || next == nullptr) file.fail("tensor " + t.name + " is not like other experts");
+      all.parts.push_back(next);
+      ++all.shape.ne[2];
+      continue;
+    }
+    const bool turned = t.name.find(".attn_q.") != std::string::npos ||
+                        t.name.find(".attn_k.") != std::string::npos;
+    const int64_t d = turned ? head_width : 0;
+    const int64_t outputs = t.rows() == 1 ? t.cols() : t.rows();
+    if (d > 0 && outputs % d != 0) file.fail("tensor " + t.name + " does not divide into heads");
+    list.push_back({t, {&t}, d});
+  }
+  return list;
+}
+
+void convert_rows(const OutputTensor& tensor, int64_t first, int64_t n, model::DType type,
+                  std::byte* out, model::ThreadPool& pool) {
+  if (tensor.head_width > 0) {
+    Tensor part = *tensor.parts.front();
+    const std::vector<std::byte> bytes = in_pairs(part, tensor.head_width, first, n);
+    if (part.rows() > 1) part.ne = {part.cols(), n, 1, 1};
+    part.data = bytes.data();
+    return model::convert_rows(part, 0, n, type, out, pool);
+  }
+  const int64_t rows = tensor.parts.front()->rows();  // of every part
+  const size_t row_bytes = model::dtype_row_bytes(type, tensor.shape.cols());
+  while (n > 0) {
+    const Tensor& part = *tensor.parts[static_cast<size_t>(first / rows)];
+    const int64_t take = std::min(n, rows - first % rows);
+    model::convert_rows(part, first % rows, take, type, out, pool);
+    first += take;
+    n -= take;
+    out += row_bytes * static_cast<size_t>(take);
+  }
+}
+
+}  // namespace engine::commands

@@ -1,0 +1,158 @@
+#include "engine/structure/published.h"
+
+#include <array>
+#include <string>
+
+namespace engine {
+
+namespace {
+
+using model::Config;
+using model::FfnKind;
+using model::NormKind;
+
+struct Sizes {
+  int64_t layers, width, heads, kv_heads, head_width, neurons, vocabulary, context;
+};
+
+Config sized(const char* arch, const Sizes& s) {
+  Config c;
+  c.arch = arch;
+  c.n_layer = s.layers;
+  c.n_embd = s.width;
+  c.n_head = s.heads;
+  c.n_head_kv = s.kv_heads;
+  c.head_dim = s.head_width;
+  c.n_ff = s.neurons;
+  c.n_vocab = s.vocabulary;
+  c.n_ctx = s.context;
+  return c;
+}
+
+Config gpt2(const Sizes& s) {
+  Config c = sized("gpt2", s);
+  c.norm = NormKind::kLayer;
+  c.learned_positions = true;
+  c.ffn = FfnKind::kGelu;
+  return c;
+}
+
+Config untied(Config c) {
+  c.tied = false;
+  return c;
+}
+
+Config llama(const Sizes& s) {
+  return untied(sized("llama", s));
+}
+
+Config mixture(Config c, int64_t experts, int64_t used, int64_t shared_neurons) {
+  c.n_expert = experts;
+  c.n_expert_used = used;
+  c.n_ff_shared = shared_neurons;
+  return c;
+}
+
+// Linear layers that add a bias: all of them, or only those of query, key and value.
+bool all_biased(const Config& c) {
+  return c.arch == "gpt2" || c.arch == "gptneox" || c.arch == "phi2";
+}
+bool qkv_biased(const Config& c) {
+  return all_biased(c) || c.arch == "qwen2" || c.arch == "qwen2moe";
+}
+
+int64_t norm(const Config& c, int64_t width) {
+  return width * (c.norm == NormKind::kLayer ? 2 : 1);
+}
+
+int64_t ffn(const Config& c, int64_t neurons) {
+  const bool gated = c.ffn != FfnKind::kGelu;
+  const int64_t biases = all_biased(c) ? neurons + c.n_embd : 0;
+  return (gated ? 3 : 2) * c.n_embd * neurons + biases;
+}
+
+int64_t attention(const Config& c) {
+  const int64_t query = c.n_head * c.head_dim;
+  const int64_t kv = c.n_head_kv * c.head_dim;
+  int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
+  if (qkv_biased(c)) n += query + 2 * kv;
+  if (all_biased(c)) n += c.n_embd;
+  if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
+  if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
+  return n;
+}
+
+// DeepSeek-V3's modeling file: q_a, q_b, kv_a, kv_b, o and the norms of both compressed vectors.
+int64_t latent_attention(const Config& c, const LatentAttention& a) {
+  const int64_t plain = c.head_dim - a.rope_width;  // of a key, not rotated
+  return c.n_embd * a.query_rank + a.query_rank + a.query_rank * c.n_head * c.head_dim +
+         c.n_embd * (a.kv_rank + a.rope_width) + a.kv_rank +
+         a.kv_rank * c.n_head * (plain + a.value_width) + c.n_head * a.value_width * c.n_embd;
+}
+
+int64_t experts(const Config& c) {
+  // What always works has a gate of its own in Qwen2; DeepSeek's router has a bias an expert.
+  const int64_t more = c.arch == "qwen2moe" ? c.n_embd : c.arch == "deepseek2" ? c.n_expert : 0;
+  return c.n_expert * (c.n_embd + ffn(c, c.n_ff)) +
+         (c.n_ff_shared > 0 ? ffn(c, c.n_ff_shared) : 0) + more;
+}
+
+// Outside of attention and FFN: norms of a layer, and what lies below and above the layers.
+int64_t norms(const Config& c) {
+  const int64_t before = c.parallel && c.shared_norm ? 1 : 2;
+  return (before + (c.post_norms ? 2 : 0)) * norm(c, c.n_embd);
+}
+int64_t ends(const Config& c) {
+  int64_t n = c.n_vocab * c.n_embd + norm(c, c.n_embd);
+  if (c.learned_positions) n += c.n_ctx * c.n_embd;
+  if (!c.tied) n += c.n_vocab * c.n_embd + (c.arch == "phi2" ? c.n_vocab : 0);
+  return n;
+}
+
+}  // namespace
+
+std::span<const PublishedShape> published_shapes() {
+  static const std::array<PublishedShape, 8> shapes = {{
+      {"gpt2", "GPT-2", "Radford et al. 2019; config.json of openai-community/gpt2", 0.124,
+       gpt2({12, 768, 12, 12, 64, 3072, 50257, 1024})},
+      {"gpt2-xl", "GPT-2 XL", "Radford et al. 2019; config.json of openai-community/gpt2-xl", 1.56,
+       gpt2({48, 1600, 25, 25, 64, 6400, 50257, 1024})},
+      {"gpt3", "GPT-3", "Brown et al. 2020, arXiv:2005.14165, table 2.1", 175.0,
+       gpt2({96, 12288, 96, 96, 128, 49152, 50257, 2048})},
+      {"llama3-8b", "Llama 3.1 8B", "arXiv:2407.21783, table 3; config.json of Llama-3.1-8B", 8.03,
+       llama({32, 4096, 32, 8, 128, 14336, 128256, 131072})},
+      {"llama3-70b", "Llama 3.1 70B", "arXiv:2407.21783, table 3; config.json of Llama-3.1-70B",
+       70.6, llama({80, 8192, 64, 8, 128, 28672, 128256, 131072})},
+      {"llama3-405b", "Llama 3.1 405B", "arXiv:2407.21783, table 3; config.json of Llama-3.1-405B",
+       405.9, llama({126, 16384, 128, 8, 128, 53248, 128256, 131072})},
+      {"mixtral-8x7b", "Mixtral 8x7B",
+       "arXiv:2401.04088, table 1; config.json of Mixtral-8x7B-v0.1", 46.7,
+       mixture(llama({32, 4096, 32, 8, 128, 14336, 32000, 32768}), 8, 2, 0)},
+      {"deepseek-v3",
+       "DeepSeek-V3",
+       "arXiv:2412.19437, section 4.2; config.json of DeepSeek-V3",
+       671.0,
+       untied(mixture(sized("deepseek2", {61, 7168, 128, 1, 192, 2048, 129280, 163840}), 256, 8,
+                      2048)),
+       {1536, 512, 64, 128},
+       3,
+       18432},
+  }};
+  return shapes;
+}
+
+uint64_t count_parameters(const Config& c) {
+  const int64_t layer = norms(c) + attention(c) + (c.n_expert > 0 ? experts(c) : ffn(c, c.n_ff));
+  return static_cast<uint64_t>(ends(c) + c.n_layer * layer);
+}
+
+uint64_t count_parameters(const PublishedShape& shape) {
+  if (shape.latent.kv_rank == 0) return count_parameters(shape.config);
+  const Config& c = shape.config;
+  const int64_t layer = norms(c) + latent_attention(c, shape.latent);
+  return static_cast<uint64_t>(ends(c) + c.n_layer * layer +
+                               (c.n_layer - shape.dense_layers) * experts(c) +
+                               shape.dense_layers * ffn(c, shape.dense_ff));
+}
+
+}  // namespace engine

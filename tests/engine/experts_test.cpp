@@ -1,0 +1,96 @@
+// What the trace says of a mixture's routers and experts.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "engine/recorder.h"
+#include "tests/support/conversation.h"
+
+namespace {
+
+using tests::Conversation;
+
+class Mixtures : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (!tests::shared_data_required() && !std::filesystem::exists(path())) {
+      GTEST_SKIP() << "no shared data";
+    }
+  }
+  static std::string path() {
+    return tests::shared_data(std::string("models/synth/") + GetParam()).string();
+  }
+};
+
+TEST_P(Mixtures, RoutersChooseTheMostProbableAndSharesAddUpToOne) {
+  Conversation talk(path());
+  talk.run("a b", 4);
+  const trace::Model& model = *talk.reader.model();
+  const trace::StructureRecord& s = model.structure;
+  ASSERT_GT(s.experts, 0U);
+  EXPECT_EQ(model.record.neurons, s.experts * s.expert_neurons + s.shared_neurons);
+  for (size_t p = 0; p < talk.reader.positions(); ++p) {
+    const trace::Experts& experts = talk.reader.position(p).experts;
+    ASSERT_NE(nullptr, experts.record);
+    for (size_t l = 0; l < model.record.layers; ++l) {
+      const auto router = experts.probability.subspan(l * s.experts, s.experts);
+      double sum = 0.0;
+      for (const float probability : router) sum += double{probability};
+      EXPECT_NEAR(1.0, sum, 1e-5);
+      double share = 0.0;
+      float least = 2.0F;
+      uint32_t chosen = 0;
+      for (const trace::ExpertShare& e : experts.used_in(l)) {
+        share += double{e.share};
+        if (e.expert == s.experts) continue;
+        ++chosen;
+        EXPECT_LE(router[e.expert], least) << "the most probable first";
+        least = router[e.expert];
+      }
+      EXPECT_EQ(s.experts_used, chosen);
+      EXPECT_NEAR(1.0, share, 1e-4);
+      uint32_t above = 0;
+      for (const float probability : router) above += probability > least ? 1 : 0;
+      EXPECT_LT(above, s.experts_used) << "nobody more probable was passed over";
+    }
+  }
+}
+
+TEST_P(Mixtures, NoCellHoldsNeuronsOfTwoExperts) {
+  Conversation talk(path());
+  talk.run("a", 1);
+  const trace::ModelRecord& m = talk.reader.model()->record;
+  const trace::StructureRecord& s = talk.reader.model()->structure;
+  for (uint32_t e = 1; e <= s.experts; ++e) {
+    const uint64_t first = uint64_t{e} * s.expert_neurons;
+    if (first >= m.neurons) continue;
+    EXPECT_NE(first * m.buckets / m.neurons, (first - 1) * m.buckets / m.neurons) << e;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Mixtures,
+                         ::testing::Values("mixtral.gguf", "qwen2moe.gguf", "qwen3moe.gguf",
+                                           "olmoe.gguf"));
+
+// Published shapes: experts, neurons of one, shared neurons.
+TEST(BucketsOfMixtures, AreWholeCellsOfEveryExpert) {
+  for (const auto& [experts, of_expert, shared] : {std::array<int64_t, 3>{8, 14336, 0},
+                                                   {60, 1408, 5632},
+                                                   {64, 1024, 0},
+                                                   {256, 2048, 2048},
+                                                   {128, 768, 0},
+                                                   {3, 7, 5},
+                                                   {4096, 3, 0}}) {
+    const int64_t neurons = experts * of_expert + shared;
+    const int64_t buckets = engine::buckets_of_mixture(neurons, of_expert, shared);
+    ASSERT_EQ(0, neurons % buckets);
+    const int64_t cell = neurons / buckets;
+    EXPECT_EQ(0, of_expert % cell) << experts << " x " << of_expert;
+    EXPECT_EQ(0, shared % cell);
+    EXPECT_TRUE(buckets <= engine::Detail::kBuckets || cell == std::gcd(of_expert, shared));
+  }
+}
+
+}  // namespace
