@@ -12,16 +12,15 @@ glm::uvec2 tile_origin(uint32_t slot) {
 
 TensorsPass::TensorsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
-                {.vertex = shaders::tensors_vert,
-                 .fragment = shaders::tensors_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .depth_write = true,
-                 .samples = samples,
-                 .blend = gpu::Blend::kPremultiplied,
-                 .name = "tensors"}) {}
+      pipeline_(context, {.vertex = shaders::tensors_vert,
+                          .fragment = shaders::tensors_frag,
+                          .color = kSceneFormat,
+                          .depth = kDepthFormat,
+                          .depth_test = true,
+                          .depth_write = true,
+                          .samples = samples,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "tensors"}) {}
 
 const gpu::Image& TensorsPass::atlas() {
   if (!atlas_) {
