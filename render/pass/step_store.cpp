@@ -110,6 +110,9 @@ std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last,
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
     const Step& step = it->second;
+    const auto climb = [&](uint64_t number) {
+      return shaders::climb_of(static_cast<float>(number), frame.merge);
+    };
     if (frame.merge > 1.0F && it->first < last && climb(it->first) == climb(it->first + 1))
       continue;
     for (uint32_t b = 0; b < step.blocks.size(); ++b) {
