@@ -247,8 +247,8 @@ class Writer {
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(read.position));
       if (&read == drain) {
         bolt(from, node, center(from), center(node), read.share,
-             read.weight * (0.3F + 0.6F * head_light), clock_.in_layer(l, Clock::kRead), bolt_life_,
-             -0.13F * layout_.pitch(), shaders::kChannelDrain, shaders::kBoltDrain,
+             read.weight * (0.6F + 0.6F * head_light), clock_.in_layer(l, Clock::kRead), bolt_life_,
+             0.1F * layout_.pitch(), shaders::kChannelDrain, shaders::kBoltDrain,
              seed_of(token_, l, 4 + h, read.position));
         continue;
       }
