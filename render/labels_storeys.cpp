@@ -84,7 +84,8 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
                                                         : channel_rgba(in.palette, note.channel);
     label.text = note.text;
     const auto at = board.project(note.at);
-    if (middle && at && glm::length(*at - *middle) > 1.0F) {
+    const bool counts = note.channel != shaders::kChannelCount;  // a name stands over the whole
+    if (counts && middle && at && glm::length(*at - *middle) > 1.0F) {
       const glm::vec2 away = glm::normalize(*at - *middle);
       const glm::vec2 half = 0.5F * measure_text(label.text, label.size_px, label.mono);
       label.offset_px = away * (0.2F * in.size_px + glm::dot(glm::abs(away), half));
