@@ -86,10 +86,7 @@ void add_scene(CLI::App& app, Flags& flags) {
                "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
       ->capture_default_str();
-  app.add_option(
-      "--camera", flags.scene.camera,
-      "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
-      "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
+  app.add_option("--camera", flags.scene.camera, render::commands::kViews);
   app.add_option("--select", flags.scene.select,
                  "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
   app.add_option("--zoom-to", flags.scene.zoom_to,
