@@ -554,10 +554,14 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   bench_render.add_flag("--full-quality", frames.full_quality,
                         "as record and shot draw, not as a window does");
+  bench_render.add_option("-o,--output", frames.picture,
+                          "save the frame in the middle, as it was measured (PNG)");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
+    // The built-in model can do better than a synthetic trace: it writes.
+    if (flags.structures == std::vector<std::string>{"builtin"}) flags.structures.clear();
     if (!flags.structures.empty()) flags.synthetic = true;
-    Source source(flags, {});
+    Source source(flags, {frames.picture});
     std::unique_ptr<Writing> writing;
     if (source.model() != nullptr) {
       writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));

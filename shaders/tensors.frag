@@ -61,11 +61,12 @@ void main() {
     vec2 apart = period / footprint;
     vec2 off = abs(fract(in_grid / period + 0.5) - 0.5) * apart;
     float half_width = 0.5 + 0.25 * float(i);
-    vec2 line = clamp(half_width + 0.5 - off, 0.0, 1.0) * clamp((apart - 5.0) / 12.0, 0.0, 1.0);
+    float least = i == 0 ? 5.0 : 9.0;
+    vec2 line = clamp(half_width + 0.5 - off, 0.0, 1.0) * clamp((apart - least) / 24.0, 0.0, 1.0);
     float weight = max(line.x, line.y);
     vec3 tone = i == 0 ? (light_theme() ? vec3(0.75) : vec3(0.0))
                        : (light_theme() ? vec3(0.12) : vec3(0.75, 0.85, 1.0));
-    result = mix(result, tone, weight * (i == 0 ? 0.75 : 0.16 + 0.13 * float(i)));
+    result = mix(result, tone, weight * (i == 0 ? 0.75 : 0.1 + 0.14 * float(i)));
   }
   // The sheet's own border.
   uint edges = quad.flags / kTileEdges;

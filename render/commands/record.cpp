@@ -176,7 +176,8 @@ int shot(const ShotOptions& options) {
       scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   view.selected = selected_node(scene, stage.layout());
   stage.ask(scene.control);
-  if (const auto cell = zoom_cell(scene, stage.layout())) {
+  const auto cell = zoom_cell(scene, stage.layout());
+  if (cell) {
     const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
     view.camera.pose = scene::on_the_way(
         view.camera.pose, scene::cell_pose(stage.layout(), *cell, aspect), scene.zoom);
@@ -194,6 +195,12 @@ int shot(const ShotOptions& options) {
   }
   stage.draw(target, view);
   write_png(options.output, scene.width, scene.height, target.read_back());
+  if (cell) {
+    // What the picture says of it, where one is near enough for it to say something.
+    const auto sheet = scene::find_sheet(stage.layout(), cell->sheet);
+    if (const auto value = stage.tensors().store().value(*sheet, *cell))
+      std::printf("%s = %.9g\n", scene.zoom_to.c_str(), double{*value});
+  }
   std::fprintf(stderr, "picture: %s\n", options.output.c_str());
   return 0;
 }

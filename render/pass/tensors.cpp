@@ -12,16 +12,15 @@ glm::uvec2 tile_origin(uint32_t slot) {
 
 TensorsPass::TensorsPass(PassContext& context, VkSampleCountFlagBits samples)
     : context_(context),
-      pipeline_(context.device, context.layout,
-                {.vertex = shaders::tensors_vert,
-                 .fragment = shaders::tensors_frag,
-                 .color = kSceneFormat,
-                 .depth = kDepthFormat,
-                 .depth_test = true,
-                 .depth_write = true,
-                 .samples = samples,
-                 .blend = gpu::Blend::kPremultiplied,
-                 .name = "tensors"}) {}
+      pipeline_(context, {.vertex = shaders::tensors_vert,
+                          .fragment = shaders::tensors_frag,
+                          .color = kSceneFormat,
+                          .depth = kDepthFormat,
+                          .depth_test = true,
+                          .depth_write = true,
+                          .samples = samples,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "tensors"}) {}
 
 const gpu::Image& TensorsPass::atlas() {
   if (!atlas_) {
@@ -64,7 +63,7 @@ void TensorsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
                      count_ * sizeof(shaders::TileQuad));
   layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.nearest);
   layout.push(commands, clip_from_eye);
-  vkCmdDraw(commands, 6 * count_, 1, 0, 0);
+  context_.draw(commands, 6 * count_);
 }
 
 }  // namespace render

@@ -33,7 +33,7 @@ class TensorsPass {
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
+  ThemePipeline pipeline_;
   gpu::Image atlas_;  // made when the first tile comes
   uint32_t count_ = 0;
   gpu::Staging::Slice slice_{};

@@ -1,4 +1,6 @@
 // record and shot, with no display: files of the stated size, the same frames every time.
+#include <cmath>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/cli/program.h"
@@ -93,6 +95,74 @@ TEST_F(Pictures, ShotWritesAPng) {
   EXPECT_EQ(png_size(picture), std::pair(320u, 180u));
   EXPECT_GT(picture.size(), 5000u);  // one colour all over would need a few hundred bytes
   EXPECT_EQ(picture, read_file(in_folder("b.png")));
+}
+
+// IEEE 754 binary16, normal numbers and zero.
+double half_at(const std::string& bytes, size_t at) {
+  const auto low = static_cast<unsigned char>(bytes[at]);
+  const unsigned bits = static_cast<unsigned>(static_cast<unsigned char>(bytes[at + 1])) << 8 | low;
+  const int exponent = static_cast<int>(bits >> 10 & 31U);
+  const double fraction = static_cast<double>(bits & 1023U);
+  const double size =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024.0 + fraction, exponent - 25);
+  return (bits >> 15) != 0 ? -size : size;
+}
+
+// From the whole model to one number, which is the one that lies in the file.
+TEST_F(Pictures, AZoomEndsAtTheWeightThatTheFileHolds) {
+  const std::string model = (tests::repository() / "assets/fulgurite.gguf").string();
+  const std::string bytes = read_file(model);
+  const auto described = nlohmann::json::parse(fulgurite({"inspect", model, "--json"}).out);
+  size_t data = 0;
+  for (const auto& t : described["tensors"])
+    data = std::max(data, t["offset"].get<size_t>() + t["bytes"].get<size_t>());
+  const size_t begin = (bytes.size() - data) / 32 * 32;  // GGUF aligns to 32
+  struct Cell {
+    const char* tensor;
+    size_t row, col;
+    const char* stored;
+  };
+  for (const Cell& c : {Cell{"blk.3.attn_q.weight", 17, 104, "blk.3.attn_q.weight"},
+                        {"blk.0.ffn_down.weight", 100, 215, "blk.0.ffn_down.weight"},
+                        {"output.weight", 101, 3, "token_embd.weight"}}) {
+    size_t offset = 0;
+    size_t cols = 0;
+    for (const auto& t : described["tensors"]) {
+      if (t["name"] != c.stored) continue;
+      ASSERT_EQ(t["type"], "F16");
+      offset = t["offset"];
+      cols = t["shape"][0];
+    }
+    const std::string name =
+        std::string(c.tensor) + "[" + std::to_string(c.row) + "," + std::to_string(c.col) + "]";
+    const Outcome outcome = fulgurite({"shot", model, "-p", "A", "-n", "1", "--window-size",
+                                       "320x180", "--zoom-to", name, "-o", in_folder("z.png")});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    ASSERT_EQ(outcome.out.substr(0, name.size() + 3), name + " = ");
+    EXPECT_EQ(std::stod(outcome.out.substr(name.size() + 3)),
+              half_at(bytes, begin + offset + 2 * (c.row * cols + c.col)))
+        << name;
+  }
+}
+
+TEST_F(Pictures, AZoomToNothingIsRefused) {
+  for (const std::string name : {"nonsense", "blk.0.attn_q.weight", "blk.0.attn_q.weight[128,0]",
+                                 "blk.6.attn_q.weight[0,0]", "blk.0.attn_q.weight[0,-1]"}) {
+    expect_refusal(fulgurite({"shot", "-p", "A", "-n", "1", "--window-size", "64x64", "--zoom-to",
+                              name, "-o", in_folder("z.png")}),
+                   2, "--zoom-to");
+  }
+}
+
+TEST_F(Pictures, ARecordedZoomHasTheSameFramesEveryTime) {
+  for (const std::string name : {"a", "b"}) {
+    const Outcome outcome = fulgurite(record_words(
+        in_folder(name + ".mp4"),
+        {"--zoom-to", "blk.2.ffn_up.weight[9,9]", "--frame-hashes", in_folder(name + ".txt")}));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+  EXPECT_EQ(lines_of(read_file(in_folder("a.txt"))).size(), 10U);
+  EXPECT_EQ(read_file(in_folder("a.txt")), read_file(in_folder("b.txt")));
 }
 
 TEST_F(Pictures, TheCameraGoesToViewsLayersAndNodesByName) {

@@ -153,7 +153,7 @@ TEST(Pose, BlendTakesTheShortestArcAndLogDistance) {
       << "over the back, not over the front";
   EXPECT_NEAR(4.0F, half.distance, 1e-4);
   EXPECT_NEAR(0.2F, half.pitch, 1e-6);
-  EXPECT_NEAR(1.0F, half.target.x, 1e-6);
+  EXPECT_NEAR(2.0F / 3.0F, half.target.x, 1e-6) << "as far along as the distance: 2 of 6 units";
   EXPECT_FLOAT_EQ(a.yaw, blend(a, b, 0.0F).yaw);
   EXPECT_NEAR(0.0F, std::remainder(blend(a, b, 1.0F).yaw - b.yaw, 2 * kPi), 1e-5);
 }
