@@ -92,21 +92,18 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option("--zoom-to", flags.scene.zoom_to,
                  "a value of a tensor to fly to: blk.3.attn_q.weight[17,204]");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
-  std::vector<std::string> palettes;
-  for (const std::string_view name : scene::palette_names()) palettes.emplace_back(name);
+  const auto names = scene::palette_names();
   app.add_option("--palette", flags.palette, "colours of the channels")
-      ->check(CLI::IsMember(palettes))
+      ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())))
       ->capture_default_str();
   app.add_option("--channels", flags.channels,
                  "only these: residual,attention,kv,ffn,candidates,tokens,rest,drain");
   app.add_option("--gain", flags.gains, "strength of channels, 0 to 4: ffn=2,kv=0.5");
-  app.add_flag("--show-all", flags.scene.look.show_all,
-               "draw every read and neuron that the trace lists, not only the strongest");
+  app.add_flag("--show-all", flags.scene.look.show_all, "draw all bolts that are listed");
   app.add_option("--pace", flags.scene.pace, "steps a second, 1/16 to 8")
       ->check(between(1.0 / 16.0, 8.0))
       ->capture_default_str();
-  app.add_flag("--reduced-motion", flags.scene.look.reduced_motion,
-               "nothing travels, flickers or drifts; lights come and go");
+  app.add_flag("--reduced-motion", flags.scene.look.reduced_motion, "no travel, flicker, drift");
   app.add_option("--ui-scale", flags.scene.look.scale, "size of text and panels")
       ->check(between(0.5, 4.0));
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
