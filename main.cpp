@@ -86,10 +86,7 @@ void add_scene(CLI::App& app, Flags& flags) {
                "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
       ->capture_default_str();
-  app.add_option(
-      "--camera", flags.scene.camera,
-      "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
-      "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units");
+  app.add_option("--camera", flags.scene.camera, render::commands::kViews);
   app.add_option("--select", flags.scene.select,
                  "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
   app.add_option("--zoom-to", flags.scene.zoom_to,
@@ -554,10 +551,14 @@ int run_program(int argc, char** argv) {
       ->capture_default_str();
   bench_render.add_flag("--full-quality", frames.full_quality,
                         "as record and shot draw, not as a window does");
+  bench_render.add_option("-o,--output", frames.picture,
+                          "save the frame in the middle, as it was measured (PNG)");
   bench_render.add_flag("--json", frames.json, "as JSON");
   bench_render.callback([&] {
+    // The built-in model can do better than a synthetic trace: it writes.
+    if (flags.structures == std::vector<std::string>{"builtin"}) flags.structures.clear();
     if (!flags.structures.empty()) flags.synthetic = true;
-    Source source(flags, {});
+    Source source(flags, {frames.picture});
     std::unique_ptr<Writing> writing;
     if (source.model() != nullptr) {
       writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));

@@ -131,9 +131,8 @@ struct Renderer::Impl {
     if (samples != VK_SAMPLE_COUNT_1_BIT)
       multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
     if (adaptive)
-      graded = image(kGradedFormat,
-                     kColor | VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
-                     VK_SAMPLE_COUNT_1_BIT, "graded");
+      graded = image(kGradedFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT,
+                     "graded");
     bloom.resize(size);
     present.resize(size);
   }
@@ -301,27 +300,18 @@ void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers&
     }
     present.smooth(commands, graded);
   }
-  const auto move = [&](gpu::Access before, gpu::Access after, VkImageLayout from,
-                        VkImageLayout to) {
-    gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT, before, after, from, to);
-  };
-  constexpr VkImageLayout kDraw = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
-  constexpr VkImageLayout kCopy = VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL;
-  // The target is waited for where it is first written.
-  const gpu::Access free{VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE};
-  if (on_the_way) {
-    move(free, gpu::kTransferWrite, VK_IMAGE_LAYOUT_UNDEFINED, kCopy);
-    present.enlarge(commands, extent, image.image, graded);
-    move(gpu::kTransferWrite, gpu::kColorWrite, kCopy, kDraw);
-  } else {
-    move(free, gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED, kDraw);
-  }
+  gpu::image_barrier(commands, image.image, VK_IMAGE_ASPECT_COLOR_BIT,
+                     {VK_PIPELINE_STAGE_2_COLOR_ATTACHMENT_OUTPUT_BIT, VK_ACCESS_2_NONE},
+                     gpu::kColorWrite, VK_IMAGE_LAYOUT_UNDEFINED,
+                     VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL);
   const Rendering rendering(commands, {.extent = extent,
                                        .color = image.view,
-                                       .color_layout = kDraw,
-                                       .color_load = on_the_way ? VK_ATTACHMENT_LOAD_OP_LOAD
-                                                                : VK_ATTACHMENT_LOAD_OP_DONT_CARE});
-  if (!on_the_way) composite.record(commands, scene, extent, format, color.view(), bloom.result());
+                                       .color_layout = VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL});
+  if (on_the_way) {
+    present.enlarge(commands, extent, format, graded);
+  } else {
+    composite.record(commands, scene, extent, format, color.view(), bloom.result());
+  }
   lines.record(commands, screen, format);
   labels.record(commands, screen, format);
   ui.record(commands, extent, format);

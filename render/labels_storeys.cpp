@@ -73,7 +73,9 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
                1.0F, 0.5F);
 }
 
+// Away from the middle of the scene, so that a word stands beside its dimension line, not on it.
 void label_notes(const LabelInput& in, LabelBoard& board) {
+  const auto middle = board.project(in.layout.bounds(12).center);
   for (const scene::Note& note : in.layout.notes()) {
     Label label;
     label.anchor = note.at;
@@ -81,6 +83,13 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
     label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
                                                         : channel_rgba(in.palette, note.channel);
     label.text = note.text;
+    const auto at = board.project(note.at);
+    const bool counts = note.channel != shaders::kChannelCount;  // a name stands over the whole
+    if (counts && middle && at && glm::length(*at - *middle) > 1.0F) {
+      const glm::vec2 away = glm::normalize(*at - *middle);
+      const glm::vec2 half = 0.5F * measure_text(label.text, label.size_px, label.mono);
+      label.offset_px = away * (0.2F * in.size_px + glm::dot(glm::abs(away), half));
+    }
     board.at(label, 1.0F);
   }
 }
@@ -93,7 +102,13 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
     label.size_px = in.size_px * 0.9F;
     label.rgba = in.palette.faint_text;
     label.text = "layer " + std::to_string(l);
-    const float visible = board.beside(ffn_box(in, l), Side::kRight, label, 1.0F, 0.8F);
+    scene::Box plate = ffn_box(in, l);
+    if (in.layout.options().brackets) {
+      // Beyond the line that counts the layers: it stands out by about half of the crown's height.
+      const float out = 0.6F * (in.layout.crown_y() - in.layout.spine_top().y);
+      plate = around(plate, {{x + out, plate.center.y, 1.0F}, glm::vec3(0.0F)});
+    }
+    const float visible = board.beside(plate, Side::kRight, label, 1.0F, 0.8F);
     // Where the plate's end is out of the picture, at the spine.
     const scene::Box foot = box_of(in.layout, in.layout.spine(l, false, 0), in.now);
     const float size = board.pixels(foot.center, in.layout.pitch());

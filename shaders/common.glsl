@@ -3,8 +3,9 @@
 
 layout(set = 0, binding = kBindFrame, scalar) uniform FrameBlock { Frame frame; };
 
-layout(constant_id = 0) const bool kLightTheme = false;  // see ThemePipeline
-bool light_theme() { return kLightTheme; }
+// 0 dark, 1 light: known to a ThemePipeline's shaders when they are compiled. 2: ask the frame.
+layout(constant_id = 0) const uint kTheme = 2u;
+bool light_theme() { return kTheme == 2u ? frame.background.w > 0.5 : kTheme == 1u; }
 
 // PCG output permutation (O'Neill 2014) over one LCG step: every bit of the result depends on all of x.
 uint hash(uint x) {

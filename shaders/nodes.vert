@@ -11,6 +11,9 @@ layout(location = 4) flat out vec3 center;
 void main() {
   Node node = nodes[uint(gl_VertexIndex) >> 3];
   Box box = box_of(node);
+  // Lines stay a pixel wide from afar.
+  if ((node.flags & kNodeLine) != 0u)
+    box.half_size = max(box.half_size, 0.7 * frame.pixel_size * max(dot(box.center - frame.eye, forward()), 0.0));
   local = corner_of(box, uint(gl_VertexIndex) & 7u);
   half_size_and_ghost = vec4(box.half_size, clamp((node.birth - frame.playhead) * 8.0, 0.0, 1.0));
   light = box.light;

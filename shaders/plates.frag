@@ -106,7 +106,7 @@ void main() {
       vec2 rule = clamp(1.2 - abs(at - nearest) / footprint, 0.0, 1.0);
       rule *= clamp(0.06 * every / footprint - 0.5, 0.0, 1.0) * step(0.5, nearest);
       rule *= step(nearest + 0.5, vec2(grid.cols, grid.rows));
-      s.line = max(s.line, 0.8 * max(rule.x, rule.y));
+      s.line = max(s.line, 0.45 * max(rule.x, rule.y));
       cell = max(cell, max(rule.x, rule.y));
     }
     if ((style >> 8 & kNodeFlat) == 0u) {

@@ -49,7 +49,7 @@ SHARED_CONST kBoltRest = 2u;      // what is not drawn one by one: straight and 
 SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named so in the legend.
                                   // A copy of the parent (same ends, seed, arc, instant) with this flag;
                                   // flags >> kBoltForkShift numbers the branches of one parent
-SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads that sags under the shelf
+SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads, low over the shelf
 SHARED_CONST kBoltRead = 16u;     // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
 SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one

@@ -17,6 +17,6 @@ void main() {
   vec2 along = vec2((sw + se) - (nw + ne), (nw + sw) - (ne + se));
   float steep = min(abs(along.x), abs(along.y)) + 0.03 * (nw + ne + sw + se) + 1.0 / 128.0;
   along = clamp(along / steep, -5.0, 5.0);
-  along *= step(0.05, max(abs(along.x), abs(along.y))) * texel * (1.0 / 6.0);
+  along *= step(0.05, max(abs(along.x), abs(along.y))) * texel * 0.3;
   color = 0.5 * (textureLod(graded, uv - along, 0.0) + textureLod(graded, uv + along, 0.0));
 }

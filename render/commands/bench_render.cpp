@@ -11,6 +11,7 @@
 #include "render/gpu/device.h"
 #include "render/target/offscreen.h"
 #include "render/ui/ui.h"
+#include "render/video/png.h"
 
 namespace render::commands {
 
@@ -103,6 +104,8 @@ nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& op
     if (i < kWarmUp) continue;
     samples.frame.push_back(ms_since(begin));
     sample(samples, stage, panels_ms);
+    if (!options.picture.empty() && i == kWarmUp + options.frames / 2)
+      write_png(options.picture, scene.width, scene.height, target.read_back());
   }
   const double seconds = ms_since(began) * 1e-3;
   const auto rendered_height = static_cast<uint32_t>(percentile(samples.heights, 0.5));

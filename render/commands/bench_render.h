@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "render/commands/options.h"
 
@@ -13,6 +14,7 @@ struct BenchRenderOptions {
   uint32_t frames = 240;
   bool full_quality = false;  // as record and shot draw; otherwise as a window does
   bool json = false;
+  std::string picture;  // PNG of the frame in the middle, as it was measured; empty: none
   // Called once a frame: keeps a model writing beside the picture and reads what it wrote. Returns
   // the tokens written so far. Empty: nobody writes.
   std::function<uint64_t()> meanwhile;

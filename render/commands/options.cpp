@@ -13,14 +13,6 @@ namespace render::commands {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
-namespace {
-
-constexpr const char* kViews =
-    "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
-    "bookmark (@1), or yaw,pitch,distance[,x,y,z]";
-
-}  // namespace
-
 void wait_for_end(Stage& stage) {
   const trace::Reader& reader = stage.reader();
   for (;;) {

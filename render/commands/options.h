@@ -12,6 +12,11 @@
 
 namespace render::commands {
 
+// What SceneOptions.camera may be.
+inline constexpr const char* kViews =
+    "home, front, left, right, back, top, close, crown, tape, a layer (L3), a node (L3.H1), a "
+    "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units";
+
 struct SceneOptions {
   trace::Log* log = nullptr;           // never null
   engine::Control* control = nullptr;  // null: the trace comes from a file

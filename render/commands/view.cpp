@@ -340,16 +340,14 @@ class Controls {
   int before_[4] = {0, 0, 1280, 720};
 };
 
-// The view as it is, without the panels, in full quality, beside where the program was started.
-std::string save_picture(gpu::Device& device, trace::Log& log, const View& view,
-                         VkExtent2D extent) {
+// The view as it is, without the panels, with all its pixels, beside where the program was started.
+std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
   std::string path;
   for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
     path = "fulgurite-" + std::to_string(i) + ".png";
   Offscreen target(device, extent.width, extent.height);
-  Stage stage(device, log, Quality::kFull);
-  stage.poll();
   View still = view;
+  still.refine = true;
   still.ui = nullptr;
   still.pick.reset();
   stage.draw(target, still);
@@ -465,7 +463,7 @@ int view(const SceneOptions& options) {
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
     if (controls.take_screenshot()) {
       try {
-        state.message = "saved " + save_picture(device, *options.log, view, swapchain.extent());
+        state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
       } catch (const Error& error) {
         state.message = error.what();
       }

@@ -4,6 +4,13 @@
 
 namespace render {
 
+LinesPass::LinesPass(PassContext& context)
+    : context_(context),
+      pipeline_(context, {.vertex = shaders::lines_vert,
+                          .fragment = shaders::lines_frag,
+                          .blend = gpu::Blend::kPremultiplied,
+                          .name = "lines"}) {}
+
 void LinesPass::prepare(std::span<const shaders::Line> lines) {
   count_ = static_cast<uint32_t>(lines.size());
   if (count_ > 0) slice_ = context_.staging.put(lines);
@@ -12,16 +19,7 @@ void LinesPass::prepare(std::span<const shaders::Line> lines) {
 void LinesPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format) {
   if (count_ == 0) return;
   GPU_SCOPE(context_.timer, commands, "lines");
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::lines_vert,
-                               .fragment = shaders::lines_frag,
-                               .color = format,
-                               .blend = gpu::Blend::kPremultiplied,
-                               .name = "lines"});
-    format_ = format;
-  }
-  pipeline_.bind(commands);
+  pipeline_.bind(commands, format);
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
   const gpu::PipelineLayout& layout = context_.layout;
   layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,

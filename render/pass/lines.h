@@ -11,7 +11,7 @@ namespace render {
 
 class LinesPass {
  public:
-  explicit LinesPass(PassContext& context) : context_(context) {}
+  explicit LinesPass(PassContext& context);
   // Before the frame is recorded.
   void prepare(std::span<const shaders::Line> lines);
   // Inside a rendering over the whole target.
@@ -19,8 +19,7 @@ class LinesPass {
 
  private:
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  ThemePipeline pipeline_;
   uint32_t count_ = 0;
   gpu::Staging::Slice slice_{};
 };

@@ -21,16 +21,19 @@ PresentPass::PresentPass(PassContext& context, bool smooth)
       smoother_(context, {.vertex = shaders::fullscreen_vert,
                           .fragment = shaders::smooth_frag,
                           .color = kGradedFormat,
-                          .name = "smooth"}) {}
+                          .name = "smooth"}),
+      enlarger_(context, {.vertex = shaders::fullscreen_vert,
+                          .fragment = shaders::present_frag,
+                          .name = "present"}) {}
 
 void PresentPass::resize(VkExtent2D scene) {
   if (!smooth_) return;
-  smoothed_ = gpu::Image(context_.device, {.width = scene.width,
-                                           .height = scene.height,
-                                           .format = kGradedFormat,
-                                           .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
-                                                    VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
-                                           .name = "smoothed"});
+  smoothed_ = gpu::Image(context_.device,
+                         {.width = scene.width,
+                          .height = scene.height,
+                          .format = kGradedFormat,
+                          .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_SAMPLED_BIT,
+                          .name = "smoothed"});
   context_.uploader.prepare(smoothed_);
 }
 
@@ -48,21 +51,14 @@ void PresentPass::smooth(VkCommandBuffer commands, const gpu::Image& graded) {
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
 }
 
-// A copy that filters, not a draw: software devices have a way of their own for it.
-void PresentPass::enlarge(VkCommandBuffer commands, VkExtent2D extent, VkImage target,
+void PresentPass::enlarge(VkCommandBuffer commands, VkExtent2D extent, VkFormat format,
                           const gpu::Image& graded) {
   GPU_SCOPE(context_.timer, commands, "present");
-  const gpu::Image& picture = smooth_ ? smoothed_ : graded;
-  gpu::barrier(commands, gpu::kColorWrite, gpu::kTransferRead);
-  const auto corner = [](VkExtent2D size) {
-    return VkOffset3D{static_cast<int32_t>(size.width), static_cast<int32_t>(size.height), 1};
-  };
-  VkImageBlit region{};
-  region.srcSubresource = region.dstSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1};
-  region.srcOffsets[1] = corner(picture.extent());
-  region.dstOffsets[1] = corner(extent);
-  vkCmdBlitImage(commands, picture.handle(), VK_IMAGE_LAYOUT_GENERAL, target,
-                 VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL, 1, &region, VK_FILTER_LINEAR);
+  enlarger_.bind(commands, format);
+  context_.layout.bind_image(commands, shaders::kBindTextureA,
+                             (smooth_ ? smoothed_ : graded).view(), context_.linear);
+  context_.layout.push(commands, texel_of(extent));
+  context_.draw(commands, 3);
 }
 
 }  // namespace render

@@ -13,14 +13,15 @@ class PresentPass {
   void resize(VkExtent2D scene);
   // Outside a rendering; the picture is in GENERAL and was just written.
   void smooth(VkCommandBuffer commands, const gpu::Image& graded);
-  // Outside a rendering. The target is in TRANSFER_DST_OPTIMAL.
-  void enlarge(VkCommandBuffer commands, VkExtent2D extent, VkImage target,
+  // Inside a rendering over the whole target.
+  void enlarge(VkCommandBuffer commands, VkExtent2D extent, VkFormat format,
                const gpu::Image& graded);
 
  private:
   PassContext& context_;
   bool smooth_;
   ThemePipeline smoother_;
+  ThemePipeline enlarger_;
   gpu::Image smoothed_;
 };
 

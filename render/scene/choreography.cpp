@@ -44,6 +44,13 @@ float rest_of_bars(const trace::Logits& logits) {
   return std::max(rest, 0.0F);
 }
 
+// The router's largest probability: how sure it is.
+float surest(const trace::Experts& experts, uint32_t l) {
+  const uint32_t n = experts.record->experts;
+  const auto all = experts.probability.subspan(size_t{l} * n, n);
+  return n == 0 ? 0.0F : *std::max_element(all.begin(), all.end());
+}
+
 uint32_t seed_of(size_t token, uint32_t layer, uint32_t part, uint32_t index) {
   uint64_t h = token * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U +
                part * 0x94D049BB133111EBU + index;
@@ -240,8 +247,8 @@ class Writer {
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(read.position));
       if (&read == drain) {
         bolt(from, node, center(from), center(node), read.share,
-             read.weight * (0.3F + 0.6F * head_light), clock_.in_layer(l, Clock::kRead), bolt_life_,
-             -0.13F * layout_.pitch(), shaders::kChannelDrain, shaders::kBoltDrain,
+             read.weight * (0.6F + 0.6F * head_light), clock_.in_layer(l, Clock::kRead), bolt_life_,
+             0.1F * layout_.pitch(), shaders::kChannelDrain, shaders::kBoltDrain,
              seed_of(token_, l, 4 + h, read.position));
         continue;
       }
@@ -317,6 +324,7 @@ class Writer {
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
     const uint32_t all = layout_.structure().experts;
     const float scale = at.scale.of(l, Measure::kNeuronShare);
+    light(router, surest(at.experts, l), clock_.in_layer(l, Clock::kFfn), light_life_);
     float unchosen = 1.0F;
     float rest = 1.0F;
     for (const trace::ExpertShare& one : at.experts.used_in(l)) {
@@ -575,8 +583,12 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       if (at.logits.record == nullptr) break;
       say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
       break;
-    case Kind::kTape:
     case Kind::kRouter:
+      if (at.experts.record == nullptr) break;
+      say("largest probability of an expert", "max softmax(W_router m)",
+          surest(at.experts, ref.layer), 0.0F);
+      break;
+    case Kind::kTape:
     case Kind::kScenery:
       break;
   }

@@ -19,7 +19,7 @@ constexpr float kFixed = -1.0F;  // Node.column of what does not move with the p
 
 constexpr float kSlotPitch = 0.34F;  // of columns at the front, as shaders::past_z has it
 constexpr float kPlateZ = -0.45F;    // behind the spine, so that bolts run in front of the cells
-constexpr float kBetween = 0.35F;    // of the wider neighbour, between models side by side
+constexpr float kBetween = 0.25F;    // of the wider neighbour, between models side by side
 
 shaders::Node box_at(glm::vec3 center, glm::vec3 half_size, uint32_t channel) {
   shaders::Node node{};
@@ -267,7 +267,8 @@ Box Layout::bounds(uint32_t columns) const {
     // Lettering stands around it.
     const float rim = options_.brackets ? m.detail : 0.0F;
     low = glm::min(low, glm::vec3(tower.x + m.attention_left() - rim, kFloorY - 0.5F * rim, back));
-    high = glm::max(high, glm::vec3(tower.x + m.ffn_right() + rim, m.crown_top() + rim, 1.0F));
+    high = glm::max(
+        high, glm::vec3(tower.x + m.ffn_right() + 2.0F * rim, m.crown_top() + 1.5F * rim, 1.0F));
   }
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }

@@ -20,8 +20,7 @@ Offscreen::Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFra
         device, {.width = width,
                  .height = height,
                  .format = format(),
-                 .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
-                          VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+                 .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
                  .name = "offscreen"});
     slot.pixels =
         gpu::Buffer(device, uint64_t{width} * height * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,

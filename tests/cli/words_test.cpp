@@ -45,6 +45,9 @@ TEST(Words, UnknownOnesAreUsageErrors) {
       {"record", "-p", "A", "--window-size", "wide", "-o", "never.mp4"},
       {"record", "-p", "A", "--window-size", "0x0", "-o", "never.mp4"},
       {"shot", "-p", "A", "--window-size", "99999999x99999999", "-o", "never.png"},
+      {"shot", "--structure", "no-such-model", "-o", "never.png"},
+      {"shot", "--structure", "gpt2", "-m", "x.gguf", "-o", "never.png"},
+      {"shot", "--synthetic", "-o", "never.png"},
       {"no-such-command"},
   };
   for (const std::vector<std::string>& words : wrong) {

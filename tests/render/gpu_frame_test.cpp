@@ -291,7 +291,7 @@ TEST_F(Frames, EveryPassIsTimed) {
     names.push_back(pass.name);
     EXPECT_GE(pass.ms, 0) << pass.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"lights", "sky", "nodes", "bolts", "bloom",
+  EXPECT_EQ(names, (std::vector<std::string>{"lights", "nodes", "sky", "tensors", "bolts", "bloom",
                                              "composite", "labels", "ui"}));
 }
 

@@ -20,6 +20,7 @@ namespace {
 using Storm = GpuTest;
 
 gpu::LiveObjects settled(gpu::Device& device) {
+  device.run_now([](VkCommandBuffer) {});  // what died waits for the submission that comes next
   device.wait_idle();
   return device.live();
 }

@@ -151,7 +151,7 @@ TEST_F(Labels, AreAsManyForAGiantAsForADwarf) {
   show(giant, 2, 1);
   size_t most = 0;
   for (const scene::Pose& pose : poses(100)) most = std::max(most, at(pose).labels.size());
-  EXPECT_LT(most, 500U) << "as many as a screen has room for";
+  EXPECT_LT(most, 1000U) << "as many as a screen has room for";
   LabelBoard board(
       scene::Camera{scene::home_pose(layout_->bounds(12), kAspect)}.clip_from_world(kAspect),
       kScreen, kSize, {});

@@ -153,7 +153,9 @@ TEST(Pose, BlendTakesTheShortestArcAndLogDistance) {
       << "over the back, not over the front";
   EXPECT_NEAR(4.0F, half.distance, 1e-4);
   EXPECT_NEAR(0.2F, half.pitch, 1e-6);
-  EXPECT_NEAR(1.0F, half.target.x, 1e-6);
+  // A third of the way from 2 to 8: the target goes as the distance does.
+  EXPECT_NEAR(2.0F / 3.0F, half.target.x, 1e-6);
+  EXPECT_NEAR(1.0F, blend(a, Pose{{2, 0, 0}, 3.0F, 0.0F, 2.0F}, 0.5F).target.x, 1e-6);
   EXPECT_FLOAT_EQ(a.yaw, blend(a, b, 0.0F).yaw);
   EXPECT_NEAR(0.0F, std::remainder(blend(a, b, 1.0F).yaw - b.yaw, 2 * kPi), 1e-5);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "render/scene/numbers.h"
 #include "tests/support/trace_builder.h"
 
 namespace {
@@ -198,6 +199,128 @@ TEST(Layout, ACellNamesTheNeuronsThatTheTracePutsIntoIt) {
       EXPECT_EQ(expected, layout.path({Kind::kCell, 0, static_cast<uint32_t>(cell), 0}));
     }
   }
+}
+
+trace::Model mixture_model() {
+  return {small_model(), tests::small_mixture(), "mix", "qwen2moe", "F32"};
+}
+
+TEST(Layout, EveryExpertHasAPlateOfItsOwn) {
+  trace::Model mix = mixture_model();
+  mix.record.buckets = 15;  // cells of 4 neurons
+  const Layout layout({mix});
+  std::vector<scene::Box> plates;
+  for (uint32_t e = 0; e <= 3; ++e) plates.push_back(layout.expert_plate(1, e));
+  for (size_t a = 0; a < plates.size(); ++a) {
+    EXPECT_GT(plates[a].half_size.x, 0.0F);
+    for (size_t b = a + 1; b < plates.size(); ++b) {
+      const glm::vec3 apart = glm::abs(plates[a].center - plates[b].center);
+      const glm::vec3 reach = plates[a].half_size + plates[b].half_size;
+      EXPECT_TRUE(apart.x > reach.x || apart.y > reach.y) << a << " and " << b;
+    }
+  }
+  // Neuron 20 is the fourth of expert 1: cell 5 lies on its plate.
+  const glm::vec3 cell = layout.node(layout.cell(1, 5)).center;
+  EXPECT_LE(std::abs(cell.x - plates[1].center.x), plates[1].half_size.x);
+  EXPECT_EQ("layer 1 > FFN > expert 1 > neuron 4..7", layout.path(layout.ref(layout.cell(1, 5))));
+  EXPECT_EQ("layer 1 > FFN > shared expert > neuron 0..3",
+            layout.path(layout.ref(layout.cell(1, 12))));
+}
+
+TEST(Layout, ARouterStandsBetweenTheSpineAndItsExperts) {
+  trace::Model mix = mixture_model();
+  mix.structure.dense_layers = 1;
+  mix.structure.dense_neurons = 48;
+  const Layout layout({mix});
+  EXPECT_EQ(shaders::kNoElement, layout.router(0)) << "a dense layer";
+  for (const uint32_t l : {1U, 2U}) {
+    const uint32_t router = layout.router(l);
+    EXPECT_EQ((NodeRef{Kind::kRouter, l, 0, 0}), layout.ref(router));
+    const shaders::Node node = layout.node(router);
+    EXPECT_GT(node.center.x, 0.0F);
+    EXPECT_LT(node.center.x, layout.expert_plate(l, 0).center.x);
+    EXPECT_GT(node.center.y, layout.storey_y(l));
+    EXPECT_LT(node.center.y, layout.storey_y(l + 1));
+  }
+  EXPECT_EQ("layer 2 > FFN > router of 3 experts", layout.path(layout.ref(layout.router(2))));
+  EXPECT_EQ(shaders::kNoElement, Layout(small_model()).router(0));
+}
+
+TEST(Layout, ParallelUpdatesEnterAtOnePlace) {
+  trace::Model model{small_model(), trace::structure_of(small_model()), "p", "phi2", "F32"};
+  EXPECT_NE(Layout({model}).junction(1, false), Layout({model}).junction(1, true));
+  model.structure.flags = trace::kStructureParallel;
+  EXPECT_EQ(Layout({model}).junction(1, false), Layout({model}).junction(1, true));
+}
+
+// model/config.h: of so many layers the last is not windowed.
+TEST(Layout, WindowedLayersSeeOnlyTheirWindow) {
+  trace::Model model{small_model(), trace::structure_of(small_model()), "w", "gemma2", "F32"};
+  model.structure.window = 10;
+  model.structure.window_period = 2;
+  const Layout layout({model});
+  const shaders::Grid& shelf = layout.grids()[0];
+  ASSERT_EQ(3U, shelf.plates);
+  EXPECT_EQ(10.0F, layout.boxes()[shelf.first_node].reach);
+  EXPECT_EQ(0.0F, layout.boxes()[shelf.first_node + 1].reach) << "sees everything";
+  EXPECT_EQ(10.0F, layout.boxes()[shelf.first_node + 2].reach);
+}
+
+TEST(Layout, ModelsSideBySideKeepApartAndShareOneScale) {
+  const trace::ModelRecord large = shaped(24, 16, 4, 4096, 128, 64);
+  const auto model = [](const trace::ModelRecord& m, const char* name) {
+    return trace::Model{m, trace::structure_of(m), name, "llama", "F32"};
+  };
+  scene::LayoutOptions lettered;
+  lettered.brackets = true;
+  const Layout both({model(small_model(), "small"), model(large, "large")}, lettered);
+  const Layout alone({model(large, "large")});
+  float right = -1e9F;   // of the first
+  float left = 1e9F;     // of the second
+  glm::vec3 size(0.0F);  // of a head of the second
+  for (uint32_t e = 0; e < both.elements(); ++e) {
+    const NodeRef ref = both.ref(e);
+    const shaders::Node node = both.node(e);
+    if (ref.kind == Kind::kCandidate || ref.kind == Kind::kRestCandidate) continue;
+    if (ref.subject == 0) right = std::max(right, node.center.x + node.half_size.x);
+    if (ref.subject == 1) left = std::min(left, node.center.x - node.half_size.x);
+    if (ref.subject == 1 && ref.kind == Kind::kHead) size = node.half_size;
+  }
+  EXPECT_LT(right, left);
+  EXPECT_EQ(size, alone.node(alone.head(0, 0)).half_size);
+  EXPECT_EQ(both.elements(), Layout(small_model()).elements() + alone.elements());
+  EXPECT_EQ("large > layer 3 > attention > head 2", both.path({Kind::kHead, 3, 2, 0, 1}));
+  std::set<std::string> notes;
+  for (const scene::Note& note : both.notes()) notes.insert(note.text);
+  for (const char* text : {"small", "large", "24 layers", "16 heads x 8", "4,096 neurons"})
+    EXPECT_TRUE(notes.contains(text)) << text;
+}
+
+TEST(Layout, MoreOfAnythingIsNeverDrawnSmaller) {
+  for (const bool true_proportions : {false, true}) {
+    scene::LayoutOptions options;
+    options.true_proportions = true_proportions;
+    for (uint32_t n = 1; n < 1U << 20; n *= 2) {
+      EXPECT_LT(scene::width_of_channels(n, options), scene::width_of_channels(2 * n, options));
+      EXPECT_LT(scene::width_of_neurons(n, options), scene::width_of_neurons(2 * n, options));
+    }
+    EXPECT_LT(scene::height_of(48, options), scene::height_of(96, options));
+  }
+  scene::LayoutOptions exact;
+  exact.true_proportions = true;
+  EXPECT_NEAR(96.0F, scene::width_of_channels(12288, exact) / scene::width_of_channels(128, exact),
+              0.01F);
+}
+
+TEST(Numbers, AreWrittenForPeople) {
+  EXPECT_EQ("0", scene::grouped(0));
+  EXPECT_EQ("999", scene::grouped(999));
+  EXPECT_EQ("50,257", scene::grouped(50257));
+  EXPECT_EQ("1,000,000", scene::grouped(1000000));
+  EXPECT_EQ("124.4 M", scene::rounded(124439808));
+  EXPECT_EQ("8.03 B", scene::rounded(8030261248));
+  EXPECT_EQ("405.9 B", scene::rounded(405853388800));
+  EXPECT_EQ("512", scene::rounded(512));
 }
 
 TEST(Layout, PathsAreForPeople) {
