@@ -75,6 +75,8 @@ void Inference::loop() {
       const bool disk = file_ && error.code() == fulgurite::ExitCode::kFailed;
       session_.note(disk ? trace::NoteKind::kTraceFailed : trace::NoteKind::kError, error.what());
       if (disk) file_.reset();
+    } catch (const std::bad_alloc&) {
+      session_.note(trace::NoteKind::kError, "there is not enough memory for what was asked");
     }
   }
 }

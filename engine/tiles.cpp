@@ -267,14 +267,16 @@ bool TileReader::stored(Job& job, const model::Tensor& tensor, const std::string
 }
 
 // Runs the position again with every tap open that somebody waits for.
-void TileReader::capture(uint32_t position, const Past& past) {
+void TileReader::capture(const InspectTile& what, const Past& past) {
   const model::Config& c = model_.network->config();
+  const uint32_t position = what.position;
   CaptureAll sink;
-  for (const Job& job : jobs_) {
-    if (job.what.position != position) continue;
-    if (const auto place = model::find_tap(job.what.name, c.n_layer))
-      sink.want(*place, job.what.name);
-  }
+  const auto want = [&](const InspectTile& one) {
+    const auto place = model::find_tap(one.name, c.n_layer);
+    if (place && one.position == position) sink.want(*place, one.name);
+  };
+  want(what);
+  for (const Job& job : jobs_) want(job.what);
   std::vector<float> logits(static_cast<size_t>(c.n_vocab));
   model_.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
                           logits.data(), 1, &sink);
@@ -291,9 +293,7 @@ void TileReader::tap(const Job& job, const Past& past, const Emit& emit) {
   if (what.position != captured_position_) captured_.clear();
   captured_position_ = what.position;
   if (captured_.find(what.name) == captured_.end()) {
-    jobs_.push_front({what, nullptr, {}, true});  // so that it is among those waited for
-    capture(what.position, past);
-    jobs_.pop_front();
+    capture(what, past);
   }
   const auto found = captured_.find(what.name);
   if (found == captured_.end()) return emit(what, nothing("this model makes no such tensor"));

@@ -82,7 +82,7 @@ class TileReader {
   bool stored(Job& job, const model::Tensor& tensor, const std::string& where, Instant until,
               const Emit& emit);
   void tap(const Job& job, const Past& past, const Emit& emit);
-  void capture(uint32_t position, const Past& past);
+  void capture(const InspectTile& what, const Past& past);
   Mip& mip_of(const std::string& name, const model::Tensor& tensor);
 
   LoadedModel& model_;

@@ -360,9 +360,12 @@ std::vector<glm::vec4> Renderer::read_tile(uint32_t slot) {
                                    .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
                                    .imageOffset = {at.x, at.y, 0},
                                    .imageExtent = {kSide, kSide, 1}};
-    gpu::barrier(commands, gpu::kTransferWrite, gpu::kTransferRead);
-    vkCmdCopyImageToBuffer(commands, atlas.handle(), VK_IMAGE_LAYOUT_GENERAL, copy.handle(), 1,
-                           &region);
+    constexpr VkImageLayout kCopy = VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL;
+    gpu::image_barrier(commands, atlas.handle(), atlas.aspect(), gpu::kTransferWrite,
+                       gpu::kTransferRead, VK_IMAGE_LAYOUT_GENERAL, kCopy);
+    vkCmdCopyImageToBuffer(commands, atlas.handle(), kCopy, copy.handle(), 1, &region);
+    gpu::image_barrier(commands, atlas.handle(), atlas.aspect(), gpu::kTransferRead, gpu::kNothing,
+                       kCopy, VK_IMAGE_LAYOUT_GENERAL);
     gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   });
   const auto texels = copy.mapped<glm::vec4>();

@@ -253,6 +253,7 @@ void TensorView::Writer::place(const scene::Layout& layout) {
     what += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
     if (!s.stored) what += "   at position " + std::to_string(facts->position);
   }
+  if (!view_.answered_) what += "   numbers need the running model";
   const glm::vec2 at(0.5F * view_.viewport_.x, view_.viewport_.y - 2.6F * em);
   put(at, text, 1.15F * em, words_.palette.text, LabelAlign::kCenter, 1.0F);
   put(at + glm::vec2(0.0F, 1.5F * em), what, 0.85F * em, words_.palette.faint_text,

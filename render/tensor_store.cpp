@@ -71,17 +71,16 @@ TensorStore::TensorStore(uint32_t slots) : cache_(slots), slots_(slots) {}
 
 bool TensorStore::current(const Now& now, const scene::Sheet& sheet, uint32_t slot) const {
   const Slot& s = slots_[slot];
-  return sheet.stored ||
-         (s.position == now.position && s.conversation == now.reader.conversation());
+  return sheet.stored || (s.position == now.position && s.era == era_);
 }
 
 void TensorStore::update(const Now& now, const std::vector<scene::Sheet>& sheets,
                          const scene::Wanted& wanted) {
   cache_.begin_frame();
   backlog_ = false;
-  if (conversation_ != now.reader.conversation()) {
+  if (!(era_ == era_of(now.reader))) {
     // Answers that were not fetched before it began are gone; positions are other ones.
-    conversation_ = now.reader.conversation();
+    era_ = era_of(now.reader);
     asked_.clear();
     missing_.clear();
   }
@@ -131,7 +130,7 @@ void TensorStore::take(const trace::Reader& reader) {
       ++i;
       continue;
     }
-    put(asked_[i], *answer, reader.conversation());
+    put(asked_[i], *answer);
     if (answer->record->read < 1.0F) {
       ++i;
     } else {
@@ -140,7 +139,7 @@ void TensorStore::take(const trace::Reader& reader) {
   }
 }
 
-void TensorStore::put(const Asked& asked, const trace::TileAnswer& answer, uint64_t conversation) {
+void TensorStore::put(const Asked& asked, const trace::TileAnswer& answer) {
   const trace::TileRecord& r = *answer.record;
   if (r.rows == 0) {
     missing_[asked.sheet.id] = {asked.position, std::string(answer.formula)};
@@ -151,7 +150,7 @@ void TensorStore::put(const Asked& asked, const trace::TileAnswer& answer, uint6
   if (!place) return;  // everything is in use: it is asked for again
   Slot& slot = slots_[*place];
   slot.position = r.position;
-  slot.conversation = conversation;
+  slot.era = era_;
   slot.partial = r.read < 1.0F;
   slot.texels.assign(kTexels, glm::vec4(std::numeric_limits<float>::quiet_NaN()));
   const bool t = asked.sheet.transposed;

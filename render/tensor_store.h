@@ -64,10 +64,19 @@ class TensorStore {
   bool waiting() const { return !asked_.empty() || backlog_; }
 
  private:
+  // Positions are what they were as long as neither has grown.
+  struct Era {
+    uint64_t conversation = 0;
+    uint64_t continuation = 0;
+    bool operator==(const Era&) const = default;
+  };
+  static Era era_of(const trace::Reader& reader) {
+    return {reader.conversation(), reader.continuation()};
+  }
   struct Slot {
     std::vector<glm::vec4> texels;
     uint32_t position = 0;
-    uint64_t conversation = 0;
+    Era era;
     bool partial = false;
   };
   struct Asked {
@@ -78,7 +87,7 @@ class TensorStore {
   };
 
   void take(const trace::Reader& reader);
-  void put(const Asked& asked, const trace::TileAnswer& answer, uint64_t conversation);
+  void put(const Asked& asked, const trace::TileAnswer& answer);
   bool current(const Now& now, const scene::Sheet& sheet, uint32_t slot) const;
 
   scene::TileCache cache_;
@@ -92,7 +101,7 @@ class TensorStore {
   std::map<scene::SheetId, Missing> missing_;
   std::vector<uint32_t> fresh_;
   uint64_t next_request_ = 1;
-  uint64_t conversation_ = 0;
+  Era era_;
   bool backlog_ = false;
 };
 

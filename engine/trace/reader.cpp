@@ -169,9 +169,11 @@ void Reader::go_on(const ContinueRecord& record) {
   steps_.back().count = record.positions - steps_.back().first_position;
   // What is gone is not let go of again when its chunk is dropped.
   std::erase_if(held_, [&](const Held& held) {
-    return held.topic == Topic::kTensor || held.key >= record.positions;
+    return held.topic == Topic::kTensor || held.topic == Topic::kTile ||
+           held.key >= record.positions;
   });
   answers_.clear();
+  tiles_.clear();
   start_ = &record.start;
   ++continuation_;
   kept_steps_ = steps_.size();

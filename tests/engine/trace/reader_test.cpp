@@ -263,6 +263,18 @@ TEST_F(ReaderTest, ATileIsFoundByItsRequestAndALaterAnswerReplacesIt) {
   EXPECT_EQ(nullptr, reader_.tile(7));
 }
 
+TEST_F(ReaderTest, TilesOfAConversationThatGoesOnAreGone) {
+  builder_.describe();
+  builder_.start();
+  builder_.step(3);
+  builder_.tile(900);
+  reader_.poll();
+  ASSERT_NE(nullptr, reader_.tile(900));
+  trace::append(log_, Topic::kContinue, trace::ContinueRecord{{}, 3, 1});
+  reader_.poll();
+  EXPECT_EQ(nullptr, reader_.tile(900)) << "nothing points into what may be dropped";
+}
+
 TEST_F(ReaderTest, ATileWithOddPlanesOrShiftsIsRefused) {
   for (const bool planes : {true, false}) {
     Log log;
