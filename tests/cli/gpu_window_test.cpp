@@ -168,26 +168,20 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
 }
 
 // A bookmark is kept for the next program, and --camera finds it there.
-TEST_F(Window, BookmarksAreSetAndGoneTo) {
+TEST_F(Window, BookmarksAreKeptForTheNextProgram) {
   open();
   if (HasFatalFailure()) return;
   stand_still();
-  const std::string marked = display_->screenshot();
   display_->key("ctrl+3");
   const fs::path folder = fs::path(in_folder("")) / "fulgurite" / "bookmarks";
   EXPECT_TRUE(eventually([&] { return fs::exists(folder) && !fs::is_empty(folder); }));
-  display_->drag(600, 420, 800, 330);
-  EXPECT_TRUE(eventually([&] { return difference(marked, display_->screenshot()) > 0.02; }));
-  display_->key("alt+3");
-  EXPECT_TRUE(eventually([&] { return difference(marked, display_->screenshot()) < 0.02; }))
-      << "and back";
   display_->key("ctrl+q");
   expect_clean_end();
 
   Environment environment = kNoDisplay;
   environment["XDG_STATE_HOME"] = in_folder("");
-  const std::vector<std::string> words = {"shot", "-p", "A", "-n", "1", "--window-size", "64x64",
-                                          "-o",   in_folder("x.png"),   "--camera"};
+  const std::vector<std::string> words = {
+      "shot", "-p", "A", "-n", "1", "--window-size", "64x64", "-o", in_folder("x.png"), "--camera"};
   for (const auto& [name, code] : {std::pair("@3", 0), std::pair("@4", 2), std::pair("@0", 2)}) {
     std::vector<std::string> all = words;
     all.emplace_back(name);
