@@ -168,13 +168,24 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
 }
 
 // A bookmark is kept for the next program, and --camera finds it there.
-TEST_F(Window, BookmarksAreKeptForTheNextProgram) {
+TEST_F(Window, BookmarksAreSetAndGoneTo) {
   open();
   if (HasFatalFailure()) return;
+  // Over the sky, where nothing is named or lit because of the mouse.
+  display_->xdotool({"mousemove", "1200", "60"});
   stand_still();
+  // Above the panels, which say what was last done.
+  const auto scene = [&] {
+    return display_->screenshot().substr(0, size_t{3} * XDisplay::kWidth * 560);
+  };
+  const std::string marked = scene();
   display_->key("ctrl+3");
   const fs::path folder = fs::path(in_folder("")) / "fulgurite" / "bookmarks";
   EXPECT_TRUE(eventually([&] { return fs::exists(folder) && !fs::is_empty(folder); }));
+  display_->drag(1000, 120, 1200, 60);
+  EXPECT_TRUE(eventually([&] { return difference(marked, scene()) > 0.02; }));
+  display_->key("alt+3");
+  EXPECT_TRUE(eventually([&] { return difference(marked, scene()) < 0.02; })) << "and back";
   display_->key("ctrl+q");
   expect_clean_end();
 
