@@ -82,7 +82,7 @@ TEST_F(StoryKeys, DigitsSwitchChannelsAndSetTheirGain) {
     EXPECT_EQ(1.25F, look.channels.gain[c]);
     for (int i = 0; i < 20; ++i) press(key, GLFW_MOD_SHIFT, true);
     EXPECT_EQ(4.0F, look.channels.gain[c]);
-    for (int i = 0; i < 40; ++i) press(key, GLFW_MOD_CONTROL, true);
+    for (int i = 0; i < 40; ++i) press(key, GLFW_MOD_CONTROL | GLFW_MOD_SHIFT, true);
     EXPECT_EQ(0.0F, look.channels.gain[c]);
   }
   EXPECT_FALSE(press(GLFW_KEY_9));
