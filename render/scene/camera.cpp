@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kPi = 3.14159265F;
 constexpr float kClosest = 1e-4F;  // a cell of a matrix of ten thousand columns fills the frame
-constexpr float kFarthest = 900.0F;
+constexpr float kFarthest = 2e4F;  // the largest models in true proportions fit
 
 float ease(float t) {
   return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F);
