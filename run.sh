@@ -62,17 +62,20 @@ install_missing() {
   rm -f "$log"
 }
 
-# build TESTS(ON|OFF) TARGET: quiet unless it fails; on a terminal with Ninja's progress line.
+# build TESTS(ON|OFF) TARGET: on a terminal with Ninja's progress line, else quiet unless it fails.
 build() {
   local tests=$1 target=$2
-  local -a options=() quiet=(--quiet)
+  local -a options=()
   if [[ ! -f build/build.ninja || $tests == ON ]]; then
     [[ -f build/CMakeCache.txt ]] || say "Building into build/ (some minutes the first time)"
     if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
     cmake --preset release --log-level=WARNING -DBUILD_TESTING="$tests" "${options[@]}" >/dev/null
   fi
-  [[ ! -t 2 ]] || quiet=()
-  cmake --build build --target "$target" -- "${quiet[@]}" >&2
+  if [[ -t 2 ]]; then
+    cmake --build build --target "$target" >&2
+  else
+    cmake --build build --target "$target" -- --quiet 2>&1 | sed '/^ninja: no work to do\.$/d' >&2
+  fi
 }
 
 demo() {
