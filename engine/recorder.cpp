@@ -30,8 +30,8 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
 }
 
 // The k of largest |value| in ascending order; with `others`, behind them the others.
-void strongest_first(const float* values, size_t n, size_t k, bool others,
-                     std::vector<int32_t>& order) {
+void strongest_and_others(const float* values, size_t n, size_t k, bool others,
+                          std::vector<int32_t>& order) {
   order.resize(others ? n : std::min(n, k));
   const auto found = static_cast<size_t>(
       model::strongest(values, static_cast<int64_t>(n), static_cast<int64_t>(k), order.data()));
@@ -61,7 +61,8 @@ void sort_by_share(Term* list, size_t n) noexcept {
   std::array<int32_t, kMost> rank{};
   for (size_t j = 0; j < n; ++j) {
     for (size_t i = 0; i < kMost; ++i) {
-      rank[i] += size[j] + (j < i ? 1 : 0) > size[i] ? 1 : 0;
+      const bool before = (size[j] > size[i]) | ((size[j] == size[i]) & (j < i));
+      rank[i] += before ? 1 : 0;
     }
   }
   for (size_t i = 0; i < n; ++i) list[static_cast<size_t>(rank[i])] = copy[i];
@@ -285,7 +286,7 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   lane.stride = cache_->slot_bytes();
   lane.type = cache_->type();
   lane.d = config_.head_dim;
-  strongest_first(a, reach, Detail::kReads, listed > Detail::kReads, order_);
+  strongest_and_others(a, reach, Detail::kReads, listed > Detail::kReads, order_);
   terms_.resize(listed);
   model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms_.data());
 
@@ -358,7 +359,7 @@ void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
   }
   scale(layer, Measure::kNeuronShare).add(std::span<const float>(shares));
   const bool listed = detail_.neurons > Detail::kNeurons;
-  strongest_first(shares.data(), shares.size(), Detail::kNeurons, listed, order_);
+  strongest_and_others(shares.data(), shares.size(), Detail::kNeurons, listed, order_);
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
   double rest = 0.0;
   for (size_t b = 0; !listed && b < buckets; ++b) rest += double{share[b]};

@@ -79,7 +79,7 @@ class TapSink {
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
                       int64_t cols) noexcept = 0;
   // What the taps of `layer`'s attention (0) or FFN (1) left to be done, now that all of them have
-  // come: called once, maybe on another thread beside the next product, and over before the same
+  // come: called once, by the caller beside the next product, and over before the same
   // taps of another layer come.
   virtual void reduce(int /*kind*/, int64_t /*layer*/) noexcept {}
   // An operation of `layer` has ended, for all positions of the batch, that began at the end of

@@ -32,8 +32,8 @@ class ThreadPool {
   // all have ended.
   void run(const std::function<void(int)>& task);
 
-  // Has `work` done by one of the threads during the next run(), before its part of that, while
-  // the others have begun; or by settle(), whichever comes first. It must not throw. What was
+  // Has the caller do `work` during the next run(), before its part of that, while the others have
+  // begun; or in settle(), whichever comes first. It must not throw. What was
   // still put off is done first.
   void beside(std::function<void()> work);
   // Does what is put off, if it has not been done.
@@ -58,7 +58,7 @@ class ThreadPool {
   std::atomic<bool> caller_asleep_ = false;
   std::atomic<bool> failed_ = false;
   alignas(64) const std::function<void(int)>* task_ = nullptr;
-  std::function<void()> beside_;  // the caller's between runs, the last number's during one
+  std::function<void()> beside_;  // the caller's
   std::atomic<bool> stop_ = false;
   int size_;       // threads, the caller among them
   int spins_ = 0;  // looks at a counter before sleeping
