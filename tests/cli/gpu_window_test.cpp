@@ -89,7 +89,8 @@ class Window : public Drawing {
     return false;
   }
 
-  // Pauses (the prompt and all 48 tokens lie behind) and waits until the picture stands still.
+  // Pauses (the prompt and all 48 tokens lie behind) and waits until the picture stands still, and
+  // long enough for the one that is drawn at full resolution then.
   void stand_still() {
     display_->key("space");
     stand_still_again();
@@ -98,6 +99,7 @@ class Window : public Drawing {
   void stand_still_again() {
     std::string last = display_->screenshot();
     ASSERT_TRUE(eventually([&] {
+      settle(1500);
       const std::string now = display_->screenshot();
       const bool still = difference(last, now) < 0.002;
       last = now;
