@@ -37,6 +37,28 @@ Decoder::Decoder(const ModelFile& file, const Config& config, int threads)
     ffn_gain_.push_back(squares(layer.ffn_post_norm.gain, config_.n_embd));
   }
   rope_local_.frequency = frequencies(config_.rope_dim, config_.rope_base_local, 1.0F, nullptr);
+  chain_weights();
+}
+
+// Each matrix is told which one follows it, where that does not depend on what is computed.
+void Decoder::chain_weights() noexcept {
+  Linear* last = nullptr;
+  const auto add = [&](Linear& w) {
+    if (w.empty()) return;
+    if (last != nullptr) last->next = &w;
+    last = &w;
+  };
+  for (Layer& w : weights_.layers) {
+    for (Linear* of_attention : {&w.wq, &w.wk, &w.wv, &w.wo}) add(*of_attention);
+    if (config_.n_expert > 0) {
+      add(w.router);
+      last = nullptr;
+      continue;
+    }
+    for (Linear* of_ffn : {&w.ffn.gate, &w.ffn.up, &w.ffn.down}) add(*of_ffn);
+  }
+  add(weights_.output);
+  if (last != nullptr) last->next = &weights_.layers.front().wq;
 }
 
 void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,

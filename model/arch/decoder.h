@@ -68,6 +68,7 @@ class Decoder final : public Model {
     std::vector<Gather> gathers;
   };
 
+  void chain_weights() noexcept;
   void resize(int64_t n, int64_t capacity);
   void run(const Pass& pass, const int32_t* ids, float* logits, int64_t logit_rows);
   void embed(const Pass& pass, const int32_t* ids);

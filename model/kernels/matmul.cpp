@@ -1,6 +1,7 @@
 #include "model/kernels/matmul.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -119,6 +120,39 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
   });
 }
 
+// Every thread takes the slabs of its share in order, and then those of others from their ends.
+class SlabClaims {
+ public:
+  explicit SlabClaims(int threads) noexcept : threads_(std::min<int>(threads, kSlabs)) {
+    for (int i = 0; i < threads_; ++i) {
+      const auto [first, last] = ThreadPool::share(kSlabs, i, threads_);
+      left_[static_cast<size_t>(i)].store(static_cast<uint32_t>(first << 16 | last),
+                                          std::memory_order_relaxed);
+    }
+  }
+
+  // Calls work(slab) until none is left; each slab comes to one thread.
+  template <class Work>
+  void take_all(int thread, const Work& work) noexcept {
+    for (int k = 0; k < threads_; ++k) {
+      std::atomic<uint32_t>& left = left_[static_cast<size_t>((thread + k) % threads_)];
+      const bool own = k == 0 && thread < threads_;
+      uint32_t range = left.load(std::memory_order_relaxed);
+      while (range >> 16 < (range & 0xFFFF)) {
+        const uint32_t rest = own ? range + (1U << 16) : range - 1;
+        if (!left.compare_exchange_weak(range, rest, std::memory_order_relaxed)) continue;
+        work(int64_t{own ? range >> 16 : rest & 0xFFFF});
+        range = left.load(std::memory_order_relaxed);
+      }
+    }
+  }
+
+ private:
+  int threads_;
+  // Of each thread: the first slab that is left in the upper half, the one behind the last below.
+  std::array<std::atomic<uint32_t>, kSlabs> left_;
+};
+
 // A few positions at once, slab by slab; gathers: one for each, or nullptr.
 class SlabRun {
  public:
@@ -155,10 +189,10 @@ class SlabRun {
 
   void run(ThreadPool& pool) {
     const auto bytes = static_cast<int64_t>(w_.weight.bytes() * tasks_.size());
-    std::atomic<int64_t> next{0};
-    run_if_worth(bytes, pool, [&](int) {
-      for (int64_t s = next++; s < kSlabs; s = next++) slab(s);
-    });
+    if (w_.next != nullptr) pool.read_ahead({w_.next->weight.data, w_.next->weight.bytes()});
+    SlabClaims claims(pool.size());
+    run_if_worth(bytes, pool,
+                 [&](int thread) { claims.take_all(thread, [&](int64_t s) { slab(s); }); });
     for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
       sums_[p].finish(gathers_[p], pool);
     }

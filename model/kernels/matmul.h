@@ -28,6 +28,7 @@ inline constexpr int64_t kBlockWidth = 32;
 struct Linear {
   Tensor weight;  // (rows, cols)
   Tensor bias;    // (rows) F32, or data == nullptr
+  const Linear* next = nullptr;  // what the pass multiplies with after this one, if that is known
   bool empty() const noexcept { return weight.data == nullptr; }
 };
 

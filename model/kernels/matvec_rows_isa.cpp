@@ -8,10 +8,7 @@
 namespace model::FULGURITE_ISA {
 namespace {
 
-// Bytes between what is multiplied and what is fetched from memory into the second cache, which
-// may have more fetches under way than the first: rows lie one after the other.
 constexpr int64_t kAhead = 4096;
-
 FULGURITE_INLINE void prefetch(const std::byte* at, int64_t bytes) noexcept {
   for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + kAhead + k, 0, 1);
 }
@@ -45,6 +42,10 @@ class Rows {
     if (gather_ != nullptr) {
       held_blocks_ = sums.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
       held_chosen_ = sums.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
+      if (held_chosen_ > 0 && gather_->n_chosen >= kPicked) {
+        picks_.choose(gather_->chosen);
+        picked_ = kPicked;
+      }
     }
     const int64_t width = std::max(held_blocks_, groups_ * kBlocksInGroup) + held_chosen_;
     const int64_t held = kRowsHeld * width;
@@ -79,34 +80,38 @@ class Rows {
   // With kBack also W^T u of the row before, so that there is work while memory is waited for.
   template <bool kKeep, bool kBack>
   FULGURITE_INLINE float product(const std::byte* row) noexcept {
+    // Copies: what is stored might be this object for all that the compiler knows.
+    const Position x = x_;
+    const int64_t whole = whole_;
+    float* const terms = terms_;
     F32x8 lanes = {};
-    for (int64_t g = 0; g < whole_; ++g) {
+    for (int64_t g = 0; g < whole; ++g) {
       const std::byte* at = row + g * F::kBytes;
       prefetch(at, F::kBytes);
-      const F32x8 t = F::terms(at, group(g, x_.x + g * kGroupWidth));
-      if constexpr (kKeep) store(terms_ + g * kBlocksInGroup, t);
+      const F32x8 t = F::terms(at, group(x, g, x.x + g * kGroupWidth));
+      if constexpr (kKeep) store(terms + g * kBlocksInGroup, t);
       lanes += t;
       if (kBack && before_ != nullptr) add_back(before_ + g * F::kBytes, g);
     }
-    if (whole_ < groups_) {
-      if (kBack && before_ != nullptr) add_back(before_ + whole_ * F::kBytes, whole_);
-      const std::byte* at = tail_.copy(row + whole_ * F::kBytes);
-      const F32x8 t = F::terms(at, group(whole_, x_tail_));
-      if constexpr (kKeep) store(terms_ + whole_ * kBlocksInGroup, t);
+    if (whole < groups_) {
+      if (kBack && before_ != nullptr) add_back(before_ + whole * F::kBytes, whole);
+      const std::byte* at = tail_.copy(row + whole * F::kBytes);
+      const F32x8 t = F::terms(at, group(x, whole, x_tail_));
+      if constexpr (kKeep) store(terms + whole * kBlocksInGroup, t);
       lanes += t;
     }
     return sum_eight(lanes);
   }
 
-  FULGURITE_INLINE Position group(int64_t g, const float* x) const noexcept {
-    return {x, x_.q + g * kGroupWidth, x_.sums + g * 16, x_.d + g * kBlocksInGroup};
+  static FULGURITE_INLINE Position group(const Position& all, int64_t g, const float* x) noexcept {
+    return {x, all.q + g * kGroupWidth, all.sums + g * 16, all.d + g * kBlocksInGroup};
   }
 
   void add_to_sums(const std::byte* row, int64_t r) noexcept {
     const float gain = gather_->row_gain != nullptr ? gather_->row_gain[r] : 1.0F;
     const float u = gain * task_.y[r];
     held_u_[r % kRowsHeld] = u;
-    if (held_chosen_ > 0) hold_chosen(row, terms_ + (held_width_ - held_chosen_));
+    if (held_chosen_ > 0) hold_chosen(row, r);
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -121,35 +126,43 @@ class Rows {
     before_ = row;
   }
 
-  FULGURITE_INLINE void hold_chosen(const std::byte* row, float* held) noexcept {
-    int64_t n = 0;
-#if defined(__AVX512F__)
-    for (; n + 16 <= gather_->n_chosen; n += 16) {
-      store(held + n, pick_sixteen<F>({row, row_bytes_}, load<I32x16>(gather_->chosen + n)));
+  // Row r's place among those held.
+  FULGURITE_INLINE void hold_chosen(const std::byte* row, int64_t r) noexcept {
+    if (picked_ > 0) picks_.hold(row, r % kRowsHeld);
+    float* held = terms_ + (held_width_ - held_chosen_);
+    for (int64_t n = picked_; n < gather_->n_chosen; ++n) {
+      held[n] = F::one(row, gather_->chosen[n]);
     }
-#endif
-    for (; n < gather_->n_chosen; ++n) held[n] = F::one(row, gather_->chosen[n]);
-    for (; n < held_chosen_; ++n) held[n] = 0.0F;
+    for (int64_t n = std::max(picked_, gather_->n_chosen); n < held_chosen_; ++n) held[n] = 0.0F;
   }
 
   // Sixteen rows' products are added as a tree, as panels of sixteen rows do it in one vector.
   void add_held(int64_t rows) noexcept {
     std::fill(held_u_ + rows, held_u_ + kRowsHeld, 0.0F);
-    std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
-    for (int64_t k = 0; k < held_blocks_; k += 8) add_tree(k, sums_.blocks + k);
     const int64_t chosen = held_width_ - held_chosen_;
-    for (int64_t k = 0; k < held_chosen_; k += 8) add_tree(chosen + k, sums_.chosen + k);
+    for (int64_t i = 0; picked_ > 0 && i < rows; ++i) {
+      store(held_ + i * held_width_ + chosen, picks_.weights(i));
+    }
+    std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
+    add_trees(0, held_blocks_, sums_.blocks);
+    add_trees(chosen, held_chosen_, sums_.chosen);
   }
 
+  void add_trees(int64_t from, int64_t n, float* to) const noexcept {
+    int64_t k = 0;
+    for (; k + 16 <= n; k += 16) add_tree<F32x16>(from + k, to + k);
+    if (k < n) add_tree<F32x8>(from + k, to + k);
+  }
+
+  template <class V>
   FULGURITE_INLINE void add_tree(int64_t k, float* to) const noexcept {
     const auto product = [&](int64_t i) FULGURITE_LAMBDA {
-      return load<F32x8>(held_ + i * held_width_ + k) * held_u_[i];
+      return load<V>(held_ + i * held_width_ + k) * held_u_[i];
     };
-    F32x8 a[8];
+    V a[8];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) a[i] = product(i) + product(i + 8);
-    store(to,
-          load<F32x8>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
+    store(to, load<V>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
   }
 
   FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
@@ -236,6 +249,9 @@ class Rows {
   int64_t held_width_ = 0;  // floats from one row held to the next
   float* held_ = nullptr;   // (16, held_width_) terms of rows, then chosen weights
   alignas(64) float held_u_[kRowsHeld] = {};
+  static constexpr int64_t kPicked = 16;
+  Picks<F, kRowsHeld> picks_;
+  int64_t picked_ = 0;                 // of the chosen columns, in picks_
   const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
   float* terms_ = nullptr;             // of the row's blocks
   float* factors_ = nullptr;           // of the row's blocks, for back

@@ -3,6 +3,7 @@
 #include "model/kernels/ops_isa.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "model/kernels/simd.h"
@@ -77,13 +78,14 @@ FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
   return __builtin_convertvector(widen_to_i32(load<U16x16>(v)) << 16 >> 16, F32x16);
 }
 
-FULGURITE_INLINE bool any(const I32x16& mask) noexcept {
+// One bit for each lane of a comparison.
+FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 #if defined(__AVX512F__)
-  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
 #else
-  int32_t all = 0;
-  for (int k = 0; k < 16; ++k) all |= mask[k];
-  return all != 0;
+  uint32_t lanes = 0;
+  for (int k = 0; k < 16; ++k) lanes |= (mask[k] != 0 ? 1U : 0U) << k;
+  return lanes;
 #endif
 }
 
@@ -99,6 +101,48 @@ FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noex
   for (int k = 0; k < 16; ++k) sum += found[k];
   return sum;
 #endif
+}
+
+// Values, and their numbers in the list that they are taken from (nullptr: 0, 1, 2 ...).
+struct Listed {
+  const float* x;
+  const int32_t* number;
+  int64_t n;
+};
+
+// Calls found(lane number, magnitude) for all whose magnitude reaches the bar.
+template <class Found>
+FULGURITE_INLINE void each_from(const float* x, int64_t n, int32_t bar, const Found& found) {
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, count));
+    uint32_t lanes = lanes_of(size >= bar);
+    if (count < 16) lanes &= (1U << count) - 1;
+    for (; lanes != 0; lanes &= lanes - 1) {
+      const int lane = std::countr_zero(lanes);
+      found(i + lane, size[lane]);
+    }
+  });
+}
+
+// The k-th largest is found by halving between a bar that at least k values reach and one that
+// fewer do.
+int64_t strongest_of(const Listed& list, int32_t low, int32_t high, int64_t k,
+                     int32_t* out) noexcept {
+  high += high < INT32_MAX ? 1 : 0;
+  int64_t reach = list.n;  // how many reach `low`
+  while (high - low > 1 && reach != k) {
+    const int32_t middle = low + (high - low) / 2;
+    const int64_t count = count_from(list.x, list.n, middle);
+    (count < k ? high : low) = middle;
+    if (count >= k) reach = count;
+  }
+  int64_t at_bar = reach == k || low == INT32_MAX ? k : k - count_from(list.x, list.n, low + 1);
+  int64_t listed = 0;
+  each_from(list.x, list.n, low, [&](int64_t i, int32_t size) FULGURITE_LAMBDA {
+    if (listed == k || (size == low && --at_bar < 0)) return;
+    out[listed++] = list.number != nullptr ? list.number[i] : static_cast<int32_t>(i);
+  });
+  return listed;
 }
 
 }  // namespace
@@ -171,8 +215,6 @@ double dot(const float* a, const float* b, int64_t n) noexcept {
   return dot_wide(a, b, n);
 }
 
-// The k-th largest is found by halving between a bar that at least k values reach and one that
-// fewer do.
 int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
   if (k <= 0) return 0;
   if (n <= k) {
@@ -190,26 +232,19 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
     high = std::max(high, most[lane]);
     low = std::min(low, most[lane]);
   }
-  if (k > 16 || n < 16) low = 0;  // else each lane holds one that reaches `low`
-  high += high < INT32_MAX ? 1 : 0;
-  int64_t reach = n;  // how many reach `low`
-  while (high - low > 1 && reach != k) {
-    const int32_t middle = low + (high - low) / 2;
-    const int64_t count = count_from(x, n, middle);
-    (count < k ? high : low) = middle;
-    if (count >= k) reach = count;
-  }
-  int64_t at_bar = reach == k || low == INT32_MAX ? k : k - count_from(x, n, low + 1);
-  int64_t listed = 0;
-  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
-    const I32x16 size = size_of(load_part(x + i, count));
-    if (!any(size >= low)) return;
-    for (int64_t lane = 0; lane < count && listed < k; ++lane) {
-      if (size[lane] < low || (size[lane] == low && --at_bar < 0)) continue;
-      out[listed++] = static_cast<int32_t>(i + lane);
-    }
+  if (k > 16 || n < 16) return strongest_of({x, nullptr, n}, 0, high, k, out);
+  // Each lane holds one that reaches `low`: what does not is out. Most often few are left.
+  constexpr int64_t kFew = 256;
+  const int64_t reach = n > kFew ? count_from(x, n, low) : n;
+  if (reach > kFew || n <= kFew) return strongest_of({x, nullptr, n}, low, high, k, out);
+  alignas(64) float few[kFew];
+  int32_t number[kFew];
+  int64_t found = 0;
+  each_from(x, n, low, [&](int64_t i, int32_t) FULGURITE_LAMBDA {
+    few[found] = x[i];
+    number[found++] = static_cast<int32_t>(i);
   });
-  return listed;
+  return strongest_of({few, number, found}, low, high, k, out);
 }
 
 void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,

@@ -1,5 +1,6 @@
-// Sixteen chosen weights of a row at once, for *_isa.cpp only: the same products as one() of the
-// formats, for those that are most in use.
+// A few chosen weights of every row, for *_isa.cpp only. As a row goes by, the bytes that its
+// weights are made of are copied; a row's weights are put together from the copies later, sixteen
+// at once. The same products as one() of the formats.
 #pragma once
 
 #include "model/kernels/row_terms.h"
@@ -7,83 +8,178 @@
 
 namespace model::FULGURITE_ISA {
 
-#if defined(__AVX512F__)
+// What a weight of a format is made of: kHalves numbers of two bytes and kBytes of one, and where
+// they are in a row. columns: of the sixteen weights.
+//   places(c, halves, bytes)       offsets of column c
+//   weights(halves, bytes, c)      halves (kHalves, 16), bytes (kBytes, 16)
+template <class F>
+struct Parts {
+  static constexpr bool kKnown = false;
+  static constexpr int kHalves = 0;
+  static constexpr int kBytes = 0;
+};
 
-using U32x16 = uint32_t __attribute__((vector_size(64)));
+FULGURITE_INLINE I32x16 bytes_of(const uint8_t* bytes, int part) noexcept {
+  return widen_to_i32(load<I8x16>(bytes + 16 * part)) & 255;
+}
+FULGURITE_INLINE I32x16 signed_bytes_of(const uint8_t* bytes, int part) noexcept {
+  return widen_to_i32(load<I8x16>(bytes + 16 * part));
+}
+FULGURITE_INLINE F32x16 floats_of(const I32x16& v) noexcept {
+  return __builtin_convertvector(v, F32x16);
+}
 
-struct RowPick {
-  const std::byte* row;
-  int64_t bytes;  // of the row
-
-  // Bytes at .. of each lane in the low ones of 32 bits. Nothing behind the row is read.
-  FULGURITE_INLINE I32x16 bytes_at(const I32x16& at) const noexcept {
-    const auto last = (I32x16)_mm512_set1_epi32(static_cast<int>(bytes) - 4);
-    const auto from = (I32x16)_mm512_min_epi32((__m512i)at, (__m512i)last);
-    const auto four = (U32x16)_mm512_i32gather_epi32((__m512i)from, row, 1);
-    return (I32x16)(four >> (U32x16)((at - from) * 8));
-  }
-  FULGURITE_INLINE static F32x16 half(const I32x16& low) noexcept {
-    return (F32x16)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)low));
-  }
-  FULGURITE_INLINE static F32x16 to_float(const I32x16& v) noexcept {
-    return (F32x16)_mm512_cvtepi32_ps((__m512i)v);
+template <>
+struct Parts<FloatRow<FormatF16>> {
+  static constexpr bool kKnown = true;
+  static constexpr int kHalves = 1;
+  static constexpr int kBytes = 0;
+  static void places(int32_t c, int32_t* halves, int32_t*) noexcept { halves[0] = 2 * c; }
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t*,
+                                         const I32x16&) noexcept {
+    return widen_f16(halves);
   }
 };
 
-template <class F>
-FULGURITE_INLINE F32x16 pick_sixteen(const RowPick& p, const I32x16& c) noexcept {
-  alignas(64) float out[16];
-  alignas(64) int32_t columns[16];
-  store(columns, c);
-  for (int k = 0; k < 16; ++k) out[k] = F::one(p.row, columns[k]);
-  return load<F32x16>(out);
-}
+template <>
+struct Parts<FloatRow<FormatBF16>> : Parts<FloatRow<FormatF16>> {
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t*,
+                                         const I32x16&) noexcept {
+    return (F32x16)(widen_to_i32(load<U16x16>(halves)) << 16);
+  }
+};
 
 template <>
-FULGURITE_INLINE F32x16 pick_sixteen<BlockRow<FormatQ8_0>>(const RowPick& p,
-                                                           const I32x16& c) noexcept {
-  const I32x16 block = (c >> 5) * 34;
-  const I32x16 q = p.bytes_at(block + 2 + (c & 31)) << 24 >> 24;
-  return p.half(p.bytes_at(block)) * p.to_float(q);
-}
+struct Parts<BlockRow<FormatQ8_0>> {
+  static constexpr bool kKnown = true;
+  static constexpr int kHalves = 1;
+  static constexpr int kBytes = 1;
+  static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
+    halves[0] = (c >> 5) * 34;
+    bytes[0] = halves[0] + 2 + (c & 31);
+  }
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
+                                         const I32x16&) noexcept {
+    return widen_f16(halves) * floats_of(signed_bytes_of(bytes, 0));
+  }
+};
 
 template <>
-FULGURITE_INLINE F32x16 pick_sixteen<BlockRow<FormatQ4_0>>(const RowPick& p,
-                                                           const I32x16& c) noexcept {
-  const I32x16 block = (c >> 5) * 18;
-  const I32x16 q = p.bytes_at(block + 2 + (c & 15)) >> (c >> 2 & 4) & 15;
-  return p.half(p.bytes_at(block)) * p.to_float(q - 8);
-}
+struct Parts<BlockRow<FormatQ4_0>> {
+  static constexpr bool kKnown = true;
+  static constexpr int kHalves = 1;
+  static constexpr int kBytes = 1;
+  static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
+    halves[0] = (c >> 5) * 18;
+    bytes[0] = halves[0] + 2 + (c & 15);
+  }
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
+                                         const I32x16& c) noexcept {
+    return widen_f16(halves) * floats_of((bytes_of(bytes, 0) >> (c >> 2 & 4) & 15) - 8);
+  }
+};
 
 template <>
-FULGURITE_INLINE F32x16 pick_sixteen<BlockRow<FormatQ4K>>(const RowPick& p,
-                                                          const I32x16& c) noexcept {
-  const I32x16 at = (c >> 8) * 144;
-  const I32x16 b = c >> 5 & 7;
-  const I32x16 d = p.bytes_at(at);
-  const I32x16 low = p.bytes_at(at + 4 + (b & 3));
-  const I32x16 middle = p.bytes_at(at + 8 + (b & 3));
-  const I32x16 high = p.bytes_at(at + 12 + (b & 3));
-  const I32x16 upper = b > 3;
-  const I32x16 scale = choose(upper, (high & 15) | (low >> 6 & 3) << 4, low & 63);
-  const I32x16 min = choose(upper, (high >> 4 & 15) | (middle >> 6 & 3) << 4, middle & 63);
-  const I32x16 q = p.bytes_at(at + 16 + 32 * (b >> 1) + (c & 31)) >> (b & 1) * 4 & 15;
-  return p.half(d) * p.to_float(scale) * p.to_float(q) -
-         p.half((I32x16)((U32x16)d >> 16)) * p.to_float(min);
-}
+struct Parts<BlockRow<FormatQ4K>> {
+  static constexpr bool kKnown = true;
+  static constexpr int kHalves = 2;
+  static constexpr int kBytes = 4;
+  static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
+    const int32_t at = (c >> 8) * static_cast<int32_t>(sizeof(BlockQ4K));
+    const int32_t b = c >> 5 & 7;
+    halves[0] = at;
+    halves[1] = at + 2;
+    for (int32_t part = 0; part < 3; ++part) bytes[part] = at + 4 + 4 * part + (b & 3);
+    bytes[3] = at + 16 + 32 * (b >> 1) + (c & 31);
+  }
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
+                                         const I32x16& c) noexcept {
+    const I32x16 b = c >> 5 & 7;
+    const I32x16 low = bytes_of(bytes, 0);
+    const I32x16 middle = bytes_of(bytes, 1);
+    const I32x16 high = bytes_of(bytes, 2);
+    const I32x16 scale = choose(b > 3, (high & 15) | (low >> 6 & 3) << 4, low & 63);
+    const I32x16 min = choose(b > 3, (high >> 4 & 15) | (middle >> 6 & 3) << 4, middle & 63);
+    const I32x16 q = bytes_of(bytes, 3) >> (b & 1) * 4 & 15;
+    return widen_f16(halves) * floats_of(scale) * floats_of(q) -
+           widen_f16(halves + 16) * floats_of(min);
+  }
+};
 
 template <>
-FULGURITE_INLINE F32x16 pick_sixteen<BlockRow<FormatQ6K>>(const RowPick& p,
-                                                          const I32x16& c) noexcept {
-  const I32x16 at = (c >> 8) * 210;
-  const I32x16 b = c >> 5 & 7;
-  const I32x16 i = c & 31;
-  const I32x16 low = p.bytes_at(at + 64 * (b >> 2) + 32 * (b & 1) + i) >> (b & 2) * 2 & 15;
-  const I32x16 high = p.bytes_at(at + 128 + 32 * (b >> 2) + i) >> (b & 3) * 2 & 3;
-  const I32x16 scale = p.bytes_at(at + 192 + (c >> 4 & 15)) << 24 >> 24;
-  return p.half(p.bytes_at(at + 208)) * p.to_float(scale) * p.to_float((low | high << 4) - 32);
-}
+struct Parts<BlockRow<FormatQ6K>> {
+  static constexpr bool kKnown = true;
+  static constexpr int kHalves = 1;
+  static constexpr int kBytes = 3;
+  static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
+    const int32_t at = (c >> 8) * static_cast<int32_t>(sizeof(BlockQ6K));
+    const int32_t b = c >> 5 & 7;
+    bytes[0] = at + 64 * (b >> 2) + 32 * (b & 1) + (c & 31);
+    bytes[1] = at + 128 + 32 * (b >> 2) + (c & 31);
+    bytes[2] = at + 192 + (c >> 4 & 15);
+    halves[0] = at + 208;
+  }
+  static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
+                                         const I32x16& c) noexcept {
+    const I32x16 b = c >> 5 & 7;
+    const I32x16 low = bytes_of(bytes, 0) >> (b & 2) * 2 & 15;
+    const I32x16 high = bytes_of(bytes, 1) >> (b & 3) * 2 & 3;
+    return widen_f16(halves) * floats_of(signed_bytes_of(bytes, 2)) *
+           floats_of((low | high << 4) - 32);
+  }
+};
 
-#endif
+// Sixteen chosen columns of up to kRows rows.
+template <class F, int kRows>
+class Picks {
+ public:
+  using P = Parts<F>;
+
+  void choose(const int32_t* columns) noexcept {
+    columns_ = load<I32x16>(columns);
+    for (int k = 0; k < 16 && P::kKnown; ++k) {
+      int32_t halves[kHalves];
+      int32_t bytes[kBytes];
+      if constexpr (P::kKnown) P::places(columns[k], halves, bytes);
+      for (int part = 0; part < P::kHalves; ++part) half_at_[part][k] = halves[part];
+      for (int part = 0; part < P::kBytes; ++part) byte_at_[part][k] = bytes[part];
+    }
+  }
+
+  // Takes what row i of those held needs.
+  FULGURITE_INLINE void hold(const std::byte* row, int64_t i) noexcept {
+    if constexpr (P::kKnown) {
+#pragma GCC unroll 16
+      for (int k = 0; k < 16; ++k) {
+        for (int part = 0; part < P::kHalves; ++part) {
+          halves_[i][part][k] = load<uint16_t>(row + half_at_[part][k]);
+        }
+        for (int part = 0; part < P::kBytes; ++part) {
+          bytes_[i][part][k] = load<uint8_t>(row + byte_at_[part][k]);
+        }
+      }
+    } else {
+      for (int k = 0; k < 16; ++k) values_[i][k] = F::one(row, columns_[k]);
+    }
+  }
+
+  FULGURITE_INLINE F32x16 weights(int64_t i) const noexcept {
+    if constexpr (P::kKnown) {
+      return P::weights(halves_[i][0], bytes_[i][0], columns_);
+    } else {
+      return load<F32x16>(values_[i]);
+    }
+  }
+
+ private:
+  static constexpr int kHalves = P::kHalves > 0 ? P::kHalves : 1;
+  static constexpr int kBytes = P::kBytes > 0 ? P::kBytes : 1;
+  I32x16 columns_ = {};
+  int32_t half_at_[kHalves][16];
+  int32_t byte_at_[kBytes][16];
+  alignas(64) uint16_t halves_[kRows][kHalves][16];
+  alignas(64) uint8_t bytes_[kRows][kBytes][16];
+  alignas(64) float values_[P::kKnown ? 1 : kRows][16];
+};
 
 }  // namespace model::FULGURITE_ISA

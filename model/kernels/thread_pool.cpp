@@ -1,5 +1,6 @@
 #include "model/kernels/thread_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "model/error.h"
@@ -25,7 +26,24 @@ void pause() noexcept {
 #endif
 }
 
+// Bytes of a second cache of two megabytes, which has to hold what is being multiplied as well.
+constexpr ptrdiff_t kFetchMost = ptrdiff_t{1} << 20;
+
 }  // namespace
+
+void ThreadPool::Fetch::begin(std::span<const std::byte> all, int thread, int size) noexcept {
+  if (all.data() == of_) return;
+  of_ = all.data();
+  const auto [first, last] = share(static_cast<int64_t>(all.size()), thread, size);
+  at_ = of_ + first;
+  end_ = at_ + std::min<ptrdiff_t>(last - first, kFetchMost);
+}
+
+void ThreadPool::Fetch::more() noexcept {
+  if (at_ == end_) return pause();
+  constexpr ptrdiff_t kLine = 64;
+  for (int i = 0; i < 8; ++i, at_ = std::min(at_ + kLine, end_)) __builtin_prefetch(at_, 0, 1);
+}
 
 ThreadPool::ThreadPool(int threads) : size_(threads) {
   CHECK(threads >= 1);
@@ -34,7 +52,7 @@ ThreadPool::ThreadPool(int threads) : size_(threads) {
   spins_ = threads <= processors ? kSpins : 0;
   failures_.resize(static_cast<size_t>(threads));
   open_ = static_cast<uint64_t>(threads);  // nothing to take
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -86,8 +104,9 @@ void ThreadPool::run(const std::function<void(int)>& task) {
     busy_.fetch_sub(1, std::memory_order_relaxed);
   }
   int left = busy_.load(std::memory_order_acquire);
+  if (left > 0) fetch_.begin(ahead_, 0, size());
   for (int i = 0; left > 0 && i < spins_; ++i) {
-    pause();
+    fetch_.more();
     left = busy_.load(std::memory_order_acquire);
   }
   if (left > 0) {
@@ -108,17 +127,20 @@ void ThreadPool::throw_first_failure() {
   std::rethrow_exception(first);
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int thread) {
   uint64_t open = open_.load();
+  Fetch fetch;
   for (;;) {
     while (take(open)) {
+      const std::span<const std::byte> ahead = ahead_;
       call(static_cast<int>(open % kRound));
+      fetch.begin(ahead, thread, size());
       if (busy_.fetch_sub(1) == 1 && caller_asleep_.load()) busy_.notify_one();
       open = open_.load();
     }
     const uint64_t seen = open;
     const auto idle = [&] { return (open = open_.load()) == seen && !stop_.load(); };
-    for (int i = 0; i < spins_ && idle(); ++i) pause();
+    for (int i = 0; i < spins_ && idle(); ++i) fetch.more();
     if (open == seen) {
       asleep_.fetch_add(1);
       while (idle()) open_.wait(seen);
