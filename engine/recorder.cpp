@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "model/kernels/ops.h"
 
@@ -401,13 +402,25 @@ void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
   last_operation_ = now;
 }
 
+void Recorder::layers_done() noexcept {
+  try {
+    for (uint32_t i = 0; i < n_; ++i) write(first_ + i, positions_[i]);
+  } catch (...) {
+    failure_ = std::current_exception();
+  }
+}
+
 void Recorder::end() {
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   // A batch reads its weights once: each position has its part of the time and of the bytes.
   for (trace::OperationTime& time : times_) {
     time.ns /= n_;
     time.bytes /= n_;
   }
-  for (uint32_t i = 0; i < n_; ++i) write(first_ + i, positions_[i]);
+  for (uint32_t p = first_; p < first_ + n_; ++p) {
+    trace::append(log_, Topic::kTime, trace::TimeRecord{p, static_cast<uint32_t>(times_.size())},
+                  all(times_));
+  }
 }
 
 void Recorder::write(uint32_t position, const Position& p) {
@@ -436,8 +449,6 @@ void Recorder::write(uint32_t position, const Position& p) {
   std::vector<float> p99;
   for (const Percentile& measure : scales_) p99.push_back(measure.p99());
   trace::append(log_, Topic::kScale, trace::ScaleRecord{position, layers}, all(p99));
-  trace::append(log_, Topic::kTime,
-                trace::TimeRecord{position, static_cast<uint32_t>(times_.size())}, all(times_));
 }
 
 void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& sampled,

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -50,8 +51,10 @@ class Recorder final : public model::TapSink {
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
               int64_t cols) noexcept override;
   void reduce(int kind, int64_t layer) noexcept override;
+  // Writes residual, attention, kv, ffn, experts and scale of each position.
+  void layers_done() noexcept override;
   void on_operation(int kind, int64_t layer, int64_t bytes) noexcept override;
-  // Writes residual, attention, kv, ffn, scale and time of each position.
+  // Writes the time of each position. Throws what layers_done() could not: std::bad_alloc.
   void end();
 
   // What a position says about the next token. texts: of ranking.best; sampled.id -1: none
@@ -102,6 +105,7 @@ class Recorder final : public model::TapSink {
   std::vector<int32_t> order_;  // scratch of reduce()
   std::vector<float> terms_;    // likewise
   std::chrono::steady_clock::time_point last_operation_;
+  std::exception_ptr failure_;  // of layers_done()
 };
 
 }  // namespace engine

@@ -82,6 +82,9 @@ class TapSink {
   // come: called once, by the caller beside the next product, and over before the same
   // taps of another layer come.
   virtual void reduce(int /*kind*/, int64_t /*layer*/) noexcept {}
+  // The last reduce() of this forward pass is done: no tap of a layer comes any more. Called by the
+  // caller beside the last product, or at the end.
+  virtual void layers_done() noexcept {}
   // An operation of `layer` has ended, for all positions of the batch, that began at the end of
   // the one before it and read so many bytes of weights and cache.
   // 0 attention, 1 FFN, 2 embedding, 3 unembedding.

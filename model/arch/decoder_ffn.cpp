@@ -30,7 +30,10 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
     if (config_.n_ff_shared > 0) bytes += bytes_of(w.ffn);
   }
   if (pass.sink != nullptr) {
-    pool_.beside([sink = pass.sink, l] { sink->reduce(1, l); });
+    pool_.beside([sink = pass.sink, l, last = l + 1 == config_.n_layer] {
+      sink->reduce(1, l);
+      if (last) sink->layers_done();
+    });
     pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
   }
   if (w.ffn_post_norm.gain != nullptr) normalise(w.ffn_post_norm, a_.update, a_.update, pass.n);
