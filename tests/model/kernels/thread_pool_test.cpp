@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <thread>
@@ -54,6 +55,26 @@ TEST(ThreadPool, MayEndAtOnce) {
     ThreadPool pool(1 + i % 4);
     if (i % 2 == 0) pool.run([](int) {});
   }
+}
+
+// What is fetched while threads wait is not read: memory that is gone does no harm.
+TEST(ThreadPool, ReadsAheadOfWhatMayNotBeThere) {
+  ThreadPool pool(2);
+  int sum = 0;
+  for (int round = 0; round < 50; ++round) {
+    const std::vector<std::byte> gone(size_t{1} << 22);
+    pool.read_ahead(gone);
+    pool.run([&](int i) {
+      if (i == 1) std::this_thread::sleep_for(std::chrono::microseconds(300));
+      if (i == 0) ++sum;
+    });
+  }
+  pool.read_ahead({reinterpret_cast<const std::byte*>(uintptr_t{64}), size_t{1} << 20});
+  pool.run([&](int i) { sum += i; });
+  pool.read_ahead({});
+  pool.run([&](int i) { sum += i; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(sum, 52);
 }
 
 TEST(ThreadPool, SharesCoverEverythingOnce) {
