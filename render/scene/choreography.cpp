@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "render/scene/bolt_rank.h"
+
 namespace scene {
 
 using shaders::Bolt;
@@ -22,6 +24,7 @@ constexpr float kBoltSpans = 2.2F;
 constexpr float kLightSpans = 4.5F;
 // In the wave of a prompt the oldest column leads the newest by so much of a layer: decoration.
 constexpr float kLead = 0.3F;
+constexpr float kRankedTogether = 1.0F / 64.0F;  // steps: bolts that leave within are compared
 constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
 
 // Attention weight that the positions of a column, from `first` on, received together.
@@ -83,6 +86,7 @@ class Writer {
       ffn(at, l);
     }
     crown(at, last);
+    rank(script_.bolts, instant(0.0F), std::max(clock_.layer_span(), kRankedTogether));
     return std::move(script_);
   }
 
