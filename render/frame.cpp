@@ -228,7 +228,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   context.draw_calls = 0;
   resize(target.extent(), input.refine);
 
-  store.reserve_raised(steps.light_count(input.first_step, input.last_step));
+  store.reserve_raised(lights.prepare(steps, input.first_step, input.last_step, input.frame));
   const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
   const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
   bolts.reserve(steps, input.first_step, input.last_step, input.frame);
@@ -286,7 +286,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
 
 void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& input,
                                   const SceneBuffers& scene, VkBuffer bolts_counted) {
-  lights.record(commands, scene, steps, input.first_step, input.last_step);
+  lights.record(commands, scene, steps);
   bolts.choose(commands, scene, steps, detail(input), bolts_counted);
   {
     const bool resolve = static_cast<bool>(multisampled);
