@@ -62,8 +62,7 @@ void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last,
 void BoltsPass::bind(VkCommandBuffer commands, VkPipelineBindPoint point, const SceneBuffers& scene,
                      const StepStore& steps) const {
   const gpu::PipelineLayout& layout = context_.layout;
-  layout.bind_buffer(commands, point, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
+  bind_frame(layout, commands, point, scene);
   layout.bind_buffer(commands, point, shaders::kBindEvents, steps.bolt_buffer());
   layout.bind_buffer(commands, point, shaders::kBindPieces, pieces_.handle());
   layout.bind_buffer(commands, point, shaders::kBindJoints, joints_.handle());

@@ -30,8 +30,7 @@ void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kComputeAtomic);
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_COMPUTE;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
+  bind_frame(layout, commands, kPoint, scene);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodes, scene.nodes);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
   layout.bind_buffer(commands, kPoint, shaders::kBindGrids, scene.grids);
