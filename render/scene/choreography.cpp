@@ -24,7 +24,6 @@ constexpr float kBoltSpans = 2.2F;
 constexpr float kLightSpans = 4.5F;
 // In the wave of a prompt the oldest column leads the newest by so much of a layer: decoration.
 constexpr float kLead = 0.3F;
-constexpr float kRankedTogether = 1.0F / 64.0F;  // steps: bolts that leave within are compared
 constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
 
 // Attention weight that the positions of a column, from `first` on, received together.
@@ -76,17 +75,16 @@ class Writer {
         light_life_(std::min(kLightSpans * clock_.layer_span(), 0.9F)) {}
 
   Script write() {
-    const uint32_t last = token_;
-    tape(last);
-    for (uint32_t p = record_.first_position; p < last; ++p) column_of_prompt(p);
-    const trace::Position& at = reader_.position(last);
+    tape(token_);
+    for (uint32_t p = record_.first_position; p < token_; ++p) column_of_prompt(p);
+    const trace::Position& at = reader_.position(token_);
     for (uint32_t l = 0; l < layout_.model().layers; ++l) {
       residual(at, l);
       attention(at, l);
       ffn(at, l);
     }
-    crown(at, last);
-    rank(script_.bolts, instant(0.0F), std::max(clock_.layer_span(), kRankedTogether));
+    crown(at, token_);
+    rank(script_.bolts, instant(0.0F), clock_.layer_span());
     return std::move(script_);
   }
 
