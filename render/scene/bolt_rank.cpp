@@ -1,7 +1,9 @@
 #include "render/scene/bolt_rank.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <compare>
 #include <cstdint>
 #include <vector>
 
@@ -17,24 +19,23 @@ float weight(const shaders::Bolt& bolt) {
 }
 
 void rank(std::span<shaders::Bolt> bolts, float step, float slice) {
+  // The slice, then the strongest first: bits of floats >= 0 order as the floats do, and those of
+  // what is no number have an order, too.
   struct Entry {
-    int32_t slice;
-    float weight;
+    uint64_t key;
     uint32_t bolt;
+    auto operator<=>(const Entry&) const = default;
   };
   std::vector<Entry> entries;
   entries.reserve(bolts.size());
   for (uint32_t i = 0; i < bolts.size(); ++i) {
-    entries.push_back(
-        {static_cast<int32_t>(std::floor((bolts[i].instant - step) / slice)), weight(bolts[i]), i});
+    const auto at = static_cast<uint32_t>(std::max((bolts[i].instant - step) / slice, 0.0F));
+    entries.push_back({uint64_t{at} << 32 | ~std::bit_cast<uint32_t>(weight(bolts[i])), i});
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    if (a.slice != b.slice) return a.slice < b.slice;
-    return a.weight != b.weight ? a.weight > b.weight : a.bolt < b.bolt;
-  });
+  std::sort(entries.begin(), entries.end());
   size_t first = 0;
   for (size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].slice != entries[first].slice) first = i;
+    if (entries[i].key >> 32 != entries[first].key >> 32) first = i;
     bolts[entries[i].bolt].crowd = static_cast<float>(i - first) / slice;
   }
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -106,6 +107,16 @@ TEST(BoltRank, EverythingDrawnIsStrongerThanWhatIsLeftOutBesideIt) {
     }
   }
   EXPECT_GE(weakest, strongest);
+}
+
+TEST(BoltRank, WhatIsNoNumberDoesNoHarmToTheOthers) {
+  std::vector<Bolt> bolts = sky(500, 0.0F);
+  for (size_t i = 0; i < bolts.size(); i += 7) bolts[i].share = NAN;
+  scene::rank(bolts, 0.0F, 1.0F);
+  std::vector<float> crowds;
+  for (const Bolt& b : bolts) crowds.push_back(b.crowd);
+  std::sort(crowds.begin(), crowds.end());
+  for (size_t i = 0; i < crowds.size(); ++i) ASSERT_EQ(crowds[i], static_cast<float>(i));
 }
 
 TEST(BoltRank, NothingHasNoRank) {
