@@ -46,6 +46,7 @@ struct FrameSlot {
   VkCommandPool pool = VK_NULL_HANDLE;
   VkCommandBuffer commands = VK_NULL_HANDLE;
   uint64_t submission = 0;
+  gpu::Buffer bolts;  // how many of them were lit and how many drawn
 };
 
 }  // namespace
@@ -85,6 +86,8 @@ struct Renderer::Impl {
           .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
           .commandBufferCount = 1};
       VK_CHECK(vkAllocateCommandBuffers(device.handle(), &info, &slot.commands));
+      slot.bolts = gpu::Buffer(device, 2 * sizeof(uint32_t), VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                               gpu::Memory::kReadBack, "bolts counted");
     }
   }
 
@@ -104,7 +107,7 @@ struct Renderer::Impl {
   // The target's size -> the scene's, and its images.
   void resize(VkExtent2D target, bool refine) {
     extent = target;
-    const float scale = adaptive && !refine ? governor.scale() : 1.0F;
+    const float scale = adaptive && !refine ? governor.now().scale : 1.0F;
     if (refined != refine) governor.restart();
     refined = refine;
     const auto scaled = [&](uint32_t pixels) {
@@ -151,6 +154,12 @@ struct Renderer::Impl {
     return buffers;
   }
 
+  BoltDetail detail(const FrameInput& input) const {
+    if (!adaptive) return {};
+    if (refined || input.all_bolts) return {.finest = false};
+    return {.finest = false, .budget = governor.now().bolts};
+  }
+
   // A submission of its own that waits for everything before it.
   void run_now(const std::function<void(VkCommandBuffer)>& record) {
     device.run_now([&](VkCommandBuffer commands) {
@@ -165,7 +174,8 @@ struct Renderer::Impl {
   }
 
   bool draw(Target& target, const FrameInput& input);
-  void record_scene(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene);
+  void record_scene(VkCommandBuffer commands, const FrameInput& input, const SceneBuffers& scene,
+                    VkBuffer bolts_counted);
   void record_screen(VkCommandBuffer commands, const SceneBuffers& scene,
                      const SceneBuffers& screen, VkFormat format, const TargetImage& image);
 
@@ -207,6 +217,10 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   device.collect();
   FrameSlot& slot = slots[turn];
   device.wait(slot.submission);
+  if (slot.submission != 0) {
+    stats.bolts_lit = slot.bolts.mapped<uint32_t>()[0];
+    stats.bolts_drawn = slot.bolts.mapped<uint32_t>()[1];
+  }
   TargetImage image;
   if (!target.acquire(image)) return false;
   turn = (turn + 1) % slots.size();
@@ -214,7 +228,7 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
   context.draw_calls = 0;
   resize(target.extent(), input.refine);
 
-  store.reserve_raised(steps.light_count(input.first_step, input.last_step));
+  store.reserve_raised(lights.prepare(steps, input.first_step, input.last_step, input.frame));
   const SceneBuffers scene = scene_buffers(input.frame, scene_extent, extent.height);
   const SceneBuffers screen = scene_buffers(input.frame, extent, extent.height);
   bolts.reserve(steps, input.first_step, input.last_step, input.frame);
@@ -232,11 +246,11 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
                                        .pInheritanceInfo = nullptr};
   VK_CHECK(vkBeginCommandBuffer(slot.commands, &begin));
   context.timer.begin_frame(slot.commands);
-  if (!refined) governor.add(context.timer.newest_frame_ms());
+  if (!refined) governor.add(context.timer.newest_frame_ms(), stats.bolts_lit);
   // One frame's GPU work follows the other's: images and buffers are not doubled.
   gpu::barrier(slot.commands, gpu::kAnything, gpu::kAnything);
   context.uploader.flush(slot.commands);
-  record_scene(slot.commands, input, scene);
+  record_scene(slot.commands, input, scene, slot.bolts.handle());
   record_screen(slot.commands, scene, screen, target.format(), image);
   if (input.pick) pick.record(slot.commands, screen, nodes, bolts, steps, *input.pick, extent);
   target.finish(slot.commands);
@@ -271,8 +285,9 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
 }
 
 void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& input,
-                                  const SceneBuffers& scene) {
-  lights.record(commands, scene, steps, input.first_step, input.last_step);
+                                  const SceneBuffers& scene, VkBuffer bolts_counted) {
+  lights.record(commands, scene, steps);
+  bolts.choose(commands, scene, steps, detail(input), bolts_counted);
   {
     const bool resolve = static_cast<bool>(multisampled);
     const Rendering rendering(commands, {.extent = scene_extent,
@@ -286,7 +301,7 @@ void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& in
     bolts.record(commands, scene, steps);
   }
   gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
-  bloom.record(commands, color);
+  bloom.record(commands, color, adaptive && !refined ? governor.now().bloom : BloomPass::kLevels);
 }
 
 void Renderer::Impl::record_screen(VkCommandBuffer commands, const SceneBuffers& scene,
@@ -405,6 +420,7 @@ PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm
   const SceneBuffers scene =
       impl.scene_buffers(frame, {viewport.x, viewport.y}, std::max(viewport.y, 1U));
   impl.run_now([&](VkCommandBuffer commands) {
+    impl.bolts.choose(commands, scene, impl.steps, {});
     impl.pick.record(commands, scene, impl.nodes, impl.bolts, impl.steps, pixel,
                      {viewport.x, viewport.y});
   });

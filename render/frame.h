@@ -23,8 +23,9 @@ namespace render {
 
 enum class Quality {
   kFull,    // record, shot: 4x MSAA, bloom from half resolution; the same input, the same bytes
-  kWindow,  // interactive: the scene gets fewer pixels when frames take too long (governor.h); on a
-            // CPU device edges are smoothed afterwards instead of MSAA, and bloom is cheaper
+  kWindow,  // interactive: the scene gets fewer pixels, bolts and levels of bloom when frames take
+            // too long (governor.h), and small bolts fewer segments; on a CPU device edges are
+            // smoothed afterwards instead of MSAA, and bloom is cheaper
 };
 
 struct FrameInput {
@@ -37,7 +38,8 @@ struct FrameInput {
   // Pieces of tensors, placed from the eye along the world's axes.
   std::span<const shaders::TileQuad> tiles{};
   glm::mat4 clip_from_eye{1.0F};
-  bool refine = false;               // nothing moves: take the time for all pixels
+  bool refine = false;               // nothing moves: take the time for all pixels and bolts
+  bool all_bolts = false;            // leave none out, however long frames take
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
 };
@@ -65,6 +67,10 @@ struct FrameStats {
   double record_ms = 0.0;  // on the CPU: preparing and recording; no waiting, no submitting
   uint32_t draw_calls = 0;
   uint32_t bolts = 0;  // handed to the GPU; forks among them
+  // Without forks, of the newest frame that has retired: in the picture and lit, and of them those
+  // that were drawn. They are the same at full quality.
+  uint32_t bolts_lit = 0;
+  uint32_t bolts_drawn = 0;
   VkExtent2D scene{};  // pixels the scene was rendered at; text and panels always have the target's
 };
 

@@ -184,6 +184,7 @@ bool Stage::draw(Target& target, const View& view) {
     }
   }
   look_at_tensors(view, viewport);
+  input.all_bolts = view.look.show_all;
   input.tiles = tensors_.quads();
   input.clip_from_eye = tensors_.clip_from_eye();
   const auto choreographed = Clock::now();

@@ -30,6 +30,13 @@ vec3 placed(vec3 at, float column) {
   return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
 }
 
+// What is left of a light at this playhead, with its sign.
+float light_now(Light light) {
+  float merge = max(frame.merge, 1.0);
+  float age = frame.playhead - shown_instant(light.instant, merge);
+  return light.value * light_left(age, light.life * merge, frame.shortest_life);
+}
+
 const float kFloorReach = 56.0;  // grid cells from the origin to where the floor ends
 
 // The colour of a share against the sum: cooler; of a grey, darker.

@@ -13,10 +13,7 @@ layout(push_constant, scalar) uniform Range { uint first; uint count; };
 void main() {
   if (gl_GlobalInvocationID.x >= count) return;
   Light light = events[first + gl_GlobalInvocationID.x];
-  float merge = max(frame.merge, 1.0);
-  float age = frame.playhead - shown_instant(light.instant, merge);
-  float left = light_left(age, light.life * merge, frame.shortest_life);
-  float value = abs(light.value) * left;
+  float value = abs(light_now(light));
   if (value > 0.0 && light.node < frame.element_count) {
     atomicMax(node_lights[2u * light.node + (light.value < 0.0 ? 1u : 0u)], floatBitsToUint(value));
   }

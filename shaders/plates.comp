@@ -20,8 +20,7 @@ void main() {
   if (gl_GlobalInvocationID.x >= count) return;
   Light light = events[first + gl_GlobalInvocationID.x];
   uint side = light.value < 0.0 ? 1u : 0u;
-  float value = abs(light.value) *
-                light_left(frame.playhead - light.instant, light.life, frame.shortest_life);
+  float value = abs(light_now(light));
   // Of several lights on one element the largest counts, once.
   if (value <= 0.0 || light.node >= frame.element_count ||
       node_lights[2u * light.node + side] != floatBitsToUint(value))

@@ -52,7 +52,11 @@ SHARED_CONST kBoltFork = 4u;      // a branch of its parent: decoration, named s
 SHARED_CONST kBoltDrain = 8u;     // a sink's read: a smooth pipe with beads, low over the shelf
 SHARED_CONST kBoltRead = 16u;     // what goes into a node rather than what it adds: thinner, cooler
 SHARED_CONST kBoltForkShift = 8u;
-SHARED_CONST kBoltSegments = 32u;  // of the ribbon that draws one
+// The ribbon that draws a bolt is made of pieces of so many straight segments; of 1, 2, 4 or, at full
+// quality and from near, 8 pieces.
+SHARED_CONST kPieceSegments = 4u;
+SHARED_CONST kPieceJoints = kPieceSegments + 1u;
+SHARED_CONST kBoltPieces = 8u;
 
 // Bindings: one layout for every pipeline. Up to kBindTextureA they are buffers.
 SHARED_CONST kBindFrame = 0u;
@@ -62,9 +66,12 @@ SHARED_CONST kBindEvents = 3u;      // Light or Bolt records of the steps; glyph
 SHARED_CONST kBindGrids = 4u;
 SHARED_CONST kBindBlocks = 5u;      // Block: lights of plates, of many cells together
 SHARED_CONST kBindRaised = 6u;      // elements of plates that stand out of them now: see plates.comp
-SHARED_CONST kBindTextureA = 7u;
-SHARED_CONST kBindTextureB = 8u;
-SHARED_CONST kBindCount = 9u;
+SHARED_CONST kBindChosen = 7u;      // of this frame's bolts, how many pieces: see bolts_choose.comp
+SHARED_CONST kBindPieces = 8u;      // BoltDraw and its pieces: see bolts_gather.comp
+SHARED_CONST kBindJoints = 9u;      // Joint[kPieceJoints] a piece
+SHARED_CONST kBindTextureA = 10u;
+SHARED_CONST kBindTextureB = 11u;
+SHARED_CONST kBindCount = 12u;
 
 // An element is a thing with a light and an id, the index of its light. A node is a box that is drawn:
 // it shows one element, or, as a plate, all the cells of a Grid.
@@ -137,6 +144,20 @@ struct Bolt {
   uint to_node;
   float from_column;  // as Node.column: >= 0 when that end moves with the past
   float to_column;
+  float crowd;        // stronger bolts that leave around it, a step: scene/bolt_rank.h
+};
+
+// What a frame draws of its bolts: arguments of an indexed draw and of a dispatch over the pieces.
+struct BoltDraw {
+  uint index_count, instance_count, first_index, vertex_offset, first_instance;
+  uint groups[3];
+  uint lit;    // bolts that could be seen in this frame; forks are not counted
+  uint drawn;  // of them
+};
+// Where a ribbon's path is, and the unit vector across it.
+struct Joint {
+  vec3 at;
+  vec3 side;
 };
 
 // One character of a label on the screen.
@@ -331,7 +352,7 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 #ifdef __cplusplus
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
-static_assert(sizeof(Bolt) == 72);
+static_assert(sizeof(Bolt) == 76 && sizeof(BoltDraw) == 40 && sizeof(Joint) == 24);
 static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 12);
 static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
 static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);

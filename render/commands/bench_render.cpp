@@ -51,6 +51,7 @@ struct Samples {
   std::vector<double> frame, choreography, labels, panels, record, gpu, heights;
   std::map<std::string, std::vector<double>> passes;
   uint32_t bolts = 0;
+  std::vector<double> bolts_lit, bolts_drawn;
   uint32_t draw_calls = 0;
 };
 
@@ -62,6 +63,8 @@ void sample(Samples& s, const Stage& stage, double panels_ms) {
   s.record.push_back(stats.record_ms);
   s.bolts = std::max(s.bolts, stats.bolts);
   s.draw_calls = std::max(s.draw_calls, stats.draw_calls);
+  s.bolts_lit.push_back(stats.bolts_lit);
+  s.bolts_drawn.push_back(stats.bolts_drawn);
   s.heights.push_back(stats.scene.height);
   for (const PassTime& pass : stage.renderer().pass_times()) s.passes[pass.name].push_back(pass.ms);
   s.gpu.push_back(stage.renderer().gpu_frame_ms());
@@ -131,6 +134,8 @@ nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& op
   for (auto& [name, ms] : samples.passes) json["passes"][name] = percentile(ms, 0.5);
   json["nodes"] = stage.layout().nodes().size();
   json["bolts"] = samples.bolts;
+  json["bolts_lit"] = static_cast<uint64_t>(percentile(samples.bolts_lit, 0.5));
+  json["bolts_drawn"] = static_cast<uint64_t>(percentile(samples.bolts_drawn, 0.5));
   json["draw_calls"] = samples.draw_calls;
   if (options.meanwhile) {
     const uint64_t written = options.meanwhile();

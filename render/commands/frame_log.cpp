@@ -32,6 +32,8 @@ void FrameLog::add(const Stage& stage, const gpu::Device& device) {
   line["rendered_height"] = stats.scene.height;
   line["draw_calls"] = stats.draw_calls;
   line["bolts"] = stats.bolts;
+  line["bolts_lit"] = stats.bolts_lit;
+  line["bolts_drawn"] = stats.bolts_drawn;
   line["live"] = {{"buffers", live.buffers},
                   {"images", live.images},
                   {"pipelines", live.pipelines},

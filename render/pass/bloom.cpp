@@ -1,6 +1,7 @@
 #include "render/pass/bloom.h"
 
 #include <algorithm>
+#include <span>
 
 #include <glm/glm.hpp>
 
@@ -59,13 +60,13 @@ void BloomPass::resize(VkExtent2D scene) {
   }
 }
 
-void BloomPass::down(VkCommandBuffer commands, const gpu::Image& scene) {
+void BloomPass::down(VkCommandBuffer commands, const gpu::Image& scene, size_t levels) {
   struct {
     glm::vec2 texel;
     float scale;
   } push{};
   const gpu::Image* source = &scene;
-  for (const gpu::Image& level : levels_) {
+  for (const gpu::Image& level : std::span(levels_).first(levels)) {
     gpu::barrier(commands, gpu::kColorWrite, gpu::kFragmentRead);
     const Rendering rendering(commands, {.extent = level.extent(), .color = level.view()});
     down_.bind(commands);
@@ -78,17 +79,17 @@ void BloomPass::down(VkCommandBuffer commands, const gpu::Image& scene) {
   }
 }
 
-void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene) {
+void BloomPass::record(VkCommandBuffer commands, const gpu::Image& scene, size_t levels) {
   GPU_SCOPE(context_.timer, commands, "bloom");
   if (context_.light_theme) return;  // ink does not glow
-  down(commands, scene);
+  down(commands, scene, levels);
   struct {
     glm::vec2 texel;
     glm::vec2 scale;
     float weight;
   } push{};
   push.weight = 0.75f;
-  for (size_t i = kLevels - 1; i-- > 0;) {
+  for (size_t i = levels - 1; i-- > 0;) {
     // Written as a target before, blended into now; and the coarser one is read.
     gpu::barrier(commands, gpu::kColorWrite,
                  {gpu::kFragmentRead.stage | gpu::kColorWrite.stage,

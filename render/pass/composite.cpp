@@ -20,8 +20,7 @@ void CompositePass::record(VkCommandBuffer commands, const SceneBuffers& scene, 
   GPU_SCOPE(context_.timer, commands, "composite");
   pipeline_.bind(commands, format);
   const gpu::PipelineLayout& layout = context_.layout;
-  layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame, scene.frame,
-                     scene.frame_offset, sizeof(shaders::Frame));
+  bind_frame(layout, commands, VK_PIPELINE_BIND_POINT_GRAPHICS, scene);
   layout.bind_image(commands, shaders::kBindTextureA, light, context_.nearest);
   layout.bind_image(commands, shaders::kBindTextureB, glow, context_.linear);
   layout.push(commands, glm::vec2(1.0f / static_cast<float>(extent.width),

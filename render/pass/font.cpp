@@ -10,10 +10,11 @@
 #include <fontconfig/fontconfig.h>
 #include <ft2build.h>
 #include FT_FREETYPE_H
-#include FT_MODULE_H
+#include FT_OUTLINE_H
 
 #include "model/error.h"
 #include "render/label.h"
+#include "render/pass/distance.h"
 #include "render/scene/shaping.h"
 #include "shaders/shared.h"
 
@@ -80,6 +81,74 @@ std::vector<FoundFont> fonts_with(char32_t character) {
   });
   return found;
 }
+
+// An outline of FreeType's as straight pieces, a fiftieth of a pixel off at most.
+class Flattener {
+ public:
+  explicit Flattener(glm::vec2 origin) : origin_(origin) {}
+
+  std::vector<Edge> edges(FT_Outline& outline) {
+    FT_Outline_Funcs funcs{};
+    funcs.move_to = [](const FT_Vector* to, void* self) { return of(self).move(*to); };
+    funcs.line_to = [](const FT_Vector* to, void* self) { return of(self).line(*to); };
+    funcs.conic_to = [](const FT_Vector* a, const FT_Vector* to, void* self) {
+      return of(self).conic(*a, *to);
+    };
+    funcs.cubic_to = [](const FT_Vector* a, const FT_Vector* b, const FT_Vector* to, void* self) {
+      return of(self).cubic(*a, *b, *to);
+    };
+    if (FT_Outline_Decompose(&outline, &funcs, this) != 0) edges_.clear();
+    return std::move(edges_);
+  }
+
+ private:
+  static constexpr float kOff = 0.02F;  // pixels
+
+  static Flattener& of(void* self) { return *static_cast<Flattener*>(self); }
+  glm::vec2 place(const FT_Vector& at) const { return glm::vec2(at.x, -at.y) / 64.0F - origin_; }
+  void add(glm::vec2 to) {
+    if (to != pen_) edges_.push_back({pen_, to});
+    pen_ = to;
+  }
+  // A parabola bends away from its chord by a quarter of its second difference; n pieces by an
+  // n^2-th of that.
+  static int pieces(float bend) {
+    return std::max(1, static_cast<int>(std::ceil(std::sqrt(0.25F * bend / kOff))));
+  }
+
+  int move(const FT_Vector& to) {
+    pen_ = place(to);
+    return 0;
+  }
+  int line(const FT_Vector& to) {
+    add(place(to));
+    return 0;
+  }
+  int conic(const FT_Vector& control, const FT_Vector& end) {
+    const glm::vec2 p = pen_, a = place(control), to = place(end);
+    const int n = pieces(glm::length(p - 2.0F * a + to));
+    for (int i = 1; i <= n; ++i) {
+      const float t = static_cast<float>(i) / static_cast<float>(n);
+      add(glm::mix(glm::mix(p, a, t), glm::mix(a, to, t), t));
+    }
+    return 0;
+  }
+  int cubic(const FT_Vector& first, const FT_Vector& second, const FT_Vector& end) {
+    const glm::vec2 p = pen_, a = place(first), b = place(second), to = place(end);
+    const float bend = std::max(glm::length(p - 2.0F * a + b), glm::length(a - 2.0F * b + to));
+    const int n = pieces(3.0F * bend);
+    for (int i = 1; i <= n; ++i) {
+      const float t = static_cast<float>(i) / static_cast<float>(n);
+      const glm::vec2 ab = glm::mix(a, b, t);
+      add(glm::mix(glm::mix(glm::mix(p, a, t), ab, t), glm::mix(ab, glm::mix(b, to, t), t), t));
+    }
+    return 0;
+  }
+
+  glm::vec2 origin_;
+  glm::vec2 pen_{};
+  std::vector<Edge> edges_;
+};
 
 }  // namespace
 
@@ -177,15 +246,15 @@ struct FontSet::Impl {
                                       FT_LOAD_NO_HINTING | FT_LOAD_NO_BITMAP) == 0;
     const FT_GlyphSlot slot = face->glyph;
     if (loaded) shape.advance = static_cast<float>(slot->linearHoriAdvance) / 65536.0f;
-    if (loaded && slot->outline.n_points != 0 && FT_Render_Glyph(slot, FT_RENDER_MODE_SDF) == 0) {
-      const FT_Bitmap& bitmap = slot->bitmap;
-      shape.bearing = {static_cast<float>(slot->bitmap_left),
-                       -static_cast<float>(slot->bitmap_top)};
-      shape.size = {bitmap.width, bitmap.rows};
-      for (unsigned y = 0; y < bitmap.rows; ++y) {
-        const uint8_t* row = bitmap.buffer + static_cast<ptrdiff_t>(y) * bitmap.pitch;
-        shape.distance.insert(shape.distance.end(), row, row + bitmap.width);
-      }
+    if (loaded && slot->outline.n_points != 0) {
+      constexpr float kSpread = shaders::kGlyphSpread;
+      FT_BBox box;
+      FT_Outline_Get_CBox(&slot->outline, &box);
+      const glm::vec2 low = glm::floor(glm::vec2(box.xMin, -box.yMax) / 64.0F) - kSpread;
+      const glm::vec2 high = glm::ceil(glm::vec2(box.xMax, -box.yMin) / 64.0F) + kSpread;
+      shape.bearing = low;
+      shape.size = glm::uvec2(high - low);
+      shape.distance = distances(Flattener(low).edges(slot->outline), shape.size, kSpread);
     }
     FT_Set_Pixel_Sizes(face, 0, static_cast<FT_UInt>(kGlyphPx));
     return shape;
@@ -197,8 +266,6 @@ FontSet::FontSet() : impl_(std::make_unique<Impl>()) {
   using fulgurite::ExitCode;
   if (FT_Init_FreeType(&impl_->library) != 0)
     throw Error(ExitCode::kFailed, "FreeType does not start");
-  FT_Int spread = shaders::kGlyphSpread;
-  FT_Property_Set(impl_->library, "sdf", "spread", &spread);
   for (Impl::Style& style : impl_->styles) {
     const FT_Face face = impl_->open(find_font(style.family, 0));
     if (face == nullptr)

@@ -33,7 +33,7 @@ void LabelsPass::prepare(std::span<const Label> labels, const shaders::Frame& fr
     for (const Label& label : labels) add(label, frame);
     full_ = false;
   }
-  slice_ = context_.staging.put(std::span<const shaders::Glyph>(glyphs_));
+  records_.put(context_, glyphs_);
 }
 
 void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
@@ -95,16 +95,10 @@ const LabelsPass::Placed* LabelsPass::place(const Setting::Item& item) {
 
 void LabelsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, VkFormat format) {
   GPU_SCOPE(context_.timer, commands, "labels");
-  if (glyphs_.empty()) return;
+  if (records_.empty()) return;
   pipeline_.bind(commands, format);
-  constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
-  const gpu::PipelineLayout& layout = context_.layout;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
-  layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
-                     glyphs_.size() * sizeof(shaders::Glyph));
-  layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);
-  context_.draw(commands, static_cast<uint32_t>(6 * glyphs_.size()));
+  context_.layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.linear);
+  records_.draw(context_, commands, scene);
 }
 
 }  // namespace render

@@ -5,9 +5,7 @@
 
 #include "render/label.h"
 #include "render/pass/font.h"
-#include "render/pass/pass.h"
-#include "render/pass/scene_buffers.h"
-#include "shaders/shared.h"
+#include "render/pass/frame_records.h"
 
 namespace render {
 
@@ -35,7 +33,7 @@ class LabelsPass {
   uint32_t row_height_ = 0;
   bool full_ = false;
   std::vector<shaders::Glyph> glyphs_;
-  gpu::Staging::Slice slice_{};
+  FrameRecords<shaders::Glyph> records_;
 };
 
 }  // namespace render

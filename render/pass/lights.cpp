@@ -11,10 +11,17 @@ LightsPass::LightsPass(PassContext& context)
       scatter_(context.device, context.layout, shaders::lights_comp, "lights"),
       plates_(context.device, context.layout, shaders::plates_comp, "lights of plates") {}
 
-void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps,
-                        uint64_t first, uint64_t last) const {
+uint32_t LightsPass::prepare(const StepStore& steps, uint64_t first, uint64_t last,
+                             const shaders::Frame& frame) {
+  ranges_ = steps.lights(first, last, frame);
+  uint32_t count = 0;
+  for (const RecordRange range : ranges_) count += range.count;
+  return count;
+}
+
+void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
+                        const StepStore& steps) const {
   GPU_SCOPE(context_.timer, commands, "lights");
-  const std::vector<RecordRange> ranges = steps.lights(first, last);
   gpu::barrier(commands, gpu::kAnything, gpu::kTransferWrite);
   vkCmdFillBuffer(commands, scene.node_lights, 0, VK_WHOLE_SIZE, 0);
   vkCmdFillBuffer(commands, scene.blocks, 0, VK_WHOLE_SIZE, 0);
@@ -23,8 +30,7 @@ void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, con
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kComputeAtomic);
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_COMPUTE;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
+  bind_frame(layout, commands, kPoint, scene);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodes, scene.nodes);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
   layout.bind_buffer(commands, kPoint, shaders::kBindGrids, scene.grids);
@@ -37,14 +43,14 @@ void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene, con
   };
   const auto dispatch = [&](const gpu::Pipeline& pipeline) {
     pipeline.bind(commands);
-    for (const RecordRange range : ranges) {
+    for (const RecordRange range : ranges_) {
       layout.push(commands, Push{range, scene.grid_count});
       vkCmdDispatch(commands, (range.count + 63) / 64, 1, 1);
     }
   };
   // Maxima of several dispatches commute, but each must see whole words.
   dispatch(scatter_);
-  if (scene.grid_count > 0 && !ranges.empty()) {
+  if (scene.grid_count > 0 && !ranges_.empty()) {
     gpu::barrier(commands, gpu::kComputeAtomic, gpu::kComputeAtomic);
     dispatch(plates_);
   }

@@ -10,13 +10,16 @@ namespace render {
 class LightsPass {
  public:
   explicit LightsPass(PassContext& context);
-  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps,
-              uint64_t first, uint64_t last) const;
+  // Which lights may be seen in this frame; their number.
+  uint32_t prepare(const StepStore& steps, uint64_t first, uint64_t last,
+                   const shaders::Frame& frame);
+  void record(VkCommandBuffer commands, const SceneBuffers& scene, const StepStore& steps) const;
 
  private:
   PassContext& context_;
   gpu::Pipeline scatter_;
   gpu::Pipeline plates_;
+  std::vector<RecordRange> ranges_;  // of this frame
 };
 
 }  // namespace render

@@ -3,9 +3,7 @@
 
 #include <span>
 
-#include "render/pass/pass.h"
-#include "render/pass/scene_buffers.h"
-#include "shaders/shared.h"
+#include "render/pass/frame_records.h"
 
 namespace render {
 
@@ -20,8 +18,7 @@ class LinesPass {
  private:
   PassContext& context_;
   ThemePipeline pipeline_;
-  uint32_t count_ = 0;
-  gpu::Staging::Slice slice_{};
+  FrameRecords<shaders::Line> lines_;
 };
 
 }  // namespace render

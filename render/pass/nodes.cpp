@@ -49,8 +49,7 @@ void NodesPass::draw(VkCommandBuffer commands, const SceneBuffers& scene,
   if (scene.node_count == 0) return;
   const gpu::PipelineLayout& layout = context_.layout;
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
+  bind_frame(layout, commands, kPoint, scene);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodes, scene.nodes);
   layout.bind_buffer(commands, kPoint, shaders::kBindNodeLights, scene.node_lights);
   layout.bind_buffer(commands, kPoint, shaders::kBindGrids, scene.grids);

@@ -42,6 +42,10 @@ struct PassContext {
     ++draw_calls;
     vkCmdDrawIndirect(commands, command, 0, 1, 0);
   }
+  void draw_indexed_indirect(VkCommandBuffer commands, VkBuffer command) {
+    ++draw_calls;
+    vkCmdDrawIndexedIndirect(commands, command, 0, 1, 0);
+  }
 
   uint32_t draw_calls = 0;            // of this frame
   bool light_theme = false;           // of this frame

@@ -5,6 +5,9 @@
 
 #include <cstdint>
 
+#include "render/gpu/pipeline.h"
+#include "shaders/shared.h"
+
 namespace render {
 
 struct SceneBuffers {
@@ -19,5 +22,12 @@ struct SceneBuffers {
   uint32_t plate_count = 0;
   uint32_t grid_count = 0;
 };
+
+// Frame, for the next draws or dispatches of this kind.
+inline void bind_frame(const gpu::PipelineLayout& layout, VkCommandBuffer commands,
+                       VkPipelineBindPoint point, const SceneBuffers& scene) {
+  layout.bind_buffer(commands, point, shaders::kBindFrame, scene.frame, scene.frame_offset,
+                     sizeof(shaders::Frame));
+}
 
 }  // namespace render

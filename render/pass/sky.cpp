@@ -24,8 +24,7 @@ SkyPass::SkyPass(PassContext& context, VkSampleCountFlagBits samples)
 
 void SkyPass::record(VkCommandBuffer commands, const SceneBuffers& scene, bool floor) {
   GPU_SCOPE(context_.timer, commands, "sky");
-  context_.layout.bind_buffer(commands, VK_PIPELINE_BIND_POINT_GRAPHICS, shaders::kBindFrame,
-                              scene.frame, scene.frame_offset, sizeof(shaders::Frame));
+  bind_frame(context_.layout, commands, VK_PIPELINE_BIND_POINT_GRAPHICS, scene);
   sky_.bind(commands);
   context_.draw(commands, 6 * shaders::kSkyColumns * shaders::kSkyRows);
   if (!floor) return;

@@ -7,6 +7,8 @@ namespace render {
 namespace {
 
 constexpr uint32_t kFirstRecords = 4096;
+constexpr uint32_t kLightBlock = 256;  // records
+constexpr uint32_t kBoltBlock = 16;
 
 void join(std::vector<RecordRange>& ranges, RecordRange range) {
   if (range.count == 0) return;
@@ -57,16 +59,10 @@ void StepStore::put(uint64_t step, std::span<const shaders::Light> lights,
                     std::span<const shaders::Bolt> bolts) {
   if (const auto it = steps_.find(step); it != steps_.end()) remove(it);
   Step placed;
-  for (size_t i = 0; i < bolts.size(); ++i) {
-    const shaders::Bolt& bolt = bolts[i];
-    if (i % kBoltBlock == 0) placed.blocks.push_back({bolt.instant, bolt.instant, 0.0F});
-    BoltBlock& block = placed.blocks.back();
-    block.first = std::min(block.first, bolt.instant);
-    block.last = std::max(block.last, bolt.instant);
-    block.longest = std::max(block.longest, std::abs(bolt.life));
-  }
-  place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights);
-  place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts);
+  placed.lights.blocks = blocks_of(lights, kLightBlock);
+  placed.bolts.blocks = blocks_of(bolts, kBoltBlock);
+  place(lights_, std::as_bytes(lights), sizeof(shaders::Light), step, placed.lights.range);
+  place(bolts_, std::as_bytes(bolts), sizeof(shaders::Bolt), step, placed.bolts.range);
   steps_[step] = std::move(placed);
 }
 
@@ -82,8 +78,8 @@ void StepStore::place(RecordBuffer& buffer, std::span<const std::byte> records,
 }
 
 void StepStore::remove(std::map<uint64_t, Step>::iterator it) {
-  lights_.remove(it->second.lights);
-  bolts_.remove(it->second.bolts);
+  lights_.remove(it->second.lights.range);
+  bolts_.remove(it->second.bolts.range);
   steps_.erase(it);
 }
 
@@ -91,49 +87,62 @@ void StepStore::drop() {
   while (!steps_.empty()) remove(steps_.begin());
 }
 
-std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last) const {
-  std::vector<RecordRange> ranges;
-  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it)
-    join(ranges, it->second.lights);
-  return ranges;
+template <typename T>
+std::vector<StepStore::Block> StepStore::blocks_of(std::span<const T> records, uint32_t size) {
+  std::vector<Block> blocks;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const T& record = records[i];
+    if (i % size == 0) blocks.push_back({record.instant, record.instant, 0.0F});
+    Block& block = blocks.back();
+    block.first = std::min(block.first, record.instant);
+    block.last = std::max(block.last, record.instant);
+    block.longest = std::max(block.longest, std::abs(record.life));
+  }
+  return blocks;
 }
 
-bool StepStore::BoltBlock::alive(const shaders::Frame& frame) const {
+bool StepStore::Block::alive(const shaders::Frame& frame) const {
   const float merge = std::max(frame.merge, 1.0F);
   const float life = std::max(longest * merge, frame.shortest_life);
   return shaders::shown_instant(first, merge) <= frame.playhead &&
          frame.playhead < shaders::shown_instant(last, merge) + life;
 }
 
+void StepStore::join_alive(std::vector<RecordRange>& ranges, const Records& records, uint32_t size,
+                           const shaders::Frame& frame) {
+  for (uint32_t b = 0; b < records.blocks.size(); ++b) {
+    if (!records.blocks[b].alive(frame)) continue;
+    const uint32_t begin = b * size;
+    join(ranges, {records.range.first + begin, std::min(size, records.range.count - begin)});
+  }
+}
+
+std::vector<RecordRange> StepStore::lights(uint64_t first, uint64_t last,
+                                           const shaders::Frame& frame) const {
+  std::vector<RecordRange> ranges;
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it)
+    join_alive(ranges, it->second.lights, kLightBlock, frame);
+  return ranges;
+}
+
 std::vector<RecordRange> StepStore::bolts(uint64_t first, uint64_t last,
                                           const shaders::Frame& frame) const {
   std::vector<RecordRange> ranges;
   for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last; ++it) {
-    const Step& step = it->second;
     const auto climb = [&](uint64_t number) {
       return shaders::climb_of(static_cast<float>(number), frame.merge);
     };
     if (frame.merge > 1.0F && it->first < last && climb(it->first) == climb(it->first + 1))
       continue;
-    for (uint32_t b = 0; b < step.blocks.size(); ++b) {
-      if (!step.blocks[b].alive(frame)) continue;
-      const uint32_t begin = b * kBoltBlock;
-      join(ranges, {step.bolts.first + begin, std::min(kBoltBlock, step.bolts.count - begin)});
-    }
+    join_alive(ranges, it->second.bolts, kBoltBlock, frame);
   }
   return ranges;
 }
 
 std::vector<StepStore::Place> StepStore::bolt_places() const {
   std::vector<Place> places;
-  for (const auto& [step, placed] : steps_) places.push_back({step, placed.bolts});
+  for (const auto& [step, placed] : steps_) places.push_back({step, placed.bolts.range});
   return places;
-}
-
-uint32_t StepStore::light_count(uint64_t first, uint64_t last) const {
-  uint32_t count = 0;
-  for (const RecordRange range : lights(first, last)) count += range.count;
-  return count;
 }
 
 }  // namespace render

@@ -45,13 +45,11 @@ class StepStore {
   bool has(uint64_t step) const { return steps_.contains(step); }
   void drop();
 
-  // The ranges of the steps [first, last] that are there, neighbours joined.
-  std::vector<RecordRange> lights(uint64_t first, uint64_t last) const;
-  // The same of bolts, by blocks of which one may be alive in this frame: a script goes layer by
-  // layer, and few layers' bolts are in the air at once. Where several steps are shown as one
-  // climb, those of its newest step only.
+  // The ranges of the steps [first, last] that are there, by blocks of which one may be alive in
+  // this frame, neighbours joined: a script goes layer by layer, and few layers are lit at once.
+  std::vector<RecordRange> lights(uint64_t first, uint64_t last, const shaders::Frame& frame) const;
+  // The same of bolts. Where several steps are shown as one climb, those of its newest step only.
   std::vector<RecordRange> bolts(uint64_t first, uint64_t last, const shaders::Frame& frame) const;
-  uint32_t light_count(uint64_t first, uint64_t last) const;
   // Where the bolts of each step lie in the buffer.
   struct Place {
     uint64_t step;
@@ -69,18 +67,25 @@ class StepStore {
 
  private:
   // Neighbours in a step's script: from the first instant to the last, none living longer.
-  static constexpr uint32_t kBoltBlock = 16;
-  struct BoltBlock {
+  struct Block {
     float first = 0.0F;
     float last = 0.0F;
     float longest = 0.0F;
     bool alive(const shaders::Frame& frame) const;
   };
-  struct Step {
-    RecordRange lights;
-    RecordRange bolts;
-    std::vector<BoltBlock> blocks;
+  struct Records {
+    RecordRange range;
+    std::vector<Block> blocks;
   };
+  struct Step {
+    Records lights;
+    Records bolts;
+  };
+  template <typename T>
+  static std::vector<Block> blocks_of(std::span<const T> records, uint32_t block);
+  // Adds those that may be alive.
+  static void join_alive(std::vector<RecordRange>& ranges, const Records& records, uint32_t block,
+                         const shaders::Frame& frame);
   void remove(std::map<uint64_t, Step>::iterator it);
   void place(RecordBuffer& buffer, std::span<const std::byte> records, uint32_t record_bytes,
              uint64_t step, RecordRange& out);

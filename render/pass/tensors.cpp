@@ -44,26 +44,18 @@ void TensorsPass::put(uint32_t slot, std::span<const glm::vec4> texels) {
 }
 
 void TensorsPass::prepare(std::span<const shaders::TileQuad> quads) {
-  count_ = static_cast<uint32_t>(quads.size());
-  if (count_ == 0) return;
-  atlas();
-  slice_ = context_.staging.put(quads);
+  quads_.put(context_, quads);
+  if (!quads_.empty()) atlas();
 }
 
 void TensorsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
                          const glm::mat4& clip_from_eye) {
   GPU_SCOPE(context_.timer, commands, "tensors");
-  if (count_ == 0) return;
+  if (quads_.empty()) return;
   pipeline_.bind(commands);
-  constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_GRAPHICS;
-  const gpu::PipelineLayout& layout = context_.layout;
-  layout.bind_buffer(commands, kPoint, shaders::kBindFrame, scene.frame, scene.frame_offset,
-                     sizeof(shaders::Frame));
-  layout.bind_buffer(commands, kPoint, shaders::kBindEvents, slice_.buffer, slice_.offset,
-                     count_ * sizeof(shaders::TileQuad));
-  layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.nearest);
-  layout.push(commands, clip_from_eye);
-  context_.draw(commands, 6 * count_);
+  context_.layout.bind_image(commands, shaders::kBindTextureA, atlas_.view(), context_.nearest);
+  context_.layout.push(commands, clip_from_eye);
+  quads_.draw(context_, commands, scene);
 }
 
 }  // namespace render

@@ -6,9 +6,7 @@
 
 #include <glm/glm.hpp>
 
-#include "render/pass/pass.h"
-#include "render/pass/scene_buffers.h"
-#include "shaders/shared.h"
+#include "render/pass/frame_records.h"
 
 namespace render {
 
@@ -35,8 +33,7 @@ class TensorsPass {
   PassContext& context_;
   ThemePipeline pipeline_;
   gpu::Image atlas_;  // made when the first tile comes
-  uint32_t count_ = 0;
-  gpu::Staging::Slice slice_{};
+  FrameRecords<shaders::TileQuad> quads_;
 };
 
 }  // namespace render

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "render/scene/bolt_rank.h"
+
 namespace scene {
 
 using shaders::Bolt;
@@ -73,16 +75,16 @@ class Writer {
         light_life_(std::min(kLightSpans * clock_.layer_span(), 0.9F)) {}
 
   Script write() {
-    const uint32_t last = token_;
-    tape(last);
-    for (uint32_t p = record_.first_position; p < last; ++p) column_of_prompt(p);
-    const trace::Position& at = reader_.position(last);
+    tape(token_);
+    for (uint32_t p = record_.first_position; p < token_; ++p) column_of_prompt(p);
+    const trace::Position& at = reader_.position(token_);
     for (uint32_t l = 0; l < layout_.model().layers; ++l) {
       residual(at, l);
       attention(at, l);
       ffn(at, l);
     }
-    crown(at, last);
+    crown(at, token_);
+    rank(script_.bolts, instant(0.0F), clock_.layer_span());
     return std::move(script_);
   }
 

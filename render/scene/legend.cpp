@@ -15,6 +15,13 @@ std::string number(double value) {
   return text;
 }
 
+// Two digits: a line that is read, not a counter that runs.
+std::string rounded(uint32_t value) {
+  uint32_t unit = 1;
+  while (value / unit >= 100) unit *= 10;
+  return std::to_string((value + unit / 2) / unit * unit);
+}
+
 const trace::Position* shown(const LegendInput& in) {
   if (in.reader.steps() == 0) return nullptr;
   const Moment now = moment_of(in.playhead, in.merge, in.reader.steps());
@@ -83,6 +90,10 @@ class Writer {
     note(how);
     if (in_.telling.show_all && too_many())
       note("too many are listed: the weakest are in the rest");
+    if (in_.bolts_drawn < in_.bolts_lit) {
+      note("to keep up, about " + rounded(in_.bolts_drawn) + " of " + rounded(in_.bolts_lit) +
+           " bolts are drawn, the strongest; all when it stands still");
+    }
     if (in_.merge > 1.0 && in_.reader.steps() > 0) {
       const auto n = now_.last - now_.first + 1;
       if (n > 1) {

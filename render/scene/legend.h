@@ -22,6 +22,9 @@ struct LegendInput {
   PaletteName palette = PaletteName::kDefault;
   Telling telling{};
   bool reduced_motion = false;
+  // Bolts in the picture, and of them those that are drawn.
+  uint32_t bolts_lit = 0;
+  uint32_t bolts_drawn = 0;
 };
 
 struct LegendRow {

@@ -66,6 +66,9 @@ void panel_legend(State& state, bool interactive) {
                                  ImGuiWindowFlags_AlwaysAutoResize |
                                  ImGuiWindowFlags_NoFocusOnAppearing;
   const render::Look& look = state.view.look;
+  // Counted in the frame before; a picture that stands has all of them.
+  const render::FrameStats& stats = state.stage.renderer().stats();
+  const uint32_t bolts_drawn = state.view.refine ? stats.bolts_lit : stats.bolts_drawn;
   const scene::Legend legend = scene::legend({reader,
                                               state.stage.layout(),
                                               state.player.playhead(),
@@ -73,7 +76,9 @@ void panel_legend(State& state, bool interactive) {
                                               look.channels,
                                               look.palette,
                                               {look.show_all},
-                                              look.reduced_motion});
+                                              look.reduced_motion,
+                                              stats.bolts_lit,
+                                              bolts_drawn});
   if (ImGui::Begin("legend", nullptr, flags)) {
     // Names of model files can be long; what is cut off is in `fulgurite inspect`.
     constexpr size_t kNameBytes = 28;

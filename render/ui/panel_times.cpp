@@ -21,8 +21,9 @@ void panel_times(State& state) {
     row("labels", state.stage.times().labels_ms);
     row("recording", renderer.stats().record_ms);
     const render::FrameStats& stats = renderer.stats();
-    ImGui::TextDisabled("scene %u x %u, %u draws, %u bolts", stats.scene.width, stats.scene.height,
-                        stats.draw_calls, stats.bolts);
+    ImGui::TextDisabled("scene %u x %u, %u draws", stats.scene.width, stats.scene.height,
+                        stats.draw_calls);
+    ImGui::TextDisabled("%u of %u bolts", stats.bolts_drawn, stats.bolts_lit);
     ImGui::TextDisabled("%.1f frames/s", double{ImGui::GetIO().Framerate});
   }
   ImGui::End();

@@ -78,7 +78,8 @@ inline shaders::Bolt bolt(glm::vec3 from, glm::vec3 to, float instant, uint32_t 
           .from_node = 0,
           .to_node = 0,
           .from_column = -1,
-          .to_column = -1};
+          .to_column = -1,
+          .crowd = 0};
 }
 
 // Looks at the origin from 10 units in front of it: 2 tan(fov / 2) * 10 / kHeight units a pixel

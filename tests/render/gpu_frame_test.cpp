@@ -203,6 +203,58 @@ TEST_F(Frames, ALitSlotRisesAndIsPickedThere) {
   EXPECT_EQ(renderer.pick_now(input.frame, above, {kWidth, kHeight}).node, 0u);
 }
 
+// A strong bolt, and a weak one among more than any device draws in a window that cannot keep up.
+std::vector<shaders::Bolt> a_crowd() {
+  std::vector<shaders::Bolt> bolts = {bolt({-2, 0, 0.6f}, {2, 0, 0.6f}, 0),
+                                      bolt({-2, 1, 0.6f}, {2, 1, 0.6f}, 0)};
+  bolts[1].crowd = 1e6f;
+  return bolts;
+}
+
+// Bolts lit and drawn, once a frame's count has come back.
+std::pair<uint32_t, uint32_t> counted(gpu::Device& device, Quality quality, const FrameInput& input,
+                                      const std::vector<shaders::Bolt>& bolts) {
+  Renderer renderer(device, quality);
+  renderer.put_step(0, {}, bolts);
+  Offscreen target(device, kWidth, kHeight);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(renderer.draw(target, input));
+  return {renderer.stats().bolts_lit, renderer.stats().bolts_drawn};
+}
+
+using Counts = std::pair<uint32_t, uint32_t>;
+
+TEST_F(Frames, AWindowLeavesTheWeakBoltsOfACrowdOutAndCountsThem) {
+  const FrameInput input = input_at(0.3f);
+  EXPECT_EQ(counted(device(), Quality::kWindow, input, a_crowd()), Counts(2, 1));
+  const std::vector<shaders::Bolt> strong = {a_crowd()[0]};
+  EXPECT_TRUE(picture(device(), Quality::kWindow, input, {}, a_crowd()) ==
+              picture(device(), Quality::kWindow, input, {}, strong));
+}
+
+TEST_F(Frames, NoBoltIsLeftOutAtFullQualityNorOfAStillPictureNorWhenAllAreAskedFor) {
+  FrameInput input = input_at(0.3f);
+  EXPECT_EQ(counted(device(), Quality::kFull, input, a_crowd()), Counts(2, 2));
+  input.refine = true;
+  EXPECT_EQ(counted(device(), Quality::kWindow, input, a_crowd()), Counts(2, 2));
+  input.refine = false;
+  input.all_bolts = true;
+  EXPECT_EQ(counted(device(), Quality::kWindow, input, a_crowd()), Counts(2, 2));
+  EXPECT_GT(light_of(picture(device(), Quality::kFull, input, {}, a_crowd())),
+            light_of(picture(device(), Quality::kFull, input, {}, {a_crowd()[0]})));
+}
+
+TEST_F(Frames, OnlyWhatCanBeSeenOfTheBoltsIsCountedAndForksAreNot) {
+  std::vector<shaders::Bolt> bolts = some_bolts(0);
+  EXPECT_EQ(counted(device(), Quality::kFull, input_at(0.3f), bolts), Counts(3, 3));
+  EXPECT_EQ(counted(device(), Quality::kFull, input_at(1.5f), bolts), Counts(0, 0)) << "dark";
+  EXPECT_EQ(counted(device(), Quality::kFull, input_at(-0.5f), bolts), Counts(0, 0)) << "to come";
+  for (shaders::Bolt& b : bolts) {
+    b.from.x += 40;
+    b.to.x += 40;
+  }
+  EXPECT_EQ(counted(device(), Quality::kFull, input_at(0.3f), bolts), Counts(0, 0)) << "beside";
+}
+
 TEST_F(Frames, LightThemeIsInkOnPaper) {
   FrameInput input = input_at(0.2f);
   input.frame.background = {0.9f, 0.9f, 0.9f, 1};
@@ -291,8 +343,8 @@ TEST_F(Frames, EveryPassIsTimed) {
     names.push_back(pass.name);
     EXPECT_GE(pass.ms, 0) << pass.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"lights", "nodes", "sky", "tensors", "bolts", "bloom",
-                                             "composite", "labels", "ui"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"lights", "bolt paths", "nodes", "sky", "tensors",
+                                             "bolts", "bloom", "composite", "labels", "ui"}));
 }
 
 }  // namespace

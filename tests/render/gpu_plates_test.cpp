@@ -38,13 +38,15 @@ class Plates : public GpuTest {
     return {{node}, {grid}, grid.elements};
   }
 
-  std::vector<uint8_t> picture(const Scene& scene, const std::vector<shaders::Light>& lights) {
+  std::vector<uint8_t> picture(const Scene& scene, const std::vector<shaders::Light>& lights,
+                               float playhead = 0, float merge = 1) {
     Renderer renderer(device());
     renderer.set_nodes(scene.nodes, scene.grids, scene.elements);
     renderer.put_step(0, lights, {});
     Offscreen target(device(), kWidth, kHeight);
-    FrameInput input = input_at(0);
+    FrameInput input = input_at(playhead);
     input.frame.bloom = 0;
+    input.frame.merge = merge;
     EXPECT_TRUE(renderer.draw(target, input));
     return target.read_back();
   }
@@ -132,6 +134,17 @@ TEST_F(Plates, FromAfarCellsShowTheirMeanWithoutNoise) {
   EXPECT_GT(checkered, dark + 5);
   level(one, spread);
   EXPECT_GT(spread, 4) << "a single lit one among half a million is seen";
+}
+
+TEST_F(Plates, FromAfarCellsShowWhenStepsAreShownAsOne) {
+  const Scene scene = plate(1000, 500, 1, 1);
+  std::vector<shaders::Light> every;
+  for (uint32_t e = 0; e < scene.elements; ++e) every.push_back({e, 0.8F, 0.25F, 1});
+  const auto alone = picture(scene, every, 0.25F);
+  const auto merged = picture(scene, every, 0.5F, 2);  // twice as long for two steps
+  EXPECT_GT(at(alone, kWidth / 2, kHeight / 2),
+            at(picture(scene, {}), kWidth / 2, kHeight / 2) + 5);
+  EXPECT_NEAR(at(merged, kWidth / 2, kHeight / 2), at(alone, kWidth / 2, kHeight / 2), 1);
 }
 
 // A slot that is read stands out of its shelf, and is picked there.

@@ -380,6 +380,8 @@ TEST_F(Choreography, ForksAreCopiesOfTheirParent) {
       while (is(script.bolts[parent], shaders::kBoltFork)) --parent;
       b.flags = script.bolts[parent].flags;
       b.to_column = script.bolts[parent].to_column;
+      EXPECT_GT(b.crowd, script.bolts[parent].crowd) << "a fork goes before its parent";
+      b.crowd = script.bolts[parent].crowd;
       EXPECT_EQ(0, std::memcmp(&b, &script.bolts[parent], sizeof b));
     }
   });

@@ -54,6 +54,19 @@ class Legends : public ::testing::Test {
   trace::Reader reader_;
 };
 
+TEST_F(Legends, SayHowManyBoltsAreLeftOut) {
+  LegendInput input = at(4.5);
+  EXPECT_FALSE(says(legend(input), "to keep up"));
+  input.bolts_lit = 34'567;
+  input.bolts_drawn = 34'567;
+  EXPECT_FALSE(says(legend(input), "to keep up")) << "all are drawn";
+  input.bolts_drawn = 2'049;
+  EXPECT_TRUE(says(legend(input), "about 2000 of 35000 bolts are drawn, the strongest"));
+  input.bolts_lit = 97;
+  input.bolts_drawn = 96;
+  EXPECT_TRUE(says(legend(input), "about 96 of 97 bolts"));
+}
+
 TEST_F(Legends, HaveARowForEveryChannel) {
   const Legend l = legend(at(4.5));
   ASSERT_EQ(size_t{shaders::kChannelCount}, l.rows.size());
