@@ -59,6 +59,8 @@ void Layout::add_brackets(const Tower& tower) {
   const float vocabulary = 0.5F * width_of_channels(r.vocabulary, options_);
   bracket(m, {-vocabulary, m.crown_y(), front}, {vocabulary, m.crown_y(), front},
           {0.0F, -off, 0.0F}, count(r.vocabulary) + " tokens", shaders::kChannelCrown);
+  // Its middle is where the candidates stand.
+  notes_.back().at = origin_ + glm::vec3(0.6F * vocabulary, m.crown_y() - 0.4F * off, front);
 }
 
 }  // namespace scene

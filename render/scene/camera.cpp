@@ -131,6 +131,7 @@ Pose home_pose(const Box& box, float aspect) {
   // Bring every corner inside the frame, with a margin for labels.
   Camera camera;
   float distance = 1.0F;
+  float half_width = 1.0F;  // of the box in the frame, as a share of the frame's
   for (int pass = 0; pass < 24; ++pass) {
     p.distance = distance;
     camera.pose = p;
@@ -151,14 +152,19 @@ Pose home_pose(const Box& box, float aspect) {
       p.target = camera.pose.target;
       const float extent = std::max((high.x - low.x) * 0.5F, (high.y - low.y) * 0.5F);
       distance *= std::clamp(extent / 0.95F, 0.5F, 2.0F);
+      half_width = (high.x - low.x) * 0.5F;
     } else {
       distance *= 1.5F;
     }
   }
   p.distance = std::clamp(distance, kClosest, kFarthest);
-  // A little to the right: words stand on the left.
+  // To the right as far as there is room beside the labels there: words stand on the left.
+  constexpr float kWords = 0.32F;  // shares of half a frame
+  constexpr float kLabels = 0.16F;
+  const float room = std::max(1.0F - half_width - kLabels, 0.0F);
+  const float moved = std::min(std::max(aspect - 1.0F, 0.0F) / aspect * kWords, room);
   camera.pose = p;
-  camera.pan({std::max(aspect - 1.0F, 0.0F) * 0.06F, 0.0F}, 1.0F);
+  camera.pan({moved * aspect * 0.5F, 0.0F}, 1.0F);
   p.target = camera.pose.target;
   return p;
 }
