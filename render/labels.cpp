@@ -36,7 +36,7 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
-  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true);
+  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
 }
 
 void label_candidates(const LabelInput& in, LabelBoard& board) {
@@ -125,7 +125,8 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
 }
 
 Annotations make_labels(const LabelInput& input) {
-  LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered);
+  LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered,
+                   input.occluders, input.now);
   label_selected(input, board);
   label_notes(input, board);
   label_candidates(input, board);

@@ -21,6 +21,8 @@ struct LabelInput {
   float size_px = 14.0F;                   // of a normal label
   std::span<const scene::Rect> covered{};  // by panels, pixels
   uint32_t selected = 0;                   // element + 1; 0: none
+  // What labels are hidden by, of this layout; null: nothing.
+  const scene::Occluders* occluders = nullptr;
 };
 
 // Where an element is drawn while `now` is the column at the front: center, half size.

@@ -42,6 +42,7 @@ bool Stage::poll() {
     std::vector<trace::Model> subjects = beside_;
     subjects.insert(subjects.begin(), *reader_.model());
     layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
+    occluders_ = std::make_unique<scene::Occluders>(*layout_);
     renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
   }
   if (conversation_ != reader_.conversation()) {
@@ -193,13 +194,15 @@ bool Stage::draw(Target& target, const View& view) {
     const std::vector<scene::Rect> covered = covered_by(view.ui);
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                          input.frame.clip_from_world, viewport,
-                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected,
+                         occluders_.get()});
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
-    std::vector<Label> more = tensors_.labels(
-        *layout_, {colours, input.frame.clip_from_world,
-                   viewport.y / 720.0F * 13.0F * view.look.scale, view.selected_cell});
+    std::vector<Label> more =
+        tensors_.labels(*layout_, {colours, input.frame.clip_from_world,
+                                   viewport.y / 720.0F * 13.0F * view.look.scale,
+                                   view.selected_cell, occluders_.get(), input.frame.now});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
   }

@@ -11,6 +11,7 @@
 #include "render/scene/camera.h"
 #include "render/scene/choreography.h"
 #include "render/scene/layout.h"
+#include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
 #include "render/tensor_view.h"
 
@@ -42,7 +43,7 @@ struct View {
   std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
-  bool refine = false;  // the picture will stand: FrameInput::refine
+  bool refine = false;                     // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -108,6 +109,7 @@ class Stage {
   scene::LayoutOptions layout_options_;
   std::vector<trace::Model> beside_;
   std::unique_ptr<scene::Layout> layout_;
+  std::unique_ptr<scene::Occluders> occluders_;
   uint64_t conversation_ = 0;
   StageTimes times_;
   // The last bolts that were asked for: a script is long.

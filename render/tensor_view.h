@@ -8,6 +8,7 @@
 
 #include "render/label.h"
 #include "render/scene/camera.h"
+#include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
 #include "render/tensor_store.h"
 #include "shaders/shared.h"
@@ -44,6 +45,8 @@ class TensorView {
     glm::mat4 clip_from_world{1.0F};  // with which the labels will be projected
     float size_px = 14.0F;            // of a normal label
     std::optional<scene::CellRef> selected{};
+    const scene::Occluders* occluders = nullptr;  // what words are hidden by; null: nothing
+    float now = 0.0F;                             // column at the front
   };
   // Titles with shapes, scales, the numbers of lines and of cells, and where one is.
   std::vector<Label> labels(const scene::Layout& layout, const Words& words) const;
