@@ -139,8 +139,9 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
         reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
     position = step.first_position + step.count - 1;
   }
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const auto update = [&] {
-    tensors_.update({reader_, *layout_, control_, view.camera, viewport, position,
+    tensors_.update({reader_, *layout_, control_, view.camera, colours, viewport, position,
                      view.hovered_cell, view.selected_cell});
     for (const uint32_t slot : tensors_.take_fresh())
       renderer_.put_tile(slot, tensors_.store().texels(slot));

@@ -92,6 +92,8 @@ class Stage {
   // kind.
   std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
 
+  // What draw() does first: the sheets of a view, so that panels that are made before it know them.
+  void look_at_tensors(const View& view, glm::vec2 viewport);
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
@@ -99,7 +101,6 @@ class Stage {
 
  private:
   void upload(uint64_t first_step, uint64_t last_step);
-  void look_at_tensors(const View& view, glm::vec2 viewport);
 
   Quality quality_;
   engine::Control* control_ = nullptr;

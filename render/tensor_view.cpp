@@ -62,6 +62,9 @@ void TensorView::add_quad(const Input& input, size_t index, const scene::WantedT
   };
   q.hovered = mark(input.hovered);
   q.selected = mark(input.selected);
+  q.below = input.palette.cells.below;
+  q.zero = input.palette.cells.zero;
+  q.above = input.palette.cells.above;
   q.alpha = appearance_[index];
   q.scale = 1.0F;
   const glm::i64vec2& n = pyramid.cells;

@@ -24,6 +24,7 @@ class TensorView {
     const scene::Layout& layout;
     engine::Control* control;  // null: a trace without its model
     const scene::Camera& camera;
+    const scene::Palette& palette;
     glm::vec2 viewport{1.0F};  // pixels
     uint32_t position = 0;     // whose activations are shown
     std::optional<scene::CellRef> hovered{};

@@ -22,6 +22,8 @@ struct LegendInput {
   PaletteName palette = PaletteName::kDefault;
   Telling telling{};
   bool reduced_motion = false;
+  Theme theme = Theme::kDark;
+  bool sheets = false;  // tensors are in sight
 };
 
 struct LegendRow {

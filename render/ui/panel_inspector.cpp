@@ -38,22 +38,9 @@ std::string token_text(const State& state, uint32_t position) {
 
 }  // namespace
 
-uint32_t heat(float value, float extreme) {
-  const float t = std::clamp(value / extreme, -1.0F, 1.0F);
-  const float a = std::sqrt(std::abs(t));
-  // From near black to the two ends of a colour-blind-safe diverging scale, then to white.
-  const float strong = std::max(0.0F, a - 0.75F) / 0.25F;
-  const float low[3] = {18.0F, 20.0F, 28.0F};
-  const float blue[3] = {64.0F, 156.0F, 240.0F};
-  const float orange[3] = {246.0F, 150.0F, 40.0F};
-  const float* end = t < 0.0F ? blue : orange;
-  uint32_t rgba = 0xFF000000U;
-  for (int i = 0; i < 3; ++i) {
-    float c = low[i] + (end[i] - low[i]) * std::min(a / 0.75F, 1.0F);
-    c += (255.0F - c) * 0.6F * strong;
-    rgba |= static_cast<uint32_t>(std::lround(c)) << (8 * i);
-  }
-  return rgba;
+uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
+  return scene::rgba_of(
+      shaders::cell_color(colours.below, colours.zero, colours.above, value / extreme));
 }
 
 void Inspector::draw(State& state, bool interactive) {
@@ -196,10 +183,12 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   }
   const float extreme = std::max({std::abs(r.min), std::abs(r.max), 1e-20F});
   render::Renderer& renderer = state.stage.renderer();
-  if (texture_request_ != r.request) {
+  const scene::CellColours colours =
+      scene::palette(state.view.look.theme, state.view.look.palette).cells;
+  if (texture_request_ != r.request || texture_words_ != colours.words) {
     std::vector<uint8_t> pixels(size_t{4} * rows * cols, 0);
     for (size_t i = 0; i < answer.values.size(); ++i) {
-      const uint32_t rgba = heat(answer.values[i], extreme);
+      const uint32_t rgba = heat(colours, answer.values[i], extreme);
       for (size_t c = 0; c < 4; ++c) pixels[i * 4 + c] = static_cast<uint8_t>(rgba >> (8 * c));
     }
     if (texture_ == 0 || rows != texture_rows_ || cols != texture_cols_) {
@@ -211,6 +200,7 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
       renderer.update_texture(texture_, pixels);
     }
     texture_request_ = r.request;
+    texture_words_ = colours.words;
   }
   const float width = ImGui::GetContentRegionAvail().x;
   const float cell = std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);

@@ -73,7 +73,9 @@ void panel_legend(State& state, bool interactive) {
                                               look.channels,
                                               look.palette,
                                               {look.show_all},
-                                              look.reduced_motion});
+                                              look.reduced_motion,
+                                              look.theme,
+                                              !state.stage.tensors().sheets().empty()});
   if (ImGui::Begin("legend", nullptr, flags)) {
     // Names of model files can be long; what is cut off is in `fulgurite inspect`.
     constexpr size_t kNameBytes = 28;

@@ -144,6 +144,20 @@ TEST_F(Legends, SayWhenThereIsNothingToSay) {
   for (const LegendRow& row : l.rows) EXPECT_TRUE(row.scale.empty());
 }
 
+TEST_F(Legends, SayWhatTheColoursOfCellsAreWhereTensorsAreInSight) {
+  LegendInput in = at(4.5);
+  EXPECT_FALSE(says(legend(in), "cells of tensors"));
+  in.sheets = true;
+  for (size_t i = 0; i < scene::kPaletteCount; ++i) {
+    for (const scene::Theme theme : {scene::Theme::kDark, scene::Theme::kLight}) {
+      in.palette = static_cast<scene::PaletteName>(i);
+      in.theme = theme;
+      const std::string colours(scene::palette(theme, in.palette).cells.words);
+      EXPECT_TRUE(says(legend(in), "cells of tensors: " + colours)) << colours;
+    }
+  }
+}
+
 class LegendsOfGemma2 : public Legends {
  protected:
   LegendsOfGemma2()
