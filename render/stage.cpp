@@ -133,15 +133,15 @@ void Stage::upload(uint64_t first_step, uint64_t last_step) {
 
 // The sheets and tiles of this view. A picture that is kept waits for its numbers.
 void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
-  uint32_t position = 0;
+  shown_position_ = 0;
   if (reader_.steps() > 0) {
     const trace::StepRecord& step =
         reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
-    position = step.first_position + step.count - 1;
+    shown_position_ = step.first_position + step.count - 1;
   }
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const auto update = [&] {
-    tensors_.update({reader_, *layout_, control_, view.camera, colours, viewport, position,
+    tensors_.update({reader_, *layout_, control_, view.camera, colours, viewport, shown_position_,
                      view.hovered_cell, view.selected_cell});
     for (const uint32_t slot : tensors_.take_fresh())
       renderer_.put_tile(slot, tensors_.store().texels(slot));
@@ -206,6 +206,15 @@ bool Stage::draw(Target& target, const View& view) {
                                    view.selected_cell, occluders_.get(), input.frame.now});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
+  }
+  // What the value under the cursor, or the chosen one, was computed from.
+  const auto& cell = view.hovered_cell ? view.hovered_cell : view.selected_cell;
+  if (cell && reader_.positions() > 0) {
+    const uint32_t position =
+        std::min<uint32_t>(shown_position_, static_cast<uint32_t>(reader_.positions()) - 1);
+    tensors_.outline(
+        scene::cell_sources(*layout_, *cell, position, reader_.position(position).token.record->id),
+        colours, std::max(viewport.y / 720.0F * view.look.scale * 1.2F, 1.0F), notes.lines);
   }
   if (reader_.steps() > 0 && !tensors_.fills_frame()) {
     add_outlines({.reader = reader_,

@@ -118,6 +118,7 @@ class Stage {
   uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;
+  uint32_t shown_position_ = 0;  // whose activations the sheets show
 };
 
 }  // namespace render

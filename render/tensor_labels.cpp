@@ -99,7 +99,9 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
   const float width = extent_px.x;
   const bool vector = s.rows == 1;
   // As much as fits over the sheet.
-  const std::string shape = vector ? grouped(s.cols) : grouped(s.rows) + " x " + grouped(s.cols);
+  const std::string shape =
+      vector ? grouped(s.cols)
+             : grouped(s.grows ? view_.present(s) : s.rows) + " x " + grouped(s.cols);
   std::string text = s.title;
   const auto fits = [&](const std::string& longer) {
     return measure_text(longer, em, false).x < width;
@@ -235,7 +237,8 @@ void TensorView::Writer::sheet(size_t index) {
     high = glm::max(high, cell);
     nearest = std::min(nearest, distance);
   }
-  const glm::dvec2 all(static_cast<double>(s.cells_across()), static_cast<double>(s.cells_down()));
+  const glm::dvec2 all(static_cast<double>(s.cells_across()),
+                       static_cast<double>(view_.present(s)));
   const glm::i64vec2 first(glm::clamp(glm::floor(low), glm::dvec2(0.0), all));
   const glm::i64vec2 last(glm::clamp(glm::ceil(high), glm::dvec2(0.0), all));
   if (first.x >= last.x || first.y >= last.y) return;

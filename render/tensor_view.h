@@ -8,6 +8,7 @@
 
 #include "render/label.h"
 #include "render/scene/camera.h"
+#include "render/scene/cell_sources.h"
 #include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
 #include "render/tensor_store.h"
@@ -51,6 +52,9 @@ class TensorView {
   };
   // Titles with shapes, scales, the numbers of lines and of cells, and where one is.
   std::vector<Label> labels(const scene::Layout& layout, const Words& words) const;
+  // The outlines of parts of the sheets that can be seen.
+  void outline(const std::vector<scene::CellSource>& parts, const scene::Palette& palette,
+               float width_px, std::vector<shaders::Line>& lines) const;
   // Takes away the labels of what lies behind a sheet.
   void hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const;
 
@@ -66,6 +70,8 @@ class TensorView {
 
  private:
   std::optional<glm::vec2> pixel(const glm::dvec3& world) const;
+  // Cells down that are there at the position that is shown.
+  int64_t present(const scene::Sheet& sheet) const;
   void add_quad(const Input& input, size_t index, const scene::WantedTile& tile);
   class Writer;
 
@@ -78,7 +84,8 @@ class TensorView {
   glm::dmat4 eye_from_clip_{1.0};
   glm::vec2 viewport_{1.0F};
   double pixel_size_ = 1e-3;
-  bool answered_ = true;  // somebody is there to answer
+  bool answered_ = true;   // somebody is there to answer
+  uint32_t position_ = 0;  // whose activations are shown
 };
 
 }  // namespace render

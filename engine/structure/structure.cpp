@@ -80,6 +80,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
   s.flags |= c.ffn == model::FfnKind::kSiluGated ? trace::kStructureSilu : trace::kStructureGelu;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
+  if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
+  if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
   s.trained_context = u32(c.n_ctx);
   s.query_width = u32(c.n_head * c.head_dim);
   s.kv_width = u32(2 * c.n_head_kv * c.head_dim);

@@ -188,6 +188,16 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
     }
   }
 }
+TEST(Structures, SayOverWhatQueriesAndKeysAreNormalised) {
+  model::Config c;
+  constexpr uint32_t kBoth = trace::kStructureHeadNorms | trace::kStructureProjectionNorms;
+  EXPECT_EQ(0U, engine::structure_record(c).flags & kBoth);
+  c.qk_norm = model::QkNorm::kHead;
+  EXPECT_EQ(trace::kStructureHeadNorms, engine::structure_record(c).flags & kBoth);
+  c.qk_norm = model::QkNorm::kProjection;
+  EXPECT_EQ(trace::kStructureProjectionNorms, engine::structure_record(c).flags & kBoth);
+}
+
 // A model that runs is described as its file is, but for what a picture without weights cuts down.
 TEST(Structures, AreWhatASessionSaysOfTheSameModel) {
   tests::Conversation talk(tests::builtin_model_path());

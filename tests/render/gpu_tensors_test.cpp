@@ -218,6 +218,20 @@ TEST_F(TensorStoreTest, ActivationsAreAskedAgainForAnotherPosition) {
   }
 }
 
+TEST_F(TensorStoreTest, OfTheCacheThereIsWhatHasBeenWritten) {
+  const auto first = *scene::find_cell(*layout_, "blk.1.kv.k[0,50]");
+  look_at("blk.1.kv.k[0,50]");
+  camera_.pose.distance *= 3.0F;
+  settle(2);
+  const auto sheet = scene::find_sheet(*layout_, first.sheet);
+  EXPECT_EQ(number_of("blk.1.kv.k", 2, 50), view_.store().value(*sheet, {first.sheet, 2, 50}));
+  EXPECT_FALSE(view_.store().value(*sheet, {first.sheet, 3, 50}));
+  // In the middle of the frame is position 0; some rows down there is nothing.
+  ASSERT_TRUE(view_.under({0.0F, 0.0F}));
+  EXPECT_EQ(first, view_.under({0.0F, 0.0F})->cell);
+  EXPECT_FALSE(view_.under({0.0F, 0.8F}));
+}
+
 TEST_F(TensorStoreTest, WithoutAModelSheetsAreThereAndSayThatTheyHaveNoNumbers) {
   look_at("blk.1.attn_q.weight[57,333]");
   update(nullptr);
