@@ -131,6 +131,17 @@ Annotations make_labels(const LabelInput& input) {
   label_notes(input, board);
   label_candidates(input, board);
   label_tape(input, board);
+  // What the models beside it write, each at its own crown.
+  for (size_t i = 1; i < input.subjects.size(); ++i) {
+    const scene::Subject& subject = input.subjects[i];
+    const LabelInput own{*subject.reader,       *subject.layout, input.palette,
+                         input.playhead,        input.merge,     input.now,
+                         input.clip_from_world, input.viewport,  input.size_px};
+    board.stand_at({subject.x, 0.0F, 0.0F});
+    label_candidates(own, board);
+    label_tape(own, board);
+    board.stand_at(glm::vec3(0.0F));
+  }
   if (!input.layout.options().brackets) label_wings(input, board);
   label_layers(input, board);
   label_heads(input, board);

@@ -29,21 +29,40 @@ constexpr uint64_t kMostSteps = 256;  // evaluated at once
 }  // namespace
 
 Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
-             const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
-    : quality_(quality),
-      reader_(log),
-      renderer_(device, quality),
-      layout_options_(layout),
-      beside_(std::move(beside)) {}
+             const scene::LayoutOptions& layout, const std::vector<trace::Log*>& beside)
+    : quality_(quality), reader_(log), renderer_(device, quality), layout_options_(layout) {
+  for (trace::Log* log_of_one : beside) beside_.push_back(std::make_unique<Beside>(*log_of_one));
+}
+
+// All models are known: the layout is made, once.
+void Stage::describe() {
+  std::vector<trace::Model> models = {*reader_.model()};
+  for (const auto& other : beside_) models.push_back(*other->reader.model());
+  layout_ = std::make_unique<scene::Layout>(std::move(models), layout_options_);
+  subjects_ = {{&reader_, layout_.get()}};
+  scene::LayoutOptions alone = layout_options_;
+  alone.models = static_cast<uint32_t>(layout_->subjects());
+  for (const auto& other : beside_) {
+    other->layout =
+        std::make_unique<scene::Layout>(std::vector<trace::Model>{*other->reader.model()}, alone);
+    const size_t i = subjects_.size();
+    subjects_.push_back(
+        {&other->reader, other->layout.get(), layout_->first_element(i), layout_->spine_x(i)});
+  }
+  occluders_ = std::make_unique<scene::Occluders>(*layout_);
+  renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
+}
 
 bool Stage::poll() {
-  const bool any = reader_.poll();
-  if (layout_ == nullptr && reader_.model() != nullptr && reader_.described()) {
-    std::vector<trace::Model> subjects = beside_;
-    subjects.insert(subjects.begin(), *reader_.model());
-    layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
-    occluders_ = std::make_unique<scene::Occluders>(*layout_);
-    renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
+  bool any = reader_.poll();
+  for (const auto& other : beside_) any = other->reader.poll() || any;
+  const auto known = [](const trace::Reader& reader) {
+    return reader.model() != nullptr && reader.described();
+  };
+  if (layout_ == nullptr && known(reader_) &&
+      std::all_of(beside_.begin(), beside_.end(),
+                  [&](const auto& other) { return known(other->reader); })) {
+    describe();
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
@@ -77,7 +96,7 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
     if (known == ref) return bolt;
   }
   if (ref.step >= reader_.steps()) return {};
-  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step, {shown_all_});
+  const scene::Script script = this->script(ref.step);
   if (ref.index >= script.bolts.size()) return {};
   uint32_t index = ref.index;
   while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
@@ -85,6 +104,12 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
   if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
   bolts_.emplace_back(ref, script.bolts[index]);
   return script.bolts[index];
+}
+
+scene::BoltMeaning Stage::meaning(uint64_t step, const shaders::Bolt& bolt) const {
+  const uint32_t end = bolt.to_node != shaders::kNoElement ? bolt.to_node : bolt.from_node;
+  const scene::Subject& subject = end != shaders::kNoElement ? subject_of(end) : subjects_[0];
+  return scene::explain_bolt(*subject.reader, *subject.layout, step, subject.own(bolt));
 }
 
 float Stage::now(double playhead, double merge, bool glide) const {
@@ -123,10 +148,18 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   return f;
 }
 
+// What a step shows, of all models.
+scene::Script Stage::script(uint64_t step) const {
+  scene::Script script = scene::choreograph(reader_, *layout_, step, {shown_all_});
+  for (size_t i = 1; i < subjects_.size(); ++i)
+    scene::add_script(subjects_[i], step, {shown_all_}, script);
+  return script;
+}
+
 void Stage::upload(uint64_t first_step, uint64_t last_step) {
   for (uint64_t s = first_step; s <= last_step; ++s) {
     if (renderer_.has_step(s)) continue;
-    const scene::Script script = scene::choreograph(reader_, *layout_, s, {shown_all_});
+    const scene::Script script = this->script(s);
     renderer_.put_step(s, script.lights, script.bolts);
   }
 }
@@ -196,7 +229,7 @@ bool Stage::draw(Target& target, const View& view) {
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                          input.frame.clip_from_world, viewport,
                          viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected,
-                         occluders_.get()});
+                         occluders_.get(), subjects_});
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
@@ -217,7 +250,7 @@ bool Stage::draw(Target& target, const View& view) {
         colours, std::max(viewport.y / 720.0F * view.look.scale * 1.2F, 1.0F), notes.lines);
   }
   if (reader_.steps() > 0 && !tensors_.fills_frame()) {
-    add_outlines({.reader = reader_,
+    add_outlines({.subjects = subjects_,
                   .layout = *layout_,
                   .palette = colours,
                   .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,

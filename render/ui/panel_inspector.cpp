@@ -44,11 +44,14 @@ uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
 }
 
 void Inspector::draw(State& state, bool interactive) {
-  const trace::Reader& reader = state.stage.reader();
   state.shown_tensor.clear();
-  if (state.view.selected == 0 || reader.steps() == 0) return;
-  const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef ref = layout.ref(state.view.selected - 1);
+  if (state.view.selected == 0 || state.stage.reader().steps() == 0) return;
+  const scene::NodeRef ref = state.stage.layout().ref(state.view.selected - 1);
+  // Its numbers are those of the model that it belongs to.
+  const scene::Subject& subject = state.stage.subject_of(state.view.selected - 1);
+  const trace::Reader& reader = *subject.reader;
+  const scene::Layout& layout = *subject.layout;
+  const scene::NodeRef own = layout.ref(subject.own(state.view.selected - 1));
   if (!(ref == ref_)) {
     // The same kind of node elsewhere keeps its tab.
     if (ref.kind != ref_.kind) tab_ = 0;
@@ -65,12 +68,14 @@ void Inspector::draw(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
-    ImGui::TextUnformatted(layout.path(ref).c_str());
+    ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
     ImGui::PopTextWrapPos();
     const uint32_t position = shown_position(state);
     ImGui::TextDisabled("at position %u, token \"%s\"", position,
                         token_text(state, position).c_str());
-    const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
+    scene::Meaning meaning;
+    if (shown_step(state) < reader.steps())
+      meaning = scene::explain(reader, layout, own, shown_step(state));
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
@@ -88,11 +93,11 @@ void Inspector::draw(State& state, bool interactive) {
       ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
       ImGui::PopTextWrapPos();
     }
-    strongest(state, ref);
+    if (ref.subject == 0) strongest(state, ref);
     ImGui::Separator();
 
     const std::vector<scene::TensorName> tensors =
-        scene::tensors_of(layout, ref, token_of(state, ref), candidate_of(state, ref));
+        scene::tensors_of(layout, own, token_of(state, ref), candidate_of(state, ref));
     if (state.control == nullptr) {
       ImGui::TextDisabled("whole tensors need a running model; this is a recorded trace");
     } else if (!tensors.empty()) {
