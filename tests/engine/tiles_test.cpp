@@ -132,7 +132,7 @@ TEST_P(TilesOf, KeysAndValuesAreWhatTheCacheHoldsUpToThePosition) {
     expect_values(ask(talk_, {0, name, kPosition, 0, 0, 256, 256, 0, 0}), values, kPosition + 1,
                   width);
     expect_values(
-        ask(talk_, {0, name, kPosition, 2, static_cast<uint32_t>(c.head_dim) - 3, 5, 9, 1, 2}),
+        ask(talk_, {0, name, kPosition, 2, static_cast<uint32_t>(c.head_dim) - 3, 4, 8, 1, 2}),
         values, kPosition + 1, width);
     EXPECT_EQ(0U, ask(talk_, {0, name, kPosition, kPosition + 1, 0, 9, 9, 0, 0}).record->rows)
         << "later positions are not there at that one";

@@ -158,6 +158,17 @@ TEST_F(Legends, SayWhatTheColoursOfCellsAreWhereTensorsAreInSight) {
   }
 }
 
+TEST_F(Legends, SayWhoseScalesTheyAreWhereSeveralModelsMove) {
+  constexpr const char* kWhose = "these are the first one's";
+  EXPECT_FALSE(says(legend(at(4.5)), kWhose));
+  for (const bool all_move : {false, true}) {
+    scene::LayoutOptions options;
+    options.all_move = all_move;
+    const scene::Layout two({layout_.subject(0), layout_.subject(0)}, options);
+    EXPECT_EQ(all_move, says(scene::legend({reader_, two, 4.5}), kWhose));
+  }
+}
+
 class LegendsOfGemma2 : public Legends {
  protected:
   LegendsOfGemma2()
