@@ -74,14 +74,12 @@ void add_scene(CLI::App& app, Flags& flags) {
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");
-  app.add_option(
-         "--structure", flags.structures,
-         "show models without weights, the first with synthetic numbers where asked, further "
-         "ones beside it at the same scale: " +
-             engine::structure_names() + ", a GGUF file or a config.json")
+  app.add_option("--structure", flags.structures,
+                 "show models without weights, side by side at the same scale: " +
+                     engine::structure_names() + ", a GGUF file or a config.json")
       ->delimiter(',');
   app.add_flag("--synthetic", flags.synthetic,
-               "with --structure: invented numbers run through the first model");
+               "with --structure: invented numbers run through every one, on one clock");
   app.add_flag("--true-proportions", flags.scene.layout.true_proportions,
                "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
@@ -179,11 +177,15 @@ class Source {
     for (const std::string& name : flags.structures)
       models.push_back(engine::find_structure(name, source_of(flags)));
     flags.scene.layout.brackets = true;
-    flags.scene.beside.assign(models.begin() + 1, models.end());
-    if (flags.synthetic) {
-      engine::write_synthetic(models[0], {}, log_);
-    } else {
-      engine::write_structure(models[0], log_);
+    flags.scene.layout.all_move = flags.synthetic;
+    for (size_t i = 0; i < models.size(); ++i) {
+      if (i > 0) flags.scene.beside.push_back(beside_.emplace_back(new trace::Log).get());
+      trace::Log& log = i > 0 ? *beside_.back() : log_;
+      if (flags.synthetic) {
+        engine::write_synthetic(models[i], {}, log);
+      } else {
+        engine::write_structure(models[i], log);
+      }
     }
   }
 
@@ -196,6 +198,7 @@ class Source {
   }
 
   trace::Log log_;
+  std::vector<std::unique_ptr<trace::Log>> beside_;
   engine::Control control_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;

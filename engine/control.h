@@ -51,10 +51,11 @@ struct Inspect {
 
 // Asks for rows [first_row, + rows) x cols [first_col, + cols) of a tensor, every texel of
 // 2^row_shift x 2^col_shift cells reduced to minimum, mean and maximum; the answer is a
-// trace::TileRecord with the same request number. name: a tap, or a matrix by GGUF's name, also
-// where the file keeps it fused or tied. What lies outside the tensor is cut off. Answered between
-// tokens, a little at a time, so that generating hardly slows down; a large matrix is answered in
-// parts.
+// trace::TileRecord with the same request number. name: a tap; a matrix by GGUF's name, also
+// where the file keeps it fused or tied; or "blk.3.kv.k" and "blk.3.kv.v", what a layer's cache
+// holds at that position: (position + 1, K * D), lane after lane. What lies outside the tensor is
+// cut off. Answered between tokens, a little at a time, so that generating hardly slows down; a
+// large matrix is answered in parts.
 struct InspectTile {
   uint64_t request = 0;
   std::string name;

@@ -62,25 +62,13 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       tiles_(model),
       logits_(static_cast<size_t>(model.network->config().n_vocab)) {
   const model::Config& c = model.network->config();
-  trace::ModelRecord record;
-  const auto u32 = [](int64_t n) { return static_cast<uint32_t>(n); };
-  record.layers = u32(c.n_layer);
-  record.width = u32(c.n_embd);
-  record.heads = u32(c.n_head);
-  record.kv_heads = u32(c.n_head_kv);
-  record.head_width = u32(c.head_dim);
-  record.neurons = u32(c.neurons());
-  record.vocabulary = u32(c.n_vocab);
-  record.context = u32(context_);
-  record.buckets = Detail(c, options.level).buckets;
-  record.parameters = model.parameters;
-  record.weights_hash = model.hash;
-  record.name_bytes = u32(static_cast<int64_t>(c.name.size()));
-  record.architecture_bytes = u32(static_cast<int64_t>(c.arch.size()));
-  record.quantisation_bytes = u32(static_cast<int64_t>(model.quantisation.size()));
-  trace::append(log_, Topic::kModel, record, chars(c.name), chars(c.arch),
-                chars(model.quantisation));
-  trace::append(log_, Topic::kStructure, structure_record(c));
+  trace::Model described = describe(c, c.name);
+  described.quantisation = model.quantisation;
+  described.record.context = static_cast<uint32_t>(context_);
+  described.record.buckets = Detail(c, options.level).buckets;
+  described.record.parameters = model.parameters;
+  described.record.weights_hash = model.hash;
+  write_description(described, log_);
 }
 
 void Session::start(const Generate& what) {

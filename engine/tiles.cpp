@@ -1,6 +1,7 @@
 #include "engine/tiles.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -127,6 +128,23 @@ model::Texels gather(const Region& region, const Reduction& mip) {
   return to;
 }
 
+// "blk.3.kv.k", "blk.3.kv.v".
+struct CachePlace {
+  int64_t layer;
+  bool keys;
+};
+std::optional<CachePlace> find_cache(std::string_view name, int64_t n_layer) {
+  constexpr std::string_view kBefore = "blk.";
+  if (!name.starts_with(kBefore)) return {};
+  int64_t layer = -1;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kBefore.size(), end, layer);
+  if (error != std::errc() || layer < 0 || layer >= n_layer) return {};
+  const std::string_view which(rest, static_cast<size_t>(end - rest));
+  if (which != ".kv.k" && which != ".kv.v") return {};
+  return CachePlace{layer, which == ".kv.k"};
+}
+
 // Copies every tap that somebody waits for.
 class CaptureAll final : public model::TapSink {
  public:
@@ -193,6 +211,9 @@ bool TileReader::advance(Job& job, Instant until, const Past& past, const Emit& 
       return true;
     }
     return stored(job, found->tensor, found->where, until, emit);
+  }
+  if (const auto place = find_cache(what.name, c.n_layer)) {
+    return cached(job, place->keys, place->layer, past, until, emit);
   }
   tap(job, past, emit);
   return true;
@@ -264,6 +285,46 @@ bool TileReader::stored(Job& job, const model::Tensor& tensor, const std::string
   if (!where.empty()) tile.formula += ", " + where;
   emit(what, tile);
   return done;
+}
+
+bool TileReader::cached(Job& job, bool keys, int64_t layer, const Past& past, Instant until,
+                        const Emit& emit) {
+  const InspectTile& what = job.what;
+  const model::Config& c = model_.network->config();
+  const int64_t d = c.head_dim;
+  const int64_t rows = int64_t{what.position} + 1;
+  Region region;
+  std::string wrong = "this position has not been run yet";
+  if (what.position < past.done) wrong = cut(what, rows, c.n_head_kv * d, region);
+  if (!wrong.empty()) {
+    emit(what, nothing(wrong));
+    return true;
+  }
+  if (job.direct == nullptr) job.direct = std::make_unique<Reduction>(region);
+  Reduction& reduction = *job.direct;
+  // Whole lanes, of which the region may want a part.
+  const int64_t first = region.col / d;
+  const int64_t last = (region.col + region.cols - 1) / d;
+  std::vector<float> row(static_cast<size_t>((last - first + 1) * d));
+  const int64_t rows_a_look = std::max<int64_t>(1, kQuantum / std::ssize(row));
+  while (!reduction.finished()) {
+    for (int64_t i = 0; i < rows_a_look && !reduction.finished(); ++i) {
+      const int64_t position = region.row + reduction.rows_done();
+      for (int64_t lane = first; lane <= last; ++lane) {
+        float* at = row.data() + (lane - first) * d;
+        keys ? past.cache.load_k(layer, position, lane, at)
+             : past.cache.load_v(layer, position, lane, at);
+      }
+      reduction.add_row(row.data() + region.col - first * d);
+    }
+    if (!reduction.finished() && Clock::now() >= until) return false;
+  }
+  Tile tile = tile_of(region, reduction.texels(), region.texel_rows());
+  tile.full_rows = rows;
+  tile.full_cols = c.n_head_kv * d;
+  tile.formula = keys ? "k_j = rope(W_k n_j), as cached" : "v_j = W_v n_j, as cached";
+  emit(what, tile);
+  return true;
 }
 
 // Runs the position again with every tap open that somebody waits for.

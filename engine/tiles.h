@@ -1,6 +1,6 @@
 // Levels of detail of tensors, read a little at a time between tokens: minimum, mean and maximum of
-// rectangles of cells, straight from the mapped file for weights, from running the position again
-// for taps.
+// rectangles of cells, straight from the mapped file for weights, from the cache for keys and
+// values, from running the position again for taps.
 #pragma once
 
 #include <chrono>
@@ -80,6 +80,9 @@ class TileReader {
 
   bool advance(Job& job, Instant until, const Past& past, const Emit& emit);
   bool stored(Job& job, const model::Tensor& tensor, const std::string& where, Instant until,
+              const Emit& emit);
+  // Keys or values of a layer: (positions up to the asked one, K * D).
+  bool cached(Job& job, bool keys, int64_t layer, const Past& past, Instant until,
               const Emit& emit);
   void tap(const Job& job, const Past& past, const Emit& emit);
   void capture(const InspectTile& what, const Past& past);

@@ -21,12 +21,25 @@ std::vector<uint32_t> by_roundness(std::span<const uint32_t> numbers) {
   return order;
 }
 
+scene::Occluders::View eye_of(const glm::mat4& clip_from_world, float now) {
+  const glm::mat4 rows = glm::transpose(clip_from_world);
+  // The eye is where x, y and w of clip space are all 0.
+  const glm::mat3 through{glm::vec3(rows[0]), glm::vec3(rows[1]), glm::vec3(rows[3])};
+  const glm::vec3 offset(rows[0].w, rows[1].w, rows[3].w);
+  return {.eye = -(glm::inverse(glm::transpose(through)) * offset),
+          .right = glm::normalize(glm::vec3(rows[0])),
+          .down = glm::normalize(glm::vec3(rows[1])),
+          .now = now};
+}
+
 LabelBoard::LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, float size_px,
-                       std::span<const Rect> covered)
+                       std::span<const Rect> covered, const scene::Occluders* occluders, float now)
     : clip_from_world_(clip_from_world),
       viewport_(viewport),
       size_px_(size_px),
-      placement_(viewport, kFadeEm * size_px) {
+      placement_(viewport, kFadeEm * size_px),
+      occluders_(occluders),
+      eye_(eye_of(clip_from_world, now)) {
   // The second row of a projection times a rotation is as long as the projection's own entry.
   const glm::vec3 row(clip_from_world[0][1], clip_from_world[1][1], clip_from_world[2][1]);
   px_per_unit_ = glm::length(row) * 0.5F * viewport.y;
@@ -34,7 +47,7 @@ LabelBoard::LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, flo
 }
 
 std::optional<glm::vec2> LabelBoard::project(glm::vec3 world) const {
-  const glm::vec4 clip = clip_from_world_ * glm::vec4(world, 1.0F);
+  const glm::vec4 clip = clip_from_world_ * glm::vec4(origin_ + world, 1.0F);
   if (!(clip.w > 0.0F) || clip.z < 0.0F) return {};
   return (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * viewport_;
 }
@@ -53,7 +66,7 @@ std::optional<Rect> LabelBoard::extent(const scene::Box& box) const {
 }
 
 float LabelBoard::pixels(glm::vec3 at, float length) const {
-  const float w = (clip_from_world_ * glm::vec4(at, 1.0F)).w;
+  const float w = (clip_from_world_ * glm::vec4(origin_ + at, 1.0F)).w;
   return w > 0.0F ? length * px_per_unit_ / w : 0.0F;
 }
 
@@ -72,17 +85,28 @@ float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
   const float alpha = static_cast<float>(label.rgba >> 24) * visible;
   label.rgba = (label.rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(alpha)) << 24;
   result_.labels.push_back(label);
+  result_.labels.back().anchor += origin_;
   result_.rects.push_back(rect);
   result_.named.push_back(named);
   return visible;
 }
 
-float LabelBoard::at(Label label, float wish) {
+float LabelBoard::seen(glm::vec3 point, const scene::Box& own) const {
+  constexpr float kRadiusEm = 0.5F;
+  if (occluders_ == nullptr) return 1.0F;
+  const float w = (clip_from_world_ * glm::vec4(origin_ + point, 1.0F)).w;
+  return occluders_->seen(eye_, origin_ + point, kRadiusEm * size_px_ * w / px_per_unit_,
+                          scene::Box{origin_ + own.center, own.half_size});
+}
+
+float LabelBoard::at(Label label, float wish, const std::optional<scene::Box>& of) {
+  if (wish > 0.0F && project(label.anchor))
+    wish *= seen(label.anchor, of ? *of : scene::Box{label.anchor, {}});
   return put(label, wish, {});
 }
 
 float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
-                         bool leader) {
+                         bool leader, bool through) {
   const std::optional<Rect> thing = extent(box);
   label.anchor = box.center;
   const auto anchor = project(label.anchor);
@@ -115,6 +139,12 @@ float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wi
       break;
   }
   label.offset_px = to - *anchor;
+  if (!through && wish > 0.0F) {
+    // The place on the rim, as far from the eye as the thing's middle.
+    const float w = (clip_from_world_ * glm::vec4(origin_ + box.center, 1.0F)).w;
+    const glm::vec2 off = (from - *anchor) * (w / px_per_unit_);
+    wish *= seen(box.center + eye_.right * off.x + eye_.down * off.y, box);
+  }
   const uint32_t rgb = label.rgba & 0x00FFFFFFU;
   const float visible = put(label, wish, thing);
   if (!leader || visible == 0.0F) return visible;

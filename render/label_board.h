@@ -1,5 +1,6 @@
 // Where labels are pinned: projects what they name, keeps them off it, off each other and off the
-// panels, and draws leaders to those that stand away. Pure: the same camera gives the same board.
+// panels, hides those of what stands behind something, and draws leaders to those that stand away.
+// Pure: the same camera gives the same board.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "render/label.h"
 #include "render/scene/layout.h"
+#include "render/scene/occlusion.h"
 #include "render/scene/placement.h"
 #include "shaders/shared.h"
 
@@ -26,11 +28,16 @@ struct Annotations {
   std::vector<std::optional<scene::Rect>> named;
 };
 
+// The eye and the screen's axes that a projection has.
+scene::Occluders::View eye_of(const glm::mat4& clip_from_world, float now);
+
 class LabelBoard {
  public:
   // covered: panels, in pixels. size_px: of a normal label.
+  // occluders: what labels are hidden by, null: nothing; now: how far the past is there.
   LabelBoard(const glm::mat4& clip_from_world, glm::vec2 viewport, float size_px,
-             std::span<const scene::Rect> covered);
+             std::span<const scene::Rect> covered, const scene::Occluders* occluders = nullptr,
+             float now = 0.0F);
 
   // Nothing when it lies behind the eye.
   std::optional<glm::vec2> project(glm::vec3 world) const;
@@ -41,10 +48,11 @@ class LabelBoard {
 
   // Outside of the box, on this side of it. wish: how visible, 0..1. gap_em: between the two.
   // Returns how visible it is. A second place for the same label wishes for what is left.
+  // through: it shows whatever stands before the box.
   float beside(const scene::Box& box, Side side, Label label, float wish, float gap_em = 0.3F,
-               bool leader = false);
-  // At the label's own anchor and offset.
-  float at(Label label, float wish);
+               bool leader = false, bool through = false);
+  // At the label's own anchor and offset. of: what it names, which does not hide it.
+  float at(Label label, float wish, const std::optional<scene::Box>& of = {});
 
   // Calls visit(i) for those of n things along a line that are on the screen and for which
   // pixels(point(i), length(i)) reaches least_px: by halves, so that what is far away or off the
@@ -53,6 +61,9 @@ class LabelBoard {
   template <class Point, class Length, class Visit>
   void along(uint32_t n, Point point, Length length, float least_px, Visit visit,
              float reach = 0.0F) const;
+
+  // Where the places of what follows are counted from.
+  void stand_at(glm::vec3 origin) { origin_ = origin; }
 
   float size_px() const { return size_px_; }
   float fade_px() const { return kFadeEm * size_px_; }  // labels nearer than this fade
@@ -63,12 +74,17 @@ class LabelBoard {
  private:
   static constexpr float kFadeEm = 0.3F;
   float put(Label& label, float wish, std::optional<scene::Rect> named);
+  // How much of what lies around a point of the world can be seen; own: what it belongs to.
+  float seen(glm::vec3 point, const scene::Box& own) const;
 
   glm::mat4 clip_from_world_;
   glm::vec2 viewport_;
   float size_px_;
   float px_per_unit_;  // of a length at w = 1
+  glm::vec3 origin_{0.0F};
   scene::Placement placement_;
+  const scene::Occluders* occluders_;
+  scene::Occluders::View eye_;
   Annotations result_;
 };
 

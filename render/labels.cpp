@@ -36,7 +36,7 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
-  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true);
+  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
 }
 
 void label_candidates(const LabelInput& in, LabelBoard& board) {
@@ -125,11 +125,23 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
 }
 
 Annotations make_labels(const LabelInput& input) {
-  LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered);
+  LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered,
+                   input.occluders, input.now);
   label_selected(input, board);
   label_notes(input, board);
   label_candidates(input, board);
   label_tape(input, board);
+  // What the models beside it write, each at its own crown.
+  for (size_t i = 1; i < input.subjects.size(); ++i) {
+    const scene::Subject& subject = input.subjects[i];
+    const LabelInput own{*subject.reader,       *subject.layout, input.palette,
+                         input.playhead,        input.merge,     input.now,
+                         input.clip_from_world, input.viewport,  input.size_px};
+    board.stand_at({subject.x, 0.0F, 0.0F});
+    label_candidates(own, board);
+    label_tape(own, board);
+    board.stand_at(glm::vec3(0.0F));
+  }
   if (!input.layout.options().brackets) label_wings(input, board);
   label_layers(input, board);
   label_heads(input, board);

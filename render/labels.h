@@ -6,6 +6,7 @@
 #include "engine/trace/reader.h"
 #include "render/label_board.h"
 #include "render/scene/palette.h"
+#include "render/scene/subject.h"
 
 namespace render {
 
@@ -21,6 +22,9 @@ struct LabelInput {
   float size_px = 14.0F;                   // of a normal label
   std::span<const scene::Rect> covered{};  // by panels, pixels
   uint32_t selected = 0;                   // element + 1; 0: none
+  // What labels are hidden by, of this layout; null: nothing.
+  const scene::Occluders* occluders = nullptr;
+  std::span<const scene::Subject> subjects{};  // the first is the reader's and the layout's own
 };
 
 // Where an element is drawn while `now` is the column at the front: center, half size.

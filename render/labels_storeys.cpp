@@ -59,15 +59,20 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
   };
   const float left = in.layout.attention_left();
   const float y = -0.34F;
+  // The names stand below the lowest storey and are those of the whole wing.
+  const scene::Box shelf = around(box_of(in.layout, in.layout.slot(0, 0, 0), in.now),
+                                  box_of(in.layout, in.layout.slot(0, m.kv_heads - 1, 0), in.now));
+  const scene::Box first = box_of(in.layout, in.layout.head(0, 0), in.now);
+  const scene::Box wing = around(shelf, first);
   Label heads = colored(in, shaders::kChannelAttention,
                         count(m.heads, " attention head", " attention heads"));
   heads.anchor = {left * 0.62F, y, 0.6F};
-  board.at(heads, 1.0F);
-  Label shelf =
+  board.at(heads, 1.0F, wing);
+  Label kv =
       colored(in, shaders::kChannelKv, "KV cache, " + count(m.kv_heads, " KV head", " KV heads"));
-  shelf.anchor = {left - 0.1F, y * 0.4F, shaders::past_z(7.0F)};
-  shelf.align = LabelAlign::kRight;
-  board.at(shelf, 1.0F);
+  kv.anchor = {left - 0.1F, y * 0.4F, shaders::past_z(7.0F)};
+  kv.align = LabelAlign::kRight;
+  board.at(kv, 1.0F, wing);
   board.beside(ffn_box(in, 0), Side::kBelow,
                colored(in, shaders::kChannelFfn, "FFN, " + count(m.neurons, " neuron", " neurons")),
                1.0F, 0.5F);

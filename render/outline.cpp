@@ -26,10 +26,12 @@ class Outliner {
 
   // What it was computed from, each with a thread to it; the stronger, the clearer.
   void sources(uint32_t element_of) {
-    const scene::NodeRef ref = in_.layout.refs()[element_of];
+    const scene::Subject& subject = whose(element_of);
     const glm::vec3 to = risen(element_of).center;
-    const std::vector<scene::Source> all =
-        scene::sources_of(in_.reader, in_.layout, ref, in_.step, kMostSources);
+    std::vector<scene::Source> all =
+        scene::sources_of(*subject.reader, *subject.layout,
+                          subject.layout->ref(subject.own(element_of)), in_.step, kMostSources);
+    for (scene::Source& source : all) source.element += subject.first_element;
     float most = 1e-6F;  // of those that are terms of one sum; what is whole is 1
     for (const scene::Source& source : all) {
       if (source.weight < 1.0F) most = std::max(most, source.weight);
@@ -66,14 +68,18 @@ class Outliner {
   }
 
  private:
+  const scene::Subject& whose(uint32_t element) const {
+    return in_.subjects[in_.layout.ref(element).subject];
+  }
+
   // A bar at the crown is as high as its probability, until the next token's bars stand there.
   scene::Box risen(uint32_t element) const {
     scene::Box box = box_of(in_.layout, element, in_.now);
     const scene::NodeRef ref = in_.layout.refs()[element];
-    if (ref.kind != scene::Kind::kCandidate || in_.step >= in_.reader.steps()) return box;
-    const trace::StepRecord& record = in_.reader.step(in_.step);
-    const trace::Logits& logits =
-        in_.reader.position(record.first_position + record.count - 1).logits;
+    const trace::Reader& reader = *whose(element).reader;
+    if (ref.kind != scene::Kind::kCandidate || in_.step >= reader.steps()) return box;
+    const trace::StepRecord& record = reader.step(in_.step);
+    const trace::Logits& logits = reader.position(record.first_position + record.count - 1).logits;
     if (logits.record == nullptr || ref.index >= logits.record->candidates) return box;
     const float rise =
         0.5F * in_.layout.nodes()[element].grow * logits.candidates[ref.index].probability;

@@ -3,17 +3,17 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
-#include "engine/trace/reader.h"
-#include "render/scene/layout.h"
 #include "render/scene/palette.h"
+#include "render/scene/subject.h"
 #include "shaders/shared.h"
 
 namespace render {
 
 struct OutlineInput {
-  const trace::Reader& reader;
+  std::span<const scene::Subject> subjects;  // each with its trace; the first is the layout's first
   const scene::Layout& layout;
   const scene::Palette& palette;
   size_t step = 0;   // whose numbers count

@@ -29,20 +29,40 @@ constexpr uint64_t kMostSteps = 256;  // evaluated at once
 }  // namespace
 
 Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
-             const scene::LayoutOptions& layout, std::vector<trace::Model> beside)
-    : quality_(quality),
-      reader_(log),
-      renderer_(device, quality),
-      layout_options_(layout),
-      beside_(std::move(beside)) {}
+             const scene::LayoutOptions& layout, const std::vector<trace::Log*>& beside)
+    : quality_(quality), reader_(log), renderer_(device, quality), layout_options_(layout) {
+  for (trace::Log* log_of_one : beside) beside_.push_back(std::make_unique<Beside>(*log_of_one));
+}
+
+// All models are known: the layout is made, once.
+void Stage::describe() {
+  std::vector<trace::Model> models = {*reader_.model()};
+  for (const auto& other : beside_) models.push_back(*other->reader.model());
+  layout_ = std::make_unique<scene::Layout>(std::move(models), layout_options_);
+  subjects_ = {{&reader_, layout_.get()}};
+  scene::LayoutOptions alone = layout_options_;
+  alone.models = static_cast<uint32_t>(layout_->subjects());
+  for (const auto& other : beside_) {
+    other->layout =
+        std::make_unique<scene::Layout>(std::vector<trace::Model>{*other->reader.model()}, alone);
+    const size_t i = subjects_.size();
+    subjects_.push_back(
+        {&other->reader, other->layout.get(), layout_->first_element(i), layout_->spine_x(i)});
+  }
+  occluders_ = std::make_unique<scene::Occluders>(*layout_);
+  renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
+}
 
 bool Stage::poll() {
-  const bool any = reader_.poll();
-  if (layout_ == nullptr && reader_.model() != nullptr && reader_.described()) {
-    std::vector<trace::Model> subjects = beside_;
-    subjects.insert(subjects.begin(), *reader_.model());
-    layout_ = std::make_unique<scene::Layout>(std::move(subjects), layout_options_);
-    renderer_.set_nodes(layout_->boxes(), layout_->grids(), layout_->elements());
+  bool any = reader_.poll();
+  for (const auto& other : beside_) any = other->reader.poll() || any;
+  const auto known = [](const trace::Reader& reader) {
+    return reader.model() != nullptr && reader.described();
+  };
+  if (layout_ == nullptr && known(reader_) &&
+      std::all_of(beside_.begin(), beside_.end(),
+                  [&](const auto& other) { return known(other->reader); })) {
+    describe();
   }
   if (conversation_ != reader_.conversation()) {
     conversation_ = reader_.conversation();
@@ -76,7 +96,7 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
     if (known == ref) return bolt;
   }
   if (ref.step >= reader_.steps()) return {};
-  const scene::Script script = scene::choreograph(reader_, *layout_, ref.step, {shown_all_});
+  const scene::Script script = this->script(ref.step);
   if (ref.index >= script.bolts.size()) return {};
   uint32_t index = ref.index;
   while (index > 0 && (script.bolts[index].flags & shaders::kBoltFork) != 0) --index;
@@ -84,6 +104,12 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
   if (bolts_.size() == kKept) bolts_.erase(bolts_.begin());
   bolts_.emplace_back(ref, script.bolts[index]);
   return script.bolts[index];
+}
+
+scene::BoltMeaning Stage::meaning(uint64_t step, const shaders::Bolt& bolt) const {
+  const uint32_t end = bolt.to_node != shaders::kNoElement ? bolt.to_node : bolt.from_node;
+  const scene::Subject& subject = end != shaders::kNoElement ? subject_of(end) : subjects_[0];
+  return scene::explain_bolt(*subject.reader, *subject.layout, step, subject.own(bolt));
 }
 
 float Stage::now(double playhead, double merge, bool glide) const {
@@ -122,24 +148,33 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   return f;
 }
 
+// What a step shows, of all models.
+scene::Script Stage::script(uint64_t step) const {
+  scene::Script script = scene::choreograph(reader_, *layout_, step, {shown_all_});
+  for (size_t i = 1; i < subjects_.size(); ++i)
+    scene::add_script(subjects_[i], step, {shown_all_}, script);
+  return script;
+}
+
 void Stage::upload(uint64_t first_step, uint64_t last_step) {
   for (uint64_t s = first_step; s <= last_step; ++s) {
     if (renderer_.has_step(s)) continue;
-    const scene::Script script = scene::choreograph(reader_, *layout_, s, {shown_all_});
+    const scene::Script script = this->script(s);
     renderer_.put_step(s, script.lights, script.bolts);
   }
 }
 
 // The sheets and tiles of this view. A picture that is kept waits for its numbers.
 void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
-  uint32_t position = 0;
+  shown_position_ = 0;
   if (reader_.steps() > 0) {
     const trace::StepRecord& step =
         reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
-    position = step.first_position + step.count - 1;
+    shown_position_ = step.first_position + step.count - 1;
   }
+  const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const auto update = [&] {
-    tensors_.update({reader_, *layout_, control_, view.camera, viewport, position,
+    tensors_.update({reader_, *layout_, control_, view.camera, colours, viewport, shown_position_,
                      view.hovered_cell, view.selected_cell});
     for (const uint32_t slot : tensors_.take_fresh())
       renderer_.put_tile(slot, tensors_.store().texels(slot));
@@ -194,18 +229,29 @@ bool Stage::draw(Target& target, const View& view) {
     const std::vector<scene::Rect> covered = covered_by(view.ui);
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                          input.frame.clip_from_world, viewport,
-                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected});
+                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected,
+                         occluders_.get(), subjects_});
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
-    std::vector<Label> more = tensors_.labels(
-        *layout_, {colours, input.frame.clip_from_world,
-                   viewport.y / 720.0F * 13.0F * view.look.scale, view.selected_cell});
+    std::vector<Label> more =
+        tensors_.labels(*layout_, {colours, input.frame.clip_from_world,
+                                   viewport.y / 720.0F * 13.0F * view.look.scale,
+                                   view.selected_cell, occluders_.get(), input.frame.now});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
   }
+  // What the value under the cursor, or the chosen one, was computed from.
+  const auto& cell = view.hovered_cell ? view.hovered_cell : view.selected_cell;
+  if (cell && reader_.positions() > 0) {
+    const uint32_t position =
+        std::min<uint32_t>(shown_position_, static_cast<uint32_t>(reader_.positions()) - 1);
+    tensors_.outline(
+        scene::cell_sources(*layout_, *cell, position, reader_.position(position).token.record->id),
+        colours, std::max(viewport.y / 720.0F * view.look.scale * 1.2F, 1.0F), notes.lines);
+  }
   if (reader_.steps() > 0 && !tensors_.fills_frame()) {
-    add_outlines({.reader = reader_,
+    add_outlines({.subjects = subjects_,
                   .layout = *layout_,
                   .palette = colours,
                   .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,

@@ -8,10 +8,13 @@
 
 #include "engine/trace/reader.h"
 #include "render/frame.h"
+#include "render/scene/bolt_meaning.h"
 #include "render/scene/camera.h"
 #include "render/scene/choreography.h"
 #include "render/scene/layout.h"
+#include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
+#include "render/scene/subject.h"
 #include "render/tensor_view.h"
 
 namespace render {
@@ -42,7 +45,7 @@ struct View {
   std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
-  bool refine = false;  // the picture will stand: FrameInput::refine
+  bool refine = false;                     // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};
 };
@@ -56,9 +59,10 @@ struct StageTimes {
 // Main thread.
 class Stage {
  public:
-  // beside: models that stand next to the trace's, at rest.
+  // beside: traces of models that stand next to the first one's and run on the same clock; with
+  // layout.all_move false they are at rest, and only described.
   Stage(gpu::Device& device, trace::Log& log, Quality quality,
-        const scene::LayoutOptions& layout = {}, std::vector<trace::Model> beside = {});
+        const scene::LayoutOptions& layout = {}, const std::vector<trace::Log*>& beside = {});
 
   // Who answers when tensors are looked at from near; without one they have no numbers.
   void ask(engine::Control* control) { control_ = control; }
@@ -87,18 +91,29 @@ class Stage {
   // Where a node is drawn at this playhead.
   glm::vec3 where(uint32_t node, double playhead) const;
 
+  // Whose an element is: one of several models, each with its trace.
+  const scene::Subject& subject_of(uint32_t element) const {
+    return subjects_[layout_->ref(element).subject];
+  }
+
   // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
   // kind.
   std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
 
+  // Which term of which sum it is, of the model that it belongs to.
+  scene::BoltMeaning meaning(uint64_t step, const shaders::Bolt& bolt) const;
+
+  // What draw() does first: the sheets of a view, so that panels that are made before it know them.
+  void look_at_tensors(const View& view, glm::vec2 viewport);
   // False: the target had nothing to draw on.
   bool draw(Target& target, const View& view);
   shaders::Frame frame(const View& view, glm::vec2 viewport) const;
   const StageTimes& times() const { return times_; }
 
  private:
+  scene::Script script(uint64_t step) const;
+  void describe();
   void upload(uint64_t first_step, uint64_t last_step);
-  void look_at_tensors(const View& view, glm::vec2 viewport);
 
   Quality quality_;
   engine::Control* control_ = nullptr;
@@ -106,8 +121,15 @@ class Stage {
   trace::Reader reader_;
   Renderer renderer_;
   scene::LayoutOptions layout_options_;
-  std::vector<trace::Model> beside_;
+  struct Beside {
+    explicit Beside(trace::Log& log) : reader(log) {}
+    trace::Reader reader;
+    std::unique_ptr<scene::Layout> layout{};  // of it alone
+  };
+  std::vector<std::unique_ptr<Beside>> beside_;
   std::unique_ptr<scene::Layout> layout_;
+  std::vector<scene::Subject> subjects_;  // all of them, the first one too
+  std::unique_ptr<scene::Occluders> occluders_;
   uint64_t conversation_ = 0;
   StageTimes times_;
   // The last bolts that were asked for: a script is long.
@@ -115,6 +137,7 @@ class Stage {
   uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;
+  uint32_t shown_position_ = 0;  // whose activations the sheets show
 };
 
 }  // namespace render

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "render/label_board.h"
 #include "render/tensor_view.h"
 
 namespace render {
@@ -45,6 +46,8 @@ class TensorView::Writer {
     reference_ = glm::vec3(view.eye_ + view.ray({0.0F, 0.0F}));
     const glm::vec4 clip = words.clip_from_world * glm::vec4(reference_, 1.0F);
     reference_px_ = (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * view.viewport_;
+    eye_ = eye_of(words.clip_from_world, words.now);
+    eye_.eye = glm::vec3(view.eye_);
   }
 
   void put(glm::vec2 px, std::string text, float size, uint32_t rgba, LabelAlign align, float alpha,
@@ -75,8 +78,17 @@ class TensorView::Writer {
   void rulers(const scene::Sheet& s, float alpha, glm::dvec2 cell_px, const glm::i64vec2& first,
               const glm::i64vec2& last);
 
+  // How much of a place on a sheet can be seen past the boxes before it.
+  float seen(const glm::dvec3& place) const {
+    if (words_.occluders == nullptr) return 1.0F;
+    const double px = glm::length(place - view_.eye_) * view_.pixel_size_;
+    return words_.occluders->seen(eye_, glm::vec3(place),
+                                  static_cast<float>(0.5 * double{words_.size_px} * px), {});
+  }
+
   const TensorView& view_;
   const Words& words_;
+  scene::Occluders::View eye_;
   glm::vec3 reference_{0.0F};
   glm::vec2 reference_px_{0.0F};
 };
@@ -87,7 +99,9 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
   const float width = extent_px.x;
   const bool vector = s.rows == 1;
   // As much as fits over the sheet.
-  const std::string shape = vector ? grouped(s.cols) : grouped(s.rows) + " x " + grouped(s.cols);
+  const std::string shape =
+      vector ? grouped(s.cols)
+             : grouped(s.grows ? view_.present(s) : s.rows) + " x " + grouped(s.cols);
   std::string text = s.title;
   const auto fits = [&](const std::string& longer) {
     return measure_text(longer, em, false).x < width;
@@ -194,13 +208,13 @@ void TensorView::Writer::rulers(const scene::Sheet& s, float alpha, glm::dvec2 c
 
 void TensorView::Writer::sheet(size_t index) {
   const scene::Sheet& s = view_.sheets_[index];
-  const float alpha = (view_.appearance_[index] - 0.35F) / 0.65F;
+  float alpha = (view_.appearance_[index] - 0.35F) / 0.65F;
   if (alpha <= 0.0F) return;
   const auto top_left = view_.pixel(s.corner);
   const auto top_right = view_.pixel(s.corner + s.across);
   const auto bottom_left = view_.pixel(s.corner + s.down);
   if (top_left && top_right && bottom_left) {
-    title(s, alpha, *top_left,
+    title(s, alpha * seen(s.corner), *top_left,
           {glm::length(*top_right - *top_left), glm::length(*bottom_left - *top_left)});
   }
   // The part that is visible: where the frame's corners and edges look at, on the sheet's plane.
@@ -223,11 +237,14 @@ void TensorView::Writer::sheet(size_t index) {
     high = glm::max(high, cell);
     nearest = std::min(nearest, distance);
   }
-  const glm::dvec2 all(static_cast<double>(s.cells_across()), static_cast<double>(s.cells_down()));
+  const glm::dvec2 all(static_cast<double>(s.cells_across()),
+                       static_cast<double>(view_.present(s)));
   const glm::i64vec2 first(glm::clamp(glm::floor(low), glm::dvec2(0.0), all));
   const glm::i64vec2 last(glm::clamp(glm::ceil(high), glm::dvec2(0.0), all));
   if (first.x >= last.x || first.y >= last.y) return;
   const glm::dvec2 cell_px = s.cell_size() / (nearest * view_.pixel_size_);
+  alpha *= seen(s.at(0.5 * glm::dvec2(first + last)));
+  if (alpha <= 0.0F) return;
   cells(s, alpha, cell_px, first, last);
   if (glm::length(s.across) / (nearest * view_.pixel_size_) > 260.0) {
     rulers(s, alpha, cell_px, first, last);

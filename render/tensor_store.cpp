@@ -37,6 +37,7 @@ SheetFacts facts_of(const scene::Sheet& sheet, const trace::TileAnswer& answer) 
   facts.min = std::numeric_limits<float>::infinity();
   facts.max = -facts.min;
   const trace::TileRecord& r = *answer.record;
+  const int64_t rows = std::min(sheet.rows, int64_t{r.full_rows} - sheet.first_row);
   for (uint32_t y = 0; y < r.rows; ++y) {
     for (uint32_t x = 0; x < r.cols; ++x) {
       const size_t i = size_t{y} * r.cols + x;
@@ -44,12 +45,12 @@ SheetFacts facts_of(const scene::Sheet& sheet, const trace::TileAnswer& answer) 
       facts.min = std::min(facts.min, answer.min[i]);
       facts.max = std::max(facts.max, answer.max[i]);
       magnitudes.push_back(std::max(std::abs(answer.min[i]), std::abs(answer.max[i])));
-      // Texels at the end stand for fewer cells.
+      // Texels at the end stand for fewer cells; rows may be missing that are still to come.
       const auto span = [](int64_t all, uint32_t shift, uint32_t texel) {
         const int64_t left = all - (int64_t{texel} << shift);
         return static_cast<double>(std::clamp<int64_t>(left, 1, int64_t{1} << shift));
       };
-      const double n = span(sheet.rows, r.row_shift, y) * span(sheet.cols, r.col_shift, x);
+      const double n = span(rows, r.row_shift, y) * span(sheet.cols, r.col_shift, x);
       sum += n * double{answer.mean[i]};
       cells += n;
     }
@@ -96,12 +97,14 @@ void TensorStore::update(const Now& now, const std::vector<scene::Sheet>& sheets
     if (!sheet.stored && now.position >= now.reader.positions()) continue;
     if (std::any_of(asked_.begin(), asked_.end(), [&](const Asked& a) { return a.key == key; }))
       continue;
+    const scene::Pyramid pyramid(sheet);
+    const scene::CellRange range = scene::range_of(pyramid, tile.level, tile.at);
+    // Rows that are not there yet; a coarser tile shows that.
+    if (sheet.grows && range.first.y > int64_t{now.position}) continue;
     if (asked_.size() >= kMostAsked) {
       backlog_ = true;
       continue;
     }
-    const scene::Pyramid pyramid(sheet);
-    const scene::CellRange range = scene::range_of(pyramid, tile.level, tile.at);
     const glm::ivec2 shift = pyramid.shift(tile.level);
     const bool t = sheet.transposed;
     const auto u32 = [](int64_t n) { return static_cast<uint32_t>(n); };
@@ -151,7 +154,7 @@ void TensorStore::put(const Asked& asked, const trace::TileAnswer& answer) {
   Slot& slot = slots_[*place];
   slot.position = r.position;
   slot.era = era_;
-  slot.partial = r.read < 1.0F;
+  slot.partial = r.read < 1.0F || asked.sheet.grows;
   slot.texels.assign(kTexels, glm::vec4(std::numeric_limits<float>::quiet_NaN()));
   const bool t = asked.sheet.transposed;
   const uint32_t across = std::min(t ? r.rows : r.cols, scene::kTileTexels);
@@ -188,7 +191,7 @@ std::optional<float> TensorStore::value(const scene::Sheet& sheet,
   const glm::dvec2 place = scene::place(sheet, cell);
   const glm::uvec2 at(place);
   const auto slot = cache_.find({sheet.id, 0, at / scene::kTileTexels});
-  if (!slot) return {};
+  if (!slot || (sheet.grows && cell.row > int64_t{slots_[*slot].position})) return {};
   const glm::uvec2 in = at % scene::kTileTexels;
   return slots_[*slot].texels[size_t{in.y} * scene::kTileTexels + in.x].y;
 }

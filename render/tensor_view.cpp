@@ -1,6 +1,7 @@
 #include "render/tensor_view.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "render/pass/tensors.h"
@@ -24,6 +25,7 @@ void TensorView::update(const Input& input) {
   eye_from_clip_ = glm::inverse(glm::dmat4(clip_from_eye_));
   pixel_size_ = 2.0 * std::tan(double{scene::Camera::kFovY} * 0.5) / double{viewport_.y};
   answered_ = input.control != nullptr;
+  position_ = input.position;
   sheets_.clear();
   appearance_.clear();
   for (scene::Sheet& sheet :
@@ -46,7 +48,11 @@ void TensorView::update(const Input& input) {
 void TensorView::add_quad(const Input& input, size_t index, const scene::WantedTile& tile) {
   const scene::Sheet& sheet = sheets_[index];
   const scene::Pyramid pyramid(sheet);
-  const scene::CellRange range = scene::range_of(pyramid, tile.level, tile.at);
+  scene::CellRange range = scene::range_of(pyramid, tile.level, tile.at);
+  // Where the sheet ends for now; what is still to come is not drawn.
+  const glm::i64vec2 end(pyramid.cells.x, present(sheet));
+  range.last.y = std::min(range.last.y, end.y);
+  if (range.first.y >= range.last.y) return;
   const glm::dvec2 a(range.first);
   const glm::dvec2 b(range.last);
   shaders::TileQuad q{};
@@ -62,11 +68,13 @@ void TensorView::add_quad(const Input& input, size_t index, const scene::WantedT
   };
   q.hovered = mark(input.hovered);
   q.selected = mark(input.selected);
+  q.below = input.palette.cells.below;
+  q.zero = input.palette.cells.zero;
+  q.above = input.palette.cells.above;
   q.alpha = appearance_[index];
   q.scale = 1.0F;
-  const glm::i64vec2& n = pyramid.cells;
-  q.flags = (range.first.y == 0 ? 1U : 0U) | (range.last.x == n.x ? 2U : 0U) |
-            (range.last.y == n.y ? 4U : 0U) | (range.first.x == 0 ? 8U : 0U);
+  q.flags = (range.first.y == 0 ? 1U : 0U) | (range.last.x == end.x ? 2U : 0U) |
+            (range.last.y == end.y ? 4U : 0U) | (range.first.x == 0 ? 8U : 0U);
   q.flags *= shaders::kTileEdges;
   const SheetFacts* facts = store_.facts(sheet.id);
   if (const auto found = store_.find(sheet, pyramid, tile.level, tile.at); found && facts) {
@@ -96,7 +104,14 @@ std::optional<glm::vec2> TensorView::pixel(const glm::dvec3& world) const {
 }
 
 std::optional<scene::SheetHit> TensorView::under(glm::vec2 point) const {
-  return scene::hit(sheets_, eye_, ray(point));
+  auto hit = scene::hit(sheets_, eye_, ray(point));
+  if (hit && sheets_[hit->sheet].grows && hit->cell.row > int64_t{position_}) return {};
+  return hit;
+}
+
+int64_t TensorView::present(const scene::Sheet& sheet) const {
+  const int64_t all = sheet.cells_down();
+  return sheet.grows ? std::min(all, int64_t{position_} + 1) : all;
 }
 
 bool TensorView::fills_frame() const {
@@ -106,6 +121,40 @@ bool TensorView::fills_frame() const {
     if (!hit || appearance_[hit->sheet] < 1.0F) return false;
   }
   return true;
+}
+
+void TensorView::outline(const std::vector<scene::CellSource>& parts, const scene::Palette& palette,
+                         float width_px, std::vector<shaders::Line>& lines) const {
+  for (size_t i = 0; i < sheets_.size(); ++i) {
+    const scene::Sheet& sheet = sheets_[i];
+    const uint32_t colour = (palette.text & 0x00FFFFFFU) |
+                            static_cast<uint32_t>(std::lround(225.0F * appearance_[i])) << 24;
+    for (const scene::CellSource& part : parts) {
+      if (!(part.sheet == sheet.id)) continue;
+      const glm::dvec2 a = scene::place(sheet, {sheet.id, part.row, part.col});
+      const glm::dvec2 size(static_cast<double>(sheet.transposed ? part.rows : part.cols),
+                            static_cast<double>(sheet.transposed ? part.cols : part.rows));
+      const glm::dvec2 b = a + size;
+      const std::array corners = {sheet.at(a), sheet.at({b.x, a.y}), sheet.at(b),
+                                  sheet.at({a.x, b.y})};
+      for (size_t c = 0; c < corners.size(); ++c) {
+        // Cut at the near plane: z = 0 in Vulkan's clip space.
+        const auto clip = [&](const glm::dvec3& at) {
+          return glm::dmat4(clip_from_eye_) * glm::dvec4(at - eye_, 1.0);
+        };
+        glm::dvec4 from = clip(corners[c]);
+        glm::dvec4 to = clip(corners[(c + 1) % corners.size()]);
+        if (from.z < 0.0 && to.z < 0.0) continue;
+        if (from.z < 0.0) from = glm::mix(from, to, from.z / (from.z - to.z));
+        if (to.z < 0.0) to = glm::mix(to, from, to.z / (to.z - from.z));
+        if (!(from.w > 1e-9) || !(to.w > 1e-9)) continue;
+        const auto px = [&](const glm::dvec4& at) {
+          return glm::vec2(glm::dvec2(at) / at.w * 0.5 + 0.5) * viewport_;
+        };
+        lines.push_back({.from = px(from), .to = px(to), .width = width_px, .rgba = colour});
+      }
+    }
+  }
 }
 
 void TensorView::hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const {

@@ -8,6 +8,8 @@
 
 #include "render/label.h"
 #include "render/scene/camera.h"
+#include "render/scene/cell_sources.h"
+#include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
 #include "render/tensor_store.h"
 #include "shaders/shared.h"
@@ -23,6 +25,7 @@ class TensorView {
     const scene::Layout& layout;
     engine::Control* control;  // null: a trace without its model
     const scene::Camera& camera;
+    const scene::Palette& palette;
     glm::vec2 viewport{1.0F};  // pixels
     uint32_t position = 0;     // whose activations are shown
     std::optional<scene::CellRef> hovered{};
@@ -44,9 +47,14 @@ class TensorView {
     glm::mat4 clip_from_world{1.0F};  // with which the labels will be projected
     float size_px = 14.0F;            // of a normal label
     std::optional<scene::CellRef> selected{};
+    const scene::Occluders* occluders = nullptr;  // what words are hidden by; null: nothing
+    float now = 0.0F;                             // column at the front
   };
   // Titles with shapes, scales, the numbers of lines and of cells, and where one is.
   std::vector<Label> labels(const scene::Layout& layout, const Words& words) const;
+  // The outlines of parts of the sheets that can be seen.
+  void outline(const std::vector<scene::CellSource>& parts, const scene::Palette& palette,
+               float width_px, std::vector<shaders::Line>& lines) const;
   // Takes away the labels of what lies behind a sheet.
   void hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const;
 
@@ -62,6 +70,8 @@ class TensorView {
 
  private:
   std::optional<glm::vec2> pixel(const glm::dvec3& world) const;
+  // Cells down that are there at the position that is shown.
+  int64_t present(const scene::Sheet& sheet) const;
   void add_quad(const Input& input, size_t index, const scene::WantedTile& tile);
   class Writer;
 
@@ -74,7 +84,8 @@ class TensorView {
   glm::dmat4 eye_from_clip_{1.0};
   glm::vec2 viewport_{1.0F};
   double pixel_size_ = 1e-3;
-  bool answered_ = true;  // somebody is there to answer
+  bool answered_ = true;   // somebody is there to answer
+  uint32_t position_ = 0;  // whose activations are shown
 };
 
 }  // namespace render

@@ -190,6 +190,9 @@ struct TileQuad {
   vec4 within;         // texels of the atlas that hold something for it: first and last
   vec2 hovered;        // a cell, counted from the first one; far outside: none
   vec2 selected;
+  vec3 below;          // linear rgb of full colour below zero, at zero and above: see cell_color()
+  vec3 zero;
+  vec3 above;
   float scale;         // value of full colour
   float alpha;         // how far it has appeared
   uint flags;
@@ -239,6 +242,7 @@ struct Frame {
 // together, stretched over the time that they would have taken one after the other.
 #ifdef __cplusplus
 using std::floor;
+using std::sqrt;
 inline
 #endif
 float climb_of(float step, float merge) {
@@ -317,6 +321,22 @@ float past_age(float z) {
 #endif
 }
 
+// The colour of a cell: full at -1 and 1, by the root, which lifts small values; what is larger still
+// goes on away from zero, to white or black.
+#ifdef __cplusplus
+inline
+#endif
+vec3 cell_color(vec3 below, vec3 zero, vec3 above, float value) {
+  float size = value < 0.0f ? -value : value;
+  vec3 end = value < 0.0f ? below : above;
+  float a = sqrt(size < 1.0f ? size : 1.0f);
+  float beyond = 0.2f * (size - 1.0f);
+  beyond = beyond > 0.0f ? (beyond < 0.5f ? beyond : 0.5f) : 0.0f;
+  float farthest = end.x + end.y + end.z > zero.x + zero.y + zero.z ? 1.0f : 0.0f;
+  vec3 full = zero * (1.0f - a) + end * a;
+  return full * (1.0f - beyond) + vec3(farthest) * beyond;
+}
+
 // A place on a plate -> which of the plate's elements lies there; kNoElement: none.
 SHARED_CONSTEXPR uint element_at(Grid grid, uint x, uint y) {
   if (x >= grid.cols || y >= grid.rows) return kNoElement;
@@ -353,7 +373,7 @@ SHARED_CONSTEXPR uint block_at(Grid grid, uint x, uint y, uint level) {
 static_assert(sizeof(Node) == 56 && sizeof(Grid) == 64 && sizeof(Block) == 16);
 static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 76 && sizeof(BoltDraw) == 40 && sizeof(Joint) == 24);
-static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 12);
+static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 36 + 12);
 static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
 static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
 }  // namespace shaders

@@ -1,6 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// A sheet's cells: blue below zero, orange above, the darker (on paper: the paler) the nearer to zero.
+// A sheet's cells, in the palette's colours for what lies below zero and above.
 // A texel of several cells shows half its mean and a quarter each of its minimum and maximum, so that
 // a wide range is bright and a leaning one takes a side. Lines every 1, 16, 256 and 4096 cells.
 #include "common.glsl"
@@ -11,18 +11,6 @@ layout(set = 0, binding = kBindTextureA) uniform sampler2D atlas;  // r minimum,
 layout(location = 0) in vec2 cell;
 layout(location = 1) flat in uint quad_index;
 layout(location = 0) out vec4 color;
-
-const vec3 kBelow = vec3(0.051, 0.333, 0.871);
-const vec3 kAbove = vec3(0.922, 0.305, 0.021);
-
-// Full colour at 1. The root lifts small values; what is beyond full colour pales a little.
-vec3 ink(float value) {
-  float a = sqrt(min(abs(value), 1.0));
-  vec3 end = value < 0.0 ? kBelow : kAbove;
-  float beyond = clamp(0.2 * (abs(value) - 1.0), 0.0, 0.5);
-  if (light_theme()) return mix(mix(vec3(0.92), end * 0.9, a), vec3(0.0), beyond);
-  return mix(mix(vec3(0.006, 0.007, 0.011), end * 0.42, a), vec3(1.0), beyond);
-}
 
 vec3 sampled(vec2 at, vec4 within) {
   return texelFetch(atlas, ivec2(clamp(floor(at), within.xy, within.zw)), 0).rgb;
@@ -45,7 +33,9 @@ void main() {
     hatched = isnan(texel.y) && (quad.flags & kTilePartial) != 0u;
     if (!hatched) {
       texel /= quad.scale;
-      result = 0.5 * ink(texel.y) + 0.25 * (ink(texel.x) + ink(texel.z));
+      result = 0.5 * cell_color(quad.below, quad.zero, quad.above, texel.y) +
+               0.25 * (cell_color(quad.below, quad.zero, quad.above, texel.x) +
+                       cell_color(quad.below, quad.zero, quad.above, texel.z));
       if (isnan(texel.y)) result = vec3(0.8, 0.0, 0.6);  // no number: a damaged file
     }
   }

@@ -39,15 +39,8 @@ int64_t cells_of(const model::Config& c) {
 }
 
 trace::Model described(const model::Config& c, std::string name, uint64_t parameters) {
-  trace::Model model{{}, structure_record(c), std::move(name), c.arch, {}};
+  trace::Model model = describe(c, std::move(name));
   trace::ModelRecord& r = model.record;
-  r.layers = u32(c.n_layer);
-  r.width = u32(c.n_embd);
-  r.heads = u32(c.n_head);
-  r.kv_heads = u32(c.n_head_kv);
-  r.head_width = u32(c.head_dim);
-  r.neurons = u32(c.neurons());
-  r.vocabulary = u32(c.n_vocab);
   const int64_t fit = kSlots / (c.n_layer * c.n_head_kv) / kFewest * kFewest;
   r.context = u32(std::min(c.n_ctx, std::clamp(fit, kFewest, kMost)));
   r.buckets = u32(cells_of(c));
@@ -87,6 +80,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
   s.flags |= c.ffn == model::FfnKind::kSiluGated ? trace::kStructureSilu : trace::kStructureGelu;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
+  if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
+  if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
   s.trained_context = u32(c.n_ctx);
   s.query_width = u32(c.n_head * c.head_dim);
   s.kv_width = u32(2 * c.n_head_kv * c.head_dim);
@@ -99,6 +94,19 @@ trace::StructureRecord structure_record(const model::Config& c) {
     s.shared_neurons = u32(c.n_ff_shared);
   }
   return s;
+}
+
+trace::Model describe(const model::Config& c, std::string name) {
+  trace::Model model{{}, structure_record(c), std::move(name), c.arch, {}};
+  trace::ModelRecord& r = model.record;
+  r.layers = u32(c.n_layer);
+  r.width = u32(c.n_embd);
+  r.heads = u32(c.n_head);
+  r.kv_heads = u32(c.n_head_kv);
+  r.head_width = u32(c.head_dim);
+  r.neurons = u32(c.neurons());
+  r.vocabulary = u32(c.n_vocab);
+  return model;
 }
 
 std::string structure_names() {
@@ -130,7 +138,7 @@ trace::Model find_structure(const std::string& what, const ModelSource& builtin)
   return described(open_model_file({what, {}}));
 }
 
-void describe(const trace::Model& model, trace::Log& log) {
+void write_description(const trace::Model& model, trace::Log& log) {
   trace::ModelRecord record = model.record;
   record.name_bytes = u32(static_cast<int64_t>(model.name.size()));
   record.architecture_bytes = u32(static_cast<int64_t>(model.architecture.size()));
@@ -142,7 +150,7 @@ void describe(const trace::Model& model, trace::Log& log) {
 }
 
 void write_structure(const trace::Model& model, trace::Log& log) {
-  describe(model, log);
+  write_description(model, log);
   trace::append(log, trace::Topic::kStart, trace::StartRecord{});
   constexpr std::string_view kEnd = "a structure, without weights";
   trace::append(log, trace::Topic::kNote,

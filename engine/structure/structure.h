@@ -13,6 +13,9 @@ namespace engine {
 
 // What the trace says of how a model is built.
 trace::StructureRecord structure_record(const model::Config& config);
+// The same and its sizes; context, buckets, parameters, hash and quantisation are left to whoever
+// knows them.
+trace::Model describe(const model::Config& config, std::string name);
 
 // what: the name of a published shape, "builtin", a GGUF file (its header is enough), a Hugging
 // Face folder or its config.json. The context is cut to what a picture of all layers can hold.
@@ -25,6 +28,6 @@ std::string structure_names();
 // The model's description, and that nothing follows.
 void write_structure(const trace::Model& model, trace::Log& log);
 // The description alone.
-void describe(const trace::Model& model, trace::Log& log);
+void write_description(const trace::Model& model, trace::Log& log);
 
 }  // namespace engine

@@ -258,7 +258,7 @@ class Writer {
 void write_synthetic(trace::Model model, const SyntheticOptions& options, trace::Log& log) {
   model.name += " (synthetic numbers)";
   model.structure.flags |= trace::kStructureSynthetic;
-  describe(model, log);
+  write_description(model, log);
   trace::append(log, Topic::kStart,
                 trace::StartRecord{options.seed, 1.0F, 1.0F, 0, trace::Level::kLive});
   Writer writer(model, options.seed, log);

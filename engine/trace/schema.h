@@ -247,14 +247,16 @@ struct NoteRecord {
 };
 
 enum StructureFlag : uint32_t {
-  kStructureParallel = 1,    // attention and FFN read the same x and are added to it together
-  kStructurePostNorms = 2,   // each update is normalised before it is added
-  kStructureGated = 4,       // act = f(gate) * up, rather than f(up)
-  kStructureTied = 8,        // the unembedding is the embedding
-  kStructurePositions = 16,  // learned positions are added to the embedding
-  kStructureSynthetic = 32,  // no model ran: the numbers of this trace are invented
-  kStructureSilu = 64,       // f is silu
-  kStructureGelu = 128,      // f is gelu; neither: the trace does not say
+  kStructureParallel = 1,     // attention and FFN read the same x and are added to it together
+  kStructurePostNorms = 2,    // each update is normalised before it is added
+  kStructureGated = 4,        // act = f(gate) * up, rather than f(up)
+  kStructureTied = 8,         // the unembedding is the embedding
+  kStructurePositions = 16,   // learned positions are added to the embedding
+  kStructureSynthetic = 32,   // no model ran: the numbers of this trace are invented
+  kStructureSilu = 64,        // f is silu
+  kStructureGelu = 128,       // f is gelu; neither: the trace does not say
+  kStructureHeadNorms = 256,  // queries and keys are normalised, head by head ...
+  kStructureProjectionNorms = 512,  // ... or all heads of a projection together
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

@@ -31,8 +31,7 @@ struct SceneOptions {
   std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
   float zoom = 1.0F;            // of a still: share of the way there
   Look look;
-  // Models without a trace of their own, beside the first.
-  std::vector<trace::Model> beside;
+  std::vector<trace::Log*> beside;  // of models that stand beside the first: see Stage
   scene::LayoutOptions layout;
 };
 

@@ -187,6 +187,7 @@ int shot(const ShotOptions& options) {
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
   // The inspector asks the engine, which lives on: a few frames until its answer is there.
   ui::State state{stage, view, player, scene.control, scene.generate};
+  stage.look_at_tensors(view, glm::vec2(scene.width, scene.height));
   const int frames = view.selected != 0 && scene.control != nullptr ? 40 : 4;
   for (int i = 0; i < frames; ++i) {
     stage.poll();

@@ -15,7 +15,6 @@
 #include "render/camera_control.h"
 #include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
-#include "render/scene/bolt_meaning.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -359,9 +358,7 @@ std::string save_picture(gpu::Device& device, Stage& stage, const View& view, Vk
 std::string title_of(const Stage& stage, const View& view, const ui::State& state) {
   std::string title = "fulgurite";
   if (const auto bolt = view.selected_bolt ? stage.bolt(*view.selected_bolt) : std::nullopt) {
-    return title + ": " +
-           scene::explain_bolt(stage.reader(), stage.layout(), view.selected_bolt->step, *bolt)
-               .name;
+    return title + ": " + stage.meaning(view.selected_bolt->step, *bolt).name;
   }
   if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;

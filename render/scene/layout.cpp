@@ -43,7 +43,8 @@ Layout::Layout(const trace::ModelRecord& model) : Layout(std::vector<trace::Mode
 Layout::Layout(std::vector<trace::Model> subjects, const LayoutOptions& options)
     : options_(options) {
   CHECK(!subjects.empty());
-  const auto share = static_cast<uint32_t>(kMaxSlots / subjects.size());
+  const auto share = static_cast<uint32_t>(
+      kMaxSlots / std::max(subjects.size(), static_cast<size_t>(options.models)));
   for (trace::Model& subject : subjects) {
     const Measures measures(subject.record, subject.structure, options, share);
     Tower tower{.model = std::move(subject), .measures = measures};
@@ -110,10 +111,11 @@ uint32_t Layout::add_plates(Grid grid, const std::vector<shaders::Node>& plates)
   for (uint32_t level = 1; level <= shaders::kBlockLevels; ++level) {
     grid.blocks += shaders::blocks_at(grid.cols, level) * shaders::blocks_at(grid.rows, level);
   }
+  const bool at_rest = subject_ > 0 && !options_.all_move;
   for (const shaders::Node& plate : plates) {
     plates_.push_back(plate);
     plates_.back().center += origin_;
-    plates_.back().flags |= shaders::kNodePlate | (subject_ > 0 ? shaders::kNodeAtRest : 0U);
+    plates_.back().flags |= shaders::kNodePlate | (at_rest ? shaders::kNodeAtRest : 0U);
     plates_.back().element = elements_;
     plates_.back().grid = static_cast<uint32_t>(grids_.size());
     elements_ += grid.elements;

@@ -101,11 +101,17 @@ class Layout {
   uint32_t elements() const { return elements_; }
   shaders::Node node(uint32_t element) const;
   NodeRef ref(uint32_t element) const;
-  // The column at the front where an element stands: of models beside the trace's the last one.
+  // The column at the front where an element stands: of models without a trace the last one.
   float now_of(uint32_t element, float now) const {
     const Tower& tower = tower_of(element);
-    return &tower == towers_.data() ? now : static_cast<float>(tower.measures.columns - 1);
+    if (&tower == towers_.data() || options_.all_move) return now;
+    return static_cast<float>(tower.measures.columns - 1);
   }
+
+  // Of one of the models: the first of its elements, which follow each other as in a layout of it
+  // alone, and where its spine stands.
+  uint32_t first_element(size_t subject) const { return towers_[subject].begin; }
+  float spine_x(size_t subject) const { return towers_[subject].x; }
 
   // What is drawn, plates first, and how the plates' cells lie.
   const std::vector<shaders::Node>& boxes() const { return boxes_; }

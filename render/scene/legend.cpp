@@ -81,6 +81,12 @@ class Writer {
     if (mixture()) layer += "; of the experts that the router chose";
     if (layer.starts_with("; ")) layer.erase(0, 2);
     if (!layer.empty()) note(layer);
+    if (in_.sheets) {
+      note("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +
+           ", by the root of value / full colour, which stands beside each tensor");
+    }
+    if (in_.layout.subjects() > 1 && in_.layout.options().all_move)
+      note("every model is measured against its own scales; these are the first one's");
     if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");
     note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
     std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);

@@ -25,6 +25,8 @@ struct LegendInput {
   // Bolts in the picture, and of them those that are drawn.
   uint32_t bolts_lit = 0;
   uint32_t bolts_drawn = 0;
+  Theme theme = Theme::kDark;
+  bool sheets = false;  // tensors are in sight
 };
 
 struct LegendRow {

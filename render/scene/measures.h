@@ -18,6 +18,8 @@ struct Box {
 struct LayoutOptions {
   bool true_proportions = false;  // extents grow as the numbers do, not as roots of them
   bool brackets = false;          // dimension lines and lettering
+  bool all_move = false;          // every model has a trace, not only the first
+  uint32_t models = 1;            // that share the places for positions, if more than the layout's
 };
 
 // World units that so many layers, channels or neurons extend over.

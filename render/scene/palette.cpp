@@ -34,6 +34,42 @@ constexpr int kColours[kPaletteCount][2][shaders::kChannelCount] = {
     {{0xFFFFFF, 0xB8B8B8, 0x868686, 0xD0D0D0, 0xE8E8E8, 0x9F9F9F, 0x6E6E6E, 0x575757},
      {0x000000, 0x4B4B4B, 0x7A7A7A, 0x343434, 0x1E1E1E, 0x626262, 0xAAAAAA, 0x919191}}};
 
+// [palette][dark, light], linear rgb. Two hues that nobody takes for each other, on both sides of
+// the ground; a printer without colours has lightness alone, so that zero is grey there.
+constexpr CellColours kCells[kPaletteCount][2] = {
+    {{{0.0214F, 0.1399F, 0.3658F},
+      {0.006F, 0.007F, 0.011F},
+      {0.3872F, 0.1281F, 0.0088F},
+      "blue below zero, orange above, black at zero"},
+     {{0.0459F, 0.2997F, 0.7839F},
+      {0.92F, 0.92F, 0.92F},
+      {0.8298F, 0.2745F, 0.0189F},
+      "blue below zero, orange above, white at zero"}},
+    {{{0.0500F, 0.0600F, 0.4000F},
+      {0.006F, 0.007F, 0.011F},
+      {0.7000F, 0.5500F, 0.0F},
+      "indigo below zero, yellow above, black at zero"},
+     {{0.0100F, 0.1200F, 0.6000F},
+      {0.92F, 0.92F, 0.92F},
+      {0.6200F, 0.4400F, 0.0F},
+      "blue below zero, yellow above, white at zero"}},
+    {{{0.0100F, 0.2200F, 0.7000F},
+      {0.0F, 0.0F, 0.0F},
+      {0.7500F, 0.3300F, 0.0F},
+      "blue below zero, orange above, black at zero"},
+     {{0.0F, 0.2000F, 0.9000F},
+      {1.0F, 1.0F, 1.0F},
+      {0.4500F, 0.1200F, 0.0F},
+      "blue below zero, brown above, white at zero"}},
+    {{{0.0F, 0.0F, 0.0F},
+      {0.2F, 0.2F, 0.2F},
+      {0.72F, 0.72F, 0.72F},
+      "black below zero, white above, grey at zero"},
+     {{0.0F, 0.0F, 0.0F},
+      {0.35F, 0.35F, 0.35F},
+      {1.0F, 1.0F, 1.0F},
+      "black below zero, white above, grey at zero"}}};
+
 bool number(std::string_view text, float& out) {
   const std::string copy(text);
   char* end = nullptr;
@@ -72,6 +108,7 @@ Palette palette(Theme theme, PaletteName name) {
   const bool dark = theme == Theme::kDark;
   const auto& row = kColours[static_cast<size_t>(name)][dark ? 0 : 1];
   for (size_t c = 0; c < shaders::kChannelCount; ++c) p.channel[c] = rgb(row[c]);
+  p.cells = kCells[static_cast<size_t>(name)][dark ? 0 : 1];
   const bool contrast = name == PaletteName::kContrast;
   if (dark) {
     p.background = contrast ? rgb(0x000000) : rgb(0x05060B);
@@ -103,9 +140,13 @@ std::optional<PaletteName> palette_of(std::string_view name) {
 }
 
 uint32_t channel_rgba(const Palette& palette, uint32_t channel) {
+  return rgba_of(palette.channel[channel]);
+}
+
+uint32_t rgba_of(glm::vec3 linear_rgb) {
   uint32_t out = 0xFF000000U;
   for (int i = 0; i < 3; ++i) {
-    const float c = palette.channel[channel][i];
+    const float c = linear_rgb[i];
     const float s = c <= 0.0031308F ? c * 12.92F : 1.055F * std::pow(c, 1.0F / 2.4F) - 0.055F;
     out |= static_cast<uint32_t>(std::lround(std::clamp(s, 0.0F, 1.0F) * 255.0F)) << (8 * i);
   }

@@ -26,11 +26,18 @@ enum class PaletteName : uint8_t {
 };
 inline constexpr size_t kPaletteCount = 4;
 
+// What the cells of tensors are painted with: shaders::cell_color().
+struct CellColours {
+  glm::vec3 below, zero, above;  // linear rgb
+  std::string_view words;        // "blue below zero, orange above, black at zero"
+};
+
 struct Palette {
   std::array<glm::vec3, shaders::kChannelCount> channel;  // linear rgb
   glm::vec3 background;                                   // linear rgb, below
   glm::vec3 horizon;                                      // linear rgb, above
-  uint32_t text = 0;                                      // sRGB, red in the lowest byte
+  CellColours cells;
+  uint32_t text = 0;  // sRGB, red in the lowest byte
   uint32_t faint_text = 0;
 };
 
@@ -40,8 +47,9 @@ Palette palette(Theme theme, PaletteName name = PaletteName::kDefault);
 std::span<const std::string_view> palette_names();
 std::optional<PaletteName> palette_of(std::string_view name);
 
-// A channel's colour for text and panels: sRGB, red in the lowest byte, opaque.
+// For text and panels: sRGB, red in the lowest byte, opaque. A channel's colour; any.
 uint32_t channel_rgba(const Palette& palette, uint32_t channel);
+uint32_t rgba_of(glm::vec3 linear_rgb);
 
 const char* channel_name(uint32_t channel);
 

@@ -31,21 +31,25 @@ struct Frame {
 // Puts matrices side by side and vectors along their sides, then fits the whole into a frame.
 class Group {
  public:
-  // channels: C, the height of every matrix, in cells.
-  Group(double channels, NodeRef node, uint32_t element, uint32_t channel)
-      : height_(side(channels)),
-        thickness_(std::min(3.0, 0.12 * side(channels))),
-        gap_(0.035 * side(channels)),
+  // height: of every matrix, in cells: C as a rule.
+  Group(double height, NodeRef node, uint32_t element, uint32_t channel)
+      : height_(side(height)),
+        thickness_(std::min(3.0, 0.12 * side(height))),
+        gap_(0.035 * side(height)),
         node_(node),
         element_(element),
         channel_(channel) {}
 
-  // A matrix with C down; `under` is the vector that lies along its lower side.
-  void matrix(Sheet sheet, const Sheet* under = nullptr) {
+  // `under`: the vectors that lie along its lower side.
+  void matrix(Sheet sheet, std::vector<Sheet> under = {}) {
     const double width = side(static_cast<double>(sheet.cells_across()));
     put(std::move(sheet), pen_, 0.0, width, height_);
-    if (under != nullptr) put(*under, pen_, height_ + gap_, width, thickness_);
-    if (under != nullptr) deep_ = true;
+    double y = height_;
+    for (Sheet& vector : under) {
+      put(std::move(vector), pen_, y + gap_, width, thickness_);
+      y += gap_ + thickness_;
+    }
+    lowest_ = std::max(lowest_, y);
     pen_ += width + gap_;
   }
   // A vector of C values, down.
@@ -57,7 +61,7 @@ class Group {
   enum class Align { kLeft, kCenter };
   std::vector<Sheet> fit(const Frame& frame, Align align) {
     const double width = pen_ - gap_;
-    const double height = height_ + (deep_ ? gap_ + thickness_ : 0.0);
+    const double height = std::max(height_, lowest_);
     const double s = std::min(frame.width / width, frame.height / height);
     glm::dvec3 origin = frame.top_left;
     if (align == Align::kCenter) origin.x += 0.5 * (frame.width - s * width);
@@ -86,7 +90,7 @@ class Group {
   NodeRef node_;
   uint32_t element_, channel_;
   double pen_ = 0.0;
-  bool deep_ = false;
+  double lowest_ = 0.0;
   std::vector<Sheet> sheets_;
 };
 
@@ -113,9 +117,19 @@ Sheet vector_of(SheetId id, const char* title, std::string name, int64_t row, in
 }
 
 std::string path_of_group(const Layout& layout, const Sheet& sheet) {
+  const std::string storey = "layer " + std::to_string(sheet.id.layer);
+  const uint32_t experts = layout.structure().experts;
   switch (sheet.node.kind) {
     case Kind::kCell:
-      return "layer " + std::to_string(sheet.node.layer) + " > FFN";
+      if (sheet.id.part <= Part::kFfnOut) return storey + " > FFN";
+      return storey + " > FFN > " +
+             (sheet.id.index < experts ? "expert " + std::to_string(sheet.id.index)
+                                       : "shared expert");
+    case Kind::kSlot:
+      return storey + " > KV shelf > KV head " + std::to_string(sheet.id.index);
+    case Kind::kSpineAttention:
+    case Kind::kSpineFfn:
+      return storey + " > residual stream";
     case Kind::kTape:
       return "tape";
     case Kind::kCandidate:
@@ -123,6 +137,10 @@ std::string path_of_group(const Layout& layout, const Sheet& sheet) {
     default:
       return layout.path(sheet.node);
   }
+}
+
+bool is_mixture(const Layout& layout, uint32_t layer) {
+  return layout.router(layer) != shaders::kNoElement;
 }
 
 }  // namespace
@@ -137,16 +155,26 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   const uint32_t element = layout.head(layer, head);
   Group group(static_cast<double>(c), {Kind::kHead, layer, head, 0}, element,
               shaders::kChannelAttention);
-  const Sheet q = vector_of(id(Part::kQ), "q", blk + "attn.q", head, d, false);
-  const Sheet k = vector_of(id(Part::kK), "k", blk + "attn.k", lane, d, false);
+  std::vector<Sheet> q = {vector_of(id(Part::kQ), "q", blk + "attn.q", head, d, false)};
+  std::vector<Sheet> k = {vector_of(id(Part::kK), "k", blk + "attn.k", lane, d, false)};
+  // One gain for all heads, or one for all of a projection.
+  const uint32_t flags = layout.structure().flags;
+  if ((flags & (trace::kStructureHeadNorms | trace::kStructureProjectionNorms)) != 0) {
+    const bool own = (flags & trace::kStructureProjectionNorms) != 0;
+    q.push_back(weight(id(Part::kQueryGain), "g_q", blk + "attn_q_norm.weight", 0, 1,
+                       own ? head * d : 0, d, false));
+    k.push_back(weight(id(Part::kKeyGain), "g_k", blk + "attn_k_norm.weight", 0, 1,
+                       own ? lane * d : 0, d, false));
+  }
   const Sheet v = vector_of(id(Part::kV), "v", blk + "attn.v", lane, d, false);
   const Sheet z = vector_of(id(Part::kMix), "z", blk + "attn.z", head, d, false);
   group.column(vector_of(id(Part::kNormed), "n", blk + "attn.norm", 0, c, true));
-  group.matrix(weight(id(Part::kQuery), "W_q", blk + "attn_q.weight", head * d, d, 0, c, true), &q);
-  group.matrix(weight(id(Part::kKey), "W_k", blk + "attn_k.weight", lane * d, d, 0, c, true), &k);
-  group.matrix(weight(id(Part::kValue), "W_v", blk + "attn_v.weight", lane * d, d, 0, c, true), &v);
+  group.matrix(weight(id(Part::kQuery), "W_q", blk + "attn_q.weight", head * d, d, 0, c, true), q);
+  group.matrix(weight(id(Part::kKey), "W_k", blk + "attn_k.weight", lane * d, d, 0, c, true), k);
+  group.matrix(weight(id(Part::kValue), "W_v", blk + "attn_v.weight", lane * d, d, 0, c, true),
+               {v});
   group.matrix(
-      weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * d, d, false), &z);
+      weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * d, d, false), {z});
   group.column(vector_of(id(Part::kHeadOut), "o", blk + "attn.head_out", head, c, true));
   // On the front of the head's box.
   const shaders::Node box = layout.nodes()[element];
@@ -159,10 +187,78 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
       Group::Align::kCenter);
 }
 
-std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer) {
+// Across the front of a shelf, before its newest column.
+std::vector<Sheet> lane_sheets(const Layout& layout, uint32_t layer, uint32_t kv_head) {
+  const trace::ModelRecord& m = layout.model();
+  const int64_t d = m.head_width;
+  const auto rows = static_cast<int64_t>(m.context);
+  const uint32_t element = layout.slot(layer, kv_head, 0);
+  Group group(static_cast<double>(rows), {Kind::kSlot, layer, kv_head, 0}, element,
+              shaders::kChannelKv);
+  for (const bool keys : {true, false}) {
+    Sheet sheet = weight({keys ? Part::kKeys : Part::kValues, layer, kv_head}, keys ? "K" : "V",
+                         block(layer) + (keys ? "kv.k" : "kv.v"), 0, rows, kv_head * d, d, false);
+    sheet.stored = false;
+    sheet.grows = true;
+    group.matrix(std::move(sheet));
+  }
+  const shaders::Node slot = layout.nodes()[element];
+  const double pitch = double{layout.pitch()};
+  const double low = double{slot.center.y} + double{slot.half_size.y} + 0.01 * pitch;
+  const double high = double{layout.storey_y(layer)} + 0.21 * pitch;
+  const double half = double{slot.half_size.x} * 0.96;
+  return group.fit({{double{slot.center.x} - half, high, double{shaders::past_z(-0.5F)} + 0.01},
+                    2.0 * half,
+                    high - low},
+                   Group::Align::kCenter);
+}
+
+std::vector<Sheet> spine_sheets(const Layout& layout, uint32_t layer, bool ffn) {
   const trace::ModelRecord& m = layout.model();
   const int64_t c = m.width;
-  const int64_t f = m.neurons;
+  const std::string blk = block(layer);
+  const uint32_t element = layout.spine(layer, ffn, Layout::kSpineParts / 2);
+  Group group(static_cast<double>(c),
+              {ffn ? Kind::kSpineFfn : Kind::kSpineAttention, layer, Layout::kSpineParts / 2, 0},
+              element, shaders::kChannelResidual);
+  const auto gain = [&](Part part, const char* title, const std::string& name) {
+    group.column(weight({part, layer, 0}, title, blk + name + ".weight", 0, 1, 0, c, true));
+  };
+  const auto stream = [&](Part part, const char* title, const std::string& name) {
+    group.column(vector_of({part, layer, 0}, title, blk + name, 0, c, true));
+  };
+  const bool after = (layout.structure().flags & trace::kStructurePostNorms) != 0;
+  if (ffn) {
+    stream(Part::kBetween, "x", "resid.mid");
+    gain(Part::kFfnGain, "g", "ffn_norm");
+    stream(Part::kFfnUpdate, "df", "ffn.out");
+    if (after) gain(Part::kFfnAfter, "g'", "post_ffw_norm");
+    stream(Part::kBehind, "x + df", "resid.post");
+  } else {
+    stream(Part::kBefore, "x", "resid.pre");
+    gain(Part::kAttentionGain, "g", "attn_norm");
+    stream(Part::kAttentionOut, "da", "attn.out");
+    if (after) gain(Part::kAttentionAfter, "g'", "post_attention_norm");
+  }
+  // On the front of the rail.
+  const shaders::Node lowest = layout.nodes()[layout.spine(layer, ffn, 0)];
+  const shaders::Node highest = layout.nodes()[layout.spine(layer, ffn, Layout::kSpineParts - 2)];
+  const double half = double{lowest.half_size.x} * 0.94;
+  const double low = double{lowest.center.y} - double{lowest.half_size.y};
+  const double high = double{highest.center.y} + double{highest.half_size.y};
+  return group.fit({{double{lowest.center.x} - half, high,
+                     double{lowest.center.z} + double{lowest.half_size.z} * 1.02 + 0.001},
+                    2.0 * half,
+                    high - low},
+                   Group::Align::kCenter);
+}
+
+std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer) {
+  if (is_mixture(layout, layer)) return {};
+  const trace::ModelRecord& m = layout.model();
+  const trace::StructureRecord& s = layout.structure();
+  const int64_t c = m.width;
+  const int64_t f = s.experts > 0 ? s.dense_neurons : m.neurons;
   const std::string blk = block(layer);
   const auto id = [&](Part part) { return SheetId{part, layer, 0}; };
   const uint32_t element = layout.cell(layer, 0);
@@ -171,9 +267,11 @@ std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer) {
   const Sheet up = vector_of(id(Part::kUpOut), "up", blk + "ffn.up", 0, f, false);
   const Sheet act = vector_of(id(Part::kAct), "act", blk + "ffn.act", 0, f, false);
   group.column(vector_of(id(Part::kFfnNormed), "m", blk + "ffn.norm", 0, c, true));
-  group.matrix(weight(id(Part::kGate), "W_gate", blk + "ffn_gate.weight", 0, f, 0, c, true), &gate);
-  group.matrix(weight(id(Part::kUp), "W_up", blk + "ffn_up.weight", 0, f, 0, c, true), &up);
-  group.matrix(weight(id(Part::kDown), "W_down", blk + "ffn_down.weight", 0, c, 0, f, false), &act);
+  group.matrix(weight(id(Part::kGate), "W_gate", blk + "ffn_gate.weight", 0, f, 0, c, true),
+               {gate});
+  group.matrix(weight(id(Part::kUp), "W_up", blk + "ffn_up.weight", 0, f, 0, c, true), {up});
+  group.matrix(weight(id(Part::kDown), "W_down", blk + "ffn_down.weight", 0, c, 0, f, false),
+               {act});
   group.column(vector_of(id(Part::kFfnOut), "df", blk + "ffn.out", 0, c, true));
   // Below the plate of cells.
   double left = std::numeric_limits<double>::max();
@@ -192,6 +290,70 @@ std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer) {
                    Group::Align::kLeft);
 }
 
+std::vector<Sheet> router_sheets(const Layout& layout, uint32_t layer) {
+  if (!is_mixture(layout, layer)) return {};
+  const int64_t c = layout.model().width;
+  const int64_t experts = layout.structure().experts;
+  const std::string blk = block(layer);
+  const auto id = [&](Part part) { return SheetId{part, layer, 0}; };
+  const uint32_t element = layout.router(layer);
+  Group group(static_cast<double>(c), {Kind::kRouter, layer, 0, 0}, element, shaders::kChannelFfn);
+  group.column(vector_of(id(Part::kRouterNormed), "m", blk + "ffn.norm", 0, c, true));
+  group.matrix(
+      weight(id(Part::kRouter), "W_router", blk + "ffn_gate_inp.weight", 0, experts, 0, c, true),
+      {vector_of(id(Part::kProbability), "p", blk + "router", 0, experts, false)});
+  const shaders::Node box = layout.nodes()[element];
+  const glm::dvec3 half = glm::dvec3(box.half_size) * 0.94;
+  const glm::dvec3 center(box.center);
+  return group.fit(
+      {{center.x - half.x, center.y + half.y, center.z + double{box.half_size.z} * 1.02 + 0.001},
+       2.0 * half.x,
+       2.0 * half.y},
+      Group::Align::kCenter);
+}
+
+std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t expert) {
+  const Box plate = layout.expert_plate(layer, expert);
+  if (!(plate.half_size.x > 0.0F)) return {};
+  const trace::StructureRecord& s = layout.structure();
+  const int64_t c = layout.model().width;
+  const bool shared = expert == s.experts;
+  const int64_t f = shared ? s.shared_neurons : s.expert_neurons;
+  const int64_t first = int64_t{expert} * s.expert_neurons;  // in the activations of all
+  const std::string blk = block(layer);
+  const std::string of = shared ? "_shexp.weight" : "." + std::to_string(expert) + ".weight";
+  const auto id = [&](Part part) { return SheetId{part, layer, expert}; };
+  const auto cells =
+      static_cast<uint32_t>(uint64_t(first) * layout.model().buckets / layout.model().neurons);
+  Group group(static_cast<double>(c), {Kind::kCell, layer, cells, 0}, layout.cell(layer, cells),
+              shaders::kChannelFfn);
+  const auto made = [&](Part part, const char* title, const char* name) {
+    Sheet sheet = vector_of(id(part), title, blk + name, 0, f, false);
+    sheet.first_col = first;
+    return std::vector{sheet};
+  };
+  group.column(vector_of(id(Part::kExpertNormed), "m", blk + "ffn.norm", 0, c, true));
+  group.matrix(weight(id(Part::kExpertGate), "W_gate", blk + "ffn_gate" + of, 0, f, 0, c, true),
+               made(Part::kExpertGateOut, "gate", "ffn.gate"));
+  group.matrix(weight(id(Part::kExpertUp), "W_up", blk + "ffn_up" + of, 0, f, 0, c, true),
+               made(Part::kExpertUpOut, "up", "ffn.up"));
+  group.matrix(weight(id(Part::kExpertDown), "W_down", blk + "ffn_down" + of, 0, c, 0, f, false),
+               made(Part::kExpertAct, "act", "ffn.act"));
+  if (shared) {
+    group.column(
+        weight(id(Part::kSharedGate), "w_s", blk + "ffn_gate_inp_shexp.weight", 0, 1, 0, c, true));
+  }
+  // On its plate, over the lower half of its cells.
+  const glm::dvec3 half(plate.half_size);
+  const glm::dvec3 center(plate.center);
+  const double height = half.y;
+  return group.fit(
+      {{center.x - 0.97 * half.x, center.y - half.y + height, center.z + half.z * 1.02 + 0.001},
+       1.94 * half.x,
+       0.98 * height},
+      Group::Align::kLeft);
+}
+
 std::vector<Sheet> crown_sheets(const Layout& layout) {
   const trace::ModelRecord& m = layout.model();
   const auto id = [&](Part part) { return SheetId{part, m.layers, 0}; };
@@ -199,10 +361,11 @@ std::vector<Sheet> crown_sheets(const Layout& layout) {
   Group group(static_cast<double>(m.width), {Kind::kCandidate, m.layers, 0, 0}, element,
               shaders::kChannelCrown);
   const Sheet logits = vector_of(id(Part::kLogits), "logits", "logits", 0, m.vocabulary, false);
+  group.column(weight(id(Part::kLastGain), "g", "output_norm.weight", 0, 1, 0, m.width, true));
   group.column(vector_of(id(Part::kLastNormed), "norm", "norm", 0, m.width, true));
   group.matrix(
       weight(id(Part::kUnembed), "W_U", "output.weight", 0, m.vocabulary, 0, m.width, true),
-      &logits);
+      {logits});
   // Behind the bars.
   const double y = double{layout.crown_y()};
   return group.fit({{-4.0, y + 1.3, -0.6}, 8.0, 1.25}, Group::Align::kCenter);
@@ -223,13 +386,24 @@ std::vector<Sheet> tape_sheets(const Layout& layout) {
 
 std::optional<Sheet> find_sheet(const Layout& layout, const SheetId& id) {
   const trace::ModelRecord& m = layout.model();
+  const bool storey = id.part < Part::kUnembed;
+  if (storey && id.layer >= m.layers) return {};
   std::vector<Sheet> group;
   if (id.part <= Part::kHeadOut) {
-    if (id.layer >= m.layers || id.index >= m.heads) return {};
+    if (id.index >= m.heads) return {};
     group = head_sheets(layout, id.layer, id.index);
   } else if (id.part <= Part::kFfnOut) {
-    if (id.layer >= m.layers) return {};
     group = ffn_sheets(layout, id.layer);
+  } else if (id.part <= Part::kProbability) {
+    group = router_sheets(layout, id.layer);
+  } else if (id.part <= Part::kSharedGate) {
+    if (id.index > layout.structure().experts) return {};
+    group = expert_sheets(layout, id.layer, id.index);
+  } else if (id.part <= Part::kValues) {
+    if (id.index >= m.kv_heads) return {};
+    group = lane_sheets(layout, id.layer, id.index);
+  } else if (id.part < Part::kUnembed) {
+    group = spine_sheets(layout, id.layer, id.part >= Part::kBetween);
   } else {
     group = id.part <= Part::kLogits ? crown_sheets(layout) : tape_sheets(layout);
   }
@@ -270,6 +444,7 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
   const trace::ModelRecord& m = layout.model();
   std::vector<std::pair<double, std::vector<Sheet>>> groups;
   const auto consider = [&](std::vector<Sheet> group) {
+    if (group.empty()) return;
     double distance = std::numeric_limits<double>::max();
     for (const Sheet& sheet : group) distance = std::min(distance, distance_to(sheet, eye));
     if (distance < reach(group[0].size, pixel_size, height)) {
@@ -278,7 +453,7 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
   };
   consider(crown_sheets(layout));
   consider(tape_sheets(layout));
-  // Storeys within reach. All heads are of one size, and all FFNs.
+  // Storeys within reach.
   const double pitch = double{layout.pitch()};
   const auto storeys = [&](double size) {
     const double far = reach(size, pixel_size, height);
@@ -289,20 +464,60 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
     return any ? std::array<uint32_t, 2>{clamped(eye.y - far), clamped(eye.y + far)}
                : std::array<uint32_t, 2>{1, 0};
   };
-  const double ffn_size = ffn_sheets(layout, 0)[0].size;
-  const auto [ffn_low, ffn_high] = storeys(ffn_size);
-  for (uint32_t l = ffn_low; l <= ffn_high; ++l) consider(ffn_sheets(layout, l));
-  const double head_size = head_sheets(layout, 0, 0)[0].size;
-  const double head_reach = reach(head_size, pixel_size, height);
-  const auto [low, high] = storeys(head_size);
-  for (uint32_t l = low; l <= high; ++l) {
+  // The nodes of one kind have sheets of one size: from those of one it follows which storeys can
+  // have some that appear; boxes are looked at before anything is built.
+  const auto each_storey = [&](const std::vector<Sheet>& one, uint32_t from, auto visit) {
+    if (one.empty()) return;
+    const double far = reach(one[0].size, pixel_size, height);
+    const auto [low, high] = storeys(one[0].size);
+    for (uint32_t l = std::max(low, from); l <= high; ++l) visit(l, far);
+  };
+  const auto near = [&](const Box& box, double far) {
+    return glm::length(glm::dvec3(box.center) - eye) - glm::length(glm::dvec3(box.half_size)) < far;
+  };
+  const auto element_near = [&](uint32_t element, double far) {
+    const shaders::Node node = layout.nodes()[element];
+    return near({node.center, node.half_size}, far);
+  };
+  const trace::StructureRecord& s = layout.structure();
+  const uint32_t mixed = s.experts > 0 ? s.dense_layers : m.layers;  // the first layer with experts
+  if (mixed > 0) {
+    each_storey(ffn_sheets(layout, 0), 0, [&](uint32_t l, double) {
+      if (l < mixed) consider(ffn_sheets(layout, l));
+    });
+  }
+  each_storey(head_sheets(layout, 0, 0), 0, [&](uint32_t l, double far) {
     for (uint32_t h = 0; h < m.heads; ++h) {
-      // A cheap look at the box before anything is built.
-      const shaders::Node box = layout.nodes()[layout.head(l, h)];
-      const double away = glm::length(glm::dvec3(box.center) - eye);
-      if (away - glm::length(glm::dvec3(box.half_size)) < head_reach) {
-        consider(head_sheets(layout, l, h));
-      }
+      if (element_near(layout.head(l, h), far)) consider(head_sheets(layout, l, h));
+    }
+  });
+  each_storey(lane_sheets(layout, 0, 0), 0, [&](uint32_t l, double far) {
+    for (uint32_t k = 0; k < m.kv_heads; ++k) {
+      shaders::Node slot = layout.nodes()[layout.slot(l, k, 0)];
+      slot.center.z = shaders::past_z(-0.5F);
+      if (near({slot.center, slot.half_size + 0.21F * layout.pitch()}, far))
+        consider(lane_sheets(layout, l, k));
+    }
+  });
+  each_storey(spine_sheets(layout, 0, false), 0, [&](uint32_t l, double far) {
+    for (const bool ffn : {false, true}) {
+      const shaders::Node part = layout.nodes()[layout.spine(l, ffn, Layout::kSpineParts / 2)];
+      if (near({part.center, part.half_size * float{Layout::kSpineParts}}, far))
+        consider(spine_sheets(layout, l, ffn));
+    }
+  });
+  if (mixed < m.layers) {
+    each_storey(router_sheets(layout, mixed), mixed, [&](uint32_t l, double far) {
+      if (element_near(layout.router(l), far)) consider(router_sheets(layout, l));
+    });
+    for (uint32_t e = 0; e <= s.experts; ++e) {
+      // The one that always works is of another size.
+      if (e > 0 && e < s.experts) continue;
+      each_storey(expert_sheets(layout, mixed, e), mixed, [&](uint32_t l, double far) {
+        for (uint32_t x = e; x < std::max(s.experts, e + 1); ++x) {
+          if (near(layout.expert_plate(l, x), far)) consider(expert_sheets(layout, l, x));
+        }
+      });
     }
   }
   std::stable_sort(groups.begin(), groups.end(),
@@ -318,7 +533,8 @@ std::string path(const Layout& layout, const CellRef& cell) {
   const std::optional<Sheet> sheet = find_sheet(layout, cell.sheet);
   if (!sheet) return {};
   std::string text = path_of_group(layout, *sheet) + " > " + sheet->title + " > ";
-  if (sheet->stored) text += "row " + std::to_string(cell.row) + ", column ";
+  if (sheet->grows) text += "position " + std::to_string(cell.row) + ", column ";
+  if (sheet->stored && sheet->rows > 1) text += "row " + std::to_string(cell.row) + ", column ";
   return text + std::to_string(cell.col);
 }
 
@@ -354,9 +570,20 @@ std::optional<CellRef> find_cell(const Layout& layout, std::string_view text) {
     const auto found = search(crown_sheets(layout));
     return found ? found : search(tape_sheets(layout));
   }
+  // The update of the FFN stands beside its product and in the stream: it is found at the first.
   if (const auto found = search(ffn_sheets(layout, layer))) return found;
   for (uint32_t h = 0; h < m.heads; ++h) {
     if (const auto found = search(head_sheets(layout, layer, h))) return found;
+  }
+  for (uint32_t k = 0; k < m.kv_heads; ++k) {
+    if (const auto found = search(lane_sheets(layout, layer, k))) return found;
+  }
+  for (const bool ffn : {false, true}) {
+    if (const auto found = search(spine_sheets(layout, layer, ffn))) return found;
+  }
+  if (const auto found = search(router_sheets(layout, layer))) return found;
+  for (uint32_t e = 0; is_mixture(layout, layer) && e <= layout.structure().experts; ++e) {
+    if (const auto found = search(expert_sheets(layout, layer, e))) return found;
   }
   return {};
 }

@@ -5,6 +5,10 @@
 //      n ##  ##  ##  ##  o   (C down)   same ones at the same height on every sheet of a group;
 //        q   k   v   z       (D across) columns are a head's, the neurons, the vocabulary.
 //
+// The two products of an expert and the router's are drawn in the same way. The keys and values of
+// a KV head are matrices with a position a row; the residual stream's vectors stand in its
+// segments, beside the gains of the norms that read it.
+//
 // Extents go by side(n) = s * sqrt(n), one s a group. Sheets are children of their node and appear
 // when it is looked at from near; nothing here knows a number of theirs.
 #pragma once
@@ -31,7 +35,9 @@ enum class Part : uint8_t {
   kQ,
   kK,
   kV,
-  kMix,      // z
+  kMix,        // z
+  kQueryGain,  // of the norms of q and k, where the model has them
+  kKeyGain,
   kHeadOut,  // o_h
   // of an FFN
   kGate,
@@ -42,8 +48,36 @@ enum class Part : uint8_t {
   kUpOut,
   kAct,
   kFfnOut,  // df
+  // of the router of a mixture
+  kRouterNormed,  // m = norm(x)
+  kRouter,        // W_router
+  kProbability,   // p
+  // of an expert
+  kExpertNormed,  // m
+  kExpertGate,
+  kExpertUp,
+  kExpertDown,
+  kExpertGateOut,
+  kExpertUpOut,
+  kExpertAct,
+  kSharedGate,  // w_s, how much of the expert that always works is taken
+  // of a KV head: a position a row
+  kKeys,
+  kValues,
+  // of the residual stream, where attention adds to it
+  kBefore,          // x
+  kAttentionGain,   // of the norm before attention
+  kAttentionOut,    // da
+  kAttentionAfter,  // gain of the norm after attention, where the model has one
+  // ... and where the FFN does
+  kBetween,  // x + da
+  kFfnGain,
+  kFfnUpdate,  // df
+  kFfnAfter,
+  kBehind,  // x + da + df
   // of the crown
   kUnembed,
+  kLastGain,  // of the norm before the unembedding
   kLastNormed,
   kLogits,
   // of the tape
@@ -54,7 +88,7 @@ enum class Part : uint8_t {
 struct SheetId {
   Part part = Part::kQuery;
   uint32_t layer = 0;
-  uint32_t index = 0;  // head
+  uint32_t index = 0;  // head, KV head, expert
   auto operator<=>(const SheetId&) const = default;
 };
 
@@ -67,6 +101,7 @@ struct Sheet {
   int64_t rows = 0, cols = 0;
   bool transposed = false;  // rows lie across, columns down
   bool stored = true;       // a weight: the same at every position
+  bool grows = false;       // rows are positions: those behind the one that is shown are not there
   NodeRef node;             // whose child it is
   uint32_t element = 0;     // the same, as an index into Layout::nodes()
   uint32_t channel = 0;
@@ -89,10 +124,15 @@ struct Sheet {
   }
 };
 
-// The sheets of a head, of a layer's FFN, of the crown, of the tape: in this order from left to
-// right.
+// The sheets of a node, in this order from left to right. Of a mixture's layer there is no FFN's
+// but the router's and the experts'; of another one those are empty. expert: the one that always
+// works is number `experts`.
 std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t head);
+std::vector<Sheet> lane_sheets(const Layout& layout, uint32_t layer, uint32_t kv_head);
+std::vector<Sheet> spine_sheets(const Layout& layout, uint32_t layer, bool ffn);
 std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer);
+std::vector<Sheet> router_sheets(const Layout& layout, uint32_t layer);
+std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t expert);
 std::vector<Sheet> crown_sheets(const Layout& layout);
 std::vector<Sheet> tape_sheets(const Layout& layout);
 // Empty when the model has no such part.

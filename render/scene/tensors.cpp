@@ -1,5 +1,7 @@
 #include "render/scene/tensors.h"
 
+#include <algorithm>
+
 namespace scene {
 
 std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token,
@@ -42,8 +44,23 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
               weight("W_k", blk + "attn_k.weight", index * width, width),
               weight("W_v", blk + "attn_v.weight", index * width, width)};
     case Kind::kCell: {
-      const auto first =
-          static_cast<int32_t>((uint64_t{ref.index} * m.neurons + m.buckets - 1) / m.buckets);
+      const auto& s = layout.structure();
+      const bool mixed = s.experts > 0 && ref.layer >= s.dense_layers;
+      const uint64_t neurons = s.experts > 0 && !mixed ? s.dense_neurons : m.neurons;
+      auto first =
+          static_cast<int32_t>((uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets);
+      if (mixed) {
+        const uint32_t e = std::min(static_cast<uint32_t>(first) / s.expert_neurons, s.experts);
+        first -= static_cast<int32_t>(e * s.expert_neurons);
+        const std::string of = e < s.experts ? "." + std::to_string(e) : "_shexp";
+        return {
+            tap("activations of all experts", blk + "ffn.act"),
+            tap("gate", blk + "ffn.gate"),
+            tap("up", blk + "ffn.up"),
+            weight("W_gate of this expert, this row", blk + "ffn_gate" + of + ".weight", first, 1),
+            weight("W_up, this row", blk + "ffn_up" + of + ".weight", first, 1),
+            weight("W_down", blk + "ffn_down" + of + ".weight")};
+      }
       return {tap("activations", blk + "ffn.act"),
               tap("gate", blk + "ffn.gate"),
               tap("up", blk + "ffn.up"),

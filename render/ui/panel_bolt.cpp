@@ -14,8 +14,7 @@ void panel_bolt(State& state) {
   if (!view.selected_bolt || view.selected != 0) return;
   const auto bolt = state.stage.bolt(*view.selected_bolt);
   if (!bolt) return;
-  const scene::BoltMeaning meaning = scene::explain_bolt(state.stage.reader(), state.stage.layout(),
-                                                         view.selected_bolt->step, *bolt);
+  const scene::BoltMeaning meaning = state.stage.meaning(view.selected_bolt->step, *bolt);
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   const float width = std::min(27.0F * em, display.x * 0.4F);

@@ -38,30 +38,20 @@ std::string token_text(const State& state, uint32_t position) {
 
 }  // namespace
 
-uint32_t heat(float value, float extreme) {
-  const float t = std::clamp(value / extreme, -1.0F, 1.0F);
-  const float a = std::sqrt(std::abs(t));
-  // From near black to the two ends of a colour-blind-safe diverging scale, then to white.
-  const float strong = std::max(0.0F, a - 0.75F) / 0.25F;
-  const float low[3] = {18.0F, 20.0F, 28.0F};
-  const float blue[3] = {64.0F, 156.0F, 240.0F};
-  const float orange[3] = {246.0F, 150.0F, 40.0F};
-  const float* end = t < 0.0F ? blue : orange;
-  uint32_t rgba = 0xFF000000U;
-  for (int i = 0; i < 3; ++i) {
-    float c = low[i] + (end[i] - low[i]) * std::min(a / 0.75F, 1.0F);
-    c += (255.0F - c) * 0.6F * strong;
-    rgba |= static_cast<uint32_t>(std::lround(c)) << (8 * i);
-  }
-  return rgba;
+uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
+  return scene::rgba_of(
+      shaders::cell_color(colours.below, colours.zero, colours.above, value / extreme));
 }
 
 void Inspector::draw(State& state, bool interactive) {
-  const trace::Reader& reader = state.stage.reader();
   state.shown_tensor.clear();
-  if (state.view.selected == 0 || reader.steps() == 0) return;
-  const scene::Layout& layout = state.stage.layout();
-  const scene::NodeRef ref = layout.ref(state.view.selected - 1);
+  if (state.view.selected == 0 || state.stage.reader().steps() == 0) return;
+  const scene::NodeRef ref = state.stage.layout().ref(state.view.selected - 1);
+  // Its numbers are those of the model that it belongs to.
+  const scene::Subject& subject = state.stage.subject_of(state.view.selected - 1);
+  const trace::Reader& reader = *subject.reader;
+  const scene::Layout& layout = *subject.layout;
+  const scene::NodeRef own = layout.ref(subject.own(state.view.selected - 1));
   if (!(ref == ref_)) {
     // The same kind of node elsewhere keeps its tab.
     if (ref.kind != ref_.kind) tab_ = 0;
@@ -78,12 +68,14 @@ void Inspector::draw(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
-    ImGui::TextUnformatted(layout.path(ref).c_str());
+    ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
     ImGui::PopTextWrapPos();
     const uint32_t position = shown_position(state);
     ImGui::TextDisabled("at position %u, token \"%s\"", position,
                         token_text(state, position).c_str());
-    const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
+    scene::Meaning meaning;
+    if (shown_step(state) < reader.steps())
+      meaning = scene::explain(reader, layout, own, shown_step(state));
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
@@ -101,11 +93,11 @@ void Inspector::draw(State& state, bool interactive) {
       ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
       ImGui::PopTextWrapPos();
     }
-    strongest(state, ref);
+    if (ref.subject == 0) strongest(state, ref);
     ImGui::Separator();
 
     const std::vector<scene::TensorName> tensors =
-        scene::tensors_of(layout, ref, token_of(state, ref), candidate_of(state, ref));
+        scene::tensors_of(layout, own, token_of(state, ref), candidate_of(state, ref));
     if (state.control == nullptr) {
       ImGui::TextDisabled("whole tensors need a running model; this is a recorded trace");
     } else if (!tensors.empty()) {
@@ -196,10 +188,12 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   }
   const float extreme = std::max({std::abs(r.min), std::abs(r.max), 1e-20F});
   render::Renderer& renderer = state.stage.renderer();
-  if (texture_request_ != r.request) {
+  const scene::CellColours colours =
+      scene::palette(state.view.look.theme, state.view.look.palette).cells;
+  if (texture_request_ != r.request || texture_words_ != colours.words) {
     std::vector<uint8_t> pixels(size_t{4} * rows * cols, 0);
     for (size_t i = 0; i < answer.values.size(); ++i) {
-      const uint32_t rgba = heat(answer.values[i], extreme);
+      const uint32_t rgba = heat(colours, answer.values[i], extreme);
       for (size_t c = 0; c < 4; ++c) pixels[i * 4 + c] = static_cast<uint8_t>(rgba >> (8 * c));
     }
     if (texture_ == 0 || rows != texture_rows_ || cols != texture_cols_) {
@@ -211,6 +205,7 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
       renderer.update_texture(texture_, pixels);
     }
     texture_request_ = r.request;
+    texture_words_ = colours.words;
   }
   const float width = ImGui::GetContentRegionAvail().x;
   const float cell = std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);

@@ -39,9 +39,10 @@ class Inspector {
   uint64_t texture_request_ = 0;
   uint64_t texture_ = 0;  // 0: none
   uint32_t texture_rows_ = 0, texture_cols_ = 0;
+  std::string_view texture_words_;  // of the colours that it was painted with
 };
 
-// A value's colour in a heatmap: blue below zero, orange above, dark at zero; extreme > 0.
-uint32_t heat(float value, float extreme);
+// A value's colour in a heatmap, as on the sheets; extreme > 0.
+uint32_t heat(const scene::CellColours& colours, float value, float extreme);
 
 }  // namespace ui

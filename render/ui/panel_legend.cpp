@@ -53,6 +53,13 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PopID();
 }
 
+// Well enough for their colours to be seen.
+bool sheets_in_sight(const render::TensorView& tensors) {
+  constexpr float kSeen = 0.3F;  // of a sheet that is all there
+  return std::any_of(tensors.quads().begin(), tensors.quads().end(),
+                     [](const shaders::TileQuad& quad) { return quad.alpha > kSeen; });
+}
+
 }  // namespace
 
 void panel_legend(State& state, bool interactive) {
@@ -78,7 +85,9 @@ void panel_legend(State& state, bool interactive) {
                                               {look.show_all},
                                               look.reduced_motion,
                                               stats.bolts_lit,
-                                              bolts_drawn});
+                                              bolts_drawn,
+                                              look.theme,
+                                              sheets_in_sight(state.stage.tensors())});
   if (ImGui::Begin("legend", nullptr, flags)) {
     // Names of model files can be long; what is cut off is in `fulgurite inspect`.
     constexpr size_t kNameBytes = 28;

@@ -21,10 +21,13 @@ void end_tip() {
   ImGui::EndTooltip();
 }
 
-void element_tip(const State& state, const scene::NodeRef& ref) {
-  const trace::Reader& reader = state.stage.reader();
-  const scene::Layout& layout = state.stage.layout();
-  ImGui::TextUnformatted(layout.path(ref).c_str());
+void element_tip(const State& state, uint32_t element) {
+  // The number is one of the trace of the model that it belongs to.
+  const scene::Subject& subject = state.stage.subject_of(element);
+  const trace::Reader& reader = *subject.reader;
+  const scene::Layout& layout = *subject.layout;
+  const scene::NodeRef ref = layout.ref(subject.own(element));
+  ImGui::TextUnformatted(state.stage.layout().path(state.stage.layout().ref(element)).c_str());
   if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
     const uint32_t position = ref.column * layout.positions_per_column();
     if (position < reader.positions()) {
@@ -36,7 +39,7 @@ void element_tip(const State& state, const scene::NodeRef& ref) {
     ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
     ImGui::TextDisabled("from %s", std::string(row->words).c_str());
   }
-  if (reader.steps() == 0 || ref.subject != 0) return;
+  if (shown_step(state) >= reader.steps()) return;
   const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
   if (meaning.known) {
     ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
@@ -52,8 +55,7 @@ void hover_tip(State& state) {
   if (view.hovered_bolt) {
     const auto bolt = state.stage.bolt(*view.hovered_bolt);
     if (!bolt) return;
-    const scene::BoltMeaning meaning = scene::explain_bolt(
-        state.stage.reader(), state.stage.layout(), view.hovered_bolt->step, *bolt);
+    const scene::BoltMeaning meaning = state.stage.meaning(view.hovered_bolt->step, *bolt);
     begin_tip();
     ImGui::TextUnformatted(meaning.name.c_str());
     ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.share});
@@ -65,7 +67,7 @@ void hover_tip(State& state) {
     const scene::NodeRef ref = state.stage.layout().refs()[view.hovered - 1];
     if (state.stage.layout().path(ref).empty()) return;
     begin_tip();
-    element_tip(state, ref);
+    element_tip(state, view.hovered - 1);
     end_tip();
   }
 }

@@ -169,6 +169,18 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenPictures, testing::Range(size_t{0}, size_t{2
                            return name;
                          });
 
+// The second model has its own trace, on the same clock; without one it stands still.
+TEST_F(Golden, EveryModelSideBySideMoves) {
+  constexpr uint32_t kSecond = kWidth / 2;
+  const auto at = [&](const char* playhead) {
+    return read_png(shot(
+        {"--structure", "builtin,builtin", "--synthetic", "--camera", "0,8,22", "--at", playhead},
+        "two.png"));
+  };
+  EXPECT_GT(pixels_off(at("3.3"), at("3.6"), kSecond), 10.0 * kPixelTolerance);
+  EXPECT_LE(pixels_off(at("3.3"), at("3.3"), kSecond), kPixelTolerance);
+}
+
 // Each channel's lights at twice their strength are seen, away from the legend that says so.
 TEST_F(Golden, OneMeasureTwiceAsLargeIsNoticed) {
   constexpr uint32_t kBehindLegend = 250;

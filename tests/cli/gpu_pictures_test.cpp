@@ -146,6 +146,19 @@ TEST_F(Pictures, AZoomEndsAtTheWeightThatTheFileHolds) {
   }
 }
 
+// Weights of every kind, and what was made of them: a gain, a key that is cached, the stream.
+TEST_F(Pictures, AZoomEndsAtWhateverHasANumber) {
+  for (const std::string name :
+       {"blk.2.attn_norm.weight[0,7]", "output_norm.weight[0,100]", "blk.1.kv.k[0,33]",
+        "blk.1.kv.v[1,5]", "blk.4.resid.post[0,127]", "blk.0.resid.mid[0,0]"}) {
+    const Outcome outcome = fulgurite({"shot", "-p", "A", "-n", "2", "--at", "1.9", "--window-size",
+                                       "320x180", "--zoom-to", name, "-o", in_folder("z.png")});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    ASSERT_EQ(outcome.out.substr(0, name.size() + 3), name + " = ");
+    EXPECT_TRUE(std::isfinite(std::stof(outcome.out.substr(name.size() + 3)))) << outcome.out;
+  }
+}
+
 TEST_F(Pictures, AZoomToNothingIsRefused) {
   for (const std::string name : {"nonsense", "blk.0.attn_q.weight", "blk.0.attn_q.weight[128,0]",
                                  "blk.6.attn_q.weight[0,0]", "blk.0.attn_q.weight[0,-1]"}) {

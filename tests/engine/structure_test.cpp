@@ -188,6 +188,36 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
     }
   }
 }
+TEST(Structures, SayOverWhatQueriesAndKeysAreNormalised) {
+  model::Config c;
+  constexpr uint32_t kBoth = trace::kStructureHeadNorms | trace::kStructureProjectionNorms;
+  EXPECT_EQ(0U, engine::structure_record(c).flags & kBoth);
+  c.qk_norm = model::QkNorm::kHead;
+  EXPECT_EQ(trace::kStructureHeadNorms, engine::structure_record(c).flags & kBoth);
+  c.qk_norm = model::QkNorm::kProjection;
+  EXPECT_EQ(trace::kStructureProjectionNorms, engine::structure_record(c).flags & kBoth);
+}
+
+// A model that runs is described as its file is, but for what a picture without weights cuts down.
+TEST(Structures, AreWhatASessionSaysOfTheSameModel) {
+  tests::Conversation talk(tests::builtin_model_path());
+  talk.reader.poll();
+  const trace::Model& running = *talk.reader.model();
+  const trace::Model at_rest = engine::find_structure("builtin", builtin());
+  EXPECT_EQ(at_rest.record.layers, running.record.layers);
+  EXPECT_EQ(at_rest.record.width, running.record.width);
+  EXPECT_EQ(at_rest.record.heads, running.record.heads);
+  EXPECT_EQ(at_rest.record.kv_heads, running.record.kv_heads);
+  EXPECT_EQ(at_rest.record.head_width, running.record.head_width);
+  EXPECT_EQ(at_rest.record.neurons, running.record.neurons);
+  EXPECT_EQ(at_rest.record.vocabulary, running.record.vocabulary);
+  EXPECT_EQ(at_rest.record.parameters, running.record.parameters);
+  EXPECT_EQ(at_rest.architecture, running.architecture);
+  EXPECT_EQ("F16", running.quantisation);
+  EXPECT_NE(0U, running.record.weights_hash);
+  EXPECT_EQ(at_rest.structure.flags, running.structure.flags);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, Synthetic,
                          ::testing::Values("builtin", "gpt2", "llama3-8b", "mixtral-8x7b",
                                            "deepseek-v3", "gpt3"));

@@ -115,6 +115,30 @@ TEST_P(TilesOf, AnActivationIsWhatThePassMade) {
                 weights.rows, weights.cols);
 }
 
+TEST_P(TilesOf, KeysAndValuesAreWhatTheCacheHoldsUpToThePosition) {
+  const model::Config& c = talk_.model.network->config();
+  constexpr uint32_t kPosition = 7;
+  const int64_t width = c.n_head_kv * c.head_dim;
+  for (const bool keys : {true, false}) {
+    const std::string name = keys ? "blk.1.kv.k" : "blk.1.kv.v";
+    SCOPED_TRACE(name);
+    // As each pass made them, one after the other.
+    tests::Passes passes(*talk_.model.network, talk_.session.tokens());
+    std::vector<float> values;
+    for (uint32_t p = 0; p <= kPosition; ++p) {
+      const auto& made = passes.positions[p].at(keys ? model::Tap::kK : model::Tap::kV, 1);
+      values.insert(values.end(), made.data.begin(), made.data.end());
+    }
+    expect_values(ask(talk_, {0, name, kPosition, 0, 0, 256, 256, 0, 0}), values, kPosition + 1,
+                  width);
+    expect_values(
+        ask(talk_, {0, name, kPosition, 2, static_cast<uint32_t>(c.head_dim) - 3, 4, 8, 1, 2}),
+        values, kPosition + 1, width);
+    EXPECT_EQ(0U, ask(talk_, {0, name, kPosition, kPosition + 1, 0, 9, 9, 0, 0}).record->rows)
+        << "later positions are not there at that one";
+  }
+}
+
 TEST_P(TilesOf, SeveralActivationsOfAPositionTakeOneRun) {
   tests::Passes passes(*talk_.model.network, talk_.session.tokens());
   for (const char* name : {"blk.0.attn.q", "blk.1.attn.z", "norm"})
@@ -139,6 +163,10 @@ TEST_P(TilesOf, WhatIsNotThereIsAnsweredWithAReason) {
         {{0, "", 0, 0, 0, 1, 1, 0, 0}, "no tensor of this name"},
         {{0, "blk.0.attn.q", 999, 0, 0, 1, 1, 0, 0}, "not been run"},
         {{0, "blk.0.router", 0, 0, 0, 1, 1, 0, 0}, "makes no such tensor"},
+        {{0, "blk.0.kv.k", 999, 0, 0, 1, 1, 0, 0}, "not been run"},
+        {{0, "blk.0.kv.k", 2, 3, 0, 1, 1, 0, 0}, "no such rows"},
+        {{0, "blk.99.kv.k", 2, 0, 0, 1, 1, 0, 0}, "no tensor of this name"},
+        {{0, "blk.0.kv.x", 2, 0, 0, 1, 1, 0, 0}, "no tensor of this name"},
         {{0, "blk.0.attn_q.weight", 0, rows, 0, 1, 1, 0, 0}, "no such rows"},
         {{0, "blk.0.attn_q.weight", 0, 0, 0xFFFFFFFFU, 1, 1, 0, 0}, "no such rows"},
         {{0, "blk.0.attn_q.weight", 0, 0, 0, 0, 1, 0, 0}, "no such rows"},

@@ -110,7 +110,8 @@ class TensorStoreTest : public ::testing::Test {
   }
   void update(engine::Control* control, uint32_t position = 2) {
     reader_.poll();
-    view_.update({reader_, *layout_, control, camera_, {1280.0F, 720.0F}, position, {}, {}});
+    view_.update(
+        {reader_, *layout_, control, camera_, palette_, {1280.0F, 720.0F}, position, {}, {}});
   }
   // Until nothing more is wanted; returns all that was asked.
   std::vector<engine::InspectTile> settle(uint32_t position = 2) {
@@ -131,6 +132,7 @@ class TensorStoreTest : public ::testing::Test {
   Answerer answerer_{control_, log_};
   std::unique_ptr<scene::Layout> layout_;
   scene::Camera camera_;
+  const scene::Palette palette_ = scene::palette(scene::Theme::kDark);
   TensorView view_;
 };
 
@@ -216,6 +218,20 @@ TEST_F(TensorStoreTest, ActivationsAreAskedAgainForAnotherPosition) {
   }
 }
 
+TEST_F(TensorStoreTest, OfTheCacheThereIsWhatHasBeenWritten) {
+  const auto first = *scene::find_cell(*layout_, "blk.1.kv.k[0,50]");
+  look_at("blk.1.kv.k[0,50]");
+  camera_.pose.distance *= 3.0F;
+  settle(2);
+  const auto sheet = scene::find_sheet(*layout_, first.sheet);
+  EXPECT_EQ(number_of("blk.1.kv.k", 2, 50), view_.store().value(*sheet, {first.sheet, 2, 50}));
+  EXPECT_FALSE(view_.store().value(*sheet, {first.sheet, 3, 50}));
+  // In the middle of the frame is position 0; some rows down there is nothing.
+  ASSERT_TRUE(view_.under({0.0F, 0.0F}));
+  EXPECT_EQ(first, view_.under({0.0F, 0.0F})->cell);
+  EXPECT_FALSE(view_.under({0.0F, 0.8F}));
+}
+
 TEST_F(TensorStoreTest, WithoutAModelSheetsAreThereAndSayThatTheyHaveNoNumbers) {
   look_at("blk.1.attn_q.weight[57,333]");
   update(nullptr);
@@ -225,10 +241,9 @@ TEST_F(TensorStoreTest, WithoutAModelSheetsAreThereAndSayThatTheyHaveNoNumbers) 
   look_at("output.weight[1500,300]");
   camera_.pose.distance *= 100.0F;
   update(nullptr);
-  const scene::Palette palette = scene::palette(scene::Theme::kDark);
   bool said = false;
   for (const Label& label :
-       view_.labels(*layout_, {palette, camera_.clip_from_world(16.0F / 9.0F), 13.0F, {}}))
+       view_.labels(*layout_, {palette_, camera_.clip_from_world(16.0F / 9.0F), 13.0F, {}}))
     said = said || label.text.find("running model") != std::string::npos;
   EXPECT_TRUE(said);
 }
@@ -261,8 +276,9 @@ TEST_F(TensorPictures, TheGpuHoldsTheTexelsThatTheEngineSent) {
   }
 }
 
-// A sheet of one column of cells before the camera; the middle of the frame shows `value`.
-glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flags) {
+// A sheet of nine cells before the camera; the middle of the frame shows `value`. 0..255, sRGB.
+glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flags,
+                    scene::PaletteName palette = scene::PaletteName::kDefault) {
   Renderer renderer(device, Quality::kFull);
   renderer.set_nodes({}, {}, 0);
   renderer.put_tile(3, std::vector<glm::vec4>(size_t{shaders::kTileSide} * shaders::kTileSide,
@@ -278,6 +294,10 @@ glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flag
   q.texels_a_cell = glm::vec2(1);
   q.within = glm::vec4(origin, origin + 2.0F);
   q.hovered = q.selected = glm::vec2(-1e6F);
+  const scene::CellColours colours = scene::palette(scene::Theme::kDark, palette).cells;
+  q.below = colours.below;
+  q.zero = colours.zero;
+  q.above = colours.above;
   q.scale = scale;
   q.alpha = 1.0F;
   q.flags = flags;
@@ -302,6 +322,22 @@ TEST_F(TensorPictures, BelowZeroIsBlueAboveIsOrangeAndMoreIsBrighter) {
   EXPECT_GT(above.x, above.z + 60.0F);
   EXPECT_LT(zero.x + zero.y + zero.z, 90.0F);
   EXPECT_GT(colour_of(device(), 0.5F, 0.5F, known).x, above.x + 20.0F) << "full colour is brighter";
+}
+
+TEST_F(TensorPictures, ACellHasTheColourThatItsPaletteGivesItsNumber) {
+  for (size_t i = 0; i < scene::kPaletteCount; ++i) {
+    const auto name = static_cast<scene::PaletteName>(i);
+    const scene::CellColours c = scene::palette(scene::Theme::kDark, name).cells;
+    for (const float value : {-0.8F, -0.2F, 0.0F, 0.3F, 0.9F}) {
+      const uint32_t wanted =
+          scene::rgba_of(shaders::cell_color(c.below, c.zero, c.above, 0.5F * value));
+      const glm::vec3 shown = colour_of(device(), value, 2.0F, shaders::kTileKnown, name);
+      for (int channel = 0; channel < 3; ++channel) {
+        const auto byte = static_cast<float>(wanted >> (8 * channel) & 255);
+        EXPECT_NEAR(byte, shown[channel], 2.5F) << scene::palette_names()[i] << " " << value;
+      }
+    }
+  }
 }
 
 TEST_F(TensorPictures, WhatNobodyAnsweredAndWhatIsNoNumberLookLikeNeither) {

@@ -31,15 +31,17 @@ class Labels : public ::testing::Test {
     for (uint32_t i = 0; i < more; ++i) builder.step();
     reader_->poll();
     layout_ = std::make_unique<scene::Layout>(model);
+    occluders_ = std::make_unique<scene::Occluders>(*layout_);
     palette_ = scene::palette(scene::Theme::kDark);
   }
   Annotations at(const scene::Pose& pose, std::span<const scene::Rect> covered = {},
-                 uint32_t selected = 0) const {
+                 uint32_t selected = 0, bool through = false) const {
     scene::Camera camera{pose};
     const auto playhead = static_cast<double>(reader_->steps());
     return make_labels({*reader_, *layout_, palette_, playhead, 1.0,
                         scene::column_now(*reader_, *layout_, playhead),
-                        camera.clip_from_world(kAspect), kScreen, kSize, covered, selected});
+                        camera.clip_from_world(kAspect), kScreen, kSize, covered, selected,
+                        through ? nullptr : occluders_.get()});
   }
   std::vector<scene::Pose> poses(int n) const {
     std::mt19937 random(5);
@@ -64,6 +66,7 @@ class Labels : public ::testing::Test {
   trace::Log log_;
   std::unique_ptr<trace::Reader> reader_;
   std::unique_ptr<scene::Layout> layout_;
+  std::unique_ptr<scene::Occluders> occluders_;
   scene::Palette palette_;
 };
 
@@ -136,6 +139,29 @@ TEST_F(Labels, NameWhatIsNear) {
   EXPECT_TRUE(near("L1.H2").contains("2"));
   const auto shelf = near("L1.K1.9");
   EXPECT_TRUE(shelf.contains("t9") && shelf.contains("t8"));
+}
+
+// From behind the boards of the FFN the numbers of the heads cannot be seen; from the front they
+// can, and what is selected always.
+TEST_F(Labels, DoNotShowThroughWhatStandsBeforeThem) {
+  show(tests::small_model(), 8, 4);
+  const scene::Box head = box_of(*layout_, layout_->head(1, 2), 11.0F);
+  const scene::Box cell = box_of(*layout_, layout_->cell(1, 10), 11.0F);
+  // Along the line from the head through the board, and from the other side.
+  const glm::vec3 towards = glm::normalize(cell.center - head.center);
+  scene::Pose pose;
+  pose.target = head.center;
+  pose.yaw = std::atan2(towards.x, towards.z);
+  pose.pitch = std::asin(towards.y);
+  pose.distance = glm::length(cell.center - head.center) * 1.3F;
+  const std::string name = layout_->path(layout_->refs()[layout_->head(1, 2)]);
+  const auto behind = words(at(pose));
+  EXPECT_TRUE(words(at(pose, {}, 0, true)).contains("2")) << "it would be named";
+  EXPECT_FALSE(behind.contains("2")) << "a board stands before it";
+  EXPECT_TRUE(words(at(pose, {}, layout_->head(1, 2) + 1)).contains(name)) << "it is selected";
+  pose.yaw += 3.14159F;
+  pose.pitch = -pose.pitch;
+  EXPECT_TRUE(words(at(pose)).contains("2")) << "nothing stands before it";
 }
 
 // 126 layers of 128 heads and 53,248 neurons cost about as much as 3 layers of 4 and 60: what is

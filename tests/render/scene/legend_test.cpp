@@ -157,6 +157,31 @@ TEST_F(Legends, SayWhenThereIsNothingToSay) {
   for (const LegendRow& row : l.rows) EXPECT_TRUE(row.scale.empty());
 }
 
+TEST_F(Legends, SayWhatTheColoursOfCellsAreWhereTensorsAreInSight) {
+  LegendInput in = at(4.5);
+  EXPECT_FALSE(says(legend(in), "cells of tensors"));
+  in.sheets = true;
+  for (size_t i = 0; i < scene::kPaletteCount; ++i) {
+    for (const scene::Theme theme : {scene::Theme::kDark, scene::Theme::kLight}) {
+      in.palette = static_cast<scene::PaletteName>(i);
+      in.theme = theme;
+      const std::string colours(scene::palette(theme, in.palette).cells.words);
+      EXPECT_TRUE(says(legend(in), "cells of tensors: " + colours)) << colours;
+    }
+  }
+}
+
+TEST_F(Legends, SayWhoseScalesTheyAreWhereSeveralModelsMove) {
+  constexpr const char* kWhose = "these are the first one's";
+  EXPECT_FALSE(says(legend(at(4.5)), kWhose));
+  for (const bool all_move : {false, true}) {
+    scene::LayoutOptions options;
+    options.all_move = all_move;
+    const scene::Layout two({layout_.subject(0), layout_.subject(0)}, options);
+    EXPECT_EQ(all_move, says(scene::legend({reader_, two, 4.5}), kWhose));
+  }
+}
+
 class LegendsOfGemma2 : public Legends {
  protected:
   LegendsOfGemma2()

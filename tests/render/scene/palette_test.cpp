@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace {
 
@@ -84,6 +85,50 @@ TEST(Palette, EverybodyTellsAnyTwoChannelsApart) {
   });
 }
 
+// The sign of a cell's number, at half of full colour and beyond, and that it is not zero.
+TEST(Palette, EverybodyTellsACellBelowZeroFromOneAbove) {
+  every_palette([](PaletteName, Theme, const scene::Palette& p) {
+    const auto& [below, zero, above, words] = p.cells;
+    for (const Vision& vision : kVisions) {
+      for (const float value : {0.25F, 0.5F, 1.0F, 3.0F}) {
+        const vec3 low = lab(seen(vision, shaders::cell_color(below, zero, above, -value)));
+        const vec3 none = lab(seen(vision, shaders::cell_color(below, zero, above, 0.0F)));
+        const vec3 high = lab(seen(vision, shaders::cell_color(below, zero, above, value)));
+        EXPECT_GE(glm::distance(low, high), 20.0F) << value << " to a " << vision.name;
+        EXPECT_GE(glm::distance(low, none), 13.5F) << value << " to a " << vision.name;
+        EXPECT_GE(glm::distance(high, none), 13.5F) << value << " to a " << vision.name;
+      }
+    }
+  });
+}
+
+TEST(Palette, ACellIsTheFartherFromZeroTheLargerItsNumber) {
+  every_palette([](PaletteName, Theme, const scene::Palette& p) {
+    const auto& [below, zero, above, words] = p.cells;
+    for (const float sign : {-1.0F, 1.0F}) {
+      float before = 0.0F;
+      for (const float size : {0.05F, 0.2F, 0.5F, 1.0F}) {
+        const vec3 colour = shaders::cell_color(below, zero, above, sign * size);
+        const float apart = glm::distance(lab(colour), lab(zero));
+        EXPECT_GT(apart, before + 1.0F) << sign * size;
+        before = apart;
+      }
+    }
+  });
+}
+
+TEST(Palette, CellsWithoutColoursAreGreyInMonochrome) {
+  for (const Theme theme : {Theme::kDark, Theme::kLight}) {
+    const scene::CellColours c = scene::palette(theme, PaletteName::kMono).cells;
+    for (const vec3 colour : {c.below, c.zero, c.above}) {
+      EXPECT_EQ(colour.r, colour.g);
+      EXPECT_EQ(colour.g, colour.b);
+    }
+    EXPECT_LT(c.below.r, c.zero.r);
+    EXPECT_GT(c.above.r, c.zero.r);
+  }
+}
+
 TEST(Palette, ThisTestSeesWhatADeuteranopeCannot) {
   const Vision& deuteranope = kVisions[2];
   const vec3 red(0.30F, 0.06F, 0.02F), green(0.085F, 0.14F, 0.02F);
@@ -113,7 +158,9 @@ TEST(Palette, EveryChannelStandsOutFromTheGround) {
 // WCAG 2.2, "saturated red": R / (R + G + B) >= 0.8, of linear values.
 TEST(Palette, NothingIsSaturatedRed) {
   every_palette([](PaletteName, Theme, const scene::Palette& p) {
-    for (const vec3 c : p.channel) {
+    std::vector<vec3> all(p.channel.begin(), p.channel.end());
+    all.insert(all.end(), {p.cells.below, p.cells.zero, p.cells.above});
+    for (const vec3 c : all) {
       if (c.r + c.g + c.b == 0.0F) continue;  // black ink
       EXPECT_LT(c.r / (c.r + c.g + c.b), 0.8F);
     }
