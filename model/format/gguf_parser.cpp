@@ -26,7 +26,8 @@ constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMaxHeaderBytes = uint64_t{48} << 20;
 constexpr uint64_t kMaxEntries = 65536;  // keys, and tensors; published files have some thousands
 constexpr uint64_t kEntryBytes = 200;    // of a key or tensor: the entry and its place in the index
-constexpr uint64_t kInside = 15;  // bytes of a text that take no memory beside the text's own
+constexpr uint64_t kInside = 15;         // the longest text that needs no block of its own
+constexpr uint64_t kBlockBytes = 16;     // of such a block, beside the text
 
 enum class ValueType : uint32_t {
   kU8,
@@ -73,7 +74,7 @@ uint64_t min_bytes(ValueType type) {
 class Cursor {
  public:
   Cursor(std::span<const std::byte> bytes, const std::string& name)
-      : bytes_(bytes), name_(name), most_(kMaxHeaderBytes + bytes.size() / 256) {}
+      : bytes_(bytes), name_(name), most_(kMaxHeaderBytes + bytes.size() / 64) {}
 
   // To be called before memory is taken.
   void keep(uint64_t n, uint64_t bytes_each, std::string_view what) {
@@ -106,7 +107,7 @@ class Cursor {
   std::string string(std::string_view what, uint64_t copies = 1) {
     const auto length = number<uint64_t>(what);
     need(length, what);
-    if (length > kInside) keep(copies, length + sizeof(std::string), what);
+    if (length > kInside) keep(copies, length + kBlockBytes, what);
     std::string text(reinterpret_cast<const char*>(bytes_.data() + position_), length);
     position_ += length;
     return text;
@@ -157,9 +158,9 @@ MetaValue read_array(Cursor& in, const std::string& what) {
             "truncated or damaged; fetch it again");
   }
   if (type == ValueType::kString) {
-    in.keep(n, sizeof(std::string) + each, what);
+    in.keep(n, sizeof(std::string), what);
   } else {
-    in.keep(n, type == ValueType::kBool ? 1 : sizeof(uint64_t) + each, what);
+    in.keep(n, type == ValueType::kBool ? 1 : sizeof(uint64_t), what);
   }
   switch (type) {
     case ValueType::kU8:

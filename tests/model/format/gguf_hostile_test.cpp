@@ -308,6 +308,20 @@ TEST(GgufHostile, SmallFilesTakeLittleMemory) {
   }
 }
 
+TEST(GgufHostile, AVocabularyOf200000TokensWithHalfAMillionMergesIsRead) {
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 200'000; ++i) tokens.push_back("t" + std::to_string(i));
+  std::vector<std::string> merges;
+  for (int i = 0; i < 500'000; ++i) merges.push_back("abcde " + std::to_string(i));
+  const std::string bytes = small_llama()
+                                .strings("tokenizer.ggml.tokens", tokens)
+                                .strings("tokenizer.ggml.merges", merges)
+                                .build();
+  const std::vector<std::byte> held = tests::LoadedGguf::as_bytes(bytes);
+  const ModelFile file = model::parse_gguf(held, "test.gguf");
+  EXPECT_EQ(500'000U, file.get_strings("tokenizer.ggml.merges")->size());
+}
+
 // As they lie in a mapped file, once.
 TEST(GgufHostile, LargeHeadersTakeNoMoreMemoryThanTheyMay) {
   if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory would be measured";
