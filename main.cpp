@@ -33,6 +33,7 @@
 #include "engine/trace/file.h"
 #include "engine/trace/reader.h"
 #include "model/error.h"
+#include "model/utf8.h"
 #include "render/commands/bench_render.h"
 #include "render/commands/record.h"
 #include "render/commands/view.h"
@@ -45,8 +46,15 @@ using fulgurite::ExitCode;
 constexpr const char* kVersion = "0.1.0";
 constexpr uint32_t kTokensOfAVideo = 24;
 
+// One line, whatever a stranger's file name or text of an argument holds.
+void say(const std::string& text) {
+  constexpr size_t kMostBytes = 10000;
+  std::fprintf(stderr, "fulgurite: %s\n", model::printable(text, kMostBytes).c_str());
+}
+
 using engine::commands::between;
 using engine::commands::refuse_same_file;
+using engine::commands::whole_number;
 
 // What generating commands share, and what a picture needs.
 struct Flags : engine::commands::Flags {
@@ -149,8 +157,11 @@ class Source {
                   "add --structure NAME");
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
-      if (!contents.complete)
-        std::fprintf(stderr, "%s ends in the middle; showing what is whole\n", flags.file.c_str());
+      if (contents.messages == 0) {
+        throw Error(ExitCode::kBadModel, "holds nothing to show", flags.file,
+                    "record it again with --trace");
+      }
+      if (!contents.complete) say(flags.file + " ends in the middle; showing what is whole");
       end_of_file();
       return;
     }
@@ -373,7 +384,7 @@ int run_program(int argc, char** argv) {
   trainer.add_option("--momentum", train.momentum, "of Muon")->capture_default_str();
   trainer.add_option("--beta1", train.beta1, "of AdamW")->capture_default_str();
   trainer.add_option("--beta2", train.beta2, "of AdamW")->capture_default_str();
-  trainer.add_option("-s,--seed", train.seed)->capture_default_str();
+  trainer.add_option("-s,--seed", train.seed)->check(whole_number())->capture_default_str();
   trainer.add_option("-t,--threads", train.threads, "0: as many as the machine has")
       ->check(CLI::Range(0, 256));
   trainer.add_option("--eval-every", train.eval_every, "steps between validations")
@@ -577,7 +588,7 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::CallForVersion&) {
     std::cout << app.version() << '\n';
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "fulgurite: %s (try: fulgurite --help)\n", error.what());
+    say(std::string(error.what()) + " (try: fulgurite --help)");
     return static_cast<int>(ExitCode::kUsage);
   }
   return exit_code;
@@ -589,12 +600,12 @@ int main(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const Error& error) {
-    std::fprintf(stderr, "fulgurite: %s\n", error.what());
+    say(error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "fulgurite: there is not enough memory\n");
+    say("there is not enough memory");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fulgurite: %s\n", error.what());
+    say(error.what());
   }
   return static_cast<int>(ExitCode::kFailed);
 }

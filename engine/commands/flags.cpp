@@ -1,5 +1,6 @@
 #include "engine/commands/flags.h"
 
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +26,17 @@ CLI::Validator between(double low, double high) {
   std::ostringstream range;
   range << "[" << low << " - " << high << "]";
   return {check, range.str()};
+}
+
+CLI::Validator whole_number() {
+  const auto check = [](const std::string& text) {
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size()
+               ? std::string()
+               : "'" + text + "' is not a whole number from 0 to 18446744073709551615";
+  };
+  return {check, ""};
 }
 
 // An output must never be one of the inputs: it would be gone before it is read.
@@ -72,16 +84,21 @@ SessionOptions session_of(const Flags& flags) {
 
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option(
-      "-m,--model", flags.model,
-      "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
-      "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one");
+         "-m,--model", flags.model,
+         "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
+         "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one")
+      ->check([](const std::string& text) {
+        return text.empty() ? "names no model; leave it out for the built-in one" : "";
+      });
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
 }
 
 void add_sampling(CLI::App& app, Sampling& sampling) {
-  app.add_option("-s,--seed", sampling.seed, "of the sampler")->capture_default_str();
+  app.add_option("-s,--seed", sampling.seed, "of the sampler")
+      ->check(whole_number())
+      ->capture_default_str();
   app.add_option("--temp", sampling.temperature, "temperature; 0: always the most probable token")
       ->check(between(0.0, 100.0))
       ->capture_default_str();

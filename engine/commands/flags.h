@@ -31,6 +31,9 @@ struct Flags {
 // A number in [low, high]; CLI::Range lets "nan" through.
 CLI::Validator between(double low, double high);
 
+// A whole number of 64 bits; CLI11 wraps those below zero and beyond.
+CLI::Validator whole_number();
+
 // Throws Error (usage) when the output is one of the inputs: it would be gone before it is read.
 void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs);
 

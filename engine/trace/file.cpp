@@ -339,6 +339,7 @@ FileContents load_file(const std::string& path, Log& log) {
           throw bad("is compressed with " + std::string(compression),
                     "write it out uncompressed, e.g. with the mcap tool");
         }
+        if (raw_size != packed) throw bad("holds a chunk whose sizes contradict each other", again);
         if (crc != 0 && crc != crc32(body))
           throw bad("is damaged: a checksum does not match", again);
         Fields inner(body);

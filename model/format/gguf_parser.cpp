@@ -20,11 +20,14 @@ constexpr uint64_t kMaxKeyBytes = 65535;  // the specification's limit
 constexpr uint64_t kMaxNameBytes = 63;    // ggml keeps names in 64 bytes with a terminator
 constexpr uint64_t kDefaultAlignment = 32;
 
-// What is kept of metadata may be larger than what lies in the file (a text takes 8 bytes there
-// and 32 here, a byte 1 and 8). A vocabulary of 262,144 tokens with half a million merges grows
-// by 21 MB; files that would grow by more than this are made to exhaust memory.
-constexpr uint64_t kMaxGrowthBytes = uint64_t{32} << 20;
-constexpr uint64_t kEntryBytes = 160;  // of a key or tensor: the entry and its place in the index
+// What is read of the header and what is kept of it, which may be larger (a text takes 8 bytes
+// there and 32 here, a byte 1 and 8), come to some 40 MB for 200,000 tokens with half a million
+// merges. Headers that would take more than this are made to exhaust memory.
+constexpr uint64_t kMaxHeaderBytes = uint64_t{48} << 20;
+constexpr uint64_t kMaxEntries = 65536;  // keys, and tensors; published files have some thousands
+constexpr uint64_t kEntryBytes = 200;    // of a key or tensor: the entry and its place in the index
+constexpr uint64_t kInside = 15;         // the longest text that needs no block of its own
+constexpr uint64_t kBlockBytes = 16;     // of such a block, beside the text
 
 enum class ValueType : uint32_t {
   kU8,
@@ -71,16 +74,17 @@ uint64_t min_bytes(ValueType type) {
 class Cursor {
  public:
   Cursor(std::span<const std::byte> bytes, const std::string& name)
-      : bytes_(bytes), name_(name), growth_(kMaxGrowthBytes + bytes.size() / 16) {}
+      : bytes_(bytes), name_(name), most_(kMaxHeaderBytes + bytes.size() / 64) {}
 
-  // To be called before memory is taken beyond the bytes of the file that it holds.
-  void grow(uint64_t n, uint64_t bytes_each, std::string_view what) {
-    if (n > growth_ / bytes_each) {
+  // To be called before memory is taken.
+  void keep(uint64_t n, uint64_t bytes_each, std::string_view what) {
+    const uint64_t used = kept_ + position_;
+    if (used > most_ || n > (most_ - used) / bytes_each) {
       fail(std::string(what) + " would take more memory than a file of " +
                std::to_string(bytes_.size()) + " bytes may",
            "is it made to exhaust memory?");
     }
-    growth_ -= n * bytes_each;
+    kept_ += n * bytes_each;
   }
 
   uint64_t position() const { return position_; }
@@ -99,9 +103,11 @@ class Cursor {
     return value;
   }
 
-  std::string string(std::string_view what) {
+  // copies: how often it will be kept.
+  std::string string(std::string_view what, uint64_t copies = 1) {
     const auto length = number<uint64_t>(what);
     need(length, what);
+    if (length > kInside) keep(copies, length + kBlockBytes, what);
     std::string text(reinterpret_cast<const char*>(bytes_.data() + position_), length);
     position_ += length;
     return text;
@@ -126,7 +132,8 @@ class Cursor {
   std::span<const std::byte> bytes_;
   const std::string& name_;
   uint64_t position_ = 0;
-  uint64_t growth_;
+  uint64_t kept_ = 0;
+  uint64_t most_;  // of both
 };
 
 template <class Wide, class Stored>
@@ -151,9 +158,9 @@ MetaValue read_array(Cursor& in, const std::string& what) {
             "truncated or damaged; fetch it again");
   }
   if (type == ValueType::kString) {
-    in.grow(n, sizeof(std::string) - each, what);
-  } else if (type != ValueType::kBool) {
-    in.grow(n, sizeof(uint64_t), what);
+    in.keep(n, sizeof(std::string), what);
+  } else {
+    in.keep(n, type == ValueType::kBool ? 1 : sizeof(uint64_t), what);
   }
   switch (type) {
     case ValueType::kU8:
@@ -263,7 +270,7 @@ uint32_t read_version(Cursor& in) {
 Tensor read_info(Cursor& in, uint64_t index, uint64_t& offset) {
   const std::string unnamed = "tensor " + std::to_string(index);
   Tensor t;
-  t.name = in.string(unnamed + "'s name");
+  t.name = in.string(unnamed + "'s name", 2);
   if (t.name.empty() || t.name.size() > kMaxNameBytes) {
     in.fail(unnamed + " has a name of " + std::to_string(t.name.size()) + " bytes", "1 to 63");
   }
@@ -335,6 +342,11 @@ void check_extents(const Cursor& in, const std::vector<Tensor>& tensors,
   }
 }
 
+void check_count(const Cursor& in, uint64_t n, const char* what) {
+  if (n <= kMaxEntries) return;
+  in.fail("the header claims " + std::to_string(n) + " " + what, "up to 65536 are read");
+}
+
 }  // namespace
 
 ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
@@ -351,9 +363,10 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
                 std::to_string(in.left()) + " bytes can hold",
             "truncated or damaged; fetch it again");
   }
-  in.grow(n_kv, kEntryBytes, "the header");
+  check_count(in, n_kv, "metadata values");
+  in.keep(n_kv, kEntryBytes, "the header");
   for (uint64_t i = 0; i < n_kv; ++i) {
-    std::string key = in.string("the key of metadata value " + std::to_string(i));
+    std::string key = in.string("the key of metadata value " + std::to_string(i), 2);
     if (key.empty() || key.size() > kMaxKeyBytes) {
       in.fail("metadata value " + std::to_string(i) + " has a key of " +
                   std::to_string(key.size()) + " bytes",
@@ -375,9 +388,11 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
                 std::to_string(in.left()) + " bytes can describe",
             "truncated or damaged; fetch it again");
   }
-  in.grow(n_tensors, 2 * kEntryBytes, "the header");
+  check_count(in, n_tensors, "tensors");
+  in.keep(n_tensors, 2 * kEntryBytes, "the header");
   std::vector<uint64_t> offsets(n_tensors);
   std::vector<Tensor> tensors;
+  tensors.reserve(n_tensors);
   for (uint64_t i = 0; i < n_tensors; ++i) tensors.push_back(read_info(in, i, offsets[i]));
   if (n_tensors > 0) {
     const auto step = static_cast<uint64_t>(alignment);

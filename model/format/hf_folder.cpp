@@ -25,8 +25,9 @@ using fulgurite::ExitCode;
 
 namespace {
 
-constexpr size_t kMaxTextBytes = size_t{1} << 26;    // of tokenizer.json and the like
-constexpr size_t kMaxConfigBytes = size_t{1} << 22;  // of config.json
+constexpr size_t kMaxTokenizerBytes = size_t{1} << 26;  // of tokenizer.json
+constexpr size_t kMaxIndexBytes = size_t{1} << 24;      // of model.safetensors.index.json
+constexpr size_t kMaxConfigBytes = size_t{1} << 22;     // of the others, which have some KB
 
 float element(const Tensor& t, int64_t i) {
   if (t.dtype == DType::kF32) {
@@ -85,7 +86,7 @@ class Importer {
     } else if (stored.dtype == "BF16") {
       t.dtype = DType::kBF16;
     } else {
-      file_.fail(what + " is of type " + stored.dtype + ", which is not supported",
+      file_.fail(what + " is of type " + std::string(stored.dtype) + ", which is not supported",
                  "F32, F16 and BF16 are");
     }
     if (stored.shape.empty() || stored.shape.size() > 4) {
@@ -188,7 +189,7 @@ std::string model_name(const std::filesystem::path& folder) {
 
 // A file of the folder, mapped; nullptr when there is none.
 std::shared_ptr<const Mapping> map_text(const std::filesystem::path& path,
-                                        size_t most = kMaxTextBytes) {
+                                        size_t most = kMaxConfigBytes) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return nullptr;
   std::shared_ptr<const Mapping> mapping = Mapping::open(path.string());
@@ -209,7 +210,8 @@ std::map<std::string, std::vector<std::string>> shard_names(const std::filesyste
   if (std::filesystem::exists(folder / "model.safetensors", ignored))
     return {{"model.safetensors", {}}};
   const std::filesystem::path index = folder / "model.safetensors.index.json";
-  if (const auto text = map_text(index)) return shards_of_index(text_of(text), index.string());
+  if (const auto text = map_text(index, kMaxIndexBytes))
+    return shards_of_index(text_of(text), index.string());
   const bool pickled = std::filesystem::exists(folder / "pytorch_model.bin", ignored) ||
                        std::filesystem::exists(folder / "pytorch_model.bin.index.json", ignored);
   throw Error(ExitCode::kBadModel, "holds a config.json, but no model.safetensors", folder.string(),
@@ -217,6 +219,55 @@ std::map<std::string, std::vector<std::string>> shard_names(const std::filesyste
                   ? "pytorch_model.bin may hold programs and is not read; save it as safetensors"
                   : "is the download complete?");
 }
+
+// model.safetensors.index.json: {"weight_map": {"tensor": "file"}, "metadata": ...}
+class IndexReader final : public JsonReader {
+ public:
+  explicit IndexReader(const std::string& name) : JsonReader(name), name_(name) {}
+
+  void on_key(std::string key) override {
+    if (depth() == 1) is_map_ = key == "weight_map";
+    if (depth() == 2 && is_map_) tensor_ = std::move(key);
+  }
+  void on_value(Json value) override {
+    if (is_map_ && depth() == 2) put(json_text(value));
+  }
+  void on_begin(bool array) override {
+    if (depth() == 0 || !is_map_) return;
+    if (depth() == 2) put({});
+    if (array) is_map_ = false;
+  }
+  void on_end() override {}
+
+  std::map<std::string, std::vector<std::string>> take() {
+    if (shards_.empty()) fail("has no weight_map");
+    return std::move(shards_);
+  }
+
+ private:
+  void put(std::string_view shard) {
+    if (shard.empty()) fail("names no file for tensor " + model::quoted(tensor_));
+    if (shard.find_first_of(std::string_view("/\\\0", 3)) != shard.npos || shard == "." ||
+        shard == "..") {
+      throw Error(ExitCode::kBadModel,
+                  "names " + model::quoted(shard) + ", which is not a file of its folder", name_,
+                  "do not trust it");
+    }
+    if (tensors_.size() == kMaxStoredTensors) {
+      fail("names more than " + std::to_string(kMaxStoredTensors) + " tensors");
+    }
+    if (!tensors_.insert(tensor_).second) {
+      fail("the key " + model::quoted(tensor_) + " comes twice");
+    }
+    shards_[std::string(shard)].push_back(tensor_);
+  }
+
+  const std::string& name_;
+  bool is_map_ = false;
+  std::string tensor_;
+  std::set<std::string> tensors_;
+  std::map<std::string, std::vector<std::string>> shards_;
+};
 
 void check_index(const HfShard& shard, const std::vector<StoredTensor>& stored) {
   std::set<std::string_view> names;
@@ -228,6 +279,18 @@ void check_index(const HfShard& shard, const std::vector<StoredTensor>& stored) 
   }
 }
 
+// The number of tokens, which memory is taken for.
+int64_t vocabulary_of(const ModelFile& file, std::string_view arch) {
+  constexpr int64_t kFreely = 1 << 19;  // twice the largest published one
+  const int64_t n = file.get_int(std::string(arch) + ".vocab_size", 1, 1 << 24);
+  const Tensor* embedding = file.find_tensor("token_embd.weight");
+  if (n > kFreely && (!embedding || embedding->rows() < n)) {
+    file.fail("config.json asks for " + std::to_string(n) + " tokens, but no embedding has so many",
+              "damaged; fetch it again");
+  }
+  return n;
+}
+
 }  // namespace
 
 bool is_hf_folder(const std::string& path) noexcept {
@@ -237,25 +300,9 @@ bool is_hf_folder(const std::string& path) noexcept {
 
 std::map<std::string, std::vector<std::string>> shards_of_index(std::string_view index,
                                                                 const std::string& name) {
-  const auto fail = [&](std::string what, std::string hint) {
-    throw Error(ExitCode::kBadModel, std::move(what), name, std::move(hint));
-  };
-  const Json document = parse_json(index, name);
-  const Json& map = json_at(document, "weight_map");
-  if (!map.is_object() || map.empty()) fail("has no weight_map", "damaged; fetch it again");
-  std::map<std::string, std::vector<std::string>> shards;
-  for (const auto& [tensor, value] : map.items()) {
-    const std::string_view shard = json_text(value);
-    if (shard.empty())
-      fail("names no file for tensor " + model::quoted(tensor), "damaged; fetch it again");
-    if (shard.find_first_of(std::string_view("/\\\0", 3)) != shard.npos || shard == "." ||
-        shard == "..") {
-      fail("names " + model::quoted(shard) + ", which is not a file of its folder",
-           "do not trust it");
-    }
-    shards[std::string(shard)].push_back(tensor);
-  }
-  return shards;
+  IndexReader reader(name);
+  read_json(index, reader);
+  return reader.take();
 }
 
 ModelFile parse_hf(const HfParts& parts) {
@@ -269,14 +316,16 @@ ModelFile parse_hf(const HfParts& parts) {
   for (const HfShard& shard : parts.shards) {
     std::vector<StoredTensor> tensors = parse_safetensors(shard.bytes, shard.name);
     check_index(shard, tensors);
+    if (stored.size() + tensors.size() > kMaxStoredTensors) {
+      file.fail("the files describe more than " + std::to_string(kMaxStoredTensors) + " tensors");
+    }
     std::move(tensors.begin(), tensors.end(), std::back_inserter(stored));
   }
   Importer importer(file, arch, config);
   importer.note_names(stored);
   for (const StoredTensor& t : stored) importer.add(t);
   add_hf_config(config, file);
-  add_hf_tokenizer(parts.tokenizer, config,
-                   file.get_int(std::string(arch) + ".vocab_size", 1, 1 << 24), file);
+  add_hf_tokenizer(parts.tokenizer, config, vocabulary_of(file, arch), file);
   return file;
 }
 
@@ -302,13 +351,13 @@ Config open_hf_config(const std::string& path) {
 
 ModelFile open_hf_folder(const std::string& path) {
   const std::filesystem::path folder(path);
-  const auto config = map_text(folder / "config.json", kMaxConfigBytes);
+  const auto config = map_text(folder / "config.json");
   if (!config) {
     throw Error(ExitCode::kBadModel, "holds no config.json", path,
                 "name a .gguf file or a folder "
                 "of safetensors");
   }
-  const auto tokenizer = map_text(folder / "tokenizer.json");
+  const auto tokenizer = map_text(folder / "tokenizer.json", kMaxTokenizerBytes);
   const auto settings = map_text(folder / "tokenizer_config.json");
   const auto chat = map_text(folder / "chat_template.jinja");
   HfParts parts{path, text_of(config), {text_of(tokenizer), text_of(settings), text_of(chat)}, {}};

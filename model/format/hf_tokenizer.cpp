@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/tokenizer/pieces.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -96,12 +97,176 @@ std::string pre_name(const Splits& splits) {
   return "unknown: " + printable(splits.patterns.front(), 200);
 }
 
+// A token that is matched in the text before the vocabulary is.
+struct AddedToken {
+  std::string text;
+  uint64_t id = 0;
+  bool special = false;
+};
+
+// Reads tokenizer.json. What grows with the vocabulary is packed as it comes; `rest` is the
+// document without it.
+class DocumentReader final : public JsonReader {
+ public:
+  DocumentReader(const std::string& name, size_t n_vocab)
+      : JsonReader(name), name_(name), n_vocab_(n_vocab), rest_(name, kMostRestBytes) {}
+
+  Json take_rest() { return rest_.take(); }
+
+  // model.vocab: tokens and their ids, below n_vocab, in the order of the text.
+  Pieces tokens;
+  PieceIndex index;  // of the tokens, in this order
+  std::vector<uint32_t> ids;
+  // model.merges: left and right in turn.
+  bool has_merges = false;
+  Pieces merges;
+  // added_tokens, without those of ids beyond the model's embedding (an image's place holder in
+  // a text model), which cannot occur.
+  std::vector<AddedToken> added;
+
+  void on_key(std::string key) override {
+    if (part_ == Part::kTokens) return add_token(key);
+    if (part_ == Part::kAdded) return entry_.on_key(std::move(key));
+    if (part_ != Part::kRest) return;
+    if (depth() == 1) top_ = key, in_model_.clear();
+    if (depth() == 2 && top_ == "model") in_model_ = key;
+    rest_.on_key(std::move(key));
+  }
+
+  void on_value(Json value) override {
+    switch (part_) {
+      case Part::kRest:
+        return rest_.on_value(std::move(value));
+      case Part::kTokens:
+        return set_id(value);
+      case Part::kMerges:
+        return depth() == begin_ + 1 ? add_merge(json_text(value)) : add_part(value);
+      case Part::kAdded:
+        entry_.on_value(std::move(value));
+        return add_added();
+      case Part::kIgnored:
+        return;
+    }
+  }
+
+  void on_begin(bool array) override {
+    switch (part_) {
+      case Part::kRest:
+        break;
+      case Part::kTokens:
+        return set_id({});
+      case Part::kMerges:
+        if (!array || depth() != begin_ + 1) fail_merge();
+        n_parts_ = 0;
+        return;
+      case Part::kAdded:
+        return entry_.on_begin(array);
+      case Part::kIgnored:
+        return;
+    }
+    part_ = part_that_begins(array);
+    if (part_ == Part::kRest) return rest_.on_begin(array);
+    begin_ = depth();
+    rest_.on_value(nullptr);
+    has_merges = has_merges || part_ == Part::kMerges;
+  }
+
+  void on_end() override {
+    if (part_ == Part::kRest) return rest_.on_end();
+    if (depth() == begin_) {
+      part_ = Part::kRest;
+    } else if (part_ == Part::kMerges) {
+      if (n_parts_ != 2) fail_merge();
+    } else if (part_ == Part::kAdded) {
+      entry_.on_end();
+      add_added();
+    }
+  }
+
+  // Of a vocabulary of so many tokens; published ones have twice as many merges.
+  void check_merges(size_t n_tokens) const {
+    constexpr size_t kMostEach = 8;
+    constexpr size_t kMore = 1 << 16;
+    if (merges.size() / 2 > kMostEach * n_tokens + kMore) {
+      fail("there are too many merges for " + std::to_string(n_tokens) + " tokens");
+    }
+  }
+
+ private:
+  enum class Part { kRest, kTokens, kMerges, kAdded, kIgnored };
+  static constexpr size_t kMostRestBytes = size_t{16} << 20;
+  static constexpr size_t kMostAddedBytes = size_t{64} << 10;  // of a single one
+
+  Part part_that_begins(bool array) const {
+    if (depth() == 1 && top_ == "added_tokens" && array) return Part::kAdded;
+    if (depth() != 2) return Part::kRest;
+    if (in_model_ == "vocab") return array ? Part::kIgnored : Part::kTokens;  // a Unigram's
+    return in_model_ == "merges" && array ? Part::kMerges : Part::kRest;
+  }
+
+  void add_token(std::string_view text) {
+    if (index.find(tokens, text) >= 0) {
+      fail("the key " + model::quoted(text) + " comes twice");
+    }
+    index.insert(tokens, tokens.add(text));
+  }
+
+  void set_id(const Json& id) {
+    if (!id.is_number_unsigned() || id.get<uint64_t>() >= n_vocab_) {
+      fail("token " + model::quoted(tokens[tokens.size() - 1]) + " has no id below the " +
+           std::to_string(n_vocab_) + " of config.json");
+    }
+    ids.push_back(id.get<uint32_t>());
+  }
+
+  [[noreturn]] void fail_merge() const {
+    fail("merge " + std::to_string(merges.size() / 2) + " is no pair of tokens");
+  }
+
+  void add_merge(std::string_view text) {
+    const size_t space = text.find(' ');
+    if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) fail_merge();
+    merges.add(text.substr(0, space));
+    merges.add(text.substr(space + 1));
+    check_merges(n_vocab_);
+  }
+
+  void add_part(const Json& value) {
+    if (!value.is_string() || n_parts_ == 2) fail_merge();
+    merges.add(json_text(value));
+    if (++n_parts_ == 2) check_merges(n_vocab_);
+  }
+
+  void add_added() {
+    if (!entry_.complete()) return;
+    const Json token = std::exchange(entry_, JsonBuilder(name_, kMostAddedBytes)).take();
+    const Json& id = json_at(token, "id");
+    const std::string_view text = json_text(json_at(token, "content"));
+    if (!id.is_number_unsigned() || text.empty()) fail("an added token has no id or no content");
+    if (id.get<uint64_t>() >= n_vocab_) return;
+    if (added.size() == n_vocab_) fail("there are more added tokens than tokens");
+    added.push_back(
+        {std::string(text), id.get<uint64_t>(), json_at(token, "special") == Json(true)});
+  }
+
+  const std::string& name_;
+  const size_t n_vocab_;
+  JsonBuilder rest_;
+  std::string top_;       // the last key of the document
+  std::string in_model_;  // and of its "model"
+  Part part_ = Part::kRest;
+  size_t begin_ = 0;                           // its depth
+  size_t n_parts_ = 0;                         // of the merge that is read
+  JsonBuilder entry_{name_, kMostAddedBytes};  // the added token that is read
+};
+
 class Builder {
  public:
-  Builder(const Json& tokenizer, const Json& settings, const Json& config, int64_t n_vocab,
-          ModelFile& file)
-      : tokenizer_(tokenizer),
-        model_(json_at(tokenizer, "model")),
+  Builder(const DocumentReader& read, const Json& rest, const Json& settings, const Json& config,
+          int64_t n_vocab, ModelFile& file)
+      : read_(read),
+        tokenizer_(rest),
+        model_(json_at(rest, "model")),
         settings_(settings),
         config_(config),
         n_vocab_(static_cast<size_t>(n_vocab)),
@@ -117,7 +282,6 @@ class Builder {
     }
     read_tokens();
     read_added_tokens();
-    read_merges();
     const bool spm = !bytes;
     file_.add("tokenizer.ggml.model", spm ? "llama" : "gpt2");
     file_.add("tokenizer.ggml.pre", spm ? "default" : pre_name(splits));
@@ -166,93 +330,73 @@ class Builder {
   }
 
   void read_tokens() {
-    const Json& vocab = json_at(model_, "vocab");
-    if (!vocab.is_object() || vocab.empty()) fail("the vocabulary is missing or empty");
+    const Pieces& texts = read_.tokens;
+    if (texts.size() == 0) fail("the vocabulary is missing or empty");
     constexpr size_t kMostUnused = 1 << 16;  // published ones are padded by some hundreds
-    if (n_vocab_ > 2 * vocab.size() + kMostUnused) {
+    if (n_vocab_ > 2 * texts.size() + kMostUnused) {
       fail("config.json asks for " + std::to_string(n_vocab_) + " tokens, but there are " +
-           std::to_string(vocab.size()));
+           std::to_string(texts.size()));
     }
+    if (!read_.has_merges) fail("the merges are missing");
+    read_.check_merges(texts.size());
     tokens_.resize(n_vocab_);
     types_.assign(n_vocab_, kUnused);
-    for (const auto& [text, id] : vocab.items()) {
-      if (!id.is_number_unsigned() || id.get<uint64_t>() >= n_vocab_) {
-        fail("token " + model::quoted(text) + " has no id below the " + std::to_string(n_vocab_) +
-             " of config.json");
-      }
-      const auto i = id.get<size_t>();
+    for (size_t t = 0; t < texts.size(); ++t) {
+      const size_t i = read_.ids[t];
       if (types_[i] != kUnused) fail("two tokens have the id " + std::to_string(i));
-      tokens_[i] = text;
+      tokens_[i] = texts[t];
       types_[i] = kNormal;
     }
     for (size_t i = 0; i < n_vocab_; ++i) {
       if (types_[i] == kUnused) tokens_[i] = "[PAD" + std::to_string(i) + "]";
     }
-    ids_.reserve(n_vocab_);
-    for (size_t i = 0; i < n_vocab_; ++i) ids_.emplace(tokens_[i], i);
   }
 
-  // Those that come with the vocabulary but are matched in the text before it; ids beyond the
-  // model's embedding (an image's place holder in a text model) cannot occur.
   void read_added_tokens() {
-    const Json& added = json_at(tokenizer_, "added_tokens");
-    if (!added.is_array()) return;
     const std::string_view unknown = json_text(json_at(model_, "unk_token"));
     const bool fallback = json_at(model_, "byte_fallback") == Json(true);
-    for (const Json& token : added) {
-      const Json& id = json_at(token, "id");
-      const std::string_view text = json_text(json_at(token, "content"));
-      if (!id.is_number_unsigned() || text.empty()) fail("an added token has no id or no content");
-      const auto i = id.get<uint64_t>();
-      if (i >= n_vocab_) continue;
-      const bool special = json_at(token, "special") == Json(true);
-      ids_.erase(tokens_[i]);
-      tokens_[i] = text;
-      types_[i] = special ? kControl : kUserDefined;
-      if (special && fallback && text == unknown) types_[i] = kUnknown;
-      ids_[tokens_[i]] = i;
+    for (const AddedToken& token : read_.added) {
+      added_ids_.erase(tokens_[token.id]);
+      tokens_[token.id] = token.text;
+      types_[token.id] = token.special ? kControl : kUserDefined;
+      if (token.special && fallback && token.text == unknown) types_[token.id] = kUnknown;
+      added_ids_[token.text] = token.id;
     }
   }
 
-  void read_merges() {
-    const Json& merges = json_at(model_, "merges");
-    if (!merges.is_array()) fail("the merges are missing");
-    merges_.reserve(merges.size());
-    for (const Json& merge : merges) {
-      if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-        merges_.emplace_back(json_text(merge[0]), json_text(merge[1]));
-        continue;
-      }
-      const std::string_view text = json_text(merge);
-      const size_t space = text.find(' ');
-      if (space == std::string_view::npos || space == 0 || space + 1 == text.size()) {
-        fail("merge " + std::to_string(merges_.size()) + " is no pair of tokens");
-      }
-      merges_.emplace_back(text.substr(0, space), text.substr(space + 1));
-    }
+  // The token that is spelled so.
+  std::optional<uint64_t> id_of(const std::string& text) const {
+    if (const auto at = added_ids_.find(text); at != added_ids_.end()) return at->second;
+    const int32_t found = read_.index.find(read_.tokens, text);
+    if (found < 0) return std::nullopt;
+    const uint64_t id = read_.ids[static_cast<size_t>(found)];
+    return tokens_[id] == text ? std::optional(id) : std::nullopt;
   }
+
+  size_t n_merges() const { return read_.merges.size() / 2; }
+  std::string_view left(size_t merge) const { return read_.merges[2 * merge]; }
+  std::string_view right(size_t merge) const { return read_.merges[2 * merge + 1]; }
 
   std::vector<std::string> merges_as_text() const {
-    std::vector<std::string> texts;
-    texts.reserve(merges_.size());
-    for (const auto& [left, right] : merges_) {
-      texts.push_back(std::string(left) + " " + std::string(right));
-    }
+    std::vector<std::string> texts(n_merges());
+    for (size_t m = 0; m < texts.size(); ++m) texts[m].append(left(m)).append(" ").append(right(m));
     return texts;
   }
 
   std::vector<double> scores() const {
     constexpr size_t kNever = ~size_t{0};
     std::vector<size_t> rank(n_vocab_, kNever);
-    for (size_t r = 0; r < merges_.size(); ++r) {
-      const auto at = ids_.find(std::string(merges_[r].first) + std::string(merges_[r].second));
-      if (at != ids_.end() && rank[at->second] == kNever) rank[at->second] = r;
+    std::string joined;
+    for (size_t r = 0; r < n_merges(); ++r) {
+      joined.assign(left(r)).append(right(r));
+      const auto id = id_of(joined);
+      if (id && rank[*id] == kNever) rank[*id] = r;
     }
     // What no merge makes comes after everything that one makes.
     std::vector<double> scores(n_vocab_, 0.0);
     for (size_t i = 0; i < n_vocab_; ++i) {
       if (types_[i] != kNormal && types_[i] != kUserDefined) continue;
-      scores[i] = -static_cast<double>(1 + std::min(rank[i], merges_.size()));
+      scores[i] = -static_cast<double>(1 + std::min(rank[i], n_merges()));
     }
     return scores;
   }
@@ -272,8 +416,7 @@ class Builder {
   std::optional<uint64_t> named(const char* key) const {
     const Json& value = json_at(settings_, key);
     const std::string_view text = json_text(value.is_object() ? json_at(value, "content") : value);
-    const auto at = text.empty() ? ids_.end() : ids_.find(std::string(text));
-    return at == ids_.end() ? std::nullopt : std::optional<uint64_t>(at->second);
+    return text.empty() ? std::nullopt : id_of(std::string(text));
   }
   // Else the id in config.json, or the first of several.
   std::optional<uint64_t> special(const char* name) const {
@@ -292,13 +435,12 @@ class Builder {
     };
     put("bos_token_id", bos);
     put("eos_token_id", eos);
-    const auto unknown = ids_.find(std::string(json_text(json_at(model_, "unk_token"))));
-    if (unknown != ids_.end()) put("unknown_token_id", unknown->second);
+    put("unknown_token_id", id_of(std::string(json_text(json_at(model_, "unk_token")))));
     put("padding_token_id", named("pad_token"));
     for (const char* turn : {"<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>"}) {
-      const auto at = ids_.find(turn);
-      if (at == ids_.end() || types_[at->second] == kNormal) continue;
-      put("eot_token_id", at->second);
+      const auto id = id_of(turn);
+      if (!id || types_[*id] == kNormal) continue;
+      put("eot_token_id", id);
       break;
     }
     file_.add("tokenizer.ggml.add_bos_token",
@@ -330,7 +472,8 @@ class Builder {
     return templated ? adds : by_default;
   }
 
-  const Json& tokenizer_;
+  const DocumentReader& read_;
+  const Json& tokenizer_;  // without what read_ has
   const Json& model_;
   const Json& settings_;
   const Json& config_;
@@ -338,8 +481,7 @@ class Builder {
   ModelFile& file_;
   std::vector<std::string> tokens_;
   std::vector<int64_t> types_;
-  std::unordered_map<std::string, size_t> ids_;
-  std::vector<std::pair<std::string_view, std::string_view>> merges_;
+  std::unordered_map<std::string, uint64_t> added_ids_;
 };
 
 // A text, or a list of {name, template} of which one is called "default".
@@ -362,13 +504,15 @@ void add_hf_tokenizer(const HfTokenizer& source, const Json& config, int64_t n_v
     file.add("tokenizer.ggml.model", "no_vocab");
     return;
   }
-  constexpr size_t kGrowth = 24;  // of merges as pairs, written without a space
-  const Json tokenizer = parse_json(source.tokenizer, file.name() + "/tokenizer.json", kGrowth);
+  const std::string name = file.name() + "/tokenizer.json";
+  DocumentReader reader(name, static_cast<size_t>(n_vocab));
+  read_json(source.tokenizer, reader);
+  const Json rest = reader.take_rest();
   Json settings;
   if (!source.tokenizer_config.empty()) {
     settings = parse_json(source.tokenizer_config, file.name() + "/tokenizer_config.json");
   }
-  Builder(tokenizer, settings, config, n_vocab, file).build();
+  Builder(reader, rest, settings, config, n_vocab, file).build();
   const std::string_view chat =
       source.chat_template.empty() ? chat_template_of(settings) : source.chat_template;
   if (!chat.empty()) file.add("tokenizer.chat_template", std::string(chat));

@@ -18,23 +18,17 @@ using fulgurite::ExitCode;
 
 namespace {
 
-// The reference implementation takes 100 million; these are 120,000 tensors.
+// The reference implementation takes 100 million; these are 120,000 tensors' descriptions.
 constexpr uint64_t kMaxHeaderBytes = 16'000'000;
 constexpr const char* kFetch = "truncated or damaged; fetch it again";
 
-// Bits of one element; 0: the format knows no such type.
-uint64_t element_bits(std::string_view dtype) {
-  constexpr std::array<std::pair<std::string_view, uint64_t>, 21> kTypes = {
-      {{"BOOL", 8},       {"U8", 8},   {"I8", 8},      {"F8_E4M3", 8}, {"F8_E5M2", 8},
-       {"F8_E8M0", 8},    {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"I16", 16},
-       {"U16", 16},       {"F16", 16}, {"BF16", 16},   {"I32", 32},    {"U32", 32},
-       {"F32", 32},       {"F64", 64}, {"I64", 64},    {"U64", 64},    {"C64", 64},
-       {"F8_E4M3FNUZ", 8}}};
-  for (const auto& [name, bits] : kTypes) {
-    if (name == dtype) return bits;
-  }
-  return 0;
-}
+// The format's types and the bits of an element.
+constexpr std::array<std::pair<std::string_view, uint64_t>, 21> kTypes = {
+    {{"BOOL", 8},       {"U8", 8},   {"I8", 8},      {"F8_E4M3", 8}, {"F8_E5M2", 8},
+     {"F8_E8M0", 8},    {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"I16", 16},
+     {"U16", 16},       {"F16", 16}, {"BF16", 16},   {"I32", 32},    {"U32", 32},
+     {"F32", 32},       {"F64", 64}, {"I64", 64},    {"U64", 64},    {"C64", 64},
+     {"F8_E4M3FNUZ", 8}}};
 
 class Header {
  public:
@@ -51,10 +45,12 @@ class Header {
     }
     StoredTensor t;
     t.name = name;
-    t.dtype = json_text(json_at(info, "dtype"));
-    const uint64_t bits = element_bits(t.dtype);
-    if (bits == 0) fail(what + " is of the unknown type " + model::quoted(t.dtype), "");
-    const uint64_t all_bits = shape(what, json_at(info, "shape"), bits, t.shape);
+    const std::string_view dtype = json_text(json_at(info, "dtype"));
+    const auto* type = std::find_if(kTypes.begin(), kTypes.end(),
+                                    [&](const auto& known) { return known.first == dtype; });
+    if (type == kTypes.end()) fail(what + " is of the unknown type " + model::quoted(dtype), "");
+    t.dtype = type->first;
+    const uint64_t all_bits = shape(what, json_at(info, "shape"), type->second, t.shape);
 
     const Json& offsets = json_at(info, "data_offsets");
     if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
@@ -111,6 +107,73 @@ class Header {
   const std::string& name_;
 };
 
+// Keeps one tensor's description at a time.
+class HeaderReader final : public JsonReader {
+ public:
+  HeaderReader(const Header& header, const std::string& name)
+      : JsonReader(name), header_(header), name_(name), entry_(name, kMetadataBytes) {}
+
+  void on_key(std::string key) override {
+    if (depth() > 1) return entry_.on_key(std::move(key));
+    key_ = std::move(key);
+    if (is_metadata() && std::exchange(has_metadata_, true))
+      fail("the key '" + key_ + "' comes twice");
+    entry_ = JsonBuilder(name_, is_metadata() ? kMetadataBytes : kEntryBytes);
+  }
+  void on_value(Json value) override {
+    entry_.on_value(std::move(value));
+    finish();
+  }
+  void on_begin(bool array) override {
+    if (depth() > 0) entry_.on_begin(array);
+  }
+  void on_end() override {
+    if (depth() == 0) return;
+    entry_.on_end();
+    finish();
+  }
+
+  std::vector<StoredTensor> take() { return std::move(tensors_); }
+
+ private:
+  static constexpr size_t kMetadataBytes = size_t{16} << 20;
+  static constexpr size_t kEntryBytes = size_t{64} << 10;
+
+  bool is_metadata() const { return key_ == "__metadata__"; }
+
+  void finish() {
+    if (!entry_.complete()) return;
+    const Json value = entry_.take();
+    if (is_metadata()) {
+      const bool texts =
+          value.is_object() &&
+          std::all_of(value.begin(), value.end(), [](const Json& v) { return v.is_string(); });
+      if (!texts) header_.fail("__metadata__ is no object of texts");
+      return;
+    }
+    if (tensors_.size() == kMaxStoredTensors) {
+      header_.fail("describes more than " + std::to_string(kMaxStoredTensors) + " tensors");
+    }
+    tensors_.push_back(header_.tensor(key_, value));
+  }
+
+  const Header& header_;
+  const std::string& name_;
+  std::string key_;
+  JsonBuilder entry_;
+  bool has_metadata_ = false;
+  std::vector<StoredTensor> tensors_;
+};
+
+void check_names(std::vector<StoredTensor>& tensors, const Header& header) {
+  std::sort(tensors.begin(), tensors.end(),
+            [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(
+      tensors.begin(), tensors.end(),
+      [](const StoredTensor& a, const StoredTensor& b) { return a.name == b.name; });
+  if (twice != tensors.end()) header.fail("the key " + model::quoted(twice->name) + " comes twice");
+}
+
 std::string_view header_text(std::span<const std::byte> bytes, const std::string& name) {
   const auto fail = [&](std::string what, std::string hint = kFetch) {
     throw Error(ExitCode::kBadModel, std::move(what), name, std::move(hint));
@@ -140,19 +203,11 @@ std::string_view header_text(std::span<const std::byte> bytes, const std::string
 std::vector<StoredTensor> parse_safetensors(std::span<const std::byte> bytes,
                                             const std::string& name) {
   const std::string_view text = header_text(bytes, name);
-  const Json document = parse_json(text, name);
   const Header header(bytes.subspan(sizeof(uint64_t) + text.size()), name);
-  std::vector<StoredTensor> tensors;
-  for (const auto& [key, value] : document.items()) {
-    if (key != "__metadata__") {
-      tensors.push_back(header.tensor(key, value));
-      continue;
-    }
-    const bool texts =
-        value.is_object() &&
-        std::all_of(value.begin(), value.end(), [](const Json& v) { return v.is_string(); });
-    if (!texts) header.fail("__metadata__ is no object of texts");
-  }
+  HeaderReader reader(header, name);
+  read_json(text, reader);
+  std::vector<StoredTensor> tensors = reader.take();
+  check_names(tensors, header);
   // Empty ones first where several begin at the same byte.
   std::sort(tensors.begin(), tensors.end(), [](const StoredTensor& a, const StoredTensor& b) {
     return std::pair(a.data.data(), a.data.size()) < std::pair(b.data.data(), b.data.size());

@@ -28,6 +28,11 @@ struct CloseFile {
   throw Error(ExitCode::kRecordingFailed, what, path.string(), hint);
 }
 
+// libpng would print the reason by itself.
+[[noreturn]] void on_png_error(png_structp png, png_const_charp) {
+  png_longjmp(png, 1);
+}
+
 // False: libpng failed. Apart from anything with a destructor, because libpng leaves by longjmp.
 bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, uint32_t height,
             const uint8_t* rgba, uint8_t* row, int compression) {
@@ -54,7 +59,7 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
   CHECK(rgba.size() == size_t{width} * height * 4);
   std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wb"));
   if (file == nullptr) fail(path, std::strerror(errno));
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, on_png_error, nullptr);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   std::vector<uint8_t> row(size_t{width} * 3);
   bool written = info != nullptr &&

@@ -64,6 +64,39 @@ TEST_F(BadInput, ChannelsPalettesAndPacesThatAreNone) {
   expect_refusal(shot({"--pace", "9"}), 2, "--pace");
 }
 
+// A file's name or a word may hold what a terminal would obey.
+TEST_F(BadInput, ControlCharactersAreShownNotSent) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"run", "-m", "a\x1B[31m\nb"},
+           {"tap", "--name", "a\x1B[31m\nb", "-p", "A", "-o", in_folder("x.npy")},
+           {"a\x1B[31m\nb"},
+           {"run", "--a\x1B[31m\nb"},
+           {"shot", "--camera", "a\x1B[31m\nb", "-o", in_folder("x.png")}}) {
+    const Outcome outcome = fulgurite(words);
+    EXPECT_NE(outcome.exit_code, 0);
+    EXPECT_EQ(line_count(outcome.err), 1) << outcome.err;
+    EXPECT_CONTAINS(outcome.err, "\\x1B[31m\\x0Ab");
+    expect_plain(outcome.err);
+  }
+}
+
+TEST_F(BadInput, SeedsAndModelsThatAreNone) {
+  for (const char* seed : {"-1", "18446744073709551616", "1.5", "0x", " 1", ""}) {
+    expect_refusal(fulgurite({"run", "-n", "1", "-p", "A", "-s", seed}), 2, "--seed");
+  }
+  const Outcome largest = fulgurite({"run", "-n", "1", "-p", "A", "-s", "18446744073709551615"});
+  EXPECT_EQ(largest.exit_code, 0) << largest.err;
+  expect_refusal(fulgurite({"run", "-n", "1", "-m", ""}), 2, "--model");
+}
+
+TEST_F(BadInput, ATraceThatHoldsNothing) {
+  const std::string trace = in_folder("t.mcap");
+  const std::string picture = in_folder("x.png");
+  ASSERT_EQ(fulgurite({"run", "-p", "A", "-n", "1", "--trace", trace}).exit_code, 0);
+  write(trace, read_file(trace).substr(0, 100));
+  expect_refusal(fulgurite({"shot", trace, "-o", picture}), kBadModel, "holds nothing to show");
+}
+
 TEST_F(BadInput, MissingModel) {
   expect_bad_model(in_folder("missing.gguf"));
 }

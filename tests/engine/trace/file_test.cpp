@@ -360,6 +360,13 @@ TEST_F(TraceFile, ACompressedChunkIsRefusedByName) {
                   "is compressed with zstd");
 }
 
+TEST_F(TraceFile, AChunkThatContradictsItselfIsRefused) {
+  const McapRecord chunk = with_opcode(records_of(bytes_), 0x06).at(0);
+  std::string bytes = bytes_;
+  bytes[chunk.offset + 9 + 16] ^= 1;  // of what would be the size when it is unpacked
+  EXPECT_CONTAINS(refusal(write(bytes)), "sizes contradict each other");
+}
+
 TEST_F(TraceFile, AnUnwritablePlaceIsSaidAtOnce) {
   try {
     trace::FileWriter writer(log_, folder_.file("no/such/folder.mcap"));

@@ -2,10 +2,7 @@
 // its name there, what published advisories describe, every truncation and many mutations. Each
 // must be refused with one line, within a second and 64 MB.
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
-#include <ctime>
 #include <functional>
 #include <limits>
 #include <random>
@@ -14,6 +11,7 @@
 #include "model/format/gguf.h"
 #include "tests/support/data.h"
 #include "tests/support/gguf_bytes.h"
+#include "tests/support/peak.h"
 
 namespace {
 
@@ -21,15 +19,14 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 using model::ModelFile;
 using tests::GgufBytes;
+using tests::kMostPeakBytes;
+using tests::kSanitized;
 using tests::le;
+using tests::peak_bytes;
+using tests::seconds;
 using tests::small_llama;
 using tests::text;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // shadow memory is no measure of ours
-#else
-constexpr bool kSanitized = false;
-#endif
 constexpr int64_t kHuge = int64_t{1} << 62;
 
 // Why the bytes cannot be run: the Error of parse_gguf, else the first problem. Empty: they can.
@@ -50,27 +47,6 @@ std::string reason(const std::string& content) {
   return reason(tests::LoadedGguf::as_bytes(content));
 }
 
-// Of the processor: a machine that others use as well is no fault of the file's.
-double seconds(const std::function<void()>& f) {
-  const std::clock_t begin = std::clock();
-  f();
-  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-}
-
-// Bytes that the process holds when it has held the most, after f, in a process of its own.
-size_t peak_bytes(const std::function<void()>& f) {
-  const pid_t child = fork();
-  if (child == 0) {
-    f();
-    _exit(0);
-  }
-  int status = 0;
-  rusage usage{};
-  EXPECT_EQ(child, wait4(child, &status, 0, &usage));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  return static_cast<size_t>(usage.ru_maxrss) * 1024;
-}
-
 struct Case {
   const char* name;
   std::string bytes;
@@ -88,7 +64,7 @@ void expect_refused(const std::vector<Case>& cases) {
   const size_t peak = peak_bytes([&] {
     for (const Case& c : cases) reason(c.bytes);
   });
-  EXPECT_LT(peak, size_t{64} << 20);
+  EXPECT_LT(peak, kMostPeakBytes);
 }
 
 // ---- by the names of llama.cpp's test
@@ -319,13 +295,64 @@ TEST(GgufHostile, SmallFilesTakeLittleMemory) {
   };
   for (const auto& [type, size] : {std::pair{0U, 1U}, {1U, 1U}, {2U, 2U}, {7U, 1U}, {8U, 8U}}) {
     const std::string bytes = filled(type, n / size);
-    EXPECT_LT(peak_bytes([&] { reason(bytes); }), size_t{64} << 20) << "elements of type " << type;
+    EXPECT_LT(peak_bytes([&] { reason(bytes); }), kMostPeakBytes) << "elements of type " << type;
   }
-  GgufBytes keys;
-  keys.allow_duplicates = true;
-  for (uint32_t i = 0; i < 60000; ++i) keys.raw(le(i), 7, le<uint8_t>(1));
-  const std::string bytes = keys.build();
-  EXPECT_LT(peak_bytes([&] { reason(bytes); }), size_t{64} << 20);
+  for (const size_t length : {size_t{8}, size_t{40}}) {
+    GgufBytes keys;
+    keys.allow_duplicates = true;
+    for (uint64_t i = 0; i < 65536; ++i) {
+      keys.raw(le(i) + std::string(length - sizeof i, 'k'), 7, le<uint8_t>(1));
+    }
+    const std::string bytes = keys.build();
+    EXPECT_LT(peak_bytes([&] { reason(bytes); }), kMostPeakBytes) << "keys of " << length;
+  }
+}
+
+TEST(GgufHostile, AVocabularyOf200000TokensWithHalfAMillionMergesIsRead) {
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 200'000; ++i) tokens.push_back("t" + std::to_string(i));
+  std::vector<std::string> merges;
+  for (int i = 0; i < 500'000; ++i) merges.push_back("abcde " + std::to_string(i));
+  const std::string bytes = small_llama()
+                                .strings("tokenizer.ggml.tokens", tokens)
+                                .strings("tokenizer.ggml.merges", merges)
+                                .build();
+  const std::vector<std::byte> held = tests::LoadedGguf::as_bytes(bytes);
+  const ModelFile file = model::parse_gguf(held, "test.gguf");
+  EXPECT_EQ(500'000U, file.get_strings("tokenizer.ggml.merges")->size());
+}
+
+// As they lie in a mapped file, once.
+TEST(GgufHostile, LargeHeadersTakeNoMoreMemoryThanTheyMay) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory would be measured";
+  const auto expect_little = [](const char* name, const std::string& content) {
+    const auto* p = reinterpret_cast<const std::byte*>(content.data());
+    std::string why;
+    const auto parse = [&] { why = reason(std::span(p, content.size())); };
+    EXPECT_LT(peak_bytes(parse), kMostPeakBytes) << name;
+    EXPECT_LT(seconds(parse), 1.0) << name;
+    EXPECT_NE("", why) << name;
+  };
+  const auto head = [](uint64_t tensors, uint64_t kv) {
+    return "GGUF" + le<uint32_t>(3) + le(tensors) + le(kv);
+  };
+  std::string bytes = head(0, 2) + text("k") + le<uint32_t>(8) + le<uint64_t>(22'000'000);
+  bytes.append(22'000'000, 't');
+  expect_little("a text of 22 MB", bytes);
+  bytes = head(0, 2) + text("k") + le<uint32_t>(9) + le<uint32_t>(8) + le(uint64_t{900'000});
+  for (int i = 0; i < 900'000; ++i) bytes += text("a text of 20 bytes..");
+  expect_little("900,000 texts", bytes);
+  bytes = head(65537, 0);
+  for (uint64_t i = 0; i < 65537; ++i) {
+    bytes += text(std::to_string(i)) + le<uint32_t>(1) + le<int64_t>(8) + le<uint32_t>(0) +
+             le<uint64_t>(32 * i);
+  }
+  expect_little("65,537 tensors", bytes);
+  bytes = head(0, 200'000);
+  for (int i = 0; i < 200'000; ++i) {
+    bytes += text("a key of the number " + std::to_string(i)) + le<uint32_t>(7) + '\1';
+  }
+  expect_little("200,000 keys", bytes);
 }
 
 TEST(GgufHostile, MetadataThatWouldGrowWithoutMeasureIsRefused) {

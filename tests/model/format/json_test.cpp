@@ -33,15 +33,47 @@ TEST(Json, TextsThatWouldGrowWithoutMeasureAreRefused) {
   }
 }
 
-// 50,000 tensors as safetensors describes them: far more than any published file has.
-TEST(Json, AHeaderOfManyTensorsIsRead) {
-  std::string header = "{\"__metadata__\":{\"format\":\"pt\"}";
-  for (int i = 0; i < 50000; ++i) {
-    header += ",\"model.layers.1.mlp.experts." + std::to_string(i) +
-              ".gate_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[768,2048],\"data_offsets\":[" +
-              std::to_string(1000000 + i) + "," + std::to_string(1000001 + i) + "]}";
+TEST(Json, NothingIsLongerThanAMegabyte) {
+  const std::string most(1 << 20, 'x');
+  EXPECT_EQ("(accepted)", refusal("{\"" + most.substr(1) + "\":0}"));
+  for (const std::string& text :
+       {"[0,\"" + most + "\"]", "[0,\"" + most + "x", "[" + most + "]", "[\"\\\"" + most + "\"]",
+        "[0," + std::string(most.size() + 1, '0')}) {
+    EXPECT_CONTAINS(refusal(text), "more than 1 MB without a break at byte ");
   }
-  EXPECT_EQ(50001U, parse_json(header + "}", "file.json").size());
+  EXPECT_EQ("(accepted)", refusal("[\"" + most.substr(9) + "\", \"" + most.substr(9) + "\"]"));
+}
+
+// What a reader is told, in one line.
+class Told final : public model::JsonReader {
+ public:
+  Told() : JsonReader("file.json") {}
+  void on_key(std::string key) override { text += key + "="; }
+  void on_value(model::Json value) override {
+    text += value.dump() + std::to_string(depth()) + " ";
+  }
+  void on_begin(bool array) override {
+    text += (array ? "[" : "{") + std::to_string(depth()) + " ";
+  }
+  void on_end() override { text += "]" + std::to_string(depth()) + " "; }
+  std::string text;
+};
+
+TEST(Json, AReaderIsToldTheTextInItsOrderWithTheDepth) {
+  Told told;
+  model::read_json(R"({"b": [1, {"a": null}], "b": -2.5, "c": "x"})", told);
+  EXPECT_EQ(R"({0 b=[1 12 {2 a=null3 ]2 ]1 b=-2.51 c="x"1 ]0 )", told.text);
+}
+
+TEST(Json, ABuilderIsCompleteWhenItsDocumentIs) {
+  model::JsonBuilder builder("file.json", 1000);
+  EXPECT_FALSE(builder.complete());
+  builder.on_begin(true);
+  builder.on_value(1);
+  EXPECT_FALSE(builder.complete());
+  builder.on_end();
+  EXPECT_TRUE(builder.complete());
+  EXPECT_EQ(model::Json::array({1}), builder.take());
 }
 
 }  // namespace

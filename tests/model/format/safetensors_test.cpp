@@ -7,6 +7,7 @@
 
 #include "model/error.h"
 #include "tests/support/data.h"
+#include "tests/support/peak.h"
 #include "tests/support/safetensors_bytes.h"
 
 namespace {
@@ -169,6 +170,44 @@ TEST(Safetensors, OverlapsAndHoles) {
   EXPECT_CONTAINS(two(0, 4, 5, 8, 8), "the 1 bytes before tensor 'b'");
   EXPECT_CONTAINS(two(1, 4, 4, 8, 8), "the 1 bytes before tensor 'a'");
   EXPECT_CONTAINS(two(0, 4, 4, 8, 9), "the last 1 bytes");
+}
+
+// ---- memory
+
+std::string header_of(const std::string& one_entry, size_t n, const std::string& more = {}) {
+  std::string header = "{" + more;
+  for (size_t i = 0; i < n; ++i) header += (i ? ",\"" : "\"") + std::to_string(i) + one_entry;
+  return safetensors_file(header + "}", "");
+}
+
+constexpr const char* kNothing = R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+
+TEST(Safetensors, AFileMayHave65536Tensors) {
+  EXPECT_EQ("(accepted)", refusal(header_of(kNothing, 65536)));
+  EXPECT_CONTAINS(refusal(header_of(kNothing, 65537)), "more than 65536 tensors");
+}
+
+// Each lies in memory once, as a mapped file would.
+TEST(Safetensors, HeadersMadeToExhaustMemoryAreRefusedInLittleOfIt) {
+  const auto expect_little = [](const char* name, const std::string& content) {
+    const auto* p = reinterpret_cast<const std::byte*>(content.data());
+    const auto parse = [&] {
+      EXPECT_THROW(model::parse_safetensors({p, content.size()}, "w"), Error) << name;
+    };
+    EXPECT_LT(tests::seconds(parse), tests::kSanitized ? 10.0 : 1.0) << name;
+    if (tests::kSanitized) return;
+    EXPECT_LT(tests::peak_bytes(parse), tests::kMostPeakBytes) << name;
+  };
+  std::string zeros = R"({"t":[0)";
+  for (int i = 0; i < 7'000'000; ++i) zeros += ",0";
+  expect_little("a description of millions of numbers", safetensors_file(zeros + "]}", ""));
+  zeros = {};
+  expect_little("a million descriptions without any", header_of("\":{}", 1'000'000));
+  expect_little("250,000 empty tensors", header_of(kNothing, 250'000));
+  expect_little("a million metadata", header_of("\":\"\"", 1'000'000, R"("__metadata__":{)"));
+  std::string name = "{\"";
+  name.append(15'000'000, 'n');
+  expect_little("a name without an end", safetensors_file(name, ""));
 }
 
 TEST(Safetensors, EveryTruncationIsRefused) {
