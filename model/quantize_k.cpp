@@ -62,7 +62,10 @@ AffineFit fit(const float* x, const float* w, const float* q) noexcept {
   const double determinant = sw * sqq - sq * sq;
   double scale = 0.0;
   double min = 0.0;
-  if (determinant > 0.0) {
+  // Where all q are alike it is zero but for what sums in float32 leave; where one of 15 differs by
+  // 1 it is above 1e-5 of the first product.
+  constexpr double kNoise = 1e-6;
+  if (determinant > kNoise * sw * sqq) {
     scale = (sw * sxq - sx * sq) / determinant;
     min = (sq * sxq - sqq * sx) / determinant;
   }
