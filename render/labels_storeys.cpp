@@ -78,9 +78,8 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
                1.0F, 0.5F);
 }
 
-// Away from the middle of the scene, so that a word stands beside its dimension line, not on it.
+// Away from the middle of its model, so that a word stands beside its dimension line, not on it.
 void label_notes(const LabelInput& in, LabelBoard& board) {
-  const auto middle = board.project(in.layout.bounds(12).center);
   for (const scene::Note& note : in.layout.notes()) {
     Label label;
     label.anchor = note.at;
@@ -89,6 +88,7 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
                                                         : channel_rgba(in.palette, note.channel);
     label.text = note.text;
     const auto at = board.project(note.at);
+    const auto middle = board.project(note.of);
     const bool counts = note.channel != shaders::kChannelCount;  // a name stands over the whole
     if (counts && middle && at && glm::length(*at - *middle) > 1.0F) {
       const glm::vec2 away = glm::normalize(*at - *middle);

@@ -167,4 +167,47 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
   app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
 }
 
+void add_training(CLI::App& app, TrainOptions& train) {
+  app.add_option("TEXT", train.text, "text file: its first 90 % train, the rest validates")
+      ->required();
+  app.add_option("-o,--output", train.output, "the model (GGUF)")->required();
+  app.add_option("--name", train.name, "general.name of the model")->capture_default_str();
+  app.add_flag("--f32", train.f32, "write float32 instead of float16");
+  app.add_option("--layers", train.layers)->capture_default_str();
+  app.add_option("--heads", train.heads)->capture_default_str();
+  app.add_option("--kv-heads", train.kv_heads, "0: half of the heads");
+  app.add_option("--dim", train.dim, "width of the residual stream")->capture_default_str();
+  app.add_option("--ffn", train.ffn, "FFN neurons a layer; 0: 27/16 of --dim");
+  app.add_option("-c,--ctx,--ctx-size", train.ctx, "context length")->capture_default_str();
+  app.add_option("--steps", train.steps)->capture_default_str();
+  app.add_option("--batch", train.batch, "sequences a step")->capture_default_str();
+  app.add_option("--full-every", train.full_every,
+                 "one step in so many uses whole windows of --ctx, the others half ones")
+      ->capture_default_str();
+  app.add_flag("--muon,!--adamw", train.muon,
+               "optimiser of the layers' matrices: Muon (default), or AdamW for everything");
+  app.add_option("--lr", train.lr, "learning rate after the warm-up")->capture_default_str();
+  app.add_option("--min-lr", train.min_lr, "at the end of the cosine")->capture_default_str();
+  app.add_option("--warmup", train.warmup, "steps; -1: 200, or a tenth of a short run")
+      ->capture_default_str();
+  app.add_option("--weight-decay", train.weight_decay)->capture_default_str();
+  app.add_option("--dropout", train.dropout)->capture_default_str();
+  app.add_option("--clip", train.clip, "largest norm of the gradient")->capture_default_str();
+  app.add_option("--momentum", train.momentum, "of Muon")->capture_default_str();
+  app.add_option("--beta1", train.beta1, "of AdamW")->capture_default_str();
+  app.add_option("--beta2", train.beta2, "of AdamW")->capture_default_str();
+  app.add_option("-s,--seed", train.seed)->check(whole_number())->capture_default_str();
+  app.add_option("-t,--threads", train.threads, "0: as many as the machine has")
+      ->check(CLI::Range(0, 256));
+  app.add_option("--eval-every", train.eval_every, "steps between validations")
+      ->capture_default_str();
+  app.add_option("--log-every", train.log_every, "steps between reports")->capture_default_str();
+  app.add_option("--log", train.log, "write the losses to this file, one JSON object a line");
+  app.add_option("--checkpoints", train.checkpoints, "folder for float16 snapshots");
+  app.add_option("--checkpoint-steps", train.checkpoint_steps,
+                 "steps at which one is kept: 0,100,1000")
+      ->delimiter(',');
+  app.add_option("--resume", train.resume, "go on with this model, whose .state lies beside it");
+}
+
 }  // namespace engine::commands

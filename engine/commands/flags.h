@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/train.h"
 #include "engine/control.h"
 #include "engine/session.h"
 
@@ -49,5 +50,7 @@ void add_sampling(CLI::App& app, Sampling& sampling);
 void add_generation(CLI::App& app, Flags& flags);
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);
+// What `train` takes.
+void add_training(CLI::App& app, TrainOptions& train);
 
 }  // namespace engine::commands

@@ -17,7 +17,10 @@ void Layout::bracket(const Measures& m, glm::vec3 from, glm::vec3 to, glm::vec3 
   for (const glm::vec3& end : {from, to}) {
     add_scenery(end + out * 0.75F, glm::abs(out) * 0.25F + thick, channel, shaders::kNodeLine);
   }
-  notes_.push_back({origin_ + (a + b) * 0.5F + out * 0.6F, std::move(text), channel, 1.0F});
+  const glm::vec3 middle(0.5F * (m.attention_left() + m.ffn_right()), 0.5F * m.storey_y(m.layers),
+                         0.0F);
+  notes_.push_back(
+      {origin_ + (a + b) * 0.5F + out * 0.6F, std::move(text), channel, 1.0F, origin_ + middle});
 }
 
 void Layout::add_brackets(const Tower& tower) {

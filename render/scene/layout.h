@@ -53,6 +53,7 @@ struct Note {
   std::string text;
   uint32_t channel = shaders::kChannelCount;  // kChannelCount: plain text
   float size = 1.0F;                          // of a normal label
+  glm::vec3 of{0.0F};  // the middle of the model that a number is of: it stands away from there
 };
 
 class Layout;
