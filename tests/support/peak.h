@@ -14,6 +14,13 @@
 namespace tests {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FULGURITE_SANITIZED
+#elif defined(__has_feature)  // Clang's way to tell
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define FULGURITE_SANITIZED
+#endif
+#endif
+#ifdef FULGURITE_SANITIZED
 inline constexpr bool kSanitized = true;  // shadow memory is no measure of ours
 #else
 inline constexpr bool kSanitized = false;
