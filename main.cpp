@@ -167,10 +167,12 @@ class Source {
     if (!flags.file.empty()) flags.model = flags.file;
     scene.generate = generate_of(flags);
     scene.control = &control_;
-    model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
-                                                   engine::thread_count(flags.threads));
-    inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
-                                                     flags.trace_path);
+    engine::behind_the_picture([&] {
+      model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
+                                                     engine::thread_count(flags.threads));
+      inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
+                                                       flags.trace_path);
+    });
     control_.post(scene.generate);
   }
 
@@ -219,8 +221,11 @@ class Source {
 class Writing {
  public:
   Writing(engine::LoadedModel& model, engine::Generate what, const engine::SessionOptions& session)
-      : what_(std::move(what)), inference_(model, log_, control_, session, {}) {
+      : what_(std::move(what)) {
     what_.n = 0;
+    engine::behind_the_picture([&] {
+      inference_ = std::make_unique<engine::Inference>(model, log_, control_, session, "");
+    });
   }
 
   // Once a frame. Returns the tokens written so far.
@@ -240,7 +245,7 @@ class Writing {
   trace::Log log_;
   trace::Reader reader_{log_};
   engine::Control control_;
-  engine::Inference inference_;
+  std::unique_ptr<engine::Inference> inference_;
   uint64_t asked_ = 0;   // conversations
   uint64_t before_ = 0;  // tokens of those that are over
 };

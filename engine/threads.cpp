@@ -1,8 +1,10 @@
 #include "engine/threads.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
 #include <set>
 #include <string>
@@ -36,6 +38,21 @@ int physical_cores() {
   }
   if (!cores.empty()) return static_cast<int>(cores.size());
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void behind_the_picture(const std::function<void()>& work) {
+  constexpr int kLower = 5;  // a third of the weight of a thread of usual priority
+  std::exception_ptr failure;
+  std::thread([&] {
+    // Of this thread alone, as Linux has it.
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + kLower);
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace engine
