@@ -15,7 +15,8 @@ namespace {
 
 // Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
 // added up in each slab on its own and then over the slabs in order.
-constexpr int64_t kSlabs = 16;
+constexpr int64_t kSlabs = 32;
+constexpr int64_t kPairs = kSlabs / 2;  // slabs 2 i and 2 i + 1 are a thread's at once
 
 constexpr int64_t kPanelRows = 16;
 
@@ -120,18 +121,19 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
   });
 }
 
-// Every thread takes the slabs of its share in order, and then those of others from their ends.
+// Every thread takes the pairs of slabs of its share in order, and then those of others from their
+// ends.
 class SlabClaims {
  public:
-  explicit SlabClaims(int threads) noexcept : threads_(std::min<int>(threads, kSlabs)) {
+  explicit SlabClaims(int threads) noexcept : threads_(std::min<int>(threads, kPairs)) {
     for (int i = 0; i < threads_; ++i) {
-      const auto [first, last] = ThreadPool::share(kSlabs, i, threads_);
+      const auto [first, last] = ThreadPool::share(kPairs, i, threads_);
       left_[static_cast<size_t>(i)].store(static_cast<uint32_t>(first << 16 | last),
                                           std::memory_order_relaxed);
     }
   }
 
-  // Calls work(slab) until none is left; each slab comes to one thread.
+  // Calls work(pair) until none is left; each pair comes to one thread.
   template <class Work>
   void take_all(int thread, const Work& work) noexcept {
     for (int k = 0; k < threads_; ++k) {
@@ -149,8 +151,8 @@ class SlabClaims {
 
  private:
   int threads_;
-  // Of each thread: the first slab that is left in the upper half, the one behind the last below.
-  std::array<std::atomic<uint32_t>, kSlabs> left_;
+  // Of each thread: the first pair that is left in the upper half, the one behind the last below.
+  std::array<std::atomic<uint32_t>, kPairs> left_;
 };
 
 // A few positions at once, slab by slab; gathers: one for each, or nullptr.
@@ -192,22 +194,35 @@ class SlabRun {
     if (w_.next != nullptr) pool.read_ahead({w_.next->weight.data, w_.next->weight.bytes()});
     SlabClaims claims(pool.size());
     run_if_worth(bytes, pool,
-                 [&](int thread) { claims.take_all(thread, [&](int64_t s) { slab(s); }); });
+                 [&](int thread) { claims.take_all(thread, [&](int64_t i) { pair(i); }); });
     for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
       sums_[p].finish(gathers_[p], pool);
     }
   }
 
  private:
-  void slab(int64_t s) const noexcept {
+  RowRange range(int64_t s, size_t p) const noexcept {
+    const int64_t rows = w_.weight.rows();
+    return {slab_begin(rows, s), slab_begin(rows, s + 1), sums_[p].slab(s)};
+  }
+
+  void pair(int64_t i) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
-    for (const SlabSums& sums : sums_) sums.clear(s);
-    if (by_panels(s)) return;
-    const int64_t end = slab_begin(w_.weight.rows(), s + 1);
-    const int64_t chunk = tasks_.size() == 1 ? end : chunk_rows(w_.weight);
-    for (int64_t r = slab_begin(w_.weight.rows(), s); r < end; r += chunk) {
-      for (size_t p = 0; p < tasks_.size(); ++p) {
-        kernel(tasks_[p], r, std::min(r + chunk, end), sums_[p].slab(s));
+    static const auto two = FULGURITE_PICK(matvec_two);
+    for (const int64_t s : {2 * i, 2 * i + 1}) {
+      for (const SlabSums& sums : sums_) sums.clear(s);
+    }
+    if (!panels_ && tasks_.size() == 1) {
+      return two(tasks_.front(), range(2 * i, 0), range(2 * i + 1, 0));
+    }
+    const int64_t chunk = chunk_rows(w_.weight);
+    for (const int64_t s : {2 * i, 2 * i + 1}) {
+      if (by_panels(s)) continue;
+      const RowRange whole = range(s, 0);
+      for (int64_t r = whole.first; r < whole.last; r += chunk) {
+        for (size_t p = 0; p < tasks_.size(); ++p) {
+          kernel(tasks_[p], {r, std::min(r + chunk, whole.last), sums_[p].slab(s)});
+        }
       }
     }
   }
@@ -251,7 +266,7 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
         if (panel(w, x, r, last, y, ld, nullptr, nullptr)) continue;
       }
       for (int64_t i = 0; i < x.n(); ++i) {
-        rows({&w, &x, i, y + i * ld, nullptr, nullptr}, r, last, {});
+        rows({&w, &x, i, y + i * ld, nullptr, nullptr}, {r, last});
       }
     }
   });

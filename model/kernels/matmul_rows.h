@@ -30,6 +30,13 @@ inline bool groups_are_blocks(const Gather& gather) noexcept {
   return gather.group_width % kBlockWidth == 0;
 }
 
+// Rows first <= r < last, and where what is gathered of them goes.
+struct RowRange {
+  int64_t first;
+  int64_t last;
+  GatherSums sums = {};
+};
+
 // One position of x for some weights.
 struct RowTask {
   const Linear* w;
@@ -41,9 +48,11 @@ struct RowTask {
 };
 
 FULGURITE_DECLARE_ISA(
-    // y[r] for first <= r < last; adds to the sums if there is a gather.
-    void matvec_rows(const RowTask& task, int64_t first, int64_t last,
-                     const GatherSums& sums) noexcept;
+    // y[r] for the rows of the range; adds to the sums if there is a gather.
+    void matvec_rows(const RowTask& task, const RowRange& range) noexcept;
+    // The same for two ranges, a row of each in turn: a core reads two streams from memory a third
+    // faster than one, which waits for the address of every new page.
+    void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;

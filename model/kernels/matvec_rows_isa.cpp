@@ -1,5 +1,6 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): rows of W against one x.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "model/kernels/matmul_rows.h"
@@ -8,7 +9,10 @@
 namespace model::FULGURITE_ISA {
 namespace {
 
-constexpr int64_t kAhead = 4096;
+// Bytes between what is multiplied and what is fetched from memory into the second cache: rows lie
+// one after the other. Not a whole page: places in the first cache would be the same.
+constexpr int64_t kAhead = 2048;
+
 FULGURITE_INLINE void prefetch(const std::byte* at, int64_t bytes) noexcept {
   for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + kAhead + k, 0, 1);
 }
@@ -27,10 +31,12 @@ struct Tail {
 template <class F>
 class Rows {
  public:
-  Rows(const RowTask& task, const GatherSums& sums, std::vector<float>& memory) noexcept
+  Rows(const RowTask& task, const RowRange& range, std::vector<float>& memory) noexcept
       : task_(task),
         gather_(task.gather),
-        sums_(sums),
+        sums_(range.sums),
+        next_(range.first),
+        last_(range.last),
         cols_(task.x->cols()),
         whole_(cols_ / kGroupWidth),
         groups_(groups_of(cols_)),
@@ -40,8 +46,8 @@ class Rows {
     const int64_t rest = cols_ - whole_ * kGroupWidth;
     std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
     if (gather_ != nullptr) {
-      held_blocks_ = sums.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
-      held_chosen_ = sums.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
+      held_blocks_ = sums_.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
+      held_chosen_ = sums_.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
       if (held_chosen_ > 0 && gather_->n_chosen >= kPicked) {
         picks_.choose(gather_->chosen);
         picked_ = kPicked;
@@ -58,21 +64,22 @@ class Rows {
     spelled_ = group_terms_ + groups_ * kBlocksInGroup;
   }
 
+  // Rows of the range one by one; then what the last one left to be done.
   template <bool kGather, bool kBack>
-  void run(int64_t first, int64_t last) noexcept {
-    const std::byte* row = task_.w->weight.data + first * row_bytes_;
-    for (int64_t r = first; r < last; ++r, row += row_bytes_) {
-      if constexpr (kGather) terms_ = held_ + r % kRowsHeld * held_width_;
-      float sum = product<kGather, kBack>(row);
-      if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
-      task_.y[r] = sum;
-      if constexpr (kGather) {
-        add_to_sums(row, r);
-        if (r % kRowsHeld == kRowsHeld - 1 || r + 1 == last) add_held(r % kRowsHeld + 1);
-      }
+  FULGURITE_INLINE void next() noexcept {
+    if (next_ == last_) return;
+    const int64_t r = next_++;
+    const std::byte* row = task_.w->weight.data + r * row_bytes_;
+    if constexpr (kGather) terms_ = held_ + r % kRowsHeld * held_width_;
+    float sum = product<kGather, kBack>(row);
+    if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
+    task_.y[r] = sum;
+    if constexpr (kGather) {
+      add_to_sums(row, r);
+      if (r % kRowsHeld == kRowsHeld - 1 || next_ == last_) add_held(r % kRowsHeld + 1);
     }
-    for (int64_t g = 0; kBack && before_ != nullptr && g < groups_; ++g) {
-      add_back(before_ + g * F::kBytes, g);
+    if (kBack && next_ == last_ && before_ != nullptr) {
+      for (int64_t g = 0; g < groups_; ++g) add_back(before_ + g * F::kBytes, g);
     }
   }
 
@@ -235,7 +242,9 @@ class Rows {
 
   const RowTask& task_;
   const Gather* gather_;
-  const GatherSums& sums_;
+  GatherSums sums_;
+  int64_t next_;
+  int64_t last_;
   int64_t cols_;
   int64_t whole_;   // groups that are whole
   int64_t groups_;  // with the last
@@ -261,14 +270,36 @@ class Rows {
 
 }  // namespace
 
-void matvec_rows(const RowTask& task, int64_t first, int64_t last,
-                 const GatherSums& sums) noexcept {
+void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   thread_local std::vector<float> memory;
   with_format(task.w->weight.dtype, [&](auto format) {
-    Rows<decltype(format)> rows(task, sums, memory);
-    if (task.gather == nullptr) return rows.template run<false, false>(first, last);
-    if (sums.back == nullptr) return rows.template run<true, false>(first, last);
-    rows.template run<true, true>(first, last);
+    Rows<decltype(format)> rows(task, range, memory);
+    for (int64_t r = range.first; r < range.last; ++r) {
+      if (task.gather == nullptr) {
+        rows.template next<false, false>();
+      } else if (range.sums.back == nullptr) {
+        rows.template next<true, false>();
+      } else {
+        rows.template next<true, true>();
+      }
+    }
+  });
+}
+
+void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept {
+  thread_local std::vector<float> memory[2];
+  const int64_t n = std::max(a.last - a.first, b.last - b.first);
+  with_format(task.w->weight.dtype, [&](auto format) {
+    using R = Rows<decltype(format)>;
+    R rows_a(task, a, memory[0]);
+    R rows_b(task, b, memory[1]);
+    R* const both[] = {&rows_a, &rows_b};
+    const auto run = [&](auto gather, auto back) FULGURITE_LAMBDA {
+      for (int64_t i = 0; i < 2 * n; ++i) both[i % 2]->template next<gather(), back()>();
+    };
+    if (task.gather == nullptr) return run(std::false_type{}, std::false_type{});
+    if (a.sums.back == nullptr) return run(std::true_type{}, std::false_type{});
+    run(std::true_type{}, std::true_type{});
   });
 }
 

@@ -296,7 +296,7 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
       sums.back = got.back.data();
       got.chosen_dot.resize(32);
       sums.chosen = got.chosen_dot.data();
-      kernel({&m.linear(), &x, 0, y.data(), &gather, nullptr}, 0, rows, sums);
+      kernel({&m.linear(), &x, 0, y.data(), &gather, nullptr}, {0, rows, sums});
       for (const auto* part : {&blocks, &got.back, &got.chosen_dot, &got.group_out}) {
         y.insert(y.end(), part->begin(), part->end());
       }
