@@ -107,9 +107,10 @@ int64_t chunk_rows(const Tensor& w) noexcept {
 }
 
 // Work that is done before the others have woken up is done alone.
+constexpr int64_t kSmall = int64_t{32} << 10;  // bytes
+
 template <class Task>
 void run_if_worth(int64_t bytes, ThreadPool& pool, const Task& task) {
-  constexpr int64_t kSmall = int64_t{32} << 10;
   bytes < kSmall ? task(0) : pool.run(std::ref(task));
 }
 
@@ -191,6 +192,7 @@ class SlabRun {
 
   void run(ThreadPool& pool) {
     const auto bytes = static_cast<int64_t>(w_.weight.bytes() * tasks_.size());
+    if (gathers_ == nullptr && bytes < kSmall) return alone();
     if (w_.next != nullptr) pool.read_ahead({w_.next->weight.data, w_.next->weight.bytes()});
     SlabClaims claims(pool.size());
     run_if_worth(bytes, pool,
@@ -201,6 +203,11 @@ class SlabRun {
   }
 
  private:
+  void alone() const noexcept {
+    static const auto kernel = FULGURITE_PICK(matvec_rows);
+    for (const RowTask& task : tasks_) kernel(task, {0, w_.weight.rows()});
+  }
+
   RowRange range(int64_t s, size_t p) const noexcept {
     const int64_t rows = w_.weight.rows();
     return {slab_begin(rows, s), slab_begin(rows, s + 1), sums_[p].slab(s)};
