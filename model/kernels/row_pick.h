@@ -49,15 +49,20 @@ struct Parts<FloatRow<FormatBF16>> : Parts<FloatRow<FormatF16>> {
   }
 };
 
-template <>
-struct Parts<BlockRow<FormatQ8_0>> {
+// Blocks of 32 that begin with their scale; the byte of column c is the one with number c & kMask.
+template <int kBlockBytes, int kMask>
+struct ScaledBytes {
   static constexpr bool kKnown = true;
   static constexpr int kHalves = 1;
   static constexpr int kBytes = 1;
   static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
-    halves[0] = (c >> 5) * 34;
-    bytes[0] = halves[0] + 2 + (c & 31);
+    halves[0] = (c >> 5) * kBlockBytes;
+    bytes[0] = halves[0] + 2 + (c & kMask);
   }
+};
+
+template <>
+struct Parts<BlockRow<FormatQ8_0>> : ScaledBytes<34, 31> {
   static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
                                          const I32x16&) noexcept {
     return widen_f16(halves) * floats_of(signed_bytes_of(bytes, 0));
@@ -65,14 +70,7 @@ struct Parts<BlockRow<FormatQ8_0>> {
 };
 
 template <>
-struct Parts<BlockRow<FormatQ4_0>> {
-  static constexpr bool kKnown = true;
-  static constexpr int kHalves = 1;
-  static constexpr int kBytes = 1;
-  static void places(int32_t c, int32_t* halves, int32_t* bytes) noexcept {
-    halves[0] = (c >> 5) * 18;
-    bytes[0] = halves[0] + 2 + (c & 15);
-  }
+struct Parts<BlockRow<FormatQ4_0>> : ScaledBytes<18, 15> {
   static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
                                          const I32x16& c) noexcept {
     return widen_f16(halves) * floats_of((bytes_of(bytes, 0) >> (c >> 2 & 4) & 15) - 8);

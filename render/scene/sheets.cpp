@@ -23,6 +23,15 @@ struct Frame {
   double width = 0.0, height = 0.0;
 };
 
+// On the front of a box: so much of its sides.
+Frame front_of(const shaders::Node& box, double share) {
+  const glm::dvec3 half = glm::dvec3(box.half_size) * share;
+  const glm::dvec3 center(box.center);
+  return {{center.x - half.x, center.y + half.y, center.z + double{box.half_size.z} * 1.02 + 0.001},
+          2.0 * half.x,
+          2.0 * half.y};
+}
+
 // Puts matrices side by side and vectors along their sides, then fits the whole into a frame.
 class Group {
  public:
@@ -171,15 +180,7 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   group.matrix(
       weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * d, d, false), {z});
   group.column(vector_of(id(Part::kHeadOut), "o", blk + "attn.head_out", head, c, true));
-  // On the front of the head's box.
-  const shaders::Node box = layout.nodes()[element];
-  const glm::dvec3 half = glm::dvec3(box.half_size) * 0.9;
-  const glm::dvec3 center(box.center);
-  return group.fit(
-      {{center.x - half.x, center.y + half.y, center.z + double{box.half_size.z} * 1.02 + 0.001},
-       2.0 * half.x,
-       2.0 * half.y},
-      Group::Align::kCenter);
+  return group.fit(front_of(layout.nodes()[element], 0.9), Group::Align::kCenter);
 }
 
 // Across the front of a shelf, before its newest column.
@@ -297,14 +298,7 @@ std::vector<Sheet> router_sheets(const Layout& layout, uint32_t layer) {
   group.matrix(
       weight(id(Part::kRouter), "W_router", blk + "ffn_gate_inp.weight", 0, experts, 0, c, true),
       {vector_of(id(Part::kProbability), "p", blk + "router", 0, experts, false)});
-  const shaders::Node box = layout.nodes()[element];
-  const glm::dvec3 half = glm::dvec3(box.half_size) * 0.94;
-  const glm::dvec3 center(box.center);
-  return group.fit(
-      {{center.x - half.x, center.y + half.y, center.z + double{box.half_size.z} * 1.02 + 0.001},
-       2.0 * half.x,
-       2.0 * half.y},
-      Group::Align::kCenter);
+  return group.fit(front_of(layout.nodes()[element], 0.94), Group::Align::kCenter);
 }
 
 std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t expert) {
