@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -52,21 +51,17 @@ void strongest_and_others(const float* values, size_t n, size_t k, bool others,
 template <class Term>
 void sort_by_share(Term* list, size_t n) noexcept {
   constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
-  std::array<int32_t, kMost> size{};  // magnitudes as integers, which order as they do
+  static_assert(kMost <= 16);
+  std::array<float, kMost> share;
+  std::array<int32_t, kMost> order;
   std::array<Term, kMost> copy;
   n = std::min(n, kMost);
   for (size_t i = 0; i < n; ++i) {
     copy[i] = list[i];
-    size[i] = std::bit_cast<int32_t>(std::abs(list[i].share));
+    share[i] = list[i].share;
   }
-  std::array<int32_t, kMost> rank{};
-  for (size_t j = 0; j < n; ++j) {
-    for (size_t i = 0; i < kMost; ++i) {
-      const bool before = (size[j] > size[i]) | ((size[j] == size[i]) & (j < i));
-      rank[i] += before ? 1 : 0;
-    }
-  }
-  for (size_t i = 0; i < n; ++i) list[static_cast<size_t>(rank[i])] = copy[i];
+  model::order_by_size(share.data(), static_cast<int64_t>(n), order.data());
+  for (size_t i = 0; i < n; ++i) list[i] = copy[static_cast<size_t>(order[i])];
 }
 
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.

@@ -95,7 +95,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   const Config& c = config_;
   const int64_t q_width = c.n_head * c.head_dim;
   const int64_t ff = std::max(c.n_ff, c.n_ff_shared);
-  for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.update}) fit(*v, c.n_embd);
+  for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.sum, &a_.update}) fit(*v, c.n_embd);
   a_.measured.resize(static_cast<size_t>(c.n_embd));
   for (Values* v : {&a_.q, &a_.z, &a_.z_read, &a_.head_back}) fit(*v, q_width);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
@@ -215,6 +215,12 @@ void Decoder::normalise(const Norm& norm, const Values& x, Values& y, int64_t n)
   }
 }
 
+// a_.sum stays as it is: its terms are measured later.
+void Decoder::make_update(const Norm& post_norm, int64_t n) {
+  if (post_norm.gain != nullptr) return normalise(post_norm, a_.sum, a_.update, n);
+  std::copy_n(a_.sum.begin(), n * config_.n_embd, a_.update.begin());
+}
+
 void Decoder::turn(Rope& rope, int64_t first, int64_t n) {
   const size_t half = rope.frequency.size();
   for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
@@ -238,10 +244,10 @@ Decoder::Measure Decoder::measure(const float* y, const Values& gain) noexcept {
   return {u, total > kNothing ? 1.0 / total : 0.0};
 }
 
-void Decoder::set_input(const Values& x, int64_t n, int64_t cols,
+void Decoder::set_input(Input& input, const Values& x, int64_t n, int64_t cols,
                         std::initializer_list<DType> readers) {
   const bool rounds = std::any_of(readers.begin(), readers.end(), rounds_input);
-  input_.set(x.data(), n, cols, cols, rounds, pool_);
+  input.set(x.data(), n, cols, cols, rounds, pool_);
 }
 
 }  // namespace model

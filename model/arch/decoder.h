@@ -52,7 +52,7 @@ class Decoder final : public Model {
     Values k, v;             // (K, D)
     Values scores, weights;  // (H, T) of one position, or (T) of each thread
     Values z, z_read;        // (H, D)
-    Values update;           // (C)
+    Values sum, update;      // (C) what a product gave; the same behind the norm after it
     Values gate, up, act;    // (F), or (F_shared)
     Values act_read;         // (F)
     Values router;           // (E)
@@ -68,6 +68,8 @@ class Decoder final : public Model {
     std::vector<Gather> gathers;
   };
 
+  struct Grams;
+
   void chain_weights() noexcept;
   void resize(int64_t n, int64_t capacity);
   void run(const Pass& pass, const int32_t* ids, float* logits, int64_t logit_rows);
@@ -80,6 +82,8 @@ class Decoder final : public Model {
   void output_projection(const Pass& pass, int64_t l);
   bool has_grams() const noexcept;
   void build_grams();
+  void store_gram(float* gram, Grams& grams) const;
+  void tap_attention(const Pass& pass, int64_t l);
   void head_backs(const Pass& pass, int64_t l);
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
@@ -99,7 +103,9 @@ class Decoder final : public Model {
   void normalise(const Norm& norm, const Values& x, Values& y, int64_t n);
   void turn(Rope& rope, int64_t first, int64_t n);
   void activate(const Values& gate, const Values& up, Values& act, int64_t n) const noexcept;
-  void set_input(const Values& x, int64_t n, int64_t cols, std::initializer_list<DType> readers);
+  void make_update(const Norm& post_norm, int64_t n);
+  void set_input(Input& input, const Values& x, int64_t n, int64_t cols,
+                 std::initializer_list<DType> readers);
   void tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
            int64_t cols) const noexcept;
   // (C) squares of the gain of a norm after the sum; nullptr without one.
@@ -111,18 +117,19 @@ class Decoder final : public Model {
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
   // G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h costs no second look at
-  // W_O. In 16 bits, since it is read for every token: an error of 2^-16 of a row's largest
-  // element at most, in what the reads of a head are compared by.
+  // W_O. In 16 bits and without its mirror image, since it is read for every token: an error of
+  // 2^-16 of a tile's largest element at most, in what the reads of a head are compared by.
   struct Grams {
-    std::vector<int16_t> matrix;  // (H, D, D) without the diagonal
-    Values scale;                 // (H, D) what the elements of a row are multiplied with
-    Values diagonal;              // (H, D)
+    std::vector<int16_t> tiles;  // (H, tiles, 16, 16) without the diagonal; see symmetric_matvec
+    Values scale;                // (H, tiles)
+    Values diagonal;             // (H, D)
   };
   // (L). Made when first wanted; stays empty where it would be large.
   std::vector<Grams> grams_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
-  Input input_;
+  Input input_;                   // of the product at hand
+  Input z_input_, act_input_;     // of W_O and of W_down: what is put off looks at them later
   Activations a_;
   int64_t rows_ = 0;   // for which a_ is large enough
   int64_t reach_ = 0;  // likewise

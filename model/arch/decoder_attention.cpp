@@ -21,16 +21,11 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   project(pass, l);
-  tap(pass, Tap::kQ, l, a_.q, c.n_head, c.head_dim);
-  tap(pass, Tap::kK, l, a_.k, c.n_head_kv, c.head_dim);
-  tap(pass, Tap::kV, l, a_.v, c.n_head_kv, c.head_dim);
   attend_all(pass, l);
-  tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
   output_projection(pass, l);
   if (pass.sink == nullptr) return;
-  const bool backs = pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy);
-  pool_.beside([this, pass, l, backs] {
-    if (backs) head_backs(pass, l);
+  pool_.beside([this, pass, l] {
+    tap_attention(pass, l);
     pass.sink->reduce(0, l);
   });
   const size_t weights =
@@ -40,13 +35,25 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   pass.sink->on_operation(0, l, static_cast<int64_t>(weights) + pass.cache.bytes(1, read));
 }
 
+// What does not have to be seen at once: none of it is written to before the next layer.
+void Decoder::tap_attention(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  tap(pass, Tap::kQ, l, a_.q, c.n_head, c.head_dim);
+  tap(pass, Tap::kK, l, a_.k, c.n_head_kv, c.head_dim);
+  tap(pass, Tap::kV, l, a_.v, c.n_head_kv, c.head_dim);
+  tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
+  tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
+  if (pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare)) head_shares(pass, l);
+  if (pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy)) head_backs(pass, l);
+}
+
 // q, k and v of the batch, normalised and rotated; k and v go into the cache.
 void Decoder::project(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const int64_t q_width = c.n_head * c.head_dim;
   const int64_t kv_width = c.n_head_kv * c.head_dim;
-  set_input(a_.norm, pass.n, c.n_embd, {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
+  set_input(input_, a_.norm, pass.n, c.n_embd, {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
   matmul(w.wq, input_, a_.q.data(), q_width, nullptr, pool_);
   matmul(w.wk, input_, a_.k.data(), kv_width, nullptr, pool_);
   matmul(w.wv, input_, a_.v.data(), kv_width, nullptr, pool_);
@@ -124,7 +131,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   }
 }
 
-// da = W_o z, its terms and their shares.
+// da = W_o z, and what its terms and their shares are made of.
 void Decoder::output_projection(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
@@ -143,18 +150,18 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
     if (back && grams_.empty()) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
     g.group_back = true;
   }
-  set_input(a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
-  matmul(w.wo, input_, a_.update.data(), c.n_embd,
+  pool_.settle();  // products too small to be shared did not see to it
+  set_input(z_input_, a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
+  matmul(w.wo, z_input_, a_.sum.data(), c.n_embd,
          shares || back || out ? a_.gathers.data() : nullptr, pool_);
-  if (shares || back) head_shares(pass, l);
-  tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
-  if (w.attn_post_norm.gain != nullptr) normalise(w.attn_post_norm, a_.update, a_.update, pass.n);
+  make_update(w.attn_post_norm, pass.n);
 }
 
 bool Decoder::has_grams() const noexcept {
   constexpr int64_t kMost = int64_t{96} << 20;
   const Config& c = config_;
-  return c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(int16_t)} <= kMost;
+  return c.head_dim <= kWidestSymmetric &&
+         c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(int16_t)} <= kMost;
 }
 
 void Decoder::build_grams() {
@@ -187,42 +194,48 @@ void Decoder::build_grams() {
       });
     }
     Grams& stored = grams_.emplace_back();
-    stored.matrix.resize(gram.size());
-    for (int64_t row = 0; row < c.n_head * c.head_dim; ++row) {
-      constexpr float kMost = 32767.0F;
-      float* from = gram.data() + row * c.head_dim;
-      stored.diagonal.push_back(std::exchange(from[row % c.head_dim], 0.0F));
+    for (int64_t h = 0; h < c.n_head; ++h) store_gram(gram.data() + h * square, stored);
+  }
+}
+
+// One head's G (D, D), whose diagonal is cleared, behind those that are stored.
+void Decoder::store_gram(float* gram, Grams& grams) const {
+  constexpr float kMost = 32767.0F;
+  constexpr int64_t kTile = kSymmetricTile;
+  const int64_t d = config_.head_dim;
+  for (int64_t k = 0; k < d; ++k) grams.diagonal.push_back(std::exchange(gram[k * d + k], 0.0F));
+  for (int64_t i = 0; i < d; i += kTile) {
+    for (int64_t j = i; j < d; j += kTile) {
+      const auto element = [&](int64_t k) {
+        const int64_t row = i + k / kTile;
+        const int64_t column = j + k % kTile;
+        return row < d && column < d ? gram[row * d + column] : 0.0F;
+      };
       float largest = 0.0F;
-      for (int64_t k = 0; k < c.head_dim; ++k) largest = std::max(largest, std::abs(from[k]));
-      stored.scale.push_back(largest / kMost);
+      for (int64_t k = 0; k < kTile * kTile; ++k) largest = std::max(largest, std::abs(element(k)));
+      grams.scale.push_back(largest / kMost);
       const float inverse = largest > 0.0F ? kMost / largest : 0.0F;
-      std::transform(from, from + c.head_dim, stored.matrix.data() + row * c.head_dim,
-                     [&](float g) { return static_cast<int16_t>(std::lround(g * inverse)); });
+      for (int64_t k = 0; k < kTile * kTile; ++k) {
+        grams.tiles.push_back(static_cast<int16_t>(std::lround(element(k) * inverse)));
+      }
     }
   }
 }
 
-// Shares of the heads, and z~, which head_backs() will want when input_ holds something else.
+// Shares of the heads.
 void Decoder::head_shares(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const Values& gain = attn_gain_[static_cast<size_t>(l)];
-  const int64_t q_width = c.n_head * c.head_dim;
   const auto* bias = reinterpret_cast<const float*>(w.wo.bias.data);
   Values bias_share(static_cast<size_t>(pass.n));
   for (int64_t i = 0; i < pass.n; ++i) {
-    const auto [u, scale] = measure(a_.update.data() + i * c.n_embd, gain);
+    const auto [u, scale] = measure(a_.sum.data() + i * c.n_embd, gain);
     const double from_bias = bias != nullptr ? dot(u, bias, c.n_embd) : 0.0;
     bias_share[static_cast<size_t>(i)] = static_cast<float>(from_bias * scale);
     for (int64_t h = i * c.n_head; h < (i + 1) * c.n_head; ++h) {
       float& share = a_.head_dot[static_cast<size_t>(h)];
       share = static_cast<float>(double{share} * scale);
-    }
-    float* z = a_.z_read.data() + i * q_width;
-    if (rounds_input(w.wo.weight.dtype)) {
-      input_.rounded(i, z);
-    } else {
-      std::copy_n(input_.row(i), q_width, z);
     }
   }
   tap(pass, Tap::kHeadShare, l, a_.head_dot, 1, c.n_head);
@@ -233,13 +246,21 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
 void Decoder::head_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const int64_t d = c.head_dim;
+  const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
   for (int64_t i = 0; i < pass.n; ++i) {
+    const float* read = z_input_.row(i);
+    if (rounds) {
+      z_input_.rounded(i, a_.z_read.data());
+      read = a_.z_read.data();
+    }
     for (int64_t h = 0; h < c.n_head; ++h) {
-      const float* z = a_.z_read.data() + (i * c.n_head + h) * d;
+      const float* z = read + h * d;
       float* back = a_.head_back.data() + (i * c.n_head + h) * d;
       if (!grams_.empty()) {
         const Grams& grams = grams_[static_cast<size_t>(l)];
-        short_matvec(grams.matrix.data() + h * d * d, grams.scale.data() + h * d, z, d, back);
+        const int64_t tiles = symmetric_tiles(d);
+        symmetric_matvec(grams.tiles.data() + h * tiles * kSymmetricTile * kSymmetricTile,
+                         grams.scale.data() + h * tiles, z, d, back);
         const float* diagonal = grams.diagonal.data() + h * d;
         for (int64_t k = 0; k < d; ++k) back[k] += diagonal[k] * z[k];
       }

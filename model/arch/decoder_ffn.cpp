@@ -30,13 +30,14 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
     if (config_.n_ff_shared > 0) bytes += bytes_of(w.ffn);
   }
   if (pass.sink != nullptr) {
-    pool_.beside([sink = pass.sink, l, last = l + 1 == config_.n_layer] {
-      sink->reduce(1, l);
-      if (last) sink->layers_done();
+    pool_.beside([this, pass, l] {
+      if (config_.n_expert == 0) neuron_shares(pass, l);
+      pass.sink->reduce(1, l);
+      if (l + 1 == config_.n_layer) pass.sink->layers_done();
     });
     pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
   }
-  if (w.ffn_post_norm.gain != nullptr) normalise(w.ffn_post_norm, a_.update, a_.update, pass.n);
+  make_update(w.ffn_post_norm, pass.n);
 }
 
 void Decoder::activate(const Values& gate, const Values& up, Values& act,
@@ -57,7 +58,7 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
-  set_input(a_.ffn_norm, pass.n, c.n_embd, {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
+  set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
   if (!w.ffn.gate.empty()) matmul(w.ffn.gate, input_, a_.gate.data(), c.n_ff, nullptr, pool_);
   matmul(w.ffn.up, input_, a_.up.data(), c.n_ff, nullptr, pool_);
   if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);
@@ -81,10 +82,10 @@ void Decoder::dense(const Pass& pass, int64_t l) {
     g.n_chosen = n_chosen;
     g.chosen_dot = a_.chosen_dot.data() + i * kChosenNeurons;
   }
-  set_input(a_.act, pass.n, c.n_ff, {w.ffn.down.weight.dtype});
-  matmul(w.ffn.down, input_, a_.update.data(), c.n_embd,
+  pool_.settle();  // as in output_projection
+  set_input(act_input_, a_.act, pass.n, c.n_ff, {w.ffn.down.weight.dtype});
+  matmul(w.ffn.down, act_input_, a_.sum.data(), c.n_embd,
          all || parts || chosen ? a_.gathers.data() : nullptr, pool_);
-  if (pass.sink != nullptr) neuron_shares(pass, l);
 }
 
 // The neurons of largest |act| of row i, in ascending order.
@@ -103,11 +104,11 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
   Values chosen(static_cast<size_t>(2 * n_chosen));
   for (int64_t i = 0; i < pass.n; ++i) {
     const int64_t position = pass.first + i;
-    const float* y = a_.update.data() + i * c.n_embd;
+    const float* y = a_.sum.data() + i * c.n_embd;
     const auto [u, scale] = measure(y, ffn_gain_[static_cast<size_t>(l)]);
-    const float* act = input_.row(i);
+    const float* act = act_input_.row(i);
     if (rounds_input(w.ffn.down.weight.dtype)) {
-      input_.rounded(i, a_.act_read.data());
+      act_input_.rounded(i, a_.act_read.data());
       act = a_.act_read.data();
     }
     const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
@@ -174,10 +175,11 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
     int64_t width;
     float weight;
   };
+  pool_.settle();  // as in output_projection
   for (int64_t i = 0; i < pass.n; ++i) {
     const int64_t position = pass.first + i;
     const float* m = a_.ffn_norm.data() + i * c.n_embd;
-    float* df = a_.update.data() + i * c.n_embd;
+    float* df = a_.sum.data() + i * c.n_embd;
     Input input;
     input.set(m, 1, c.n_embd, c.n_embd, rounds_input(w.router.weight.dtype), pool_);
     matmul(w.router, input, a_.router.data(), c.n_expert, nullptr, pool_);

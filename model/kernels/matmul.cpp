@@ -14,7 +14,7 @@ namespace model {
 namespace {
 
 // Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
-// added up in each slab on its own and then over the slabs in order.
+// added up in each slab on its own, then in each pair and then over the pairs in order.
 constexpr int64_t kSlabs = 32;
 constexpr int64_t kPairs = kSlabs / 2;  // slabs 2 i and 2 i + 1 are a thread's at once
 
@@ -55,7 +55,10 @@ class SlabSums {
     return sums;
   }
 
-  // Adds the slabs in order and hands out. Long sums are shared over the pool.
+  // Adds slab i + 1 to slab i.
+  void add_next(int64_t i) const noexcept { add(i, i + 1, 0, stride()); }
+
+  // Adds the pairs in order and hands out. Long sums are shared over the pool.
   void finish(const Gather& gather, ThreadPool& pool) const {
     if (stride() < 4096) {
       add_slabs(0, stride());
@@ -80,10 +83,12 @@ class SlabSums {
 
  private:
   void add_slabs(int64_t first, int64_t last) const noexcept {
-    for (int64_t s = 1; s < kSlabs; ++s) {
-      const float* slab = begin_ + s * stride();
-      for (int64_t k = first; k < last; ++k) begin_[k] += slab[k];
-    }
+    for (int64_t s = 2; s < kSlabs; s += 2) add(0, s, first, last);
+  }
+  void add(int64_t to, int64_t from, int64_t first, int64_t last) const noexcept {
+    float* sum = begin_ + to * stride();
+    const float* slab = begin_ + from * stride();
+    for (int64_t k = first; k < last; ++k) sum[k] += slab[k];
   }
 
   // Every part begins a cache line: vectors across two lines cost twice.
@@ -166,7 +171,9 @@ class SlabRun {
       : w_(w), gathers_(gathers), ld_(ld), panels_(n == x.n() && fits_panels(x, gathers)) {
     static thread_local std::vector<float> memory;
     static thread_local std::vector<float> rounded;
-    if (gathers != nullptr && !panels_) rounded.resize(static_cast<size_t>(n * x.cols()));
+    if (gathers != nullptr && !panels_) {
+      rounded.resize(std::max(rounded.size(), static_cast<size_t>(n * x.cols())));
+    }
     int64_t floats = 0;
     for (int64_t p = 0; p < n; ++p) {
       const Gather* gather = gathers != nullptr ? gathers + p : nullptr;
@@ -214,11 +221,16 @@ class SlabRun {
   }
 
   void pair(int64_t i) const noexcept {
-    static const auto kernel = FULGURITE_PICK(matvec_rows);
-    static const auto two = FULGURITE_PICK(matvec_two);
     for (const int64_t s : {2 * i, 2 * i + 1}) {
       for (const SlabSums& sums : sums_) sums.clear(s);
     }
+    rows_of_pair(i);
+    for (const SlabSums& sums : sums_) sums.add_next(2 * i);
+  }
+
+  void rows_of_pair(int64_t i) const noexcept {
+    static const auto kernel = FULGURITE_PICK(matvec_rows);
+    static const auto two = FULGURITE_PICK(matvec_two);
     if (!panels_ && tasks_.size() == 1) {
       return two(tasks_.front(), range(2 * i, 0), range(2 * i + 1, 0));
     }
@@ -302,8 +314,11 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
   std::atomic<int64_t> next{0};
   static const auto kernel = FULGURITE_PICK(back_rows);
   run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
-    for (int64_t s = next++; s < kSlabs; s = next++) {
-      kernel(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back);
+    for (int64_t s = 2 * next++; s < kSlabs; s = 2 * next++) {
+      for (const int64_t k : {s, s + 1}) {
+        kernel(w, slab_begin(w.rows(), k), slab_begin(w.rows(), k + 1), u, sums.slab(k).back);
+      }
+      sums.add_next(s);
     }
   });
   sums.finish(gather, pool);

@@ -17,7 +17,8 @@ inline int64_t groups_of(int64_t cols) noexcept {
 
 // Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
 // groups of eight blocks (256 columns), and the chosen ones to a multiple of 16. Ranges begin at
-// multiples of 16 rows.
+// multiples of 16 rows. blocks and chosen add up four rows i at a time, (0 + 2) + (1 + 3).
+inline constexpr int64_t kRowsAdded = 4;
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks

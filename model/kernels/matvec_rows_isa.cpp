@@ -52,11 +52,16 @@ class Rows {
         picks_.choose(gather_->chosen);
         picked_ = kPicked;
       }
+      row_gain_ = gather_->row_gain;
+      more_ = picked_ < held_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
+              gather_->group_out != nullptr;
     }
     const int64_t width = std::max(held_blocks_, groups_ * kBlocksInGroup) + held_chosen_;
     const int64_t held = kRowsHeld * width;
     held_width_ = width;
-    memory.resize(static_cast<size_t>(held + 2 * groups_ * kBlocksInGroup + cols_));
+    const int64_t floats = held + 2 * groups_ * kBlocksInGroup + cols_;
+    if (gather_ == nullptr) return;
+    memory.resize(std::max(memory.size(), static_cast<size_t>(floats)));
     held_ = memory.data();
     terms_ = held_;
     factors_ = held_ + held;
@@ -64,61 +69,122 @@ class Rows {
     spelled_ = group_terms_ + groups_ * kBlocksInGroup;
   }
 
-  // Rows of the range one by one; then what the last one left to be done.
+  bool done() const noexcept { return next_ == last_; }
+
+  // The next row of the range; after the last one what that left to be done.
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void next() noexcept {
-    if (next_ == last_) return;
-    const int64_t r = next_++;
-    const std::byte* row = task_.w->weight.data + r * row_bytes_;
-    if constexpr (kGather) terms_ = held_ + r % kRowsHeld * held_width_;
-    float sum = product<kGather, kBack>(row);
-    if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
-    task_.y[r] = sum;
-    if constexpr (kGather) {
-      add_to_sums(row, r);
-      if (r % kRowsHeld == kRowsHeld - 1 || next_ == last_) add_held(r % kRowsHeld + 1);
+    Row row = begin<kGather>();
+    const Position x = x_;
+    const int64_t whole = whole_;
+    for (int64_t g = 0; g < whole; ++g) {
+      const std::byte* at = row.fetch(g);
+      row.template add<kGather>(F::terms(at, part(x, g)), g);
+      if constexpr (kBack) add_back_before(g);
     }
-    if (kBack && next_ == last_ && before_ != nullptr) {
-      for (int64_t g = 0; g < groups_; ++g) add_back(before_ + g * F::kBytes, g);
+    if (whole < groups_) last_group<kGather, kBack>(row);
+    end<kGather, kBack>(row);
+  }
+
+  // The next row of each of two ranges, eight blocks of both in turn.
+  template <bool kGather, bool kBack>
+  static FULGURITE_INLINE void next(Rows& a, Rows& b) noexcept {
+    Row row_a = a.template begin<kGather>();
+    Row row_b = b.template begin<kGather>();
+    const Position x = a.x_;
+    const int64_t whole = a.whole_;
+    for (int64_t g = 0; g < whole; ++g) {
+      const std::byte* at_a = row_a.fetch(g);
+      const std::byte* at_b = row_b.fetch(g);
+      const Position x_part = part(x, g);
+      const F32x8 t_a = F::terms(at_a, x_part);
+      const F32x8 t_b = F::terms(at_b, x_part);
+      row_a.template add<kGather>(t_a, g);
+      row_b.template add<kGather>(t_b, g);
+      if constexpr (kBack) a.add_back_before(g);
+      if constexpr (kBack) b.add_back_before(g);
     }
+    if (whole < a.groups_) {
+      a.template last_group<kGather, kBack>(row_a);
+      b.template last_group<kGather, kBack>(row_b);
+    }
+    a.template end<kGather, kBack>(row_a);
+    b.template end<kGather, kBack>(row_b);
   }
 
  private:
-  // With kBack also W^T u of the row before, so that there is work while memory is waited for.
-  template <bool kKeep, bool kBack>
-  FULGURITE_INLINE float product(const std::byte* row) noexcept {
-    // Copies: what is stored might be this object for all that the compiler knows.
-    const Position x = x_;
-    const int64_t whole = whole_;
-    float* const terms = terms_;
+  // A row on its way. In registers: what is stored might be a Rows for all that the compiler knows.
+  struct Row {
+    const std::byte* data;
+    float* terms;  // where they are kept, of its blocks
     F32x8 lanes = {};
-    for (int64_t g = 0; g < whole; ++g) {
-      const std::byte* at = row + g * F::kBytes;
+
+    FULGURITE_INLINE const std::byte* fetch(int64_t g) const noexcept {
+      const std::byte* at = data + g * F::kBytes;
       prefetch(at, F::kBytes);
-      const F32x8 t = F::terms(at, group(x, g, x.x + g * kGroupWidth));
+      return at;
+    }
+    template <bool kKeep>
+    FULGURITE_INLINE void add(const F32x8& t, int64_t g) noexcept {
       if constexpr (kKeep) store(terms + g * kBlocksInGroup, t);
       lanes += t;
-      if (kBack && before_ != nullptr) add_back(before_ + g * F::kBytes, g);
     }
-    if (whole < groups_) {
-      if (kBack && before_ != nullptr) add_back(before_ + whole * F::kBytes, whole);
-      const std::byte* at = tail_.copy(row + whole * F::kBytes);
-      const F32x8 t = F::terms(at, group(x, whole, x_tail_));
-      if constexpr (kKeep) store(terms + whole * kBlocksInGroup, t);
-      lanes += t;
-    }
-    return sum_eight(lanes);
+  };
+
+  template <bool kGather>
+  FULGURITE_INLINE Row begin() noexcept {
+    if constexpr (kGather) terms_ = held_ + next_ % kRowsHeld * held_width_;
+    return {task_.w->weight.data + next_ * row_bytes_, terms_};
   }
 
-  static FULGURITE_INLINE Position group(const Position& all, int64_t g, const float* x) noexcept {
-    return {x, all.q + g * kGroupWidth, all.sums + g * 16, all.d + g * kBlocksInGroup};
+  static FULGURITE_INLINE Position part(const Position& x, int64_t g) noexcept {
+    return {x.x + g * kGroupWidth, x.q + g * kGroupWidth, x.sums + g * 16,
+            x.d + g * kBlocksInGroup};
   }
 
-  void add_to_sums(const std::byte* row, int64_t r) noexcept {
-    const float gain = gather_->row_gain != nullptr ? gather_->row_gain[r] : 1.0F;
-    const float u = gain * task_.y[r];
-    held_u_[r % kRowsHeld] = u;
-    if (held_chosen_ > 0) hold_chosen(row, r);
+  template <bool kGather, bool kBack>
+  FULGURITE_INLINE void last_group(Row& row) noexcept {
+    if constexpr (kBack) add_back_before(whole_);
+    const std::byte* at = tail_.copy(row.data + whole_ * F::kBytes);
+    Position x = part(x_, whole_);
+    x.x = x_tail_;
+    row.template add<kGather>(F::terms(at, x), whole_);
+  }
+
+  // W^T u of the row before, so that there is work while memory is waited for.
+  FULGURITE_INLINE void add_back_before(int64_t g) noexcept {
+    if (before_ != nullptr) add_back(before_ + g * F::kBytes, g);
+  }
+
+  template <bool kGather, bool kBack>
+  FULGURITE_INLINE void end(const Row& row) noexcept {
+    const int64_t r = next_++;
+    float sum = sum_eight(row.lanes);
+    if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
+    task_.y[r] = sum;
+    if constexpr (kGather) gather(row.data, r, sum);
+    if (kBack && next_ == last_) {
+      for (int64_t g = 0; g < groups_; ++g) add_back_before(g);
+    }
+  }
+
+  // A row's u, and what is added up with it.
+  FULGURITE_INLINE void gather(const std::byte* row, int64_t r, float y) noexcept {
+    const float gain = row_gain_ != nullptr ? row_gain_[r] : 1.0F;
+    const int64_t i = r % kRowsHeld;
+    held_u_[i] = gain * y;
+    if (picked_ > 0) picks_.hold(row, i);
+    if (more_) gather_more(row, r, gain);
+    if (i == kRowsHeld - 1 || next_ == last_) add_held(i + 1);
+  }
+
+  // What is seldom wanted, or only at full detail.
+  void gather_more(const std::byte* row, int64_t r, float gain) noexcept {
+    const float u = held_u_[r % kRowsHeld];
+    float* held = terms_ + (held_width_ - held_chosen_);
+    for (int64_t n = picked_; n < held_chosen_; ++n) {
+      held[n] = n < gather_->n_chosen ? F::one(row, gather_->chosen[n]) : 0.0F;
+    }
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -133,29 +199,21 @@ class Rows {
     before_ = row;
   }
 
-  // Row r's place among those held.
-  FULGURITE_INLINE void hold_chosen(const std::byte* row, int64_t r) noexcept {
-    if (picked_ > 0) picks_.hold(row, r % kRowsHeld);
-    float* held = terms_ + (held_width_ - held_chosen_);
-    for (int64_t n = picked_; n < gather_->n_chosen; ++n) {
-      held[n] = F::one(row, gather_->chosen[n]);
-    }
-    for (int64_t n = std::max(picked_, gather_->n_chosen); n < held_chosen_; ++n) held[n] = 0.0F;
-  }
-
-  // Sixteen rows' products are added as a tree, as panels of sixteen rows do it in one vector.
-  void add_held(int64_t rows) noexcept {
-    std::fill(held_u_ + rows, held_u_ + kRowsHeld, 0.0F);
+  // Few rows at a time: what is held stays in the first cache beside the weights that go by.
+  FULGURITE_INLINE void add_held(int64_t rows) noexcept {
     const int64_t chosen = held_width_ - held_chosen_;
     for (int64_t i = 0; picked_ > 0 && i < rows; ++i) {
       store(held_ + i * held_width_ + chosen, picks_.weights(i));
     }
-    std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
+    if (rows < kRowsHeld) {
+      std::fill(held_u_ + rows, held_u_ + kRowsHeld, 0.0F);
+      std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
+    }
     add_trees(0, held_blocks_, sums_.blocks);
     add_trees(chosen, held_chosen_, sums_.chosen);
   }
 
-  void add_trees(int64_t from, int64_t n, float* to) const noexcept {
+  FULGURITE_INLINE void add_trees(int64_t from, int64_t n, float* to) const noexcept {
     int64_t k = 0;
     for (; k + 16 <= n; k += 16) add_tree<F32x16>(from + k, to + k);
     if (k < n) add_tree<F32x8>(from + k, to + k);
@@ -166,10 +224,7 @@ class Rows {
     const auto product = [&](int64_t i) FULGURITE_LAMBDA {
       return load<V>(held_ + i * held_width_ + k) * held_u_[i];
     };
-    V a[8];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) a[i] = product(i) + product(i + 8);
-    store(to, load<V>(to) + (((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))));
+    store(to, load<V>(to) + ((product(0) + product(2)) + (product(1) + product(3))));
   }
 
   FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
@@ -252,15 +307,17 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth] = {};
-  static constexpr int64_t kRowsHeld = 16;
+  static constexpr int64_t kRowsHeld = kRowsAdded;
   int64_t held_blocks_ = 0;  // floats of each row held
   int64_t held_chosen_ = 0;
   int64_t held_width_ = 0;  // floats from one row held to the next
-  float* held_ = nullptr;   // (16, held_width_) terms of rows, then chosen weights
-  alignas(64) float held_u_[kRowsHeld] = {};
+  float* held_ = nullptr;   // (kRowsHeld, held_width_) terms of rows, then chosen weights
+  float held_u_[kRowsHeld] = {};
   static constexpr int64_t kPicked = 16;
   Picks<F, kRowsHeld> picks_;
   int64_t picked_ = 0;                 // of the chosen columns, in picks_
+  const float* row_gain_ = nullptr;    // of the gather
+  bool more_ = false;                  // than the sums of blocks and of picked columns
   const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
   float* terms_ = nullptr;             // of the row's blocks
   float* factors_ = nullptr;           // of the row's blocks, for back
@@ -274,7 +331,7 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   thread_local std::vector<float> memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
-    for (int64_t r = range.first; r < range.last; ++r) {
+    while (!rows.done()) {
       if (task.gather == nullptr) {
         rows.template next<false, false>();
       } else if (range.sums.back == nullptr) {
@@ -288,14 +345,16 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
 
 void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept {
   thread_local std::vector<float> memory[2];
-  const int64_t n = std::max(a.last - a.first, b.last - b.first);
   with_format(task.w->weight.dtype, [&](auto format) {
     using R = Rows<decltype(format)>;
     R rows_a(task, a, memory[0]);
     R rows_b(task, b, memory[1]);
-    R* const both[] = {&rows_a, &rows_b};
     const auto run = [&](auto gather, auto back) FULGURITE_LAMBDA {
-      for (int64_t i = 0; i < 2 * n; ++i) both[i % 2]->template next<gather(), back()>();
+      while (!rows_a.done() && !rows_b.done()) {
+        R::template next<gather(), back()>(rows_a, rows_b);
+      }
+      while (!rows_a.done()) rows_a.template next<gather(), back()>();
+      while (!rows_b.done()) rows_b.template next<gather(), back()>();
     };
     if (task.gather == nullptr) return run(std::false_type{}, std::false_type{});
     if (a.sums.back == nullptr) return run(std::true_type{}, std::false_type{});

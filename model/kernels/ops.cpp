@@ -93,10 +93,15 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
   return kernel(x, n, k, out);
 }
 
-void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
-                  float* y) noexcept {
-  static const auto kernel = FULGURITE_PICK(short_matvec);
-  kernel(matrix, scale, x, n, y);
+void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(order_by_size);
+  kernel(x, n, out);
+}
+
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
+                      float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(symmetric_matvec);
+  kernel(tiles, scale, x, n, y);
 }
 
 }  // namespace model

@@ -62,8 +62,20 @@ double dot(const float* a, const float* b, int64_t n) noexcept;
 // all n of them where there are no more. Returns how many. NaN is the largest.
 int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;
 
-// y[c] = sum_r M[r, c] scale[r] x[r] for a matrix (n, n) whose rows are stored in 16 bits.
-void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
-                  float* y) noexcept;
+// out: the numbers 0 .. n-1 of values in the order of |x|, largest first, ties by number; n <= 16.
+// NaN is the largest.
+void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;
+
+// y = M x for a symmetric matrix (n, n), n <= kWidestSymmetric, cut into tiles of 16 rows and
+// columns (the last filled up with zeros). Stored are those on the diagonal and above, row of tiles
+// after row of tiles; each as (16, 16) and what its elements are multiplied with.
+inline constexpr int64_t kSymmetricTile = 16;
+inline constexpr int64_t kWidestSymmetric = 512;
+inline int64_t symmetric_tiles(int64_t n) noexcept {
+  const int64_t side = (n + kSymmetricTile - 1) / kSymmetricTile;
+  return side * (side + 1) / 2;
+}
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
+                      float* y) noexcept;
 
 }  // namespace model

@@ -75,7 +75,41 @@ FULGURITE_INLINE I32x16 size_of(const F32x16& v) noexcept {
 }
 
 FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(load<__m256i>(v)));
+#else
   return __builtin_convertvector(widen_to_i32(load<U16x16>(v)) << 16 >> 16, F32x16);
+#endif
+}
+
+// Lane r: the sum of the lanes of rows[r].
+FULGURITE_INLINE F32x16 sums_of(const F32x16 (&rows)[16]) noexcept {
+  F32x16 a[8];
+  for (int r = 0; r < 8; ++r) {  // halves of the lanes are of rows r and r + 8
+    const F32x16& x = rows[r];
+    const F32x16& y = rows[r + 8];
+    a[r] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+           __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
+                                   31);
+  }
+  for (int r = 0; r < 4; ++r) {
+    const F32x16 x = a[r];
+    const F32x16 y = a[r + 4];
+    a[r] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
+           __builtin_shufflevector(x, y, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30,
+                                   31);
+  }
+  for (int r = 0; r < 2; ++r) {
+    const F32x16 x = a[r];
+    const F32x16 y = a[r + 2];
+    a[r] = __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
+           __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30,
+                                   31);
+  }
+  return __builtin_shufflevector(a[0], a[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14,
+                                 30) +
+         __builtin_shufflevector(a[0], a[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15,
+                                 31);
 }
 
 // One bit for each lane of a comparison.
@@ -247,29 +281,42 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
   return strongest_of({few, number, found}, low, high, k, out);
 }
 
-void short_matvec(const int16_t* matrix, const float* scale, const float* x, int64_t n,
-                  float* y) noexcept {
-  int64_t c = 0;
-  for (; c + 64 <= n; c += 64) {
-    F32x16 sums[4] = {};
-    for (int64_t r = 0; r < n; ++r) {
-      const float factor = scale[r] * x[r];
-      for (int k = 0; k < 4; ++k) sums[k] += widen_i16(matrix + r * n + c + 16 * k) * factor;
+void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
+  const I32x16 size = size_of(load_part(x, n));
+  const I32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  I32x16 rank = {};
+  for (int32_t i = 0; i < n; ++i) {
+    // Minus one where value i comes before the lane's.
+    rank -= (size < size[i]) | ((size == size[i]) & (lane > i));
+  }
+  for (int32_t i = 0; i < n; ++i) out[rank[i]] = i;
+}
+
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
+                      float* y) noexcept {
+  constexpr int64_t kTile = kSymmetricTile;
+  alignas(64) float in[kWidestSymmetric] = {};
+  alignas(64) float out[kWidestSymmetric] = {};
+  std::copy_n(x, n, in);
+  for (int64_t i = 0; i < n; i += kTile) {
+    F32x16 right[kTile] = {};  // of each row, what the tiles right of the diagonal add, by columns
+    for (int64_t j = i; j < n; j += kTile, ++scale, tiles += kTile * kTile) {
+      constexpr int64_t kAhead = 6144;  // what comes so much later is on its way from memory
+      for (int64_t k = 0; k < kTile * kTile; k += 32) __builtin_prefetch(tiles + kAhead + k, 0, 2);
+      const F32x16 scaled = load<F32x16>(in + j) * *scale;
+      F32x16 down[2] = {};
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < kTile; ++r) {
+        const F32x16 row = widen_i16(tiles + r * kTile);
+        down[r % 2] += row * in[i + r];
+        right[r] += row * scaled;
+      }
+      store(out + j, load<F32x16>(out + j) + (down[0] + down[1]) * *scale);
+      if (j == i) std::fill_n(right, kTile, F32x16{});  // it is its own mirror image
     }
-    for (int k = 0; k < 4; ++k) store(y + c + 16 * k, sums[k]);
+    store(out + i, load<F32x16>(out + i) + sums_of(right));
   }
-  for (; c + 16 <= n; c += 16) {
-    F32x16 sum = {};
-    for (int64_t r = 0; r < n; ++r) sum += widen_i16(matrix + r * n + c) * (scale[r] * x[r]);
-    store(y + c, sum);
-  }
-  for (; c < n; ++c) {
-    float sum = 0.0F;
-    for (int64_t r = 0; r < n; ++r) {
-      sum += static_cast<float>(matrix[r * n + c]) * (scale[r] * x[r]);
-    }
-    y[c] = sum;
-  }
+  std::copy_n(out, n, y);
 }
 
 }  // namespace model::FULGURITE_ISA

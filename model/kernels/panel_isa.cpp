@@ -180,19 +180,41 @@ class PanelRun {
     }
     const auto all = load<F32x16>(u);
     for (int64_t g = 0; sums_[i].blocks != nullptr && g < groups_; ++g) {
-      F32x8 parts[8];
+      F32x16 products[8];
 #pragma GCC unroll 8
       for (int b = 0; b < 8; ++b) {
         const float* at = panel_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
-        const F32x16 product = load<F32x16>(at) * all;
-        parts[b] = low_half(product) + high_half(product);
+        products[b] = load<F32x16>(at) * all;
       }
-      float* to = sums_[i].blocks + g * kBlocksInGroup;
-      store(to, load<F32x8>(to) + trees_of(parts));
+      add_fours(products, sums_[i].blocks + g * kBlocksInGroup);
+      add_fours(products + 4, sums_[i].blocks + g * kBlocksInGroup + 4);
     }
     for (int64_t n = 0; sums_[i].chosen != nullptr && n < wish.n_chosen; ++n) {
-      sums_[i].chosen[n] += sum_lanes(column(wish.chosen[n]) * all);
+      const F32x16 fours = fours_of(column(wish.chosen[n]) * all);
+      for (int k = 0; k < 16; k += 4) sums_[i].chosen[n] += fours[k];
     }
+  }
+
+  // Lanes 4 k: (0 + 2) + (1 + 3) of the four lanes from there on.
+  static FULGURITE_INLINE F32x16 fours_of(const F32x16& v) noexcept {
+    const auto pairs = _mm512_add_ps((__m512)v, _mm512_permute_ps((__m512)v, 0x4E));
+    return (F32x16)_mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xB1));
+  }
+
+  // The same of four products: to[b] += those of products[b], one after the other.
+  static FULGURITE_INLINE void add_fours(const F32x16* products, float* to) noexcept {
+    const auto pairs = [](const F32x16& a, const F32x16& b) {  // of a and b in turn
+      return _mm512_add_ps(_mm512_unpacklo_ps((__m512)a, (__m512)b),
+                           _mm512_unpackhi_ps((__m512)a, (__m512)b));
+    };
+    const __m512 low = pairs(products[0], products[1]);
+    const __m512 high = pairs(products[2], products[3]);
+    const __m512 fours =
+        _mm512_add_ps(_mm512_shuffle_ps(low, high, 0x44), _mm512_shuffle_ps(low, high, 0xEE));
+    __m128 sum = _mm_add_ps(load<__m128>(to), _mm512_castps512_ps128(fours));
+    sum = _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 1));
+    sum = _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 2));
+    store(to, _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 3)));
   }
 
   // Column c of the sixteen rows, by the formula of F::one.

@@ -49,24 +49,62 @@ TEST(Ops, TheStrongestAreThoseThatAFullSortPutsFirst) {
   }
 }
 
-TEST(Ops, AMatrixIn16BitsMultipliesAsItsRowsScalesSay) {
-  for (const int64_t n : {4, 16, 64, 80, 100}) {
+TEST(Ops, ValuesAreOrderedByMagnitudeThenByNumber) {
+  std::mt19937 random(5);
+  for (const int64_t n : {0, 1, 2, 7, 16}) {
+    for (int round = 0; round < 50; ++round) {
+      std::vector<float> x(static_cast<size_t>(n));
+      for (float& v : x) v = static_cast<float>(static_cast<int>(random() % 9) - 4);
+      std::vector<int32_t> sorted(x.size());
+      std::iota(sorted.begin(), sorted.end(), 0);
+      std::stable_sort(sorted.begin(), sorted.end(), [&](int32_t a, int32_t b) {
+        return std::abs(x[static_cast<size_t>(a)]) > std::abs(x[static_cast<size_t>(b)]);
+      });
+      std::vector<int32_t> order(x.size());
+      order_by_size(x.data(), n, order.data());
+      EXPECT_EQ(order, sorted);
+    }
+  }
+}
+
+TEST(Ops, ASymmetricMatrixIn16BitsMultipliesAsItsTilesSay) {
+  constexpr int64_t kTile = kSymmetricTile;
+  for (const int64_t n : {4, 16, 64, 80, 100, 256}) {
     std::mt19937 random(3);
-    std::vector<int16_t> matrix(static_cast<size_t>(n * n));
-    for (int16_t& m : matrix) m = static_cast<int16_t>(random());
-    const std::vector<float> scale = normal(n, 0.1F, 1);
+    // (first row, first column) of each tile in the order they are stored in.
+    std::vector<std::pair<int64_t, int64_t>> places;
+    for (int64_t i = 0; i < n; i += kTile) {
+      for (int64_t j = i; j < n; j += kTile) places.emplace_back(i, j);
+    }
+    ASSERT_EQ(symmetric_tiles(n), static_cast<int64_t>(places.size()));
+    std::vector<int16_t> tiles(places.size() * kTile * kTile);
+    const std::vector<float> scale = normal(static_cast<int64_t>(places.size()), 0.1F, 1);
+    std::vector<double> matrix(static_cast<size_t>(n * n));
+    for (size_t t = 0; t < places.size(); ++t) {
+      const auto [i, j] = places[t];
+      for (int64_t r = i; r < std::min(i + kTile, n); ++r) {
+        for (int64_t c = std::max(j, r); c < std::min(j + kTile, n); ++c) {
+          const auto q = static_cast<int16_t>(random());
+          const double value = double{scale[t]} * q;
+          matrix[static_cast<size_t>(r * n + c)] = matrix[static_cast<size_t>(c * n + r)] = value;
+          int16_t* tile = tiles.data() + t * kTile * kTile;
+          tile[(r - i) * kTile + c - j] = q;
+          if (i == j) tile[(c - j) * kTile + r - i] = q;
+        }
+      }
+    }
     const std::vector<float> x = normal(n, 1.0F, 2);
     std::vector<float> y(static_cast<size_t>(n));
-    short_matvec(matrix.data(), scale.data(), x.data(), n, y.data());
-    for (size_t c = 0; c < y.size(); ++c) {
+    symmetric_matvec(tiles.data(), scale.data(), x.data(), n, y.data());
+    for (size_t r = 0; r < y.size(); ++r) {
       double sum = 0.0;
       double size = 0.0;
-      for (size_t r = 0; r < y.size(); ++r) {
-        const double term = double{scale[r]} * double{x[r]} * matrix[r * y.size() + c];
+      for (size_t c = 0; c < y.size(); ++c) {
+        const double term = matrix[r * y.size() + c] * double{x[c]};
         sum += term;
         size += std::abs(term);
       }
-      EXPECT_NEAR(double{y[c]}, sum, 1e-6 * size);
+      EXPECT_NEAR(double{y[r]}, sum, 1e-6 * size);
     }
   }
 }
