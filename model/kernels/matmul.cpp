@@ -16,7 +16,9 @@ namespace {
 // Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
 // added up in each slab on its own, then in each pair and then over the pairs in order.
 constexpr int64_t kSlabs = 32;
-constexpr int64_t kPairs = kSlabs / 2;  // slabs 2 i and 2 i + 1 are a thread's at once
+// Slabs i and i + kPairs are a thread's at once: when it goes on to the next pair, both go on where
+// they were in memory.
+constexpr int64_t kPairs = kSlabs / 2;
 
 constexpr int64_t kPanelRows = 16;
 
@@ -55,8 +57,7 @@ class SlabSums {
     return sums;
   }
 
-  // Adds slab i + 1 to slab i.
-  void add_next(int64_t i) const noexcept { add(i, i + 1, 0, stride()); }
+  void add_pair(int64_t i) const noexcept { add(i, i + kPairs, 0, stride()); }
 
   // Adds the pairs in order and hands out. Long sums are shared over the pool.
   void finish(const Gather& gather, ThreadPool& pool) const {
@@ -83,7 +84,7 @@ class SlabSums {
 
  private:
   void add_slabs(int64_t first, int64_t last) const noexcept {
-    for (int64_t s = 2; s < kSlabs; s += 2) add(0, s, first, last);
+    for (int64_t i = 1; i < kPairs; ++i) add(0, i, first, last);
   }
   void add(int64_t to, int64_t from, int64_t first, int64_t last) const noexcept {
     float* sum = begin_ + to * stride();
@@ -221,21 +222,21 @@ class SlabRun {
   }
 
   void pair(int64_t i) const noexcept {
-    for (const int64_t s : {2 * i, 2 * i + 1}) {
+    for (const int64_t s : {i, i + kPairs}) {
       for (const SlabSums& sums : sums_) sums.clear(s);
     }
     rows_of_pair(i);
-    for (const SlabSums& sums : sums_) sums.add_next(2 * i);
+    for (const SlabSums& sums : sums_) sums.add_pair(i);
   }
 
   void rows_of_pair(int64_t i) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     static const auto two = FULGURITE_PICK(matvec_two);
     if (!panels_ && tasks_.size() == 1) {
-      return two(tasks_.front(), range(2 * i, 0), range(2 * i + 1, 0));
+      return two(tasks_.front(), range(i, 0), range(i + kPairs, 0));
     }
     const int64_t chunk = chunk_rows(w_.weight);
-    for (const int64_t s : {2 * i, 2 * i + 1}) {
+    for (const int64_t s : {i, i + kPairs}) {
       if (by_panels(s)) continue;
       const RowRange whole = range(s, 0);
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
@@ -314,11 +315,11 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
   std::atomic<int64_t> next{0};
   static const auto kernel = FULGURITE_PICK(back_rows);
   run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
-    for (int64_t s = 2 * next++; s < kSlabs; s = 2 * next++) {
-      for (const int64_t k : {s, s + 1}) {
-        kernel(w, slab_begin(w.rows(), k), slab_begin(w.rows(), k + 1), u, sums.slab(k).back);
+    for (int64_t i = next++; i < kPairs; i = next++) {
+      for (const int64_t s : {i, i + kPairs}) {
+        kernel(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back);
       }
-      sums.add_next(s);
+      sums.add_pair(i);
     }
   });
   sums.finish(gather, pool);

@@ -27,22 +27,27 @@ void pause() noexcept {
 }
 
 // Bytes of a second cache of two megabytes, which has to hold what is being multiplied as well.
-constexpr ptrdiff_t kFetchMost = ptrdiff_t{1} << 20;
+constexpr int64_t kFetchMost = int64_t{1} << 20;
 
 }  // namespace
 
 void ThreadPool::Fetch::begin(std::span<const std::byte> all, int thread, int size) noexcept {
   if (all.data() == of_) return;
   of_ = all.data();
-  const auto [first, last] = share(static_cast<int64_t>(all.size()), thread, size);
-  at_ = of_ + first;
-  end_ = at_ + std::min<ptrdiff_t>(last - first, kFetchMost);
+  const int64_t half = static_cast<int64_t>(all.size()) / 2;
+  const auto [first, last] = share(half, thread, size);
+  begin_[0] = first;
+  begin_[1] = half + first;
+  at_ = 0;
+  end_ = std::min(last - first, kFetchMost / 2);
 }
 
 void ThreadPool::Fetch::more() noexcept {
   if (at_ == end_) return pause();
-  constexpr ptrdiff_t kLine = 64;
-  for (int i = 0; i < 8; ++i, at_ = std::min(at_ + kLine, end_)) __builtin_prefetch(at_, 0, 1);
+  constexpr int64_t kLine = 64;
+  for (int i = 0; i < 4; ++i, at_ = std::min(at_ + kLine, end_)) {
+    for (const int64_t begin : begin_) __builtin_prefetch(of_ + begin + at_, 0, 1);
+  }
 }
 
 ThreadPool::ThreadPool(int threads) : size_(threads) {

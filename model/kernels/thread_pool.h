@@ -41,9 +41,9 @@ class ThreadPool {
   // Does what is put off, if it has not been done.
   void settle();
 
-  // What the run after the next one will read, each thread its share of it in order: who waits
-  // fetches the beginning of its share into its cache, so that the memory is never idle. To be
-  // said between runs. The bytes must outlive all runs but may be anything: nothing is read.
+  // What the run after the next one will read, each thread its share of either half in order: who
+  // waits fetches the beginnings of its shares into its cache, so that the memory is never idle. To
+  // be said between runs. The bytes must outlive all runs but may be anything: nothing is read.
   void read_ahead(std::span<const std::byte> bytes) noexcept { ahead_ = bytes; }
 
   // The part [first, last) of n items that belongs to thread i of `size`.
@@ -52,7 +52,7 @@ class ThreadPool {
   }
 
  private:
-  // How far a thread has fetched its share of what was said to read_ahead().
+  // How far a thread has fetched its shares of what was said to read_ahead().
   class Fetch {
    public:
     void begin(std::span<const std::byte> all, int thread, int size) noexcept;
@@ -60,9 +60,10 @@ class ThreadPool {
     void more() noexcept;
 
    private:
-    const std::byte* of_ = nullptr;  // what this is the share of
-    const std::byte* at_ = nullptr;
-    const std::byte* end_ = nullptr;
+    const std::byte* of_ = nullptr;  // what these are shares of
+    int64_t at_ = 0;                 // bytes of either share that have been fetched
+    int64_t end_ = 0;
+    int64_t begin_[2] = {};  // of the shares
   };
 
   void work(int thread);
