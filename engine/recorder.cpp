@@ -101,6 +101,16 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
       detail_(config, level),
       scales_(static_cast<size_t>(config.n_layer) * trace::kMeasureCount) {}
 
+int64_t Recorder::batch(int64_t reach) const noexcept {
+  constexpr int64_t kMost = 64;
+  constexpr int64_t kBytes = int64_t{64} << 20;
+  if (level_ == trace::Level::kFull) return 1;
+  // Of what was read from a slot, and of the scores and weights of the layer at hand.
+  const int64_t floats = config_.n_layer * config_.n_head_kv + 2 * config_.n_head;
+  const int64_t bytes = std::max<int64_t>(reach, 1) * floats * int64_t{sizeof(float)};
+  return std::clamp<int64_t>(kBytes / bytes, 1, kMost);
+}
+
 void Recorder::shape(Position& p, uint32_t reach) {
   const auto layers = static_cast<size_t>(config_.n_layer);
   const auto lanes = static_cast<size_t>(config_.n_head_kv);

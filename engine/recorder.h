@@ -42,8 +42,9 @@ class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
 
-  // Positions that it takes at once, so that its buffers stay small.
-  int64_t batch() const noexcept { return level_ == trace::Level::kFull ? 1 : 16; }
+  // How many positions that see up to `reach` positions it takes at once, so that its buffers stay
+  // below 64 MB.
+  int64_t batch(int64_t reach) const noexcept;
 
   // n positions from `first` on: begin, then the forward pass with this as its sink, then end.
   void begin(uint32_t first, uint32_t n, const model::KvCache& cache);

@@ -141,8 +141,10 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
 std::string Session::step() {
   if (finished_) return {};
   const size_t first = done_;
-  const auto batch =
-      static_cast<size_t>(options_.level == trace::Level::kOff ? model::kBatch : recorder_.batch());
+  const auto batch = static_cast<size_t>(
+      options_.level == trace::Level::kOff
+          ? model::kBatch
+          : recorder_.batch(static_cast<int64_t>(tokens_.size())));
   std::string text;
   while (done_ < tokens_.size()) {
     const size_t n = std::min(batch, tokens_.size() - done_);

@@ -95,9 +95,11 @@ Instance make_instance(bool validation, const std::vector<std::string>& wanted) 
     throw fulgurite::Error(
         fulgurite::ExitCode::kNoVulkan,
         result == VK_ERROR_INCOMPATIBLE_DRIVER
-            ? std::string("no Vulkan driver is installed")
+            ? std::string("no Vulkan driver was found that can be loaded")
             : fmt::format("Vulkan cannot be started (error {})", static_cast<int>(result)),
-        {}, "install mesa-vulkan-drivers, which also draws without a GPU");
+        {},
+        "install mesa-vulkan-drivers, which also draws without a GPU; VK_LOADER_DEBUG=error says "
+        "why one that is installed was left out");
   }
   if (validation) {
     const auto create = reinterpret_cast<PFN_vkCreateDebugUtilsMessengerEXT>(

@@ -1,0 +1,48 @@
+#include "engine/recorder.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/trace/log.h"
+#include "model/config.h"
+
+namespace engine {
+namespace {
+
+model::Config shape(int64_t layers, int64_t heads, int64_t kv_heads) {
+  model::Config c;
+  c.n_layer = layers;
+  c.n_head = heads;
+  c.n_head_kv = kv_heads;
+  c.n_embd = 64;
+  c.n_ff = 256;
+  return c;
+}
+
+TEST(Recorder, TakesManyPositionsAtOnceAndFewWhereEachOfThemSeesMany) {
+  trace::Log log;
+  const model::Config c = shape(32, 32, 8);
+  const Recorder live(c, log, trace::Level::kLive);
+  int64_t before = 64;
+  EXPECT_EQ(live.batch(0), before);
+  EXPECT_EQ(live.batch(128), before);
+  for (int64_t reach = 256; reach <= int64_t{1} << 24; reach *= 2) {
+    const int64_t n = live.batch(reach);
+    EXPECT_LE(n, before) << reach;
+    EXPECT_GE(n, 1) << reach;
+    // (layers x lanes) reads and (heads) scores and weights of each position it sees.
+    if (n > 1) {
+      EXPECT_LE(n * reach * (32 * 8 + 2 * 32) * 4, int64_t{64} << 20) << reach;
+    }
+    before = n;
+  }
+  EXPECT_EQ(before, 1);
+}
+
+TEST(Recorder, TakesOnePositionAtATimeAtFullDetail) {
+  trace::Log log;
+  const model::Config c = shape(2, 4, 2);
+  EXPECT_EQ(Recorder(c, log, trace::Level::kFull).batch(8), 1);
+}
+
+}  // namespace
+}  // namespace engine
