@@ -45,28 +45,24 @@ class Rows {
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
     const int64_t rest = cols_ - whole_ * kGroupWidth;
     std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
-    if (gather_ != nullptr) {
-      held_blocks_ = sums_.blocks != nullptr ? groups_ * kBlocksInGroup : 0;
-      held_chosen_ = sums_.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
-      if (held_chosen_ > 0 && gather_->n_chosen >= kPicked) {
-        picks_.choose(gather_->chosen);
-        picked_ = kPicked;
-      }
-      row_gain_ = gather_->row_gain;
-      more_ = picked_ < held_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
-              gather_->group_out != nullptr;
-    }
-    const int64_t width = std::max(held_blocks_, groups_ * kBlocksInGroup) + held_chosen_;
-    const int64_t held = kRowsHeld * width;
-    held_width_ = width;
-    const int64_t floats = held + 2 * groups_ * kBlocksInGroup + cols_;
     if (gather_ == nullptr) return;
+    row_gain_ = gather_->row_gain;
+    const int64_t blocks = groups_ * kBlocksInGroup;
+    held_blocks_ = sums_.blocks != nullptr ? blocks : 0;
+    held_chosen_ = sums_.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
+    held_width_ = blocks + held_chosen_;
+    if (held_chosen_ > 0 && gather_->n_chosen >= kPicked) {
+      picks_.choose(gather_->chosen);
+      picked_ = kPicked;
+    }
+    more_ = picked_ < held_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
+            gather_->group_out != nullptr;
+    const int64_t floats = kRowsHeld * held_width_ + 2 * blocks + cols_;
     memory.resize(std::max(memory.size(), static_cast<size_t>(floats)));
     held_ = memory.data();
-    terms_ = held_;
-    factors_ = held_ + held;
-    group_terms_ = factors_ + groups_ * kBlocksInGroup;
-    spelled_ = group_terms_ + groups_ * kBlocksInGroup;
+    factors_ = held_ + kRowsHeld * held_width_;
+    group_terms_ = factors_ + blocks;
+    spelled_ = group_terms_ + blocks;
   }
 
   bool done() const noexcept { return next_ == last_; }
