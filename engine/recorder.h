@@ -42,8 +42,8 @@ class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
 
-  // How many positions that see up to `reach` positions it takes at once, so that its buffers stay
-  // below 64 MB.
+  // How many positions that see up to `reach` positions it takes at once: at least one, and no more
+  // than keep what it holds of what each of them sees below 64 MB.
   int64_t batch(int64_t reach) const noexcept;
 
   // n positions from `first` on: begin, then the forward pass with this as its sink, then end.

@@ -142,9 +142,8 @@ std::string Session::step() {
   if (finished_) return {};
   const size_t first = done_;
   const auto batch = static_cast<size_t>(
-      options_.level == trace::Level::kOff
-          ? model::kBatch
-          : recorder_.batch(static_cast<int64_t>(tokens_.size())));
+      options_.level == trace::Level::kOff ? model::kBatch
+                                           : recorder_.batch(static_cast<int64_t>(tokens_.size())));
   std::string text;
   while (done_ < tokens_.size()) {
     const size_t n = std::min(batch, tokens_.size() - done_);

@@ -51,13 +51,13 @@ class Decoder final : public Model {
     Values q;                // (H, D)
     Values k, v;             // (K, D)
     Values scores, weights;  // (H, T) of one position, or (T) of each thread
-    Values z, z_read;        // (H, D)
+    Values z;                // (H, D)
     Values sum, update;      // (C) what a product gave; the same behind the norm after it
     Values gate, up, act;    // (F), or (F_shared)
-    Values act_read;         // (F)
     Values router;           // (E)
     // What the shares are made of.
     Values measured;               // (C) of one position
+    Values z_read, act_read;       // (H, D), (F) of one position, as the products read them
     Values head_out;               // (H, C)
     Values head_back;              // (H, D)
     Values head_dot, head_energy;  // (H)
@@ -68,7 +68,14 @@ class Decoder final : public Model {
     std::vector<Gather> gathers;
   };
 
-  struct Grams;
+  // G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h costs no second look at
+  // W_O. In 16 bits and without its mirror image, since it is read for every token: an error of
+  // 2^-16 of a tile's largest element at most, in what the reads of a head are compared by.
+  struct Grams {
+    std::vector<int16_t> tiles;  // (H, tiles, 16, 16) without the diagonal; see symmetric_matvec
+    Values scale;                // (H, tiles)
+    Values diagonal;             // (H, D)
+  };
 
   void chain_weights() noexcept;
   void resize(int64_t n, int64_t capacity);
@@ -116,20 +123,12 @@ class Decoder final : public Model {
   Config config_;
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
-  // G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h costs no second look at
-  // W_O. In 16 bits and without its mirror image, since it is read for every token: an error of
-  // 2^-16 of a tile's largest element at most, in what the reads of a head are compared by.
-  struct Grams {
-    std::vector<int16_t> tiles;  // (H, tiles, 16, 16) without the diagonal; see symmetric_matvec
-    Values scale;                // (H, tiles)
-    Values diagonal;             // (H, D)
-  };
   // (L). Made when first wanted; stays empty where it would be large.
   std::vector<Grams> grams_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
-  Input input_;                   // of the product at hand
-  Input z_input_, act_input_;     // of W_O and of W_down: what is put off looks at them later
+  Input input_;                // of the product at hand
+  Input z_input_, act_input_;  // of W_O and of W_down: what is put off looks at them later
   Activations a_;
   int64_t rows_ = 0;   // for which a_ is large enough
   int64_t reach_ = 0;  // likewise

@@ -53,7 +53,8 @@ void Decoder::project(const Pass& pass, int64_t l) {
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const int64_t q_width = c.n_head * c.head_dim;
   const int64_t kv_width = c.n_head_kv * c.head_dim;
-  set_input(input_, a_.norm, pass.n, c.n_embd, {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
+  set_input(input_, a_.norm, pass.n, c.n_embd,
+            {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
   matmul(w.wq, input_, a_.q.data(), q_width, nullptr, pool_);
   matmul(w.wk, input_, a_.k.data(), kv_width, nullptr, pool_);
   matmul(w.wv, input_, a_.v.data(), kv_width, nullptr, pool_);

@@ -58,7 +58,8 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
-  set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
+  set_input(input_, a_.ffn_norm, pass.n, c.n_embd,
+            {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
   if (!w.ffn.gate.empty()) matmul(w.ffn.gate, input_, a_.gate.data(), c.n_ff, nullptr, pool_);
   matmul(w.ffn.up, input_, a_.up.data(), c.n_ff, nullptr, pool_);
   if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);

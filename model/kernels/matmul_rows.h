@@ -15,10 +15,13 @@ inline int64_t groups_of(int64_t cols) noexcept {
   return (cols + kGroupWidth - 1) / kGroupWidth;
 }
 
+// Rows whose terms are added up together.
+inline constexpr int64_t kRowsAdded = 4;
+
 // Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
 // groups of eight blocks (256 columns), and the chosen ones to a multiple of 16. Ranges begin at
-// multiples of 16 rows. blocks and chosen add up four rows i at a time, (0 + 2) + (1 + 3).
-inline constexpr int64_t kRowsAdded = 4;
+// multiples of 16 rows. blocks and chosen add up kRowsAdded
+// rows at a time, (0 + 2) + (1 + 3).
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks
@@ -51,8 +54,9 @@ struct RowTask {
 FULGURITE_DECLARE_ISA(
     // y[r] for the rows of the range; adds to the sums if there is a gather.
     void matvec_rows(const RowTask& task, const RowRange& range) noexcept;
-    // The same for two ranges, a row of each in turn: a core reads two streams from memory a third
-    // faster than one, which waits for the address of every new page.
+    // The same for two ranges, eight blocks of a row of each in turn: what is read of x is shared,
+    // and a core reads two streams from memory a third faster than one, which waits for the address
+    // of every new page.
     void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,

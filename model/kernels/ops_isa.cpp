@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 
+#include "model/kernels/block_dot.h"
 #include "model/kernels/simd.h"
 #include "model/kernels/simd_math.h"
 
@@ -84,32 +85,13 @@ FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
 
 // Lane r: the sum of the lanes of rows[r].
 FULGURITE_INLINE F32x16 sums_of(const F32x16 (&rows)[16]) noexcept {
-  F32x16 a[8];
-  for (int r = 0; r < 8; ++r) {  // halves of the lanes are of rows r and r + 8
-    const F32x16& x = rows[r];
-    const F32x16& y = rows[r + 8];
-    a[r] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
-           __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
-                                   31);
+  F32x8 sums[2];
+  for (int h = 0; h < 2; ++h) {
+    F32x8 parts[8];
+    for (int r = 0; r < 8; ++r) parts[r] = low_half(rows[8 * h + r]) + high_half(rows[8 * h + r]);
+    sums[h] = trees_of(parts);
   }
-  for (int r = 0; r < 4; ++r) {
-    const F32x16 x = a[r];
-    const F32x16 y = a[r + 4];
-    a[r] = __builtin_shufflevector(x, y, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27) +
-           __builtin_shufflevector(x, y, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30,
-                                   31);
-  }
-  for (int r = 0; r < 2; ++r) {
-    const F32x16 x = a[r];
-    const F32x16 y = a[r + 2];
-    a[r] = __builtin_shufflevector(x, y, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29) +
-           __builtin_shufflevector(x, y, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30,
-                                   31);
-  }
-  return __builtin_shufflevector(a[0], a[1], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14,
-                                 30) +
-         __builtin_shufflevector(a[0], a[1], 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15,
-                                 31);
+  return std::bit_cast<F32x16>(sums);
 }
 
 // One bit for each lane of a comparison.
