@@ -8,6 +8,7 @@
 //   kScale        integer scales: 0 none, 1 one a block, 2 one for each half of a block
 //   kMin          minima: 0 none, 1 one a block (float), 2 with an integer a block, 3 with one for
 //                 each half
+//   kMiddle       of the values, where there are minima
 //   scales(at)    d, m and the integers, lane b for block b
 //   one(row, c)   weight c of a row
 #pragma once
@@ -164,6 +165,7 @@ struct FormatQ4_0 : NibbleFormat<18, 2> {
 struct FormatQ4_1 : NibbleFormat<20, 4> {
   static constexpr int kOffset = 0;
   static constexpr int kMin = 1;
+  static constexpr int kMiddle = 8;
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     const I32x8 words = first_words<20>(at);
     return Scales(widen_low_halves(words), -widen_low_halves((I32x8)((U32x8)words >> 16)));
@@ -193,6 +195,7 @@ struct FormatQ5_0 : NibbleFormat<22, 6> {
 struct FormatQ5_1 : NibbleFormat<24, 8> {
   static constexpr int kOffset = 0;
   static constexpr int kMin = 1;
+  static constexpr int kMiddle = 16;
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return nibbles(at + b * 24 + 8) | fifth_bits(at + b * 24 + 4);
   }

@@ -41,6 +41,7 @@ struct FormatQ2K {
   static constexpr int kOffset = 0;
   static constexpr int kScale = 2;
   static constexpr int kMin = 3;
+  static constexpr int kMiddle = 2;
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return bits_of(load<U8x32>(at + offsetof(BlockQ2K, qs) + 32 * (b / 4)), 2 * (b % 4), 3);
   }
@@ -137,6 +138,7 @@ struct FormatQ4K {
   static constexpr int kOffset = 0;
   static constexpr int kScale = 1;
   static constexpr int kMin = 2;
+  static constexpr int kMiddle = 8;
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return bits_of(load<U8x32>(at + offsetof(BlockQ4K, qs) + 32 * (b / 2)), 4 * (b % 2), 15);
   }
@@ -155,6 +157,7 @@ struct FormatQ5K {
   static constexpr int kOffset = 0;
   static constexpr int kScale = 1;
   static constexpr int kMin = 2;
+  static constexpr int kMiddle = 16;
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     const U8x32 low =
         bits_of(load<U8x32>(at + offsetof(BlockQ5K, qs) + 32 * (b / 2)), 4 * (b % 2), 15);

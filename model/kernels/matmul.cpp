@@ -16,22 +16,24 @@ namespace {
 // Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
 // added up in each slab on its own, then in each pair and then over the pairs in order.
 constexpr int64_t kSlabs = 32;
-// Slabs i and i + kPairs are a thread's at once: when it goes on to the next pair, both go on where
-// they were in memory.
-constexpr int64_t kPairs = kSlabs / 2;
+// Sums of whole rows are long and take sixteen rows at a time: half as many.
+constexpr int64_t kSlabsBack = 16;
+// Slabs i and i + (their number) / 2 are a thread's at once: when it goes on to the next pair, both
+// go on where they were in memory.
+constexpr int64_t kMostPairs = kSlabs / 2;
 
 constexpr int64_t kPanelRows = 16;
 
 // A multiple of 16 rows, as the sums of gathers want it.
-int64_t slab_begin(int64_t rows, int64_t slab) noexcept {
+int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs) noexcept {
   const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
-  return std::min(panels * slab / kSlabs * kPanelRows, rows);
+  return std::min(panels * slab / slabs * kPanelRows, rows);
 }
 
 // Memory for the sums of all slabs of one position, laid out one after the other.
 class SlabSums {
  public:
-  SlabSums(const Gather& gather, int64_t cols) {
+  SlabSums(const Gather& gather, int64_t cols, int64_t slabs) : slabs_(slabs) {
     const bool groups = gather.group_width > 0 && gather.group_dot != nullptr;
     if (groups && groups_are_blocks(gather)) blocks_ = groups_of(cols) * kBlocksInGroup;
     if (groups && !groups_are_blocks(gather)) {
@@ -42,7 +44,7 @@ class SlabSums {
     if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
   }
 
-  int64_t floats() const noexcept { return kSlabs * stride(); }
+  int64_t floats() const noexcept { return slabs_ * stride(); }
   void place(float* memory) noexcept { begin_ = memory; }
 
   void clear(int64_t i) const noexcept { std::fill_n(begin_ + i * stride(), stride(), 0.0F); }
@@ -57,7 +59,7 @@ class SlabSums {
     return sums;
   }
 
-  void add_pair(int64_t i) const noexcept { add(i, i + kPairs, 0, stride()); }
+  void add_pair(int64_t i) const noexcept { add(i, i + slabs_ / 2, 0, stride()); }
 
   // Adds the pairs in order and hands out. Long sums are shared over the pool.
   void finish(const Gather& gather, ThreadPool& pool) const {
@@ -84,7 +86,7 @@ class SlabSums {
 
  private:
   void add_slabs(int64_t first, int64_t last) const noexcept {
-    for (int64_t i = 1; i < kPairs; ++i) add(0, i, first, last);
+    for (int64_t i = 1; i < slabs_ / 2; ++i) add(0, i, first, last);
   }
   void add(int64_t to, int64_t from, int64_t first, int64_t last) const noexcept {
     float* sum = begin_ + to * stride();
@@ -99,6 +101,7 @@ class SlabSums {
     return back_ + lines(blocks_) + lines(groups_) + lines(chosen_);
   }
 
+  int64_t slabs_;
   float* begin_ = nullptr;
   int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0, cols_ = 0;
 };
@@ -132,9 +135,10 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
 // ends.
 class SlabClaims {
  public:
-  explicit SlabClaims(int threads) noexcept : threads_(std::min<int>(threads, kPairs)) {
+  SlabClaims(int threads, int64_t pairs) noexcept
+      : threads_(static_cast<int>(std::min<int64_t>(threads, pairs))) {
     for (int i = 0; i < threads_; ++i) {
-      const auto [first, last] = ThreadPool::share(kPairs, i, threads_);
+      const auto [first, last] = ThreadPool::share(pairs, i, threads_);
       left_[static_cast<size_t>(i)].store(static_cast<uint32_t>(first << 16 | last),
                                           std::memory_order_relaxed);
     }
@@ -159,7 +163,7 @@ class SlabClaims {
  private:
   int threads_;
   // Of each thread: the first pair that is left in the upper half, the one behind the last below.
-  std::array<std::atomic<uint32_t>, kPairs> left_;
+  std::array<std::atomic<uint32_t>, kMostPairs> left_;
 };
 
 // A few positions at once, slab by slab; gathers: one for each, or nullptr.
@@ -176,6 +180,9 @@ class SlabRun {
       rounded.resize(std::max(rounded.size(), static_cast<size_t>(n * x.cols())));
     }
     int64_t floats = 0;
+    for (int64_t p = 0; p < n && gathers != nullptr; ++p) {
+      if (gathers[p].back != nullptr) slabs_ = kSlabsBack;
+    }
     for (int64_t p = 0; p < n; ++p) {
       const Gather* gather = gathers != nullptr ? gathers + p : nullptr;
       const float* x_rounded = x.row(i + p);
@@ -184,7 +191,7 @@ class SlabRun {
         x_rounded = rounded.data() + p * x.cols();
       }
       tasks_.push_back({&w, &x, i + p, y + (i + p) * ld, gather, x_rounded});
-      sums_.emplace_back(gather != nullptr ? *gather : Gather{}, x.cols());
+      sums_.emplace_back(gather != nullptr ? *gather : Gather{}, x.cols(), slabs_);
       floats += sums_.back().floats();
     }
     constexpr size_t kLine = 16;
@@ -202,7 +209,7 @@ class SlabRun {
     const auto bytes = static_cast<int64_t>(w_.weight.bytes() * tasks_.size());
     if (gathers_ == nullptr && bytes < kSmall) return alone();
     if (w_.next != nullptr) pool.read_ahead({w_.next->weight.data, w_.next->weight.bytes()});
-    SlabClaims claims(pool.size());
+    SlabClaims claims(pool.size(), slabs_ / 2);
     run_if_worth(bytes, pool,
                  [&](int thread) { claims.take_all(thread, [&](int64_t i) { pair(i); }); });
     for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
@@ -218,11 +225,11 @@ class SlabRun {
 
   RowRange range(int64_t s, size_t p) const noexcept {
     const int64_t rows = w_.weight.rows();
-    return {slab_begin(rows, s), slab_begin(rows, s + 1), sums_[p].slab(s)};
+    return {slab_begin(rows, s, slabs_), slab_begin(rows, s + 1, slabs_), sums_[p].slab(s)};
   }
 
   void pair(int64_t i) const noexcept {
-    for (const int64_t s : {i, i + kPairs}) {
+    for (const int64_t s : {i, i + slabs_ / 2}) {
       for (const SlabSums& sums : sums_) sums.clear(s);
     }
     rows_of_pair(i);
@@ -233,10 +240,10 @@ class SlabRun {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     static const auto two = FULGURITE_PICK(matvec_two);
     if (!panels_ && tasks_.size() == 1) {
-      return two(tasks_.front(), range(i, 0), range(i + kPairs, 0));
+      return two(tasks_.front(), range(i, 0), range(i + slabs_ / 2, 0));
     }
     const int64_t chunk = chunk_rows(w_.weight);
-    for (const int64_t s : {i, i + kPairs}) {
+    for (const int64_t s : {i, i + slabs_ / 2}) {
       if (by_panels(s)) continue;
       const RowRange whole = range(s, 0);
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
@@ -254,13 +261,14 @@ class SlabRun {
     if (!panels_) return false;
     std::vector<GatherSums> sums;
     for (const SlabSums& of_position : sums_) sums.push_back(of_position.slab(s));
-    return kernel(w_, x, slab_begin(w_.weight.rows(), s), slab_begin(w_.weight.rows(), s + 1),
-                  tasks_.front().y, ld_, gathers_, sums.data());
+    const RowRange rows = range(s, 0);
+    return kernel(w_, x, rows.first, rows.last, tasks_.front().y, ld_, gathers_, sums.data());
   }
 
   const Linear& w_;
   const Gather* gathers_;
   int64_t ld_;
+  int64_t slabs_ = kSlabs;
   bool panels_;
   std::vector<RowTask> tasks_;
   std::vector<SlabSums> sums_;
@@ -309,15 +317,16 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {
   Gather gather;
   gather.back = back;
-  SlabSums sums(gather, w.cols());
+  SlabSums sums(gather, w.cols(), kSlabsBack);
   std::vector<float> memory(static_cast<size_t>(sums.floats()));
   sums.place(memory.data());
   std::atomic<int64_t> next{0};
   static const auto kernel = FULGURITE_PICK(back_rows);
   run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
-    for (int64_t i = next++; i < kPairs; i = next++) {
-      for (const int64_t s : {i, i + kPairs}) {
-        kernel(w, slab_begin(w.rows(), s), slab_begin(w.rows(), s + 1), u, sums.slab(s).back);
+    for (int64_t i = next++; i < kSlabsBack / 2; i = next++) {
+      for (const int64_t s : {i, i + kSlabsBack / 2}) {
+        kernel(w, slab_begin(w.rows(), s, kSlabsBack), slab_begin(w.rows(), s + 1, kSlabsBack), u,
+               sums.slab(s).back);
       }
       sums.add_pair(i);
     }

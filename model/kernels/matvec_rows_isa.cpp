@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/kernels/matmul_rows.h"
+#include "model/kernels/row_back.h"
 #include "model/kernels/row_pick.h"
 
 namespace model::FULGURITE_ISA {
@@ -26,6 +27,66 @@ struct Tail {
     std::memcpy(w, at, static_cast<size_t>(bytes));
     return w;
   }
+};
+
+// back += W^T u of up to kRowsBack rows, block by block, so that it can be done while the memory
+// delivers other rows.
+template <class F>
+class BackRun {
+ public:
+  // Rows that lie one behind the other.
+  struct Of {
+    const std::byte* first;
+    int64_t row_bytes;
+    int64_t rows;
+    int64_t cols;
+    float* kept;  // (kRowsBack, groups, F::kKept, 8): see F::keep
+    float* u;     // (kRowsBack)
+    float* back;
+  };
+
+  void begin(const Of& of) noexcept {
+    of_ = of;
+    next_ = 0;
+    blocks_ = groups_of(of.cols) * kBlocksInGroup;
+    stride_ = groups_of(of.cols) * 8 * F::kKept;
+    std::fill(of.kept + of.rows * stride_, of.kept + kRowsBack * stride_, 0.0F);
+    std::fill(of.u + of.rows, of.u + kRowsBack, 0.0F);
+  }
+  // One block more, if there is one.
+  FULGURITE_INLINE void step() noexcept {
+    if (next_ < blocks_) add_block();
+  }
+  void finish() noexcept {
+    while (next_ < blocks_) add_block();
+  }
+
+ private:
+  [[gnu::noinline]] void add_block() noexcept {
+    const int64_t g = next_ / kBlocksInGroup;
+    const int64_t b = next_++ % kBlocksInGroup;
+    if (b == 0) open(g);
+    back_.add(rows_, static_cast<int>(b), of_.back + g * kGroupWidth + b * kBlockWidth);
+  }
+
+  void open(int64_t g) noexcept {
+    const int64_t rest = of_.row_bytes - g * F::kBytes;
+    for (int64_t r = 0; r < kRowsBack; ++r) {
+      rows_[r] = of_.first + std::min(r, of_.rows - 1) * of_.row_bytes + g * F::kBytes;
+      if (rest >= F::kBytes) continue;
+      tails_[r].bytes = rest;
+      rows_[r] = tails_[r].copy(rows_[r]);
+    }
+    back_.prepare(of_.kept + g * 8 * F::kKept, stride_, of_.u);
+  }
+
+  Of of_;
+  int64_t stride_;
+  int64_t next_ = 0;
+  int64_t blocks_ = 0;
+  BackOf<F> back_;
+  const std::byte* rows_[kRowsBack];
+  Tail<F> tails_[kRowsBack];
 };
 
 template <class F>
@@ -57,10 +118,13 @@ class Rows {
     }
     more_ = picked_ < held_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
             gather_->group_out != nullptr;
-    const int64_t floats = kRowsHeld * held_width_ + 2 * blocks + cols_;
+    kept_width_ = sums_.back != nullptr ? groups_ * kKept : 0;
+    const int64_t floats =
+        kRowsHeld * held_width_ + 2 * kRowsBack * kept_width_ + 2 * blocks + cols_;
     memory.resize(std::max(memory.size(), static_cast<size_t>(floats)));
     held_ = memory.data();
-    factors_ = held_ + kRowsHeld * held_width_;
+    kept_ = held_ + kRowsHeld * held_width_;
+    factors_ = kept_ + 2 * kRowsBack * kept_width_;
     group_terms_ = factors_ + blocks;
     spelled_ = group_terms_ + blocks;
   }
@@ -75,8 +139,10 @@ class Rows {
     const int64_t whole = whole_;
     for (int64_t g = 0; g < whole; ++g) {
       const std::byte* at = row.fetch(g);
-      row.template add<kGather>(F::terms(at, part(x, g)), g);
-      if constexpr (kBack) add_back_before(g);
+      const auto scales = F::scales(at);
+      row.template add<kGather>(F::terms(at, part(x, g), scales), g);
+      if constexpr (kBack) row.keep(scales, g);
+      if (kBack && g % 2 == 0) back_.step();
     }
     if (whole < groups_) last_group<kGather, kBack>(row);
     end<kGather, kBack>(row);
@@ -93,12 +159,15 @@ class Rows {
       const std::byte* at_a = row_a.fetch(g);
       const std::byte* at_b = row_b.fetch(g);
       const Position x_part = part(x, g);
-      const F32x8 t_a = F::terms(at_a, x_part);
-      const F32x8 t_b = F::terms(at_b, x_part);
+      const auto scales_a = F::scales(at_a);
+      const auto scales_b = F::scales(at_b);
+      const F32x8 t_a = F::terms(at_a, x_part, scales_a);
+      const F32x8 t_b = F::terms(at_b, x_part, scales_b);
       row_a.template add<kGather>(t_a, g);
       row_b.template add<kGather>(t_b, g);
-      if constexpr (kBack) a.add_back_before(g);
-      if constexpr (kBack) b.add_back_before(g);
+      if constexpr (kBack) row_a.keep(scales_a, g);
+      if constexpr (kBack) row_b.keep(scales_b, g);
+      if constexpr (kBack) (g % 2 == 0 ? a : b).back_.step();
     }
     if (whole < a.groups_) {
       a.template last_group<kGather, kBack>(row_a);
@@ -113,6 +182,7 @@ class Rows {
   struct Row {
     const std::byte* data;
     float* terms;  // where they are kept, of its blocks
+    float* kept;   // where F::keep puts its scales
     F32x8 lanes = {};
 
     FULGURITE_INLINE const std::byte* fetch(int64_t g) const noexcept {
@@ -125,12 +195,17 @@ class Rows {
       if constexpr (kKeep) store(terms + g * kBlocksInGroup, t);
       lanes += t;
     }
+    template <class S>
+    FULGURITE_INLINE void keep(const S& scales, int64_t g) noexcept {
+      F::keep(scales, kept + g * kKept);
+    }
   };
 
   template <bool kGather>
   FULGURITE_INLINE Row begin() noexcept {
     if constexpr (kGather) terms_ = held_ + next_ % kRowsHeld * held_width_;
-    return {task_.w->weight.data + next_ * row_bytes_, terms_};
+    return {task_.w->weight.data + next_ * row_bytes_, terms_,
+            kept_ + next_ % (2 * kRowsBack) * kept_width_};
   }
 
   static FULGURITE_INLINE Position part(const Position& x, int64_t g) noexcept {
@@ -140,16 +215,12 @@ class Rows {
 
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void last_group(Row& row) noexcept {
-    if constexpr (kBack) add_back_before(whole_);
     const std::byte* at = tail_.copy(row.data + whole_ * F::kBytes);
     Position x = part(x_, whole_);
     x.x = x_tail_;
-    row.template add<kGather>(F::terms(at, x), whole_);
-  }
-
-  // W^T u of the row before, so that there is work while memory is waited for.
-  FULGURITE_INLINE void add_back_before(int64_t g) noexcept {
-    if (before_ != nullptr) add_back(before_ + g * F::kBytes, g);
+    const auto scales = F::scales(at);
+    row.template add<kGather>(F::terms(at, x, scales), whole_);
+    if constexpr (kBack) row.keep(scales, whole_);
   }
 
   template <bool kGather, bool kBack>
@@ -159,8 +230,8 @@ class Rows {
     if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
     task_.y[r] = sum;
     if constexpr (kGather) gather(row.data, r, sum);
-    if (kBack && next_ == last_) {
-      for (int64_t g = 0; g < groups_; ++g) add_back_before(g);
+    if constexpr (kBack) {
+      if (next_ % kRowsBack == 0 || next_ == last_) add_back(row.data, r);
     }
   }
 
@@ -190,9 +261,16 @@ class Rows {
         terms_of_odd_groups(row, r, gain, u);
       }
     }
-    if (sums_.back == nullptr || (group_back && !groups_are_blocks(*gather_))) return;
-    if (!group_back) std::fill_n(factors_, groups_ * kBlocksInGroup, u);
-    before_ = row;
+    if (sums_.back == nullptr) return;
+    float& of_row = back_u_[r % (2 * kRowsBack)];
+    of_row = u;
+    if (!group_back) return;
+    of_row = groups_are_blocks(*gather_) ? 1.0F : 0.0F;  // others have been added
+    float* kept = kept_ + r % (2 * kRowsBack) * kept_width_;
+    for (int64_t g = 0; g < groups_; ++g) {
+      const F32x8 factor = load<F32x8>(factors_ + g * kBlocksInGroup);
+      for (int64_t k = 0; k < kKept; k += 8, kept += 8) store(kept, load<F32x8>(kept) * factor);
+    }
   }
 
   // Few rows at a time: what is held stays in the first cache beside the weights that go by.
@@ -223,9 +301,14 @@ class Rows {
     store(to, load<V>(to) + ((product(0) + product(2)) + (product(1) + product(3))));
   }
 
-  FULGURITE_INLINE void add_back(const std::byte* at, int64_t g) noexcept {
-    if (g == whole_) at = tail_.copy(at);
-    F::add_back(at, load<F32x8>(factors_ + g * kBlocksInGroup), sums_.back + g * kGroupWidth);
+  // Row r is the last of those that are added together: while the next ones come, or at once.
+  void add_back(const std::byte* row, int64_t r) noexcept {
+    const int64_t before = r % kRowsBack;
+    const int64_t place = r / kRowsBack % 2 * kRowsBack;
+    back_.finish();
+    back_.begin({row - before * row_bytes_, row_bytes_, before + 1, cols_,
+                 kept_ + place * kept_width_, back_u_ + place, sums_.back});
+    if (next_ == last_) back_.finish();
   }
 
   // o_g, and for each of its blocks what multiplies W in group_back.
@@ -311,14 +394,18 @@ class Rows {
   float held_u_[kRowsHeld] = {};
   static constexpr int64_t kPicked = 16;
   Picks<F, kRowsHeld> picks_;
-  int64_t picked_ = 0;                 // of the chosen columns, in picks_
-  const float* row_gain_ = nullptr;    // of the gather
-  bool more_ = false;                  // than the sums of blocks and of picked columns
-  const std::byte* before_ = nullptr;  // the row whose W^T u is still to be added
-  float* terms_ = nullptr;             // of the row's blocks
-  float* factors_ = nullptr;           // of the row's blocks, for back
-  float* group_terms_ = nullptr;       // of the group of each block
-  float* spelled_ = nullptr;           // (cols) the row
+  int64_t picked_ = 0;               // of the chosen columns, in picks_
+  const float* row_gain_ = nullptr;  // of the gather
+  bool more_ = false;                // than the sums of blocks and of picked columns
+  static constexpr int64_t kKept = 8 * F::kKept;
+  int64_t kept_width_ = 0;  // floats from one row kept for W^T u to the next
+  float* kept_ = nullptr;   // (2 kRowsBack, kept_width_): of rows that come, of those before
+  float back_u_[2 * kRowsBack] = {};
+  BackRun<F> back_;
+  float* terms_ = nullptr;        // of the row's blocks
+  float* factors_ = nullptr;      // of the row's blocks, for back
+  float* group_terms_ = nullptr;  // of the group of each block
+  float* spelled_ = nullptr;      // (cols) the row
 };
 
 }  // namespace
@@ -360,20 +447,30 @@ void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexc
 
 void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back) noexcept {
   const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+  const int64_t groups = groups_of(w.cols());
   const int64_t whole = w.cols() / kGroupWidth;
+  thread_local std::vector<float> memory;
   with_format(w.dtype, [&](auto format) {
     using F = decltype(format);
+    const int64_t stride = groups * 8 * F::kKept;
+    memory.resize(std::max(memory.size(), static_cast<size_t>(kRowsBack * stride)));
     Tail<F> tail;
     tail.bytes = row_bytes - whole * F::kBytes;
-    for (int64_t r = first; r < last; ++r) {
-      const std::byte* row = w.data + r * row_bytes;
-      const F32x8 factor = F32x8{} + u[r];
-      for (int64_t g = 0; g < groups_of(w.cols()); ++g) {
-        const std::byte* at = row + g * F::kBytes;
-        prefetch(at, F::kBytes);
-        if (g == whole) at = tail.copy(at);
-        F::add_back(at, factor, back + g * kGroupWidth);
+    BackRun<F> run;
+    for (int64_t r = first; r < last; r += kRowsBack) {
+      const int64_t rows = std::min<int64_t>(kRowsBack, last - r);
+      float of_rows[kRowsBack];
+      std::copy_n(u + r, rows, of_rows);
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t g = 0; g < groups; ++g) {
+          const std::byte* at = w.data + (r + i) * row_bytes + g * F::kBytes;
+          prefetch(at, F::kBytes);
+          if (g == whole) at = tail.copy(at);
+          F::keep(F::scales(at), memory.data() + i * stride + g * 8 * F::kKept);
+        }
       }
+      run.begin({w.data + r * row_bytes, row_bytes, rows, w.cols(), memory.data(), of_rows, back});
+      run.finish();
     }
   });
 }

@@ -18,7 +18,9 @@ template <class F>
 struct BlockRow : F {
   static constexpr bool kBlocks = true;
 
-  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
+  // s: scales(at).
+  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x,
+                                      const Scales& s) noexcept {
     constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
     I32x8 dots[8];
 #pragma GCC unroll 8
@@ -31,7 +33,6 @@ struct BlockRow : F {
     halves_of(dots, first, second);
     const auto q_first = load<I32x8>(x.sums);
     const auto q_second = load<I32x8>(x.sums + 8);
-    const Scales s = F::scales(at);
     const auto dx = load<F32x8>(x.d);
     F32x8 a;
     if constexpr (F::kScale == 2) {
@@ -53,37 +54,27 @@ struct BlockRow : F {
     }
   }
 
-  // back[c] += W[c] u_b for the 256 columns c of a group, b the block of c.
-  static FULGURITE_INLINE void add_back(const std::byte* at, const F32x8& u, float* back) noexcept {
-    const Scales s = F::scales(at);
-    alignas(32) float factor[2][8];
-    alignas(32) float lower[2][8];
-    for (int h = 0; h < 2; ++h) {
-      F32x8 k = s.d * u;
-      if constexpr (F::kScale > 0) k *= s.scale[F::kScale == 2 ? h : 0];
-      store(factor[h], k);
-      if constexpr (F::kMin > 0) {
-        F32x8 m = s.m * u;
-        if constexpr (F::kMin > 1) m *= s.min[F::kMin == 3 ? h : 0];
-        store(lower[h], m);
+  // What W^T u needs of a group's scales, see row_back.h: kKept vectors. w = k (q - kCentre) - l:
+  // first k of each block (or of both its halves), then l where there are minima.
+  static constexpr int kHalves = F::kScale == 2 ? 2 : 1;
+  static constexpr int kMins = F::kMin == 3 ? 2 : F::kMin > 0 ? 1 : 0;
+  static constexpr int kKept = kHalves + kMins;
+  static_assert(kMins == 0 || kMins == kHalves);
+  static FULGURITE_INLINE void keep(const Scales& s, float* to) noexcept {
+    for (int h = 0; h < kHalves; ++h) {
+      const F32x8 k = F::kScale == 0 ? s.d : s.d * s.scale[h];
+      store(to + 8 * h, k);
+      if constexpr (kMins > 0) {
+        const F32x8 m = F::kMin == 1 ? s.m : s.m * s.min[h];
+        store(to + 8 * (kHalves + h), m - k * static_cast<float>(kCentre));
       }
     }
-    alignas(64) int8_t w[256];
-#pragma GCC unroll 8
-    for (int b = 0; b < 8; ++b) {
-      store(w + 32 * b, F::values(at, b) - static_cast<uint8_t>(F::kOffset));
-    }
-    // Read back from memory: the loads widen and spread by themselves, where moving lanes about
-    // in registers would cost more than the products.
-    asm volatile("" : : "r"(w), "r"(factor), "r"(lower) : "memory");
-#pragma GCC unroll 16
-    for (int k = 0; k < 16; ++k) {
-      float* to = back + 16 * k;
-      F32x16 sum = load<F32x16>(to) + widen_i8(w + 16 * k) * factor[k % 2][k / 2];
-      if constexpr (F::kMin > 0) sum -= lower[k % 2][k / 2];
-      store(to, sum);
-    }
   }
+  // Near the middle, so that what k is rounded by weighs little.
+  static constexpr int kCentre = [] {
+    if constexpr (kMins > 0) return F::kMiddle;
+    return F::kOffset;
+  }();
 
  private:
   static FULGURITE_INLINE F32x8 to_float(const I32x8& v) noexcept {
@@ -96,7 +87,11 @@ struct FloatRow : F {
   static constexpr bool kBlocks = false;
   static constexpr int kBytes = 256 * F::kSize;
 
-  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x) noexcept {
+  struct None {};
+  static FULGURITE_INLINE None scales(const std::byte*) noexcept { return {}; }
+
+  static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x,
+                                      const None&) noexcept {
     F32x8 parts[8];
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
@@ -109,17 +104,9 @@ struct FloatRow : F {
     return trees_of(parts);
   }
 
-  static FULGURITE_INLINE void add_back(const std::byte* at, const F32x8& u, float* back) noexcept {
-    alignas(32) float factor[8];
-    store(factor, u);
-    asm volatile("" : : "r"(factor) : "memory");
-    for (int b = 0; b < 8; ++b) {
-      for (int h = 0; h < 2; ++h) {
-        float* to = back + 32 * b + 16 * h;
-        const F32x16 w = F::values(at + (32 * b + 16 * h) * F::kSize);
-        store(to, load<F32x16>(to) + w * factor[b]);
-      }
-    }
+  static constexpr int kKept = 1;
+  static FULGURITE_INLINE void keep(const None&, float* to) noexcept {
+    store(to, F32x8{} + 1.0F);
   }
 };
 
