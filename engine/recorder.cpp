@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -465,8 +464,7 @@ void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& s
   for (size_t i = 0; i < texts.size(); ++i) {
     const Choice& choice = ranking.best[i];
     trace::Candidate c{choice.id, choice.logit, choice.probability, 0, {}};
-    c.text_bytes = static_cast<uint32_t>(std::min(texts[i].size(), c.text.size()));
-    std::memcpy(c.text.data(), texts[i].data(), c.text_bytes);
+    c.text_bytes = static_cast<uint32_t>(texts[i].copy(c.text.data(), c.text.size()));
     candidates.push_back(c);
     rest -= double{c.probability};
   }

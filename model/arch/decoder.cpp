@@ -63,6 +63,11 @@ void Decoder::chain_weights() noexcept {
 
 void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
                       int64_t logit_rows, TapSink* sink) {
+  // Where this ends with an exception, what was put off must not be done in another pass.
+  struct Dropped {
+    ThreadPool& pool;
+    ~Dropped() { pool.drop(); }
+  } const dropped{pool_};
   const auto total = static_cast<int64_t>(ids.size());
   if (logits == nullptr) logit_rows = 0;
   for (int64_t begin = 0; begin < total; begin += kBatch) {

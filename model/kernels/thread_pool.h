@@ -40,6 +40,8 @@ class ThreadPool {
   void beside(std::function<void()> work);
   // Does what is put off, if it has not been done.
   void settle();
+  // Forgets what is put off.
+  void drop() noexcept { beside_ = nullptr; }
 
   // What the run after the next one will read, each thread its share of either half in order: who
   // waits fetches the beginnings of its shares into its cache, so that the memory is never idle. To

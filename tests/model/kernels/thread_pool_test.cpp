@@ -110,6 +110,16 @@ TEST(ThreadPool, WhatIsPutOffIsDoneOnceDuringTheNextRun) {
   }
 }
 
+TEST(ThreadPool, WhatIsDroppedIsNotDoneLater) {
+  ThreadPool pool(2);
+  int done = 0;
+  pool.beside([&] { ++done; });
+  pool.drop();
+  pool.run([](int) {});
+  pool.settle();
+  EXPECT_EQ(done, 0);
+}
+
 TEST(ThreadPool, ExceptionsComeBackAndThePoolLivesOn) {
   ThreadPool pool(3);
   EXPECT_THROW(pool.run([](int i) {
