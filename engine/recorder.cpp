@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "model/arch/registry.h"
 #include "model/kernels/ops.h"
 
 namespace engine {
@@ -101,13 +102,12 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
       scales_(static_cast<size_t>(config.n_layer) * trace::kMeasureCount) {}
 
 int64_t Recorder::batch(int64_t reach) const noexcept {
-  constexpr int64_t kMost = 64;
   constexpr int64_t kBytes = int64_t{64} << 20;
   if (level_ == trace::Level::kFull) return 1;
   // Of what was read from a slot, and of the scores and weights of the layer at hand.
   const int64_t floats = config_.n_layer * config_.n_head_kv + 2 * config_.n_head;
   const int64_t bytes = std::max<int64_t>(reach, 1) * floats * int64_t{sizeof(float)};
-  return std::clamp<int64_t>(kBytes / bytes, 1, kMost);
+  return std::clamp<int64_t>(kBytes / bytes, 1, model::kBatch);
 }
 
 void Recorder::shape(Position& p, uint32_t reach) {

@@ -13,10 +13,11 @@
 
 namespace model {
 
-enum class Isa { kBase, kAvx2, kAvx512 };
+// kAmx: the kernels of kAvx512, with AMX where that has a kernel of its own.
+enum class Isa { kBase, kAvx2, kAvx512, kAmx };
 
 // The best set of this processor and operating system. The environment variable
-// FULGURITE_ISA (base, avx2, avx512) lowers it, for tests; a set that the machine
+// FULGURITE_ISA (base, avx2, avx512, amx) lowers it, for tests; a set that the machine
 // lacks is never chosen. The first call decides. Thread-safe.
 Isa active_isa() noexcept;
 
@@ -25,6 +26,7 @@ const char* isa_name(Isa isa) noexcept;
 template <class F>
 F* pick_isa(F* base, F* avx2, F* avx512) noexcept {
   switch (active_isa()) {
+    case Isa::kAmx:
     case Isa::kAvx512:
       return avx512;
     case Isa::kAvx2:

@@ -166,6 +166,13 @@ class SlabClaims {
   std::array<std::atomic<uint32_t>, kMostPairs> left_;
 };
 
+auto* panel_kernel() noexcept {
+#if defined(__x86_64__)
+  if (active_isa() == Isa::kAmx) return &isa_avx512::panel_tiles;
+#endif
+  return FULGURITE_PICK(panel_rows);
+}
+
 // A few positions at once, slab by slab; gathers: one for each, or nullptr.
 class SlabRun {
  public:
@@ -256,7 +263,7 @@ class SlabRun {
 
   // All positions of x together, if they are many and want no more than panels can give.
   bool by_panels(int64_t s) const noexcept {
-    static const auto kernel = FULGURITE_PICK(panel_rows);
+    static auto* const kernel = panel_kernel();
     const Input& x = *tasks_.front().x;
     if (!panels_) return false;
     std::vector<GatherSums> sums;
@@ -276,7 +283,7 @@ class SlabRun {
 
 // All positions, without gathers.
 void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, ThreadPool& pool) {
-  static const auto panel = FULGURITE_PICK(panel_rows);
+  static auto* const panel = panel_kernel();
   static const auto floats = FULGURITE_PICK(panel_floats);
   static const auto rows = FULGURITE_PICK(matvec_rows);
   const int64_t n_rows = w.weight.rows();

@@ -75,4 +75,12 @@ FULGURITE_DECLARE_ISA(
     // out[c] = d[c / 32] q[c] for c < cols.
     void rounded_row(const int8_t* q, const float* d, int64_t cols, float* out) noexcept;)
 
+#if defined(__x86_64__)
+namespace isa_avx512 {
+// panel_rows with AMX: where active_isa() is kAmx only.
+bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
+                 const Gather* gathers, const GatherSums* sums) noexcept;
+}  // namespace isa_avx512
+#endif
+
 }  // namespace model

@@ -1,10 +1,12 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W against many
 // positions. The rows are unpacked once, so that the 16 lanes of a vector are 16 rows and four
 // neighbouring values of each lie in its 32-bit lane; then a position's four values are spread
-// over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
+// over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order. With AMX a block's
+// products of sixteen positions are made at once, from the same panel.
 #include <algorithm>
 #include <vector>
 
+#include "model/kernels/amx.h"
 #include "model/kernels/matmul_rows.h"
 #include "model/kernels/row_terms.h"
 
@@ -43,13 +45,14 @@ FULGURITE_INLINE void transpose(__m256i (&v)[8]) noexcept {
 
 // Memory of one thread. Blocks lie in the order in which they are visited: lane by lane.
 struct Panel {
-  std::vector<std::byte> bytes;  // (8, groups, 8, 16, 4) 8-bit weights
+  std::vector<std::byte> bytes;  // (8, groups, 8, 16, 4) 8-bit weights; for AMX int8_t
   std::vector<float> scales;     // (8, groups, vectors, 16)
   std::vector<int32_t> shifts;   // (positions, 8, groups, halves) what corrects the offset
   std::vector<float> terms;      // (positions, 8, groups, 16) t of a tile, for the gathers
 };
 
-template <class F>
+// With AMX there are no gathers: what they keep would fill the cache.
+template <class F, bool kAmx>
 class PanelRun {
  public:
   PanelRun(const Linear& w, const Input& x, const Gather* gathers, const GatherSums* sums,
@@ -76,18 +79,23 @@ class PanelRun {
 
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     int64_t i = 0;
-    for (; i + kTile <= x_.n(); i += kTile) {
-      gathers_ != nullptr ? tile<kTile, true>(i, first, rows, y, ld)
-                          : tile<kTile, false>(i, first, rows, y, ld);
-    }
-    for (; i < x_.n(); ++i) {
-      gathers_ != nullptr ? tile<1, true>(i, first, rows, y, ld)
-                          : tile<1, false>(i, first, rows, y, ld);
+    if constexpr (kAmx) {
+      for (; i + kTile <= x_.n(); i += kTile) tile<kTile, false>(i, first, rows, y, ld);
+      if (i < x_.n()) tile<0, false>(i, first, rows, y, ld, x_.n() - i);
+    } else {
+      for (; i + kTile <= x_.n(); i += kTile) {
+        gathers_ != nullptr ? tile<kTile, true>(i, first, rows, y, ld)
+                            : tile<kTile, false>(i, first, rows, y, ld);
+      }
+      for (; i < x_.n(); ++i) {
+        gathers_ != nullptr ? tile<1, true>(i, first, rows, y, ld)
+                            : tile<1, false>(i, first, rows, y, ld);
+      }
     }
   }
 
  private:
-  static constexpr int kTile = 4;
+  static constexpr int kTile = kAmx ? 16 : 4;
   static constexpr int kHalves = F::kScale == 2 ? 2 : 1;
   static constexpr int kOffset = F::kSigned ? 128 : F::kOffset;
 
@@ -108,7 +116,11 @@ class PanelRun {
 #pragma GCC unroll 8
       for (int b = 0; b < 8; ++b) {
         const U8x32 values = F::values(at, b);
-        v[b][r] = (__m256i)(F::kSigned ? signed_operand(values) : values);
+        if constexpr (kAmx) {
+          v[b][r] = (__m256i)(F::kSigned ? values : values - static_cast<uint8_t>(F::kOffset));
+        } else {
+          v[b][r] = (__m256i)(F::kSigned ? signed_operand(values) : values);
+        }
       }
       store_scales(F::scales(at), scales[r]);
     }
@@ -148,17 +160,32 @@ class PanelRun {
     }
   }
 
-  // kCount positions from i on.
+  // kCount positions from i on, or `rest` where that is 0.
   template <int kCount, bool kKeep>
-  void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
-    for (int p = 0; p < kCount; ++p) find_shifts(i + p, p);
-    F32x16 lanes[8][kCount];
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      F32x16 sums[kCount] = {};
-      for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
-      for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
+  void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld,
+            int64_t rest = 0) noexcept {
+    constexpr int kMost = kCount > 0 ? kCount : kTile;
+    const int64_t count = kCount > 0 ? kCount : rest;
+    F32x16 lanes[8][kMost];
+    if constexpr (kAmx) {
+      for (int64_t lane = 0; lane < 8; ++lane) {
+        F32x16 sums[kMost] = {};
+        issue<kCount>(i, 0, lane);
+        for (int64_t g = 0; g < groups_; ++g) {
+          if (g + 1 < groups_) issue<kCount>(i, g + 1, lane);
+          add_issued<kCount>(i, g, lane, count, sums);
+        }
+        for (int64_t p = 0; p < count; ++p) lanes[lane][p] = sums[p];
+      }
+    } else {
+      for (int p = 0; p < kCount; ++p) find_shifts(i + p, p);
+      for (int64_t lane = 0; lane < 8; ++lane) {
+        F32x16 sums[kMost] = {};
+        for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
+        for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
+      }
     }
-    for (int p = 0; p < kCount; ++p) {
+    for (int64_t p = 0; p < count; ++p) {
       const auto sum = [&](int k) { return lanes[k][p] + lanes[k + 4][p]; };
       alignas(64) float total[kRows];
       store(total, (sum(0) + sum(2)) + (sum(1) + sum(3)));
@@ -242,8 +269,6 @@ class PanelRun {
     const int64_t at = place(g, lane);
     const int64_t b = g * kBlocksInGroup + lane;
     const std::byte* w = panel_.bytes.data() + at * kRows * kBlockWidth;
-    const float* scales = panel_.scales.data() + at * kRows * kVectors<F>;
-    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
     __m512i dots[kCount][kHalves];
 #pragma GCC unroll 4
     for (int p = 0; p < kCount; ++p) {
@@ -262,23 +287,94 @@ class PanelRun {
     }
 #pragma GCC unroll 4
     for (int p = 0; p < kCount; ++p) {
-      const float dx = x_.d(i + p)[b];
-      F32x16 a = (F32x16)_mm512_cvtepi32_ps(dots[p][0]);
-      if constexpr (F::kScale > 0) a *= vector(1);
-      if constexpr (F::kScale == 2) a += (F32x16)_mm512_cvtepi32_ps(dots[p][1]) * vector(2);
-      F32x16 t = (vector(0) * dx) * a;
-      if constexpr (F::kMin > 0) {
-        constexpr int kAt = 1 + F::kScale;
-        const int32_t* q = x_.sums(i + p) + g * 16 + lane;
-        const auto low = static_cast<float>(q[0]);
-        const auto high = static_cast<float>(q[8]);
-        const F32x16 m = vector(kAt) * dx;
-        if constexpr (F::kMin == 1) t -= m * (low + high);
-        if constexpr (F::kMin == 2) t -= m * (vector(kAt + 1) * (low + high));
-        if constexpr (F::kMin == 3) t -= m * (vector(kAt + 1) * low + vector(kAt + 2) * high);
-      }
+      const F32x16 t = term(i + p, g, lane, (I32x16)dots[p][0], (I32x16)dots[p][kHalves - 1]);
       sums[p] += t;
       if constexpr (kKeep) store(panel_.terms.data() + (p * x_.blocks() + at) * kRows, t);
+    }
+  }
+
+  // What block (g, lane) of the rows adds to position i, of the sums of its products.
+  FULGURITE_INLINE F32x16 term(int64_t i, int64_t g, int64_t lane, const I32x16& first,
+                               const I32x16& second) const noexcept {
+    const float* scales = panel_.scales.data() + place(g, lane) * kRows * kVectors<F>;
+    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
+    const float dx = x_.d(i)[g * kBlocksInGroup + lane];
+    F32x16 a = (F32x16)_mm512_cvtepi32_ps((__m512i)first);
+    if constexpr (F::kScale > 0) a *= vector(1);
+    if constexpr (F::kScale == 2) a += (F32x16)_mm512_cvtepi32_ps((__m512i)second) * vector(2);
+    F32x16 t = (vector(0) * dx) * a;
+    if constexpr (F::kMin > 0) {
+      constexpr int kAt = 1 + F::kScale;
+      const int32_t* q = x_.sums(i) + g * 16 + lane;
+      const auto low = static_cast<float>(q[0]);
+      const auto high = static_cast<float>(q[8]);
+      const F32x16 m = vector(kAt) * dx;
+      if constexpr (F::kMin == 1) t -= m * (low + high);
+      if constexpr (F::kMin == 2) t -= m * (vector(kAt + 1) * (low + high));
+      if constexpr (F::kMin == 3) t -= m * (vector(kAt + 1) * low + vector(kAt + 2) * high);
+    }
+    return t;
+  }
+
+  // The tile registers: sums 0 and 1 and what they are made of, 2 to 5; 6 and 7 for fewer than
+  // kTile positions.
+  static constexpr int64_t kWidth = kBlockWidth / kHalves;
+
+ public:
+  void use_tiles() const noexcept {
+    amx::Shapes shapes;
+    for (const int sums : {0, 1}) shapes.set(sums, kTile, 4 * kRows);
+    for (const int inputs : {2, 4}) shapes.set(inputs, kTile, kWidth);
+    for (const int weights : {3, 5}) shapes.set(weights, kWidth / 4, 4 * kRows);
+    if (const int64_t rest = x_.n() % kTile; rest > 0) {
+      shapes.set(6, rest, 4 * kRows);
+      shapes.set(7, rest, kWidth);
+    }
+    shapes.use();
+  }
+
+ private:
+  template <int kSums, int kInput, int kWeights>
+  FULGURITE_INLINE void multiply_tiles(const int8_t* q, const std::byte* w, int32_t* to) noexcept {
+    amx::zero<kSums>();
+    amx::load_rows<kInput>(q, x_.blocks() * kBlockWidth);
+    amx::load_rows<kWeights>(w, 4 * kRows);
+    amx::add_product<kSums, kInput, kWeights>();
+    amx::store_rows<kSums>(to, 4 * kRows);
+  }
+
+  // Has the products of a block summed up, into dots_: they take a while.
+  template <int kCount>
+  FULGURITE_INLINE void issue(int64_t i, int64_t g, int64_t lane) noexcept {
+    const std::byte* w = panel_.bytes.data() + place(g, lane) * kRows * kBlockWidth;
+    const int8_t* q = x_.q(i) + (g * kBlocksInGroup + lane) * kBlockWidth;
+    int32_t* to = dots_[g % 2][0];
+    int32_t* to_second = dots_[g % 2][kHalves - 1];
+    const int8_t* q_second = q + kWidth;
+    const std::byte* w_second = w + kRows * kWidth;
+    if constexpr (kCount == 0) {
+      multiply_tiles<6, 7, 3>(q, w, to);
+      if constexpr (kHalves == 2) multiply_tiles<6, 7, 5>(q_second, w_second, to_second);
+    } else if constexpr (kHalves == 2) {
+      multiply_tiles<0, 2, 3>(q, w, to);
+      multiply_tiles<1, 4, 5>(q_second, w_second, to_second);
+    } else {
+      g % 2 == 0 ? multiply_tiles<0, 2, 3>(q, w, to) : multiply_tiles<1, 4, 5>(q, w, to);
+    }
+  }
+
+  template <int kCount, int kMost>
+  FULGURITE_INLINE void add_issued(int64_t i, int64_t g, int64_t lane, int64_t count,
+                                   F32x16 (&sums)[kMost]) noexcept {
+    const auto add = [&](int64_t p) FULGURITE_LAMBDA {
+      const auto dots = [&](int h) { return load<I32x16>(dots_[g % 2][h] + p * kRows); };
+      sums[p] += term(i + p, g, lane, dots(0), dots(kHalves - 1));
+    };
+    if constexpr (kCount > 0) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kCount; ++p) add(p);
+    } else {
+      for (int64_t p = 0; p < count; ++p) add(p);
     }
   }
 
@@ -287,28 +383,43 @@ class PanelRun {
   const Gather* gathers_;
   const GatherSums* sums_;
   Panel& panel_;
+  alignas(64) int32_t dots_[2][kHalves][kTile * kRows];  // of two blocks in turn, for AMX
   int64_t groups_;
   int64_t whole_;
   int64_t row_bytes_;
 };
 
-}  // namespace
-
-bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
+template <bool kAmx>
+bool run_panels(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                 const Gather* gathers, const GatherSums* sums) noexcept {
   if (!rounds_input(w.weight.dtype)) return false;
   thread_local Panel panel;
   with_format(w.weight.dtype, [&](auto format) {
     using F = decltype(format);
     if constexpr (F::kBlocks) {
-      PanelRun<F> run(w, x, gathers, sums, panel);
+      PanelRun<F, kAmx> run(w, x, gathers, sums, panel);
+      if constexpr (kAmx) run.use_tiles();
       for (int64_t r = first; r < last; r += kRows) {
         run.unpack(r, std::min(kRows, last - r));
         run.multiply(r, std::min(kRows, last - r), y, ld);
       }
+      if constexpr (kAmx) amx::release();
     }
   });
   return true;
+}
+
+}  // namespace
+
+bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
+                const Gather* gathers, const GatherSums* sums) noexcept {
+  return run_panels<false>(w, x, first, last, y, ld, gathers, sums);
+}
+
+bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
+                 const Gather* gathers, const GatherSums* sums) noexcept {
+  if (gathers != nullptr) return panel_rows(w, x, first, last, y, ld, gathers, sums);
+  return run_panels<true>(w, x, first, last, y, ld, nullptr, nullptr);
 }
 
 #else

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/trace/log.h"
+#include "model/arch/registry.h"
 #include "model/config.h"
 
 namespace engine {
@@ -22,7 +23,7 @@ TEST(Recorder, TakesManyPositionsAtOnceAndFewWhereEachOfThemSeesMany) {
   trace::Log log;
   const model::Config c = shape(32, 32, 8);
   const Recorder live(c, log, trace::Level::kLive);
-  int64_t before = 64;
+  int64_t before = model::kBatch;
   EXPECT_EQ(live.batch(0), before);
   EXPECT_EQ(live.batch(128), before);
   for (int64_t reach = 256; reach <= int64_t{1} << 24; reach *= 2) {

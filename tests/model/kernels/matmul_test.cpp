@@ -313,6 +313,37 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
   }
 }
 
+// Many positions at once: sixteen rows unpacked, with AVX-512 or with AMX.
+TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
+  if (active_isa() < Isa::kAvx512) GTEST_SKIP() << "this processor has no such kernels";
+  ThreadPool pool(1);
+  for (const DType type : kEveryType) {
+    if (!rounds_input(type)) continue;
+    const int64_t rows = 37;
+    const int64_t step = block_elements(type);
+    const int64_t cols = step == 32 ? 32 * 19 : 3 * step;
+    RandomMatrix m(type, rows, cols, true);
+    for (const int64_t n : {4, 16, 21, 37}) {
+      const std::vector<float> values = m.normal(n * cols);
+      Input x;
+      x.set(values.data(), n, cols, cols, true, pool);
+      std::vector<float> expected(static_cast<size_t>(n * rows));
+      for (int64_t i = 0; i < n; ++i) {
+        float* y = expected.data() + i * rows;
+        isa_avx512::matvec_rows({&m.linear(), &x, i, y, nullptr, nullptr}, {0, rows});
+      }
+      const auto run = [&](auto* kernel) {
+        std::vector<float> y(expected.size());
+        EXPECT_TRUE(kernel(m.linear(), x, 0, rows, y.data(), rows, nullptr, nullptr));
+        return y;
+      };
+      EXPECT_TRUE(same_bits(expected, run(&isa_avx512::panel_rows))) << name_of(type) << " " << n;
+      if (active_isa() < Isa::kAmx) continue;
+      EXPECT_TRUE(same_bits(expected, run(&isa_avx512::panel_tiles))) << name_of(type) << " " << n;
+    }
+  }
+}
+
 TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
   if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
   RandomMatrix m(DType::kF32, 1, 1);
