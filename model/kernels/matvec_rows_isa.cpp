@@ -1,5 +1,6 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): rows of W against one x.
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -74,8 +75,9 @@ class BackRun {
     for (int64_t r = 0; r < kRowsBack; ++r) {
       rows_[r] = of_.first + std::min(r, of_.rows - 1) * of_.row_bytes + g * F::kBytes;
       if (rest >= F::kBytes) continue;
-      tails_[r].bytes = rest;
-      rows_[r] = tails_[r].copy(rows_[r]);
+      std::memcpy(tails_[r], rows_[r], static_cast<size_t>(rest));
+      std::memset(tails_[r] + rest, 0, static_cast<size_t>(F::kBytes - rest));
+      rows_[r] = tails_[r];
     }
     back_.prepare(of_.kept + g * 8 * F::kKept, stride_, of_.u);
   }
@@ -86,7 +88,8 @@ class BackRun {
   int64_t blocks_ = 0;
   BackOf<F> back_;
   const std::byte* rows_[kRowsBack];
-  Tail<F> tails_[kRowsBack];
+  alignas(
+      64) std::byte tails_[kRowsBack][F::kBytes];  // of rows that end there, filled up with zeros
 };
 
 template <class F>
