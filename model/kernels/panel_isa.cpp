@@ -71,6 +71,19 @@ class PanelRun {
     if (gathers != nullptr) panel.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
   }
 
+  // For AMX, before the rest: see multiply_tiles.
+  void use_tiles() const noexcept {
+    amx::Shapes shapes;
+    for (const int sums : {0, 1}) shapes.set(sums, kTile, 4 * kRows);
+    for (const int inputs : {2, 4}) shapes.set(inputs, kTile, kWidth);
+    for (const int weights : {3, 5}) shapes.set(weights, kWidth / 4, 4 * kRows);
+    if (const int64_t rest = x_.n() % kTile; rest > 0) {
+      shapes.set(6, rest, 4 * kRows);
+      shapes.set(7, rest, kWidth);
+    }
+    shapes.use();
+  }
+
   void unpack(int64_t first, int64_t rows) noexcept {
     for (int64_t g = 0; g < groups_; ++g) {
       for (int64_t half = 0; half < kRows; half += 8) unpack_eight(first, rows, g, half);
@@ -316,24 +329,12 @@ class PanelRun {
     return t;
   }
 
-  // The tile registers: sums 0 and 1 and what they are made of, 2 to 5; 6 and 7 for fewer than
-  // kTile positions.
+  // Of the values of a block that have one scale.
   static constexpr int64_t kWidth = kBlockWidth / kHalves;
 
- public:
-  void use_tiles() const noexcept {
-    amx::Shapes shapes;
-    for (const int sums : {0, 1}) shapes.set(sums, kTile, 4 * kRows);
-    for (const int inputs : {2, 4}) shapes.set(inputs, kTile, kWidth);
-    for (const int weights : {3, 5}) shapes.set(weights, kWidth / 4, 4 * kRows);
-    if (const int64_t rest = x_.n() % kTile; rest > 0) {
-      shapes.set(6, rest, 4 * kRows);
-      shapes.set(7, rest, kWidth);
-    }
-    shapes.use();
-  }
+  // In the tile registers: sums 0 and 1, what they are made of 2 to 5; 6 and 7 for fewer than kTile
+  // positions.
 
- private:
   template <int kSums, int kInput, int kWeights>
   FULGURITE_INLINE void multiply_tiles(const int8_t* q, const std::byte* w, int32_t* to) noexcept {
     amx::zero<kSums>();

@@ -7,8 +7,11 @@
 // Where an f is no number s is NaN, so that it shows; where all are below 1e-30 s is 0.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <limits>
 
+#include "model/kernels/matmul_rows.h"
 #include "model/kernels/row_terms.h"
 #include "model/kernels/simd_math.h"
 
@@ -285,6 +288,68 @@ class BackOf<FloatRow<F>> {
 
  private:
   float k_[8][kRowsBack];
+};
+
+// back += W^T u of up to kRowsBack rows, block by block, so that it can be done while the memory
+// delivers other rows.
+template <class F>
+class BackRun {
+ public:
+  // Rows that lie one behind the other.
+  struct Of {
+    const std::byte* first;
+    int64_t row_bytes;
+    int64_t rows;
+    int64_t cols;
+    float* kept;  // (kRowsBack, groups, F::kKept, 8): see F::keep
+    float* u;     // (kRowsBack)
+    float* back;
+  };
+
+  void begin(const Of& of) noexcept {
+    of_ = of;
+    next_ = 0;
+    blocks_ = groups_of(of.cols) * kBlocksInGroup;
+    stride_ = groups_of(of.cols) * 8 * F::kKept;
+    std::fill(of.kept + of.rows * stride_, of.kept + kRowsBack * stride_, 0.0F);
+    std::fill(of.u + of.rows, of.u + kRowsBack, 0.0F);
+  }
+  // One block more, if there is one.
+  FULGURITE_INLINE void step() noexcept {
+    if (next_ < blocks_) add_block();
+  }
+  void finish() noexcept {
+    while (next_ < blocks_) add_block();
+  }
+
+ private:
+  [[gnu::noinline]] void add_block() noexcept {
+    const int64_t g = next_ / kBlocksInGroup;
+    const int64_t b = next_++ % kBlocksInGroup;
+    if (b == 0) open(g);
+    back_.add(rows_, static_cast<int>(b), of_.back + g * kGroupWidth + b * kBlockWidth);
+  }
+
+  void open(int64_t g) noexcept {
+    const int64_t rest = of_.row_bytes - g * F::kBytes;
+    for (int64_t r = 0; r < kRowsBack; ++r) {
+      rows_[r] = of_.first + std::min(r, of_.rows - 1) * of_.row_bytes + g * F::kBytes;
+      if (rest >= F::kBytes) continue;
+      std::memcpy(tails_[r], rows_[r], static_cast<size_t>(rest));
+      std::memset(tails_[r] + rest, 0, static_cast<size_t>(F::kBytes - rest));
+      rows_[r] = tails_[r];
+    }
+    back_.prepare(of_.kept + g * 8 * F::kKept, stride_, of_.u);
+  }
+
+  Of of_;
+  int64_t stride_;
+  int64_t next_ = 0;
+  int64_t blocks_ = 0;
+  BackOf<F> back_;
+  const std::byte* rows_[kRowsBack];
+  alignas(
+      64) std::byte tails_[kRowsBack][F::kBytes];  // of rows that end there, filled up with zeros
 };
 
 }  // namespace model::FULGURITE_ISA
