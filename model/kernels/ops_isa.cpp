@@ -16,7 +16,7 @@ namespace {
 // n <= 16 values, the others 0.
 FULGURITE_INLINE F32x16 load_part(const float* x, int64_t n) noexcept {
   F32x16 v = {};
-  std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
+  if (n > 0) std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
   return v;
 }
 
@@ -99,8 +99,10 @@ FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
 #else
+  uint32_t each[16];  // 0 or all bits
+  store(each, mask);
   uint32_t lanes = 0;
-  for (int k = 0; k < 16; ++k) lanes |= (mask[k] != 0 ? 1U : 0U) << k;
+  for (int k = 0; k < 16; ++k) lanes |= (each[k] & 1U) << k;
   return lanes;
 #endif
 }
