@@ -42,6 +42,7 @@ struct Gather {
   float* group_dot = nullptr;       // (groups)         sum_i o_g,i u_i
   float* group_out = nullptr;       // (groups, rows)   o_g,i
   // (cols)  group_back: sum_i W[i, c] row_gain_i o_g(c),i;  else: sum_i W[i, c] u_i
+  // For weights in blocks within 4e-5 (relative, root mean square): see row_back.h.
   float* back = nullptr;
   bool group_back = false;
   // (n_chosen)  sum_i W[i, chosen[n]] u_i, for a few columns in ascending order.

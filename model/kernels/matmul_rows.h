@@ -20,8 +20,7 @@ inline constexpr int64_t kRowsAdded = 4;
 
 // Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
 // groups of eight blocks (256 columns), and the chosen ones to a multiple of 16. Ranges begin at
-// multiples of 16 rows. blocks and chosen add up kRowsAdded
-// rows at a time, (0 + 2) + (1 + 3).
+// multiples of 16 rows. blocks and chosen add up kRowsAdded rows at a time, (0 + 2) + (1 + 3).
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks

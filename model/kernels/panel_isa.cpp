@@ -109,7 +109,7 @@ class PanelRun {
 
  private:
   static constexpr int kTile = kAmx ? 16 : 4;
-  static constexpr int kHalves = F::kScale == 2 ? 2 : 1;
+  static constexpr int kHalves = F::kHalves;
   static constexpr int kOffset = F::kSigned ? 128 : F::kOffset;
 
   int64_t place(int64_t g, int64_t lane) const noexcept { return lane * groups_ + g; }

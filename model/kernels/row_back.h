@@ -177,10 +177,6 @@ class BlockSums {
 };
 #endif
 
-FULGURITE_INLINE I32x8 choose8(const I32x8& mask, const I32x8& yes, const I32x8& no) noexcept {
-  return (mask & yes) | (~mask & no);
-}
-
 // Of 256 columns: what prepare() makes of F::kKept vectors of each row, `stride` floats apart, and
 // u, for add() to add one block's 32 columns of all rows to back[0 .. 31].
 template <class F>
@@ -231,13 +227,13 @@ class BackOf<BlockRow<F>> {
 
   FULGURITE_INLINE void round(const float* kept, int64_t stride, const float* u,
                               int half) noexcept {
-    F32x8 k[kRowsBack];
+    F32x8 f[kRowsBack];
     I32x8 top = {};  // as integers magnitudes are in order too, and NaN is above infinity
 #pragma GCC unroll 16
     for (int r = 0; r < kRowsBack; ++r) {
-      k[r] = load<F32x8>(kept + r * stride + 8 * half) * u[r];
-      const I32x8 size = (I32x8)k[r] & INT32_MAX;
-      top = choose8(size > top, size, top);
+      f[r] = load<F32x8>(kept + r * stride + 8 * half) * u[r];
+      const I32x8 size = (I32x8)f[r] & INT32_MAX;
+      top = choose(size > top, size, top);
     }
     constexpr float kMost = 32639.0F;  // 127 * 256 + 127: two bytes with a sign each
     const auto most = (F32x8)top;
@@ -248,14 +244,14 @@ class BackOf<BlockRow<F>> {
     I32x8 sum = {};
 #pragma GCC unroll 16
     for (int r = 0; r < kRowsBack; ++r) {
-      const auto scaled = (F32x8)(usable & (I32x8)(k[r] * inverse));
+      const auto scaled = (F32x8)(usable & (I32x8)(f[r] * inverse));
       whole[r] = __builtin_convertvector((scaled + kRoundToInteger) - kRoundToInteger, I32x8);
       sum += whole[r];
     }
     factors_.set(half, whole);
     store(offset_[half], sum * kOffset);
     const F32x8 none = F32x8{} + std::numeric_limits<float>::quiet_NaN();
-    store(unit_[half], choose8(number, usable & (I32x8)(most / kMost), (I32x8)none));
+    store(unit_[half], choose(number, usable & (I32x8)(most / kMost), (I32x8)none));
   }
 
   // Of each block: what one of its sums counts, and what is taken off.
@@ -348,8 +344,8 @@ class BackRun {
   int64_t blocks_ = 0;
   BackOf<F> back_;
   const std::byte* rows_[kRowsBack];
-  alignas(
-      64) std::byte tails_[kRowsBack][F::kBytes];  // of rows that end there, filled up with zeros
+  // Of rows that end there, filled up with zeros.
+  alignas(64) std::byte tails_[kRowsBack][F::kBytes];
 };
 
 }  // namespace model::FULGURITE_ISA

@@ -7,9 +7,10 @@ namespace model::FULGURITE_ISA {
 
 inline constexpr float kRoundToInteger = 12582912.0F;  // 1.5 * 2^23: adding it rounds, to even
 
-template <class V>
-FULGURITE_INLINE V choose(const I32x16& mask, const V& yes, const V& no) noexcept {
-  return (V)((mask & (I32x16)yes) | (~mask & (I32x16)no));
+// mask: integers as wide as V, of all bits or none.
+template <class M, class V>
+FULGURITE_INLINE V choose(const M& mask, const V& yes, const V& no) noexcept {
+  return (V)((mask & (M)yes) | (~mask & (M)no));
 }
 
 // e^x = 2^k e^r with r = x - k ln 2 in [-ln2/2, ln2/2].
