@@ -287,7 +287,7 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   const float* s = p.scores.data() + h * reach;
   const float* back = p.back.data() + h * width;
   model::AttentionHead lane{};
-  lane.v = cache_->v(layer, 0) + static_cast<int64_t>(h / heads_per_lane) * cache_->lane_bytes();
+  lane.v = cache_->v(layer, static_cast<int64_t>(h / heads_per_lane));
   lane.stride = cache_->slot_bytes();
   lane.type = cache_->type();
   lane.d = config_.head_dim;

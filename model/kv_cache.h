@@ -18,45 +18,44 @@ class KvCache {
       : type_(type),
         head_dim_(c.head_dim),
         n_head_kv_(c.n_head_kv),
-        lane_bytes_(cache_bytes(type, c.head_dim)),
-        slot_bytes_(lane_bytes_ * c.n_head_kv),
+        slot_bytes_(cache_bytes(type, c.head_dim)),
         capacity_(capacity),
-        k_(allocate(c.n_layer * capacity * slot_bytes_)),
-        v_(allocate(c.n_layer * capacity * slot_bytes_)) {}
+        k_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)),
+        v_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)) {}
 
-  // The K vectors of one position of one layer, lane after lane, in the cache's type.
-  char* k(int64_t layer, int64_t position) noexcept { return k_.get() + at(layer, position); }
-  char* v(int64_t layer, int64_t position) noexcept { return v_.get() + at(layer, position); }
-  const char* k(int64_t layer, int64_t position) const noexcept {
-    return k_.get() + at(layer, position);
+  // The K vectors of one lane (KV head) of one layer, in the cache's type: position after
+  // position, so that a head that reads them all reads on and on.
+  const char* k(int64_t layer, int64_t lane) const noexcept {
+    return k_.get() + at(layer, lane, 0);
   }
-  const char* v(int64_t layer, int64_t position) const noexcept {
-    return v_.get() + at(layer, position);
+  const char* v(int64_t layer, int64_t lane) const noexcept {
+    return v_.get() + at(layer, lane, 0);
   }
 
   // (K, D) floats in, stored as the cache's type.
   void store(int64_t layer, int64_t position, const float* keys, const float* values) noexcept {
     for (int64_t lane = 0; lane < n_head_kv_; ++lane) {
-      cache_store(type_, keys + lane * head_dim_, head_dim_,
-                  k(layer, position) + lane * lane_bytes_);
-      cache_store(type_, values + lane * head_dim_, head_dim_,
-                  v(layer, position) + lane * lane_bytes_);
+      const size_t to = at(layer, lane, position);
+      cache_store(type_, keys + lane * head_dim_, head_dim_, k_.get() + to);
+      cache_store(type_, values + lane * head_dim_, head_dim_, v_.get() + to);
     }
   }
   // One lane's vector, (D), as attention reads it.
   void load_k(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
-    cache_load(type_, k(layer, position) + lane * lane_bytes_, head_dim_, out);
+    cache_load(type_, k_.get() + at(layer, lane, position), head_dim_, out);
   }
   void load_v(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
-    cache_load(type_, v(layer, position) + lane * lane_bytes_, head_dim_, out);
+    cache_load(type_, v_.get() + at(layer, lane, position), head_dim_, out);
   }
 
   CacheType type() const noexcept { return type_; }
-  int64_t lane_bytes() const noexcept { return lane_bytes_; }
+  // Of one lane's vector.
   int64_t slot_bytes() const noexcept { return slot_bytes_; }
   int64_t capacity() const noexcept { return capacity_; }
   // Bytes that n positions hold, over n_layer layers.
-  int64_t bytes(int64_t n_layer, int64_t n) const noexcept { return n_layer * n * slot_bytes_ * 2; }
+  int64_t bytes(int64_t n_layer, int64_t n) const noexcept {
+    return n_layer * n_head_kv_ * n * slot_bytes_ * 2;
+  }
 
  private:
   struct Free {
@@ -69,17 +68,16 @@ class KvCache {
     if (!block) throw std::bad_alloc();
     return block;
   }
-  size_t at(int64_t layer, int64_t position) const noexcept {
-    return static_cast<size_t>((layer * capacity_ + position) * slot_bytes_);
+  size_t at(int64_t layer, int64_t lane, int64_t position) const noexcept {
+    return static_cast<size_t>(((layer * n_head_kv_ + lane) * capacity_ + position) * slot_bytes_);
   }
   CacheType type_;
   int64_t head_dim_;
   int64_t n_head_kv_;
-  int64_t lane_bytes_;
   int64_t slot_bytes_;
   int64_t capacity_;
-  Bytes k_;  // (L, T, K * D)
-  Bytes v_;  // (L, T, K * D)
+  Bytes k_;  // (L, K, T, D)
+  Bytes v_;  // (L, K, T, D)
 };
 
 }  // namespace model

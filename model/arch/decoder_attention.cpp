@@ -85,11 +85,11 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
                               float* weights) const noexcept {
   const Config& c = config_;
   const int64_t end = pass.first + i + 1;
-  const int64_t lane = h / (c.n_head / c.n_head_kv) * pass.cache.lane_bytes();
+  const int64_t lane = h / (c.n_head / c.n_head_kv);
   const AttentionHead head{
       .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
-      .k = pass.cache.k(l, 0) + lane,
-      .v = pass.cache.v(l, 0) + lane,
+      .k = pass.cache.k(l, lane),
+      .v = pass.cache.v(l, lane),
       .stride = pass.cache.slot_bytes(),
       .type = pass.cache.type(),
       .d = c.head_dim,

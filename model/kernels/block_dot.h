@@ -92,26 +92,4 @@ FULGURITE_INLINE void halves_of(const I32x8 (&dots)[8], I32x8& first, I32x8& sec
 #endif
 }
 
-// Lane b: ((s0+s4)+(s2+s6)) + ((s1+s5)+(s3+s7)) of s = parts[b].
-FULGURITE_INLINE F32x8 trees_of(const F32x8 (&parts)[8]) noexcept {
-#if defined(__AVX2__)
-  const auto four = [&](int a) {  // [a | a + 4] after i + 4
-    const auto x = (__m256)parts[a];
-    const auto y = (__m256)parts[a + 4];
-    return _mm256_add_ps(_mm256_permute2f128_ps(x, y, 0x20), _mm256_permute2f128_ps(x, y, 0x31));
-  };
-  const auto two = [&](__m256 x, __m256 y) {
-    return _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x44), _mm256_shuffle_ps(x, y, 0xEE));
-  };
-  const __m256 low = two(four(0), four(1));
-  const __m256 high = two(four(2), four(3));
-  return (F32x8)_mm256_add_ps(_mm256_shuffle_ps(low, high, 0x88),
-                              _mm256_shuffle_ps(low, high, 0xDD));
-#else
-  F32x8 out;
-  for (int b = 0; b < 8; ++b) out[b] = sum_eight(parts[b]);
-  return out;
-#endif
-}
-
 }  // namespace model::FULGURITE_ISA

@@ -26,8 +26,8 @@ inline constexpr int64_t kBlockWidth = 32;
 
 // A matrix and what is added to its product.
 struct Linear {
-  Tensor weight;  // (rows, cols)
-  Tensor bias;    // (rows) F32, or data == nullptr
+  Tensor weight;                 // (rows, cols)
+  Tensor bias;                   // (rows) F32, or data == nullptr
   const Linear* next = nullptr;  // what the pass multiplies with after this one, if that is known
   bool empty() const noexcept { return weight.data == nullptr; }
 };
