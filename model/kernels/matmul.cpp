@@ -22,8 +22,6 @@ constexpr int64_t kSlabsBack = 16;
 // go on where they were in memory.
 constexpr int64_t kMostPairs = kSlabs / 2;
 
-constexpr int64_t kPanelRows = 16;
-
 // A multiple of 16 rows, as the sums of gathers want it.
 int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs) noexcept {
   const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
@@ -126,8 +124,9 @@ void run_if_worth(int64_t bytes, ThreadPool& pool, const Task& task) {
 // Panels give the sums of blocks and of chosen columns.
 bool fits_panels(const Input& x, const Gather* gathers) noexcept {
   if (gathers == nullptr || x.n() < kPanelPositions) return false;
-  return std::all_of(gathers, gathers + x.n(), [](const Gather& g) {
-    return g.back == nullptr && g.group_out == nullptr && groups_are_blocks(g);
+  return std::all_of(gathers, gathers + x.n(), [&](const Gather& g) {
+    return g.back == nullptr && g.group_out == nullptr && groups_are_blocks(g) &&
+           g.row_gain == gathers->row_gain;
   });
 }
 

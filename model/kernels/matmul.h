@@ -15,14 +15,15 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
+#include "model/kernels/lines.h"
 #include "model/kernels/thread_pool.h"
 #include "model/tensor.h"
 
 namespace model {
 
 inline constexpr int64_t kBlockWidth = 32;
+inline constexpr int64_t kTilePositions = 16;
 
 // A matrix and what is added to its product.
 struct Linear {
@@ -72,12 +73,32 @@ class Input {
   const int32_t* sums(int64_t i) const noexcept { return sums_.data() + i * blocks_ * 2; }
   int64_t blocks() const noexcept { return blocks_; }
 
+  // Where active_isa() is kAmx and n is at least half a tile, the 8-bit form once more, sixteen
+  // positions together; else there are none. The last is filled up with zeros. Block b is the one
+  // with number b % 8 * (blocks / 8) + b / 8.
+  int64_t tiles() const noexcept { return tiles_; }
+  // (blocks, 8, 16, 4): four neighbouring values of each position.
+  const int8_t* tile_q(int64_t t) const noexcept {
+    return tile_q_.data() + t * blocks_ * kBlockWidth * kTilePositions;
+  }
+  // (blocks, 16)
+  const float* tile_d(int64_t t) const noexcept {
+    return tile_d_.data() + t * blocks_ * kTilePositions;
+  }
+  // (blocks, 2, 16) sums of the values of both halves
+  const float* tile_sums(int64_t t) const noexcept {
+    return tile_sums_.data() + t * blocks_ * 2 * kTilePositions;
+  }
+
  private:
+  void round(int64_t first, int64_t last) noexcept;
+  void make_tiles(int64_t first, int64_t last) noexcept;
+
   const float* x_ = nullptr;
-  int64_t n_ = 0, cols_ = 0, ld_ = 0, blocks_ = 0;
-  std::vector<int8_t> q_;
-  std::vector<float> d_;
-  std::vector<int32_t> sums_;
+  int64_t n_ = 0, cols_ = 0, ld_ = 0, blocks_ = 0, tiles_ = 0;
+  Lines<int8_t> q_, tile_q_;
+  Lines<float> d_, tile_d_, tile_sums_;
+  Lines<int32_t> sums_;
 };
 
 // True for weights that multiply x rounded to 8 bits.

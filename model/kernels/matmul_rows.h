@@ -15,6 +15,9 @@ inline int64_t groups_of(int64_t cols) noexcept {
   return (cols + kGroupWidth - 1) / kGroupWidth;
 }
 
+// Rows that are unpacked together to be multiplied with many positions.
+inline constexpr int64_t kPanelRows = 16;
+
 // Rows whose terms are added up together.
 inline constexpr int64_t kRowsAdded = 4;
 
@@ -75,10 +78,13 @@ FULGURITE_DECLARE_ISA(
     void rounded_row(const int8_t* q, const float* d, int64_t cols, float* out) noexcept;)
 
 #if defined(__x86_64__)
+// With AMX: where active_isa() is kAmx only.
 namespace isa_avx512 {
-// panel_rows with AMX: where active_isa() is kAmx only.
+// panel_rows by tiles, if x has them. What is gathered is added up in another order.
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                  const Gather* gathers, const GatherSums* sums) noexcept;
+// Makes tile t of x; see Input::Tiles.
+void tile_input(const Input& x, int64_t t, int8_t* q, float* d, float* sums) noexcept;
 }  // namespace isa_avx512
 #endif
 

@@ -152,4 +152,15 @@ FULGURITE_INLINE F32x8 trees_of(const F32x8 (&parts)[8]) noexcept {
 #endif
 }
 
+// Lane r: the sum of the lanes of rows[r].
+FULGURITE_INLINE F32x16 sums_of(const F32x16 (&rows)[16]) noexcept {
+  F32x8 sums[2];
+  for (int h = 0; h < 2; ++h) {
+    F32x8 parts[8];
+    for (int r = 0; r < 8; ++r) parts[r] = low_half(rows[8 * h + r]) + high_half(rows[8 * h + r]);
+    sums[h] = trees_of(parts);
+  }
+  return std::bit_cast<F32x16>(sums);
+}
+
 }  // namespace model::FULGURITE_ISA

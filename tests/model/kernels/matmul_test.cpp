@@ -34,6 +34,10 @@ double distance(const A& a, const std::vector<double>& b) {
   return std::sqrt(off / size);
 }
 
+std::vector<double> in_double(const std::vector<float>& v) {
+  return {v.begin(), v.end()};
+}
+
 std::vector<double> what_is_multiplied(const Input& x, DType type, int64_t i) {
   std::vector<float> row(x.row(i), x.row(i) + x.cols());
   if (rounds_input(type)) x.rounded(i, row.data());
@@ -368,12 +372,11 @@ TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
 }
 #endif
 
-// Batches go through kernels of their own.
+// Batches go through kernels of their own; those with AMX add up what is gathered in another order.
 TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
   ThreadPool pool(2);
   for (const DType type : kEveryType) {
-    for (const int64_t rows : {48, 333}) {
-      const int64_t n = 9;
+    for (const auto& [rows, n] : {std::pair{48, 9}, {333, 9}, {333, 5}, {48, 35}}) {
       const int64_t cols = 768;
       RandomMatrix m(type, rows, cols, true);
       const std::vector<float> values = m.normal(n * cols);
@@ -394,8 +397,13 @@ TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
         const std::vector<float> alone = product(m.linear(), one, pool, &gathers[k + n]);
         SCOPED_TRACE(name_of(type));
         EXPECT_EQ(0, std::memcmp(alone.data(), &y[k * rows], alone.size() * sizeof(float)));
-        EXPECT_TRUE(same_bits(got[k].group_dot, got[k + n].group_dot));
-        EXPECT_TRUE(same_bits(got[k].chosen_dot, got[k + n].chosen_dot));
+        if (x.tiles() == 0) {
+          EXPECT_TRUE(same_bits(got[k].group_dot, got[k + n].group_dot));
+          EXPECT_TRUE(same_bits(got[k].chosen_dot, got[k + n].chosen_dot));
+        } else {
+          EXPECT_LT(distance(got[k].group_dot, in_double(got[k + n].group_dot)), 1e-6);
+          EXPECT_LT(distance(got[k].chosen_dot, in_double(got[k + n].chosen_dot)), 1e-6);
+        }
       }
     }
   }
