@@ -129,7 +129,7 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.experts.resize(config_.n_expert > 0 ? layers * static_cast<size_t>(used) : 0);
   p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
   p.reads.resize(p.heads.size() * p.reads_per_head);
-  p.read.assign(layers * lanes * reach, 0.0F);
+  p.read.resize(layers * lanes * reach);
 }
 
 void Recorder::begin(uint32_t first, uint32_t n, const model::KvCache& cache) {
@@ -201,15 +201,20 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
       }
       return;
     case Tap::kScores:
-      return keep(p.scores);
+      p.scores = data;
+      return;
     case Tap::kWeights:
-      return keep(p.weights);
+      p.weights = data;
+      return;
     case Tap::kMix:
-      return keep(p.mix);
+      p.mix = data;
+      return;
     case Tap::kHeadBack:
-      return keep(p.back);
+      p.back = data;
+      return;
     case Tap::kHeadEnergy:
-      return keep(p.energy);
+      p.energy = data;
+      return;
     case Tap::kHeadShare:
       for (size_t h = 0; h < n; ++h) {
         p.heads[l * n + h].share = data[h];
@@ -267,13 +272,16 @@ void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
   const auto lanes = static_cast<size_t>(config_.n_head_kv);
   const size_t heads_per_lane = heads / lanes;
   float* read = p.read.data() + static_cast<size_t>(layer) * lanes * reach;
-  for (size_t h = 0; h < heads; ++h) {
-    const float* a = p.weights.data() + h * reach;
-    float* lane = read + h / heads_per_lane * reach;
-    for (size_t j = 0; j < reach; ++j) lane[j] += a[j];
-  }
   const float mean = 1.0F / static_cast<float>(heads_per_lane);
-  for (size_t i = 0; i < lanes * reach; ++i) read[i] *= mean;
+  for (size_t k = 0; k < lanes; ++k) {
+    const float* a = p.weights + k * heads_per_lane * reach;
+    float* lane = read + k * reach;
+    std::copy_n(a, reach, lane);
+    for (size_t h = 1; h < heads_per_lane; ++h) {
+      for (size_t j = 0; j < reach; ++j) lane[j] += a[h * reach + j];
+    }
+    for (size_t j = 0; heads_per_lane > 1 && j < reach; ++j) lane[j] *= mean;
+  }
   scale(layer, Measure::kKvRead).add(std::span<const float>(read, lanes * reach));
 }
 
@@ -283,9 +291,9 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   const auto width = static_cast<size_t>(config_.head_dim);
   const size_t heads_per_lane = heads / static_cast<size_t>(config_.n_head_kv);
   const size_t listed = p.reads_per_head;
-  const float* a = p.weights.data() + h * reach;
-  const float* s = p.scores.data() + h * reach;
-  const float* back = p.back.data() + h * width;
+  const float* a = p.weights + h * reach;
+  const float* s = p.scores + h * reach;
+  const float* back = p.back + h * width;
   model::AttentionHead lane{};
   lane.v = cache_->v(layer, static_cast<int64_t>(h / heads_per_lane));
   lane.stride = cache_->slot_bytes();
@@ -319,7 +327,7 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   sort_by_share(reads, std::min(listed, size_t{Detail::kReads}));
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
-    const double whole = model::dot(p.mix.data() + h * width, back, config_.head_dim);
+    const double whole = model::dot(p.mix + h * width, back, config_.head_dim);
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
     out.rest_weight = 0.0F;
   } else {

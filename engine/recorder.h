@@ -75,8 +75,9 @@ class Recorder final : public model::TapSink {
     std::vector<trace::NeuronShare> top;
     std::vector<float> router;                // (L, E), of a mixture
     std::vector<trace::ExpertShare> experts;  // (L, used)
-    // Taps of the layer at hand that reduce() works on.
-    std::vector<float> scores, weights, mix, back, energy, act, shares, chosen;
+    // Taps of the layer at hand that reduce() works on: the pass's own, and copies.
+    const float *scores, *weights, *mix, *back, *energy;
+    std::vector<float> act, shares, chosen;
     float size = 0.0F;  // |x| before the update at hand
   };
 

@@ -74,7 +74,8 @@ class TapSink {
   // Whether on_tap is to be called for this tap. Those that cost a pass over the weights
   // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
   virtual bool wants(Tap tap) const noexcept = 0;
-  // data (rows, cols) stays good until return. Must not throw: it runs inside the pass.
+  // data (rows, cols) stays good until return, that of attn.scores, .weights, .z, .head_back and
+  // .head_energy until reduce(0, layer) has returned. Must not throw: it runs inside the pass.
   // Within a layer a tap comes for all positions of the batch before the next tap does.
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
                       int64_t cols) noexcept = 0;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "model/kernels/ops.h"
+
 namespace engine {
 
 // A histogram over |value| with sixteen equal bins an octave from 2^-40 to 2^24: the exponent
@@ -23,13 +25,8 @@ class Percentile {
 
   // Values far below the percentile so far are only counted, which goes by vectors.
   void add(std::span<const float> values) noexcept {
-    int32_t counted = 0;
-    int32_t high = 0;
-    for (const float value : values) {
-      const int32_t bits = magnitude(value);
-      counted += counts(bits) ? 1 : 0;
-      high += bits >= floor_ ? 1 : 0;
-    }
+    const auto floor = std::bit_cast<float>(floor_);
+    auto [counted, high] = model::tally(values.data(), static_cast<int64_t>(values.size()), floor);
     total_ += static_cast<uint64_t>(counted);
     for (size_t i = 0; high > 0; ++i) {
       const int32_t bits = magnitude(values[i]);

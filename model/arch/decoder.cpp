@@ -85,9 +85,6 @@ void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cach
 void Decoder::resize(int64_t n, int64_t capacity) {
   if (reach_ < capacity) {
     reach_ = capacity;
-    const auto lanes = std::max<int64_t>(config_.n_head, pool_.size());
-    a_.scores.resize(static_cast<size_t>(lanes * reach_));
-    a_.weights.resize(a_.scores.size());
     const bool far = config_.rope_original > 0 && capacity > config_.rope_original;
     rope_.frequency = frequencies(config_.rope_dim, config_.rope_base, config_.rope_scale,
                                   far ? weights_.rope_factors_long : weights_.rope_factors);

@@ -50,7 +50,7 @@ class Decoder final : public Model {
     Values ffn_norm;         // (C)
     Values q;                // (H, D)
     Values k, v;             // (K, D)
-    Values scores, weights;  // (H, T) of one position, or (T) of each thread
+    Values scores, weights;  // (H, T) of each position, or (T) of each thread
     Values z;                // (H, D)
     Values sum, update;      // (C) what a product gave; the same behind the norm after it
     Values gate, up, act;    // (F), or (F_shared)
@@ -131,7 +131,7 @@ class Decoder final : public Model {
   Input z_input_, act_input_;  // of W_O and of W_down: what is put off looks at them later
   Activations a_;
   int64_t rows_ = 0;   // for which a_ is large enough
-  int64_t reach_ = 0;  // likewise
+  int64_t reach_ = 0;  // for which rope_ is right
 };
 
 }  // namespace model

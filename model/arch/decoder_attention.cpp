@@ -104,30 +104,34 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
 void Decoder::attend_all(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights);
-  // Positions whose scores are looked at come one by one, all heads in one table.
-  const int64_t rounds = shown ? pass.n : 1;
-  for (int64_t r = 0; r < rounds; ++r) {
-    const int64_t items = shown ? c.n_head : pass.n * c.n_head;
-    const int64_t reach = pass.first + (shown ? r + 1 : pass.n);
-    const auto work = [&](int thread, int threads) {
-      const auto [begin, end] = ThreadPool::share(items, thread, threads);
-      for (int64_t item = begin; item < end; ++item) {
-        const int64_t i = shown ? r : item / c.n_head;
-        const int64_t h = item % c.n_head;
-        const int64_t slot = shown ? h * reach : thread * reach;
-        attend_position(pass, l, i, h, a_.scores.data() + slot, a_.weights.data() + slot);
-      }
-    };
-    if (items * reach * c.head_dim < kWorthSharing) {
-      work(0, 1);
-    } else {
-      pool_.run([&](int thread) { work(thread, pool_.size()); });
+  const int64_t items = pass.n * c.n_head;
+  const int64_t reach = pass.first + pass.n;
+  const auto floats = static_cast<size_t>((shown ? items : pool_.size()) * reach);
+  if (a_.scores.size() < floats) {
+    a_.scores.resize(floats);
+    a_.weights.resize(floats);
+  }
+  // Where position i's (H, T) begins: T is first + i + 1.
+  const auto table = [&](int64_t i) { return i * c.n_head * reach; };
+  const auto work = [&](int thread, int threads) {
+    const auto [begin, end] = ThreadPool::share(items, thread, threads);
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t i = item / c.n_head;
+      const int64_t h = item % c.n_head;
+      const int64_t at = shown ? table(i) + h * (pass.first + i + 1) : thread * reach;
+      attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
     }
-    if (!shown) continue;
-    for (const auto& [name, values] :
-         {std::pair{Tap::kScores, &a_.scores}, std::pair{Tap::kWeights, &a_.weights}}) {
-      if (!pass.wants(name)) continue;
-      pass.sink->on_tap(name, l, pass.first + r, values->data(), c.n_head, reach);
+  };
+  if (items * reach * c.head_dim < kWorthSharing) {
+    work(0, 1);
+  } else {
+    pool_.run([&](int thread) { work(thread, pool_.size()); });
+  }
+  for (const auto& [name, values] :
+       {std::pair{Tap::kScores, &a_.scores}, std::pair{Tap::kWeights, &a_.weights}}) {
+    for (int64_t i = 0; pass.wants(name) && i < pass.n; ++i) {
+      const int64_t position = pass.first + i;
+      pass.sink->on_tap(name, l, position, values->data() + table(i), c.n_head, position + 1);
     }
   }
 }

@@ -93,6 +93,11 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
   return kernel(x, n, k, out);
 }
 
+Tally tally(const float* x, int64_t n, float floor) noexcept {
+  static const auto kernel = FULGURITE_PICK(tally);
+  return kernel(x, n, floor);
+}
+
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   static const auto kernel = FULGURITE_PICK(order_by_size);
   kernel(x, n, out);

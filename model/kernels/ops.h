@@ -62,6 +62,14 @@ double dot(const float* a, const float* b, int64_t n) noexcept;
 // all n of them where there are no more. Returns how many. NaN is the largest.
 int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;
 
+// How many of n values say something about a scale (not 0, not NaN), and how many have a magnitude
+// of at least `floor` or are NaN; floor >= 0.
+struct Tally {
+  int64_t numbers;
+  int64_t high;
+};
+Tally tally(const float* x, int64_t n, float floor) noexcept;
+
 // out: the numbers 0 .. n-1 of values in the order of |x|, largest first, ties by number; n <= 16.
 // NaN is the largest.
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;

@@ -97,17 +97,21 @@ FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 }
 
 // How many of n values are at least as large as the bar, which is above 0.
+FULGURITE_INLINE int32_t sum_of(const I32x16& v) noexcept {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_epi32((__m512i)v);
+#else
+  int32_t sum = 0;
+  for (int k = 0; k < 16; ++k) sum += v[k];
+  return sum;
+#endif
+}
+
 FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noexcept {
   I32x16 found = {};
   parts_of(n, [&](int64_t i, auto count)
                   FULGURITE_LAMBDA { found -= size_of(load_part(x + i, count)) >= bar; });
-#if defined(__AVX512F__)
-  return _mm512_reduce_add_epi32((__m512i)found);
-#else
-  int32_t sum = 0;
-  for (int k = 0; k < 16; ++k) sum += found[k];
-  return sum;
-#endif
+  return sum_of(found);
 }
 
 // Values, and their numbers in the list that they are taken from (nullptr: 0, 1, 2 ...).
@@ -252,6 +256,21 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
     number[found++] = static_cast<int32_t>(i);
   });
   return strongest_of({few, number, found}, low, high, k, out);
+}
+
+Tally tally(const float* x, int64_t n, float floor) noexcept {
+  constexpr int32_t kInfinity = 0x7F800000;
+  const auto bar = std::bit_cast<int32_t>(floor);
+  I32x16 numbers = {};
+  I32x16 high = {};
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, count));
+    numbers -= (size > 0) & (size <= kInfinity);
+    high -= size >= bar;
+  });
+  // The last part is filled up with zeros.
+  const int64_t filled = (n + 15) / 16 * 16 - n;
+  return {sum_of(numbers), sum_of(high) - (bar == 0 ? filled : 0)};
 }
 
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {

@@ -49,6 +49,23 @@ TEST(Ops, TheStrongestAreThoseThatAFullSortPutsFirst) {
   }
 }
 
+TEST(Ops, ATallyCountsNumbersAndWhatReachesAFloor) {
+  for (const size_t n : {0U, 1U, 16U, 37U}) {
+    std::vector<float> x(n, 0.5F);
+    if (n > 16) {
+      x[3] = 0.0F;
+      x[8] = std::numeric_limits<float>::quiet_NaN();
+      x[20] = -2.0F;
+      x[36] = std::numeric_limits<float>::infinity();
+    }
+    const auto size = static_cast<int64_t>(n);
+    const auto [numbers, high] = tally(x.data(), size, 1.0F);
+    EXPECT_EQ(numbers, n > 16 ? size - 2 : size);
+    EXPECT_EQ(high, n > 16 ? 3 : 0);
+    EXPECT_EQ(tally(x.data(), size, 0.0F).high, size);
+  }
+}
+
 TEST(Ops, ValuesAreOrderedByMagnitudeThenByNumber) {
   std::mt19937 random(5);
   for (const int64_t n : {0, 1, 2, 7, 16}) {
