@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "model/arch/registry.h"
+#include "model/kernels/matmul.h"
 #include "model/kernels/ops.h"
 
 namespace engine {
@@ -103,11 +104,16 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
 
 int64_t Recorder::batch(int64_t reach) const noexcept {
   constexpr int64_t kBytes = int64_t{64} << 20;
-  if (level_ == trace::Level::kFull) return 1;
+  reach = std::max<int64_t>(reach, 1);
   // Of what was read from a slot, and of the scores and weights of the layer at hand.
   const int64_t floats = config_.n_layer * config_.n_head_kv + 2 * config_.n_head;
-  const int64_t bytes = std::max<int64_t>(reach, 1) * floats * int64_t{sizeof(float)};
-  return std::clamp<int64_t>(kBytes / bytes, 1, model::kBatch);
+  int64_t bytes = reach * floats * int64_t{sizeof(float)};
+  if (level_ == trace::Level::kFull) {
+    bytes += config_.n_layer * config_.n_head * reach * int64_t{sizeof(trace::KvRead)};
+    bytes += config_.n_layer * config_.neurons() * int64_t{sizeof(trace::NeuronShare)};
+  }
+  const int64_t n = std::clamp<int64_t>(kBytes / bytes, 1, model::kBatch);
+  return n > model::kTilePositions ? n - n % model::kTilePositions : n;
 }
 
 void Recorder::shape(Position& p, uint32_t reach) {

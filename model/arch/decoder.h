@@ -96,6 +96,7 @@ class Decoder final : public Model {
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
   void choose_neurons(int64_t i) noexcept;
+  void neuron_backs(const Pass& pass, int64_t l);
   void neuron_shares(const Pass& pass, int64_t l);
   void mixture(const Pass& pass, int64_t l);
   void unembed(const Pass& pass, float* logits, int64_t rows);

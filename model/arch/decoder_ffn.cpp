@@ -2,6 +2,7 @@
 // experts (Shazeer et al. 2017, arXiv:1701.06538).
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "model/arch/decoder.h"
@@ -14,6 +15,9 @@ namespace {
 size_t bytes_of(const Ffn& w) noexcept {
   return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
 }
+
+// Positions for which W_down^T df costs less as a product of its own than in the pass over W_down.
+constexpr int64_t kTogether = 4;
 
 }  // namespace
 
@@ -70,13 +74,14 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const bool parts = pass.wants(Tap::kCellShare);
   const bool chosen = pass.wants(Tap::kChosenShare);
   const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
+  const bool together = pass.n >= kTogether;
   for (int64_t i = 0; i < pass.n; ++i) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
     g = {};
     g.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
     g.group_width = kCellWidth;
     if (parts) g.group_dot = a_.cell_dot.data() + i * cells;
-    if (all) g.back = a_.neuron_back.data() + i * c.n_ff;
+    if (all && !together) g.back = a_.neuron_back.data() + i * c.n_ff;
     if (!chosen) continue;
     choose_neurons(i);
     g.chosen = a_.chosen.data() + i * kChosenNeurons;
@@ -86,7 +91,25 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   pool_.settle();  // as in output_projection
   set_input(act_input_, a_.act, pass.n, c.n_ff, {w.ffn.down.weight.dtype});
   matmul(w.ffn.down, act_input_, a_.sum.data(), c.n_embd,
-         all || parts || chosen ? a_.gathers.data() : nullptr, pool_);
+         (all && !together) || parts || chosen ? a_.gathers.data() : nullptr, pool_);
+  if (all && together) neuron_backs(pass, l);
+}
+
+// W_down^T (g^2 df) of all positions.
+void Decoder::neuron_backs(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
+  const Tensor& w = weights_.layers[static_cast<size_t>(l)].ffn.down.weight;
+  if (gain.empty()) {
+    return matmul_back(w, a_.sum.data(), pass.n, a_.neuron_back.data(), pool_);
+  }
+  Values u(static_cast<size_t>(pass.n * c.n_embd));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const int64_t row = i * c.n_embd;
+    std::transform(gain.begin(), gain.end(), a_.sum.begin() + row, u.begin() + row,
+                   std::multiplies<>());
+  }
+  matmul_back(w, u.data(), pass.n, a_.neuron_back.data(), pool_);
 }
 
 // The neurons of largest |act| of row i, in ascending order.

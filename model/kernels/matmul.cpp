@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/error.h"
+#include "model/kernels/gemm.h"
 #include "model/kernels/matmul_rows.h"
 
 namespace model {
@@ -338,6 +339,30 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
     }
   });
   sums.finish(gather, pool);
+}
+
+void matmul_back(const Tensor& w, const float* u, int64_t n, float* back, ThreadPool& pool) {
+  // Cut in the same way for any number of threads, as gemm() asks for the same bits.
+  constexpr int64_t kRows = 64;
+  constexpr int64_t kColumns = 512;
+  static const auto kernel = FULGURITE_PICK(spell_rows);
+  const int64_t cols = w.cols();
+  const int64_t parts = (cols + kColumns - 1) / kColumns;
+  std::vector<float> block(static_cast<size_t>(kRows * cols));
+  for (int64_t r = 0; r < w.rows(); r += kRows) {
+    const int64_t rows = std::min(kRows, w.rows() - r);
+    pool.run([&](int thread) {
+      const auto [first, last] = ThreadPool::share(rows, thread, pool.size());
+      kernel(w, r + first, r + last, block.data() + first * cols);
+    });
+    pool.run([&](int thread) {
+      const auto [first, last] = ThreadPool::share(parts, thread, pool.size());
+      for (int64_t c = first * kColumns; c < std::min(last * kColumns, cols); c += kColumns) {
+        gemm(Op::kNone, Op::kNone, n, std::min(kColumns, cols - c), rows, 1.0F, u + r, w.rows(),
+             block.data() + c, cols, r == 0 ? 0.0F : 1.0F, back + c, cols);
+      }
+    });
+  }
 }
 
 }  // namespace model

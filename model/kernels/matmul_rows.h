@@ -63,6 +63,8 @@ FULGURITE_DECLARE_ISA(
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;
+    // The weights of rows first <= r < last, (rows, cols).
+    void spell_rows(const Tensor& w, int64_t first, int64_t last, float* out) noexcept;
     // y[i * ld + r] for all positions i and first <= r < last; false if this set or type has no
     // such kernel. gathers and sums: nullptr, or one for each position that wants no more than
     // the sums of blocks and of chosen columns; the same bits as matvec_rows.

@@ -415,4 +415,23 @@ void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, flo
   });
 }
 
+void spell_rows(const Tensor& w, int64_t first, int64_t last, float* out) noexcept {
+  const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+  const int64_t cols = w.cols();
+  const int64_t whole = cols / kGroupWidth;
+  with_format(w.dtype, [&](auto format) {
+    using F = decltype(format);
+    Tail<F> tail;
+    tail.bytes = row_bytes - whole * F::kBytes;
+    for (int64_t r = first; r < last; ++r, out += cols) {
+      const std::byte* row = w.data + r * row_bytes;
+      for (int64_t g = 0; g < whole; ++g) F::spell(row + g * F::kBytes, out + g * kGroupWidth);
+      if (whole * kGroupWidth == cols) continue;
+      alignas(64) float rest[kGroupWidth];
+      F::spell(tail.copy(row + whole * F::kBytes), rest);
+      std::copy_n(rest, cols - whole * kGroupWidth, out + whole * kGroupWidth);
+    }
+  });
+}
+
 }  // namespace model::FULGURITE_ISA

@@ -54,6 +54,23 @@ struct BlockRow : F {
     }
   }
 
+  // The 256 weights of a group.
+  static FULGURITE_INLINE void spell(const std::byte* at, float* to) noexcept {
+    const Scales s = F::scales(at);
+    for (int b = 0; b < 8; ++b) {
+      alignas(32) int8_t q[kBlockWidth];
+      store(q, F::values(at, b));
+      for (int h = 0; h < 2; ++h) {
+        float k = s.d[b];
+        if constexpr (F::kScale > 0) k *= s.scale[F::kScale == 2 ? h : 0][b];
+        F32x16 w = (widen_i8(q + 16 * h) - static_cast<float>(F::kOffset)) * k;
+        if constexpr (F::kMin == 1) w -= s.m[b];
+        if constexpr (F::kMin > 1) w -= s.m[b] * s.min[F::kMin == 3 ? h : 0][b];
+        store(to + 32 * b + 16 * h, w);
+      }
+    }
+  }
+
   // What W^T u needs of a group's scales, see row_back.h: kKept vectors. w = k (q - kCentre) - l:
   // first k of each block (or of both its halves), then l where there are minima.
   static constexpr int kHalves = F::kScale == 2 ? 2 : 1;
@@ -102,6 +119,10 @@ struct FloatRow : F {
       parts[b] = low_half(sum) + high_half(sum);
     }
     return trees_of(parts);
+  }
+
+  static FULGURITE_INLINE void spell(const std::byte* at, float* to) noexcept {
+    for (int c = 0; c < 256; c += 16) store(to + c, F::values(at + c * F::kSize));
   }
 
   static constexpr int kKept = 1;

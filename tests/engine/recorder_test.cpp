@@ -39,10 +39,24 @@ TEST(Recorder, TakesManyPositionsAtOnceAndFewWhereEachOfThemSeesMany) {
   EXPECT_EQ(before, 1);
 }
 
-TEST(Recorder, TakesOnePositionAtATimeAtFullDetail) {
+TEST(Recorder, TakesFewerPositionsAtOnceAtFullDetail) {
   trace::Log log;
-  const model::Config c = shape(2, 4, 2);
-  EXPECT_EQ(Recorder(c, log, trace::Level::kFull).batch(8), 1);
+  const model::Config c = shape(32, 32, 8);
+  const Recorder live(c, log, trace::Level::kLive);
+  const Recorder full(c, log, trace::Level::kFull);
+  for (const int64_t reach : {1, 100, 1000, 100000}) {
+    const int64_t n = full.batch(reach);
+    EXPECT_GE(n, 1);
+    EXPECT_LE(n, live.batch(reach));
+    // Every read of every head, and every neuron.
+    const int64_t listed = 32 * 32 * reach * int64_t{sizeof(trace::KvRead)} +
+                           32 * c.neurons() * int64_t{sizeof(trace::NeuronShare)};
+    if (n > 1) {
+      EXPECT_LE(n * listed, int64_t{64} << 20) << reach;
+    }
+  }
+  EXPECT_GT(full.batch(1), 1);
+  EXPECT_EQ(full.batch(100000), 1);
 }
 
 }  // namespace

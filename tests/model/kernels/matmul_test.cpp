@@ -428,6 +428,31 @@ TEST(MatmulBack, IsTheTransposedProduct) {
   }
 }
 
+TEST(MatmulBack, OfManyPositionsIsTheSame) {
+  ThreadPool one(1);
+  ThreadPool three(3);
+  for (const DType type : kEveryType) {
+    const int64_t n = 5;
+    const int64_t rows = 70;
+    const int64_t cols = block_elements(type) == 256 ? 768 : 32 * 19;
+    RandomMatrix m(type, rows, cols);
+    const std::vector<float> u = m.normal(n * rows);
+    std::vector<float> back(static_cast<size_t>(n * cols));
+    matmul_back(m.linear().weight, u.data(), n, back.data(), three);
+    std::vector<float> alone(back.size());
+    matmul_back(m.linear().weight, u.data(), n, alone.data(), one);
+    EXPECT_TRUE(same_bits(back, alone)) << "threads";
+    std::vector<double> expected(back.size());
+    for (int64_t r = 0; r < rows; ++r) {
+      const std::vector<double> row = m.row(r);
+      for (size_t k = 0; k < expected.size(); ++k) {
+        expected[k] += row[k % row.size()] * double{u[k / row.size() * rows + r]};
+      }
+    }
+    EXPECT_LT(distance(back, expected), 1e-6) << name_of(type);
+  }
+}
+
 TEST(Matmul, AgreesWithGgmlsMatricesAsFarAsTheRoundingOfTheInputAllows) {
   REQUIRE_SHARED_DATA();
   ThreadPool pool(2);
