@@ -116,8 +116,9 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   const auto work = [&](int thread, int threads) {
     const auto [begin, end] = ThreadPool::share(items, thread, threads);
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t i = item / c.n_head;
-      const int64_t h = item % c.n_head;
+      // Head after head: what all positions read of one stays in the cache.
+      const int64_t h = item / pass.n;
+      const int64_t i = item % pass.n;
       const int64_t at = shown ? table(i) + h * (pass.first + i + 1) : thread * reach;
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
     }
