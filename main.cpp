@@ -494,6 +494,7 @@ int run_program(int argc, char** argv) {
   CLI::App& benchmark =
       command("bench", "measure the speed of generation with the taps off, live and full");
   add_model(benchmark, flags);
+  add_cache_type(benchmark, flags);
   benchmark.add_option("-p,--prompt", bench.prompt, "tokens of the prompt")->capture_default_str();
   benchmark.add_option("-n,--predict", bench.generate, "tokens to generate")->capture_default_str();
   benchmark.add_option("-r,--repetitions,--repeats", bench.repeats, "the median is printed")
@@ -506,6 +507,7 @@ int run_program(int argc, char** argv) {
   benchmark.callback([&] {
     bench.model = source_of(flags);
     bench.threads = flags.threads;
+    bench.cache = cache_of(flags);
     bench.levels.clear();
     for (const std::string& name : levels) {
       flags.level = name;

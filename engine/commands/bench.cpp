@@ -59,9 +59,9 @@ uint64_t detail_of_last_step(trace::Log& log) {
 
 // One conversation: the prompt, then `generate` tokens.
 void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t generate,
-             trace::Level level, Measured& result) {
+             const SessionOptions& options, Measured& result) {
   trace::Log log(kDetailBytes);
-  Session session(model, log, {static_cast<int64_t>(prompt.size() + generate), level});
+  Session session(model, log, options);
   session.start(prompt, generate, {0.0F, 0, 1.0F, 1});
   const auto begin = std::chrono::steady_clock::now();
   session.step();
@@ -153,12 +153,15 @@ int bench(const BenchOptions& options) {
   }
   const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
+  SessionOptions session{1 + 1, options.levels[0], options.cache};
   Measured warm_up;
-  measure(model, {prompt[0]}, 1, options.levels[0], warm_up);
+  measure(model, {prompt[0]}, 1, session, warm_up);
+  session.context = int64_t{options.prompt} + options.generate;
   std::vector<Measured> results(options.levels.size());
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < options.levels.size(); ++i) {
-      measure(model, prompt, options.generate, options.levels[i], results[i]);
+      session.level = options.levels[i];
+      measure(model, prompt, options.generate, session, results[i]);
     }
   }
 

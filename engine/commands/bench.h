@@ -16,6 +16,7 @@ struct BenchOptions {
   uint32_t repeats = 5;     // the median is printed
   int threads = 0;          // 0: as many as there are cores
   std::vector<trace::Level> levels = {trace::Level::kOff, trace::Level::kLive, trace::Level::kFull};
+  model::CacheType cache = model::CacheType::kF32;
   bool json = false;
 };
 

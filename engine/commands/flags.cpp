@@ -75,11 +75,14 @@ trace::Level level_of(const Flags& flags) {
                                  : trace::Level::kLive;
 }
 
+model::CacheType cache_of(const Flags& flags) {
+  return flags.cache == "f16"    ? model::CacheType::kF16
+         : flags.cache == "q8_0" ? model::CacheType::kQ8_0
+                                 : model::CacheType::kF32;
+}
+
 SessionOptions session_of(const Flags& flags) {
-  return {flags.context, level_of(flags),
-          flags.cache == "f16"    ? model::CacheType::kF16
-          : flags.cache == "q8_0" ? model::CacheType::kQ8_0
-                                  : model::CacheType::kF32};
+  return {flags.context, level_of(flags), cache_of(flags)};
 }
 
 void add_model(CLI::App& app, Flags& flags) {
@@ -93,6 +96,12 @@ void add_model(CLI::App& app, Flags& flags) {
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
+}
+
+void add_cache_type(CLI::App& app, Flags& flags) {
+  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0")
+      ->check(CLI::IsMember({"f32", "f16", "q8_0"}))
+      ->capture_default_str();
 }
 
 void add_sampling(CLI::App& app, Sampling& sampling) {
@@ -141,9 +150,7 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("-c,--ctx-size", flags.context,
                  "positions of context; 0: what the model was trained for")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "f16", "q8_0"}))
-      ->capture_default_str();
+  add_cache_type(app, flags);
   auto* chat =
       app.add_flag("--chat", flags.chat,
                    "the prompt is what a user says, put as the model's chat template asks");

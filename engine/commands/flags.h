@@ -42,10 +42,12 @@ void refuse_same_file(const std::string& output, std::initializer_list<std::stri
 std::string prompt_of(const Flags& flags);
 Generate generate_of(const Flags& flags);
 trace::Level level_of(const Flags& flags);
+model::CacheType cache_of(const Flags& flags);
 SessionOptions session_of(const Flags& flags);
 
 // -m -t; and what the sampler takes; and what generates: -p -f -n -c and the others.
 void add_model(CLI::App& app, Flags& flags);
+void add_cache_type(CLI::App& app, Flags& flags);
 void add_sampling(CLI::App& app, Sampling& sampling);
 void add_generation(CLI::App& app, Flags& flags);
 // For commands that read tokens and generate none.
