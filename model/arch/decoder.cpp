@@ -103,7 +103,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   a_.act_read.resize(static_cast<size_t>(ff));
   for (Values* v : {&a_.q, &a_.z, &a_.head_back}) fit(*v, q_width);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
-  for (Values* v : {&a_.gate, &a_.up, &a_.act, &a_.neuron_back}) fit(*v, ff);
+  for (Values* v : {&a_.gate, &a_.up, &a_.act}) fit(*v, ff);
   for (Values* v : {&a_.head_dot, &a_.head_energy}) fit(*v, c.n_head);
   for (Rope* rope : {&rope_, &rope_local_}) {
     fit(rope->cos, c.rope_dim / 2);

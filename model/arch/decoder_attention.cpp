@@ -106,13 +106,15 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
-  const auto floats = static_cast<size_t>((shown ? items : pool_.size()) * reach);
-  if (a_.scores.size() < floats) {
-    a_.scores.resize(floats);
-    a_.weights.resize(floats);
-  }
   // Where position i's (H, T) begins: T is first + i + 1.
-  const auto table = [&](int64_t i) { return i * c.n_head * reach; };
+  const auto table = [&](int64_t i) { return c.n_head * (i * pass.first + i * (i + 1) / 2); };
+  const int64_t floats = shown ? table(pass.n) : pool_.size() * reach;
+  if (static_cast<int64_t>(a_.scores.size()) < floats) {
+    // Room for some positions more; what was there need not stay.
+    const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
+    for (Values* v : {&a_.scores, &a_.weights}) *v = Values();
+    for (Values* v : {&a_.scores, &a_.weights}) v->resize(room);
+  }
   const auto work = [&](int thread, int threads) {
     const auto [begin, end] = ThreadPool::share(items, thread, threads);
     for (int64_t item = begin; item < end; ++item) {

@@ -75,6 +75,7 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const bool chosen = pass.wants(Tap::kChosenShare);
   const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
   const bool together = pass.n >= kTogether;
+  if (all) a_.neuron_back.resize(static_cast<size_t>(rows_ * c.n_ff));
   for (int64_t i = 0; i < pass.n; ++i) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
     g = {};
