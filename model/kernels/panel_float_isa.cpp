@@ -13,10 +13,9 @@ namespace {
 constexpr int64_t kRows = 16;
 constexpr int kTile = 8;  // positions for which a block of the panel stays in the first cache
 
-// Memory of one thread. Blocks lie in the order in which they are visited: lane by lane.
+// Memory of one thread.
 struct Panel {
-  std::vector<float> w;  // (8, groups, 32, 16)
-  std::vector<float> x;  // (kTile, 8, groups, 32)
+  std::vector<float> w;  // (blocks, 32, 16)
 };
 
 // The sum of the products kAt, kAt + kStep, kAt + 2 kStep ... of a block.
@@ -32,9 +31,8 @@ FULGURITE_INLINE F32x16 tree(const float* w, const float* x) noexcept {
 class Run {
  public:
   Run(const Linear& w, const Input& x, Panel& panel) noexcept
-      : w_(w), x_(x), panel_(panel), groups_(groups_of(x.cols())) {
-    panel.w.resize(static_cast<size_t>(groups_ * kGroupWidth * kRows));
-    panel.x.resize(static_cast<size_t>(groups_ * kGroupWidth * kTile));
+      : w_(w), x_(x), panel_(panel), blocks_((x.cols() + kBlockWidth - 1) / kBlockWidth) {
+    panel.w.resize(static_cast<size_t>(blocks_ * kBlockWidth * kRows));
   }
 
   template <class F>
@@ -43,9 +41,9 @@ class Run {
     for (int64_t r = 0; r < kRows; ++r) {
       const std::byte* row = w_.weight.data + (first + std::min(r, rows - 1)) * row_bytes;
       alignas(64) float wide[kBlockWidth];
-      for (int64_t b = 0; b < groups_ * kBlocksInGroup; ++b) {
+      for (int64_t b = 0; b < blocks_; ++b) {
         widen<F>(row, b, wide);
-        float* to = panel_.w.data() + place(b) * kBlockWidth * kRows + r;
+        float* to = panel_.w.data() + b * kBlockWidth * kRows + r;
         for (int k = 0; k < kBlockWidth; ++k) to[k * kRows] = wide[k];
       }
     }
@@ -53,15 +51,11 @@ class Run {
 
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     for (int64_t i = 0; i < x_.n(); i += kTile) {
-      const int64_t count = std::min<int64_t>(kTile, x_.n() - i);
-      for (int64_t p = 0; p < count; ++p) order(i + p, p);
-      tile(i, count, first, rows, y, ld);
+      tile(i, std::min<int64_t>(kTile, x_.n() - i), first, rows, y, ld);
     }
   }
 
  private:
-  int64_t place(int64_t b) const noexcept { return b % 8 * groups_ + b / 8; }
-
   template <class F>
   void widen(const std::byte* row, int64_t b, float* wide) const noexcept {
     const int64_t n = std::clamp<int64_t>(x_.cols() - b * kBlockWidth, 0, kBlockWidth);
@@ -76,27 +70,20 @@ class Run {
     store(wide + 16, F::values(at + 16 * F::kSize));
   }
 
-  // x of one position, its blocks in the order of the panel.
-  void order(int64_t i, int64_t p) noexcept {
-    float* to = panel_.x.data() + p * groups_ * kGroupWidth;
-    for (int64_t b = 0; b < groups_ * kBlocksInGroup; ++b) {
-      const int64_t n = std::clamp<int64_t>(x_.cols() - b * kBlockWidth, 0, kBlockWidth);
-      float* at = to + place(b) * kBlockWidth;
-      if (n > 0) std::copy_n(x_.row(i) + b * kBlockWidth, n, at);
-      std::fill(at + n, at + kBlockWidth, 0.0F);
-    }
-  }
-
   void tile(int64_t i, int64_t count, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
-    const int64_t next = groups_ * kGroupWidth;
     const float* w = panel_.w.data();
-    const float* x = panel_.x.data();
     F32x16 lanes[8][kTile] = {};
-    for (auto& lane : lanes) {
-      for (int64_t g = 0; g < groups_; ++g, w += kBlockWidth * kRows, x += kBlockWidth) {
+    const int64_t whole = x_.cols() / kBlockWidth;
+    for (int64_t b = 0; b < whole; ++b, w += kBlockWidth * kRows) {
 #pragma GCC unroll 1
-        for (int64_t p = 0; p < count; ++p) lane[p] += tree<1, 0>(w, x + p * next);
+      for (int64_t p = 0; p < count; ++p) {
+        lanes[b % 8][p] += tree<1, 0>(w, x_.row(i + p) + b * kBlockWidth);
       }
+    }
+    for (int64_t p = 0; whole < blocks_ && p < count; ++p) {
+      alignas(64) float rest[kBlockWidth] = {};
+      std::copy(x_.row(i + p) + whole * kBlockWidth, x_.row(i + p) + x_.cols(), rest);
+      lanes[whole % 8][p] += tree<1, 0>(w, rest);
     }
     for (int64_t p = 0; p < count; ++p) {
       const auto sum = [&](int k) { return lanes[k][p] + lanes[k + 4][p]; };
@@ -113,7 +100,7 @@ class Run {
   const Linear& w_;
   const Input& x_;
   Panel& panel_;
-  int64_t groups_;
+  int64_t blocks_;  // the last may be shorter
 };
 
 }  // namespace
