@@ -105,14 +105,15 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
 int64_t Recorder::batch(int64_t reach) const noexcept {
   constexpr int64_t kBytes = int64_t{64} << 20;
   reach = std::max<int64_t>(reach, 1);
-  // Of what was read from a slot, and of the scores and weights of the layer at hand.
+  // Of what was read from a slot, and of the scores and weights of the layer at hand; its neurons.
   const int64_t floats = config_.n_layer * config_.n_head_kv + 2 * config_.n_head;
-  int64_t bytes = reach * floats * int64_t{sizeof(float)};
+  int64_t bytes = (reach * floats + 2 * config_.neurons()) * int64_t{sizeof(float)};
   if (level_ == trace::Level::kFull) {
     bytes += config_.n_layer * config_.n_head * reach * int64_t{sizeof(trace::KvRead)};
     bytes += config_.n_layer * config_.neurons() * int64_t{sizeof(trace::NeuronShare)};
   }
   const int64_t n = std::clamp<int64_t>(kBytes / bytes, 1, model::kBatch);
+  // Whole tiles: of a part of one nothing is gained.
   return n > model::kTilePositions ? n - n % model::kTilePositions : n;
 }
 

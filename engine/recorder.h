@@ -76,7 +76,11 @@ class Recorder final : public model::TapSink {
     std::vector<float> router;                // (L, E), of a mixture
     std::vector<trace::ExpertShare> experts;  // (L, used)
     // Taps of the layer at hand that reduce() works on: the pass's own, and copies.
-    const float *scores, *weights, *mix, *back, *energy;
+    const float* scores = nullptr;
+    const float* weights = nullptr;
+    const float* mix = nullptr;
+    const float* back = nullptr;
+    const float* energy = nullptr;
     std::vector<float> act, shares, chosen;
     float size = 0.0F;  // |x| before the update at hand
   };

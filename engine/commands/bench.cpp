@@ -153,8 +153,8 @@ int bench(const BenchOptions& options) {
   }
   const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
-  SessionOptions session{1 + 1, options.levels[0], options.cache};
   Measured warm_up;
+  SessionOptions session{2, options.levels[0], options.cache};  // one token, and one generated
   measure(model, {prompt[0]}, 1, session, warm_up);
   session.context = int64_t{options.prompt} + options.generate;
   std::vector<Measured> results(options.levels.size());

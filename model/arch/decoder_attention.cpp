@@ -109,7 +109,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   // Where position i's (H, T) begins: T is first + i + 1.
   const auto table = [&](int64_t i) { return c.n_head * (i * pass.first + i * (i + 1) / 2); };
   const int64_t floats = shown ? table(pass.n) : pool_.size() * reach;
-  if (static_cast<int64_t>(a_.scores.size()) < floats) {
+  if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
     // Room for some positions more; what was there need not stay.
     const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
     for (Values* v : {&a_.scores, &a_.weights}) *v = Values();

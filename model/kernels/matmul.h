@@ -112,7 +112,8 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
 // back[c] = sum_i W[i, c] u_i, (cols): W^T u, for weights that were not gathered in their pass.
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept;
 
-// The same of n positions: u (n, rows), back (n, cols). In floats, so within 1e-6.
+// The same of n positions: u (n, rows), back (n, cols). In floats, so within 1e-6. Throws
+// std::bad_alloc.
 void matmul_back(const Tensor& w, const float* u, int64_t n, float* back, ThreadPool& pool);
 
 // The same by the definition above, in plain loops on one thread: what tests compare with.

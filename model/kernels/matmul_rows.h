@@ -85,7 +85,7 @@ namespace isa_avx512 {
 // panel_rows by tiles, if x has them. What is gathered is added up in another order.
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                  const Gather* gathers, const GatherSums* sums) noexcept;
-// Makes tile t of x; see Input::Tiles.
+// Makes tile t of x; see Input::tiles.
 void tile_input(const Input& x, int64_t t, int8_t* q, float* d, float* sums) noexcept;
 }  // namespace isa_avx512
 #endif

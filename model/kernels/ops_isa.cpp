@@ -96,7 +96,6 @@ FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 #endif
 }
 
-// How many of n values are at least as large as the bar, which is above 0.
 FULGURITE_INLINE int32_t sum_of(const I32x16& v) noexcept {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_epi32((__m512i)v);
@@ -107,6 +106,7 @@ FULGURITE_INLINE int32_t sum_of(const I32x16& v) noexcept {
 #endif
 }
 
+// How many of n values are at least as large as the bar, which is above 0.
 FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noexcept {
   I32x16 found = {};
   parts_of(n, [&](int64_t i, auto count)

@@ -70,8 +70,12 @@ FULGURITE_INLINE void transpose(F32x16 (&v)[16]) noexcept {
   }
 }
 
-// Memory of one thread. Blocks lie in the order in which they are visited: lane by lane, that is
-// (8, groups).
+// Blocks lie in the order in which they are visited: lane by lane, that is (8, groups).
+FULGURITE_INLINE int64_t place_of(int64_t block, int64_t groups) noexcept {
+  return block % kBlocksInGroup * groups + block / kBlocksInGroup;
+}
+
+// Memory of one thread.
 struct Panel {
   PanelLines<std::byte> fours;  // (blocks, 8, 16, 4): four neighbours of each row
   PanelLines<std::byte> rows;   // (blocks, 16, 32): row after row
@@ -126,7 +130,7 @@ class Unpacking {
       store_scales(F::scales(at), scales[r]);
     }
     for (int b = 0; b < 8; ++b) {
-      const int64_t at = b * groups_ + g;
+      const int64_t at = place_of(g * kBlocksInGroup + b, groups_);
       std::byte* to = panel_.rows.data() + (at * kPanelRows + half) * kBlockWidth;
       for (int r = 0; rows_ && r < 8; ++r) store(to + r * kBlockWidth, v[b][r]);
       if (fours_) {

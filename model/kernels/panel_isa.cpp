@@ -56,7 +56,9 @@ class PanelRun {
   static constexpr int kHalves = F::kHalves;
   static constexpr int kOffset = F::kSigned ? 128 : F::kOffset;
 
-  int64_t place(int64_t g, int64_t lane) const noexcept { return lane * groups_ + g; }
+  int64_t place(int64_t g, int64_t lane) const noexcept {
+    return place_of(g * kBlocksInGroup + lane, groups_);
+  }
 
   // -offset * the sums of q, in the order of the panel.
   void find_shifts(int64_t i, int64_t p) noexcept {

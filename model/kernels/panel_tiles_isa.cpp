@@ -231,8 +231,7 @@ class TileRun {
 
   // Column c of the sixteen rows.
   FULGURITE_INLINE F32x16 column(int64_t c) const noexcept {
-    const int64_t b = c / kBlockWidth;
-    const int64_t at = b % kBlocksInGroup * groups_ + b / kBlocksInGroup;
+    const int64_t at = place_of(c / kBlockWidth, groups_);
     const std::byte* four =
         memory_.panel.fours.data() + (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows;
     const float* factors = memory_.factors.data() + at * kRows * kFactors;
@@ -251,7 +250,7 @@ class TileRun {
     const int64_t blocks = std::min(2 * kBlocksInGroup, x_.blocks() - g * kBlocksInGroup);
     F32x16 sums[16] = {};
     for (int64_t b = 0; b < blocks; ++b) {
-      const int64_t at = b % kBlocksInGroup * groups_ + g + b / kBlocksInGroup;
+      const int64_t at = place_of(g * kBlocksInGroup + b, groups_);
       sums[b] = load<F32x16>(from + at * kTilePositions);
     }
     transpose(sums);
@@ -307,14 +306,11 @@ void tile_input(const Input& x, int64_t t, int8_t* q, float* d, float* sums) noe
       v[p] = load<F32x16>(x.q(t * kTilePositions + p) + b * kBlockWidth);
     }
     transpose(v);
-    const auto place = [&](int64_t block) {
-      return block % kBlocksInGroup * groups + block / kBlocksInGroup;
-    };
     for (int64_t k = 0; k < 16; ++k) {
-      store(q + (place(b + k / 8) * 8 + k % 8) * 4 * kTilePositions, v[k]);
+      store(q + (place_of(b + k / 8, groups) * 8 + k % 8) * 4 * kTilePositions, v[k]);
     }
     for (int64_t block = b; block < b + 2; ++block) {
-      const int64_t at = place(block) * kTilePositions;
+      const int64_t at = place_of(block, groups) * kTilePositions;
       for (int64_t p = 0; p < kTilePositions; ++p) {
         const int64_t i = t * kTilePositions + p;
         d[at + p] = p < count ? x.d(i)[block] : 0.0F;

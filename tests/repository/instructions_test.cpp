@@ -33,7 +33,7 @@ TEST(Instructions, OnlyWhatIsChosenAtRunTimeIsWide) {
 #else
   const char* program = std::getenv("FULGURITE_PROGRAM");
   ASSERT_NE(program, nullptr);
-  const std::string command = std::string("objdump -d --no-show-raw-insn -C ") + program;
+  const std::string command = std::string("objdump -d --no-show-raw-insn -C '") + program + "'";
   const auto close = [](std::FILE* pipe) { pclose(pipe); };
   const std::unique_ptr<std::FILE, decltype(close)> listing(popen(command.c_str(), "r"), close);
   ASSERT_NE(listing, nullptr);
