@@ -19,16 +19,22 @@ inline constexpr bool kUnsignedDot = true;  // the instruction wants weights wit
 inline constexpr bool kUnsignedDot = false;
 #endif
 
+#if defined(__AVX2__)
+// 16-bit sums of two products each; weights as below, without an offset.
+template <bool kSigned>
+FULGURITE_INLINE __m256i pairs_of_bytes(const __m256i& w, const __m256i& q) noexcept {
+  return kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w))
+                 : _mm256_maddubs_epi16(w, q);
+}
+#endif
+
 // Weights with kSigned are int8_t, or with kUnsignedDot int8_t + 128; others are 0 .. 63.
 template <bool kSigned>
 FULGURITE_INLINE I32x8 dot_block(const U8x32& w, const int8_t* q) noexcept {
 #if defined(__AVX512VNNI__)
   return (I32x8)_mm256_dpbusd_epi32(_mm256_setzero_si256(), (__m256i)w, load<__m256i>(q));
 #elif defined(__AVX2__)
-  const auto x = load<__m256i>(q);
-  const auto v = (__m256i)w;
-  const __m256i pairs = kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(x, v))
-                                : _mm256_maddubs_epi16(v, x);
+  const __m256i pairs = pairs_of_bytes<kSigned>((__m256i)w, load<__m256i>(q));
   return (I32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 #elif defined(__SSE2__)
   I32x8 sums;

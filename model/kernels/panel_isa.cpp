@@ -1,18 +1,44 @@
-// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W against many
-// positions. The rows are unpacked once, so that the 16 lanes of a vector are 16 rows and four
-// neighbouring values of each lie in its 32-bit lane; then a position's four values are spread
-// over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
+// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W, or with AVX2 8,
+// against many positions. The rows are unpacked once, so that the lanes of a vector are rows and
+// four neighbouring values of each lie in its 32-bit lane; then a position's four values are
+// spread over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
 #include <algorithm>
+#include <bit>
 
 #include "model/kernels/panel.h"
 
 namespace model::FULGURITE_ISA {
 
-#if defined(__AVX512VNNI__)
+#if defined(__AVX2__)
 
 namespace {
 
-constexpr int64_t kRows = kPanelRows;
+constexpr int64_t kRows = kLanes;
+
+// What of a and b a machine's instructions take from each quarter of the vectors.
+#if defined(__AVX512VNNI__)
+FULGURITE_INLINE Floats unpack_low(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm512_unpacklo_ps((__m512)a, (__m512)b);
+}
+FULGURITE_INLINE Floats unpack_high(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm512_unpackhi_ps((__m512)a, (__m512)b);
+}
+template <int kOrder>
+FULGURITE_INLINE Floats shuffle(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm512_shuffle_ps((__m512)a, (__m512)b, kOrder);
+}
+#else
+FULGURITE_INLINE Floats unpack_low(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm256_unpacklo_ps((__m256)a, (__m256)b);
+}
+FULGURITE_INLINE Floats unpack_high(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm256_unpackhi_ps((__m256)a, (__m256)b);
+}
+template <int kOrder>
+FULGURITE_INLINE Floats shuffle(const Floats& a, const Floats& b) noexcept {
+  return (Floats)_mm256_shuffle_ps((__m256)a, (__m256)b, kOrder);
+}
+#endif
 
 // Memory of one thread; places as in Panel.
 struct Memory {
@@ -33,11 +59,14 @@ class PanelRun {
         memory_(memory),
         unpacking_(w.weight, memory.panel, true, false),
         groups_(groups_of(x.cols())) {
-    memory.shifts.resize(static_cast<size_t>(kTile * x.blocks() * kHalves));
+    if constexpr (kOffset != 0) {
+      memory.shifts.resize(static_cast<size_t>(x.n() * x.blocks() * kHalves));
+      for (int64_t i = 0; i < x.n(); ++i) find_shifts(i);
+    }
     if (gathers != nullptr) memory.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
   }
 
-  // Rows first .. first + rows - 1, at most 16.
+  // Rows first .. first + rows - 1, at most kRows.
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     unpacking_.unpack(first, rows);
     int64_t i = 0;
@@ -54,15 +83,15 @@ class PanelRun {
  private:
   static constexpr int kTile = 4;
   static constexpr int kHalves = F::kHalves;
-  static constexpr int kOffset = F::kSigned ? 128 : F::kOffset;
+  static constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
 
   int64_t place(int64_t g, int64_t lane) const noexcept {
     return place_of(g * kBlocksInGroup + lane, groups_);
   }
 
   // -offset * the sums of q, in the order of the panel.
-  void find_shifts(int64_t i, int64_t p) noexcept {
-    int32_t* to = memory_.shifts.data() + p * x_.blocks() * kHalves;
+  void find_shifts(int64_t i) noexcept {
+    int32_t* to = memory_.shifts.data() + i * x_.blocks() * kHalves;
     for (int64_t g = 0; g < groups_; ++g) {
       const int32_t* sums = x_.sums(i) + g * 16;
       for (int64_t b = 0; b < 8; ++b) {
@@ -80,10 +109,9 @@ class PanelRun {
   // kCount positions from i on.
   template <int kCount, bool kKeep>
   void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
-    F32x16 lanes[8][kCount];
-    for (int p = 0; p < kCount; ++p) find_shifts(i + p, p);
+    Floats lanes[8][kCount];
     for (int64_t lane = 0; lane < 8; ++lane) {
-      F32x16 sums[kCount] = {};
+      Floats sums[kCount] = {};
       for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
       for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
     }
@@ -107,57 +135,57 @@ class PanelRun {
     for (int64_t r = 0; r < rows; ++r) {
       u[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
     }
-    const auto all = load<F32x16>(u);
+    const auto all = load<Floats>(u);
     for (int64_t g = 0; sums_[i].blocks != nullptr && g < groups_; ++g) {
-      F32x16 products[8];
+      Floats products[8];
 #pragma GCC unroll 8
       for (int b = 0; b < 8; ++b) {
         const float* at = memory_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
-        products[b] = load<F32x16>(at) * all;
+        products[b] = load<Floats>(at) * all;
       }
       add_fours(products, sums_[i].blocks + g * kBlocksInGroup);
       add_fours(products + 4, sums_[i].blocks + g * kBlocksInGroup + 4);
     }
     for (int64_t n = 0; sums_[i].chosen != nullptr && n < wish.n_chosen; ++n) {
-      const F32x16 fours = fours_of(column(wish.chosen[n]) * all);
-      for (int k = 0; k < 16; k += 4) sums_[i].chosen[n] += fours[k];
+      const Floats fours = fours_of(column(wish.chosen[n]) * all);
+      for (int k = 0; k < kRows; k += 4) sums_[i].chosen[n] += fours[k];
     }
   }
 
   // Lanes 4 k: (0 + 2) + (1 + 3) of the four lanes from there on.
-  static FULGURITE_INLINE F32x16 fours_of(const F32x16& v) noexcept {
-    const auto pairs = _mm512_add_ps((__m512)v, _mm512_permute_ps((__m512)v, 0x4E));
-    return (F32x16)_mm512_add_ps(pairs, _mm512_permute_ps(pairs, 0xB1));
+  static FULGURITE_INLINE Floats fours_of(const Floats& v) noexcept {
+    const Floats pairs = v + shuffle<0x4E>(v, v);
+    return pairs + shuffle<0xB1>(pairs, pairs);
   }
 
   // The same of four products: to[b] += those of products[b], one after the other.
-  static FULGURITE_INLINE void add_fours(const F32x16* products, float* to) noexcept {
-    const auto pairs = [](const F32x16& a, const F32x16& b) {  // of a and b in turn
-      return _mm512_add_ps(_mm512_unpacklo_ps((__m512)a, (__m512)b),
-                           _mm512_unpackhi_ps((__m512)a, (__m512)b));
+  static FULGURITE_INLINE void add_fours(const Floats* products, float* to) noexcept {
+    const auto pairs = [](const Floats& a, const Floats& b) FULGURITE_LAMBDA {  // in turn
+      return unpack_low(a, b) + unpack_high(a, b);
     };
-    const __m512 low = pairs(products[0], products[1]);
-    const __m512 high = pairs(products[2], products[3]);
-    const __m512 fours =
-        _mm512_add_ps(_mm512_shuffle_ps(low, high, 0x44), _mm512_shuffle_ps(low, high, 0xEE));
-    __m128 sum = _mm_add_ps(load<__m128>(to), _mm512_castps512_ps128(fours));
-    sum = _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 1));
-    sum = _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 2));
-    store(to, _mm_add_ps(sum, _mm512_extractf32x4_ps(fours, 3)));
+    const Floats low = pairs(products[0], products[1]);
+    const Floats high = pairs(products[2], products[3]);
+    const Floats fours = shuffle<0x44>(low, high) + shuffle<0xEE>(low, high);
+    F32x4 quarters[kRows / 4];
+    std::memcpy(quarters, &fours, sizeof(fours));
+    auto sum = load<F32x4>(to);
+    for (const F32x4& quarter : quarters) sum += quarter;
+    store(to, sum);
   }
 
-  // Column c of the sixteen rows, by the formula of F::one.
-  FULGURITE_INLINE F32x16 column(int64_t c) const noexcept {
+  // Column c of the rows, by the formula of F::one.
+  FULGURITE_INLINE Floats column(int64_t c) const noexcept {
     const int64_t at = place(c / kGroupWidth, c % kGroupWidth / kBlockWidth);
     const std::byte* four =
         memory_.panel.fours.data() + (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows;
     const float* scales = memory_.panel.scales.data() + at * kRows * kVectors<F>;
-    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
-    const I32x16 q = (load<I32x16>(four) >> static_cast<int>(c % 4 * 8) & 255) - kOffset;
+    const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
+    const Ints bytes = load<Ints>(four) << static_cast<int>(24 - c % 4 * 8);
+    const Ints q = F::kSigned && !kUnsignedDot ? bytes >> 24 : (bytes >> 24 & 255) - kOffset;
     const int half = static_cast<int>(c % kBlockWidth / 16);
-    F32x16 w = vector(0);
+    Floats w = vector(0);
     if constexpr (F::kScale > 0) w *= vector(F::kScale == 2 ? 1 + half : 1);
-    w *= (F32x16)_mm512_cvtepi32_ps((__m512i)q);
+    w *= to_float(q);
     if constexpr (F::kMin == 1) w -= vector(1 + F::kScale);
     if constexpr (F::kMin > 1) {
       w -= vector(1 + F::kScale) * vector(2 + F::kScale + (F::kMin == 3 ? half : 0));
@@ -167,50 +195,91 @@ class PanelRun {
 
   template <int kCount, bool kKeep>
   FULGURITE_INLINE void add_block(int64_t i, int64_t g, int64_t lane,
-                                  F32x16 (&sums)[kCount]) noexcept {
+                                  Floats (&sums)[kCount]) noexcept {
     const int64_t at = place(g, lane);
     const int64_t b = g * kBlocksInGroup + lane;
-    const std::byte* w = memory_.panel.fours.data() + at * kRows * kBlockWidth;
-    __m512i dots[kCount][kHalves];
-#pragma GCC unroll 4
-    for (int p = 0; p < kCount; ++p) {
-      const int32_t* shift = memory_.shifts.data() + (p * x_.blocks() + at) * kHalves;
-      for (int h = 0; h < kHalves; ++h) dots[p][h] = _mm512_set1_epi32(shift[h]);
+    Ints dots[kHalves][kCount];
+#pragma GCC unroll 2
+    for (int h = 0; h < kHalves; ++h) {
+      constexpr int kFours = 8 / kHalves;
+      const int8_t* q[kCount];
+      for (int p = 0; p < kCount; ++p) {
+        q[p] = x_.q(i + p) + b * kBlockWidth + 4 * kFours * h;
+        dots[h][p] = Ints{};
+        if constexpr (kOffset != 0) {
+          dots[h][p] += memory_.shifts[((i + p) * x_.blocks() + at) * kHalves + h];
+        }
+      }
+      const std::byte* w = memory_.panel.fours.data() + at * kRows * kBlockWidth;
+      add_products<kFours>(w + 4 * kFours * kRows * h, q, dots[h]);
     }
 #pragma GCC unroll 8
-    for (int k = 0; k < 8; ++k) {
-      const auto weights = load<__m512i>(w + k * kRows * 4);
-#pragma GCC unroll 4
-      for (int p = 0; p < kCount; ++p) {
-        const auto four = load<int32_t>(x_.q(i + p) + b * kBlockWidth + 4 * k);
-        __m512i& dot = dots[p][kHalves == 2 ? k / 4 : 0];
-        dot = _mm512_dpbusd_epi32(dot, weights, _mm512_set1_epi32(four));
-      }
-    }
-#pragma GCC unroll 4
     for (int p = 0; p < kCount; ++p) {
-      const F32x16 t = term(i + p, g, lane, (I32x16)dots[p][0], (I32x16)dots[p][kHalves - 1]);
+      const Floats t = term(i + p, g, lane, dots[0][p], dots[kHalves - 1][p]);
       sums[p] += t;
       if constexpr (kKeep) store(memory_.terms.data() + (p * x_.blocks() + at) * kRows, t);
     }
   }
 
+  // dots[p] += the products of kFours times four columns, from w and q[p] on.
+  template <int kFours, int kCount>
+  static FULGURITE_INLINE void add_products(const std::byte* w, const int8_t* const (&q)[kCount],
+                                            Ints (&dots)[kCount]) noexcept {
+#if defined(__AVX512VNNI__)
+#pragma GCC unroll 8
+    for (int k = 0; k < kFours; ++k) {
+      const auto weights = load<__m512i>(w + k * kRows * 4);
+#pragma GCC unroll 8
+      for (int p = 0; p < kCount; ++p) {
+        const __m512i four = _mm512_set1_epi32(load<int32_t>(q[p] + 4 * k));
+        dots[p] = (Ints)_mm512_dpbusd_epi32((__m512i)dots[p], weights, four);
+      }
+    }
+#else
+    // So many sums of two products fit 16 bits, |q| being 127 at most.
+    constexpr unsigned kMost = F::kSigned ? 128 : 2 * F::kCentre - 1;
+    constexpr int kTogether = std::min<int>(kFours, std::bit_floor(32767 / (2 * 127 * kMost)));
+#pragma GCC unroll 8
+    for (int begin = 0; begin < kFours; begin += kTogether) {
+      __m256i pairs[kCount] = {};
+#pragma GCC unroll 1
+      for (int k = begin; k < begin + kTogether; ++k) {
+        const auto weights = load<__m256i>(w + k * kRows * 4);
+#pragma GCC unroll 8
+        for (int p = 0; p < kCount; ++p) {
+          const __m256i four = _mm256_set1_epi32(load<int32_t>(q[p] + 4 * k));
+          const __m256i two = pairs_of_bytes<F::kSigned>(weights, four);
+          pairs[p] = _mm256_add_epi16(pairs[p], two);
+        }
+      }
+#pragma GCC unroll 8
+      for (int p = 0; p < kCount; ++p) {
+        dots[p] += (Ints)_mm256_madd_epi16(pairs[p], _mm256_set1_epi16(1));
+      }
+    }
+#endif
+  }
+
+  static FULGURITE_INLINE Floats to_float(const Ints& v) noexcept {
+    return __builtin_convertvector(v, Floats);
+  }
+
   // What block (g, lane) of the rows adds to position i, of the sums of its products.
-  FULGURITE_INLINE F32x16 term(int64_t i, int64_t g, int64_t lane, const I32x16& first,
-                               const I32x16& second) const noexcept {
+  FULGURITE_INLINE Floats term(int64_t i, int64_t g, int64_t lane, const Ints& first,
+                               const Ints& second) const noexcept {
     const float* scales = memory_.panel.scales.data() + place(g, lane) * kRows * kVectors<F>;
-    const auto vector = [&](int k) { return load<F32x16>(scales + k * kRows); };
+    const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
     const float dx = x_.d(i)[g * kBlocksInGroup + lane];
-    F32x16 a = (F32x16)_mm512_cvtepi32_ps((__m512i)first);
+    Floats a = to_float(first);
     if constexpr (F::kScale > 0) a *= vector(1);
-    if constexpr (F::kScale == 2) a += (F32x16)_mm512_cvtepi32_ps((__m512i)second) * vector(2);
-    F32x16 t = (vector(0) * dx) * a;
+    if constexpr (F::kScale == 2) a += to_float(second) * vector(2);
+    Floats t = (vector(0) * dx) * a;
     if constexpr (F::kMin > 0) {
       constexpr int kAt = 1 + F::kScale;
       const int32_t* q = x_.sums(i) + g * 16 + lane;
       const auto low = static_cast<float>(q[0]);
       const auto high = static_cast<float>(q[8]);
-      const F32x16 m = vector(kAt) * dx;
+      const Floats m = vector(kAt) * dx;
       if constexpr (F::kMin == 1) t -= m * (low + high);
       if constexpr (F::kMin == 2) t -= m * (vector(kAt + 1) * (low + high));
       if constexpr (F::kMin == 3) t -= m * (vector(kAt + 1) * low + vector(kAt + 2) * high);

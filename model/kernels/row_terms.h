@@ -87,7 +87,8 @@ struct BlockRow : F {
       }
     }
   }
-  // Near the middle, so that what k is rounded by weighs little.
+  // Near the middle, so that what k is rounded by weighs little: values without a sign are below
+  // 2 kCentre.
   static constexpr int kCentre = [] {
     if constexpr (kMins > 0) return F::kMiddle;
     return F::kOffset;

@@ -21,6 +21,7 @@
 
 namespace model::FULGURITE_ISA {
 
+using F32x4 = float __attribute__((vector_size(16)));
 using F32x8 = float __attribute__((vector_size(32)));
 using F32x16 = float __attribute__((vector_size(64)));
 using F64x8 = double __attribute__((vector_size(64)));
