@@ -320,6 +320,14 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
 }
 
 // Many positions at once: sixteen rows unpacked, with AVX-512 or with AMX.
+// Calls check(name, kernel) for every kernel of this processor that takes many positions.
+template <class Check>
+void for_every_panel(const Check& check) {
+  check("avx2", &isa_avx2::panel_rows);
+  if (active_isa() >= Isa::kAvx512) check("avx512", &isa_avx512::panel_rows);
+  if (active_isa() >= Isa::kAmx) check("amx", &isa_avx512::panel_tiles);
+}
+
 TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
   if (active_isa() < Isa::kAvx2) GTEST_SKIP() << "this processor has no such kernels";
   ThreadPool pool(1);
@@ -338,14 +346,42 @@ TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
         float* y = expected.data() + i * rows;
         isa_avx2::matvec_rows({&m.linear(), &x, i, y, nullptr, nullptr}, {0, rows});
       }
-      const auto check = [&](const char* set, auto* kernel) {
+      for_every_panel([&](const char* set, auto* kernel) {
         std::vector<float> y(expected.size());
         EXPECT_TRUE(kernel(m.linear(), x, 0, rows, y.data(), rows, nullptr, nullptr));
         EXPECT_TRUE(same_bits(expected, y)) << set << " " << name_of(type) << " " << n;
-      };
-      check("avx2", &isa_avx2::panel_rows);
-      if (active_isa() >= Isa::kAvx512) check("avx512", &isa_avx512::panel_rows);
-      if (active_isa() >= Isa::kAmx) check("amx", &isa_avx512::panel_tiles);
+      });
+    }
+  }
+}
+
+// Sums of two products, or more, are kept in 16 bits.
+TEST(Matmul, PanelsHoldTheLargestProducts) {
+  if (active_isa() < Isa::kAvx2) GTEST_SKIP() << "this processor has no such kernels";
+  ThreadPool pool(1);
+  constexpr int64_t kRows = 16;
+  constexpr int64_t kPositions = 16;
+  for (const DType type : kEveryType) {
+    if (!rounds_input(type)) continue;
+    const int64_t cols = 256;
+    RandomMatrix m(type, kRows, cols);
+    for (const int byte : {0x00, 0x7F, 0x80, 0xFF}) {
+      m.set_all(static_cast<std::byte>(byte));
+      for (const float value : {1.0F, -1.0F}) {
+        const std::vector<float> values(static_cast<size_t>(kPositions * cols), value);
+        Input x;
+        x.set(values.data(), kPositions, cols, cols, true, pool);
+        std::vector<float> expected(static_cast<size_t>(kPositions * kRows));
+        for (int64_t i = 0; i < kPositions; ++i) {
+          float* y = expected.data() + i * kRows;
+          isa_base::matvec_rows({&m.linear(), &x, i, y, nullptr, nullptr}, {0, kRows});
+        }
+        for_every_panel([&](const char* set, auto* kernel) {
+          std::vector<float> y(expected.size());
+          EXPECT_TRUE(kernel(m.linear(), x, 0, kRows, y.data(), kRows, nullptr, nullptr));
+          EXPECT_TRUE(same_bits(expected, y)) << set << " " << name_of(type) << " " << byte;
+        });
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 // Random matrices of every storage format, for the tests of the products.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <random>
@@ -41,6 +42,12 @@ class RandomMatrix {
   const Linear& linear() const { return linear_; }
   std::byte* bytes() { return bytes_.data(); }
 
+  // Every byte but those of the binary16 scales.
+  void set_all(std::byte value) {
+    std::fill(bytes_.begin(), bytes_.end(), value);
+    set_scales(linear_.weight.dtype);
+  }
+
   std::vector<float> normal(int64_t n) {
     std::normal_distribution<float> distribution;
     std::vector<float> values(static_cast<size_t>(n));
@@ -77,9 +84,13 @@ class RandomMatrix {
   }
 
   void fill(DType type) {
+    for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random_() & 255U);
+    set_scales(type);
+  }
+
+  void set_scales(DType type) {
     const size_t size = dtype_block(static_cast<uint32_t>(type)).bytes;
     std::uniform_real_distribution<float> scale(0.5F, 1.5F);
-    for (std::byte& byte : bytes_) byte = static_cast<std::byte>(random_() & 255U);
     for (size_t at = 0; at < bytes_.size(); at += size) {
       const float value = scale(random_) - (type == DType::kF32 || size == 2 ? 1.0F : 0.0F);
       if (type == DType::kF32) std::memcpy(&bytes_[at], &value, 4);
