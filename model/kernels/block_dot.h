@@ -5,12 +5,6 @@
 
 namespace model::FULGURITE_ISA {
 
-using I32x4 = int32_t __attribute__((vector_size(16)));
-using I16x16 = int16_t __attribute__((vector_size(32)));
-using I8x32 = int8_t __attribute__((vector_size(32)));
-using U8x16 = uint8_t __attribute__((vector_size(16)));
-using U32x8 = uint32_t __attribute__((vector_size(32)));
-
 // Both halves of an 8-bit pattern in one: the four low lanes hold sums of the first 16 products,
 // the four high lanes those of the others.
 #if defined(__AVX512VNNI__)
@@ -59,7 +53,8 @@ FULGURITE_INLINE I32x8 dot_block(const U8x32& w, const int8_t* q) noexcept {
     const I16x16 products = __builtin_convertvector(v, I16x16) *
                             __builtin_convertvector(load<I8x16>(q + 16 * half), I16x16);
     const I32x16 wide = __builtin_convertvector(products, I32x16);
-    for (int k = 0; k < 16; ++k) sums[4 * half + k % 4] += wide[k];
+    const I32x8 eights = low_half(wide) + high_half(wide);
+    for (int k = 0; k < 8; ++k) sums[4 * half + k % 4] += eights[k];
   }
   return sums;
 #endif

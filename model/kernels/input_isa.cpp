@@ -8,17 +8,18 @@
 namespace model::FULGURITE_ISA {
 namespace {
 
-using I8x16 = int8_t __attribute__((vector_size(16)));
-
 FULGURITE_INLINE int32_t sum16(const I32x16& q) noexcept {
-  I32x8 sums = __builtin_shufflevector(q, q, 0, 1, 2, 3, 4, 5, 6, 7) +
-               __builtin_shufflevector(q, q, 8, 9, 10, 11, 12, 13, 14, 15);
-  return sum_eight(sums);
+  return sum_eight(low_half(q) + high_half(q));
 }
 
+// |q| <= 127
 FULGURITE_INLINE I8x16 narrow(const I32x16& q) noexcept {
 #if defined(__AVX512F__)
   return (I8x16)_mm512_cvtepi32_epi8((__m512i)q);
+#elif defined(__AVX2__)
+  const __m256i mixed = _mm256_packs_epi32((__m256i)q.low, (__m256i)q.high);
+  const __m256i words = _mm256_permute4x64_epi64(mixed, 0xD8);
+  return (I8x16)_mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 #else
   return __builtin_convertvector(q, I8x16);
 #endif
@@ -28,8 +29,11 @@ FULGURITE_INLINE int32_t largest(const I32x16& v) noexcept {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_epi32((__m512i)v);
 #else
-  int32_t top = v[0];
-  for (int k = 1; k < 16; ++k) top = v[k] > top ? v[k] : top;
+  const I32x8 low = low_half(v);
+  const I32x8 high = high_half(v);
+  const I32x8 eight = choose(low > high, low, high);
+  int32_t top = eight[0];
+  for (int k = 1; k < 8; ++k) top = eight[k] > top ? eight[k] : top;
   return top;
 #endif
 }
@@ -55,7 +59,7 @@ FULGURITE_INLINE float round_block(const float* x, int8_t* q, int32_t* sums) noe
   for (int h = 0; h < 2; ++h) {
     const F32x16 scaled = inverse > 0.0F ? (h == 0 ? x0 : x1) * inverse : rest;
     const F32x16 whole = (scaled + kRoundToInteger) - kRoundToInteger;
-    const I32x16 rounded = __builtin_convertvector(whole, I32x16);
+    const I32x16 rounded = to_int(whole);
     store(q + 16 * h, narrow(rounded));
     sums[8 * h] = sum16(rounded);
   }

@@ -13,11 +13,16 @@
 namespace model::FULGURITE_ISA {
 namespace {
 
-// n <= 16 values, the others 0.
-FULGURITE_INLINE F32x16 load_part(const float* x, int64_t n) noexcept {
-  F32x16 v = {};
+// n <= 16 values, the others as they are given.
+FULGURITE_INLINE F32x16 load_part(const float* x, int64_t n, F32x16 v = F32x16{}) noexcept {
+  if (n == 16) return load<F32x16>(x);
   if (n > 0) std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
   return v;
+}
+
+FULGURITE_INLINE void store_part(float* to, const F32x16& v, int64_t n) noexcept {
+  if (n == 16) return store(to, v);
+  std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(float));
 }
 
 // Calls body(i, n) for parts of 16, the last shorter. With n a constant, loads are single ones.
@@ -34,7 +39,7 @@ FULGURITE_INLINE void map_rows(const float* x, const float* other, int64_t n, fl
   parts_of(n, [&](int64_t i, auto count) {
     F32x16 v = map(load_part(x + i, count));
     if (other != nullptr) v *= load_part(other + i, count);
-    std::memcpy(y + i, &v, static_cast<size_t>(count) * sizeof(float));
+    store_part(y + i, v, count);
   });
 }
 
@@ -43,8 +48,7 @@ struct Wide {
   F64x8 high = {};
 
   FULGURITE_INLINE explicit Wide(const F32x16& v) noexcept
-      : low(__builtin_convertvector(low_half(v), F64x8)),
-        high(__builtin_convertvector(high_half(v), F64x8)) {}
+      : low(to_double(low_half(v))), high(to_double(high_half(v))) {}
 };
 
 FULGURITE_INLINE double dot_wide(const float* a, const float* b, int64_t n) noexcept {
@@ -77,9 +81,12 @@ FULGURITE_INLINE I32x16 size_of(const F32x16& v) noexcept {
 
 FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
 #if defined(__AVX512F__)
-  return (F32x16)_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(load<__m256i>(v)));
+  return to_float((I32x16)_mm512_cvtepi16_epi32(load<__m256i>(v)));
+#elif defined(__AVX2__)
+  return to_float(I32x16{(I32x8)_mm256_cvtepi16_epi32(load<__m128i>(v)),
+                         (I32x8)_mm256_cvtepi16_epi32(load<__m128i>(v + 8))});
 #else
-  return __builtin_convertvector(widen_to_i32(load<U16x16>(v)) << 16 >> 16, F32x16);
+  return to_float(widen_to_i32(load<U16x16>(v)) << 16 >> 16);
 #endif
 }
 
@@ -87,6 +94,11 @@ FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
 FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+#elif defined(__AVX2__)
+  const auto half = [](const I32x8& v) FULGURITE_LAMBDA {
+    return static_cast<uint32_t>(_mm256_movemask_ps((__m256)v));
+  };
+  return half(mask.low) | half(mask.high) << 8;
 #else
   uint32_t each[16];  // 0 or all bits
   store(each, mask);
@@ -196,8 +208,7 @@ void softmax(const float* x, int64_t n, float* y) noexcept {
   if (n <= 0) return;
   F32x16 most = F32x16{} + x[0];
   parts_of(n, [&](int64_t i, auto count) {
-    F32x16 v = F32x16{} + x[0];
-    std::memcpy(&v, x + i, static_cast<size_t>(count) * sizeof(float));
+    const F32x16 v = load_part(x + i, count, F32x16{} + x[0]);
     most = choose(v > most, v, most);
   });
   float top = most[0];
@@ -275,7 +286,8 @@ Tally tally(const float* x, int64_t n, float floor) noexcept {
 
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   const I32x16 size = size_of(load_part(x, n));
-  const I32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  static constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const auto lane = load<I32x16>(kLane);
   I32x16 rank = {};
   for (int32_t i = 0; i < n; ++i) {
     // Minus one where value i comes before the lane's.

@@ -260,10 +260,6 @@ class PanelRun {
 #endif
   }
 
-  static FULGURITE_INLINE Floats to_float(const Ints& v) noexcept {
-    return __builtin_convertvector(v, Floats);
-  }
-
   // What block (g, lane) of the rows adds to position i, of the sums of its products.
   FULGURITE_INLINE Floats term(int64_t i, int64_t g, int64_t lane, const Ints& first,
                                const Ints& second) const noexcept {

@@ -160,7 +160,6 @@ class BlockSums {
     sums_[2 * h] += (I32x8)_mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), factors);
     sums_[2 * h + 1] += (I32x8)_mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), factors);
 #else
-    using I8x8 = int8_t __attribute__((vector_size(8)));
     const int32_t f0 = static_cast<int16_t>(pair & 0xFFFF);
     const int32_t f1 = pair >> 16;
     for (int i = 0; i < 2; ++i) {

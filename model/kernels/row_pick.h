@@ -25,9 +25,6 @@ FULGURITE_INLINE I32x16 bytes_of(const uint8_t* bytes, int part) noexcept {
 FULGURITE_INLINE I32x16 signed_bytes_of(const uint8_t* bytes, int part) noexcept {
   return widen_to_i32(load<I8x16>(bytes + 16 * part));
 }
-FULGURITE_INLINE F32x16 floats_of(const I32x16& v) noexcept {
-  return __builtin_convertvector(v, F32x16);
-}
 
 template <>
 struct Parts<FloatRow<FormatF16>> {
@@ -65,7 +62,7 @@ template <>
 struct Parts<BlockRow<FormatQ8_0>> : ScaledBytes<34, 31> {
   static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
                                          const I32x16&) noexcept {
-    return widen_f16(halves) * floats_of(signed_bytes_of(bytes, 0));
+    return widen_f16(halves) * to_float(signed_bytes_of(bytes, 0));
   }
 };
 
@@ -73,7 +70,7 @@ template <>
 struct Parts<BlockRow<FormatQ4_0>> : ScaledBytes<18, 15> {
   static FULGURITE_INLINE F32x16 weights(const uint16_t* halves, const uint8_t* bytes,
                                          const I32x16& c) noexcept {
-    return widen_f16(halves) * floats_of((bytes_of(bytes, 0) >> (c >> 2 & 4) & 15) - 8);
+    return widen_f16(halves) * to_float((bytes_of(bytes, 0) >> (c >> 2 & 4) & 15) - 8);
   }
 };
 
@@ -99,8 +96,8 @@ struct Parts<BlockRow<FormatQ4K>> {
     const I32x16 scale = choose(b > 3, (high & 15) | (low >> 6 & 3) << 4, low & 63);
     const I32x16 min = choose(b > 3, (high >> 4 & 15) | (middle >> 6 & 3) << 4, middle & 63);
     const I32x16 q = bytes_of(bytes, 3) >> (b & 1) * 4 & 15;
-    return widen_f16(halves) * floats_of(scale) * floats_of(q) -
-           widen_f16(halves + 16) * floats_of(min);
+    return widen_f16(halves) * to_float(scale) * to_float(q) -
+           widen_f16(halves + 16) * to_float(min);
   }
 };
 
@@ -122,8 +119,8 @@ struct Parts<BlockRow<FormatQ6K>> {
     const I32x16 b = c >> 5 & 7;
     const I32x16 low = bytes_of(bytes, 0) >> (b & 2) * 2 & 15;
     const I32x16 high = bytes_of(bytes, 1) >> (b & 3) * 2 & 3;
-    return widen_f16(halves) * floats_of(signed_bytes_of(bytes, 2)) *
-           floats_of((low | high << 4) - 32);
+    return widen_f16(halves) * to_float(signed_bytes_of(bytes, 2)) *
+           to_float((low | high << 4) - 32);
   }
 };
 

@@ -93,11 +93,6 @@ struct BlockRow : F {
     if constexpr (kMins > 0) return F::kMiddle;
     return F::kOffset;
   }();
-
- private:
-  static FULGURITE_INLINE F32x8 to_float(const I32x8& v) noexcept {
-    return __builtin_convertvector(v, F32x8);
-  }
 };
 
 template <class F>

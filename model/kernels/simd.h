@@ -5,64 +5,15 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstring>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
 #include "model/dtype.h"
-
-// Vectors wider than the machine's are passed in memory; nothing here crosses a library.
-#pragma GCC diagnostic ignored "-Wpsabi"
-
-#define FULGURITE_INLINE inline __attribute__((always_inline))
-#define FULGURITE_LAMBDA __attribute__((always_inline))
+#include "model/kernels/vectors.h"
 
 namespace model::FULGURITE_ISA {
-
-using F32x4 = float __attribute__((vector_size(16)));
-using F32x8 = float __attribute__((vector_size(32)));
-using F32x16 = float __attribute__((vector_size(64)));
-using F64x8 = double __attribute__((vector_size(64)));
-using I32x8 = int32_t __attribute__((vector_size(32)));
-using I32x16 = int32_t __attribute__((vector_size(64)));
-using U16x16 = uint16_t __attribute__((vector_size(32)));
-using I8x16 = int8_t __attribute__((vector_size(16)));
-using U8x32 = uint8_t __attribute__((vector_size(32)));
-
-template <class V, class T>
-FULGURITE_INLINE V load(const T* from) noexcept {
-  V v;
-  std::memcpy(&v, from, sizeof(V));
-  return v;
-}
-
-template <class V, class T>
-FULGURITE_INLINE void store(T* to, const V& v) noexcept {
-  std::memcpy(to, &v, sizeof(V));
-}
-
-// binary16 -> binary32. Subnormal halves are normalised by a multiplication, exactly.
-FULGURITE_INLINE F32x16 widen_f16(const uint16_t* half) noexcept {
-#if defined(__AVX512F__)
-  return (F32x16)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(half)));
-#elif defined(__F16C__)
-  F32x16 out;
-  for (int k = 0; k < 16; k += 8) {
-    const __m256 part =
-        _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(half + k)));
-    std::memcpy(reinterpret_cast<float*>(&out) + k, &part, sizeof(part));
-  }
-  return out;
-#else
-  const I32x16 bits = __builtin_convertvector(load<U16x16>(half), I32x16);
-  const I32x16 magnitude = (bits & 0x7FFF) << 13;
-  const F32x16 scaled = (F32x16)magnitude * 0x1p112F;
-  const I32x16 special = ((bits & 0x7C00) == 0x7C00) & (0x7F800000 | magnitude);
-  return (F32x16)((I32x16)scaled | special | ((bits & 0x8000) << 16));
-#endif
-}
 
 FULGURITE_INLINE float widen_one_f16(uint16_t half) noexcept {
 #if defined(__F16C__)
@@ -89,9 +40,8 @@ FULGURITE_INLINE I32x16 widen_to_i32(const I8x16& v) noexcept {
 #if defined(__AVX512F__)
   return (I32x16)_mm512_cvtepi8_epi32((__m128i)v);
 #elif defined(__AVX2__)
-  const __m256i parts[2] = {_mm256_cvtepi8_epi32((__m128i)v),
-                            _mm256_cvtepi8_epi32(_mm_srli_si128((__m128i)v, 8))};
-  return std::bit_cast<I32x16>(parts);
+  return {(I32x8)_mm256_cvtepi8_epi32((__m128i)v),
+          (I32x8)_mm256_cvtepi8_epi32(_mm_srli_si128((__m128i)v, 8))};
 #else
   return __builtin_convertvector(v, I32x16);
 #endif
@@ -101,29 +51,37 @@ FULGURITE_INLINE I32x16 widen_to_i32(const U16x16& v) noexcept {
 #if defined(__AVX512F__)
   return (I32x16)_mm512_cvtepu16_epi32((__m256i)v);
 #elif defined(__AVX2__)
-  const __m256i parts[2] = {_mm256_cvtepu16_epi32(_mm256_castsi256_si128((__m256i)v)),
-                            _mm256_cvtepu16_epi32(_mm256_extracti128_si256((__m256i)v, 1))};
-  return std::bit_cast<I32x16>(parts);
+  return {(I32x8)_mm256_cvtepu16_epi32(_mm256_castsi256_si128((__m256i)v)),
+          (I32x8)_mm256_cvtepu16_epi32(_mm256_extracti128_si256((__m256i)v, 1))};
 #else
   return __builtin_convertvector(v, I32x16);
 #endif
 }
 
+// binary16 -> binary32. Subnormal halves are normalised by a multiplication, exactly.
+FULGURITE_INLINE F32x16 widen_f16(const uint16_t* half) noexcept {
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(half)));
+#elif defined(__F16C__)
+  return {(F32x8)_mm256_cvtph_ps(load<__m128i>(half)),
+          (F32x8)_mm256_cvtph_ps(load<__m128i>(half + 8))};
+#else
+  const I32x16 bits = widen_to_i32(load<U16x16>(half));
+  const I32x16 magnitude = (bits & 0x7FFF) << 13;
+  const F32x16 scaled = (F32x16)magnitude * 0x1p112F;
+  const I32x16 special = ((bits & 0x7C00) == 0x7C00) & (magnitude | 0x7F800000);
+  return (F32x16)((I32x16)scaled | special | ((bits & 0x8000) << 16));
+#endif
+}
+
 FULGURITE_INLINE F32x16 widen_i8(const int8_t* q) noexcept {
-  return __builtin_convertvector(widen_to_i32(load<I8x16>(q)), F32x16);
+  return to_float(widen_to_i32(load<I8x16>(q)));
 }
 
 // Eight lanes: i + 4, then i + 2, i + 1.
 template <class V>
 FULGURITE_INLINE auto sum_eight(const V& a) noexcept {
   return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
-}
-
-FULGURITE_INLINE F32x8 low_half(const F32x16& v) noexcept {
-  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
-}
-FULGURITE_INLINE F32x8 high_half(const F32x16& v) noexcept {
-  return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 
 // Sixteen lanes: i + 8, then as above.

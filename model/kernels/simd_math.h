@@ -29,7 +29,7 @@ FULGURITE_INLINE ExpParts exp_parts(const F32x16& x) noexcept {
   p = p * r + 1.0F / 24.0F;
   p = p * r + 1.0F / 6.0F;
   p = p * r + 0.5F;
-  return {(F32x16)((__builtin_convertvector(k, I32x16) + 127) << 23), p * (r * r) + r};
+  return {(F32x16)((to_int(k) + 127) << 23), p * (r * r) + r};
 }
 
 FULGURITE_INLINE F32x16 clamp(const F32x16& x, float low, float high) noexcept {
