@@ -5,11 +5,26 @@
 
 namespace model::FULGURITE_ISA {
 
-// Both halves of an 8-bit pattern in one: the four low lanes hold sums of the first 16 products,
-// the four high lanes those of the others.
+// Where one instruction adds up four products of bytes; it wants weights without a sign.
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
+#define FULGURITE_VNNI 1
+inline constexpr bool kUnsignedDot = true;
+
+// sums + the products of four neighbouring bytes; q with a sign.
 #if defined(__AVX512VNNI__)
-inline constexpr bool kUnsignedDot = true;  // the instruction wants weights without a sign
+FULGURITE_INLINE __m256i add_byte_products(__m256i sums, __m256i w, __m256i q) noexcept {
+  return _mm256_dpbusd_epi32(sums, w, q);
+}
+FULGURITE_INLINE __m512i add_byte_products(__m512i sums, __m512i w, __m512i q) noexcept {
+  return _mm512_dpbusd_epi32(sums, w, q);
+}
 #else
+FULGURITE_INLINE __m256i add_byte_products(__m256i sums, __m256i w, __m256i q) noexcept {
+  return _mm256_dpbusd_avx_epi32(sums, w, q);
+}
+#endif
+#else
+#define FULGURITE_VNNI 0
 inline constexpr bool kUnsignedDot = false;
 #endif
 
@@ -22,11 +37,13 @@ FULGURITE_INLINE __m256i pairs_of_bytes(const __m256i& w, const __m256i& q) noex
 }
 #endif
 
-// Weights with kSigned are int8_t, or with kUnsignedDot int8_t + 128; others are 0 .. 63.
+// Both halves of a block in one: the four low lanes hold sums of the first 16 products, the four
+// high lanes those of the others. Weights with kSigned are int8_t, or with kUnsignedDot int8_t +
+// 128; others are 0 .. 63.
 template <bool kSigned>
 FULGURITE_INLINE I32x8 dot_block(const U8x32& w, const int8_t* q) noexcept {
-#if defined(__AVX512VNNI__)
-  return (I32x8)_mm256_dpbusd_epi32(_mm256_setzero_si256(), (__m256i)w, load<__m256i>(q));
+#if FULGURITE_VNNI
+  return (I32x8)add_byte_products(_mm256_setzero_si256(), (__m256i)w, load<__m256i>(q));
 #elif defined(__AVX2__)
   const __m256i pairs = pairs_of_bytes<kSigned>((__m256i)w, load<__m256i>(q));
   return (I32x8)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));

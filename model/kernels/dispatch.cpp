@@ -1,5 +1,7 @@
 #include "model/kernels/dispatch.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <string_view>
 
@@ -13,13 +15,22 @@ namespace model {
 namespace {
 
 #if defined(__x86_64__)
-// __builtin_cpu_supports("f16c") is unknown to Clang 14.
+struct Registers {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+Registers cpuid(unsigned leaf, unsigned part) noexcept {
+  Registers r;
+  if (__get_cpuid_count(leaf, part, &r.a, &r.b, &r.c, &r.d) == 0) return {};
+  return r;
+}
+
+// What __builtin_cpu_supports does not know with every compiler.
 bool has_f16c() noexcept {
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+  return (cpuid(1, 0).c & bit_F16C) != 0;
+}
+bool has_avxvnni() noexcept {
+  return (cpuid(7, 1).a & 1U << 4U) != 0;
 }
 
 // Linux wants to be asked, since a thread that uses the tile registers has 8 KB more to be saved
@@ -27,11 +38,7 @@ bool has_f16c() noexcept {
 bool may_use_amx() noexcept {
   constexpr unsigned kTile = 1U << 24U;
   constexpr unsigned kInt8 = 1U << 25U;
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  const unsigned d = cpuid(7, 0).d;
   if ((d & kTile) == 0 || (d & kInt8) == 0) return false;
 #if defined(__linux__)
   constexpr int kAskForPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
@@ -43,30 +50,40 @@ bool may_use_amx() noexcept {
 }
 #endif
 
-Isa best_isa() noexcept {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512vnni");
-  if (avx2 && avx512) return may_use_amx() ? Isa::kAmx : Isa::kAvx512;
-  if (avx2) return Isa::kAvx2;
-#endif
-  return Isa::kBase;
-}
+constexpr std::array kBestFirst = {Isa::kAmx, Isa::kAvx512, Isa::kAvxVnni, Isa::kAvx2, Isa::kBase};
 
 Isa chosen_isa() noexcept {
-  const Isa best = best_isa();
   const char* wish = std::getenv("FULGURITE_ISA");
-  if (wish == nullptr) return best;
-  for (const Isa isa : {Isa::kBase, Isa::kAvx2, Isa::kAvx512}) {
-    if (std::string_view(wish) == isa_name(isa) && isa < best) return isa;
+  const auto is_wish = [&](Isa isa) { return std::string_view(wish) == isa_name(isa); };
+  if (wish != nullptr) {
+    for (const Isa isa : kBestFirst) {
+      if (is_wish(isa) && isa_available(isa)) return isa;
+    }
   }
-  return best;
+  return *std::find_if(kBestFirst.begin(), kBestFirst.end(), isa_available);
 }
 
 }  // namespace
+
+bool isa_available(Isa isa) noexcept {
+  if (isa == Isa::kBase) return true;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const auto avx2 = [] {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+  };
+  const auto avx512 = [] {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+  };
+  if (isa == Isa::kAvx2) return avx2();
+  if (isa == Isa::kAvxVnni) return avx2() && has_avxvnni();
+  if (isa == Isa::kAvx512) return avx2() && avx512();
+  if (isa == Isa::kAmx) return avx2() && avx512() && may_use_amx();
+#endif
+  return false;
+}
 
 Isa active_isa() noexcept {
   static const Isa isa = chosen_isa();
@@ -79,6 +96,8 @@ const char* isa_name(Isa isa) noexcept {
       return "amx";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvxVnni:
+      return "avxvnni";
     case Isa::kAvx2:
       return "avx2";
     case Isa::kBase:

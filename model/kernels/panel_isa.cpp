@@ -225,14 +225,13 @@ class PanelRun {
   template <int kFours, int kCount>
   static FULGURITE_INLINE void add_products(const std::byte* w, const int8_t* const (&q)[kCount],
                                             Ints (&dots)[kCount]) noexcept {
-#if defined(__AVX512VNNI__)
+#if FULGURITE_VNNI
 #pragma GCC unroll 8
     for (int k = 0; k < kFours; ++k) {
-      const auto weights = load<__m512i>(w + k * kRows * 4);
+      const auto weights = load<Bytes>(w + k * kRows * 4);
 #pragma GCC unroll 8
       for (int p = 0; p < kCount; ++p) {
-        const __m512i four = _mm512_set1_epi32(load<int32_t>(q[p] + 4 * k));
-        dots[p] = (Ints)_mm512_dpbusd_epi32((__m512i)dots[p], weights, four);
+        dots[p] = (Ints)add_byte_products((Bytes)dots[p], weights, spread_four(q[p] + 4 * k));
       }
     }
 #else
@@ -244,11 +243,10 @@ class PanelRun {
       __m256i pairs[kCount] = {};
 #pragma GCC unroll 1
       for (int k = begin; k < begin + kTogether; ++k) {
-        const auto weights = load<__m256i>(w + k * kRows * 4);
+        const auto weights = load<Bytes>(w + k * kRows * 4);
 #pragma GCC unroll 8
         for (int p = 0; p < kCount; ++p) {
-          const __m256i four = _mm256_set1_epi32(load<int32_t>(q[p] + 4 * k));
-          const __m256i two = pairs_of_bytes<F::kSigned>(weights, four);
+          const __m256i two = pairs_of_bytes<F::kSigned>(weights, spread_four(q[p] + 4 * k));
           pairs[p] = _mm256_add_epi16(pairs[p], two);
         }
       }

@@ -21,7 +21,7 @@ inline constexpr int kRowsBack = 16;
 
 // The sixteen rows' sums of one block, its 32 columns in whatever order the set likes, and the
 // whole numbers they are made of: for one half of a block or both, and four rows in turn.
-#if defined(__AVX512VNNI__)
+#if FULGURITE_VNNI
 class WholeFactors {
  public:
   // Lane b for block b.
@@ -80,8 +80,8 @@ class BlockSums {
     const __m256i high = f.high<kHalves>(q, b);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      low_[i] = _mm256_dpbusd_epi32(low_[i], fours[i], low);
-      high_[i] = _mm256_dpbusd_epi32(high_[i], fours[i], high);
+      low_[i] = add_byte_products(low_[i], fours[i], low);
+      high_[i] = add_byte_products(high_[i], fours[i], high);
     }
   }
 

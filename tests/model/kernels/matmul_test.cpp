@@ -287,7 +287,7 @@ TEST(Gathers, DoWithoutBack) {
 
 #if defined(__x86_64__)
 TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
-  if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
+  if (!isa_available(Isa::kAvx2)) GTEST_SKIP() << "this processor has the base set only";
   ThreadPool pool(1);
   for (const DType type : kEveryType) {
     const int64_t rows = 20;
@@ -313,9 +313,13 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
       return y;
     };
     const std::vector<float> base = run(&isa_base::matvec_rows);
-    EXPECT_TRUE(same_bits(base, run(&isa_avx2::matvec_rows))) << name_of(type);
-    if (active_isa() < Isa::kAvx512) continue;
-    EXPECT_TRUE(same_bits(base, run(&isa_avx512::matvec_rows))) << name_of(type);
+    const auto expect_same = [&](Isa isa, auto* kernel) {
+      if (!isa_available(isa)) return;
+      EXPECT_TRUE(same_bits(base, run(kernel))) << isa_name(isa) << " " << name_of(type);
+    };
+    expect_same(Isa::kAvx2, &isa_avx2::matvec_rows);
+    expect_same(Isa::kAvxVnni, &isa_avxvnni::matvec_rows);
+    expect_same(Isa::kAvx512, &isa_avx512::matvec_rows);
   }
 }
 
@@ -323,13 +327,14 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
 // Calls check(name, kernel) for every kernel of this processor that takes many positions.
 template <class Check>
 void for_every_panel(const Check& check) {
-  check("avx2", &isa_avx2::panel_rows);
-  if (active_isa() >= Isa::kAvx512) check("avx512", &isa_avx512::panel_rows);
-  if (active_isa() >= Isa::kAmx) check("amx", &isa_avx512::panel_tiles);
+  if (isa_available(Isa::kAvx2)) check("avx2", &isa_avx2::panel_rows);
+  if (isa_available(Isa::kAvxVnni)) check("avxvnni", &isa_avxvnni::panel_rows);
+  if (isa_available(Isa::kAvx512)) check("avx512", &isa_avx512::panel_rows);
+  if (active_isa() == Isa::kAmx) check("amx", &isa_avx512::panel_tiles);
 }
 
 TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
-  if (active_isa() < Isa::kAvx2) GTEST_SKIP() << "this processor has no such kernels";
+  if (!isa_available(Isa::kAvx2)) GTEST_SKIP() << "this processor has no such kernels";
   ThreadPool pool(1);
   for (const DType type : kEveryType) {
     if (!rounds_input(type)) continue;
@@ -344,7 +349,7 @@ TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
       std::vector<float> expected(static_cast<size_t>(n * rows));
       for (int64_t i = 0; i < n; ++i) {
         float* y = expected.data() + i * rows;
-        isa_avx2::matvec_rows({&m.linear(), &x, i, y, nullptr, nullptr}, {0, rows});
+        isa_base::matvec_rows({&m.linear(), &x, i, y, nullptr, nullptr}, {0, rows});
       }
       for_every_panel([&](const char* set, auto* kernel) {
         std::vector<float> y(expected.size());
@@ -357,7 +362,7 @@ TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
 
 // Sums of two products, or more, are kept in 16 bits.
 TEST(Matmul, PanelsHoldTheLargestProducts) {
-  if (active_isa() < Isa::kAvx2) GTEST_SKIP() << "this processor has no such kernels";
+  if (!isa_available(Isa::kAvx2)) GTEST_SKIP() << "this processor has no such kernels";
   ThreadPool pool(1);
   constexpr int64_t kRows = 16;
   constexpr int64_t kPositions = 16;
@@ -387,7 +392,7 @@ TEST(Matmul, PanelsHoldTheLargestProducts) {
 }
 
 TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
-  if (active_isa() == Isa::kBase) GTEST_SKIP() << "this processor has the base set only";
+  if (!isa_available(Isa::kAvx2)) GTEST_SKIP() << "this processor has the base set only";
   RandomMatrix m(DType::kF32, 1, 1);
   std::vector<float> values = m.normal(300);
   values[70] = std::numeric_limits<float>::infinity();
@@ -401,10 +406,14 @@ TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
     all.append(reinterpret_cast<const char*>(d.data()), 4 * d.size());
     return all.append(reinterpret_cast<const char*>(sums.data()), 4 * sums.size());
   };
-  EXPECT_EQ(run(&isa_base::round_row), run(&isa_avx2::round_row));
-  if (active_isa() >= Isa::kAvx512) {
-    EXPECT_EQ(run(&isa_base::round_row), run(&isa_avx512::round_row));
-  }
+  const std::string base = run(&isa_base::round_row);
+  const auto expect_same = [&](Isa isa, auto* kernel) {
+    if (!isa_available(isa)) return;
+    EXPECT_EQ(base, run(kernel)) << isa_name(isa);
+  };
+  expect_same(Isa::kAvx2, &isa_avx2::round_row);
+  expect_same(Isa::kAvxVnni, &isa_avxvnni::round_row);
+  expect_same(Isa::kAvx512, &isa_avx512::round_row);
 }
 #endif
 
