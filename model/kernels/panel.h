@@ -1,4 +1,4 @@
-// A few rows of W in blocks, unpacked to be multiplied with many positions, for *_isa.cpp only.
+// Sixteen rows of W in blocks, unpacked to be multiplied with many positions, for *_isa.cpp only.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace model::FULGURITE_ISA {
 
-// A lane for each row.
+// A lane for each row: the machine's vectors.
 #if defined(__AVX512VNNI__)
 using Floats = F32x16;
 using Ints = I32x16;
@@ -28,8 +28,7 @@ FULGURITE_INLINE Bytes spread_four(const int8_t* q) noexcept {
   return _mm256_set1_epi32(load<int32_t>(q));
 }
 #endif
-inline constexpr int64_t kLanes = sizeof(Floats) / sizeof(float);
-static_assert(kPanelRows % kLanes == 0);
+inline constexpr int kLanes = sizeof(Floats) / sizeof(float);
 
 struct ThisSet;
 template <class T>
@@ -98,9 +97,9 @@ FULGURITE_INLINE int64_t place_of(int64_t block, int64_t groups) noexcept {
 
 // Memory of one thread.
 struct Panel {
-  PanelLines<std::byte> fours;  // (blocks, 8, kLanes, 4): four neighbours of each row
-  PanelLines<std::byte> rows;   // (blocks, kLanes, 32): row after row
-  PanelLines<float> scales;     // (blocks, kVectors, kLanes)
+  PanelLines<std::byte> fours;  // (blocks, 8, 16, 4): four neighbours of each row
+  PanelLines<std::byte> rows;   // (blocks, 16, 32): row after row
+  PanelLines<float> scales;     // (blocks, kVectors, 16)
 };
 
 enum class PanelBytes {
@@ -121,15 +120,15 @@ class Unpacking {
         fours_(fours),
         rows_(rows) {
     const auto blocks = static_cast<size_t>(groups_ * kBlocksInGroup);
-    if (fours) panel.fours.resize(blocks * kLanes * kBlockWidth);
-    if (rows) panel.rows.resize(blocks * kLanes * kBlockWidth);
-    panel.scales.resize(blocks * kLanes * kVectors<F>);
+    if (fours) panel.fours.resize(blocks * kPanelRows * kBlockWidth);
+    if (rows) panel.rows.resize(blocks * kPanelRows * kBlockWidth);
+    panel.scales.resize(blocks * kPanelRows * kVectors<F>);
   }
 
-  // Where fewer than kLanes rows are left the last one fills up.
+  // Where fewer than sixteen rows are left the last one fills up.
   void unpack(int64_t first, int64_t count) noexcept {
     for (int64_t g = 0; g < groups_; ++g) {
-      for (int64_t half = 0; half < kLanes; half += 8) eight_rows(first, count, g, half);
+      for (int64_t half = 0; half < kPanelRows; half += 8) eight_rows(first, count, g, half);
     }
   }
 
@@ -152,16 +151,16 @@ class Unpacking {
     }
     for (int b = 0; b < 8; ++b) {
       const int64_t at = place_of(g * kBlocksInGroup + b, groups_);
-      std::byte* to = panel_.rows.data() + (at * kLanes + half) * kBlockWidth;
+      std::byte* to = panel_.rows.data() + (at * kPanelRows + half) * kBlockWidth;
       for (int r = 0; rows_ && r < 8; ++r) store(to + r * kBlockWidth, v[b][r]);
       if (fours_) {
         transpose(v[b]);
-        to = panel_.fours.data() + at * kLanes * kBlockWidth + half * 4;
-        for (int k = 0; k < 8; ++k) store(to + k * kLanes * 4, v[b][k]);
+        to = panel_.fours.data() + at * kPanelRows * kBlockWidth + half * 4;
+        for (int k = 0; k < 8; ++k) store(to + k * kPanelRows * 4, v[b][k]);
       }
-      float* scale = panel_.scales.data() + at * kLanes * kVectors<F> + half;
+      float* scale = panel_.scales.data() + at * kPanelRows * kVectors<F> + half;
       for (int k = 0; k < kVectors<F>; ++k) {
-        for (int r = 0; r < 8; ++r) scale[k * kLanes + r] = scales[r][k][b];
+        for (int r = 0; r < 8; ++r) scale[k * kPanelRows + r] = scales[r][k][b];
       }
     }
   }

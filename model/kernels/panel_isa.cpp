@@ -1,7 +1,7 @@
-// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W, or with AVX2 8,
-// against many positions. The rows are unpacked once, so that the lanes of a vector are rows and
-// four neighbouring values of each lie in its 32-bit lane; then a position's four values are
-// spread over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
+// Compiled once per instruction set (see model/kernels/dispatch.h): 16 rows of W against many
+// positions. The rows are unpacked once, so that the lanes of a vector, or with AVX2 of two, are
+// rows and four neighbouring values of each lie in its 32-bit lane; then a position's four values
+// are spread over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
 #include <algorithm>
 #include <bit>
 
@@ -13,7 +13,8 @@ namespace model::FULGURITE_ISA {
 
 namespace {
 
-constexpr int64_t kRows = kLanes;
+constexpr int64_t kRows = kPanelRows;
+constexpr int kWide = kRows / kLanes;  // vectors for all rows
 
 // What of a and b a machine's instructions take from each quarter of the vectors.
 #if defined(__AVX512VNNI__)
@@ -109,16 +110,18 @@ class PanelRun {
   // kCount positions from i on.
   template <int kCount, bool kKeep>
   void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
-    Floats lanes[8][kCount];
+    Floats lanes[8][kWide][kCount];
     for (int64_t lane = 0; lane < 8; ++lane) {
-      Floats sums[kCount] = {};
+      Floats sums[kWide][kCount] = {};
       for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
-      for (int p = 0; p < kCount; ++p) lanes[lane][p] = sums[p];
+      std::memcpy(lanes[lane], sums, sizeof(sums));
     }
     for (int64_t p = 0; p < kCount; ++p) {
-      const auto sum = [&](int k) { return lanes[k][p] + lanes[k + 4][p]; };
       alignas(64) float total[kRows];
-      store(total, (sum(0) + sum(2)) + (sum(1) + sum(3)));
+      for (int v = 0; v < kWide; ++v) {
+        const auto sum = [&](int k) { return lanes[k][v][p] + lanes[k + 4][v][p]; };
+        store(total + v * kLanes, (sum(0) + sum(2)) + (sum(1) + sum(3)));
+      }
       float* to = y + (i + p) * ld + first;
       for (int64_t r = 0; r < rows; ++r) {
         to[r] = total[r];
@@ -135,20 +138,23 @@ class PanelRun {
     for (int64_t r = 0; r < rows; ++r) {
       u[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
     }
-    const auto all = load<Floats>(u);
     for (int64_t g = 0; sums_[i].blocks != nullptr && g < groups_; ++g) {
-      Floats products[8];
+      for (int v = 0; v < kWide; ++v) {
+        Floats products[8];
 #pragma GCC unroll 8
-      for (int b = 0; b < 8; ++b) {
-        const float* at = memory_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
-        products[b] = load<Floats>(at) * all;
+        for (int b = 0; b < 8; ++b) {
+          const float* at = memory_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
+          products[b] = load<Floats>(at + v * kLanes) * load<Floats>(u + v * kLanes);
+        }
+        add_fours(products, sums_[i].blocks + g * kBlocksInGroup);
+        add_fours(products + 4, sums_[i].blocks + g * kBlocksInGroup + 4);
       }
-      add_fours(products, sums_[i].blocks + g * kBlocksInGroup);
-      add_fours(products + 4, sums_[i].blocks + g * kBlocksInGroup + 4);
     }
     for (int64_t n = 0; sums_[i].chosen != nullptr && n < wish.n_chosen; ++n) {
-      const Floats fours = fours_of(column(wish.chosen[n]) * all);
-      for (int k = 0; k < kRows; k += 4) sums_[i].chosen[n] += fours[k];
+      for (int v = 0; v < kWide; ++v) {
+        const Floats fours = fours_of(column(wish.chosen[n], v) * load<Floats>(u + v * kLanes));
+        for (int k = 0; k < kLanes; k += 4) sums_[i].chosen[n] += fours[k];
+      }
     }
   }
 
@@ -166,19 +172,19 @@ class PanelRun {
     const Floats low = pairs(products[0], products[1]);
     const Floats high = pairs(products[2], products[3]);
     const Floats fours = shuffle<0x44>(low, high) + shuffle<0xEE>(low, high);
-    F32x4 quarters[kRows / 4];
+    F32x4 quarters[kLanes / 4];
     std::memcpy(quarters, &fours, sizeof(fours));
     auto sum = load<F32x4>(to);
     for (const F32x4& quarter : quarters) sum += quarter;
     store(to, sum);
   }
 
-  // Column c of the rows, by the formula of F::one.
-  FULGURITE_INLINE Floats column(int64_t c) const noexcept {
+  // Column c of the rows of vector v, by the formula of F::one.
+  FULGURITE_INLINE Floats column(int64_t c, int v) const noexcept {
     const int64_t at = place(c / kGroupWidth, c % kGroupWidth / kBlockWidth);
-    const std::byte* four =
-        memory_.panel.fours.data() + (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows;
-    const float* scales = memory_.panel.scales.data() + at * kRows * kVectors<F>;
+    const std::byte* four = memory_.panel.fours.data() +
+                            (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows + 4 * v * kLanes;
+    const float* scales = memory_.panel.scales.data() + at * kRows * kVectors<F> + v * kLanes;
     const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
     const Ints bytes = load<Ints>(four) << static_cast<int>(24 - c % 4 * 8);
     const Ints q = F::kSigned && !kUnsignedDot ? bytes >> 24 : (bytes >> 24 & 255) - kOffset;
@@ -195,43 +201,56 @@ class PanelRun {
 
   template <int kCount, bool kKeep>
   FULGURITE_INLINE void add_block(int64_t i, int64_t g, int64_t lane,
-                                  Floats (&sums)[kCount]) noexcept {
+                                  Floats (&sums)[kWide][kCount]) noexcept {
     const int64_t at = place(g, lane);
     const int64_t b = g * kBlocksInGroup + lane;
-    Ints dots[kHalves][kCount];
+    Ints dots[kHalves][kWide][kCount];
 #pragma GCC unroll 2
     for (int h = 0; h < kHalves; ++h) {
       constexpr int kFours = 8 / kHalves;
       const int8_t* q[kCount];
       for (int p = 0; p < kCount; ++p) {
         q[p] = x_.q(i + p) + b * kBlockWidth + 4 * kFours * h;
-        dots[h][p] = Ints{};
+        Ints shift = {};
         if constexpr (kOffset != 0) {
-          dots[h][p] += memory_.shifts[((i + p) * x_.blocks() + at) * kHalves + h];
+          shift += memory_.shifts[((i + p) * x_.blocks() + at) * kHalves + h];
         }
+        for (int v = 0; v < kWide; ++v) dots[h][v][p] = shift;
       }
       const std::byte* w = memory_.panel.fours.data() + at * kRows * kBlockWidth;
       add_products<kFours>(w + 4 * kFours * kRows * h, q, dots[h]);
     }
 #pragma GCC unroll 8
     for (int p = 0; p < kCount; ++p) {
-      const Floats t = term(i + p, g, lane, dots[0][p], dots[kHalves - 1][p]);
-      sums[p] += t;
-      if constexpr (kKeep) store(memory_.terms.data() + (p * x_.blocks() + at) * kRows, t);
+#pragma GCC unroll 2
+      for (int v = 0; v < kWide; ++v) {
+        const Floats t = term(i + p, g, lane, v, dots[0][v][p], dots[kHalves - 1][v][p]);
+        sums[v][p] += t;
+        if constexpr (kKeep) {
+          float* to = memory_.terms.data() + (p * x_.blocks() + at) * kRows;
+          store(to + v * kLanes, t);
+        }
+      }
     }
   }
 
-  // dots[p] += the products of kFours times four columns, from w and q[p] on.
+  // dots[v][p] += the products of kFours times four columns, from w and q[p] on.
   template <int kFours, int kCount>
   static FULGURITE_INLINE void add_products(const std::byte* w, const int8_t* const (&q)[kCount],
-                                            Ints (&dots)[kCount]) noexcept {
+                                            Ints (&dots)[kWide][kCount]) noexcept {
+    const auto weights = [w](int k, int v) FULGURITE_LAMBDA {
+      return load<Bytes>(w + 4 * (k * kRows + v * kLanes));
+    };
 #if FULGURITE_VNNI
 #pragma GCC unroll 8
     for (int k = 0; k < kFours; ++k) {
-      const auto weights = load<Bytes>(w + k * kRows * 4);
 #pragma GCC unroll 8
       for (int p = 0; p < kCount; ++p) {
-        dots[p] = (Ints)add_byte_products((Bytes)dots[p], weights, spread_four(q[p] + 4 * k));
+        const Bytes four = spread_four(q[p] + 4 * k);
+#pragma GCC unroll 2
+        for (int v = 0; v < kWide; ++v) {
+          dots[v][p] = (Ints)add_byte_products((Bytes)dots[v][p], weights(k, v), four);
+        }
       }
     }
 #else
@@ -240,28 +259,35 @@ class PanelRun {
     constexpr int kTogether = std::min<int>(kFours, std::bit_floor(32767 / (2 * 127 * kMost)));
 #pragma GCC unroll 8
     for (int begin = 0; begin < kFours; begin += kTogether) {
-      __m256i pairs[kCount] = {};
+      __m256i pairs[kWide][kCount] = {};
 #pragma GCC unroll 1
       for (int k = begin; k < begin + kTogether; ++k) {
-        const auto weights = load<Bytes>(w + k * kRows * 4);
 #pragma GCC unroll 8
         for (int p = 0; p < kCount; ++p) {
-          const __m256i two = pairs_of_bytes<F::kSigned>(weights, spread_four(q[p] + 4 * k));
-          pairs[p] = _mm256_add_epi16(pairs[p], two);
+          const Bytes four = spread_four(q[p] + 4 * k);
+#pragma GCC unroll 2
+          for (int v = 0; v < kWide; ++v) {
+            const __m256i two = pairs_of_bytes<F::kSigned>(weights(k, v), four);
+            pairs[v][p] = _mm256_add_epi16(pairs[v][p], two);
+          }
         }
       }
 #pragma GCC unroll 8
       for (int p = 0; p < kCount; ++p) {
-        dots[p] += (Ints)_mm256_madd_epi16(pairs[p], _mm256_set1_epi16(1));
+#pragma GCC unroll 2
+        for (int v = 0; v < kWide; ++v) {
+          dots[v][p] += (Ints)_mm256_madd_epi16(pairs[v][p], _mm256_set1_epi16(1));
+        }
       }
     }
 #endif
   }
 
-  // What block (g, lane) of the rows adds to position i, of the sums of its products.
-  FULGURITE_INLINE Floats term(int64_t i, int64_t g, int64_t lane, const Ints& first,
+  // What block (g, lane) of the rows of vector v adds to position i, of the sums of its products.
+  FULGURITE_INLINE Floats term(int64_t i, int64_t g, int64_t lane, int v, const Ints& first,
                                const Ints& second) const noexcept {
-    const float* scales = memory_.panel.scales.data() + place(g, lane) * kRows * kVectors<F>;
+    const float* scales =
+        memory_.panel.scales.data() + place(g, lane) * kRows * kVectors<F> + v * kLanes;
     const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
     const float dx = x_.d(i)[g * kBlocksInGroup + lane];
     Floats a = to_float(first);

@@ -63,7 +63,7 @@ class TileRun {
   }
 
  private:
-  static constexpr int64_t kRows = kLanes;
+  static constexpr int64_t kRows = kPanelRows;
   static constexpr int kHalves = F::kHalves;
   static constexpr int kMins = F::kMins;
   static constexpr int kFactors = kHalves + kMins;
@@ -286,8 +286,8 @@ bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, f
     if constexpr (F::kBlocks) {
       TileRun<F> run(w, x, gathers, sums, memory);
       run.use_tiles();
-      for (int64_t r = first; r < last; r += kLanes) {
-        run.multiply(r, std::min(kLanes, last - r), y, ld);
+      for (int64_t r = first; r < last; r += kPanelRows) {
+        run.multiply(r, std::min(kPanelRows, last - r), y, ld);
       }
       amx::release();
       run.finish();
