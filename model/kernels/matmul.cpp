@@ -21,12 +21,18 @@ constexpr int64_t kSlabs = 32;
 constexpr int64_t kSlabsBack = 16;
 // Slabs i and i + (their number) / 2 are a thread's at once: when it goes on to the next pair, both
 // go on where they were in memory.
-constexpr int64_t kMostPairs = kSlabs / 2;
+constexpr int64_t kMostPairs = 64;
 
-// A multiple of 16 rows, as the sums of gathers want it.
-int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs) noexcept {
-  const int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
-  return std::min(panels * slab / slabs * kPanelRows, rows);
+// Without gathers the slabs are smaller, so that whoever is ready first waits for less.
+int64_t plain_slabs(int64_t rows) noexcept {
+  constexpr int64_t kRows = 12;
+  return std::clamp(rows / kRows / 2 * 2, kSlabs, 2 * kMostPairs);
+}
+
+// A multiple of the unit, for the sums of gathers 16 rows.
+int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs, int64_t unit = kPanelRows) noexcept {
+  const int64_t units = (rows + unit - 1) / unit;
+  return std::min(units * slab / slabs * unit, rows);
 }
 
 // Memory for the sums of all slabs of one position, laid out one after the other.
@@ -139,8 +145,8 @@ class SlabClaims {
       : threads_(static_cast<int>(std::min<int64_t>(threads, pairs))) {
     for (int i = 0; i < threads_; ++i) {
       const auto [first, last] = ThreadPool::share(pairs, i, threads_);
-      left_[static_cast<size_t>(i)].store(static_cast<uint32_t>(first << 16 | last),
-                                          std::memory_order_relaxed);
+      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(first << 16 | last),
+                                                std::memory_order_relaxed);
     }
   }
 
@@ -148,7 +154,7 @@ class SlabClaims {
   template <class Work>
   void take_all(int thread, const Work& work) noexcept {
     for (int k = 0; k < threads_; ++k) {
-      std::atomic<uint32_t>& left = left_[static_cast<size_t>((thread + k) % threads_)];
+      std::atomic<uint32_t>& left = left_[static_cast<size_t>((thread + k) % threads_)].pairs;
       const bool own = k == 0 && thread < threads_;
       uint32_t range = left.load(std::memory_order_relaxed);
       while (range >> 16 < (range & 0xFFFF)) {
@@ -163,7 +169,10 @@ class SlabClaims {
  private:
   int threads_;
   // Of each thread: the first pair that is left in the upper half, the one behind the last below.
-  std::array<std::atomic<uint32_t>, kMostPairs> left_;
+  struct alignas(64) Left {
+    std::atomic<uint32_t> pairs;
+  };
+  std::array<Left, kMostPairs> left_;
 };
 
 auto* panel_kernel() noexcept {
@@ -187,6 +196,7 @@ class SlabRun {
       rounded.resize(std::max(rounded.size(), static_cast<size_t>(n * x.cols())));
     }
     int64_t floats = 0;
+    if (gathers == nullptr) slabs_ = plain_slabs(w.weight.rows());
     for (int64_t p = 0; p < n && gathers != nullptr; ++p) {
       if (gathers[p].back != nullptr) slabs_ = kSlabsBack;
     }
@@ -232,7 +242,9 @@ class SlabRun {
 
   RowRange range(int64_t s, size_t p) const noexcept {
     const int64_t rows = w_.weight.rows();
-    return {slab_begin(rows, s, slabs_), slab_begin(rows, s + 1, slabs_), sums_[p].slab(s)};
+    const int64_t unit = gathers_ != nullptr ? kPanelRows : 1;
+    return {slab_begin(rows, s, slabs_, unit), slab_begin(rows, s + 1, slabs_, unit),
+            sums_[p].slab(s)};
   }
 
   void pair(int64_t i) const noexcept {
