@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 // Vectors wider than the machine's are passed in memory; nothing here crosses a library.
 #pragma GCC diagnostic ignored "-Wpsabi"

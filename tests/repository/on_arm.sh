@@ -17,16 +17,18 @@ ln -sfn /usr/include/nlohmann "$folder/include/nlohmann"
 tests=(tests/model/kernels/{matmul,ops}_test.cpp tests/model/dequantize_test.cpp)
 sources=(model/*.cpp model/kernels/*.cpp "${tests[@]}" $gtest/src/gtest-all.cc $gtest/src/gtest_main.cc)
 
-compile() { # SOURCE: newer than its object
+newest_header=$(find model tests/model -name '*.h' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2-)
+
+compile() { # SOURCE: if it or a header is newer than its object
   local object
   object=$folder/$(echo "$1" | tr / _).o
-  [[ $object -nt $1 ]] && return
+  [[ $object -nt $1 && $object -nt $newest_header ]] && return
   $cxx -std=c++20 -O2 -w -ffp-contract=off -fno-math-errno -DFULGURITE_ISA=isa_base -DEigen=Eigen_base \
     -DEIGEN_DONT_PARALLELIZE -I. -isystem /usr/include/eigen3 -isystem "$folder/include" \
     -I"$gtest/include" -I"$gtest" -c -o "$object" "$1"
 }
 export -f compile
-export cxx folder gtest
+export cxx folder gtest newest_header
 printf '%s\n' "${sources[@]}" | xargs -P "${ARM_JOBS:-$(nproc)}" -I{} bash -c 'compile {}'
 objects=()
 for source in "${sources[@]}"; do objects+=("$folder/$(echo "$source" | tr / _).o"); done
