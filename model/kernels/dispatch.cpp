@@ -54,11 +54,9 @@ constexpr std::array kBestFirst = {Isa::kAmx, Isa::kAvx512, Isa::kAvxVnni, Isa::
 
 Isa chosen_isa() noexcept {
   const char* wish = std::getenv("FULGURITE_ISA");
-  const auto is_wish = [&](Isa isa) { return std::string_view(wish) == isa_name(isa); };
-  if (wish != nullptr) {
-    for (const Isa isa : kBestFirst) {
-      if (is_wish(isa) && isa_available(isa)) return isa;
-    }
+  for (const Isa isa : kBestFirst) {
+    if (wish != nullptr && std::string_view(wish) == isa_name(isa) && isa_available(isa))
+      return isa;
   }
   return *std::find_if(kBestFirst.begin(), kBestFirst.end(), isa_available);
 }

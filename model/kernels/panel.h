@@ -12,24 +12,6 @@
 
 namespace model::FULGURITE_ISA {
 
-// A lane for each row: the machine's vectors.
-#if defined(__AVX512VNNI__)
-using Floats = F32x16;
-using Ints = I32x16;
-using Bytes = __m512i;
-FULGURITE_INLINE Bytes spread_four(const int8_t* q) noexcept {
-  return _mm512_set1_epi32(load<int32_t>(q));
-}
-#else
-using Floats = F32x8;
-using Ints = I32x8;
-using Bytes = __m256i;
-FULGURITE_INLINE Bytes spread_four(const int8_t* q) noexcept {
-  return _mm256_set1_epi32(load<int32_t>(q));
-}
-#endif
-inline constexpr int kLanes = sizeof(Floats) / sizeof(float);
-
 struct ThisSet;
 template <class T>
 using PanelLines = Lines<T, ThisSet>;

@@ -13,11 +13,15 @@ namespace model::FULGURITE_ISA {
 
 namespace {
 
-constexpr int64_t kRows = kPanelRows;
-constexpr int kWide = kRows / kLanes;  // vectors for all rows
-
-// What of a and b a machine's instructions take from each quarter of the vectors.
+// The machine's vectors, a lane for each row, and what of a and b its instructions take from each
+// quarter of them.
 #if defined(__AVX512VNNI__)
+using Floats = F32x16;
+using Ints = I32x16;
+using Bytes = __m512i;
+FULGURITE_INLINE Bytes spread_four(const int8_t* q) noexcept {
+  return _mm512_set1_epi32(load<int32_t>(q));
+}
 FULGURITE_INLINE Floats unpack_low(const Floats& a, const Floats& b) noexcept {
   return (Floats)_mm512_unpacklo_ps((__m512)a, (__m512)b);
 }
@@ -29,6 +33,12 @@ FULGURITE_INLINE Floats shuffle(const Floats& a, const Floats& b) noexcept {
   return (Floats)_mm512_shuffle_ps((__m512)a, (__m512)b, kOrder);
 }
 #else
+using Floats = F32x8;
+using Ints = I32x8;
+using Bytes = __m256i;
+FULGURITE_INLINE Bytes spread_four(const int8_t* q) noexcept {
+  return _mm256_set1_epi32(load<int32_t>(q));
+}
 FULGURITE_INLINE Floats unpack_low(const Floats& a, const Floats& b) noexcept {
   return (Floats)_mm256_unpacklo_ps((__m256)a, (__m256)b);
 }
@@ -40,6 +50,9 @@ FULGURITE_INLINE Floats shuffle(const Floats& a, const Floats& b) noexcept {
   return (Floats)_mm256_shuffle_ps((__m256)a, (__m256)b, kOrder);
 }
 #endif
+constexpr int kLanes = sizeof(Floats) / sizeof(float);
+constexpr int64_t kRows = kPanelRows;
+constexpr int kWide = kRows / kLanes;  // vectors for all rows
 
 // Memory of one thread; places as in Panel.
 struct Memory {
@@ -84,7 +97,7 @@ class PanelRun {
  private:
   static constexpr int kTile = 4;
   static constexpr int kHalves = F::kHalves;
-  static constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
+  static constexpr int kOffset = F::kDotOffset;
 
   int64_t place(int64_t g, int64_t lane) const noexcept {
     return place_of(g * kBlocksInGroup + lane, groups_);

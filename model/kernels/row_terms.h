@@ -17,11 +17,12 @@ struct Position {
 template <class F>
 struct BlockRow : F {
   static constexpr bool kBlocks = true;
+  // What dot_block's weights are more than the real ones.
+  static constexpr int kDotOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
 
   // s: scales(at).
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x,
                                       const Scales& s) noexcept {
-    constexpr int kOffset = F::kSigned ? (kUnsignedDot ? 128 : 0) : F::kOffset;
     I32x8 dots[8];
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
@@ -36,10 +37,10 @@ struct BlockRow : F {
     const auto dx = load<F32x8>(x.d);
     F32x8 a;
     if constexpr (F::kScale == 2) {
-      a = to_float(first - q_first * kOffset) * s.scale[0] +
-          to_float(second - q_second * kOffset) * s.scale[1];
+      a = to_float(first - q_first * kDotOffset) * s.scale[0] +
+          to_float(second - q_second * kDotOffset) * s.scale[1];
     } else {
-      a = to_float((first + second) - (q_first + q_second) * kOffset);
+      a = to_float((first + second) - (q_first + q_second) * kDotOffset);
       if constexpr (F::kScale == 1) a *= s.scale[0];
     }
     const F32x8 t = (s.d * dx) * a;

@@ -323,7 +323,6 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
   }
 }
 
-// Many positions at once: sixteen rows unpacked, with AVX-512 or with AMX.
 // Calls check(name, kernel) for every kernel of this processor that takes many positions.
 template <class Check>
 void for_every_panel(const Check& check) {
@@ -333,6 +332,7 @@ void for_every_panel(const Check& check) {
   if (active_isa() == Isa::kAmx) check("amx", &isa_avx512::panel_tiles);
 }
 
+// Many positions at once: sixteen rows unpacked.
 TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
   if (!isa_available(Isa::kAvx2)) GTEST_SKIP() << "this processor has no such kernels";
   ThreadPool pool(1);
