@@ -14,43 +14,37 @@ constexpr VkDeviceSize kAlignment =
 }  // namespace
 
 Staging::Slice Staging::take(VkDeviceSize bytes) {
+  Turn& turn = turns_[turn_];
+  if (turn.submission != 0) start(turn);
   const VkDeviceSize rounded =
       (std::max<VkDeviceSize>(bytes, 1) + kAlignment - 1) & ~(kAlignment - 1);
-  uint64_t done = 0;
-  Chunk* found = nullptr;
-  for (Chunk& chunk : chunks_) {
-    if (chunk.submission != 0) {
-      if (done == 0) done = device_.completed();
-      if (chunk.submission > done) continue;
-      chunk.submission = 0;
-      chunk.used = 0;
-    }
-    if (chunk.buffer.bytes() - chunk.used >= rounded) found = &chunk;
-  }
-  if (found == nullptr) {
+  auto chunk = std::find_if(turn.chunks.begin(), turn.chunks.end(), [&](const Chunk& candidate) {
+    return candidate.buffer.bytes() - candidate.used >= rounded;
+  });
+  if (chunk == turn.chunks.end()) {
     constexpr VkBufferUsageFlags kUsage =
         VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT |
         VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_INDEX_BUFFER_BIT;
-    chunks_.push_back(
-        {Buffer(device_, std::max(rounded, kChunkBytes), kUsage, Memory::kUpload, "staging")});
-    found = &chunks_.back();
+    chunk = turn.chunks.insert(chunk, {Buffer(device_, std::max(rounded, kChunkBytes), kUsage,
+                                              Memory::kUpload, "staging")});
   }
-  const Slice slice{found->buffer.handle(), found->used,
-                    found->buffer.mapped<std::byte>().data() + found->used};
-  found->used += rounded;
+  const Slice slice{chunk->buffer.handle(), chunk->used,
+                    chunk->buffer.mapped<std::byte>().data() + chunk->used};
+  chunk->used += rounded;
   return slice;
 }
 
+void Staging::start(Turn& turn) {
+  device_.wait(turn.submission);
+  turn.submission = 0;
+  // A burst (a new model, a long prompt) leaves large chunks behind.
+  std::erase_if(turn.chunks, [](const Chunk& chunk) { return chunk.buffer.bytes() > kChunkBytes; });
+  for (Chunk& chunk : turn.chunks) chunk.used = 0;
+}
+
 void Staging::frame_recorded() {
-  for (Chunk& chunk : chunks_) {
-    if (chunk.submission == 0 && chunk.used != 0) chunk.submission = device_.next_submission();
-  }
-  // A burst (a new model, a long prompt) leaves large chunks behind: give them back when idle.
-  const uint64_t done = device_.completed();
-  std::erase_if(chunks_, [&](const Chunk& chunk) {
-    return chunk.buffer.bytes() > kChunkBytes &&
-           (chunk.submission == 0 ? chunk.used == 0 : chunk.submission <= done);
-  });
+  turns_[turn_].submission = device_.next_submission();
+  turn_ = (turn_ + 1) % turns_.size();
 }
 
 void Uploader::write(const Buffer& to, VkDeviceSize offset, std::span<const std::byte> data) {

@@ -1,6 +1,7 @@
 // CPU -> GPU copies, gathered until the next frame records them.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -9,8 +10,8 @@
 
 namespace gpu {
 
-// Staging memory for data that lives for one frame or one copy: chunks that are used again once
-// the submission that read them has retired.
+// Staging memory for data that lives for one frame or one copy. Submissions take turns: how many
+// chunks there are depends on what was put, never on how fast the GPU is.
 class Staging {
  public:
   struct Slice {
@@ -21,7 +22,7 @@ class Staging {
 
   explicit Staging(Device& device) : device_(device) {}
   // Valid for the commands of the next submission; usable as uniform, storage, index or copy
-  // source.
+  // source. Waits for the submission three before that one, should it not have retired yet.
   Slice take(VkDeviceSize bytes);
   template <typename T>
   Slice put(std::span<const T> data);
@@ -31,10 +32,16 @@ class Staging {
   struct Chunk {
     Buffer buffer;
     VkDeviceSize used = 0;
-    uint64_t submission = 0;  // 0: being filled
   };
+  struct Turn {
+    std::vector<Chunk> chunks;
+    uint64_t submission = 0;  // that read them; 0: being filled
+  };
+  void start(Turn& turn);
+
   Device& device_;
-  std::vector<Chunk> chunks_;
+  std::array<Turn, 3> turns_;  // two frames in flight and the one that is being filled
+  size_t turn_ = 0;
 };
 
 class Uploader {

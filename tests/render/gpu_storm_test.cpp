@@ -53,6 +53,20 @@ TEST_F(Storm, ChangesOfSizeLeaveNothingBehind) {
   }
 }
 
+TEST_F(Storm, AFastGpuNeedsAsManyObjectsAsASlowOne) {
+  Renderer renderer(device(), Quality::kWindow);
+  Offscreen target(device(), kWidth, kHeight);
+  const auto live_after = [&](bool wait) {
+    for (int i = 0; i < 6; ++i) {
+      EXPECT_TRUE(renderer.draw(target, input_at(0.6F)));
+      if (wait) device().wait_idle();
+    }
+    return settled(device());
+  };
+  const gpu::LiveObjects fast = live_after(true);
+  EXPECT_EQ(live_after(false), fast);
+}
+
 TEST_F(Storm, NothingOfARendererOutlivesIt) {
   const gpu::LiveObjects before = settled(device());
   for (int i = 0; i < 3; ++i) {
