@@ -154,11 +154,7 @@ bool Recorder::wants(Tap tap) const noexcept {
     case Tap::kResidPre:
     case Tap::kK:
     case Tap::kV:
-    case Tap::kScores:
     case Tap::kWeights:
-    case Tap::kMix:
-    case Tap::kHeadBack:
-    case Tap::kHeadEnergy:
     case Tap::kHeadShare:
     case Tap::kAttnBiasShare:
     case Tap::kAttnOut:
@@ -198,7 +194,9 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   };
   switch (tap) {
     case Tap::kResidPre:
-      return stream(0);
+      if (l == 0) return stream(0);
+      p.rms[l * 3] = p.rms[l * 3 - 1];  // it is what the layer before left
+      return;
     case Tap::kK:
     case Tap::kV:
       for (int64_t k = 0; k < rows; ++k) {
@@ -207,20 +205,8 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
             norm(data + k * cols, cols);
       }
       return;
-    case Tap::kScores:
-      p.scores = data;
-      return;
     case Tap::kWeights:
       p.weights = data;
-      return;
-    case Tap::kMix:
-      p.mix = data;
-      return;
-    case Tap::kHeadBack:
-      p.back = data;
-      return;
-    case Tap::kHeadEnergy:
-      p.energy = data;
       return;
     case Tap::kHeadShare:
       for (size_t h = 0; h < n; ++h) {
@@ -263,9 +249,7 @@ void Recorder::reduce(int kind, int64_t layer) noexcept {
   for (uint32_t i = 0; i < n_; ++i) {
     Position& p = positions_[i];
     if (kind == 0) {
-      const size_t reach = first_ + i + 1;
-      slots_read(p, layer, reach);
-      for (size_t h = 0; h < static_cast<size_t>(config_.n_head); ++h) head(p, layer, h, reach);
+      slots_read(p, layer, first_ + i + 1);
     } else {
       bucket_energy(p, layer);
       detail_.all_neurons ? all_neurons(p, layer) : cells_and_chosen(p, layer);
@@ -293,25 +277,30 @@ void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
 }
 
 // Entropy of a head and the shares of its strongest reads: a_j (v_j . back) / energy.
-void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept {
+void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
+                       const model::AttendedHead& read) noexcept {
+  // One of each thread.
+  thread_local std::vector<int32_t> order;
+  thread_local std::vector<float> terms;
+  Position& p = positions_[static_cast<size_t>(position) - first_];
+  const auto reach = static_cast<size_t>(position) + 1;
+  const auto h = static_cast<size_t>(head);
   const auto heads = static_cast<size_t>(config_.n_head);
-  const auto width = static_cast<size_t>(config_.head_dim);
   const size_t heads_per_lane = heads / static_cast<size_t>(config_.n_head_kv);
   const size_t listed = p.reads_per_head;
-  const float* a = p.weights + h * reach;
-  const float* s = p.scores + h * reach;
-  const float* back = p.back + h * width;
+  const float* a = read.weights;
+  const float* s = read.scores;
   model::AttentionHead lane{};
   lane.v = cache_->v(layer, static_cast<int64_t>(h / heads_per_lane));
   lane.stride = cache_->slot_bytes();
   lane.type = cache_->type();
   lane.d = config_.head_dim;
-  strongest_and_others(a, reach, Detail::kReads, listed > Detail::kReads, order_);
-  terms_.resize(listed);
-  model::attend_back(lane, back, order_.data(), static_cast<int64_t>(listed), terms_.data());
+  strongest_and_others(a, reach, Detail::kReads, listed > Detail::kReads, order);
+  terms.resize(listed);
+  model::attend_back(lane, read.back, order.data(), static_cast<int64_t>(listed), terms.data());
 
   trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
-  const double energy = double{p.energy[h]};
+  const double energy = double{read.energy};
   out.norm = static_cast<float>(std::sqrt(std::max(0.0, energy)));
   out.reads = p.reads_per_head;
   const double inverse = energy > double{kNothing} ? 1.0 / energy : 0.0;
@@ -320,9 +309,9 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   double weight = 0.0;
   size_t most = 0;
   for (size_t i = 0; i < listed; ++i) {
-    const auto j = static_cast<size_t>(order_[i]);
+    const auto j = static_cast<size_t>(order[i]);
     reads[i] = {static_cast<uint32_t>(j), a[j],
-                static_cast<float>(double{a[j]} * double{terms_[i]} * inverse)};
+                static_cast<float>(double{a[j]} * double{terms[i]} * inverse)};
     share += double{reads[i].share};
     weight += double{a[j]};
     if (a[j] > a[most]) most = j;
@@ -334,7 +323,7 @@ void Recorder::head(Position& p, int64_t layer, size_t h, size_t reach) noexcept
   sort_by_share(reads, std::min(listed, size_t{Detail::kReads}));
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
-    const double whole = model::dot(p.mix + h * width, back, config_.head_dim);
+    const double whole = model::dot(read.mix, read.back, config_.head_dim);
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
     out.rest_weight = 0.0F;
   } else {

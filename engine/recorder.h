@@ -51,6 +51,9 @@ class Recorder final : public model::TapSink {
   bool wants(model::Tap tap) const noexcept override;
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
               int64_t cols) noexcept override;
+  bool wants_heads() const noexcept override { return true; }
+  void on_head(int64_t layer, int64_t position, int64_t head,
+               const model::AttendedHead& read) noexcept override;
   void reduce(int kind, int64_t layer) noexcept override;
   // Writes residual, attention, kv, ffn, experts and scale of each position.
   void layers_done() noexcept override;
@@ -76,18 +79,13 @@ class Recorder final : public model::TapSink {
     std::vector<float> router;                // (L, E), of a mixture
     std::vector<trace::ExpertShare> experts;  // (L, used)
     // Taps of the layer at hand that reduce() works on: the pass's own, and copies.
-    const float* scores = nullptr;
     const float* weights = nullptr;
-    const float* mix = nullptr;
-    const float* back = nullptr;
-    const float* energy = nullptr;
     std::vector<float> act, shares, chosen;
     float size = 0.0F;  // |x| before the update at hand
   };
 
   void shape(Position& p, uint32_t reach);
   void slots_read(Position& p, int64_t layer, size_t reach) noexcept;
-  void head(Position& p, int64_t layer, size_t h, size_t reach) noexcept;
   void all_neurons(Position& p, int64_t layer) noexcept;
   void cells_and_chosen(Position& p, int64_t layer) noexcept;
   void experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept;
@@ -109,7 +107,6 @@ class Recorder final : public model::TapSink {
   std::vector<trace::OperationTime> times_;
   std::vector<Percentile> scales_;
   std::vector<int32_t> order_;  // scratch of reduce()
-  std::vector<float> terms_;    // likewise
   std::chrono::steady_clock::time_point last_operation_;
   std::exception_ptr failure_;  // of layers_done()
 };

@@ -68,17 +68,32 @@ struct TapPlace {
 // The inverse of tap_name; nothing when there is no such tap or the layer is not below n_layer.
 std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer);
 
+// What a head has read, and what its term of the sum is compared by.
+struct AttendedHead {
+  const float* scores;   // (T)
+  const float* weights;  // (T)
+  const float* mix;      // (D)
+  const float* back;     // (D) as kHeadBack
+  float energy;          // as kHeadEnergy
+};
+
 class TapSink {
  public:
   virtual ~TapSink() = default;
   // Whether on_tap is to be called for this tap. Those that cost a pass over the weights
   // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
   virtual bool wants(Tap tap) const noexcept = 0;
-  // data (rows, cols) stays good until return, that of attn.scores, .weights, .z, .head_back and
-  // .head_energy until reduce(0, layer) has returned. Must not throw: it runs inside the pass.
+  // data (rows, cols) stays good until return, that of attn.weights until reduce(0, layer) has
+  // returned. Must not throw: it runs inside the pass.
   // Within a layer a tap comes for all positions of the batch before the next tap does.
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
                       int64_t cols) noexcept = 0;
+  // Whether on_head is to be called.
+  virtual bool wants_heads() const noexcept { return false; }
+  // Every head of every position, before reduce(0, layer). From any thread of the pass, and from
+  // several at once: most often from the one that attended, which has all of it at hand.
+  virtual void on_head(int64_t /*layer*/, int64_t /*position*/, int64_t /*head*/,
+                       const AttendedHead& /*read*/) noexcept {}
   // What the taps of `layer`'s attention (0) or FFN (1) left to be done, now that all of them have
   // come: called once, by the caller beside the next product, and over before the same
   // taps of another layer come.

@@ -35,6 +35,14 @@ class Decoder final : public Model {
     KvCache& cache;
     TapSink* sink;
     bool wants(Tap tap) const noexcept { return sink != nullptr && sink->wants(tap); }
+    bool wants_heads() const noexcept { return sink != nullptr && sink->wants_heads(); }
+    bool wants_backs() const noexcept {
+      return wants_heads() || wants(Tap::kHeadBack) || wants(Tap::kHeadEnergy);
+    }
+    // Where position i's (H, T) of the batch begins: T is first + i + 1.
+    int64_t table(int64_t i, int64_t n_head) const noexcept {
+      return n_head * (i * first + i * (i + 1) / 2);
+    }
   };
 
   // Angles of rotation: frequencies (rope_dim / 2), and cos and sin of the batch's positions.
@@ -91,7 +99,10 @@ class Decoder final : public Model {
   void build_grams();
   void store_gram(float* gram, Grams& grams) const;
   void tap_attention(const Pass& pass, int64_t l);
-  void head_backs(const Pass& pass, int64_t l);
+  bool backs_at_once(int64_t l) const noexcept;
+  void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept;
+  void head_backs(const Pass& pass, int64_t l) noexcept;
+  void head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read) noexcept;
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);

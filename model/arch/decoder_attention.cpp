@@ -20,6 +20,7 @@ constexpr int64_t kWorthSharing = 1 << 14;
 void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  if (pass.wants_backs() && grams_.empty() && has_grams()) build_grams();
   project(pass, l);
   attend_all(pass, l);
   output_projection(pass, l);
@@ -44,7 +45,10 @@ void Decoder::tap_attention(const Pass& pass, int64_t l) {
   tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
   tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
   if (pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare)) head_shares(pass, l);
-  if (pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy)) head_backs(pass, l);
+  if (!pass.wants_backs()) return;
+  if (!backs_at_once(l)) head_backs(pass, l);
+  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
+  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
 }
 
 // q, k and v of the batch, normalised and rotated; k and v go into the cache.
@@ -85,7 +89,9 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
                               float* weights) const noexcept {
   const Config& c = config_;
   const int64_t end = pass.first + i + 1;
-  const int64_t lane = h / (c.n_head / c.n_head_kv);
+  const int64_t heads = c.n_head / c.n_head_kv;  // that read a lane, one after the other
+  const int64_t lane = h / heads;
+  const int64_t next = (h + 1) / heads;
   const AttentionHead head{
       .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
       .k = pass.cache.k(l, lane),
@@ -97,18 +103,20 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
       .end = end,
       .scale = c.attention_scale,
       .soft_cap = c.score_soft_cap,
+      .fetch_v = i == 0 && h % heads == 0,
+      .next_k =
+          i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.k(l, next) : nullptr,
   };
   attend(head, scores, weights, const_cast<float*>(a_.z.data()) + (i * c.n_head + h) * c.head_dim);
 }
 
 void Decoder::attend_all(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights);
+  const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights) || pass.wants_heads();
+  const bool backs = pass.wants_backs() && backs_at_once(l);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
-  // Where position i's (H, T) begins: T is first + i + 1.
-  const auto table = [&](int64_t i) { return c.n_head * (i * pass.first + i * (i + 1) / 2); };
-  const int64_t floats = shown ? table(pass.n) : pool_.size() * reach;
+  const int64_t floats = shown ? pass.table(pass.n, c.n_head) : pool_.size() * reach;
   if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
     // Room for some positions more; what was there need not stay.
     const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
@@ -121,11 +129,13 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       // Head after head: what all positions read of one stays in the cache.
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
-      const int64_t at = shown ? table(i) + h * (pass.first + i + 1) : thread * reach;
+      const int64_t at =
+          shown ? pass.table(i, c.n_head) + h * (pass.first + i + 1) : thread * reach;
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
+      if (backs) head_back_at_once(pass, l, i, h);
     }
   };
-  if (items * reach * c.head_dim < kWorthSharing) {
+  if (items * (reach + (backs ? c.head_dim : 0)) * c.head_dim < kWorthSharing) {
     work(0, 1);
   } else {
     pool_.run([&](int thread) { work(thread, pool_.size()); });
@@ -134,7 +144,8 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
        {std::pair{Tap::kScores, &a_.scores}, std::pair{Tap::kWeights, &a_.weights}}) {
     for (int64_t i = 0; pass.wants(name) && i < pass.n; ++i) {
       const int64_t position = pass.first + i;
-      pass.sink->on_tap(name, l, position, values->data() + table(i), c.n_head, position + 1);
+      pass.sink->on_tap(name, l, position, values->data() + pass.table(i, c.n_head), c.n_head,
+                        position + 1);
     }
   }
 }
@@ -144,9 +155,8 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const bool shares = pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare);
-  const bool back = pass.wants(Tap::kHeadBack) || pass.wants(Tap::kHeadEnergy);
+  const bool back = pass.wants_backs() && grams_.empty();
   const bool out = pass.wants(Tap::kHeadOut);
-  if (back && grams_.empty() && has_grams()) build_grams();
   if (out) a_.head_out.resize(static_cast<size_t>(pass.n * c.n_head * c.n_embd));
   for (int64_t i = 0; i < pass.n; ++i) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
@@ -155,7 +165,7 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
     g.group_width = c.head_dim;
     if (shares) g.group_dot = a_.head_dot.data() + i * c.n_head;
     if (out) g.group_out = a_.head_out.data() + i * c.n_head * c.n_embd;
-    if (back && grams_.empty()) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
+    if (back) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
     g.group_back = true;
   }
   pool_.settle();  // products too small to be shared did not see to it
@@ -250,10 +260,28 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
   tap(pass, Tap::kAttnBiasShare, l, bias_share, 1, 1);
 }
 
-// What every head writes back on its z, W_O,h^T (g^2 o_h), and its |g o_h|^2.
-void Decoder::head_backs(const Pass& pass, int64_t l) {
+// Whether what a head writes back is known as soon as its z is: where that takes only its own part
+// of z~.
+bool Decoder::backs_at_once(int64_t l) const noexcept {
+  const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
+  return !grams_.empty() && (!rounds || config_.head_dim % kBlockWidth == 0);
+}
+
+void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept {
+  static_assert(kWidestSymmetric <= Input::kWidestPart);
+  const int64_t d = config_.head_dim;
+  const float* z = a_.z.data() + (i * config_.n_head + h) * d;
+  if (!rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype)) {
+    return head_back(pass, l, i, h, z);
+  }
+  alignas(64) float read[Input::kWidestPart];
+  Input::rounded_part(z, d, read);
+  head_back(pass, l, i, h, read);
+}
+
+// The same of all heads, once W_O has been multiplied with.
+void Decoder::head_backs(const Pass& pass, int64_t l) noexcept {
   const Config& c = config_;
-  const int64_t d = c.head_dim;
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
   for (int64_t i = 0; i < pass.n; ++i) {
     const float* read = z_input_.row(i);
@@ -261,22 +289,32 @@ void Decoder::head_backs(const Pass& pass, int64_t l) {
       z_input_.rounded(i, a_.z_read.data());
       read = a_.z_read.data();
     }
-    for (int64_t h = 0; h < c.n_head; ++h) {
-      const float* z = read + h * d;
-      float* back = a_.head_back.data() + (i * c.n_head + h) * d;
-      if (!grams_.empty()) {
-        const Grams& grams = grams_[static_cast<size_t>(l)];
-        const int64_t tiles = symmetric_tiles(d);
-        symmetric_matvec(grams.tiles.data() + h * tiles * kSymmetricTile * kSymmetricTile,
-                         grams.scale.data() + h * tiles, z, d, back);
-        const float* diagonal = grams.diagonal.data() + h * d;
-        for (int64_t k = 0; k < d; ++k) back[k] += diagonal[k] * z[k];
-      }
-      a_.head_energy[static_cast<size_t>(i * c.n_head + h)] = static_cast<float>(dot(z, back, d));
-    }
+    for (int64_t h = 0; h < c.n_head; ++h) head_back(pass, l, i, h, read + h * c.head_dim);
   }
-  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, d);
-  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
+}
+
+// What a head writes back on its z~ (`read`), W_O,h^T (g^2 o_h), and its |g o_h|^2.
+void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
+                        const float* read) noexcept {
+  const Config& c = config_;
+  const int64_t d = c.head_dim;
+  const int64_t item = i * c.n_head + h;
+  float* back = a_.head_back.data() + item * d;
+  if (!grams_.empty()) {
+    const Grams& grams = grams_[static_cast<size_t>(l)];
+    const int64_t tiles = symmetric_tiles(d);
+    symmetric_matvec(grams.tiles.data() + h * tiles * kSymmetricTile * kSymmetricTile,
+                     grams.scale.data() + h * tiles, read, d, back);
+    const float* diagonal = grams.diagonal.data() + h * d;
+    for (int64_t k = 0; k < d; ++k) back[k] += diagonal[k] * read[k];
+  }
+  const auto energy = static_cast<float>(dot(read, back, d));
+  a_.head_energy[static_cast<size_t>(item)] = energy;
+  if (!pass.wants_heads()) return;
+  const int64_t at = pass.table(i, c.n_head) + h * (pass.first + i + 1);
+  pass.sink->on_head(
+      l, pass.first + i, h,
+      {a_.scores.data() + at, a_.weights.data() + at, a_.z.data() + item * d, back, energy});
 }
 
 }  // namespace model

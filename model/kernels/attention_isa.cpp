@@ -43,6 +43,11 @@ auto with_reader(CacheType type, const Call& call) noexcept {
   return call(ReadQ8{});
 }
 
+// Into the second cache: so memory is busy while sums are made of what has come.
+FULGURITE_INLINE void fetch(const char* at, int64_t bytes) noexcept {
+  for (int64_t k = 0; k < bytes; k += 64) __builtin_prefetch(at + k, 0, 1);
+}
+
 template <class Reader>
 FULGURITE_INLINE float dot_stored(const char* at, const float* x, int64_t d) noexcept {
   F32x16 sum = {};
@@ -79,6 +84,7 @@ void score(const AttentionHead& head, float* scores) noexcept {
   int64_t j = head.first;
   for (; j + 8 <= head.end; j += 8) {
     const char* at = head.k + j * head.stride;
+    if (head.fetch_v) fetch(head.v + j * head.stride, 8 * head.stride);
     store(scores + j, eight_dots<Reader>(at, head.stride, head.q, head.d) * head.scale);
   }
   for (; j < head.end; ++j) {
@@ -90,8 +96,10 @@ void score(const AttentionHead& head, float* scores) noexcept {
 template <class Reader, int kWide>
 void weigh(const AttentionHead& head, const float* weights, int64_t c, float* z) noexcept {
   F32x16 sums[kWide] = {};
+  const char* const next = c == 0 ? head.next_k : nullptr;
   for (int64_t j = head.first; j < head.end; ++j) {
     const char* at = head.v + j * head.stride;
+    if (next != nullptr) fetch(next + j * head.stride, head.stride);
     for (int k = 0; k < kWide; ++k) sums[k] += Reader::read(at, c + 16 * k) * weights[j];
   }
   for (int k = 0; k < kWide; ++k) store(z + c + 16 * k, sums[k]);

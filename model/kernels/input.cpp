@@ -65,4 +65,16 @@ void Input::rounded(int64_t i, float* out) const noexcept {
   kernel(q(i), d(i), cols_, out);
 }
 
+void Input::rounded_part(const float* x, int64_t n, float* out) noexcept {
+  CHECK(n <= kWidestPart);
+  constexpr int64_t kBlocks = kWidestPart / kBlockWidth;
+  alignas(64) int8_t q[kWidestPart];
+  alignas(64) float d[kBlocks];
+  alignas(64) int32_t sums[2 * kBlocks];
+  static const auto round = FULGURITE_PICK(round_row);
+  static const auto spell = FULGURITE_PICK(rounded_row);
+  round(x, n, groups_of(n) * kBlocksInGroup, q, d, sums);
+  spell(q, d, n, out);
+}
+
 }  // namespace model

@@ -66,6 +66,10 @@ class Input {
   // x~ of row i, what block-format weights are really multiplied with; (cols).
   void rounded(int64_t i, float* out) const noexcept;
 
+  // The same of n <= kWidestPart values that begin a block.
+  static constexpr int64_t kWidestPart = 512;
+  static void rounded_part(const float* x, int64_t n, float* out) noexcept;
+
   // For the kernels. Blocks are padded to a multiple of 8 with zeros.
   const int8_t* q(int64_t i) const noexcept { return q_.data() + i * blocks_ * kBlockWidth; }
   const float* d(int64_t i) const noexcept { return d_.data() + i * blocks_; }

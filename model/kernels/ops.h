@@ -26,6 +26,10 @@ struct AttentionHead {
   int64_t end;
   float scale;     // of q . k
   float soft_cap;  // 0: none; else s = cap tanh(s / cap) (Gemma 2, arXiv:2408.00118)
+  // What is not in a cache yet: the values, and the keys (from position 0 on) of the head after
+  // this one, or nullptr. Both are fetched while other sums are made.
+  bool fetch_v = false;
+  const char* next_k = nullptr;
 };
 // scores, weights (end): s_j and softmax(s)_j, zeros below `first`; z (d) = sum_j a_j v_j.
 void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
