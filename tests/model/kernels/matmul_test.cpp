@@ -128,6 +128,21 @@ TEST(Matmul, RoundsTheInputToEightBitsABlock) {
   }
 }
 
+TEST(Matmul, APartIsRoundedLikeItsRow) {
+  ThreadPool pool(1);
+  RandomMatrix m(DType::kF32, 1, 1);
+  const std::vector<float> values = m.normal(1100);
+  Input x;
+  x.set(values.data(), 1, 1100, 1100, true, pool);
+  std::vector<float> row(1100);
+  x.rounded(0, row.data());
+  for (const auto& [first, n] : {std::pair{0, 32}, {32, 64}, {96, 80}, {512, 512}, {1088, 12}}) {
+    std::vector<float> part(static_cast<size_t>(n));
+    Input::rounded_part(values.data() + first, n, part.data());
+    EXPECT_TRUE(same_bits({row.begin() + first, row.begin() + first + n}, part)) << first;
+  }
+}
+
 TEST(Matmul, InputsThatAreNotFiniteGiveNoFiniteResultAndTinyOnesGiveZero) {
   ThreadPool pool(1);
   RandomMatrix m(DType::kQ8_0, 3, 64);
