@@ -68,7 +68,7 @@ struct TapPlace {
 // The inverse of tap_name; nothing when there is no such tap or the layer is not below n_layer.
 std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer);
 
-// What a head has read, and what its term of the sum is compared by.
+// What a head has read, and what the terms of that are measured with. Good until on_head returns.
 struct AttendedHead {
   const float* scores;   // (T)
   const float* weights;  // (T)

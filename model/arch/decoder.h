@@ -39,9 +39,9 @@ class Decoder final : public Model {
     bool wants_backs() const noexcept {
       return wants_heads() || wants(Tap::kHeadBack) || wants(Tap::kHeadEnergy);
     }
-    // Where position i's (H, T) of the batch begins: T is first + i + 1.
-    int64_t table(int64_t i, int64_t n_head) const noexcept {
-      return n_head * (i * first + i * (i + 1) / 2);
+    // Where head h of position i of the batch has its (T) in a table of all: T is first + i + 1.
+    int64_t row(int64_t i, int64_t h, int64_t n_head) const noexcept {
+      return n_head * (i * first + i * (i + 1) / 2) + h * (first + i + 1);
     }
   };
 

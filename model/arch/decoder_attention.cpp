@@ -116,7 +116,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   const bool backs = pass.wants_backs() && backs_at_once(l);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
-  const int64_t floats = shown ? pass.table(pass.n, c.n_head) : pool_.size() * reach;
+  const int64_t floats = shown ? pass.row(pass.n, 0, c.n_head) : pool_.size() * reach;
   if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
     // Room for some positions more; what was there need not stay.
     const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
@@ -129,8 +129,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       // Head after head: what all positions read of one stays in the cache.
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
-      const int64_t at =
-          shown ? pass.table(i, c.n_head) + h * (pass.first + i + 1) : thread * reach;
+      const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * reach;
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
       if (backs) head_back_at_once(pass, l, i, h);
     }
@@ -144,7 +143,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
        {std::pair{Tap::kScores, &a_.scores}, std::pair{Tap::kWeights, &a_.weights}}) {
     for (int64_t i = 0; pass.wants(name) && i < pass.n; ++i) {
       const int64_t position = pass.first + i;
-      pass.sink->on_tap(name, l, position, values->data() + pass.table(i, c.n_head), c.n_head,
+      pass.sink->on_tap(name, l, position, values->data() + pass.row(i, 0, c.n_head), c.n_head,
                         position + 1);
     }
   }
@@ -279,7 +278,7 @@ void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t 
   head_back(pass, l, i, h, read);
 }
 
-// The same of all heads, once W_O has been multiplied with.
+// Of all heads, once W_O has been multiplied with.
 void Decoder::head_backs(const Pass& pass, int64_t l) noexcept {
   const Config& c = config_;
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
@@ -311,7 +310,7 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const auto energy = static_cast<float>(dot(read, back, d));
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
-  const int64_t at = pass.table(i, c.n_head) + h * (pass.first + i + 1);
+  const int64_t at = pass.row(i, h, c.n_head);
   pass.sink->on_head(
       l, pass.first + i, h,
       {a_.scores.data() + at, a_.weights.data() + at, a_.z.data() + item * d, back, energy});

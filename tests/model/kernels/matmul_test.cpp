@@ -111,14 +111,19 @@ TEST(Matmul, GivesTheBitsOfTheReferenceForEveryShapeAndAnyNumberOfThreads) {
   }
 }
 
-TEST(Matmul, RoundsTheInputToEightBitsABlock) {
+std::vector<float> rounded_row(const std::vector<float>& values) {
   ThreadPool pool(1);
-  RandomMatrix m(DType::kF32, 1, 1);
-  const std::vector<float> values = m.normal(96);
+  const auto n = static_cast<int64_t>(values.size());
   Input x;
-  x.set(values.data(), 1, 96, 96, true, pool);
-  std::vector<float> rounded(96);
-  x.rounded(0, rounded.data());
+  x.set(values.data(), 1, n, n, true, pool);
+  std::vector<float> row(values.size());
+  x.rounded(0, row.data());
+  return row;
+}
+
+TEST(Matmul, RoundsTheInputToEightBitsABlock) {
+  const std::vector<float> values = RandomMatrix(DType::kF32, 1, 1).normal(96);
+  const std::vector<float> rounded = rounded_row(values);
   for (size_t block = 0; block < 3; ++block) {
     float most = 0.0F;
     for (size_t k = 0; k < 32; ++k) most = std::max(most, std::abs(values[32 * block + k]));
@@ -129,13 +134,8 @@ TEST(Matmul, RoundsTheInputToEightBitsABlock) {
 }
 
 TEST(Matmul, APartIsRoundedLikeItsRow) {
-  ThreadPool pool(1);
-  RandomMatrix m(DType::kF32, 1, 1);
-  const std::vector<float> values = m.normal(1100);
-  Input x;
-  x.set(values.data(), 1, 1100, 1100, true, pool);
-  std::vector<float> row(1100);
-  x.rounded(0, row.data());
+  const std::vector<float> values = RandomMatrix(DType::kF32, 1, 1).normal(1100);
+  const std::vector<float> row = rounded_row(values);
   for (const auto& [first, n] : {std::pair{0, 32}, {32, 64}, {96, 80}, {512, 512}, {1088, 12}}) {
     std::vector<float> part(static_cast<size_t>(n));
     Input::rounded_part(values.data() + first, n, part.data());
