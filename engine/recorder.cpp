@@ -194,8 +194,7 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   };
   switch (tap) {
     case Tap::kResidPre:
-      if (l == 0) return stream(0);
-      p.rms[l * 3] = p.rms[l * 3 - 1];  // it is what the layer before left
+      if (l == 0) stream(0);  // else it is what the layer before left
       return;
     case Tap::kK:
     case Tap::kV:
@@ -239,7 +238,9 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kFfnOut:
       return update(1);
     case Tap::kResidPost:
-      return stream(2);
+      stream(2);
+      if (l * 3 + 3 < p.rms.size()) p.rms[l * 3 + 3] = p.rms[l * 3 + 2];
+      return;
     default:
       return;
   }

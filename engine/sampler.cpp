@@ -11,7 +11,10 @@ Ranking Sampler::rank(std::span<const float> logits, size_t n) {
   CHECK(!logits.empty());
   logits_ = logits;
   best_.reset(logits);
-  softmax_ = softmax_of(logits, sampling_.temperature > 0.0F ? sampling_.temperature : 1.0F);
+  const int32_t first = best_[0];
+  CHECK(first >= 0 && "logits are finite");
+  softmax_ = softmax_of(logits, sampling_.temperature > 0.0F ? sampling_.temperature : 1.0F,
+                        logits[static_cast<size_t>(first)]);
   ranked_.clear();
   for (size_t i = 0; i < std::min(n, logits.size()); ++i) ranked_.push_back(choice(best_[i]));
   return {ranked_, softmax_.entropy};
@@ -106,7 +109,7 @@ double Sampler::weight(size_t i, float temperature) {
 }
 
 double Sampler::total_weight(size_t n, float temperature) {
-  if (n == list_.size()) return softmax_of(list_, temperature).sum;
+  if (n == list_.size()) return softmax_of(list_, temperature, logit(0)).sum;
   double total = 0.0;
   for (size_t i = 0; i < n; ++i) total += weight(i, temperature);
   return total;

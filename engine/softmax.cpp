@@ -99,6 +99,15 @@ struct Sums {
   }
 }
 
+[[gnu::always_inline]] inline bool finite_of(const float* l, size_t n) noexcept {
+  constexpr uint32_t kExponent = 0x7F800000U;
+  uint32_t bad = 0;
+  for (size_t i = 0; i < n; ++i) {
+    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(l[i]) & kExponent) == kExponent);
+  }
+  return bad == 0;
+}
+
 // The same loops for wider registers: the same operations in the same order, so the same bits.
 #if defined(__x86_64__)
 [[gnu::target("avx512f")]] Sums sums_avx512(const float* l, size_t n, float max, float scale) {
@@ -112,6 +121,9 @@ struct Sums {
 }
 [[gnu::target("avx2")]] void maxima_avx2(const float* l, size_t n, float* out) {
   maxima_of(l, n, out);
+}
+[[gnu::target("avx2")]] bool finite_avx2(const float* l, size_t n) {
+  return finite_of(l, n);
 }
 #endif
 
@@ -133,9 +145,13 @@ float fastest_max(const float* l, size_t n) noexcept {
 }  // namespace
 
 Softmax softmax_of(std::span<const float> logits, float temperature) noexcept {
+  return softmax_of(logits, temperature, fastest_max(logits.data(), logits.size()));
+}
+
+Softmax softmax_of(std::span<const float> logits, float temperature, float max) noexcept {
   CHECK(!logits.empty() && temperature > 0.0F);
   Softmax result;
-  result.max = fastest_max(logits.data(), logits.size());
+  result.max = max;
   const float scale = std::min(1.0F / temperature, 1e30F);
   const Sums sums = fastest_sums(logits.data(), logits.size(), result.max, scale);
   result.sum = sums.sum;
@@ -158,12 +174,10 @@ double portable_exp(double x) noexcept {
 }
 
 bool all_finite(std::span<const float> logits) noexcept {
-  constexpr uint32_t kExponent = 0x7F800000U;
-  uint32_t bad = 0;
-  for (const float value : logits) {
-    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & kExponent) == kExponent);
-  }
-  return bad == 0;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return finite_avx2(logits.data(), logits.size());
+#endif
+  return finite_of(logits.data(), logits.size());
 }
 
 void block_maxima(std::span<const float> logits, float* out) noexcept {

@@ -14,8 +14,10 @@ struct Softmax {
   double entropy = 0.0;  // -sum_i p_i ln p_i, in nats
 };
 
-// temperature > 0. Relative error of S below 1e-6. logits: finite, not empty.
+// temperature > 0. Relative error of S below 1e-6. logits: finite, not empty. max: the greatest of
+// them, for who knows it.
 Softmax softmax_of(std::span<const float> logits, float temperature) noexcept;
+Softmax softmax_of(std::span<const float> logits, float temperature, float max) noexcept;
 
 // e^x for x <= 0 to within 1e-15 of its value; 0 below -708.
 double portable_exp(double x) noexcept;

@@ -147,15 +147,11 @@ void Decoder::run(const Pass& pass, const int32_t* ids, float* logits, int64_t l
       }
     }
     attention(pass, l);
-    tap(pass, Tap::kAttnOut, l, a_.update, 1, c.n_embd);
     add_update();
-    tap(pass, Tap::kResidMid, l, a_.x, 1, c.n_embd);
     if (!c.parallel) normalise(w.ffn_norm, a_.x, a_.ffn_norm, pass.n);
     tap(pass, Tap::kFfnNorm, l, a_.ffn_norm, 1, c.n_embd);
     ffn(pass, l);
-    tap(pass, Tap::kFfnOut, l, a_.update, 1, c.n_embd);
     add_update();
-    tap(pass, Tap::kResidPost, l, a_.x, 1, c.n_embd);
   }
   if (logit_rows > 0) unembed(pass, logits, logit_rows);
   pool_.settle();

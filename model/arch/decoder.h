@@ -106,7 +106,7 @@ class Decoder final : public Model {
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
-  void choose_neurons(int64_t i) noexcept;
+  void activate_all(const Pass& pass, bool chosen);
   void neuron_backs(const Pass& pass, int64_t l);
   void neuron_shares(const Pass& pass, int64_t l);
   void mixture(const Pass& pass, int64_t l);
@@ -121,7 +121,7 @@ class Decoder final : public Model {
   Measure measure(const float* y, const Values& gain) noexcept;
   void normalise(const Norm& norm, const Values& x, Values& y, int64_t n);
   void turn(Rope& rope, int64_t first, int64_t n);
-  void activate(const Values& gate, const Values& up, Values& act, int64_t n) const noexcept;
+  void activate(const float* gate, const float* up, int64_t n, float* act) const noexcept;
   void make_update(const Norm& post_norm, int64_t n);
   void set_input(Input& input, const Values& x, int64_t n, int64_t cols,
                  std::initializer_list<DType> readers);

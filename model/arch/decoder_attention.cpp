@@ -36,7 +36,7 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   pass.sink->on_operation(0, l, static_cast<int64_t>(weights) + pass.cache.bytes(1, read));
 }
 
-// What does not have to be seen at once: none of it is written to before the next layer.
+// What does not have to be seen at once: none of it is written to before the FFN's update is made.
 void Decoder::tap_attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   tap(pass, Tap::kQ, l, a_.q, c.n_head, c.head_dim);
@@ -45,10 +45,13 @@ void Decoder::tap_attention(const Pass& pass, int64_t l) {
   tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
   tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
   if (pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare)) head_shares(pass, l);
-  if (!pass.wants_backs()) return;
-  if (!backs_at_once(l)) head_backs(pass, l);
-  tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
-  tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
+  if (pass.wants_backs()) {
+    if (!backs_at_once(l)) head_backs(pass, l);
+    tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
+    tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
+  }
+  tap(pass, Tap::kAttnOut, l, a_.update, 1, c.n_embd);
+  tap(pass, Tap::kResidMid, l, a_.x, 1, c.n_embd);
 }
 
 // q, k and v of the batch, normalised and rotated; k and v go into the cache.

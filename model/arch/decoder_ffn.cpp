@@ -16,6 +16,10 @@ size_t bytes_of(const Ffn& w) noexcept {
   return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
 }
 
+// Neurons, those of all positions together, below which waking other threads costs more than it
+// saves.
+constexpr int64_t kWorthActivating = 1 << 13;
+
 // Positions for which W_down^T df costs less as a product of its own than in the pass over W_down.
 constexpr int64_t kTogether = 4;
 
@@ -36,6 +40,8 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
   if (pass.sink != nullptr) {
     pool_.beside([this, pass, l] {
       if (config_.n_expert == 0) neuron_shares(pass, l);
+      tap(pass, Tap::kFfnOut, l, a_.update, 1, config_.n_embd);
+      tap(pass, Tap::kResidPost, l, a_.x, 1, config_.n_embd);
       pass.sink->reduce(1, l);
       if (l + 1 == config_.n_layer) pass.sink->layers_done();
     });
@@ -44,17 +50,57 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
   make_update(w.ffn_post_norm, pass.n);
 }
 
-void Decoder::activate(const Values& gate, const Values& up, Values& act,
-                       int64_t n) const noexcept {
+void Decoder::activate(const float* gate, const float* up, int64_t n, float* act) const noexcept {
   switch (config_.ffn) {
     case FfnKind::kSiluGated:
-      return silu(gate.data(), up.data(), n, act.data());
+      return silu(gate, up, n, act);
     case FfnKind::kGeluGated:
-      return gelu(gate.data(), up.data(), n, act.data());
+      return gelu(gate, up, n, act);
     case FfnKind::kGelu:
-      return gelu(up.data(), nullptr, n, act.data());
+      return gelu(up, nullptr, n, act);
     case FfnKind::kGeluExact:
-      return gelu_exact(up.data(), n, act.data());
+      return gelu_exact(up, n, act);
+  }
+}
+
+// act of the batch, each thread its part of the neurons; where they are wanted, the neurons of
+// largest |act| of each position as well, in ascending order: those of each part, and of these the
+// largest again.
+void Decoder::activate_all(const Pass& pass, bool chosen) {
+  constexpr int64_t kVector = 16;
+  const int64_t ff = config_.n_ff;
+  const int parts = pass.n * ff < kWorthActivating ? 1 : pool_.size();
+  const auto candidates = static_cast<size_t>(pass.n * parts * kChosenNeurons);
+  std::vector<int32_t> number(chosen ? candidates : 0, -1);
+  const auto work = [&](int part) {
+    const auto [first, last] = ThreadPool::share((ff + kVector - 1) / kVector, part, parts);
+    const int64_t begin = first * kVector;
+    const int64_t n = std::min(last * kVector, ff) - begin;
+    for (int64_t i = 0; i < pass.n; ++i) {
+      const int64_t at = i * ff + begin;
+      float* act = a_.act.data() + at;
+      activate(a_.gate.data() + at, a_.up.data() + at, n, act);
+      if (!chosen) continue;
+      int32_t* found = number.data() + (i * parts + part) * kChosenNeurons;
+      const int64_t count = strongest(act, n, kChosenNeurons, found);
+      for (int64_t k = 0; k < count; ++k) found[k] += static_cast<int32_t>(begin);
+    }
+  };
+  parts == 1 ? work(0) : pool_.run(work);
+  Values act;
+  std::vector<int32_t> of;
+  for (int64_t i = 0; chosen && i < pass.n; ++i) {
+    act.clear();
+    of.clear();
+    for (int64_t k = i * parts * kChosenNeurons; k < (i + 1) * parts * kChosenNeurons; ++k) {
+      const int32_t neuron = number[static_cast<size_t>(k)];
+      if (neuron < 0) continue;
+      of.push_back(neuron);
+      act.push_back(a_.act[static_cast<size_t>(i * ff + neuron)]);
+    }
+    int32_t* out = a_.chosen.data() + i * kChosenNeurons;
+    const int64_t count = strongest(act.data(), std::ssize(act), kChosenNeurons, out);
+    for (int64_t k = 0; k < count; ++k) out[k] = of[static_cast<size_t>(out[k])];
   }
 }
 
@@ -68,11 +114,11 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   matmul(w.ffn.up, input_, a_.up.data(), c.n_ff, nullptr, pool_);
   if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);
   tap(pass, Tap::kUp, l, a_.up, 1, c.n_ff);
-  activate(a_.gate, a_.up, a_.act, pass.n * c.n_ff);
 
   const bool all = pass.wants(Tap::kNeuronShare);
   const bool parts = pass.wants(Tap::kCellShare);
   const bool chosen = pass.wants(Tap::kChosenShare);
+  activate_all(pass, chosen);
   const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
   const bool together = pass.n >= kTogether;
   if (all) a_.neuron_back.resize(static_cast<size_t>(rows_ * c.n_ff));
@@ -84,7 +130,6 @@ void Decoder::dense(const Pass& pass, int64_t l) {
     if (parts) g.group_dot = a_.cell_dot.data() + i * cells;
     if (all && !together) g.back = a_.neuron_back.data() + i * c.n_ff;
     if (!chosen) continue;
-    choose_neurons(i);
     g.chosen = a_.chosen.data() + i * kChosenNeurons;
     g.n_chosen = n_chosen;
     g.chosen_dot = a_.chosen_dot.data() + i * kChosenNeurons;
@@ -111,12 +156,6 @@ void Decoder::neuron_backs(const Pass& pass, int64_t l) {
                    std::multiplies<>());
   }
   matmul_back(w, u.data(), pass.n, a_.neuron_back.data(), pool_);
-}
-
-// The neurons of largest |act| of row i, in ascending order.
-void Decoder::choose_neurons(int64_t i) noexcept {
-  strongest(a_.act.data() + i * config_.n_ff, config_.n_ff, kChosenNeurons,
-            a_.chosen.data() + i * kChosenNeurons);
 }
 
 // Turns what was gathered into shares and taps them.
@@ -236,7 +275,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
                 rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype), pool_);
       matmul(f.gate, input, a_.gate.data(), worker.width, nullptr, pool_);
       matmul(f.up, input, a_.up.data(), worker.width, nullptr, pool_);
-      activate(a_.gate, a_.up, a_.act, worker.width);
+      activate(a_.gate.data(), a_.up.data(), worker.width, a_.act.data());
       input.set(a_.act.data(), 1, worker.width, worker.width, rounds_input(f.down.weight.dtype),
                 pool_);
       matmul(f.down, input, term.data(), c.n_embd, nullptr, pool_);

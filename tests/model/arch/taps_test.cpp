@@ -1,6 +1,10 @@
 // What every tap holds, against llama.cpp's intermediates of the same name.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
 #include "tests/support/capture.h"
@@ -121,6 +125,38 @@ TEST_F(Intermediates, TheHeadsAddUpToTheAttentionUpdate) {
 
 TEST_F(Intermediates, ASinkDoesNotChangeOneBitOfTheLogits) {
   EXPECT_TRUE(tests::same_bits(ours(Tap::kLogits, 0), runner_.logits(ids_)));
+}
+
+// Of so many positions that the threads share the neurons.
+TEST(ChosenNeurons, AreTheMostActiveForAnyNumberOfThreads) {
+  const Oracle oracle = tests::own_oracle("llama-gqa");
+  const model::ModelFile file = model::open_gguf(oracle.model.string());
+  for (const int threads : {1, 2, 3}) {
+    const auto network = model::make_model(file, threads);
+    std::vector<int32_t> ids;
+    while (static_cast<int64_t>(ids.size()) * network->config().n_ff < 1 << 14) {
+      ids.push_back(static_cast<int32_t>(3 + ids.size() % 50));
+    }
+    const auto n = static_cast<int64_t>(ids.size());
+    model::KvCache cache(network->config(), n);
+    Capture last;
+    network->forward(ids, 0, cache, nullptr, 0, &last);
+    for (int64_t l = 0; l < network->config().n_layer; ++l) {
+      const std::vector<float>& act = last.at(Tap::kAct, l).data;
+      std::vector<int32_t> order(act.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+        return std::abs(act[static_cast<size_t>(a)]) > std::abs(act[static_cast<size_t>(b)]);
+      });
+      order.resize(model::kChosenNeurons);
+      std::sort(order.begin(), order.end());
+      const Capture::Values& top = last.at(Tap::kChosenShare, l);
+      ASSERT_EQ(model::kChosenNeurons, top.rows);
+      for (int64_t i = 0; i < top.rows; ++i) {
+        EXPECT_EQ(order[static_cast<size_t>(i)], static_cast<int32_t>(top.row(i)[0])) << threads;
+      }
+    }
+  }
 }
 
 }  // namespace
