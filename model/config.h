@@ -38,17 +38,20 @@ struct Config {
   float final_soft_cap = 0.0F;     // logits = cap tanh(logits / cap); 0: none
 
   RopeKind rope = RopeKind::kPairs;
-  int64_t rope_dim = 0;          // leading part of a head that is rotated, even, <= D
-  float rope_base = 10000.0F;    // theta (Su et al. 2021, arXiv:2104.09864)
-  float rope_scale = 1.0F;       // positions are multiplied by it (linear scaling)
-  float rope_magnitude = 1.0F;   // cos and sin are multiplied by it (long RoPE)
+  int64_t rope_dim = 0;        // leading part of a head that is rotated, even, <= D
+  float rope_base = 10000.0F;  // theta (Su et al. 2021, arXiv:2104.09864)
+  float rope_scale = 1.0F;     // positions are multiplied by it (linear scaling)
+  // Of pairs from rope_scaled on; not of the first rope_kept; between, in part (YaRN).
+  int64_t rope_kept = 0, rope_scaled = 0;
+  float rope_magnitude = 1.0F;   // cos and sin are multiplied by it (long RoPE, YaRN)
   int64_t rope_original = 0;     // context before it was stretched: long factors beyond; 0: none
   float rope_base_local = 0.0F;  // of windowed layers, which are not scaled; 0: as the others
+  float rope_magnitude_local = 1.0F;
   QkNorm qk_norm = QkNorm::kNone;
   float attention_scale = 0.0F;  // of q . k; read_config sets it, 1 / sqrt(D) by default
   float score_soft_cap = 0.0F;   // s = cap tanh(s / cap); 0: none
   int64_t window = 0;            // windowed layers see this many positions, themselves included
-  int64_t window_period = 1;     // of so many layers the last is not windowed; 1: all are
+  int64_t window_period = 0;     // of so many layers the last is not windowed; 0: all are
 
   FfnKind ffn = FfnKind::kSiluGated;
   int64_t n_expert = 0;            // E; 0: dense
@@ -57,7 +60,7 @@ struct Config {
   int64_t n_ff_shared = 0;         // neurons of the expert that always works; 0: none
 
   bool windowed(int64_t layer) const noexcept {
-    return window > 0 && (window_period <= 1 || layer % window_period != window_period - 1);
+    return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
   }
   bool gated() const noexcept { return ffn == FfnKind::kSiluGated || ffn == FfnKind::kGeluGated; }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.

@@ -87,6 +87,7 @@ trace::StructureRecord structure_record(const model::Config& c) {
   s.kv_width = u32(2 * c.n_head_kv * c.head_dim);
   s.window = u32(c.window);
   s.window_period = u32(std::max<int64_t>(c.window_period, 1));
+  if (c.window_period == 1) s.window = 0;  // no layer has it
   if (c.n_expert > 0) {
     s.experts = u32(c.n_expert);
     s.experts_used = u32(c.n_expert_used);

@@ -17,13 +17,28 @@ std::vector<float> squares(const float* gain, int64_t n) {
   return list;
 }
 
-// base^(-2i / rope_dim), scaled, and divided by the factors.
-std::vector<double> frequencies(int64_t rope_dim, float base, float scale, const float* factors) {
+// base^(-2i / rope_dim) of every pair.
+std::vector<double> frequencies(int64_t rope_dim, float base) {
   std::vector<double> list;
   for (int64_t i = 0; i < rope_dim / 2; ++i) {
-    const double turn =
-        std::pow(double{base}, -2.0 * static_cast<double>(i) / static_cast<double>(rope_dim));
-    list.push_back(turn * double{scale} / (factors != nullptr ? double{factors[i]} : 1.0));
+    list.push_back(
+        std::pow(double{base}, -2.0 * static_cast<double>(i) / static_cast<double>(rope_dim)));
+  }
+  return list;
+}
+
+// The same, scaled and divided by the factors (nullptr: none).
+std::vector<double> scaled_frequencies(const Config& c, const float* factors) {
+  std::vector<double> list = frequencies(c.rope_dim, c.rope_base);
+  for (int64_t i = 0; i < std::ssize(list); ++i) {
+    double part = i < c.rope_kept ? 0.0 : 1.0;  // of the scaling
+    if (i >= c.rope_kept && i < c.rope_scaled) {
+      part =
+          static_cast<double>(i - c.rope_kept) / static_cast<double>(c.rope_scaled - c.rope_kept);
+    }
+    double& frequency = list[static_cast<size_t>(i)];
+    frequency *= 1.0 - part + part * double{c.rope_scale};
+    if (factors != nullptr) frequency /= double{factors[i]};
   }
   return list;
 }
@@ -36,7 +51,9 @@ Decoder::Decoder(const ModelFile& file, const Config& config, int threads)
     attn_gain_.push_back(squares(layer.attn_post_norm.gain, config_.n_embd));
     ffn_gain_.push_back(squares(layer.ffn_post_norm.gain, config_.n_embd));
   }
-  rope_local_.frequency = frequencies(config_.rope_dim, config_.rope_base_local, 1.0F, nullptr);
+  rope_.magnitude = config_.rope_magnitude;
+  rope_local_.magnitude = config_.rope_magnitude_local;
+  rope_local_.frequency = frequencies(config_.rope_dim, config_.rope_base_local);
   chain_weights();
 }
 
@@ -86,8 +103,8 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   if (reach_ < capacity) {
     reach_ = capacity;
     const bool far = config_.rope_original > 0 && capacity > config_.rope_original;
-    rope_.frequency = frequencies(config_.rope_dim, config_.rope_base, config_.rope_scale,
-                                  far ? weights_.rope_factors_long : weights_.rope_factors);
+    rope_.frequency =
+        scaled_frequencies(config_, far ? weights_.rope_factors_long : weights_.rope_factors);
   }
   if (n <= rows_) return;
   rows_ = n;
@@ -227,8 +244,8 @@ void Decoder::turn(Rope& rope, int64_t first, int64_t n) {
     const auto position = static_cast<double>(first + static_cast<int64_t>(i));
     for (size_t j = 0; j < half; ++j) {
       const double angle = position * rope.frequency[j];
-      rope.cos[i * half + j] = static_cast<float>(std::cos(angle)) * config_.rope_magnitude;
-      rope.sin[i * half + j] = static_cast<float>(std::sin(angle)) * config_.rope_magnitude;
+      rope.cos[i * half + j] = static_cast<float>(std::cos(angle)) * rope.magnitude;
+      rope.sin[i * half + j] = static_cast<float>(std::sin(angle)) * rope.magnitude;
     }
   }
 }

@@ -47,6 +47,7 @@ class Decoder final : public Model {
 
   // Angles of rotation: frequencies (rope_dim / 2), and cos and sin of the batch's positions.
   struct Rope {
+    float magnitude = 1.0F;  // of cos and sin
     std::vector<double> frequency;
     Values cos, sin;  // (n, rope_dim / 2)
   };

@@ -14,10 +14,13 @@ Config read_gemma2(const Keys& keys) {
   constexpr int64_t kLayersOf27B = 46;
   Config c = read_gemma(keys);
   c.post_norms = true;
-  c.score_soft_cap = keys.positive("attn_logit_softcapping", 50.0F);
-  c.final_soft_cap = keys.positive("final_logit_softcapping", 30.0F);
+  c.score_soft_cap = keys.positive_or_none("attn_logit_softcapping", 50.0F);
+  c.final_soft_cap = keys.positive_or_none("final_logit_softcapping", 30.0F);
   c.window = keys.has("attention.sliding_window") ? keys.window() : 4096;
-  c.window_period = 2;
+  c.window_period = keys.window_period(c.n_layer, 2);
+  if (keys.has("rope.freq_base_swa")) {
+    keys.file().fail("gemma2.rope.freq_base_swa is not supported");
+  }
   // The largest one scales by the width of a head as C / H gives it, not by its own.
   if (c.n_layer == kLayersOf27B && !keys.has("attention.scale")) {
     c.attention_scale =

@@ -11,9 +11,9 @@ Config read_gemma3(const Keys& keys) {
   Config c = read_gemma(keys);
   c.post_norms = true;
   c.qk_norm = QkNorm::kHead;
-  c.final_soft_cap = keys.positive("final_logit_softcapping", 0.0F);
+  c.final_soft_cap = keys.positive_or_none("final_logit_softcapping", 0.0F);
   c.window = keys.window();
-  c.window_period = keys.integer("attention.sliding_window_pattern", 1 << 12, 6);
+  c.window_period = keys.window_period(c.n_layer, 6);
   c.rope_base_local =
       keys.positive("rope.local.freq_base", keys.positive("rope.freq_base_swa", 10000.0F));
   if (!keys.has("rope.freq_base")) c.rope_base = 1e6F;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <optional>
+#include <utility>
 
 #include "model/utf8.h"
 
@@ -40,6 +43,34 @@ float Keys::positive(const char* name, float fallback) const {
   return static_cast<float>(value);
 }
 
+float Keys::positive_or_none(const char* name, float fallback) const {
+  if (has(name) && file_.get_float(key(name), 0.0) == 0.0) return 0.0F;
+  return positive(name, fallback);
+}
+
+// Files of some converters give such a number layer by layer.
+int64_t Keys::same_in_all_layers(const char* name, int64_t most) const {
+  const MetaValue* value = file_.find(key(name));
+  const auto of = [&](const auto* list) -> std::optional<int64_t> {
+    if (list == nullptr || list->empty()) return std::nullopt;
+    const auto first = list->front();
+    if (std::any_of(list->begin(), list->end(), [&](auto v) { return v != first; })) {
+      file_.fail(key(name) + " differs from layer to layer, which is not supported");
+    }
+    if (first < 1 || std::cmp_greater(first, most)) {
+      file_.fail(key(name) + " is " + std::to_string(first), "1 to " + std::to_string(most));
+    }
+    return static_cast<int64_t>(first);
+  };
+  if (const auto n = of(std::get_if<std::vector<uint64_t>>(value))) return *n;
+  if (const auto n = of(std::get_if<std::vector<int64_t>>(value))) return *n;
+  return integer(name, most);
+}
+
+int64_t Keys::same_in_all_layers(const char* name, int64_t most, int64_t fallback) const {
+  return has(name) ? same_in_all_layers(name, most) : fallback;
+}
+
 bool Keys::boolean(const char* name, bool fallback) const {
   return file_.get_bool(key(name), fallback);
 }
@@ -50,6 +81,33 @@ FfnKind Keys::gelu() const {
 
 int64_t Keys::window() const {
   return file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
+}
+
+int64_t Keys::window_period(int64_t layers, int64_t fallback) const {
+  const char* name = "attention.sliding_window_pattern";
+  const MetaValue* value = file_.find(key(name));
+  std::vector<bool> windowed;
+  if (const auto* flags = std::get_if<std::vector<bool>>(value)) windowed = *flags;
+  if (const auto* u = std::get_if<std::vector<uint64_t>>(value))
+    windowed.assign(u->begin(), u->end());
+  if (const auto* i = std::get_if<std::vector<int64_t>>(value))
+    windowed.assign(i->begin(), i->end());
+  if (windowed.empty()) return file_.get_int(key(name), 0, kMaxLayers, fallback);
+  if (std::ssize(windowed) != layers) {
+    file_.fail(key(name) + " is of " + std::to_string(windowed.size()) + " layers",
+               "the model has " + std::to_string(layers));
+  }
+  const auto first_full = std::find(windowed.begin(), windowed.end(), false);
+  if (first_full == windowed.end()) return 0;
+  const int64_t period = first_full - windowed.begin() + 1;
+  for (int64_t l = 0; l < layers; ++l) {
+    if (windowed[static_cast<size_t>(l)] == (l % period == period - 1)) {
+      file_.fail(key(name) + " is not regular: layer " + std::to_string(l) +
+                     " breaks the period of " + std::to_string(period),
+                 "only windows in all but every n-th layer are supported");
+    }
+  }
+  return period;
 }
 
 int64_t Keys::vocabulary() const {
@@ -71,7 +129,9 @@ void Keys::read_rope(Config& c) const {
                ", which is odd");
   }
   c.rope_base = positive("rope.freq_base", 10000.0F);
-  const float factor = positive("rope.scaling.factor", positive("rope.scale_linear", 1.0F));
+  float factor = positive_or_none("rope.scaling.factor", positive("rope.scale_linear", 1.0F));
+  if (factor == 0.0F) factor = 1.0F;
+  float magnitude = 1.0F;
   // Files that name no type are stretched by the factor alone, as in llama.cpp; those of Phi-3 by
   // the two tensors they hold.
   const bool is_long = file_.find_tensor("rope_factors_long.weight") != nullptr;
@@ -79,7 +139,12 @@ void Keys::read_rope(Config& c) const {
       file_.get_string(key("rope.scaling.type"), is_long ? "longrope" : "linear");
   if (scaling == "linear") {
     c.rope_scale = 1.0F / factor;
+  } else if (scaling == "yarn") {
+    c.rope_scale = 1.0F / factor;
+    magnitude = positive("rope.scaling.yarn_attn_factor", 1.0F + 0.1F * std::log(factor));
+    read_yarn(c);
   } else if (scaling == "longrope") {
+    c.rope_scale = 1.0F / factor;
     c.rope_original = integer("rope.scaling.original_context_length", kMaxContext);
     // How long RoPE makes up for stretching (Ding et al. 2024, arXiv:2402.13753).
     const double stretch = static_cast<double>(c.n_ctx) / static_cast<double>(c.rope_original);
@@ -87,11 +152,42 @@ void Keys::read_rope(Config& c) const {
         stretch <= 1.0
             ? 1.0
             : std::sqrt(1.0 + std::log(stretch) / std::log(static_cast<double>(c.rope_original)));
-    c.rope_magnitude = positive("rope.scaling.attn_factor", static_cast<float>(usual));
-  } else if (scaling != "none" && scaling != "llama3") {
+    if (!has("rope.scaling.attn_factor")) magnitude = static_cast<float>(usual);
+  } else if (scaling == "llama3") {
+    if (file_.find_tensor("rope_freqs.weight") == nullptr) {
+      file_.fail("RoPE scaling of type llama3 needs the tensor rope_freqs.weight",
+                 "convert the model again");
+    }
+  } else if (scaling != "none") {
     file_.fail("RoPE scaling of type " + quoted(scaling) + " is not supported",
-               "linear, longrope and rope_freqs.weight are");
+               "linear, longrope, yarn and rope_freqs.weight are");
   }
+  c.rope_magnitude_local = positive("rope.scaling.attn_factor", 1.0F);
+  c.rope_magnitude = magnitude * c.rope_magnitude_local;
+}
+
+// YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn more than beta_fast times within the
+// original context keep their frequency, those that turn less than beta_slow times are scaled.
+void Keys::read_yarn(Config& c) const {
+  const int64_t original = integer("rope.scaling.original_context_length", kMaxContext, c.n_ctx);
+  for (const auto& [name, usual] : {std::pair{"rope.scaling.yarn_ext_factor", 1.0},
+                                    std::pair{"rope.scaling.yarn_log_multiplier", 0.0}}) {
+    if (file_.get_float(key(name), usual) != usual) file_.fail(key(name) + " is not supported");
+  }
+  const double pairs = static_cast<double>(c.rope_dim / 2);
+  const auto pair_that_turns = [&](double times) {
+    return pairs * std::log(static_cast<double>(original) / (times * 2.0 * std::numbers::pi)) /
+           std::log(double{c.rope_base});
+  };
+  const double fast = double{positive("rope.scaling.yarn_beta_fast", 32.0F)};
+  const double slow = double{positive("rope.scaling.yarn_beta_slow", 1.0F)};
+  if (!(c.rope_base > 1.0F && fast >= slow)) {
+    file_.fail("the YaRN scaling contradicts itself",
+               "rope.freq_base is above 1, yarn_beta_fast is at least yarn_beta_slow");
+  }
+  const auto last = static_cast<double>(c.rope_dim - 1);
+  c.rope_kept = static_cast<int64_t>(std::clamp(std::floor(pair_that_turns(fast)), 0.0, last));
+  c.rope_scaled = static_cast<int64_t>(std::clamp(std::ceil(pair_that_turns(slow)), 0.0, last));
 }
 
 void Keys::read_experts(Config& c) const {
@@ -118,6 +214,13 @@ void Keys::refuse_unknown_scales() const {
     const double value = file_.get_float(key(name), 1.0);
     if (value != 1.0 && value != 0.0) file_.fail(key(name) + " is not supported");
   }
+  for (const auto& [name, other] : {std::pair{"rope.dimension_count_swa", "rope.dimension_count"},
+                                    std::pair{"expert_group_used_count", "expert_group_count"}}) {
+    if (has(name) && has(other) &&
+        file_.get_int(key(name), 0, kMaxWidth) != file_.get_int(key(other), 0, kMaxWidth)) {
+      file_.fail(key(name) + " differs from " + other + ", which is not supported");
+    }
+  }
   if (!file_.get_bool(key("attention.causal"), true)) {
     file_.fail("attention that is not causal is not supported");
   }
@@ -130,10 +233,12 @@ Config Keys::common(NormKind norm) const {
   c.name = file_.get_string("general.name", "");
   c.n_layer = integer("block_count", kMaxLayers);
   c.n_embd = integer("embedding_length", kMaxWidth);
-  c.n_ff = integer("feed_forward_length", kMaxWidth);
+  c.n_ff = same_in_all_layers("feed_forward_length", kMaxWidth,
+                              integer("expert_feed_forward_length", kMaxWidth, 0));
+  if (c.n_ff == 0) c.n_ff = integer("feed_forward_length", kMaxWidth);  // says that it is missing
   c.n_ctx = integer("context_length", kMaxContext);
-  c.n_head = integer("attention.head_count", kMaxHeads);
-  c.n_head_kv = integer("attention.head_count_kv", kMaxHeads, c.n_head);
+  c.n_head = same_in_all_layers("attention.head_count", kMaxHeads);
+  c.n_head_kv = same_in_all_layers("attention.head_count_kv", kMaxHeads, c.n_head);
   if (c.n_head % c.n_head_kv != 0) {
     file_.fail(std::to_string(c.n_head) + " heads cannot share " + std::to_string(c.n_head_kv) +
                " KV heads evenly");

@@ -21,18 +21,26 @@ class Keys {
   int64_t integer(const char* name, int64_t most, int64_t fallback) const;
   // > 0 and finite; fallback is returned unchecked.
   float positive(const char* name, float fallback) const;
+  // The same, or 0, which stands for none.
+  float positive_or_none(const char* name, float fallback) const;
   bool boolean(const char* name, bool fallback) const;
   // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
   FfnKind gelu() const;
   // "<architecture>.attention.sliding_window"; 0: every position sees all before it.
   int64_t window() const;
+  // Config::window_period: "<architecture>.attention.sliding_window_pattern", which is the period
+  // or says of every layer whether it is windowed.
+  int64_t window_period(int64_t layers, int64_t fallback) const;
 
   const ModelFile& file() const noexcept { return file_; }
 
  private:
   std::string key(const std::string& name) const { return arch_ + "." + name; }
   int64_t vocabulary() const;
+  int64_t same_in_all_layers(const char* name, int64_t most) const;
+  int64_t same_in_all_layers(const char* name, int64_t most, int64_t fallback) const;
   void read_rope(Config& c) const;
+  void read_yarn(Config& c) const;
   void read_experts(Config& c) const;
   void refuse_unknown_scales() const;
 

@@ -222,7 +222,8 @@ class Reader {
   }
 
   Norm norm(const std::string& name, int64_t n) {
-    return {vector(name + ".weight", n), optional_vector(name + ".bias", n)};
+    const bool biased = c_.norm == NormKind::kLayer;
+    return {vector(name + ".weight", n), biased ? optional_vector(name + ".bias", n) : nullptr};
   }
 
   void name_the_rest() {

@@ -122,12 +122,24 @@ class Reader {
     return *value;
   }
 
+  // Names of transformers' ACT2FN. The Gemmas pass over hidden_act, and theirs is never exact.
+  bool supported(std::string_view key, std::string_view act) const {
+    if (family_.activation == "silu") return act == "silu" || act == "swish";
+    if (act == "gelu_10" || !act.starts_with(family_.activation)) return false;
+    return key != "hidden_activation" || (act != "gelu" && act != "gelu_python");
+  }
+
   void refuse_unsupported() const {
     for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
       const std::string_view act = json_text(json_at(config_, key));
-      if (!act.empty() && !act.starts_with(family_.activation)) {
+      if (!act.empty() && !supported(key, act)) {
         fail(key, "is " + model::quoted(act) + ", which is not supported for this architecture");
       }
+    }
+    if (!boolean("is_causal").value_or(true)) fail("is_causal", "is off, which is not supported");
+    const Json& both_ways = json_at(config_, "use_bidirectional_attention");
+    if (!both_ways.is_null() && both_ways != false && both_ways != "vision") {
+      fail("use_bidirectional_attention", "is on, which is not supported");
     }
     if (boolean("qk_layernorm").value_or(false)) fail("qk_layernorm", "is not supported");
     if (number("clip_qkv")) fail("clip_qkv", "is not supported");
@@ -139,6 +151,28 @@ class Reader {
         whole("max_window_layers").value_or(0) < required("num_hidden_layers")) {
       fail("use_sliding_window", "is not supported for this architecture");
     }
+    if (!family_.arch.starts_with("qwen")) return;
+    for (const bool windowed : layer_types()) {
+      if (windowed) fail("layer_types", "holds sliding_attention, which is not supported here");
+    }
+  }
+
+  // Whether each layer has a window; empty where config.json does not say it layer by layer.
+  std::vector<bool> layer_types() const {
+    const Json& types = json_at(config_, "layer_types");
+    std::vector<bool> windowed;
+    if (types.is_null()) return windowed;
+    if (!types.is_array()) fail("layer_types", "is no list");
+    for (const Json& type : types) {
+      if (type != "full_attention" && type != "sliding_attention") {
+        fail("layer_types", "holds something else than full_attention and sliding_attention");
+      }
+      windowed.push_back(type == "sliding_attention");
+    }
+    if (windowed.size() != required("num_hidden_layers")) {
+      fail("layer_types", "has not as many entries as there are layers");
+    }
+    return windowed;
   }
 
   // "gelu" means the exact one in families without a gate; those with one always approximate it.
@@ -147,7 +181,7 @@ class Reader {
     const char* key = family_.arch == "gpt2" ? "activation_function" : "hidden_act";
     const std::string_view said = json_text(json_at(config_, key));
     const bool silent = said.empty() && family_.arch == "gptneox";  // whose default it is
-    if (silent || said == "gelu") file_.add("fulgurite.gelu.exact", true);
+    if (silent || said == "gelu" || said == "gelu_python") file_.add("fulgurite.gelu.exact", true);
   }
 
   void sizes() {
@@ -200,6 +234,7 @@ class Reader {
     const Json& parameters = full.is_object() ? full : joined;
     const auto base = [&]() -> std::optional<double> {
       if (const auto b = number(parameters, "rope_theta")) return b;
+      if (const auto b = number(json_at(config_, "rope_scaling"), "rope_theta")) return b;
       if (const auto b = number("rope_theta")) return b;
       return number("rotary_emb_base");
     };
@@ -216,9 +251,13 @@ class Reader {
     rope_dim_ = static_cast<uint64_t>(turned);
     add("rope.freq_base", base_);
     add("rope.dimension_count", rope_dim_);
-    const Json& local = json_at(json_at(joined, "sliding_attention"), "rope_theta");
+    const Json& sliding = json_at(joined, "sliding_attention");
+    const std::string_view local_type = json_text(json_at(sliding, "rope_type"));
+    if (!local_type.empty() && local_type != "default") {
+      fail("rope_parameters", "scales the layers with a window, which is not supported");
+    }
     const double local_base =
-        local.is_number() ? local.get<double>() : number("rope_local_base_freq").value_or(10000.0);
+        number(sliding, "rope_theta").value_or(number("rope_local_base_freq").value_or(10000.0));
     if (family_.arch == "gemma3" && local_base != 10000.0) add("rope.freq_base_swa", local_base);
     const Json& scaling = json_at(config_, "rope_scaling");
     scale_rope(scaling.is_object() ? scaling : parameters);
@@ -240,6 +279,21 @@ class Reader {
     if (const auto original = whole(scaling, "original_max_position_embeddings")) {
       add("rope.scaling.original_context_length", *original);
     }
+    if (type == "yarn") yarn(scaling, factor);
+  }
+
+  void yarn(const Json& scaling, double factor) {
+    if (json_at(scaling, "truncate") == false) fail("rope_scaling", "is not truncated");
+    if (const auto fast = number(scaling, "beta_fast")) add("rope.scaling.yarn_beta_fast", *fast);
+    if (const auto slow = number(scaling, "beta_slow")) add("rope.scaling.yarn_beta_slow", *slow);
+    const auto magnitude = [&](double scale) {
+      return factor <= 1.0 ? 1.0 : 0.1 * scale * std::log(factor) + 1.0;
+    };
+    const double scale = number(scaling, "mscale").value_or(0.0);
+    const double of_all = number(scaling, "mscale_all_dim").value_or(0.0);
+    const bool both = scale != 0.0 && of_all != 0.0;
+    const double usual = both ? magnitude(scale) / magnitude(of_all) : magnitude(1.0);
+    add("rope.scaling.yarn_attn_factor", number(scaling, "attention_factor").value_or(usual));
   }
 
   // Llama 3.1 divides the low frequencies by `factor`, keeps the high ones and blends between
@@ -299,28 +353,31 @@ class Reader {
   void windows_and_caps() {
     const std::string_view arch = family_.arch;
     const bool gemma = arch == "gemma2" || arch == "gemma3";
-    if (arch == "llama" || arch == "phi3" || gemma) {
+    const std::string_view type = family_.model_type;
+    if (type == "mistral" || type == "mixtral" || arch == "phi3" || gemma) {
       // null means none, where a missing key means the default.
       const bool silent = !config_.contains("sliding_window");
       const uint64_t window = silent ? family_.window : whole("sliding_window").value_or(0);
-      if (window > 0) add("attention.sliding_window", window);
+      if (window > 0 || gemma) add("attention.sliding_window", window);
     }
-    if (arch == "gemma3") {
-      const auto pattern = whole("sliding_window_pattern");
-      if (pattern && *pattern != 6) add("attention.sliding_window_pattern", *pattern);
+    if (!gemma) return;
+    const std::optional<uint64_t> pattern =
+        arch == "gemma3" ? whole("sliding_window_pattern") : std::nullopt;
+    if (std::vector<bool> windowed = layer_types(); !windowed.empty()) {
+      add("attention.sliding_window_pattern", std::move(windowed));
+    } else if (pattern) {
+      if (*pattern == 0) fail("sliding_window_pattern", "is 0");
+      add("attention.sliding_window_pattern", *pattern);
     }
-    if (gemma) {
-      const bool second = arch == "gemma2";
-      cap("attn_logit_softcapping", second ? 50.0 : 0.0);
-      cap("final_logit_softcapping", second ? 30.0 : 0.0);
-      const double scalar = number("query_pre_attn_scalar").value_or(256.0);
-      if (!(scalar > 0.0)) fail("query_pre_attn_scalar", "is not positive");
-      if (scalar != static_cast<double>(head_dim_)) add("attention.scale", 1.0 / std::sqrt(scalar));
-    }
+    cap("attn_logit_softcapping");
+    cap("final_logit_softcapping");
+    const double scalar = number("query_pre_attn_scalar").value_or(256.0);
+    if (!(scalar > 0.0)) fail("query_pre_attn_scalar", "is not positive");
+    add("attention.scale", 1.0 / std::sqrt(scalar));
   }
-  void cap(const char* key, double by_default) {
-    const double value = config_.contains(key) ? number(key).value_or(0.0) : by_default;
-    if (value != 0.0) add(key, value);
+  // null means none, where a missing key means the default, which is GGUF's too.
+  void cap(const char* key) {
+    if (config_.contains(key)) add(key, number(key).value_or(0.0));
   }
 
   void experts() {
@@ -336,10 +393,9 @@ class Reader {
     if (shared) {
       add("expert_shared_feed_forward_length", required("shared_expert_intermediate_size"));
     }
-    const bool sums_to_one = family_.arch == "qwen3moe" || family_.arch == "llama";
-    if (const bool norm = boolean("norm_topk_prob").value_or(sums_to_one); norm != sums_to_one) {
-      add("expert_weights_norm", norm);
-    }
+    // Mixtral knows no such key.
+    add("expert_weights_norm",
+        family_.arch == "llama" || boolean("norm_topk_prob").value_or(false));
   }
 
   const Json& config_;
@@ -372,9 +428,11 @@ std::string_view hf_architecture(const Json& config, const ModelFile& file) {
   file.fail("the architecture " + model::quoted(type) + " is not supported", known);
 }
 
-bool hf_ties_embeddings(const Json& config, std::string_view arch) noexcept {
-  const Json& tied = json_at(config, "tie_word_embeddings");
-  if (tied.is_boolean()) return tied.get<bool>();
+bool hf_ties_embeddings(const Json& document, std::string_view arch) noexcept {
+  for (const Json* config : {&hf_text_config(document), &document}) {
+    const Json& tied = json_at(*config, "tie_word_embeddings");
+    if (tied.is_boolean()) return tied.get<bool>();
+  }
   const auto at = std::find_if(kFamilies.begin(), kFamilies.end(),
                                [&](const Family& family) { return family.arch == arch; });
   return at != kFamilies.end() && at->tied;

@@ -22,7 +22,8 @@ std::string_view hf_architecture(const Json& config, const ModelFile& file);
 // The part of config.json that describes the text model: models that also see keep it apart.
 const Json& hf_text_config(const Json& config) noexcept;
 
-// Whether lm_head is the embedding, so that a copy of it in the file means nothing.
-bool hf_ties_embeddings(const Json& config, std::string_view arch) noexcept;
+// Whether lm_head is the embedding, so that a copy of it in the file means nothing. document: the
+// whole config.json.
+bool hf_ties_embeddings(const Json& document, std::string_view arch) noexcept;
 
 }  // namespace model

@@ -44,10 +44,12 @@ float element(const Tensor& t, int64_t i) {
 // Gives every tensor its GGUF name, shape and layout and adds it to the file.
 class Importer {
  public:
-  Importer(ModelFile& file, std::string_view arch, const Json& config)
-      : file_(file), arch_(arch), config_(config) {
-    tied_ = hf_ties_embeddings(config, arch);
-  }
+  // document: the whole config.json.
+  Importer(ModelFile& file, std::string_view arch, const Json& document)
+      : file_(file),
+        arch_(arch),
+        config_(hf_text_config(document)),
+        tied_(hf_ties_embeddings(document, arch)) {}
 
   void note_names(const std::vector<StoredTensor>& stored) {
     for (const StoredTensor& s : stored) {
@@ -169,7 +171,7 @@ class Importer {
   ModelFile& file_;
   std::string_view arch_;
   const Json& config_;
-  bool tied_ = false;
+  bool tied_;
   bool has_embedding_ = false;
 };
 
@@ -321,7 +323,7 @@ ModelFile parse_hf(const HfParts& parts) {
     }
     std::move(tensors.begin(), tensors.end(), std::back_inserter(stored));
   }
-  Importer importer(file, arch, config);
+  Importer importer(file, arch, document);
   importer.note_names(stored);
   for (const StoredTensor& t : stored) importer.add(t);
   add_hf_config(config, file);
@@ -336,7 +338,7 @@ Config read_hf_config(std::string_view text, const std::string& name) {
   const std::string_view arch = hf_architecture(config, file);
   add_hf_config(config, file);
   Config c = read_config(file);
-  c.tied = hf_ties_embeddings(config, arch);  // there is no tensor to tell
+  c.tied = hf_ties_embeddings(document, arch);  // there is no tensor to tell
   return c;
 }
 

@@ -21,15 +21,19 @@ namespace {
 
 // Files often mark these as plain or user-defined tokens; whatever they say, they are control
 // tokens, and the first group ends what a model has to say (the names that llama.cpp knows).
-constexpr std::array<std::string_view, 20> kEndNames = {
-    "<|eot_id|>", "<|im_end|>",    "<|end|>",       "<|return|>",      "<|call|>",
-    "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "</s>",
-    "<EOT>",      "_<EOT>",        "[EOT]",         "[EOS]",           "<end_of_utterance>",
-    "<eos>",      "<|file_sep|>",  "<|repo_name|>", "<|fim_pad|>",     "<|fim_repo|>",
+constexpr std::array<std::string_view, 21> kEndNames = {
+    "<|eot_id|>",    "<|im_end|>",    "<|end|>",
+    "<|return|>",    "<|call|>",      "<|eom_id|>",
+    "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
+    "</s>",          "<EOT>",         "_<EOT>",
+    "[EOT]",         "[EOS]",         "<end_of_utterance>",
+    "<eos>",         "<|file_sep|>",  "<|repo_name|>",
+    "<|fim_pad|>",   "<|fim_repo|>",  "<｜end▁of▁sentence｜>",
 };
-constexpr std::array<std::string_view, 9> kControlNames = {
-    "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<fim_prefix>", "<fim_middle>",
-    "<fim_suffix>",   "<fim-prefix>",   "<fim-middle>",   "<fim-suffix>",
+constexpr std::array<std::string_view, 12> kControlNames = {
+    "<|fim_prefix|>", "<|fim_middle|>",  "<|fim_suffix|>", "<fim_prefix>",
+    "<fim_middle>",   "<fim_suffix>",    "<fim-prefix>",   "<fim-middle>",
+    "<fim-suffix>",   "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
 };
 
 template <size_t N>

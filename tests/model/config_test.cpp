@@ -90,6 +90,51 @@ TEST(Config, RotationsAreStretchedByAFactorOrByTwoTensors) {
   EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(g.build()).file));
 }
 
+TEST(Config, AMagnitudeOfItsOwnCountsForEveryScaling) {
+  for (const std::string type : {"", "none", "linear"}) {
+    GgufBytes g = small_llama();
+    g.f32("llama.rope.scaling.attn_factor", 1.25F);
+    if (!type.empty()) g.string("llama.rope.scaling.type", type);
+    EXPECT_EQ(1.25F, config_of(g).rope_magnitude) << type;
+  }
+}
+
+// The published settings of Qwen3 with YaRN: pairs up to 64 ln(32768 / 64 pi) / ln 1e6 = 23.6 turn
+// more than 32 times within 32768 positions, those from 64 ln(32768 / 2 pi) / ln 1e6 = 39.7 on less
+// than once.
+TEST(Config, YarnScalesThePairsThatTurnSlowly) {
+  GgufBytes g = small_llama();
+  g.u32("llama.attention.key_length", 128).u32("llama.attention.value_length", 128);
+  g.f32("llama.rope.freq_base", 1e6F).string("llama.rope.scaling.type", "yarn");
+  g.f32("llama.rope.scaling.factor", 4).u32("llama.rope.scaling.original_context_length", 32768);
+  const Config c = config_of(g);
+  EXPECT_EQ(0.25F, c.rope_scale);
+  EXPECT_EQ(23, c.rope_kept);
+  EXPECT_EQ(40, c.rope_scaled);
+  EXPECT_FLOAT_EQ(1.1386294F, c.rope_magnitude) << "1 + 0.1 ln 4";
+  EXPECT_EQ(1.0F, c.rope_magnitude_local);
+  EXPECT_EQ(0, c.rope_original) << "there is one set of factors";
+  EXPECT_FLOAT_EQ(
+      1.5F,
+      config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", 1.5F)).rope_magnitude);
+  EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_ext_factor", 0.5F)),
+                  "yarn_ext_factor is not supported");
+  EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_beta_fast", 0.5F)),
+                  "contradicts itself");
+}
+
+TEST(Config, WhatIsTheSameInEveryLayerMayBeSaidOfEach) {
+  using Sizes = std::vector<uint32_t>;
+  const auto with = [](const char* key, const Sizes& sizes) {
+    return small_llama().array<uint32_t>(key, 4, sizes);
+  };
+  EXPECT_EQ(24, config_of(with("llama.feed_forward_length", Sizes{24, 24})).n_ff);
+  EXPECT_EQ(2, config_of(with("llama.attention.head_count_kv", Sizes{2, 2})).n_head_kv);
+  EXPECT_CONTAINS(refusal(with("llama.attention.head_count_kv", Sizes{2, 1})),
+                  "head_count_kv differs from layer to layer");
+  EXPECT_CONTAINS(refusal(with("llama.attention.head_count", Sizes{0, 0})), "head_count is 0");
+}
+
 TEST(Config, TheVocabularyIsCountedOrNamed) {
   EXPECT_EQ(256, config_of(small_llama().u32("llama.vocab_size", 256)).n_vocab);
   EXPECT_EQ(
@@ -160,7 +205,17 @@ TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
                               .u32("llama.expert_gating_func", 2)),
                   "expert_gating_func is 2");
   EXPECT_EQ("(accepted)", refusal(small_llama().u32("llama.expert_count", 0)));
-  EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "yarn")), "'yarn'");
+  EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "mrope")), "'mrope'");
+  EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "llama3")),
+                  "needs the tensor rope_freqs.weight");
+  EXPECT_CONTAINS(refusal(small_llama()
+                              .u32("llama.rope.dimension_count", 4)
+                              .u32("llama.rope.dimension_count_swa", 2)),
+                  "rope.dimension_count_swa differs");
+  EXPECT_CONTAINS(
+      refusal(
+          small_llama().u32("llama.expert_group_count", 2).u32("llama.expert_group_used_count", 1)),
+      "expert_group_used_count differs");
   EXPECT_EQ("(accepted)", refusal(small_llama().string("llama.rope.scaling.type", "none")));
   EXPECT_CONTAINS(refusal(small_llama().f32("llama.logit_scale", 4)), "logit_scale");
   EXPECT_CONTAINS(refusal(small_llama().boolean("llama.attention.causal", false)), "causal");
@@ -192,6 +247,11 @@ TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
 TEST(Runnable, ATensorThatTheArchitectureWouldIgnoreIsAProblem) {
   const LoadedGguf loaded(small_llama().tensor("blk.0.attn_sinks.weight", {4}).build());
   EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_sinks.weight' has no place");
+}
+
+TEST(Runnable, AnRmsNormHasNoBias) {
+  const LoadedGguf loaded(small_llama().tensor("blk.0.attn_norm.bias", {16}).build());
+  EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_norm.bias' has no place");
 }
 
 TEST(Runnable, MillionsOfMissingTensorsAreNotListed) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
+#include <numbers>
 #include <numeric>
 
 #include "model/arch/registry.h"
@@ -125,6 +127,50 @@ TEST_F(Intermediates, TheHeadsAddUpToTheAttentionUpdate) {
 
 TEST_F(Intermediates, ASinkDoesNotChangeOneBitOfTheLogits) {
   EXPECT_TRUE(tests::same_bits(ours(Tap::kLogits, 0), runner_.logits(ids_)));
+}
+
+// YaRN (Peng et al. 2023, arXiv:2309.00071) by its definition: a pair's angle at position 1 is its
+// frequency. Those that turn 32 times within the original context keep theirs, those that turn less
+// than once have it divided by the factor.
+TEST(Rotation, OfYarn) {
+  constexpr double kOriginal = 4096.0;
+  const Oracle oracle = tests::own_oracle("llama-gqa");
+  const auto keys = [&](bool yarn) {
+    model::ModelFile file = model::open_gguf(oracle.model.string());
+    if (yarn) {
+      file.add("llama.rope.scaling.type", std::string("yarn"));
+      file.add("llama.rope.scaling.factor", 4.0);
+      file.add("llama.rope.scaling.original_context_length", static_cast<uint64_t>(kOriginal));
+    }
+    const auto network = model::make_model(file);
+    const tests::Passes passes(*network, {7, 7});
+    std::vector<std::complex<double>> pairs;
+    for (const Capture& at : passes.positions) {
+      const std::vector<float>& k = at.at(Tap::kK, 0).data;
+      for (size_t i = 0; i < static_cast<size_t>(network->config().head_dim); i += 2) {
+        pairs.emplace_back(double{k[i]}, double{k[i + 1]});
+      }
+    }
+    return pairs;  // of the first head, at both positions
+  };
+  const auto plain = keys(false);
+  const auto yarn = keys(true);
+  const size_t n = plain.size() / 2;
+  ASSERT_EQ(4U, n);
+  for (size_t i = 0; i < n; ++i) {
+    const double frequency = std::arg(plain[n + i] / plain[i]);
+    const double scaled = std::arg(yarn[n + i] / yarn[i]);
+    EXPECT_NEAR(1.0 + 0.1 * std::log(4.0), std::abs(yarn[i]) / std::abs(plain[i]), 1e-6);
+    const double turns = kOriginal * frequency / (2.0 * std::numbers::pi);
+    if (turns > 32.0) {
+      EXPECT_NEAR(frequency, scaled, 1e-7) << i;
+    } else if (turns < 1.0) {
+      EXPECT_NEAR(frequency / 4.0, scaled, 1e-7) << i;
+    } else {
+      EXPECT_LT(scaled, frequency * 0.999) << i;
+      EXPECT_GT(scaled, frequency / 3.999) << i;
+    }
+  }
 }
 
 // Of so many positions that the threads share the neurons.

@@ -118,6 +118,9 @@ TEST(HfConfig, MistralSlidesUnlessItSaysNot) {
   EXPECT_EQ(4096, opened("mistral").get_int("llama.attention.sliding_window", 0, 9999));
   EXPECT_EQ(32, opened("mistral", {{"sliding_window", 32}})
                     .get_int("llama.attention.sliding_window", 0, 9999));
+  EXPECT_EQ(nullptr,
+            opened("llama", {{"sliding_window", 32}}).find("llama.attention.sliding_window"))
+      << "transformers' Llama passes over it";
   json config = small_config("mistral");
   config["sliding_window"] = nullptr;
   EXPECT_EQ(nullptr, folder_of(config).open().find("llama.attention.sliding_window"));
@@ -143,11 +146,69 @@ TEST(HfConfig, Qwen2MoeHasSharedExperts) {
 
 TEST(HfConfig, Gemma2HasCapsAndAWindow) {
   const ModelFile f = opened("gemma2", {{"head_dim", 4}, {"query_pre_attn_scalar", 16}});
-  EXPECT_EQ(50.0, f.get_float("gemma2.attn_logit_softcapping", 0));
-  EXPECT_EQ(30.0, f.get_float("gemma2.final_logit_softcapping", 0));
+  EXPECT_EQ(50.0F, model::read_config(f).score_soft_cap);
+  EXPECT_EQ(30.0F, model::read_config(f).final_soft_cap);
   EXPECT_EQ(4096, f.get_int("gemma2.attention.sliding_window", 0, 9999));
   EXPECT_EQ(0.25, f.get_float("gemma2.attention.scale", 0)) << "other than 1/sqrt(head_dim)";
   EXPECT_EQ(nullptr, f.find("fulgurite.rope.halves")) << "GGUF's gemma has halves anyway";
+}
+
+// Where transformers' config says null there is none, and the defaults of the GGUF key do not
+// count.
+TEST(HfConfig, GemmasMaySayThatThereIsNone) {
+  json config = small_config("gemma2");
+  config["head_dim"] = 4;
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping", "sliding_window"}) {
+    config[key] = nullptr;
+  }
+  const model::Config c = model::read_config(folder_of(config).open());
+  EXPECT_EQ(0.0F, c.score_soft_cap);
+  EXPECT_EQ(0.0F, c.final_soft_cap);
+  EXPECT_FALSE(c.windowed(0));
+}
+
+// The GGUFs of 27 B lack a scale, and their number of layers stands for it; a folder says its own.
+TEST(HfConfig, AGemmaOfFortySixLayersHasTheScaleThatItSays) {
+  const model::Config c = model::read_config(opened(
+      "gemma2", {{"num_hidden_layers", 46}, {"head_dim", 16}, {"query_pre_attn_scalar", 16}}));
+  EXPECT_EQ(0.25F, c.attention_scale);
+}
+
+// transformers: layer i slides iff (i + 1) % sliding_window_pattern != 0, and layer_types goes
+// before that.
+TEST(HfConfig, LayersOfGemmaSlideAsTheyAreTold) {
+  const auto windowed = [](const std::string& type, json changes) {
+    changes.update({{"num_hidden_layers", 6}, {"head_dim", 4}});
+    const model::Config c = model::read_config(opened(type, changes));
+    std::string layers;
+    for (int64_t l = 0; l < c.n_layer; ++l) layers += c.windowed(l) ? 's' : 'f';
+    return layers;
+  };
+  const json s = "sliding_attention";
+  const json f = "full_attention";
+  EXPECT_EQ("sssssf", windowed("gemma3_text", json::object()));
+  EXPECT_EQ("ssfssf", windowed("gemma3_text", {{"sliding_window_pattern", 3}}));
+  EXPECT_EQ("ffffff", windowed("gemma3_text", {{"sliding_window_pattern", 1}}));
+  EXPECT_EQ("sfsfsf", windowed("gemma3_text", {{"layer_types", {s, f, s, f, s, f}}}));
+  EXPECT_EQ("ssssss", windowed("gemma3_text", {{"layer_types", {s, s, s, s, s, s}},
+                                               {"sliding_window_pattern", 3}}));
+  EXPECT_EQ("sfsfsf", windowed("gemma2", json::object()));
+  EXPECT_EQ("ffffff", windowed("gemma2", {{"layer_types", {f, f, f, f, f, f}}}));
+  const auto refused = [](const json& types) {
+    const ModelFile file = opened(
+        "gemma2", {{"head_dim", 4}, {"num_hidden_layers", types.size()}, {"layer_types", types}});
+    try {
+      model::read_config(file);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("(accepted)");
+  };
+  EXPECT_CONTAINS(refused({f, s, f, s}), "is not regular: layer 1");
+  EXPECT_CONTAINS(refusal("gemma2", {{"head_dim", 4}, {"layer_types", {s, s}}}),
+                  "layer_types has not as many entries");
+  EXPECT_CONTAINS(refusal("gemma2", {{"head_dim", 4}, {"layer_types", {"chunked_attention"}}}),
+                  "layer_types holds something else");
 }
 
 TEST(HfConfig, Gemma3WithEyesIsItsTextModel) {
@@ -227,6 +288,8 @@ TEST(HfConfig, GeluByItsNameAloneIsTheExactOne) {
   EXPECT_EQ(FfnKind::kGeluExact, kind("gpt_neox", {{"hidden_act", "gelu"}, {"rotary_pct", 0.5}}));
   EXPECT_EQ(FfnKind::kGelu, kind("gpt_neox", {{"hidden_act", "gelu_fast"}, {"rotary_pct", 0.5}}));
   EXPECT_EQ(FfnKind::kGelu, kind("phi", {{"hidden_act", "gelu_new"}}));
+  EXPECT_EQ(FfnKind::kGeluExact, kind("phi", {{"hidden_act", "gelu_python"}}));
+  EXPECT_EQ(FfnKind::kSiluGated, kind("llama", {{"hidden_act", "swish"}}));
   EXPECT_EQ(FfnKind::kGeluGated, kind("gemma", {{"hidden_act", "gelu"}, {"head_dim", 4}}));
 }
 
@@ -235,6 +298,17 @@ TEST(HfConfig, ARouterMayNormaliseOrNot) {
   EXPECT_TRUE(model::read_config(opened("olmoe", experts)).expert_renormalise);
   EXPECT_FALSE(model::read_config(opened("olmoe", {{"num_experts", 4}, {"num_experts_per_tok", 2}}))
                    .expert_renormalise);
+  json moe = {{"num_experts", 4},
+              {"num_experts_per_tok", 2},
+              {"moe_intermediate_size", 5},
+              {"head_dim", 4}};
+  EXPECT_FALSE(model::read_config(opened("qwen3_moe", moe)).expert_renormalise) << "the default";
+  moe["norm_topk_prob"] = true;
+  EXPECT_TRUE(model::read_config(opened("qwen3_moe", moe)).expert_renormalise);
+  const json mixtral = {
+      {"num_local_experts", 4}, {"num_experts_per_tok", 2}, {"norm_topk_prob", false}};
+  EXPECT_TRUE(model::read_config(opened("mixtral", mixtral)).expert_renormalise)
+      << "which knows no such key";
 }
 
 // Computed apart from the published formula for theta 500000, width 128 and Llama 3.1's settings:
@@ -268,6 +342,22 @@ TEST(HfConfig, OtherScalingsKeepTheirNames) {
       opened("llama", {{"rope_scaling", {{"type", "default"}}}}).find("llama.rope.scaling.type"));
 }
 
+// transformers: attention_factor, or the ratio of two of YaRN's, takes the place of 0.1 ln s + 1.
+TEST(HfConfig, YarnKeepsItsSettings) {
+  const auto yarn = [](json changes) {
+    changes.update({{"type", "yarn"}, {"factor", 4}, {"original_max_position_embeddings", 32}});
+    return model::read_config(opened("llama", {{"rope_scaling", changes}}));
+  };
+  EXPECT_EQ(0.25F, yarn(json::object()).rope_scale);
+  EXPECT_FLOAT_EQ(1.1386294F, yarn(json::object()).rope_magnitude);
+  EXPECT_EQ(1.25F, yarn({{"attention_factor", 1.25}}).rope_magnitude);
+  EXPECT_FLOAT_EQ(1.1386294F / 1.0693147F,
+                  yarn({{"mscale", 1.0}, {"mscale_all_dim", 0.5}}).rope_magnitude);
+  EXPECT_CONTAINS(
+      refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"truncate", false}}}}),
+      "is not truncated");
+}
+
 TEST(HfConfig, TransformersFiveKeepsRopeInOnePlace) {
   const ModelFile f =
       opened("llama", {{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 7e4}}}});
@@ -279,6 +369,9 @@ TEST(HfConfig, TransformersFiveKeepsRopeInOnePlace) {
                         {"sliding_attention", {{"rope_theta", 2e4}, {"rope_type", "default"}}}}}});
   EXPECT_EQ(3e6, gemma.get_float("gemma3.rope.freq_base", 0));
   EXPECT_EQ(2e4, gemma.get_float("gemma3.rope.freq_base_swa", 0));
+  const ModelFile old_name =
+      opened("llama", {{"rope_theta", 1e4}, {"rope_scaling", {{"rope_theta", 7e4}}}});
+  EXPECT_EQ(7e4, old_name.get_float("llama.rope.freq_base", 0));
 }
 
 // ---- tensors
@@ -348,7 +441,22 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
                   "use_sliding_window");
   EXPECT_EQ("(accepted)",
             refusal("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 1}}));
+  EXPECT_CONTAINS(refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"sliding_attention"}}}),
+                  "layer_types holds sliding_attention");
+  EXPECT_EQ("(accepted)", refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"full_attention"}}}));
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
+  EXPECT_CONTAINS(refusal("llama", {{"is_causal", false}}), "is_causal is off");
+  EXPECT_CONTAINS(refusal("gemma3_text", {{"head_dim", 4}, {"use_bidirectional_attention", true}}),
+                  "use_bidirectional_attention is on");
+  EXPECT_CONTAINS(
+      refusal("gemma3_text",
+              {{"head_dim", 4},
+               {"rope_parameters",
+                {{"sliding_attention", {{"rope_theta", 1e4}, {"rope_type", "linear"}}}}}}),
+      "scales the layers with a window");
+  EXPECT_CONTAINS(refusal("gpt_neox", {{"hidden_act", "gelu_10"}}), "hidden_act is 'gelu_10'");
+  EXPECT_CONTAINS(refusal("gemma", {{"head_dim", 4}, {"hidden_activation", "gelu"}}),
+                  "hidden_activation is 'gelu'");
 }
 
 TEST(HfConfig, NumbersOutOfRangeAreRefused) {
