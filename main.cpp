@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -54,6 +55,7 @@ void say(const std::string& text) {
 
 using engine::commands::between;
 using engine::commands::refuse_same_file;
+using engine::commands::refuse_same_outputs;
 
 // What generating commands share, and what a picture needs.
 struct Flags : engine::commands::Flags {
@@ -139,6 +141,9 @@ class Source {
       refuse_same_file(output, {flags.model, flags.prompt_file, flags.file, flags.trace_path});
     }
     refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file, flags.file});
+    std::vector<std::string> written(outputs);
+    written.push_back(flags.trace_path);
+    refuse_same_outputs(written);
     parse_size(flags.window_size, scene.width, scene.height);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
     scene.look.palette = *scene::palette_of(flags.palette);
@@ -250,8 +255,24 @@ class Writing {
   uint64_t before_ = 0;  // tokens of those that are over
 };
 
+// What a script leaves where a variable was empty is no model, no file and no number: only a text
+// may be empty.
+void refuse_empty(const std::vector<std::string>& words) {
+  constexpr std::array kTexts = {"-p", "--prompt", "--system"};
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool option = words[i].starts_with("--") && words[i].ends_with('=');
+    if (!words[i].empty() && !option) continue;
+    const std::string name = option  ? words[i].substr(0, words[i].size() - 1)
+                             : i > 0 ? words[i - 1]
+                                     : std::string();
+    if (std::find(kTexts.begin(), kTexts.end(), name) != kTexts.end()) continue;
+    throw Error(ExitCode::kUsage, "an argument is empty", name, "leave it out or say something");
+  }
+}
+
 std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
   std::vector<std::string> words(argv + 1, argv + argc);
+  refuse_empty(words);
   // `view` is the default: without a command, with flags only, or with a file.
   const bool named =
       !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
@@ -363,6 +384,7 @@ int run_program(int argc, char** argv) {
   trainer.callback([&] {
     refuse_same_file(train.output, {train.text});
     refuse_same_file(train.log, {train.text, train.output, train.resume});
+    refuse_same_outputs({train.output, train.log});
     exit_code = engine::commands::train(train);
   });
 
@@ -561,7 +583,11 @@ int run_program(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run_program(argc, argv);
+    const int exit_code = run_program(argc, argv);
+    if (exit_code != 0 || (std::cout.flush() && std::fflush(stdout) == 0 && !std::ferror(stdout))) {
+      return exit_code;
+    }
+    say("stdout: cannot be written: what was printed is not complete");
   } catch (const Error& error) {
     say(error.what());
     return static_cast<int>(error.code());

@@ -37,7 +37,9 @@ void Inference::step() {
   try {
     session_.step();
   } catch (const fulgurite::Error& error) {
-    session_.abandon(error.what());
+    session_.abandon(error.what(), error.code() == fulgurite::ExitCode::kBadModel
+                                       ? trace::NoteKind::kModelFailed
+                                       : trace::NoteKind::kError);
   } catch (const std::bad_alloc&) {
     session_.abandon("there is not enough memory; a shorter context (-c) needs less");
   }

@@ -184,8 +184,8 @@ void Session::finish(std::string_view why) {
   note(trace::NoteKind::kFinished, why);
 }
 
-void Session::abandon(std::string_view why) {
-  note(trace::NoteKind::kError, why);
+void Session::abandon(std::string_view why, trace::NoteKind kind) {
+  note(kind, why);
   finish("it could not go on");
 }
 

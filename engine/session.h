@@ -39,7 +39,7 @@ class Session {
   std::string step();
   bool finished() const noexcept { return finished_; }
   // Ends the conversation with an error's sentence in the trace.
-  void abandon(std::string_view why);
+  void abandon(std::string_view why, trace::NoteKind kind = trace::NoteKind::kError);
 
   // Answers with a TensorRecord; when it cannot, the record is empty and says why.
   void inspect(const Inspect& what);

@@ -1,12 +1,12 @@
 #include "engine/commands/flags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <sstream>
 
+#include "engine/commands/text_file.h"
 #include "model/error.h"
 
 namespace engine::commands {
@@ -50,19 +50,22 @@ void refuse_same_file(const std::string& output, std::initializer_list<std::stri
   }
 }
 
-std::string prompt_of(const Flags& flags) {
-  if (flags.prompt_file.empty()) return flags.prompt;
-  std::ostringstream text;
-  if (flags.prompt_file == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(flags.prompt_file, std::ios::binary);
-    if (!in || !(text << in.rdbuf())) {
-      throw Error(ExitCode::kFailed, "cannot be read as a prompt", flags.prompt_file,
-                  "name a text file");
+void refuse_same_outputs(const std::vector<std::string>& outputs) {
+  std::vector<std::filesystem::path> places;
+  for (const std::string& output : outputs) {
+    std::error_code ignored;
+    if (output.empty() || std::filesystem::is_other(output, ignored)) continue;
+    std::filesystem::path place =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(output, ignored), ignored);
+    if (std::find(places.begin(), places.end(), place) != places.end()) {
+      throw Error(ExitCode::kUsage, "is named for two outputs", output, "name another file");
     }
+    places.push_back(std::move(place));
   }
-  return text.str();
+}
+
+std::string prompt_of(const Flags& flags) {
+  return flags.prompt_file.empty() ? flags.prompt : read_text_file(flags.prompt_file);
 }
 
 Generate generate_of(const Flags& flags) {
@@ -87,12 +90,9 @@ SessionOptions session_of(const Flags& flags) {
 
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option(
-         "-m,--model", flags.model,
-         "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
-         "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one")
-      ->check([](const std::string& text) {
-        return text.empty() ? "names no model; leave it out for the built-in one" : "";
-      });
+      "-m,--model", flags.model,
+      "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
+      "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one");
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
@@ -163,12 +163,34 @@ void add_generation(CLI::App& app, Flags& flags) {
       ->capture_default_str();
 }
 
+namespace {
+
+std::vector<int64_t> ids_of(const std::string& text) {
+  std::vector<int64_t> ids;
+  const char* at = text.data();
+  const char* end = at + text.size();
+  for (;; ++at) {
+    int64_t id = 0;
+    const auto [behind, error] = std::from_chars(at, end, id);
+    if (error != std::errc() || (behind != end && *behind != ',')) {
+      throw CLI::ValidationError("--tokens", "'" + text + "' is no list of ids: 1,2,3");
+    }
+    ids.push_back(id);
+    at = behind;
+    if (at == end) return ids;
+  }
+}
+
+}  // namespace
+
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
   add_model(app, flags);
   auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to read");
   auto* file = app.add_option("-f,--file", flags.prompt_file, "file to read; - is stdin");
-  auto* ids = app.add_option("--tokens", tokens, "token ids to read: 1,2,3")->delimiter(',');
+  auto* ids = app.add_option_function<std::string>(
+      "--tokens", [&tokens](const std::string& text) { tokens = ids_of(text); },
+      "token ids to read: 1,2,3");
   file->excludes(prompt);
   ids->excludes(prompt)->excludes(file);
   app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own

@@ -38,6 +38,9 @@ CLI::Validator whole_number();
 // Throws Error (usage) when the output is one of the inputs: it would be gone before it is read.
 void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs);
 
+// Throws Error (usage) when two outputs are one file.
+void refuse_same_outputs(const std::vector<std::string>& outputs);
+
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);
 Generate generate_of(const Flags& flags);

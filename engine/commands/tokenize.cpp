@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "engine/commands/text_file.h"
 #include "model/error.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
@@ -20,28 +18,6 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 namespace {
-
-std::string read_all(std::istream& in, const std::string& name) {
-  std::string text;
-  std::array<char, 1 << 16> block;
-  do {
-    in.read(block.data(), block.size());
-    text.append(block.data(), static_cast<size_t>(in.gcount()));
-  } while (in);
-  if (in.bad()) throw Error(ExitCode::kFailed, "cannot be read", name);
-  return text;
-}
-
-std::string text_of(const TokenizeOptions& options) {
-  if (options.file.empty()) return options.text;
-  if (options.file == "-") return read_all(std::cin, "stdin");
-  std::error_code ignored;
-  std::ifstream in(options.file, std::ios::binary);
-  if (!in || std::filesystem::is_directory(options.file, ignored)) {
-    throw Error(ExitCode::kFailed, "cannot be read as a text", options.file, "name a file");
-  }
-  return read_all(in, options.file);
-}
 
 // A string of JSON (RFC 8259) with quotation marks.
 void append_json(std::string& out, std::string_view bytes) {
@@ -84,7 +60,7 @@ void write_each(size_t count, std::ostream& out, Append&& append) {
 int tokenize(const TokenizeOptions& options, std::ostream& out) {
   const std::unique_ptr<model::Tokenizer> tokenizer =
       model::make_tokenizer(open_model_file(options.model));
-  const std::string text = text_of(options);
+  const std::string text = options.file.empty() ? options.text : read_text_file(options.file);
   const std::vector<int32_t> ids = options.special
                                        ? encode_document(*tokenizer, text, model::Special::kParse)
                                        : tokenizer->encode(text);

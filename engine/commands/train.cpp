@@ -106,7 +106,7 @@ model::train::Settings settings_of(const TrainOptions& o) {
 // walked again are dropped.
 class LossLog {
  public:
-  LossLog(const std::string& path, int64_t resumed_step) {
+  LossLog(const std::string& path, int64_t resumed_step) : path_(path) {
     if (path.empty()) return;
     std::string kept;
     if (resumed_step > 0) {
@@ -124,10 +124,13 @@ class LossLog {
   }
 
   void line(const std::string& text) {
-    if (file_.is_open()) file_ << text << '\n' << std::flush;
+    if (!file_.is_open()) return;
+    file_ << text << '\n' << std::flush;
+    if (!file_) throw Error(ExitCode::kFailed, "cannot be written on", path_, "is the disk full?");
   }
 
  private:
+  std::string path_;
   std::ofstream file_;
 };
 

@@ -230,6 +230,9 @@ void FileWriter::finish() {
 }
 
 bool is_trace_file(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    return false;  // a pipe would keep us waiting
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
       std::fopen(path.c_str(), "rb"),
       [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });

@@ -163,7 +163,8 @@ class Reader {
   NoteKind note_kind() const { return note_kind_; }
   // The note says what went wrong.
   bool failed() const {
-    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kTraceFailed;
+    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kTraceFailed ||
+           note_kind_ == NoteKind::kModelFailed;
   }
   // The conversation's last step is there.
   bool finished() const { return finished_; }

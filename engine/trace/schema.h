@@ -239,7 +239,14 @@ struct TensorRecord {
 };
 
 // kError: what was asked could not be done. kTraceFailed: the trace file could not be written on.
-enum class NoteKind : uint32_t { kInfo = 0, kFinished = 1, kError = 2, kTraceFailed = 3 };
+// kModelFailed: the model's numbers are none.
+enum class NoteKind : uint32_t {
+  kInfo = 0,
+  kFinished = 1,
+  kError = 2,
+  kTraceFailed = 3,
+  kModelFailed = 4
+};
 // then: the sentence
 struct NoteRecord {
   NoteKind kind = NoteKind::kInfo;

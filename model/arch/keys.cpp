@@ -145,7 +145,7 @@ void Keys::read_rope(Config& c) const {
     read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;
-    c.rope_original = integer("rope.scaling.original_context_length", kMaxContext);
+    c.rope_original = file_.get_int(key("rope.scaling.original_context_length"), 2, kMaxContext);
     // How long RoPE makes up for stretching (Ding et al. 2024, arXiv:2402.13753).
     const double stretch = static_cast<double>(c.n_ctx) / static_cast<double>(c.rope_original);
     const double usual =
@@ -164,6 +164,10 @@ void Keys::read_rope(Config& c) const {
   }
   c.rope_magnitude_local = positive("rope.scaling.attn_factor", 1.0F);
   c.rope_magnitude = magnitude * c.rope_magnitude_local;
+  if (!std::isfinite(c.rope_scale) ||
+      !(c.rope_magnitude > 0.0F && std::isfinite(c.rope_magnitude))) {
+    file_.fail("the RoPE scaling leads to no finite number", "mend " + key("rope.scaling.factor"));
+  }
 }
 
 // YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn more than beta_fast times within the
@@ -230,7 +234,8 @@ Config Keys::common(NormKind norm) const {
   refuse_unknown_scales();
   Config c;
   c.arch = arch_;
-  c.name = file_.get_string("general.name", "");
+  constexpr size_t kLongestName = 1024;
+  c.name = printable(file_.get_string("general.name", ""), kLongestName);
   c.n_layer = integer("block_count", kMaxLayers);
   c.n_embd = integer("embedding_length", kMaxWidth);
   c.n_ff = same_in_all_layers("feed_forward_length", kMaxWidth,

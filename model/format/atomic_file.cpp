@@ -1,21 +1,28 @@
 #include "model/format/atomic_file.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 
 #include "model/error.h"
 
 namespace model {
 
-AtomicFile::AtomicFile(const std::string& path)
-    : path_(path), part_(path + ".part"), file_(std::fopen(part_.c_str(), "wb")) {
+AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored) && fs::exists(path, ignored)) {
+    place_ = fs::canonical(path, ignored).string();
+  }
+  if (!fs::is_other(place_, ignored)) part_ = place_ + ".part";
+  file_.reset(std::fopen(part_.empty() ? place_.c_str() : part_.c_str(), "wb"));
   if (!file_) fail("cannot be written");
 }
 
 AtomicFile::~AtomicFile() {
   if (!file_) return;
   file_.reset();
-  std::remove(part_.c_str());
+  if (!part_.empty()) std::remove(part_.c_str());
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
@@ -31,10 +38,10 @@ void AtomicFile::commit() {
   errno = 0;
   bool placed = std::fclose(file_.release()) == 0;
   const char* what = placed ? "cannot be replaced" : "writing failed";
-  placed = placed && std::rename(part_.c_str(), path_.c_str()) == 0;
+  placed = placed && (part_.empty() || std::rename(part_.c_str(), place_.c_str()) == 0);
   if (placed) return;
   const int reason = errno;
-  std::remove(part_.c_str());
+  if (!part_.empty()) std::remove(part_.c_str());
   errno = reason;
   fail(what);
 }

@@ -1,4 +1,6 @@
-// A file that appears whole or not at all: written beside its place and renamed at the end.
+// A file that appears whole or not at all: written beside its place and renamed at the end. What is
+// no file (a device, a pipe) is written to as it is; behind a link the file it points to is
+// replaced.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +13,8 @@ namespace model {
 
 class AtomicFile {
  public:
-  // Opens path + ".part". Throws Error (failed) naming the path, like all that follows.
+  // Opens path + ".part", or the path itself where it names no file. Throws Error (failed) naming
+  // the path, like all that follows.
   explicit AtomicFile(const std::string& path);
   // Without commit() what was written is removed; an older file at `path` stays.
   ~AtomicFile();
@@ -29,7 +32,8 @@ class AtomicFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
   std::string path_;
-  std::string part_;
+  std::string place_;  // behind links
+  std::string part_;   // empty: what is written is there already
   std::unique_ptr<std::FILE, Close> file_;
 };
 

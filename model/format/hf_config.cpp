@@ -130,8 +130,11 @@ class Reader {
   }
 
   void refuse_unsupported() const {
+    boolean("tie_word_embeddings");
     for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
-      const std::string_view act = json_text(json_at(config_, key));
+      const Json& value = json_at(config_, key);
+      if (!value.is_null() && !value.is_string()) fail(key, "is no text");
+      const std::string_view act = json_text(value);
       if (!act.empty() && !supported(key, act)) {
         fail(key, "is " + model::quoted(act) + ", which is not supported for this architecture");
       }
@@ -428,11 +431,16 @@ std::string_view hf_architecture(const Json& config, const ModelFile& file) {
   file.fail("the architecture " + model::quoted(type) + " is not supported", known);
 }
 
-bool hf_ties_embeddings(const Json& document, std::string_view arch) noexcept {
+std::optional<bool> hf_says_tied(const Json& document) noexcept {
   for (const Json* config : {&hf_text_config(document), &document}) {
     const Json& tied = json_at(*config, "tie_word_embeddings");
     if (tied.is_boolean()) return tied.get<bool>();
   }
+  return std::nullopt;
+}
+
+bool hf_ties_embeddings(const Json& document, std::string_view arch) noexcept {
+  if (const auto said = hf_says_tied(document)) return *said;
   const auto at = std::find_if(kFamilies.begin(), kFamilies.end(),
                                [&](const Family& family) { return family.arch == arch; });
   return at != kFamilies.end() && at->tied;

@@ -1,6 +1,7 @@
 // config.json of a Hugging Face folder -> the keys that GGUF files have.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "model/format/json.h"
@@ -21,6 +22,9 @@ std::string_view hf_architecture(const Json& config, const ModelFile& file);
 
 // The part of config.json that describes the text model: models that also see keep it apart.
 const Json& hf_text_config(const Json& config) noexcept;
+
+// What config.json says of that itself, if it does.
+std::optional<bool> hf_says_tied(const Json& document) noexcept;
 
 // Whether lm_head is the embedding, so that a copy of it in the file means nothing. document: the
 // whole config.json.

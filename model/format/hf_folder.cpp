@@ -326,6 +326,11 @@ ModelFile parse_hf(const HfParts& parts) {
   Importer importer(file, arch, document);
   importer.note_names(stored);
   for (const StoredTensor& t : stored) importer.add(t);
+  if (file.find_tensor("output.weight") == nullptr && hf_says_tied(document) == false) {
+    file.fail(
+        "tensor 'lm_head.weight' is missing, and config.json does not tie it to the embedding",
+        "download all of the files again");
+  }
   add_hf_config(config, file);
   add_hf_tokenizer(parts.tokenizer, config, vocabulary_of(file, arch), file);
   return file;

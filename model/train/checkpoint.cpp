@@ -6,11 +6,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "model/error.h"
+#include "model/format/atomic_file.h"
 #include "model/train/corpus.h"
 
 namespace model::train {
@@ -77,19 +79,9 @@ constexpr std::array<const char*, 8> kShapeFlags = {
 constexpr size_t kHeaderBytes = 8 + 4 + 4 + 8 * 8 + 8 + 8 + 8 + 8 + 8;
 
 void write_atomically(const std::string& bytes, const std::string& path) {
-  const std::string part = path + ".part";
-  std::error_code failure;
-  {
-    std::ofstream file(part, std::ios::binary | std::ios::trunc);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    if (!file) {
-      std::filesystem::remove(part, failure);
-      throw Error(ExitCode::kFailed, "cannot be written", path, "is the disk full?");
-    }
-  }
-  std::filesystem::rename(part, path, failure);
-  if (failure) throw Error(ExitCode::kFailed, "cannot be written: " + failure.message(), path);
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(bytes)));
+  file.commit();
 }
 
 }  // namespace
@@ -103,6 +95,7 @@ void check_writable(const std::string& path) {
   if (!folder.empty() && !fs::is_directory(folder, ignored)) {
     throw Error(ExitCode::kFailed, "its folder does not exist", path, "make the folder first");
   }
+  if (fs::is_other(path, ignored)) return;  // a device or a pipe, which opening may wait for
   const std::string part = path + ".part";
   const bool there = fs::exists(part, ignored);
   if (!std::ofstream(part, std::ios::binary | std::ios::app)) {

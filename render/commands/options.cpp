@@ -21,8 +21,11 @@ void wait_for_end(Stage& stage) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   if (reader.failed()) {
-    const bool usage = reader.note_kind() == trace::NoteKind::kError;
-    throw Error(usage ? ExitCode::kUsage : ExitCode::kFailed, std::string(reader.note()));
+    const trace::NoteKind kind = reader.note_kind();
+    throw Error(kind == trace::NoteKind::kError         ? ExitCode::kUsage
+                : kind == trace::NoteKind::kModelFailed ? ExitCode::kBadModel
+                                                        : ExitCode::kFailed,
+                std::string(reader.note()));
   }
   if (!stage.ready() || (reader.steps() == 0 && !stage.layout().options().brackets)) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",

@@ -63,7 +63,7 @@ class Progress {
 };
 
 struct File {
-  explicit File(const std::string& path) {
+  explicit File(const std::string& named) : path(named) {
     if (path.empty()) return;
     file = std::fopen(path.c_str(), "w");
     if (file == nullptr) {
@@ -74,8 +74,14 @@ struct File {
   ~File() {
     if (file != nullptr) std::fclose(file);
   }
+  void finish() {
+    if (file == nullptr || std::fflush(file) == 0) return;
+    throw Error(ExitCode::kRecordingFailed, "cannot be written to its end", path,
+                "is the disk full?");
+  }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+  std::string path;
   std::FILE* file = nullptr;
 };
 
@@ -146,6 +152,7 @@ int record(const RecordOptions& options) {
   }
   target.flush();
   encoder.finish();
+  hashes.finish();
   std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n",
                interrupted != 0 ? "interrupted" : "recorded", encoder.output().c_str(),
                static_cast<unsigned long long>(encoder.frames()), scene.width, scene.height);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstdio>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -84,6 +85,10 @@ struct Encoder::Impl {
                  "for a video)\n",
                  output.string());
     } else {
+      if (!output.has_extension()) {
+        throw Error(ExitCode::kUsage, "has no ending that says which kind of video it is",
+                    output.string(), "name it FILE.mp4");
+      }
       process.emplace(command_line(ffmpeg, options));
     }
     worker = std::thread([this] { work(); });
@@ -176,6 +181,11 @@ struct Encoder::Impl {
       throw_failure();
     }
     if (is_mp4(output)) remux();
+    // On a disk that is full ffmpeg may say nothing.
+    if (const uint64_t whole = frames_in(output); whole < frames) {
+      throw Error(ExitCode::kRecordingFailed, fmt::format("holds {} of {} frames", whole, frames),
+                  output.string(), "is the disk full?");
+    }
   }
 
   // The fragmented file plays as it is; a plain one with its index in front starts faster
@@ -188,8 +198,17 @@ struct Encoder::Impl {
                   "file:" + output.string(), "-c", "copy", "-movflags", "+faststart",
                   "file:" + plain.string()});
     std::error_code failed;
-    if (copy.finish() == 0) fs::rename(plain, output, failed);
-    if (failed) fs::remove(plain, failed);
+    if (copy.finish() == 0 && frames_in(plain) == frames) fs::rename(plain, output, failed);
+    fs::remove(plain, failed);
+  }
+
+  // Read back from the file; 0 where it is no video.
+  uint64_t frames_in(const fs::path& path) const {
+    Process read({ffmpeg, "-hide_banner", "-loglevel", "error", "-stats", "-nostdin", "-i",
+                  "file:" + path.string(), "-c", "copy", "-f", "null", "-"});
+    unsigned long long count = 0;
+    const bool readable = read.finish() == 0;
+    return readable && std::sscanf(read.last_line().c_str(), "frame=%llu", &count) == 1 ? count : 0;
   }
 
   EncoderOptions options;

@@ -81,12 +81,51 @@ TEST_F(BadInput, ControlCharactersAreShownNotSent) {
 }
 
 TEST_F(BadInput, SeedsAndModelsThatAreNone) {
-  for (const char* seed : {"-1", "18446744073709551616", "1.5", "0x", " 1", ""}) {
+  for (const char* seed : {"-1", "18446744073709551616", "1.5", "0x", " 1"}) {
     expect_refusal(fulgurite({"run", "-n", "1", "-p", "A", "-s", seed}), 2, "--seed");
   }
   const Outcome largest = fulgurite({"run", "-n", "1", "-p", "A", "-s", "18446744073709551615"});
   EXPECT_EQ(largest.exit_code, 0) << largest.err;
-  expect_refusal(fulgurite({"run", "-n", "1", "-m", ""}), 2, "--model");
+}
+
+// What a script leaves where a variable was empty.
+TEST_F(BadInput, ArgumentsThatAreEmpty) {
+  const std::string out = in_folder("l.npy");
+  expect_refusal(fulgurite({"run", "-n", "1", "-m", ""}), 2, "-m: an argument is empty");
+  expect_refusal(fulgurite({"run", "-n", "1", "--model="}), 2, "--model: an argument is empty");
+  expect_refusal(fulgurite({"inspect", ""}), 2, "an argument is empty");
+  expect_refusal(fulgurite({"run", "--top-k", ""}), 2, "--top-k");
+  expect_refusal(fulgurite({"run", "-p", "A", "--trace", ""}), 2, "--trace");
+  expect_refusal(fulgurite({"logits", "--tokens", "", "-o", out}), 2, "--tokens");
+  expect_refusal(fulgurite({"logits", "--tokens", "1,,2", "-o", out}), 2, "--tokens");
+  EXPECT_FALSE(fs::exists(out));
+  expect_refusal(fulgurite({""}), 2, "an argument is empty");
+  EXPECT_EQ(0, fulgurite({"tokenize", "-p", ""}).exit_code) << "a text may be empty";
+}
+
+TEST_F(BadInput, OneFileForTwoOutputs) {
+  const std::string out = in_folder("x.png");
+  expect_refusal(fulgurite({"shot", "-o", out, "--trace", in_folder("./x.png")}), 2,
+                 "is named for two outputs");
+  EXPECT_FALSE(fs::exists(out));
+}
+
+// Reading it would wait for somebody who writes.
+TEST_F(BadInput, APipeIsNoModel) {
+  const std::string pipe = in_folder("pipe");
+  ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
+  const auto limit = std::chrono::seconds(20);
+  expect_refusal(fulgurite({"shot", pipe, "-o", in_folder("x.png")}, cli::kNoDisplay, limit),
+                 kBadModel, "pipe");
+}
+
+TEST_F(BadInput, AFullDiskBehindStdout) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  for (const std::string words : {"inspect", "inspect --json", "models", "--version", "--help"}) {
+    const Outcome outcome = tests::run_program(
+        {"sh", "-c", cli::program() + " " + words + " > /dev/full"}, cli::kNoDisplay);
+    expect_refusal(outcome, 1, "stdout");
+  }
 }
 
 TEST_F(BadInput, ATraceThatHoldsNothing) {

@@ -205,6 +205,22 @@ TEST_F(Pictures, UnwritableOutputs) {
   }
 }
 
+TEST_F(Pictures, AVideoNeedsAnEnding) {
+  expect_refusal(fulgurite(record_words(in_folder("video"))), 2, "FILE.mp4");
+}
+
+// A file may grow to this many blocks of 512 bytes and no further, as on a disk that is full.
+TEST_F(Pictures, ARecordingThatDidNotFitIsNoSuccess) {
+  ASSERT_EQ(fulgurite(record_words(in_folder("whole.mp4"))).exit_code, 0);
+  const auto whole = fs::file_size(in_folder("whole.mp4"));
+  for (const auto blocks : {uintmax_t{2}, whole / 512 * 2 / 3}) {
+    std::string line = "trap '' XFSZ; ulimit -f " + std::to_string(blocks) + "; exec " + program();
+    for (const std::string& word : record_words(in_folder("a.mp4"))) line += " " + word;
+    const Outcome outcome = tests::run_program({"sh", "-c", line}, kNoDisplay);
+    EXPECT_EQ(kRecordingFailed, outcome.exit_code) << blocks << " of " << whole << outcome.err;
+  }
+}
+
 // These two need no driver: they take it away.
 class NoDriver : public InFolder {
  protected:

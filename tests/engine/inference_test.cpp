@@ -144,7 +144,7 @@ TEST(InferenceOfADamagedModel, EndsWithTheReason) {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   reader.poll();
   EXPECT_EQ(1U, reader.steps() + 1) << "no step was completed";
-  EXPECT_EQ(trace::NoteKind::kError, reader.note_kind());
+  EXPECT_EQ(trace::NoteKind::kModelFailed, reader.note_kind());
 }
 
 TEST_F(InferenceTest, ANewPromptStartsANewConversation) {

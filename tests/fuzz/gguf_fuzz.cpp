@@ -8,8 +8,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
-    const auto file =
-        model::parse_gguf({reinterpret_cast<const std::byte*>(data), size}, "fuzz");
+    const auto file = model::parse_gguf({reinterpret_cast<const std::byte*>(data), size}, "fuzz");
     unsigned sum = 0;
     for (const model::Tensor& tensor : file.tensors()) {
       sum += std::to_integer<unsigned>(tensor.data[0]);

@@ -123,6 +123,22 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
                   "contradicts itself");
 }
 
+TEST(Config, ScalingsThatLeadToNoNumberAreRefused) {
+  EXPECT_CONTAINS(refusal(small_llama().f32("llama.rope.scaling.factor", 1e-45F)),
+                  "leads to no finite number", "rope.scaling.factor");
+  GgufBytes g = small_llama();
+  g.string("llama.rope.scaling.type", "longrope");
+  EXPECT_CONTAINS(refusal(g.u32("llama.rope.scaling.original_context_length", 1)),
+                  "original_context_length is 1");
+}
+
+TEST(Config, ANameIsOneLineOfBoundedLength) {
+  const std::string name =
+      config_of(small_llama().string("general.name", std::string(1 << 20, '\x1b'))).name;
+  EXPECT_LE(name.size(), 5000U);
+  EXPECT_EQ(std::string::npos, name.find('\x1b'));
+}
+
 TEST(Config, WhatIsTheSameInEveryLayerMayBeSaidOfEach) {
   using Sizes = std::vector<uint32_t>;
   const auto with = [](const char* key, const Sizes& sizes) {

@@ -376,6 +376,20 @@ TEST(HfConfig, TransformersFiveKeepsRopeInOnePlace) {
 
 // ---- tensors
 
+TEST(HfFolderTensors, AHeadThatIsNeitherStoredNorTiedIsMissed) {
+  json config = small_config("llama");
+  config["tie_word_embeddings"] = false;
+  EXPECT_CONTAINS(refusal(folder_of(config)), "'lm_head.weight' is missing");
+  config["tie_word_embeddings"] = "no";
+  EXPECT_CONTAINS(refusal(folder_of(config)), "tie_word_embeddings is not true or false");
+  json both = {{"model_type", "gemma3"},
+               {"tie_word_embeddings", false},
+               {"text_config", small_config("gemma3_text")}};
+  both["text_config"]["head_dim"] = 4;
+  EXPECT_CONTAINS(refusal(folder_of(both)), "'lm_head.weight' is missing")
+      << "said for the whole model";
+}
+
 TEST(HfFolderTensors, ATiedHeadIsTheEmbedding) {
   HfMemory folder = folder_of(small_config("llama"));
   folder.config["tie_word_embeddings"] = true;
@@ -434,6 +448,7 @@ TEST(HfConfig, UnknownFamiliesNameTheKnownOnes) {
 
 TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_CONTAINS(refusal("llama", {{"hidden_act", "relu"}}), "hidden_act is 'relu'");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_act", 3}}), "hidden_act is no text");
   EXPECT_CONTAINS(refusal("gemma", {{"hidden_act", "silu"}, {"head_dim", 4}}), "hidden_act");
   EXPECT_CONTAINS(refusal("olmoe", {{"clip_qkv", 8.0}}), "clip_qkv is not supported");
   EXPECT_CONTAINS(refusal("phi", {{"qk_layernorm", true}}), "qk_layernorm is not supported");

@@ -1,9 +1,14 @@
 #include "model/format/npy.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 
 #include "model/error.h"
@@ -25,6 +30,30 @@ std::string header(const std::string& shape) {
   while ((10 + fields.size() + 1) % 64 != 0) fields += ' ';
   fields += '\n';
   return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(fields.size()) + '\0' + fields;
+}
+
+TEST(Npy, AnOutputThatIsNoFileIsWrittenToAndALinkFollowed) {
+  const tests::TempFolder folder;
+  const std::vector<float> one = {1};
+  std::ofstream(folder.file("old.npy")) << "old";
+  std::filesystem::create_symlink("old.npy", folder.file("link.npy"));
+  write_npy(folder.file("link.npy"), one, {1});
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.file("link.npy")));
+  EXPECT_EQ(128U + 4U, tests::read_file(folder.file("old.npy")).size());
+
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  write_npy(pipe, one, {1});
+  std::array<char, 256> bytes{};
+  EXPECT_EQ(128 + 4, read(reader, bytes.data(), bytes.size()));
+  close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+
+  if (!std::filesystem::exists("/dev/full")) return;
+  EXPECT_THROW(write_npy("/dev/full", one, {1}), fulgurite::Error);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
 }
 
 // What the specification of numpy.lib.format asks of numpy.arange(6, dtype="<f4").reshape(2, 3).
