@@ -61,10 +61,25 @@ std::string text_of(const Json& value) {
 }
 
 Json config_of(const model::Config& c) {
-  return {{"layers", c.n_layer},      {"width", c.n_embd},          {"heads", c.n_head},
-          {"kv_heads", c.n_head_kv},  {"head_width", c.head_dim},   {"ffn_width", c.n_ff},
-          {"vocabulary", c.n_vocab},  {"context", c.n_ctx},         {"rope_width", c.rope_dim},
-          {"rope_base", c.rope_base}, {"norm_epsilon", c.norm_eps}, {"tied_output", c.tied}};
+  Json config = {
+      {"layers", c.n_layer},      {"width", c.n_embd},          {"heads", c.n_head},
+      {"kv_heads", c.n_head_kv},  {"head_width", c.head_dim},   {"ffn_width", c.n_ff},
+      {"vocabulary", c.n_vocab},  {"context", c.n_ctx},         {"rope_width", c.rope_dim},
+      {"rope_base", c.rope_base}, {"norm_epsilon", c.norm_eps}, {"tied_output", c.tied}};
+  // What few models have.
+  if (c.rope_scale != 1.0F) config["rope_scale"] = c.rope_scale;
+  if (c.rope_magnitude != 1.0F) config["rope_magnitude"] = c.rope_magnitude;
+  int64_t windowed = 0;
+  for (int64_t l = 0; l < c.n_layer; ++l) windowed += c.windowed(l) ? 1 : 0;
+  if (windowed > 0) {
+    config["window"] = c.window;
+    config["windowed_layers"] = windowed;
+  }
+  if (c.n_expert > 0) {
+    config["experts"] = c.n_expert;
+    config["experts_used"] = c.n_expert_used;
+  }
+  return config;
 }
 
 Json tokenizer_of(const model::ModelFile& file, const model::Tokenizer& t) {

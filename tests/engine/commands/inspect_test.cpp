@@ -85,6 +85,17 @@ TEST(Inspect, WithoutAPathTheBuiltInModelIsShown) {
   EXPECT_TRUE(d["config"]["tied_output"]);
 }
 
+TEST(Inspect, WhatFewModelsHaveIsShownWhereItIs) {
+  tests::GgufBytes g = tests::small_llama();
+  EXPECT_FALSE(json::parse(output_of(g.build(), true))["config"].contains("window"));
+  g.f32("llama.rope.scaling.factor", 4).u32("llama.attention.sliding_window", 8);
+  const json config = json::parse(output_of(g.build(), true))["config"];
+  EXPECT_EQ(0.25, config["rope_scale"]);
+  EXPECT_EQ(8, config["window"]);
+  EXPECT_EQ(2, config["windowed_layers"]) << "of two";
+  EXPECT_FALSE(config.contains("experts"));
+}
+
 TEST(Inspect, AModelThatCannotRunIsShownWithItsProblems) {
   tests::GgufBytes g = tests::small_llama();
   g.string("general.architecture", "mamba").tensor("q", {256}, 12, 144);
