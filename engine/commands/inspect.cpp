@@ -186,7 +186,7 @@ void print_table(const Json& d, std::ostream& out) {
     if (d[part].is_null()) continue;
     section(part);
     for (const auto& [key, value] : d[part].items()) {
-      out << fmt::format("  {:<14}{}\n", key, text_of(value));
+      out << fmt::format("  {:<16}{}\n", key, text_of(value));
     }
   }
   section("metadata");
