@@ -366,8 +366,13 @@ class Reader {
     if (!gemma) return;
     const std::optional<uint64_t> pattern =
         arch == "gemma3" ? whole("sliding_window_pattern") : std::nullopt;
+    const size_t usual = arch == "gemma2" ? 2 : 6;
     if (std::vector<bool> windowed = layer_types(); !windowed.empty()) {
-      add("attention.sliding_window_pattern", std::move(windowed));
+      bool as_usual = true;
+      for (size_t l = 0; l < windowed.size(); ++l) {
+        as_usual = as_usual && windowed[l] == ((l + 1) % usual != 0);
+      }
+      if (!as_usual) add("attention.sliding_window_pattern", std::move(windowed));
     } else if (pattern) {
       if (*pattern == 0) fail("sliding_window_pattern", "is 0");
       add("attention.sliding_window_pattern", *pattern);

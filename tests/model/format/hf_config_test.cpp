@@ -194,6 +194,11 @@ TEST(HfConfig, LayersOfGemmaSlideAsTheyAreTold) {
                                                {"sliding_window_pattern", 3}}));
   EXPECT_EQ("sfsfsf", windowed("gemma2", json::object()));
   EXPECT_EQ("ffffff", windowed("gemma2", {{"layer_types", {f, f, f, f, f, f}}}));
+  EXPECT_EQ(nullptr,
+            opened("gemma3_text",
+                   {{"num_hidden_layers", 6}, {"head_dim", 4}, {"layer_types", {s, s, s, s, s, f}}})
+                .find("gemma3.attention.sliding_window_pattern"))
+      << "what every program takes for granted";
   const auto refused = [](const json& types) {
     const ModelFile file = opened(
         "gemma2", {{"head_dim", 4}, {"num_hidden_layers", types.size()}, {"layer_types", types}});
