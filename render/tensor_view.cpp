@@ -81,11 +81,10 @@ void TensorView::add_quad(const Input& input, size_t index, const scene::WantedT
     const glm::ivec2 shift = pyramid.shift(found->level);
     const scene::CellRange held = scene::range_of(pyramid, found->level, found->at);
     const glm::dvec2 per_cell(std::ldexp(1.0, -shift.x), std::ldexp(1.0, -shift.y));
-    const glm::dvec2 origin(tile_origin(found->slot));
+    q.slot = glm::vec2(tile_origin(found->slot));
     q.texels_a_cell = glm::vec2(per_cell);
-    q.texel = glm::vec2(origin + (a - glm::dvec2(held.first)) * per_cell);
-    const glm::dvec2 last = origin + glm::ceil(glm::dvec2(held.last - held.first) * per_cell) - 1.0;
-    q.within = glm::vec4(glm::vec2(origin), glm::vec2(last));
+    q.texel = glm::vec2((a - glm::dvec2(held.first)) * per_cell);
+    q.last = glm::vec2(glm::ceil(glm::dvec2(held.last - held.first) * per_cell) - 1.0);
     q.scale = facts->scale;
     q.flags |= shaders::kTileKnown | (found->partial ? shaders::kTilePartial : 0U);
   }

@@ -185,9 +185,11 @@ struct TileQuad {
   vec3 corner[4];      // world axes, from the eye: top left, top right, bottom right, bottom left
   vec2 cells;          // that it spans, across and down
   vec2 first;          // its first cell, modulo kTileGrid
-  vec2 texel;          // of its top left, in the atlas
+  vec2 slot;           // first texel of its slot in the atlas; the two below count from there, so
+                       // that a picture does not depend on the slot to the last bit
+  vec2 texel;          // of its top left
   vec2 texels_a_cell;
-  vec4 within;         // texels of the atlas that hold something for it: first and last
+  vec2 last;           // texel that holds something for it
   vec2 hovered;        // a cell, counted from the first one; far outside: none
   vec2 selected;
   vec3 below;          // linear rgb of full colour below zero, at zero and above: see cell_color()

@@ -12,8 +12,8 @@ layout(location = 0) in vec2 cell;
 layout(location = 1) flat in uint quad_index;
 layout(location = 0) out vec4 color;
 
-vec3 sampled(vec2 at, vec4 within) {
-  return texelFetch(atlas, ivec2(clamp(floor(at), within.xy, within.zw)), 0).rgb;
+vec3 sampled(vec2 at, TileQuad quad) {
+  return texelFetch(atlas, ivec2(quad.slot + clamp(floor(at), vec2(0.0), quad.last)), 0).rgb;
 }
 
 void main() {
@@ -27,8 +27,8 @@ void main() {
     vec2 soft = clamp(footprint * quad.texels_a_cell, 1e-4, 1.0);
     vec2 low = at - 0.5 * soft;
     vec2 mixed = clamp((fract(low) + soft - 1.0) / soft, 0.0, 1.0);
-    vec3 a = mix(sampled(low, quad.within), sampled(low + vec2(1.0, 0.0), quad.within), mixed.x);
-    vec3 b = mix(sampled(low + vec2(0.0, 1.0), quad.within), sampled(low + 1.0, quad.within), mixed.x);
+    vec3 a = mix(sampled(low, quad), sampled(low + vec2(1.0, 0.0), quad), mixed.x);
+    vec3 b = mix(sampled(low + vec2(0.0, 1.0), quad), sampled(low + 1.0, quad), mixed.x);
     vec3 texel = mixed.y <= 0.0 ? a : mixed.y >= 1.0 ? b : mix(a, b, mixed.y);
     hatched = isnan(texel.y) && (quad.flags & kTilePartial) != 0u;
     if (!hatched) {

@@ -276,31 +276,34 @@ TEST_F(TensorPictures, TheGpuHoldsTheTexelsThatTheEngineSent) {
   }
 }
 
-// A sheet of nine cells before the camera; the middle of the frame shows `value`. 0..255, sRGB.
-glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flags,
-                    scene::PaletteName palette = scene::PaletteName::kDefault) {
-  Renderer renderer(device, Quality::kFull);
-  renderer.set_nodes({}, {}, 0);
-  renderer.put_tile(3, std::vector<glm::vec4>(size_t{shaders::kTileSide} * shaders::kTileSide,
-                                              glm::vec4(value, value, value, 0.0F)));
+// A sheet of nine cells before the camera, from this slot of the atlas.
+shaders::TileQuad sheet_before_the_camera(uint32_t slot) {
   shaders::TileQuad q{};
   q.corner[0] = {-4, 4, -10};
   q.corner[1] = {4, 4, -10};
   q.corner[2] = {4, -4, -10};
   q.corner[3] = {-4, -4, -10};
   q.cells = {3, 3};
-  const glm::vec2 origin(tile_origin(3));
-  q.texel = origin;
+  q.slot = glm::vec2(tile_origin(slot));
   q.texels_a_cell = glm::vec2(1);
-  q.within = glm::vec4(origin, origin + 2.0F);
+  q.last = glm::vec2(2.0F);
   q.hovered = q.selected = glm::vec2(-1e6F);
+  q.scale = 1.0F;
+  q.alpha = 1.0F;
+  q.flags = shaders::kTileKnown;
+  return q;
+}
+
+std::vector<uint8_t> picture_of(gpu::Device& device, uint32_t slot,
+                                const std::vector<glm::vec4>& texels, shaders::TileQuad q,
+                                scene::PaletteName palette = scene::PaletteName::kDefault) {
+  Renderer renderer(device, Quality::kFull);
+  renderer.set_nodes({}, {}, 0);
+  renderer.put_tile(slot, texels);
   const scene::CellColours colours = scene::palette(scene::Theme::kDark, palette).cells;
   q.below = colours.below;
   q.zero = colours.zero;
   q.above = colours.above;
-  q.scale = scale;
-  q.alpha = 1.0F;
-  q.flags = flags;
   FrameInput input = input_at(0);
   input.frame.bloom = 0;
   input.tiles = {&q, 1};
@@ -308,9 +311,39 @@ glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flag
   input.clip_from_eye = camera.clip_from_eye(static_cast<float>(kWidth) / kHeight);
   Offscreen target(device, kWidth, kHeight);
   EXPECT_TRUE(renderer.draw(target, input));
-  const std::vector<uint8_t> rgba = target.read_back();
+  return target.read_back();
+}
+
+// The middle of the frame shows `value`. 0..255, sRGB.
+glm::vec3 colour_of(gpu::Device& device, float value, float scale, uint32_t flags,
+                    scene::PaletteName palette = scene::PaletteName::kDefault) {
+  const std::vector<glm::vec4> texels(size_t{shaders::kTileSide} * shaders::kTileSide,
+                                      glm::vec4(value, value, value, 0.0F));
+  shaders::TileQuad q = sheet_before_the_camera(3);
+  q.scale = scale;
+  q.flags = flags;
+  const std::vector<uint8_t> rgba = picture_of(device, 3, texels, q, palette);
   const uint8_t* p = rgba.data() + (size_t{kHeight / 2} * kWidth + kWidth / 2) * 4;
   return {p[0], p[1], p[2]};
+}
+
+// Which slot a tile comes to depends on which answer was there first.
+TEST_F(TensorPictures, ATileLooksTheSameToTheLastBitWhereverItLies) {
+  std::vector<glm::vec4> texels(size_t{shaders::kTileSide} * shaders::kTileSide);
+  for (size_t i = 0; i < texels.size(); ++i) {
+    texels[i] = glm::vec4(std::sin(static_cast<float>(i)));
+  }
+  const auto picture = [&](uint32_t slot) {
+    shaders::TileQuad q = sheet_before_the_camera(slot);
+    q.cells = {97, 131};
+    q.texels_a_cell = {0.5F, 0.25F};
+    q.texel = {3.5F, 7.25F};
+    q.last = glm::vec2(shaders::kTileSide - 1);
+    return picture_of(device(), slot, texels, q);
+  };
+  const std::vector<uint8_t> first = picture(0);
+  EXPECT_EQ(first, picture(17));
+  EXPECT_EQ(first, picture(kTileSlots - 1));
 }
 
 TEST_F(TensorPictures, BelowZeroIsBlueAboveIsOrangeAndMoreIsBrighter) {
