@@ -137,13 +137,12 @@ class Source {
   // Fills in scene's log, control and the rest. outputs: files that will be written.
   Source(Flags& flags, std::initializer_list<std::string> outputs) {
     auto& scene = flags.scene;
-    for (const std::string& output : outputs) {
-      refuse_same_file(output, {flags.model, flags.prompt_file, flags.file, flags.trace_path});
-    }
-    refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file, flags.file});
     std::vector<std::string> written(outputs);
     written.push_back(flags.trace_path);
     refuse_same_outputs(written);
+    std::vector<std::string> read = flags.structures;
+    read.insert(read.end(), {flags.model, flags.prompt_file, flags.file});
+    for (const std::string& output : written) refuse_same_file(output, read);
     parse_size(flags.window_size, scene.width, scene.height);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
     scene.look.palette = *scene::palette_of(flags.palette);

@@ -59,13 +59,21 @@ std::string read_text(const fs::path& path) {
   }
 }
 
-// A GGUF file that can be opened as a model: alone, or the first part of a split one.
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// A GGUF file that can be opened as a model: alone, or the first part of a split one. What makes
+// pictures of models that see into vectors (mmproj) lies beside them and is none.
 bool is_gguf(const fs::path& path) {
-  const std::string name = path.filename().string();
+  const std::string name = lower(path.filename().string());
   if (!name.ends_with(".gguf") || !is_file(path)) return false;
+  if (name.find("mmproj") != std::string::npos) return false;
   const size_t of = name.rfind("-of-");
-  return of == std::string::npos || of < 6 || name[of - 6] != '-' ||
-         name.compare(of - 5, 5, "00001") == 0;
+  if (of == std::string::npos || of < 6 || name[of - 6] != '-') return true;
+  const std::string part = name.substr(of - 5, 5);
+  return part == "00001" || part.find_first_not_of("0123456789") != std::string::npos;
 }
 
 // The models in one repository's folder: itself, when it holds safetensors, and its GGUF files,
@@ -92,14 +100,19 @@ void add_repository(const fs::path& folder, const std::string& name,
   }
 }
 
-// The snapshot that refs/main names, else the last one there is.
+// The snapshot that refs/main names, else the last one that holds a model.
 fs::path snapshot_of(const fs::path& repository) {
   std::string main = read_text(repository / "refs" / "main");
   while (!main.empty() && std::isspace(static_cast<unsigned char>(main.back()))) main.pop_back();
   const bool plain = !main.empty() && main.find_first_not_of("0123456789abcdef") == main.npos;
   if (plain && is_folder(repository / "snapshots" / main)) return repository / "snapshots" / main;
   const std::vector<fs::path> all = entries(repository / "snapshots");
-  return all.empty() ? fs::path() : all.back();
+  const auto last = std::find_if(all.rbegin(), all.rend(), [](const fs::path& snapshot) {
+    std::vector<FoundModel> models;
+    add_repository(snapshot, {}, models);
+    return !models.empty();
+  });
+  return last == all.rend() ? fs::path() : *last;
 }
 
 void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
@@ -185,11 +198,6 @@ void find_here(const fs::path& folder, std::vector<FoundModel>& found) {
   }
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // Levenshtein's distance: insertions, deletions and changes that make b of a.
 size_t distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -214,9 +222,40 @@ std::string listed(const std::vector<FoundModel>& models, size_t most) {
   return models.size() > most ? text + ", ..." : text;
 }
 
-// Those that `wanted` can mean: itself; else its `latest`; else everything below it; else the
-// files of its repository that have the word after the last colon in their names.
-std::vector<FoundModel> meanings(const std::string& wanted, const std::vector<FoundModel>& all) {
+// Whether the word stands in the text, with nothing before and behind it that could belong to it.
+bool has_word(std::string_view text, std::string_view word) {
+  const auto of_words = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  };
+  for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    const size_t behind = at + word.size();
+    if ((at == 0 || !of_words(text[at - 1])) && (behind == text.size() || !of_words(text[behind])))
+      return true;
+  }
+  return false;
+}
+
+// Ollama leaves out its own registry and library, but takes their names.
+std::string without_defaults(std::string wanted) {
+  constexpr std::string_view kOllama = "ollama:";
+  for (const std::string_view usual : {"registry.ollama.ai/", "library/"}) {
+    if (wanted.starts_with(kOllama) && wanted.compare(kOllama.size(), usual.size(), usual) == 0) {
+      wanted.erase(kOllama.size(), usual.size());
+    }
+  }
+  return wanted;
+}
+
+// Those that `wanted` can mean: itself, to the letter or else nearly; else its `latest`; else
+// everything below it; else the files of its repository that have the word after the last colon in
+// their names, by itself or else within another.
+std::vector<FoundModel> meanings(const std::string& name, const std::vector<FoundModel>& all) {
+  const std::string wanted = without_defaults(name);
+  for (const std::string& exact : {wanted, wanted + ":latest"}) {
+    for (const FoundModel& m : all) {
+      if (m.name == exact) return {m};
+    }
+  }
   const std::string key = lower(wanted);
   const auto matching = [&](auto&& fits) {
     std::vector<FoundModel> some;
@@ -229,9 +268,19 @@ std::vector<FoundModel> meanings(const std::string& wanted, const std::vector<Fo
   const std::string before = key.substr(0, colon + 1);
   const std::string word = key.substr(colon + 1);
   std::vector<FoundModel> some = matching([&](const std::string& n) { return n == key; });
+  if (some.empty()) {
+    some = matching([&](std::string n) {
+      if (const size_t last = n.rfind(':'); last != n.npos) n[last] = '/';
+      return n == key;
+    });
+  }
   if (some.empty()) some = matching([&](const std::string& n) { return n == key + ":latest"; });
   if (some.empty()) some = matching([&](const std::string& n) { return n.starts_with(key + ":"); });
-  if (some.empty() && !word.empty() && before.find(':') + 1 < before.size()) {
+  if (!some.empty() || word.empty() || before.find(':') + 1 >= before.size()) return some;
+  some = matching([&](const std::string& n) {
+    return n.starts_with(before) && has_word(std::string_view(n).substr(before.size()), word);
+  });
+  if (some.empty()) {
     some = matching([&](const std::string& n) {
       return n.starts_with(before) && n.find(word, before.size()) != n.npos;
     });
@@ -265,7 +314,9 @@ StoreFolders store_folders() {
   };
   const fs::path cache =
       variable("XDG_CACHE_HOME").empty() ? at_home(".cache") : variable("XDG_CACHE_HOME");
-  if (const fs::path hub = variable("HF_HUB_CACHE"); !hub.empty()) {
+  const fs::path hub = variable("HF_HUB_CACHE").empty() ? variable("HUGGINGFACE_HUB_CACHE")
+                                                        : variable("HF_HUB_CACHE");
+  if (!hub.empty()) {
     add(folders.hugging_face, hub);
   } else if (const fs::path hf = variable("HF_HOME"); !hf.empty()) {
     add(folders.hugging_face, hf / "hub");

@@ -19,7 +19,8 @@ struct StoreFolders {
   std::filesystem::path working;                    // empty: none
 };
 
-// As those programs choose them: HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, OLLAMA_MODELS, HOME.
+// As those programs choose them: HF_HUB_CACHE (or HUGGINGFACE_HUB_CACHE), HF_HOME, XDG_CACHE_HOME,
+// OLLAMA_MODELS, HOME.
 StoreFolders store_folders();
 
 struct FoundModel {

@@ -5,20 +5,22 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "model/config.h"
+#include "model/error.h"
 #include "model/kernels/ops.h"
 
 namespace model {
 
 class KvCache {
  public:
-  // capacity: positions. Q8_0 wants heads whose width is a multiple of 32.
+  // capacity: positions. Throws Error (usage) for Q8_0 and heads whose width is no multiple of 32.
   KvCache(const Config& c, int64_t capacity, CacheType type = CacheType::kF32)
       : type_(type),
         head_dim_(c.head_dim),
         n_head_kv_(c.n_head_kv),
-        slot_bytes_(cache_bytes(type, c.head_dim)),
+        slot_bytes_(slot_bytes_of(type, c.head_dim)),
         capacity_(capacity),
         k_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)),
         v_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)) {}
@@ -58,6 +60,17 @@ class KvCache {
   }
 
  private:
+  static int64_t slot_bytes_of(CacheType type, int64_t head_dim) {
+    if (type == CacheType::kQ8_0 && head_dim % 32 != 0) {
+      throw fulgurite::Error(
+          fulgurite::ExitCode::kUsage,
+          "a cache of q8_0 keeps blocks of 32 values, but this model's heads are " +
+              std::to_string(head_dim) + " wide",
+          "--cache-type", "use f16 or f32");
+    }
+    return cache_bytes(type, head_dim);
+  }
+
   struct Free {
     void operator()(char* p) const noexcept { std::free(p); }
   };

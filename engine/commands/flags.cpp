@@ -1,12 +1,14 @@
 #include "engine/commands/flags.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "engine/commands/text_file.h"
+#include "engine/model_store.h"
 #include "model/error.h"
 
 namespace engine::commands {
@@ -39,11 +41,45 @@ CLI::Validator whole_number() {
   return {check, ""};
 }
 
-// An output must never be one of the inputs: it would be gone before it is read.
-void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs) {
+namespace {
+
+// The files that opening `input` may read: of a folder and of parts those beside it as well.
+std::vector<std::filesystem::path> files_of(const std::string& input) {
+  namespace fs = std::filesystem;
+  fs::path path = input;
+  try {
+    path = resolve_model(input);
+  } catch (const Error&) {
+    // It is no model's name; if it ought to be one, opening it says so.
+  }
+  std::error_code ignored;
+  std::vector<fs::path> files = {path};
+  const bool part = path.filename().string().find("-of-") != std::string::npos;
+  const bool folder = fs::is_directory(path, ignored);
+  if (!folder && !part && path.extension() != ".safetensors" && path.extension() != ".json") {
+    return files;
+  }
+  fs::path beside = folder ? path : path.parent_path();
+  if (beside.empty()) beside = ".";
+  constexpr std::array kOfModels = {".safetensors", ".json", ".gguf", ".model", ".jinja"};
+  for (fs::directory_iterator at(beside, ignored), end; at != end; at.increment(ignored)) {
+    const std::string suffix = at->path().extension().string();
+    if (std::find(kOfModels.begin(), kOfModels.end(), suffix) != kOfModels.end()) {
+      files.push_back(at->path());
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+void refuse_same_file(const std::string& output, const std::vector<std::string>& inputs) {
+  std::error_code missing;
+  if (output.empty() || !std::filesystem::exists(output, missing)) return;
   for (const std::string& input : inputs) {
-    std::error_code missing;
-    if (!output.empty() && !input.empty() && std::filesystem::equivalent(output, input, missing)) {
+    if (input.empty()) continue;
+    for (const std::filesystem::path& file : files_of(input)) {
+      if (!std::filesystem::equivalent(output, file, missing)) continue;
       throw Error(ExitCode::kUsage, "is read and cannot be written as well", output,
                   "name another output");
     }

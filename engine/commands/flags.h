@@ -35,8 +35,9 @@ CLI::Validator between(double low, double high);
 // A whole number of 64 bits; CLI11 wraps those below zero and beyond.
 CLI::Validator whole_number();
 
-// Throws Error (usage) when the output is one of the inputs: it would be gone before it is read.
-void refuse_same_file(const std::string& output, std::initializer_list<std::string> inputs);
+// Throws Error (usage) when the output is one of the inputs, which may be models named in any way,
+// or another file of such a model: it would be gone before it is read.
+void refuse_same_file(const std::string& output, const std::vector<std::string>& inputs);
 
 // Throws Error (usage) when two outputs are one file.
 void refuse_same_outputs(const std::vector<std::string>& outputs);

@@ -42,6 +42,31 @@ TEST_F(BadInput, AnOutputIsNoInput) {
   EXPECT_EQ(read_file(text), "A text that nobody else has.");
 }
 
+// However the model is named: by its store, as a folder, by a part.
+TEST_F(BadInput, AnOutputIsNoFileOfTheModel) {
+  const std::string store = in_folder("lms/.lmstudio/models/pub/repo");
+  fs::create_directories(store);
+  fs::copy_file("assets/fulgurite.gguf", store + "/m.gguf");
+  Environment home = kNoDisplay;
+  home["HOME"] = in_folder("lms");
+  expect_refusal(
+      fulgurite({"logits", "-m", "lmstudio:pub/repo", "-p", "x", "-o", store + "/m.gguf"}, home), 2,
+      "is read and cannot be written as well");
+  fs::create_directories(in_folder("hf"));
+  write(in_folder("hf/config.json"), "{}");
+  write(in_folder("hf/model.safetensors"), "");
+  for (const std::string name : {"config.json", "model.safetensors"}) {
+    const std::string out = in_folder("hf/" + name);
+    expect_refusal(fulgurite({"logits", "-m", in_folder("hf"), "-p", "x", "-o", out}), 2, out);
+    expect_refusal(fulgurite({"shot", "--structure", in_folder("hf/config.json"), "-o", out}), 2,
+                   out);
+  }
+  write(in_folder("s-00002-of-00002.gguf"), "second");
+  expect_refusal(fulgurite({"logits", "-m", in_folder("s-00001-of-00002.gguf"), "-p", "x", "-o",
+                            in_folder("s-00002-of-00002.gguf")}),
+                 2, "is read and cannot be written as well");
+}
+
 TEST_F(BadInput, NotANumberIsNoNumber) {
   expect_refusal(fulgurite({"run", "-n", "1", "--temp", "nan"}), 2, "--temp");
   expect_refusal(fulgurite({"run", "-n", "1", "--top-p", "nan"}), 2, "--top-p");
@@ -101,6 +126,14 @@ TEST_F(BadInput, ArgumentsThatAreEmpty) {
   EXPECT_FALSE(fs::exists(out));
   expect_refusal(fulgurite({""}), 2, "an argument is empty");
   EXPECT_EQ(0, fulgurite({"tokenize", "-p", ""}).exit_code) << "a text may be empty";
+}
+
+TEST_F(BadInput, ACacheWhoseBlocksDoNotFitTheHeads) {
+  const std::string model = tests::data("models/llama-gqa.gguf").string();  // heads of 8
+  for (const std::string command : {"run", "bench"}) {
+    expect_refusal(fulgurite({command, "-m", model, "-p", "1", "--cache-type", "q8_0"}), 2,
+                   "this model's heads are 8 wide (use f16 or f32)");
+  }
 }
 
 TEST_F(BadInput, OneFileForTwoOutputs) {

@@ -116,6 +116,39 @@ TEST_F(ModelStore, NamesResolveToPaths) {
   EXPECT_EQ("lmstudio/pub/Model-GGUF/model.Q8_0.gguf", resolve("lmstudio:pub/Model-GGUF"));
 }
 
+TEST_F(ModelStore, WhatIsSpeltExactlyIsMeant) {
+  const std::string gguf = tests::small_llama().build();
+  const std::string blob = "ollama/blobs/sha256-" + kDigest;
+  tag("registry.ollama.ai/library/case/Q4", manifest("sha256:" + kDigest));
+  tag("registry.ollama.ai/library/case/q4", manifest("sha256:" + std::string(64, 'b')));
+  EXPECT_EQ(blob, resolve("ollama:case:Q4"));
+  EXPECT_CONTAINS(refusal("ollama:Case:Q4"), "means 2 models");
+  for (const std::string name : {"library/llama3", "registry.ollama.ai/library/llama3:8b",
+                                 "registry.ollama.ai/someone/own"}) {
+    EXPECT_EQ(blob, resolve("ollama:" + name)) << "as Ollama takes it";
+  }
+  write(root / "lmstudio/pub/Two-GGUF/m-Q4_K.gguf", gguf);
+  write(root / "lmstudio/pub/Two-GGUF/m-Q4_K_M.gguf", gguf);
+  write(root / "lmstudio/pub/Two-GGUF/mmproj-F16.gguf", gguf);
+  EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K.gguf", resolve("lmstudio:pub/Two-GGUF:Q4_K"));
+  EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K_M.gguf", resolve("lmstudio:pub/Two-GGUF/m-Q4_K_M.gguf"));
+  EXPECT_CONTAINS(refusal("lmstudio:pub/Two-GGUF"), "means 2 models");
+}
+
+TEST_F(ModelStore, FilesThatOnlyLookLikeParts) {
+  write(root / "here/x-kings-of-time.GGUF", tests::small_llama().build());
+  const std::vector<std::string> all = names();
+  EXPECT_NE(all.end(), std::find(all.begin(), all.end(), "x-kings-of-time.GGUF"));
+}
+
+// A download that was broken off leaves a snapshot with little in it.
+TEST_F(ModelStore, WithoutAMainTheLastSnapshotThatHoldsAModelCounts) {
+  const fs::path repo = root / "hub/models--Org--Cut";
+  write(repo / "snapshots/1/m.gguf", tests::small_llama().build());
+  write(repo / "snapshots/2/config.json", "{}");
+  EXPECT_EQ("hub/models--Org--Cut/snapshots/1/m.gguf", resolve("hf:Org/Cut"));
+}
+
 TEST_F(ModelStore, PathsStayAsTheyAre) {
   EXPECT_EQ("x/y.gguf", resolve_model("x/y.gguf", folders));
   EXPECT_EQ("s3:bucket", resolve_model("s3:bucket", folders));
