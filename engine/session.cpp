@@ -46,7 +46,7 @@ std::vector<int32_t> chat_ids(const LoadedModel& model, const Generate& what) {
   std::vector<model::Message> messages;
   if (!what.system.empty()) messages.push_back({model::Role::kSystem, what.system});
   messages.push_back({model::Role::kUser, what.prompt});
-  return encode_chat(*model.tokenizer, *chat, messages, true);
+  return encode_chat(*model.tokenizer, *chat, messages, true, chat_begins_with_bos(model.file));
 }
 
 }  // namespace

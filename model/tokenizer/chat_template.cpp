@@ -1,5 +1,6 @@
 #include "model/tokenizer/chat_template.h"
 
+#include <algorithm>
 #include <array>
 
 #include "model/error.h"
@@ -28,7 +29,7 @@ struct Layout {
 constexpr Turn kNone{};
 
 // In the order of ChatTemplate.
-constexpr std::array<Layout, 15> kLayouts = {{
+constexpr std::array<Layout, 16> kLayouts = {{
     {"ChatML",
      {{{"<|im_start|>system\n", "<|im_end|>\n"},
        {"<|im_start|>user\n", "<|im_end|>\n"},
@@ -70,6 +71,9 @@ constexpr std::array<Layout, 15> kLayouts = {{
        {"<|user|>\n", "<|end|>\n"},
        {"<|assistant|>\n", "<|end|>\n"}}},
      "<|assistant|>\n"},
+    {"Phi-4 mini",
+     {{{"<|system|>", "<|end|>"}, {"<|user|>", "<|end|>"}, {"<|assistant|>", "<|end|>"}}},
+     "<|assistant|>"},
     {"Phi-4",
      {{{"<|im_start|>system<|im_sep|>", "<|im_end|>"},
        {"<|im_start|>user<|im_sep|>", "<|im_end|>"},
@@ -153,30 +157,54 @@ ChatTemplate which_inst(std::string_view t) noexcept {
   }
   if (has("<<SYS>>")) return ChatTemplate::kLlama2;
   if (has(" [INST]")) return ChatTemplate::kMistralV1;
-  if (!has("[AVAILABLE_TOOLS]")) return ChatTemplate::kInst;
+  if (!has("[AVAILABLE_TOOLS]") && has(" [/INST]")) return ChatTemplate::kInst;
   return has("\"[INST]\"") || has("'[INST]'") ? ChatTemplate::kMistralV3Tekken
                                               : ChatTemplate::kMistralV3;
+}
+
+// Whether a line ends behind the name, in a string of Jinja, perhaps in the next one: written out
+// or as an escape.
+bool ends_its_line(std::string_view t, std::string_view name) noexcept {
+  for (size_t at = t.find(name); at != t.npos; at = t.find(name, at + 1)) {
+    std::string_view rest = t.substr(at + name.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(" '\"+"), rest.size()));
+    if (rest.starts_with('\n') || rest.starts_with("\\n")) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
   const auto has = [&](std::string_view s) { return t.find(s) != std::string_view::npos; };
+  // Marks of families that are none of these, though their roles look like theirs: SmolVLM,
+  // OpenChat, Jamba, EXAONE and ChatGLM.
+  for (const char* mark :
+       {"<end_of_utterance>", "GPT4 Correct", "<|bom|>", "<|endofturn|>", "[gMASK]"}) {
+    if (has(mark)) return std::nullopt;
+  }
   if (has("<|im_start|>")) return has("<|im_sep|>") ? ChatTemplate::kPhi4 : ChatTemplate::kChatMl;
   if (has("<|start_header_id|>") && has("<|end_header_id|>")) return ChatTemplate::kLlama3;
   if (has("<start_of_turn>")) return ChatTemplate::kGemma;
   if (has("[INST]")) return which_inst(t);
   if (has("<｜User｜>") && has("<｜Assistant｜>")) return ChatTemplate::kDeepSeek;
-  if (has("<|end|>") && has("<|assistant|>")) return ChatTemplate::kPhi3;
-  if (has("[gMASK]")) return std::nullopt;  // ChatGLM, whose roles are written like Zephyr's
+  if (has("<|end|>") && has("<|assistant|>")) {
+    return ends_its_line(t, "<|assistant|>") ? ChatTemplate::kPhi3 : ChatTemplate::kPhi4Mini;
+  }
   if (has("<|user|>") && (has("<|assistant|>") || has("<|endoftext|>"))) {
-    return user_turn_ends_with_eos(t) ? ChatTemplate::kZephyr : ChatTemplate::kTulu;
+    if (user_turn_ends_with_eos(t)) return ChatTemplate::kZephyr;
+    // GLM-Edge has the roles outside of strings, and no end of a line behind a message.
+    if (has("'<|user|>") || has("\"<|user|>")) return ChatTemplate::kTulu;
   }
   return std::nullopt;
 }
 
 std::optional<ChatTemplate> chat_template_of(const ModelFile& file) {
   return recognise_chat_template(file.get_string("tokenizer.chat_template", ""));
+}
+
+bool chat_begins_with_bos(const ModelFile& file) {
+  return file.get_string("tokenizer.chat_template", "").find("bos_token") != std::string::npos;
 }
 
 std::string_view chat_template_name(ChatTemplate chat) noexcept {
@@ -191,12 +219,14 @@ std::string format_chat(ChatTemplate chat, std::span<const Message> messages, bo
 }
 
 std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, ChatTemplate chat,
-                                 std::span<const Message> messages, bool answer) {
+                                 std::span<const Message> messages, bool answer,
+                                 bool begins_with_bos) {
   const auto name = [&](int32_t id) { return id < 0 ? std::string_view() : tokenizer.label(id); };
   const std::vector<TextPart> parts =
       lay_out(chat, messages, answer, name(tokenizer.bos_id()), name(tokenizer.eos_id()));
   std::vector<int32_t> ids = tokenizer.encode_parts(parts);
-  if (tokenizer.adds_bos()) ids.insert(ids.begin(), tokenizer.bos_id());
+  const bool bos = tokenizer.adds_bos() || (begins_with_bos && tokenizer.bos_id() >= 0);
+  if (bos) ids.insert(ids.begin(), tokenizer.bos_id());
   return ids;
 }
 

@@ -2,8 +2,9 @@
 // its template as a Jinja program (tokenizer.chat_template); it is never executed, but the known
 // families are recognised by the names of the tokens and roles in its text.
 //
-// Not carried over: default system prompts, tools, dates. Sources: the templates that the makers
-// publish in their tokenizer_config.json, and for Mistral's the table of versions in
+// Not carried over: default system prompts, tools, dates, and what makes a model think aloud.
+// Sources: the templates that the makers publish in their tokenizer_config.json, and for Mistral's
+// the table of versions in
 // https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization.
 #pragma once
 
@@ -30,6 +31,7 @@ enum class ChatTemplate : uint8_t {
   kMistralV7Tekken,  // Mistral Small 3
   kGemma,
   kPhi3,
+  kPhi4Mini,
   kPhi4,
   kZephyr,    // TinyLlama, StableLM
   kTulu,      // OLMo, OLMoE, Falcon 3
@@ -49,6 +51,9 @@ std::optional<ChatTemplate> recognise_chat_template(std::string_view template_te
 // Of tokenizer.chat_template; nullopt when the file has none as well.
 std::optional<ChatTemplate> chat_template_of(const ModelFile& file);
 
+// Whether the file's template itself writes a BOS.
+bool chat_begins_with_bos(const ModelFile& file);
+
 // "ChatML", "Llama 3" ...
 std::string_view chat_template_name(ChatTemplate chat) noexcept;
 
@@ -58,9 +63,10 @@ std::string_view chat_template_name(ChatTemplate chat) noexcept;
 std::string format_chat(ChatTemplate chat, std::span<const Message> messages, bool answer,
                         std::string_view begin = "<s>", std::string_view end = "</s>");
 
-// Its tokens, with a BOS where the file asks for one. The template's special tokens are tokens;
-// their names inside messages stay text.
+// Its tokens, with one BOS where the file or its template (begins_with_bos) asks for one. The
+// template's special tokens are tokens; their names inside messages stay text.
 std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, ChatTemplate chat,
-                                 std::span<const Message> messages, bool answer);
+                                 std::span<const Message> messages, bool answer,
+                                 bool begins_with_bos = false);
 
 }  // namespace model

@@ -130,10 +130,10 @@ TEST_F(BadInput, ArgumentsThatAreEmpty) {
 
 TEST_F(BadInput, ACacheWhoseBlocksDoNotFitTheHeads) {
   const std::string model = tests::data("models/llama-gqa.gguf").string();  // heads of 8
-  for (const std::string command : {"run", "bench"}) {
-    expect_refusal(fulgurite({command, "-m", model, "-p", "1", "--cache-type", "q8_0"}), 2,
-                   "this model's heads are 8 wide (use f16 or f32)");
-  }
+  const std::string why = "this model's heads are 8 wide (use f16 or f32)";
+  expect_refusal(fulgurite({"run", "-m", model, "-p", "A", "--cache-type", "q8_0"}), 2, why);
+  expect_refusal(fulgurite({"bench", "-m", model, "-p", "2", "-n", "2", "--cache-type", "q8_0"}), 2,
+                 why);
 }
 
 TEST_F(BadInput, OneFileForTwoOutputs) {
