@@ -203,8 +203,14 @@ std::optional<ChatTemplate> chat_template_of(const ModelFile& file) {
   return recognise_chat_template(file.get_string("tokenizer.chat_template", ""));
 }
 
+bool begins_with_bos(std::string_view t) noexcept {
+  const std::string_view first = t.substr(std::min(t.find("{{"), t.size()));
+  return first.substr(0, first.find("}}")).find("bos_token") != std::string_view::npos ||
+         t.find("= bos_token +") != std::string_view::npos;
+}
+
 bool chat_begins_with_bos(const ModelFile& file) {
-  return file.get_string("tokenizer.chat_template", "").find("bos_token") != std::string::npos;
+  return begins_with_bos(file.get_string("tokenizer.chat_template", ""));
 }
 
 std::string_view chat_template_name(ChatTemplate chat) noexcept {

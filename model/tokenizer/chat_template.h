@@ -51,7 +51,9 @@ std::optional<ChatTemplate> recognise_chat_template(std::string_view template_te
 // Of tokenizer.chat_template; nullopt when the file has none as well.
 std::optional<ChatTemplate> chat_template_of(const ModelFile& file);
 
-// Whether the file's template itself writes a BOS.
+// Whether what a template writes begins with a BOS: what it writes first, or makes of its first
+// message.
+bool begins_with_bos(std::string_view template_text) noexcept;
 bool chat_begins_with_bos(const ModelFile& file);
 
 // "ChatML", "Llama 3" ...
