@@ -420,7 +420,8 @@ int run_program(int argc, char** argv) {
       .add_option("-o,--out,--output", tap.output,
                   "the file: float32, (positions, rows, columns), vectors without rows")
       ->required();
-  tapper.add_option("--position", tap.position, "only this one, from 0")
+  tapper
+      .add_option("--position", tap.position, "only this one, from 0, without an axis of positions")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   tapper.callback([&] {
     refuse_same_file(tap.output, {flags.model, flags.prompt_file});

@@ -121,7 +121,8 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
         kind == 'k' ? cache.load_k(layer, j, lane, at) : cache.load_v(layer, j, lane, at);
       }
       Inspection result = summarise(values, what.position + 1, c.head_dim);
-      result.formula = kind == 'k' ? "k_j = rope(W_k n_j), as cached" : "v_j = W_v n_j, as cached";
+      result.formula =
+          model::tap_formula(kind == 'k' ? model::Tap::kK : model::Tap::kV, c) + ", as cached";
       return result;
     }
   }
@@ -137,7 +138,7 @@ Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
   if (!choose_rows(what, capture.rows, first, count)) return nothing("there are no such rows");
   const auto begin = capture.values.begin() + first * capture.cols;
   Inspection result = summarise({begin, begin + count * capture.cols}, count, capture.cols);
-  result.formula = model::tap_info(place->tap).formula;
+  result.formula = model::tap_formula(place->tap, c);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace model {
 
@@ -32,7 +33,7 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
     {Tap::kAct, "ffn.act", true, "act = f(W_gate m) * (W_up m)"},
     {Tap::kNeuronShare, "ffn.neuron_share", true, "act_n <w_n, df> / |df|^2"},
     {Tap::kCellShare, "ffn.cell_share", true, "sum over 32 neurons of act_n <w_n, df> / |df|^2"},
-    {Tap::kChosenShare, "ffn.top_share", true, "neuron, act_n <w_n, df> / |df|^2"},
+    {Tap::kChosenShare, "ffn.top_share", true, "neuron, act_n <w_n, df> / |df|^2; the most active"},
     {Tap::kFfnBiasShare, "ffn.bias_share", true, "<b, df> / |df|^2"},
     {Tap::kFfnOut, "ffn.out", true, "df = W_down act"},
     {Tap::kResidPost, "resid.post", true, "x + da + df"},
@@ -44,6 +45,77 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
 
 const TapInfo& tap_info(Tap tap) noexcept {
   return kTaps[static_cast<size_t>(tap)];
+}
+
+std::string tap_formula(Tap tap, const Config& c) {
+  const std::string usual(tap_info(tap).formula);
+  const bool biased = c.norm == NormKind::kLayer;  // GPT-2, GPT-NeoX and Phi-2
+  const bool biased_heads = biased || c.arch.starts_with("qwen2");
+  const auto turned = [&](const std::string& name) {
+    std::string x = "W_" + name + " n" + (biased_heads ? " + b" : "");
+    if (c.qk_norm != QkNorm::kNone) x = "norm(" + x + ")";
+    return name + " = " + (c.rope == RopeKind::kNone ? x : "rope(" + x + ")");
+  };
+  // Before the norm that the update goes through, whose scale cancels.
+  const auto behind_gain = [&](const char* formula) {
+    return c.post_norms ? std::string(formula) + ", g: the gain of the norm behind the sum y"
+                        : usual;
+  };
+  switch (tap) {
+    case Tap::kEmbedding:
+      return c.learned_positions         ? "x = E[token] + P[position]"
+             : c.embedding_scale != 1.0F ? "x = sqrt(C) E[token]"
+                                         : usual;
+    case Tap::kQ:
+      return turned("q");
+    case Tap::kK:
+      return turned("k");
+    case Tap::kV:
+      return biased_heads ? "v = W_v n + b" : usual;
+    case Tap::kScores: {
+      const float sqrt_d = std::sqrt(static_cast<float>(c.head_dim));
+      std::string s = std::abs(c.attention_scale * sqrt_d - 1.0F) < 1e-4F
+                          ? "q . k_j / sqrt(D)"
+                          : "q . k_j " + std::to_string(c.attention_scale);
+      if (c.score_soft_cap > 0.0F) s = "cap(" + s + ")";
+      return "s_j = " + s + (c.window > 0 ? "; 0 outside of a window" : "");
+    }
+    case Tap::kWeights:
+      return c.window > 0 ? "a = softmax(s) within the window, 0 outside" : usual;
+    case Tap::kHeadBack:
+      return behind_gain("W_O,h^T g^2 o_h");
+    case Tap::kHeadEnergy:
+      return behind_gain("|g o_h|^2");
+    case Tap::kHeadShare:
+      return behind_gain("<g o_h, g y> / |g y|^2");
+    case Tap::kAttnBiasShare:
+      return behind_gain("<g b, g y> / |g y|^2");
+    case Tap::kAttnOut:
+      return c.post_norms ? "da = norm(y), y = sum_h o_h" : biased ? "da = sum_h o_h + b" : usual;
+    case Tap::kUp:
+      return biased ? "W_up m + b" : usual;
+    case Tap::kAct:
+      return c.gated() ? usual : biased ? "act = f(W_up m + b)" : "act = f(W_up m)";
+    case Tap::kNeuronShare:
+      return behind_gain("act_n <g w_n, g y> / |g y|^2");
+    case Tap::kCellShare:
+      return behind_gain("sum over 32 neurons of act_n <g w_n, g y> / |g y|^2");
+    case Tap::kChosenShare:
+      return behind_gain("neuron, act_n <g w_n, g y> / |g y|^2; the most active");
+    case Tap::kExperts:
+      return behind_gain("expert, its weight, <g p_e FFN_e, g y> / |g y|^2");
+    case Tap::kFfnBiasShare:
+      return behind_gain("<g b, g y> / |g y|^2");
+    case Tap::kFfnOut:
+      return c.post_norms     ? "df = norm(y), y = W_down act"
+             : c.n_expert > 0 ? "df = sum_e p_e FFN_e(m)"
+             : biased         ? "df = W_down act + b"
+                              : usual;
+    case Tap::kLogits:
+      return c.final_soft_cap > 0.0F ? "cap(W_U norm)" : usual;
+    default:
+      return usual;
+  }
 }
 
 std::string tap_name(Tap tap, int64_t layer) {

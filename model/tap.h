@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/config.h"
+
 namespace model {
 
 // Shapes in the letters of model/tensor.h; T is position + 1, the reach of attention; N is F, or
@@ -53,10 +55,13 @@ struct TapInfo {
   Tap tap;
   std::string_view name;     // "attn.weights"
   bool per_layer;            // named "blk.N." + name
-  std::string_view formula;  // for people
+  std::string_view formula;  // for people, as Llama has it
 };
 
 const TapInfo& tap_info(Tap tap) noexcept;
+
+// For people: what a model of this kind makes of it.
+std::string tap_formula(Tap tap, const Config& config);
 
 // "blk.3.attn.weights"; global taps ignore the layer.
 std::string tap_name(Tap tap, int64_t layer);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 #include "model/error.h"
 #include "model/kv_cache.h"
@@ -76,12 +77,25 @@ std::vector<TapShape> list_taps(LoadedModel& model) {
   model.network->forward({&id, 1}, 0, cache, logits.data(), 1, &first);
   model.network->forward({&id, 1}, 1, cache, logits.data(), 1, &second);
   CHECK(first.seen.size() == second.seen.size());
+  // In the order of the pass: what nothing waits for comes later than it was made.
+  for (Shapes* shapes : {&first, &second}) {
+    std::sort(shapes->seen.begin(), shapes->seen.end(),
+              [](const Shapes::Seen& a, const Shapes::Seen& b) {
+                const auto rank = [](const Shapes::Seen& s) {
+                  const int part = s.tap == model::Tap::kEmbedding    ? 0
+                                   : model::tap_info(s.tap).per_layer ? 1
+                                                                      : 2;
+                  return std::tuple(part, s.layer, s.tap);
+                };
+                return rank(a) < rank(b);
+              });
+  }
   std::vector<TapShape> taps;
   for (size_t i = 0; i < first.seen.size(); ++i) {
     const Shapes::Seen& tap = first.seen[i];
     taps.push_back({model::tap_name(tap.tap, tap.layer), tap.tap, tap.rows, tap.cols,
                     second.seen[i].cols != tap.cols,
-                    std::string(model::tap_info(tap.tap).formula)});
+                    model::tap_formula(tap.tap, model.network->config())});
   }
   return taps;
 }

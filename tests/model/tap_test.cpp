@@ -1,0 +1,34 @@
+// What is said of a tap is what a model of its kind does.
+#include "model/tap.h"
+
+#include <gtest/gtest.h>
+
+#include "model/format/open.h"
+#include "tests/support/data.h"
+
+namespace {
+
+using model::Tap;
+
+std::string formula(const std::string& name, Tap tap) {
+  const auto file = model::open_model(tests::shared_data("models/synth/" + name).string());
+  return model::tap_formula(tap, model::read_config(file));
+}
+
+TEST(TapFormula, IsThatOfTheFamily) {
+  REQUIRE_SHARED_DATA();
+  EXPECT_EQ("q = rope(W_q n)", formula("llama-gqa.gguf", Tap::kQ));
+  EXPECT_EQ("q = W_q n + b", formula("gpt2.gguf", Tap::kQ)) << "which does not rotate";
+  EXPECT_EQ("k = rope(W_k n + b)", formula("qwen2.gguf", Tap::kK));
+  EXPECT_EQ("q = rope(norm(W_q n))", formula("qwen3.gguf", Tap::kQ));
+  EXPECT_EQ("x = E[token] + P[position]", formula("gpt2.gguf", Tap::kEmbedding));
+  EXPECT_EQ("x = sqrt(C) E[token]", formula("gemma.gguf", Tap::kEmbedding));
+  EXPECT_EQ("act = f(W_up m + b)", formula("phi2.gguf", Tap::kAct)) << "which has no gate";
+  EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2.gguf", Tap::kAttnOut));
+  EXPECT_EQ("da = sum_h o_h + b", formula("gptneox.gguf", Tap::kAttnOut));
+  EXPECT_EQ("df = sum_e p_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));
+  EXPECT_EQ("a = softmax(s) within the window, 0 outside", formula("gemma3.gguf", Tap::kWeights));
+  EXPECT_EQ("a = softmax(s)", formula("llama-gqa.gguf", Tap::kWeights));
+}
+
+}  // namespace
