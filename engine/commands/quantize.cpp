@@ -62,6 +62,7 @@ int64_t block_of(DType type) {
 // What the choice of a tensor's type needs to know of its model.
 struct Layout {
   int64_t n_layer = 0;
+  int64_t n_expert = 0;
   bool tied = true;
 };
 
@@ -74,6 +75,8 @@ int64_t layer_of(std::string_view name) {
 Layout layout_of(const model::ModelFile& file) {
   Layout layout;
   layout.tied = file.find_tensor("output.weight") == nullptr;
+  const std::string experts = file.get_string("general.architecture", "") + ".expert_count";
+  layout.n_expert = file.get_int(experts, 0, INT32_MAX, 0);
   for (const Tensor& t : file.tensors()) {
     layout.n_layer = std::max(layout.n_layer, layer_of(t.name) + 1);
   }
@@ -99,6 +102,10 @@ DType wanted_type(const Tensor& t, DType target, const Layout& layout) {
   if (below_8_bits && t.name == (layout.tied ? "token_embd.weight" : "output.weight")) {
     return t.cols() % block_of(DType::kQ6K) == 0 ? DType::kQ6K : DType::kQ8_0;
   }
+  // Of eight experts' weights these are so few that a byte each costs nothing (llama-quant).
+  const bool key_or_value =
+      t.name.find(".attn_k.") != std::string::npos || t.name.find(".attn_v.") != std::string::npos;
+  if (below_8_bits && layout.n_expert == 8 && key_or_value) return DType::kQ8_0;
   if (target != DType::kQ4K || !matters_more(layer_of(t.name), layout.n_layer)) return target;
   for (const char* sensitive : {".attn_v.", ".attn_qkv.", ".ffn_down"}) {
     if (t.name.find(sensitive) != std::string::npos) return DType::kQ6K;

@@ -210,6 +210,20 @@ TEST(Quantize, EveryKindOfTensorGetsItsType) {
   EXPECT_EQ(nullptr, f16.find("general.quantization_version")) << "nothing is quantised";
 }
 
+// llama-quant's rule for models of eight experts.
+TEST(Quantize, OfEightExpertsKeysAndValuesKeepAByte) {
+  REQUIRE_SHARED_DATA();
+  const tests::TempFolder folder;
+  const auto type = [&](const std::string& model, const char* tensor) {
+    const std::string in = tests::shared_data("models/synth/" + model + ".gguf").string();
+    return quantized(folder, in, "Q4_0").find_tensor(tensor)->dtype;
+  };
+  EXPECT_EQ(DType::kQ8_0, type("olmoe", "blk.0.attn_k.weight"));
+  EXPECT_EQ(DType::kQ8_0, type("olmoe", "blk.1.attn_v.weight"));
+  EXPECT_EQ(DType::kQ4_0, type("olmoe", "blk.0.attn_q.weight"));
+  EXPECT_EQ(DType::kQ4_0, type("mixtral", "blk.0.attn_k.weight")) << "of four";
+}
+
 TEST(Quantize, WhatIsQuantisedAlreadyMayBeConvertedWithAWarning) {
   const tests::TempFolder folder;
   const std::string in = tests::data("models/llama-gqa-f16.gguf").string();
