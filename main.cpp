@@ -435,7 +435,7 @@ int run_program(int argc, char** argv) {
   engine::commands::EvalOptions eval;
   CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
   add_model(evaluate, flags);
-  evaluate.add_option("-f,--file", eval.text, "the text")->required();
+  evaluate.add_option("-f,--file", eval.text, "the text; - is stdin")->required();
   evaluate
       .add_option("-c,--ctx-size,--window", eval.window,
                   "tokens that are seen together; 0: 128, with --chunks 512")

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/commands/passes.h"
+#include "engine/commands/text_file.h"
 #include "engine/softmax.h"
 #include "engine/threads.h"
 #include "model/error.h"
@@ -110,7 +111,9 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
 }  // namespace
 
 int eval(const EvalOptions& options) {
-  const std::string text = model::train::read_text(options.text);
+  const std::string text =
+      options.text == "-" ? read_text_file("-") : model::train::read_text(options.text);
+  if (text.empty()) throw Error(ExitCode::kFailed, "is empty", "stdin");
   LoadedModel model(options.model, thread_count(options.threads));
   const model::Config& c = model.network->config();
   const int64_t window = choose_window(options, c);

@@ -81,6 +81,10 @@ TEST_F(Files, EvalMeasuresText) {
   EXPECT_NEAR(result.at("perplexity").get<double>(), std::exp(loss), 1e-3 * std::exp(loss));
   EXPECT_GE(result.at("tokens").get<int>(), 9 * 128 - 9);
   EXPECT_LE(result.at("tokens").get<int>(), 1280);
+  const Outcome piped = tests::run_program(
+      {"sh", "-c", program() + " eval -f - --window 128 --json < " + in_folder("text.txt")},
+      kNoDisplay);
+  EXPECT_EQ(outcome.out, piped.out) << piped.err;
 }
 
 TEST_F(Files, BuiltInModelIsGoodEnough) {
