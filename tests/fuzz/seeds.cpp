@@ -55,6 +55,16 @@ void gguf(const Folder& folder) {
                                     .u32("phi3.rope.scaling.original_context_length", 4)
                                     .u32("general.alignment", 64),
                                 "phi3", 9));
+  folder.add("yarn", tiny_model(tests::toy_spm()
+                                    .string("qwen3.rope.scaling.type", "yarn")
+                                    .f32("qwen3.rope.scaling.factor", 4)
+                                    .u32("qwen3.rope.scaling.original_context_length", 4),
+                                "qwen3", 9));
+  folder.add("windows", tiny_model(tests::toy_spm()
+                                       .u32("gemma3.attention.sliding_window", 4)
+                                       .array<uint8_t>("gemma3.attention.sliding_window_pattern", 7,
+                                                       std::vector<uint8_t>{1}),
+                                   "gemma3", 9));
 }
 
 void safetensors(const Folder& folder) {
@@ -75,6 +85,9 @@ void safetensors(const Folder& folder) {
     config["num_experts"] = 2;
     config["num_experts_per_tok"] = 1;
     config["moe_intermediate_size"] = 4;
+    if (std::string_view(type).starts_with("gemma")) config["layer_types"] = {"sliding_attention"};
+    config["sliding_window"] = 4;
+    config["rope_scaling"] = {{"type", "yarn"}, {"factor", 4}, {"beta_fast", 32}};
     const std::string zero(1, '\0');
     const std::string weights = tests::SafetensorsBytes()
                                     .f32("model.norm.weight", {8})
