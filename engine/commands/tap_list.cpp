@@ -78,18 +78,12 @@ std::vector<TapShape> list_taps(LoadedModel& model) {
   model.network->forward({&id, 1}, 1, cache, logits.data(), 1, &second);
   CHECK(first.seen.size() == second.seen.size());
   // In the order of the pass: what nothing waits for comes later than it was made.
-  for (Shapes* shapes : {&first, &second}) {
-    std::sort(shapes->seen.begin(), shapes->seen.end(),
-              [](const Shapes::Seen& a, const Shapes::Seen& b) {
-                const auto rank = [](const Shapes::Seen& s) {
-                  const int part = s.tap == model::Tap::kEmbedding    ? 0
-                                   : model::tap_info(s.tap).per_layer ? 1
-                                                                      : 2;
-                  return std::tuple(part, s.layer, s.tap);
-                };
-                return rank(a) < rank(b);
-              });
-  }
+  const auto rank = [](const Shapes::Seen& s) {
+    const bool first_of_all = s.tap == model::Tap::kEmbedding;
+    return std::tuple(!first_of_all, !first_of_all && !model::tap_info(s.tap).per_layer, s.layer,
+                      s.tap);
+  };
+  for (Shapes* shapes : {&first, &second}) std::ranges::sort(shapes->seen, {}, rank);
   std::vector<TapShape> taps;
   for (size_t i = 0; i < first.seen.size(); ++i) {
     const Shapes::Seen& tap = first.seen[i];
