@@ -5,6 +5,7 @@
 
 #include "engine/model_store.h"
 #include "model/format/open.h"
+#include "model/pages.h"
 
 namespace engine {
 
@@ -15,6 +16,7 @@ namespace {
 uint64_t hash_tensor(const model::Tensor& tensor, uint64_t hash) noexcept {
   constexpr uint64_t kPrime = 0x100000001B3U;
   const size_t bytes = tensor.bytes();
+  model::ready_to_read(tensor.data, bytes);
   const size_t stride = bytes > (size_t{1} << 20) ? 64 * sizeof(uint64_t) : sizeof(uint64_t);
   for (size_t i = 0; i + sizeof(uint64_t) <= bytes; i += stride) {
     uint64_t word = 0;

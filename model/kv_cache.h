@@ -2,6 +2,7 @@
 // pass of a position writes its own slot and reads those before it.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -10,6 +11,7 @@
 #include "model/config.h"
 #include "model/error.h"
 #include "model/kernels/ops.h"
+#include "model/pages.h"
 
 namespace model {
 
@@ -18,6 +20,7 @@ class KvCache {
   // capacity: positions. Throws Error (usage) for Q8_0 and heads whose width is no multiple of 32.
   KvCache(const Config& c, int64_t capacity, CacheType type = CacheType::kF32)
       : type_(type),
+        n_layer_(c.n_layer),
         head_dim_(c.head_dim),
         n_head_kv_(c.n_head_kv),
         slot_bytes_(slot_bytes_of(type, c.head_dim)),
@@ -32,6 +35,19 @@ class KvCache {
   }
   const char* v(int64_t layer, int64_t lane) const noexcept {
     return v_.get() + at(layer, lane, 0);
+  }
+
+  // Before positions below n are stored: the memory for these and some more.
+  void make_room(int64_t n) noexcept {
+    constexpr int64_t kTogether = 64;
+    if (n <= roomy_) return;
+    const int64_t end = std::min(capacity_, (n + kTogether - 1) / kTogether * kTogether);
+    const auto bytes = static_cast<size_t>((end - roomy_) * slot_bytes_);
+    for (int64_t lane = 0; lane < n_layer_ * n_head_kv_; ++lane) {
+      for (const Bytes* block : {&k_, &v_})
+        ready_to_write(block->get() + at(0, lane, roomy_), bytes);
+    }
+    roomy_ = end;
   }
 
   // (K, D) floats in, stored as the cache's type.
@@ -85,12 +101,14 @@ class KvCache {
     return static_cast<size_t>(((layer * n_head_kv_ + lane) * capacity_ + position) * slot_bytes_);
   }
   CacheType type_;
+  int64_t n_layer_;
   int64_t head_dim_;
   int64_t n_head_kv_;
   int64_t slot_bytes_;
   int64_t capacity_;
-  Bytes k_;  // (L, K, T, D)
-  Bytes v_;  // (L, K, T, D)
+  int64_t roomy_ = 0;  // positions that memory has been made ready for
+  Bytes k_;            // (L, K, T, D)
+  Bytes v_;            // (L, K, T, D)
 };
 
 }  // namespace model

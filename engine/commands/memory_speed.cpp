@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/kernels/thread_pool.h"
+#include "model/pages.h"
 
 namespace engine::commands {
 
@@ -38,7 +39,10 @@ uint64_t add_up(std::span<const uint64_t> words) noexcept {
 }  // namespace
 
 double memory_bytes_per_s(int threads) {
-  const std::vector<uint64_t> buffer(buffer_bytes() / sizeof(uint64_t), 1);
+  std::vector<uint64_t> buffer;
+  buffer.reserve(buffer_bytes() / sizeof(uint64_t));
+  model::ready_to_write(buffer.data(), buffer.capacity() * sizeof(uint64_t));
+  buffer.resize(buffer.capacity(), 1);
   model::ThreadPool pool(threads);
   std::atomic<uint64_t> total{0};  // so that the reads are not optimised away
   std::array<double, 5> speeds{};

@@ -1,5 +1,6 @@
 #include "engine/trace/log.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +31,19 @@ uint64_t Log::default_detail_limit() {
   const auto pages = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PHYS_PAGES)));
   const auto page_bytes = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PAGESIZE)));
   return pages * page_bytes / 4;
+}
+
+Log::Chunk::Chunk(size_t bytes, uint64_t number)
+    : data(new std::byte[bytes]), capacity(bytes), index(number) {
+#if defined(MADV_POPULATE_WRITE)
+  // Its pages at once: the first touch of each by itself would take longer than what is written.
+  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* inside = data.get();
+  size_t rest = bytes;
+  if (std::align(page, page, inside, rest) != nullptr) {
+    ::madvise(inside, rest / page * page, MADV_POPULATE_WRITE);
+  }
+#endif
 }
 
 Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit, 2 * kChunkBytes)) {

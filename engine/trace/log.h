@@ -53,8 +53,7 @@ class Log {
   friend class Cursor;
 
   struct Chunk {
-    explicit Chunk(size_t bytes, uint64_t number)
-        : data(new std::byte[bytes]), capacity(bytes), index(number) {}
+    Chunk(size_t bytes, uint64_t number);
     std::unique_ptr<std::byte[]> data;
     size_t capacity;
     uint64_t index;  // in its chain

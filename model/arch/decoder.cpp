@@ -90,6 +90,7 @@ void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cach
   for (int64_t begin = 0; begin < total; begin += kBatch) {
     const int64_t n = std::min(kBatch, total - begin);
     resize(n, cache.capacity());
+    cache.make_room(first + begin + n);
     const Pass pass{first + begin, n, cache, sink};
     // Of this batch's rows those at or behind total - logit_rows have their logits taken.
     const int64_t skipped = std::max<int64_t>(0, total - logit_rows - begin);
