@@ -5,6 +5,7 @@
 //   kSigned       values() are int8_t weights; else they are 0 .. 63 and the weight is that
 //                 minus kOffset
 //   values(at, b) the 32 values of block b
+//   two(at, b)    those of blocks b and b + 1, b even, where vectors are long enough
 //   kScale        integer scales: 0 none, 1 one a block, 2 one for each half of a block
 //   kMin          minima: 0 none, 1 one a block (float), 2 with an integer a block, 3 with one for
 //                 each half
@@ -36,32 +37,40 @@ FULGURITE_INLINE float half_at(const std::byte* at) noexcept {
   return widen_one_f16(load<uint16_t>(at));
 }
 
-FULGURITE_INLINE F32x8 widen_low_halves(const I32x8& words) noexcept {
-#if defined(__AVX512VL__)
-  return (F32x8)_mm256_cvtph_ps(_mm256_cvtepi32_epi16((__m256i)words));
-#elif defined(__AVX2__)
-  const auto low = (__m256i)(words & 0xFFFF);
-  return (F32x8)_mm256_cvtph_ps(
-      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+FULGURITE_INLINE I32x8 widen_bytes(uint64_t bytes) noexcept {
+#if defined(__AVX2__)
+  return (I32x8)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
+#else
+  using U8x8 = uint8_t __attribute__((vector_size(8)));
+  return __builtin_convertvector((U8x8)bytes, I32x8);
+#endif
+}
+
+// The numbers at the beginnings of eight blocks: one by one, since gathers are slow on many
+// machines.
+template <int kStride>
+FULGURITE_INLINE F32x8 first_halves(const std::byte* at) noexcept {
+#if defined(__AVX2__)
+  const auto four = [&](int b) FULGURITE_LAMBDA {
+    const auto half = [&](int i) FULGURITE_LAMBDA { return load<int16_t>(at + (b + i) * kStride); };
+    __m128i v = _mm_insert_epi16(_mm_setzero_si128(), half(0), 0);
+    v = _mm_insert_epi16(v, half(1), 1);
+    v = _mm_insert_epi16(v, half(2), 2);
+    return _mm_insert_epi16(v, half(3), 3);
+  };
+  return (F32x8)_mm256_cvtph_ps(_mm_unpacklo_epi64(four(0), four(4)));
 #else
   F32x8 out;
-  for (int b = 0; b < 8; ++b) out[b] = f32_from_f16(static_cast<uint16_t>(words[b]));
+  for (int b = 0; b < 8; ++b) out[b] = f32_from_f16(load<uint16_t>(at + b * kStride));
   return out;
 #endif
 }
 
-// The first four bytes of eight blocks.
 template <int kStride>
-FULGURITE_INLINE I32x8 first_words(const std::byte* at) noexcept {
-#if defined(__AVX2__)
-  const __m256i offsets = _mm256_setr_epi32(0, kStride, 2 * kStride, 3 * kStride, 4 * kStride,
-                                            5 * kStride, 6 * kStride, 7 * kStride);
-  return (I32x8)_mm256_i32gather_epi32(reinterpret_cast<const int*>(at), offsets, 1);
-#else
-  I32x8 out;
-  for (int b = 0; b < 8; ++b) out[b] = load<int32_t>(at + b * kStride);
-  return out;
-#endif
+FULGURITE_INLINE I32x8 first_bytes(const std::byte* at) noexcept {
+  uint64_t bytes = 0;
+  for (int b = 0; b < 8; ++b) bytes |= static_cast<uint64_t>(at[b * kStride]) << (8 * b);
+  return widen_bytes(bytes);
 }
 
 // 16 bytes -> 32 nibbles, the low ones first.
@@ -105,9 +114,10 @@ FULGURITE_INLINE U8x32 fifth_bits(const std::byte* qh) noexcept {
 #endif
 }
 
-// Signed weights as dot_block wants them.
-FULGURITE_INLINE U8x32 signed_operand(const U8x32& w) noexcept {
-  return kUnsignedDot ? w ^ 128 : w;
+// Weights of a format as dot_block wants them.
+template <class F, class V>
+FULGURITE_INLINE V operand(const V& w) noexcept {
+  return F::kSigned && kUnsignedDot ? w ^ 128 : w;
 }
 
 FULGURITE_INLINE U8x32 look_up(const int8_t (&table)[16], const U8x32& index) noexcept {
@@ -121,15 +131,33 @@ FULGURITE_INLINE U8x32 look_up(const int8_t (&table)[16], const U8x32& index) no
 #endif
 }
 
-FULGURITE_INLINE F32x8 widen_bytes(uint64_t bytes) noexcept {
-#if defined(__AVX2__)
-  const __m128i low = _mm_cvtsi64_si128(static_cast<int64_t>(bytes));
-  return (F32x8)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(low));
-#else
-  using U8x8 = uint8_t __attribute__((vector_size(8)));
-  return __builtin_convertvector(__builtin_convertvector((U8x8)bytes, I32x8), F32x8);
-#endif
+#if FULGURITE_TWO_BLOCKS
+// The same of two blocks.
+FULGURITE_INLINE U8x64 two_nibbles(const std::byte* first, const std::byte* second) noexcept {
+  const __m512i both = _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(load<__m128i>(first)),
+                                                   0xFF00, load<__m128i>(second));
+  const __m512i low_high = _mm512_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4, 0, 0, 0, 0, 4, 4, 4, 4);
+  return (U8x64)_mm512_srlv_epi32(both, low_high) & 15;
 }
+FULGURITE_INLINE U8x64 two_fifth_bits(const std::byte* first, const std::byte* second) noexcept {
+  const __mmask64 bits = load_u32(first) | uint64_t{load_u32(second)} << 32U;
+  return (U8x64)_mm512_maskz_mov_epi8(bits, _mm512_set1_epi8(16));
+}
+FULGURITE_INLINE U8x64 look_up(const int8_t (&table)[16], const U8x64& index) noexcept {
+  return (U8x64)_mm512_shuffle_epi8(_mm512_broadcast_i32x4(load<__m128i>(table)), (__m512i)index);
+}
+
+// Of 32 bytes: (bytes >> first) & mask, then (bytes >> second) & mask.
+FULGURITE_INLINE U8x64 two_bits_of(const std::byte* bytes, int first, int second,
+                                   uint8_t mask) noexcept {
+  const __m512i both = _mm512_broadcast_i64x4(load<__m256i>(bytes));
+  const __m512i shifts = _mm512_inserti64x4(_mm512_set1_epi32(first), _mm256_set1_epi32(second), 1);
+  return (U8x64)_mm512_srlv_epi32(both, shifts) & mask;
+}
+FULGURITE_INLINE U8x64 shift_left(const U8x64& bytes, int shift) noexcept {
+  return (U8x64)((U32x16)bytes << shift);
+}
+#endif
 
 FULGURITE_INLINE int nibble_of(const std::byte* qs, int64_t i) noexcept {
   return (static_cast<int>(qs[i % 16]) >> (i / 16 * 4)) & 15;
@@ -143,6 +171,11 @@ struct NibbleFormat {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return nibbles(at + b * kBlockBytes + kAt);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return two_nibbles(at + b * kBlockBytes + kAt, at + (b + 1) * kBlockBytes + kAt);
+  }
+#endif
   static FULGURITE_INLINE const std::byte* block(const std::byte* row, int64_t c) noexcept {
     return row + c / 32 * kBlockBytes;
   }
@@ -155,7 +188,7 @@ struct FormatQ4_0 : NibbleFormat<18, 2> {
   static constexpr int kOffset = 8;
   static constexpr int kMin = 0;
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    return Scales(widen_low_halves(first_words<18>(at)));
+    return Scales(first_halves<18>(at));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     return half_at(block(row, c)) * static_cast<float>(value(row, c) - kOffset);
@@ -167,8 +200,7 @@ struct FormatQ4_1 : NibbleFormat<20, 4> {
   static constexpr int kMin = 1;
   static constexpr int kMiddle = 8;
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    const I32x8 words = first_words<20>(at);
-    return Scales(widen_low_halves(words), -widen_low_halves((I32x8)((U32x8)words >> 16)));
+    return Scales(first_halves<20>(at), -first_halves<20>(at + 2));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = block(row, c);
@@ -182,8 +214,13 @@ struct FormatQ5_0 : NibbleFormat<22, 6> {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return nibbles(at + b * 22 + 6) | fifth_bits(at + b * 22 + 2);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return NibbleFormat::two(at, b) | two_fifth_bits(at + b * 22 + 2, at + b * 22 + 24);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    return Scales(widen_low_halves(first_words<22>(at)));
+    return Scales(first_halves<22>(at));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = block(row, c);
@@ -199,9 +236,13 @@ struct FormatQ5_1 : NibbleFormat<24, 8> {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return nibbles(at + b * 24 + 8) | fifth_bits(at + b * 24 + 4);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return NibbleFormat::two(at, b) | two_fifth_bits(at + b * 24 + 4, at + b * 24 + 28);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    const I32x8 words = first_words<24>(at);
-    return Scales(widen_low_halves(words), -widen_low_halves((I32x8)((U32x8)words >> 16)));
+    return Scales(first_halves<24>(at), -first_halves<24>(at + 2));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = block(row, c);
@@ -219,8 +260,14 @@ struct FormatQ8_0 {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return load<U8x32>(at + b * 34 + 2);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    const __m512i first = _mm512_castsi256_si512(load<__m256i>(at + b * 34 + 2));
+    return (U8x64)_mm512_inserti64x4(first, load<__m256i>(at + b * 34 + 36), 1);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    return Scales(widen_low_halves(first_words<34>(at)));
+    return Scales(first_halves<34>(at));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = row + c / 32 * 34;
@@ -235,8 +282,13 @@ struct FormatIq4Nl : NibbleFormat<18, 2> {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return look_up(kIq4Values, nibbles(at + b * 18 + 2));
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return look_up(kIq4Values, NibbleFormat::two(at, b));
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    return Scales(widen_low_halves(first_words<18>(at)));
+    return Scales(first_halves<18>(at));
   }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     return half_at(block(row, c)) * static_cast<float>(kIq4Values[value(row, c)]);
@@ -250,9 +302,14 @@ struct FormatMxfp4 : NibbleFormat<17, 1> {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return look_up(kMxfp4Values, nibbles(at + b * 17 + 1));
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return look_up(kMxfp4Values, NibbleFormat::two(at, b));
+  }
+#endif
   // 2^(e - 127) / 2; the two smallest are subnormal.
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
-    const I32x8 e = first_words<17>(at) & 255;
+    const I32x8 e = first_bytes<17>(at);
     const I32x8 small = e < 2;
     const I32x8 bits = (small & (0x00200000 << (e & 1))) | (~small & ((e - 1) << 23));
     return Scales((F32x8)bits);

@@ -45,6 +45,12 @@ struct FormatQ2K {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return bits_of(load<U8x32>(at + offsetof(BlockQ2K, qs) + 32 * (b / 4)), 2 * (b % 4), 3);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    const std::byte* qs = at + offsetof(BlockQ2K, qs) + 32 * (b / 4);
+    return two_bits_of(qs, 2 * (b % 4), 2 * (b % 4) + 2, 3);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     Scales s(spread(at + offsetof(BlockQ2K, d)), spread(at + offsetof(BlockQ2K, dmin)));
     const auto both = load<U8x16>(at);
@@ -74,6 +80,13 @@ struct FormatQ3K {
         bits_of(load<U8x32>(at + offsetof(BlockQ3K, qs) + 32 * (b / 4)), 2 * (b % 4), 3);
     return low | (bits_of(load<U8x32>(at), b, 1) << 2);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    const std::byte* qs = at + offsetof(BlockQ3K, qs) + 32 * (b / 4);
+    return two_bits_of(qs, 2 * (b % 4), 2 * (b % 4) + 2, 3) |
+           shift_left(two_bits_of(at, b, b + 1, 1), 2);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     Scales s(spread(at + offsetof(BlockQ3K, d)));
     const std::byte* packed = at + offsetof(BlockQ3K, scales);
@@ -118,8 +131,8 @@ FULGURITE_INLINE Scales scales_45(const std::byte* at) noexcept {
   uint64_t scale = 0;
   uint64_t min = 0;
   scales_and_mins(at + 4, scale, min);
-  s.scale[0] = widen_bytes(scale);
-  s.min[0] = widen_bytes(min);
+  s.scale[0] = to_float(widen_bytes(scale));
+  s.min[0] = to_float(widen_bytes(min));
   return s;
 }
 
@@ -142,7 +155,14 @@ struct FormatQ4K {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return bits_of(load<U8x32>(at + offsetof(BlockQ4K, qs) + 32 * (b / 2)), 4 * (b % 2), 15);
   }
-  static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept { return scales_45(at); }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return two_bits_of(at + offsetof(BlockQ4K, qs) + 32 * (b / 2), 0, 4, 15);
+  }
+#endif
+  static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
+    return scales_45(at);
+  }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = super_block<BlockQ4K>(row, c);
     const int i = static_cast<int>(c % 256);
@@ -163,7 +183,15 @@ struct FormatQ5K {
         bits_of(load<U8x32>(at + offsetof(BlockQ5K, qs) + 32 * (b / 2)), 4 * (b % 2), 15);
     return low | (bits_of(load<U8x32>(at + offsetof(BlockQ5K, qh)), b, 1) << 4);
   }
-  static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept { return scales_45(at); }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    return two_bits_of(at + offsetof(BlockQ5K, qs) + 32 * (b / 2), 0, 4, 15) |
+           shift_left(two_bits_of(at + offsetof(BlockQ5K, qh), b, b + 1, 1), 4);
+  }
+#endif
+  static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
+    return scales_45(at);
+  }
   static FULGURITE_INLINE float one(const std::byte* row, int64_t c) noexcept {
     const std::byte* at = super_block<BlockQ5K>(row, c);
     const int i = static_cast<int>(c % 256);
@@ -185,6 +213,14 @@ struct FormatQ6K {
     const auto high = load<U8x32>(at + offsetof(BlockQ6K, qh) + 32 * (b / 4));
     return low | (bits_of(high, 2 * (b % 4), 3) << 4);
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    const auto bytes = load<U32x16>(at + 64 * (b / 4));
+    const std::byte* high = at + offsetof(BlockQ6K, qh) + 32 * (b / 4);
+    return ((U8x64)(bytes >> (b % 4 / 2 * 4)) & 15) |
+           shift_left(two_bits_of(high, 2 * (b % 4), 2 * (b % 4) + 2, 3), 4);
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     Scales s(spread(at + offsetof(BlockQ6K, d)));
     split_pairs(load<I8x16>(at + offsetof(BlockQ6K, scales)), s.scale[0], s.scale[1]);
@@ -212,6 +248,12 @@ struct FormatIq4Xs {
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return look_up(kIq4Values, nibbles(at + offsetof(BlockIq4Xs, qs) + 16 * b));
   }
+#if FULGURITE_TWO_BLOCKS
+  static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
+    const std::byte* qs = at + offsetof(BlockIq4Xs, qs) + 16 * b;
+    return look_up(kIq4Values, two_nibbles(qs, qs + 16));
+  }
+#endif
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
     const U32x8 low = U32x8{} + load_u32(at + offsetof(BlockIq4Xs, scales_l));
     const U32x8 high = U32x8{} + load<uint16_t>(at + offsetof(BlockIq4Xs, scales_h));

@@ -28,6 +28,13 @@ FULGURITE_INLINE __m256i add_byte_products(__m256i sums, __m256i w, __m256i q) n
 inline constexpr bool kUnsignedDot = false;
 #endif
 
+// Where a vector holds the values of two blocks and the same goes for their products.
+#if defined(__AVX512VNNI__)
+#define FULGURITE_TWO_BLOCKS 1
+#else
+#define FULGURITE_TWO_BLOCKS 0
+#endif
+
 #if defined(__AVX2__)
 // 16-bit sums of two products each; weights as below, without an offset.
 template <bool kSigned>
@@ -76,6 +83,29 @@ FULGURITE_INLINE I32x8 dot_block(const U8x32& w, const int8_t* q) noexcept {
   return sums;
 #endif
 }
+
+#if FULGURITE_TWO_BLOCKS
+// Two blocks, one behind the other.
+FULGURITE_INLINE __m512i dot_two_blocks(const U8x64& w, const int8_t* q) noexcept {
+  return add_byte_products(_mm512_setzero_si512(), (__m512i)w, load<__m512i>(q));
+}
+
+// As below; dots[k]: of blocks 2 k and 2 k + 1.
+FULGURITE_INLINE void halves_of(const __m512i (&dots)[4], I32x8& first, I32x8& second) noexcept {
+  // Of each quarter: sums 0 + 2 of a, of b, sums 1 + 3 of a, of b.
+  const auto pair = [](__m512i a, __m512i b) FULGURITE_LAMBDA {
+    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+  };
+  const __m512i low = pair(dots[0], dots[1]);
+  const __m512i high = pair(dots[2], dots[3]);
+  const __m512i sums =
+      _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high));
+  const __m512i order = _mm512_setr_epi32(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  const __m512i sorted = _mm512_permutexvar_epi32(order, sums);
+  first = (I32x8)_mm512_castsi512_si256(sorted);
+  second = (I32x8)_mm512_extracti64x4_epi64(sorted, 1);
+}
+#endif
 
 // Lane b: the sum of the four low (high) lanes of dots[b].
 FULGURITE_INLINE void halves_of(const I32x8 (&dots)[8], I32x8& first, I32x8& second) noexcept {

@@ -82,7 +82,7 @@ class Rows {
       const auto scales = F::scales(at);
       row.template add<kGather>(F::terms(at, part(x, g), scales), g);
       if constexpr (kBack) row.keep(scales, g);
-      if (kBack && g % 2 == 0) back_.step();
+      if (kBack && g % (2 * kBlocksBack) == 0) back_.step();
     }
     if (whole < groups_) last_group<kGather, kBack>(row);
     end<kGather, kBack>(row);
@@ -107,7 +107,7 @@ class Rows {
       row_b.template add<kGather>(t_b, g);
       if constexpr (kBack) row_a.keep(scales_a, g);
       if constexpr (kBack) row_b.keep(scales_b, g);
-      if constexpr (kBack) (g % 2 == 0 ? a : b).back_.step();
+      if (kBack && g % kBlocksBack == 0) (g / kBlocksBack % 2 == 0 ? a : b).back_.step();
     }
     if (whole < a.groups_) {
       a.template last_group<kGather, kBack>(row_a);

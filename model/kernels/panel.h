@@ -151,7 +151,7 @@ class Unpacking {
     if constexpr (kBytes == PanelBytes::kSigned) {
       return F::kSigned ? values : values - static_cast<uint8_t>(F::kOffset);
     } else {
-      return F::kSigned ? signed_operand(values) : values;
+      return operand<F>(values);
     }
   }
 

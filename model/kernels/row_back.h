@@ -19,65 +19,125 @@ namespace model::FULGURITE_ISA {
 
 inline constexpr int kRowsBack = 16;
 
-// The sixteen rows' sums of one block, its 32 columns in whatever order the set likes, and the
+// Blocks that are added at once, and the vectors that hold them.
+#if FULGURITE_TWO_BLOCKS
+inline constexpr int kBlocksBack = 2;
+using BackValues = U8x64;
+using BackInts = I32x16;
+using BackFloats = F32x16;
+#else
+inline constexpr int kBlocksBack = 1;
+using BackValues = U8x32;
+using BackInts = I32x8;
+using BackFloats = F32x8;
+#endif
+
+// The sixteen rows' sums of these blocks, their columns in whatever order the set likes, and the
 // whole numbers they are made of: for one half of a block or both, and four rows in turn.
 #if FULGURITE_VNNI
+#if FULGURITE_TWO_BLOCKS
+using BackBytes = __m512i;
+FULGURITE_INLINE BackBytes low_bytes(BackBytes a, BackBytes b) noexcept {
+  return _mm512_unpacklo_epi8(a, b);
+}
+FULGURITE_INLINE BackBytes high_bytes(BackBytes a, BackBytes b) noexcept {
+  return _mm512_unpackhi_epi8(a, b);
+}
+FULGURITE_INLINE BackBytes low_words(BackBytes a, BackBytes b) noexcept {
+  return _mm512_unpacklo_epi16(a, b);
+}
+FULGURITE_INLINE BackBytes high_words(BackBytes a, BackBytes b) noexcept {
+  return _mm512_unpackhi_epi16(a, b);
+}
+#else
+using BackBytes = __m256i;
+FULGURITE_INLINE BackBytes low_bytes(BackBytes a, BackBytes b) noexcept {
+  return _mm256_unpacklo_epi8(a, b);
+}
+FULGURITE_INLINE BackBytes high_bytes(BackBytes a, BackBytes b) noexcept {
+  return _mm256_unpackhi_epi8(a, b);
+}
+FULGURITE_INLINE BackBytes low_words(BackBytes a, BackBytes b) noexcept {
+  return _mm256_unpacklo_epi16(a, b);
+}
+FULGURITE_INLINE BackBytes high_words(BackBytes a, BackBytes b) noexcept {
+  return _mm256_unpackhi_epi16(a, b);
+}
+#endif
+
 class WholeFactors {
  public:
   // Lane b for block b.
   FULGURITE_INLINE void set(int half, const I32x8 (&f)[kRowsBack]) noexcept {
     for (int q = 0; q < 4; ++q) {
-      const I32x8* of = f + 4 * q;
-      store(low_[half][q], bytes_of(of[0], of[1], of[2], of[3]));
+      const auto of = [&](int i) FULGURITE_LAMBDA { return (__m256i)f[4 * q + i]; };
+      const __m256i first = _mm256_packs_epi32(of(0), of(1));
+      const __m256i second = _mm256_packs_epi32(of(2), of(3));
+      const __m256i low = _mm256_set1_epi16(255);
+      store(low_[q][half], lanes_of(_mm256_packus_epi16(_mm256_and_si256(first, low),
+                                                        _mm256_and_si256(second, low))));
       // The low byte counts from -128 to 127.
-      const auto rest = [](const I32x8& v) FULGURITE_LAMBDA { return (v + 128) >> 8; };
-      store(high_[half][q], bytes_of(rest(of[0]), rest(of[1]), rest(of[2]), rest(of[3])));
+      const auto rest = [](__m256i v) FULGURITE_LAMBDA {
+        return _mm256_srai_epi16(_mm256_add_epi16(v, _mm256_set1_epi16(128)), 8);
+      };
+      store(high_[q][half], lanes_of(_mm256_packs_epi16(rest(first), rest(second))));
     }
   }
 
   template <int kHalves>
-  FULGURITE_INLINE __m256i low(int q, int b) const noexcept {
-    return spread<kHalves>(low_, q, b);
+  FULGURITE_INLINE BackBytes low(int q, int b) const noexcept {
+    return spread<kHalves>(low_[q], b);
   }
   template <int kHalves>
-  FULGURITE_INLINE __m256i high(int q, int b) const noexcept {
-    return spread<kHalves>(high_, q, b);
+  FULGURITE_INLINE BackBytes high(int q, int b) const noexcept {
+    return spread<kHalves>(high_[q], b);
   }
 
  private:
-  using Table = int32_t[2][4][8];
+  using Lanes = int32_t[2][8];  // of both halves
 
-  static FULGURITE_INLINE I32x8 bytes_of(const I32x8& a, const I32x8& b, const I32x8& c,
-                                         const I32x8& d) noexcept {
-    const I32x8 ab = (a & 0xFF) | (b << 8 & 0xFF00);
-    const I32x8 cd = (c << 16 & 0xFF0000) | d << 24;
-    return ab | cd;
+  // From four rows' bytes, four of each in turn, to those of a block side by side.
+  static FULGURITE_INLINE __m256i lanes_of(__m256i bytes) noexcept {
+    const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order));
   }
+  // Lanes b of the halves for the columns of each.
   template <int kHalves>
-  static FULGURITE_INLINE __m256i spread(const Table& of, int q, int b) noexcept {
-    if constexpr (kHalves == 1) return _mm256_set1_epi32(of[0][q][b]);
-    return _mm256_set_m128i(_mm_set1_epi32(of[1][q][b]), _mm_set1_epi32(of[0][q][b]));
+  static FULGURITE_INLINE BackBytes spread(const Lanes& of, int b) noexcept {
+#if FULGURITE_TWO_BLOCKS
+    const __m512i lanes = kHalves == 1
+                              ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
+                              : _mm512_setr_epi32(0, 0, 0, 0, 8, 8, 8, 8, 1, 1, 1, 1, 9, 9, 9, 9);
+    // As they have been stored: what was stored in parts is not at hand as a whole at once.
+    __m512i halves = _mm512_castsi256_si512(load<__m256i>(of[0]));
+    if constexpr (kHalves == 2) halves = _mm512_inserti64x4(halves, load<__m256i>(of[1]), 1);
+    return _mm512_permutexvar_epi32(_mm512_add_epi32(lanes, _mm512_set1_epi32(b)), halves);
+#else
+    if constexpr (kHalves == 1) return _mm256_set1_epi32(of[0][b]);
+    return _mm256_set_m128i(_mm_set1_epi32(of[1][b]), _mm_set1_epi32(of[0][b]));
+#endif
   }
 
-  alignas(32) Table low_;
-  alignas(32) Table high_;
+  alignas(32) Lanes low_[4];
+  alignas(32) Lanes high_[4];
 };
 
 class BlockSums {
  public:
   // w: bytes without a sign, of rows 4 q .. 4 q + 3.
   template <int kHalves>
-  FULGURITE_INLINE void add(const U8x32 (&w)[4], const WholeFactors& f, int q, int b) noexcept {
-    const auto row = [&](int i) FULGURITE_LAMBDA { return (__m256i)w[i]; };
-    const __m256i a = _mm256_unpacklo_epi8(row(0), row(1));
-    const __m256i c = _mm256_unpacklo_epi8(row(2), row(3));
-    const __m256i e = _mm256_unpackhi_epi8(row(0), row(1));
-    const __m256i g = _mm256_unpackhi_epi8(row(2), row(3));
-    // Columns 4 i .. 4 i + 3 and, in the upper half, those 16 further on.
-    const __m256i fours[4] = {_mm256_unpacklo_epi16(a, c), _mm256_unpackhi_epi16(a, c),
-                              _mm256_unpacklo_epi16(e, g), _mm256_unpackhi_epi16(e, g)};
-    const __m256i low = f.low<kHalves>(q, b);
-    const __m256i high = f.high<kHalves>(q, b);
+  FULGURITE_INLINE void add(const BackValues (&w)[4], const WholeFactors& f, int q,
+                            int b) noexcept {
+    const auto row = [&](int i) FULGURITE_LAMBDA { return (BackBytes)w[i]; };
+    const BackBytes a = low_bytes(row(0), row(1));
+    const BackBytes c = low_bytes(row(2), row(3));
+    const BackBytes e = high_bytes(row(0), row(1));
+    const BackBytes g = high_bytes(row(2), row(3));
+    // Columns 4 i .. 4 i + 3 and, in every further quarter, those 16 further on.
+    const BackBytes fours[4] = {low_words(a, c), high_words(a, c), low_words(e, g),
+                                high_words(e, g)};
+    const BackBytes low = f.low<kHalves>(q, b);
+    const BackBytes high = f.high<kHalves>(q, b);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       low_[i] = add_byte_products(low_[i], fours[i], low);
@@ -85,21 +145,31 @@ class BlockSums {
     }
   }
 
-  // Columns 8 i .. 8 i + 7.
-  FULGURITE_INLINE void columns(I32x8 (&out)[4]) const noexcept {
-    __m256i whole[4];
-    for (int i = 0; i < 4; ++i) {
-      whole[i] = _mm256_add_epi32(low_[i], _mm256_slli_epi32(high_[i], 8));
-    }
+  // A quarter of the columns each.
+  FULGURITE_INLINE void columns(BackInts (&out)[4]) const noexcept {
+    BackBytes whole[4];
+    for (int i = 0; i < 4; ++i)
+      whole[i] = (BackBytes)((BackInts)low_[i] + ((BackInts)high_[i] << 8));
+#if FULGURITE_TWO_BLOCKS
+    const __m512i even[2] = {_mm512_shuffle_i32x4(whole[0], whole[1], 0x88),
+                             _mm512_shuffle_i32x4(whole[2], whole[3], 0x88)};
+    const __m512i odd[2] = {_mm512_shuffle_i32x4(whole[0], whole[1], 0xDD),
+                            _mm512_shuffle_i32x4(whole[2], whole[3], 0xDD)};
+    out[0] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0x88);
+    out[1] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0x88);
+    out[2] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0xDD);
+    out[3] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0xDD);
+#else
     for (int i = 0; i < 2; ++i) {
       out[i] = (I32x8)_mm256_permute2x128_si256(whole[2 * i], whole[2 * i + 1], 0x20);
       out[2 + i] = (I32x8)_mm256_permute2x128_si256(whole[2 * i], whole[2 * i + 1], 0x31);
     }
+#endif
   }
 
  private:
-  __m256i low_[4] = {};
-  __m256i high_[4] = {};
+  BackBytes low_[4] = {};
+  BackBytes high_[4] = {};
 };
 #else
 class WholeFactors {
@@ -177,7 +247,8 @@ class BlockSums {
 #endif
 
 // Of 256 columns: what prepare() makes of F::kKept vectors of each row, `stride` floats apart, and
-// u, for add() to add one block's 32 columns of all rows to back[0 .. 31].
+// u, for add() to add the columns of kBlocksBack blocks of all rows to back[0 ..]; the group is
+// `at` bytes from the rows' beginnings.
 template <class F>
 class BackOf;
 
@@ -195,27 +266,33 @@ class BackOf<BlockRow<F>> {
     }
   }
 
-  FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int b,
+  FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int64_t at, int b,
                             float* back) const noexcept {
     BlockSums sums;
 #pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) {
-      U8x32 w[4];
+      BackValues w[4];
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) {
-        w[i] = F::values(rows[4 * q + i], b);
-        if constexpr (F::kSigned) w[i] = signed_operand(w[i]);
+#if FULGURITE_TWO_BLOCKS
+        w[i] = operand<F>(F::two(rows[4 * q + i] + at, b));
+#else
+        w[i] = operand<F>(F::values(rows[4 * q + i] + at, b));
+#endif
       }
       sums.template add<kHalves>(w, factors_, q, b);
     }
-    I32x8 columns[4];
+    BackInts columns[4];
     sums.columns(columns);
+    constexpr int kLanes = 8 * kBlocksBack;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      const int h = kHalves == 2 ? i / 2 : 0;
-      F32x8 v = __builtin_convertvector(columns[i] - offset_[h][b], F32x8) * unit_[h][b];
-      if constexpr (kMins > 0) v -= lower_[kMins == 2 ? i / 2 : 0][b];
-      store(back + 8 * i, load<F32x8>(back + 8 * i) + v);
+      const int block = b + i * kLanes / 32;
+      const int half = i * kLanes / 16 % 2;
+      const int h = kHalves == 2 ? half : 0;
+      BackFloats v = to_float(columns[i] - offset_[h][block]) * unit_[h][block];
+      if constexpr (kMins > 0) v -= lower_[kMins == 2 ? half : 0][block];
+      store(back + kLanes * i, load<BackFloats>(back + kLanes * i) + v);
     }
   }
 
@@ -227,13 +304,13 @@ class BackOf<BlockRow<F>> {
   FULGURITE_INLINE void round(const float* kept, int64_t stride, const float* u,
                               int half) noexcept {
     F32x8 f[kRowsBack];
-    I32x8 top = {};  // as integers magnitudes are in order too, and NaN is above infinity
+    I32x8 tops[4] = {};  // as integers magnitudes are in order too, and NaN is above infinity
 #pragma GCC unroll 16
     for (int r = 0; r < kRowsBack; ++r) {
       f[r] = load<F32x8>(kept + r * stride + 8 * half) * u[r];
-      const I32x8 size = (I32x8)f[r] & INT32_MAX;
-      top = choose(size > top, size, top);
+      tops[r % 4] = larger(tops[r % 4], (I32x8)f[r] & INT32_MAX);
     }
+    const I32x8 top = larger(larger(tops[0], tops[1]), larger(tops[2], tops[3]));
     constexpr float kMost = 32639.0F;  // 127 * 256 + 127: two bytes with a sign each
     const auto most = (F32x8)top;
     const I32x8 number = top < 0x7F800000;
@@ -243,8 +320,7 @@ class BackOf<BlockRow<F>> {
     I32x8 sum = {};
 #pragma GCC unroll 16
     for (int r = 0; r < kRowsBack; ++r) {
-      const auto scaled = (F32x8)(usable & (I32x8)(f[r] * inverse));
-      whole[r] = __builtin_convertvector((scaled + kRoundToInteger) - kRoundToInteger, I32x8);
+      whole[r] = round_to_int((F32x8)(usable & (I32x8)(f[r] * inverse)));
       sum += whole[r];
     }
     factors_.set(half, whole);
@@ -269,13 +345,13 @@ class BackOf<FloatRow<F>> {
     }
   }
 
-  FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int b,
+  FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int64_t at, int b,
                             float* back) const noexcept {
-    for (int c = 0; c < 32; c += 16) {
+    for (int c = 0; c < 32 * kBlocksBack; c += 16) {
       F32x16 sum = load<F32x16>(back + c);
 #pragma GCC unroll 16
       for (int r = 0; r < kRowsBack; ++r) {
-        sum += F::values(rows[r] + (32 * b + c) * F::kSize) * k_[b][r];
+        sum += F::values(rows[r] + at + (32 * b + c) * F::kSize) * k_[b + c / 32][r];
       }
       store(back + c, sum);
     }
@@ -285,8 +361,8 @@ class BackOf<FloatRow<F>> {
   float k_[8][kRowsBack];
 };
 
-// back += W^T u of up to kRowsBack rows, block by block, so that it can be done while the memory
-// delivers other rows.
+// back += W^T u of up to kRowsBack rows, kBlocksBack blocks a step, so that it can be done while
+// the memory delivers other rows.
 template <class F>
 class BackRun {
  public:
@@ -306,35 +382,44 @@ class BackRun {
     next_ = 0;
     blocks_ = groups_of(of.cols) * kBlocksInGroup;
     stride_ = groups_of(of.cols) * 8 * F::kKept;
+    for (int64_t r = 0; r < kRowsBack; ++r) {
+      rows_[r] = of.first + std::min(r, of.rows - 1) * of.row_bytes;
+    }
     std::fill(of.kept + of.rows * stride_, of.kept + kRowsBack * stride_, 0.0F);
     std::fill(of.u + of.rows, of.u + kRowsBack, 0.0F);
   }
-  // One block more, if there is one.
+  // A step more, if there is one: called every 2 kBlocksBack groups it is done with its rows when
+  // as many others have gone by.
   FULGURITE_INLINE void step() noexcept {
-    if (next_ < blocks_) add_block();
+    if (next_ < blocks_) add_blocks();
   }
   void finish() noexcept {
-    while (next_ < blocks_) add_block();
+    while (next_ < blocks_) add_blocks();
   }
 
  private:
-  [[gnu::noinline]] void add_block() noexcept {
+  [[gnu::noinline]] void add_blocks() noexcept {
     const int64_t g = next_ / kBlocksInGroup;
-    const int64_t b = next_++ % kBlocksInGroup;
+    const int64_t b = next_ % kBlocksInGroup;
+    next_ += kBlocksBack;
     if (b == 0) open(g);
-    back_.add(rows_, static_cast<int>(b), of_.back + g * kGroupWidth + b * kBlockWidth);
+    back_.add(rows_, group_at_, static_cast<int>(b), of_.back + g * kGroupWidth + b * kBlockWidth);
   }
 
   void open(int64_t g) noexcept {
-    const int64_t rest = of_.row_bytes - g * F::kBytes;
+    group_at_ = g * F::kBytes;
+    if (of_.row_bytes - group_at_ < F::kBytes) fill_up();
+    back_.prepare(of_.kept + g * 8 * F::kKept, stride_, of_.u);
+  }
+
+  [[gnu::noinline]] void fill_up() noexcept {
+    const int64_t rest = of_.row_bytes - group_at_;
     for (int64_t r = 0; r < kRowsBack; ++r) {
-      rows_[r] = of_.first + std::min(r, of_.rows - 1) * of_.row_bytes + g * F::kBytes;
-      if (rest >= F::kBytes) continue;
-      std::memcpy(tails_[r], rows_[r], static_cast<size_t>(rest));
+      std::memcpy(tails_[r], rows_[r] + group_at_, static_cast<size_t>(rest));
       std::memset(tails_[r] + rest, 0, static_cast<size_t>(F::kBytes - rest));
       rows_[r] = tails_[r];
     }
-    back_.prepare(of_.kept + g * 8 * F::kKept, stride_, of_.u);
+    group_at_ = 0;
   }
 
   Of of_;
@@ -343,6 +428,7 @@ class BackRun {
   int64_t blocks_ = 0;
   BackOf<F> back_;
   const std::byte* rows_[kRowsBack];
+  int64_t group_at_;  // bytes from there to the group
   // Of rows that end there, filled up with zeros.
   alignas(64) std::byte tails_[kRowsBack][F::kBytes];
 };

@@ -124,6 +124,25 @@ struct Parts<BlockRow<FormatQ6K>> {
   }
 };
 
+#if defined(__AVX2__)
+// Sixteen numbers of a row, wherever they are. Put together in a register: what is stored in small
+// parts is not at hand as a vector for a while.
+template <size_t... K>
+FULGURITE_INLINE __m128i eight_halves(const std::byte* row, const int32_t* at,
+                                      std::index_sequence<K...>) noexcept {
+  __m128i v = _mm_setzero_si128();
+  ((v = _mm_insert_epi16(v, load<int16_t>(row + at[K]), K)), ...);
+  return v;
+}
+template <size_t... K>
+FULGURITE_INLINE __m128i sixteen_bytes(const std::byte* row, const int32_t* at,
+                                       std::index_sequence<K...>) noexcept {
+  __m128i v = _mm_setzero_si128();
+  ((v = _mm_insert_epi8(v, load<int8_t>(row + at[K]), K)), ...);
+  return v;
+}
+#endif
+
 // Sixteen chosen columns of up to kRows rows.
 template <class F, int kRows>
 class Picks {
@@ -144,6 +163,17 @@ class Picks {
   // Takes what row i of those held needs.
   FULGURITE_INLINE void hold(const std::byte* row, int64_t i) noexcept {
     if constexpr (P::kKnown) {
+#if defined(__AVX2__)
+      for (int part = 0; part < P::kHalves; ++part) {
+        const int32_t* at = half_at_[part];
+        store(halves_[i][part],
+              _mm256_set_m128i(eight_halves(row, at + 8, std::make_index_sequence<8>()),
+                               eight_halves(row, at, std::make_index_sequence<8>())));
+      }
+      for (int part = 0; part < P::kBytes; ++part) {
+        store(bytes_[i][part], sixteen_bytes(row, byte_at_[part], std::make_index_sequence<16>()));
+      }
+#else
 #pragma GCC unroll 16
       for (int k = 0; k < 16; ++k) {
         for (int part = 0; part < P::kHalves; ++part) {
@@ -153,6 +183,7 @@ class Picks {
           bytes_[i][part][k] = load<uint8_t>(row + byte_at_[part][k]);
         }
       }
+#endif
     } else {
       for (int k = 0; k < 16; ++k) values_[i][k] = F::one(row, columns_[k]);
     }

@@ -23,12 +23,19 @@ struct BlockRow : F {
   // s: scales(at).
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x,
                                       const Scales& s) noexcept {
+#if FULGURITE_TWO_BLOCKS
+    __m512i dots[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      dots[k] = dot_two_blocks(operand<F>(F::two(at, 2 * k)), x.q + 64 * k);
+    }
+#else
     I32x8 dots[8];
 #pragma GCC unroll 8
     for (int b = 0; b < 8; ++b) {
-      const U8x32 w = F::values(at, b);
-      dots[b] = dot_block<F::kSigned>(F::kSigned ? signed_operand(w) : w, x.q + 32 * b);
+      dots[b] = dot_block<F::kSigned>(operand<F>(F::values(at, b)), x.q + 32 * b);
     }
+#endif
     I32x8 first;
     I32x8 second;
     halves_of(dots, first, second);

@@ -13,6 +13,23 @@ FULGURITE_INLINE V choose(const M& mask, const V& yes, const V& no) noexcept {
   return (V)((mask & (M)yes) | (~mask & (M)no));
 }
 
+FULGURITE_INLINE I32x8 larger(const I32x8& a, const I32x8& b) noexcept {
+#if defined(__AVX2__)
+  return (I32x8)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+  return choose(a > b, a, b);
+#endif
+}
+
+// To the nearest whole number, to even ones between two; |x| < 2^22.
+FULGURITE_INLINE I32x8 round_to_int(const F32x8& x) noexcept {
+#if defined(__AVX2__)
+  return (I32x8)_mm256_cvtps_epi32((__m256)x);
+#else
+  return to_int((x + kRoundToInteger) - kRoundToInteger);
+#endif
+}
+
 // e^x = 2^k e^r with r = x - k ln 2 in [-ln2/2, ln2/2].
 struct ExpParts {
   F32x16 power;  // 2^k

@@ -90,6 +90,10 @@ using I8x8 = int8_t __attribute__((vector_size(8)));
 using I8x16 = int8_t __attribute__((vector_size(16)));
 using U8x16 = uint8_t __attribute__((vector_size(16)));
 using U8x32 = uint8_t __attribute__((vector_size(32)));
+#if defined(__AVX512F__)
+using U8x64 = uint8_t __attribute__((vector_size(64)));
+using U32x16 = uint32_t __attribute__((vector_size(64)));
+#endif
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
 using F64x4 = double __attribute__((vector_size(32)));
