@@ -1,6 +1,7 @@
 #include "engine/structure/structure.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string_view>
 
@@ -76,12 +77,20 @@ trace::StructureRecord structure_record(const model::Config& c) {
   trace::StructureRecord s;
   if (c.parallel) s.flags |= trace::kStructureParallel;
   if (c.post_norms) s.flags |= trace::kStructurePostNorms;
-  if (c.ffn != model::FfnKind::kGelu) s.flags |= trace::kStructureGated;
+  if (c.gated()) s.flags |= trace::kStructureGated;
   s.flags |= c.ffn == model::FfnKind::kSiluGated ? trace::kStructureSilu : trace::kStructureGelu;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
   if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
+  const bool biases = c.norm == model::NormKind::kLayer;
+  if (biases) s.flags |= trace::kStructureBiases;
+  if (biases || c.arch.starts_with("qwen2")) s.flags |= trace::kStructureHeadBiases;
+  const float sqrt_d = std::sqrt(static_cast<float>(c.head_dim));
+  if (std::abs(c.attention_scale * sqrt_d - 1.0F) < 1e-4F) s.flags |= trace::kStructureRootScale;
+  if (c.score_soft_cap > 0.0F) s.flags |= trace::kStructureScoreCap;
+  if (c.final_soft_cap > 0.0F) s.flags |= trace::kStructureLogitCap;
+  if (c.rope != model::RopeKind::kNone) s.flags |= trace::kStructureRotated;
   s.trained_context = u32(c.n_ctx);
   s.query_width = u32(c.n_head * c.head_dim);
   s.kv_width = u32(2 * c.n_head_kv * c.head_dim);

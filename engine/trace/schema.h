@@ -264,6 +264,12 @@ enum StructureFlag : uint32_t {
   kStructureGelu = 128,       // f is gelu; neither: the trace does not say
   kStructureHeadNorms = 256,  // queries and keys are normalised, head by head ...
   kStructureProjectionNorms = 512,  // ... or all heads of a projection together
+  kStructureBiases = 1024,          // something is added to what each matrix gives ...
+  kStructureHeadBiases = 2048,      // ... or to queries, keys and values at least
+  kStructureRotated = 4096,         // queries and keys are rotated by their position
+  kStructureScoreCap = 8192,        // scores are bent to stay below a cap ...
+  kStructureLogitCap = 16384,       // ... and so are logits
+  kStructureRootScale = 32768,      // scores are q . k / sqrt(D); else by another factor
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

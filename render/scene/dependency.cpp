@@ -26,23 +26,90 @@ constexpr std::array kRest = {Input{Kind::kCandidate, Reach::kAll}};
 constexpr std::array kTape = {Input{Kind::kCandidate, Reach::kDrawn}};
 
 constexpr std::array kTable = {
-    Dependency{Kind::kSpineAttention, "x_mid = x + sum_h W_O,h z_h",
-               "the heads of this layer, and the residual stream below", kAttentionUpdate},
-    Dependency{Kind::kSpineFfn, "x_out = x_mid + sum_n act_n w_n",
-               "the neurons of this layer, and the residual stream between", kFfnUpdate},
-    Dependency{Kind::kHead, "z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), q = W_q norm(x)",
-               "the keys and values that it reads, and the residual stream below", kHead},
-    Dependency{Kind::kSlot, "k_j = W_k norm(x_j), v_j = W_v norm(x_j)",
-               "its token, through the residual stream of its position", kSlot},
-    Dependency{Kind::kCell, "act = f(W_gate norm(x_mid)) * W_up norm(x_mid)",
-               "the residual stream after attention", kCell},
-    Dependency{Kind::kRouter, "p_e = softmax(W_router norm(x_mid))_e",
-               "the residual stream after attention", kRouter},
-    Dependency{Kind::kCandidate, "p = softmax(W_U norm(x_L) / temperature)",
-               "the top of the residual stream", kCandidate},
-    Dependency{Kind::kRestCandidate, "1 - sum of the bars", "the candidates", kRest},
-    Dependency{Kind::kTape, "x_0 = the embedding of the token",
-               "the candidate that was drawn before", kTape},
+    Dependency{Kind::kSpineAttention, "the heads of this layer, and the residual stream below",
+               kAttentionUpdate},
+    Dependency{Kind::kSpineFfn, "the neurons of this layer, and the residual stream between",
+               kFfnUpdate},
+    Dependency{Kind::kHead, "the keys and values that it reads, and the residual stream below",
+               kHead},
+    Dependency{Kind::kSlot, "its token, through the residual stream of its position", kSlot},
+    Dependency{Kind::kCell, "the residual stream after attention", kCell},
+    Dependency{Kind::kRouter, "the residual stream after attention", kRouter},
+    Dependency{Kind::kCandidate, "the top of the residual stream", kCandidate},
+    Dependency{Kind::kRestCandidate, "the candidates", kRest},
+    Dependency{Kind::kTape, "the candidate that was drawn before", kTape},
+};
+
+// The formulas of one model's block.
+class Formulas {
+ public:
+  explicit Formulas(const trace::StructureRecord& structure)
+      : structure_(structure),
+        bias_(is(trace::kStructureBiases) ? " + b" : ""),
+        head_bias_(is(trace::kStructureHeadBiases) ? " + b" : ""),
+        read_by_ffn_(is(trace::kStructureParallel) ? "x" : "x_mid") {}
+
+  std::string of(Kind kind) const {
+    switch (kind) {
+      case Kind::kSpineAttention:
+        return "x_mid = x + " + update("sum_h W_O,h z_h" + bias_);
+      case Kind::kSpineFfn:
+        return "x_out = x_mid + " +
+               update((structure_.experts > 0 ? std::string("sum_e p_e FFN_e, each sum_n act_n w_n")
+                                              : "sum_n act_n w_n") +
+                      bias_);
+      case Kind::kHead:
+        return "z_h = sum_j a_j v_j, a = softmax(" + score() + "), q = " + turned("W_q", "x");
+      case Kind::kSlot:
+        return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v norm(x_j)" + head_bias_;
+      case Kind::kCell:
+        return "act = " + activation();
+      case Kind::kRouter:
+        return "p_e = softmax(W_router norm(" + read_by_ffn_ + "))_e";
+      case Kind::kCandidate:
+        return std::string("p = softmax(") +
+               (is(trace::kStructureLogitCap) ? "cap(W_U norm(x_L))" : "W_U norm(x_L)") +
+               " / temperature)";
+      case Kind::kRestCandidate:
+        return "1 - sum of the bars";
+      case Kind::kTape:
+        return std::string("x_0 = the embedding of the token") +
+               (is(trace::kStructurePositions) ? " + that of its position" : "");
+      default:
+        return "";
+    }
+  }
+
+ private:
+  bool is(uint32_t flag) const { return (structure_.flags & flag) != 0; }
+
+  std::string update(const std::string& sum) const {
+    return is(trace::kStructurePostNorms) ? "norm(" + sum + ")" : sum;
+  }
+
+  std::string turned(const std::string& matrix, const std::string& x) const {
+    std::string of_heads = matrix + " norm(" + x + ")" + head_bias_;
+    if (is(trace::kStructureHeadNorms) || is(trace::kStructureProjectionNorms))
+      of_heads = "norm(" + of_heads + ")";
+    return is(trace::kStructureRotated) ? "rope(" + of_heads + ")" : of_heads;
+  }
+
+  std::string score() const {
+    const std::string s = is(trace::kStructureRootScale) ? "q k_j / sqrt D" : "scale q k_j";
+    return is(trace::kStructureScoreCap) ? "cap(" + s + ")" : s;
+  }
+
+  std::string activation() const {
+    const std::string x = "norm(" + read_by_ffn_ + ")";
+    const bool silu = is(trace::kStructureSilu);
+    if (!silu && !is(trace::kStructureGelu)) return "f(" + x + ")";
+    const std::string f = silu ? "silu" : "gelu";
+    if (is(trace::kStructureGated)) return f + "(W_gate " + x + ") * W_up " + x;
+    return f + "(W_up " + x + bias_ + ")";
+  }
+
+  const trace::StructureRecord& structure_;
+  std::string bias_, head_bias_, read_by_ffn_;
 };
 
 uint32_t top_of(const Layout& layout, uint32_t layer, bool ffn) {
@@ -188,6 +255,10 @@ const Dependency* dependency_of(Kind kind) {
   const auto it = std::find_if(kTable.begin(), kTable.end(),
                                [&](const Dependency& row) { return row.kind == kind; });
   return it == kTable.end() ? nullptr : &*it;
+}
+
+std::string formula_of(Kind kind, const trace::StructureRecord& structure) {
+  return Formulas(structure).of(kind);
 }
 
 std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,

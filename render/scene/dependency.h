@@ -1,9 +1,10 @@
 // What is computed from what: one table over the kinds of elements, after the decoder block that
 // every family shares (model/arch/decoder.cpp). Hovering lights an element's sources by it, the
-// tooltip takes its formula from it, and the order of the animation is tested against it.
+// tooltip takes its words from it, and the order of the animation is tested against it.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,14 +31,17 @@ struct Input {
 
 struct Dependency {
   Kind kind;
-  std::string_view formula;  // how it is computed
-  std::string_view words;    // from what, for the tooltip
+  std::string_view words;  // from what, for the tooltip
   std::span<const Input> inputs;
 };
 
 // One row a kind; scenery has none.
 std::span<const Dependency> dependencies();
 const Dependency* dependency_of(Kind kind);
+
+// How it is computed in a model that is built like this, as far as its trace says so; "" for
+// scenery. A trace without a structure tells nothing of norms, biases and gates.
+std::string formula_of(Kind kind, const trace::StructureRecord& structure);
 
 struct Source {
   uint32_t element;     // of the layout

@@ -88,9 +88,10 @@ void Inspector::draw(State& state, bool interactive) {
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("nothing was measured here at this step");
     }
-    if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
+    const std::string formula = scene::formula_of(ref.kind, layout.structure());
+    if (!formula.empty()) {
       ImGui::PushTextWrapPos(0.0F);
-      ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+      ImGui::TextDisabled("computed as %s", formula.c_str());
       ImGui::PopTextWrapPos();
     }
     if (ref.subject == 0) strongest(state, ref);

@@ -36,7 +36,7 @@ void element_tip(const State& state, uint32_t element) {
     }
   }
   if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
-    ImGui::TextDisabled("computed as %s", std::string(row->formula).c_str());
+    ImGui::TextDisabled("computed as %s", scene::formula_of(ref.kind, layout.structure()).c_str());
     ImGui::TextDisabled("from %s", std::string(row->words).c_str());
   }
   if (shown_step(state) >= reader.steps()) return;

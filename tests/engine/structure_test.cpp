@@ -198,6 +198,32 @@ TEST(Structures, SayOverWhatQueriesAndKeysAreNormalised) {
   EXPECT_EQ(trace::kStructureProjectionNorms, engine::structure_record(c).flags & kBoth);
 }
 
+TEST(Structures, SayWhatAnFfnDoesAndWhatIsAdded) {
+  model::Config c;
+  const auto flags = [&] { return engine::structure_record(c).flags; };
+  EXPECT_NE(0U, flags() & trace::kStructureGated);
+  EXPECT_EQ(0U, flags() & trace::kStructureHeadBiases);
+  EXPECT_NE(0U, flags() & trace::kStructureRotated);
+  c.ffn = model::FfnKind::kGelu;
+  EXPECT_EQ(0U, flags() & trace::kStructureGated);
+  c.ffn = model::FfnKind::kGeluExact;  // GPT-NeoX
+  EXPECT_EQ(0U, flags() & trace::kStructureGated);
+  EXPECT_NE(0U, flags() & trace::kStructureGelu);
+  c.arch = "qwen2";
+  EXPECT_EQ(trace::kStructureHeadBiases,
+            flags() & (trace::kStructureHeadBiases | trace::kStructureBiases));
+  c.norm = model::NormKind::kLayer;
+  EXPECT_NE(0U, flags() & trace::kStructureBiases);
+  c.head_dim = 64;
+  c.attention_scale = 0.1F;
+  EXPECT_EQ(0U, flags() & trace::kStructureRootScale);
+  c.attention_scale = 0.125F;
+  EXPECT_NE(0U, flags() & trace::kStructureRootScale);
+  c.score_soft_cap = 50.0F;
+  EXPECT_NE(0U, flags() & trace::kStructureScoreCap);
+  EXPECT_EQ(0U, flags() & trace::kStructureLogitCap);
+}
+
 // A model that runs is described as its file is, but for what a picture without weights cuts down.
 TEST(Structures, AreWhatASessionSaysOfTheSameModel) {
   tests::Conversation talk(tests::builtin_model_path());

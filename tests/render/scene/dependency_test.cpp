@@ -13,6 +13,7 @@
 namespace {
 
 using scene::dependency_of;
+using scene::formula_of;
 using scene::Kind;
 using scene::Layout;
 using scene::NodeRef;
@@ -51,7 +52,7 @@ TEST_F(Dependencies, EveryKindOfElementHasOneRowWithAFormula) {
   std::set<Kind> kinds;
   for (const scene::Dependency& row : scene::dependencies()) {
     EXPECT_TRUE(kinds.insert(row.kind).second);
-    EXPECT_FALSE(row.formula.empty());
+    EXPECT_FALSE(scene::formula_of(row.kind, layout_.structure()).empty());
     EXPECT_FALSE(row.inputs.empty());
     EXPECT_EQ(&row, dependency_of(row.kind));
   }
@@ -62,6 +63,46 @@ TEST_F(Dependencies, EveryKindOfElementHasOneRowWithAFormula) {
     }
   }
   EXPECT_EQ(nullptr, dependency_of(Kind::kScenery));
+  EXPECT_EQ("", scene::formula_of(Kind::kScenery, layout_.structure()));
+}
+
+TEST(Formulas, FollowHowTheModelIsBuilt) {
+  trace::StructureRecord llama;
+  llama.flags = trace::kStructureGated | trace::kStructureSilu | trace::kStructureRotated;
+  EXPECT_EQ("x_mid = x + sum_h W_O,h z_h", formula_of(Kind::kSpineAttention, llama));
+  EXPECT_EQ("k_j = rope(W_k norm(x_j)), v_j = W_v norm(x_j)", formula_of(Kind::kSlot, llama));
+  EXPECT_EQ("act = silu(W_gate norm(x_mid)) * W_up norm(x_mid)", formula_of(Kind::kCell, llama));
+  llama.flags |= trace::kStructureRootScale;
+  EXPECT_EQ("z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), q = rope(W_q norm(x))",
+            formula_of(Kind::kHead, llama));
+
+  trace::StructureRecord gpt2;
+  gpt2.flags = trace::kStructureGelu | trace::kStructurePositions | trace::kStructureBiases |
+               trace::kStructureHeadBiases;
+  EXPECT_EQ("x_mid = x + sum_h W_O,h z_h + b", formula_of(Kind::kSpineAttention, gpt2));
+  EXPECT_EQ("k_j = W_k norm(x_j) + b, v_j = W_v norm(x_j) + b", formula_of(Kind::kSlot, gpt2));
+  EXPECT_EQ("act = gelu(W_up norm(x_mid) + b)", formula_of(Kind::kCell, gpt2));
+  EXPECT_EQ("x_0 = the embedding of the token + that of its position",
+            formula_of(Kind::kTape, gpt2));
+
+  trace::StructureRecord gptneox;
+  gptneox.flags = trace::kStructureGelu | trace::kStructureParallel | trace::kStructureBiases;
+  EXPECT_EQ("act = gelu(W_up norm(x) + b)", formula_of(Kind::kCell, gptneox));
+
+  trace::StructureRecord gemma;
+  gemma.flags = trace::kStructureGated | trace::kStructureGelu | trace::kStructureRotated |
+                trace::kStructurePostNorms | trace::kStructureHeadNorms |
+                trace::kStructureScoreCap | trace::kStructureLogitCap;
+  EXPECT_EQ("x_out = x_mid + norm(sum_n act_n w_n)", formula_of(Kind::kSpineFfn, gemma));
+  EXPECT_EQ("z_h = sum_j a_j v_j, a = softmax(cap(scale q k_j)), q = rope(norm(W_q norm(x)))",
+            formula_of(Kind::kHead, gemma));
+  EXPECT_EQ("p = softmax(cap(W_U norm(x_L)) / temperature)", formula_of(Kind::kCandidate, gemma));
+
+  trace::StructureRecord mixtral = llama;
+  mixtral.experts = 8;
+  EXPECT_EQ("x_out = x_mid + sum_e p_e FFN_e, each sum_n act_n w_n",
+            formula_of(Kind::kSpineFfn, mixtral));
+  EXPECT_EQ("act = f(norm(x_mid))", formula_of(Kind::kCell, {})) << "where the trace is silent";
 }
 
 // Every source is of a kind that the row names.
