@@ -26,17 +26,17 @@ async function opponent(model_path) {
   const llama = await getLlama({
     gpu: false, build: "never", skipDownload: true, logLevel: "error", maxThreads: threads,
   });
-  let model;
-  const load_s = await seconds(async () => {
-    model = await llama.loadModel({ modelPath: path.resolve(model_path), gpuLayers: 0 });
-  });
-  const context = await model.createContext({
-    contextSize: promptTokens + generatedTokens + 8, batchSize: 512,
-    threads: { ideal: threads, min: threads },
-  });
-  const sequence = context.getSequence();
   const prompt = Array.from({ length: promptTokens }, (_, i) => 97 + (i * 31) % 128);
-  await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(0, 2));
+  let sequence;
+  const opening_s = await seconds(async () => {
+    const model = await llama.loadModel({ modelPath: path.resolve(model_path), gpuLayers: 0 });
+    const context = await model.createContext({
+      contextSize: promptTokens + generatedTokens + 8, batchSize: 512,
+      threads: { ideal: threads, min: threads },
+    });
+    sequence = context.getSequence();
+    await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(0, 2));
+  });
   await sequence.clearHistory();
   const prompt_s = await seconds(() => sequence.evaluateWithoutGeneratingNewTokens(prompt));
   const tokens = sequence.evaluate([99], { temperature: 0, yieldEogToken: true });
@@ -45,7 +45,7 @@ async function opponent(model_path) {
     for (let i = 0; i < generatedTokens; ++i) await tokens.next();
   });
   console.log(JSON.stringify({
-    load_ms: load_s * 1e3,
+    opening_ms: opening_s * 1e3,
     prompt_tokens_per_s: promptTokens / prompt_s,
     generation_tokens_per_s: generatedTokens / generation_s,
   }));
@@ -54,6 +54,13 @@ async function opponent(model_path) {
 
 const run = (command, words) => JSON.parse(
   execFileSync(command, words, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }));
+
+// Of a whole process, its start among them.
+const secondsOf = (command, words) => {
+  const begin = process.hrtime.bigint();
+  execFileSync(command, words, { stdio: "ignore" });
+  return Number(process.hrtime.bigint() - begin) / 1e9;
+};
 
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const medians = (runs, pick) => median(runs.map(pick));
@@ -64,25 +71,27 @@ function compare(model_path) {
   for (let i = 0; i < repeats; ++i) {
     ours.push(run(program, ["bench", "-m", model_path, "-p", `${promptTokens}`,
       "-n", `${generatedTokens}`, "-t", `${threads}`, "--taps", "live", "-r", "1", "--json"]));
+    ours[i].opening_ms = 1e3 * secondsOf(program, ["run", "-m", model_path, "-p", "aa", "-n", "1",
+      "--temp", "0", "-t", `${threads}`]);
     theirs.push(run(process.execPath, [self, "--opponent", model_path]));
   }
   const memory = medians(ours, (r) => r.memory_bytes_per_s);
   const bytes = ours[0].weight_bytes;
-  const row = (name, generation, prompt, load) => {
+  const row = (name, generation, prompt, opening) => {
     const read = generation * bytes;
     console.log([
       name.padEnd(12), generation.toFixed(1).padStart(12), prompt.toFixed(1).padStart(10),
-      load.toFixed(0).padStart(9), (read / 1e9).toFixed(1).padStart(8),
+      opening.toFixed(0).padStart(9), (read / 1e9).toFixed(1).padStart(8),
       `${(100 * read / memory).toFixed(0)} %`.padStart(10)].join(" "));
     return [generation, prompt];
   };
   console.log(`\n${path.basename(model_path)}: ${(bytes / 1e6).toFixed(1)} MB of weights a token; `
     + `memory reads ${(memory / 1e9).toFixed(1)} GB/s; ${threads} threads; medians of ${repeats}`);
-  console.log(`             generated/s   prompt/s   load ms     GB/s  of memory`);
+  console.log(`             generated/s   prompt/s opening ms     GB/s  of memory`);
   const [a, b] = row("fulgurite", medians(ours, (r) => r.live.generation_tokens_per_s),
-    medians(ours, (r) => r.live.prompt_tokens_per_s), medians(ours, (r) => r.load_ms));
+    medians(ours, (r) => r.live.prompt_tokens_per_s), medians(ours, (r) => r.opening_ms));
   const [c, d] = row("llama.cpp", medians(theirs, (r) => r.generation_tokens_per_s),
-    medians(theirs, (r) => r.prompt_tokens_per_s), medians(theirs, (r) => r.load_ms));
+    medians(theirs, (r) => r.prompt_tokens_per_s), medians(theirs, (r) => r.opening_ms));
   console.log(`ratio        ${(a / c).toFixed(2).padStart(11)} ${(b / d).toFixed(2).padStart(10)}`);
 }
 
