@@ -2,6 +2,7 @@
 // Letters as in model/tensor.h.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -61,6 +62,13 @@ struct Config {
 
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
+  }
+  // Whether matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k and v.
+  bool biased() const noexcept { return norm == NormKind::kLayer; }
+  bool heads_biased() const noexcept { return biased() || arch.starts_with("qwen2"); }
+  // Whether scores are q . k / sqrt(D).
+  bool root_scale() const noexcept {
+    return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;
   }
   bool gated() const noexcept { return ffn == FfnKind::kSiluGated || ffn == FfnKind::kGeluGated; }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.

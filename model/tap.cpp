@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cmath>
 
 namespace model {
 
@@ -49,8 +48,8 @@ const TapInfo& tap_info(Tap tap) noexcept {
 
 std::string tap_formula(Tap tap, const Config& c) {
   const std::string usual(tap_info(tap).formula);
-  const bool biased = c.norm == NormKind::kLayer;  // GPT-2, GPT-NeoX and Phi-2
-  const bool biased_heads = biased || c.arch.starts_with("qwen2");
+  const bool biased = c.biased();
+  const bool biased_heads = c.heads_biased();
   const auto turned = [&](const std::string& name) {
     std::string x = "W_" + name + " n" + (biased_heads ? " + b" : "");
     if (c.qk_norm != QkNorm::kNone) x = "norm(" + x + ")";
@@ -73,10 +72,8 @@ std::string tap_formula(Tap tap, const Config& c) {
     case Tap::kV:
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
-      const float sqrt_d = std::sqrt(static_cast<float>(c.head_dim));
-      std::string s = std::abs(c.attention_scale * sqrt_d - 1.0F) < 1e-4F
-                          ? "q . k_j / sqrt(D)"
-                          : "q . k_j " + std::to_string(c.attention_scale);
+      std::string s =
+          c.root_scale() ? "q . k_j / sqrt(D)" : "q . k_j " + std::to_string(c.attention_scale);
       if (c.score_soft_cap > 0.0F) s = "cap(" + s + ")";
       return "s_j = " + s + (c.window > 0 ? "; 0 outside of a window" : "");
     }

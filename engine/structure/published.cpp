@@ -1,6 +1,7 @@
 #include "engine/structure/published.h"
 
 #include <array>
+#include <cmath>
 #include <string>
 
 namespace engine {
@@ -10,6 +11,7 @@ namespace {
 using model::Config;
 using model::FfnKind;
 using model::NormKind;
+using model::RopeKind;
 
 struct Sizes {
   int64_t layers, width, heads, kv_heads, head_width, neurons, vocabulary, context;
@@ -23,6 +25,7 @@ Config sized(const char* arch, const Sizes& s) {
   c.n_head = s.heads;
   c.n_head_kv = s.kv_heads;
   c.head_dim = s.head_width;
+  c.attention_scale = 1.0F / std::sqrt(static_cast<float>(s.head_width));
   c.n_ff = s.neurons;
   c.n_vocab = s.vocabulary;
   c.n_ctx = s.context;
@@ -33,6 +36,7 @@ Config gpt2(const Sizes& s) {
   Config c = sized("gpt2", s);
   c.norm = NormKind::kLayer;
   c.learned_positions = true;
+  c.rope = RopeKind::kNone;
   c.ffn = FfnKind::kGelu;
   return c;
 }
@@ -53,21 +57,13 @@ Config mixture(Config c, int64_t experts, int64_t used, int64_t shared_neurons) 
   return c;
 }
 
-// Linear layers that add a bias: all of them, or only those of query, key and value.
-bool all_biased(const Config& c) {
-  return c.arch == "gpt2" || c.arch == "gptneox" || c.arch == "phi2";
-}
-bool qkv_biased(const Config& c) {
-  return all_biased(c) || c.arch == "qwen2" || c.arch == "qwen2moe";
-}
-
 int64_t norm(const Config& c, int64_t width) {
   return width * (c.norm == NormKind::kLayer ? 2 : 1);
 }
 
 int64_t ffn(const Config& c, int64_t neurons) {
   const bool gated = c.ffn != FfnKind::kGelu;
-  const int64_t biases = all_biased(c) ? neurons + c.n_embd : 0;
+  const int64_t biases = c.biased() ? neurons + c.n_embd : 0;
   return (gated ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
@@ -75,8 +71,8 @@ int64_t attention(const Config& c) {
   const int64_t query = c.n_head * c.head_dim;
   const int64_t kv = c.n_head_kv * c.head_dim;
   int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
-  if (qkv_biased(c)) n += query + 2 * kv;
-  if (all_biased(c)) n += c.n_embd;
+  if (c.heads_biased()) n += query + 2 * kv;
+  if (c.biased()) n += c.n_embd;
   if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
   return n;

@@ -1,7 +1,6 @@
 #include "engine/structure/structure.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <string_view>
 
@@ -83,11 +82,9 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
   if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
-  const bool biases = c.norm == model::NormKind::kLayer;
-  if (biases) s.flags |= trace::kStructureBiases;
-  if (biases || c.arch.starts_with("qwen2")) s.flags |= trace::kStructureHeadBiases;
-  const float sqrt_d = std::sqrt(static_cast<float>(c.head_dim));
-  if (std::abs(c.attention_scale * sqrt_d - 1.0F) < 1e-4F) s.flags |= trace::kStructureRootScale;
+  if (c.biased()) s.flags |= trace::kStructureBiases;
+  if (c.heads_biased()) s.flags |= trace::kStructureHeadBiases;
+  if (c.root_scale()) s.flags |= trace::kStructureRootScale;
   if (c.score_soft_cap > 0.0F) s.flags |= trace::kStructureScoreCap;
   if (c.final_soft_cap > 0.0F) s.flags |= trace::kStructureLogitCap;
   if (c.rope != model::RopeKind::kNone) s.flags |= trace::kStructureRotated;

@@ -224,6 +224,19 @@ TEST(Structures, SayWhatAnFfnDoesAndWhatIsAdded) {
   EXPECT_EQ(0U, flags() & trace::kStructureLogitCap);
 }
 
+TEST(Structures, OfPublishedShapesSayHowPositionsComeIn) {
+  constexpr uint32_t kPositions = trace::kStructurePositions | trace::kStructureRotated;
+  const auto flags = [](const char* name) {
+    return engine::find_structure(name, builtin()).structure.flags;
+  };
+  EXPECT_EQ(trace::kStructurePositions, flags("gpt2") & kPositions);
+  EXPECT_EQ(trace::kStructurePositions, flags("gpt3") & kPositions);
+  EXPECT_EQ(trace::kStructureRotated, flags("llama3-8b") & kPositions);
+  for (const char* name : {"gpt2", "gpt3", "llama3-8b", "mixtral-8x7b"}) {
+    EXPECT_NE(0U, flags(name) & trace::kStructureRootScale) << name;
+  }
+}
+
 // A model that runs is described as its file is, but for what a picture without weights cuts down.
 TEST(Structures, AreWhatASessionSaysOfTheSameModel) {
   tests::Conversation talk(tests::builtin_model_path());
