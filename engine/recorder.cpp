@@ -349,9 +349,9 @@ void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
   for (size_t b = 0; b < buckets; ++b) {
     const size_t first = n;
     n = end_of_bucket(b, buckets, n_all);
-    float energy = 0.0F;
-    for (size_t i = first; i < n; ++i) energy += p.act[i] * p.act[i];
-    rms[b] = std::sqrt(energy / static_cast<float>(std::max<size_t>(n - first, 1)));
+    const auto width = static_cast<int64_t>(n - first);
+    const double energy = model::dot(p.act.data() + first, p.act.data() + first, width);
+    rms[b] = static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<int64_t>(width, 1))));
   }
   measure.add(std::span<const float>(rms, buckets));
 }

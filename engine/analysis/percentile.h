@@ -26,14 +26,9 @@ class Percentile {
   // Values far below the percentile so far are only counted, which goes by vectors.
   void add(std::span<const float> values) noexcept {
     const auto floor = std::bit_cast<float>(floor_);
-    auto [counted, high] = model::tally(values.data(), static_cast<int64_t>(values.size()), floor);
+    const auto [counted, high] = model::tally(values.data(), static_cast<int64_t>(values.size()), floor);
     total_ += static_cast<uint64_t>(counted);
-    for (size_t i = 0; high > 0; ++i) {
-      const int32_t bits = magnitude(values[i]);
-      if (bits < floor_) continue;
-      --high;
-      if (counts(bits)) ++count_of(bits);
-    }
+    if (high > 0) count(values, floor);
     const int32_t found = bin_of_p99();
     floor_ = found > kApart ? (kLowest + found - kApart) << kShift : 0;
   }
@@ -56,6 +51,20 @@ class Percentile {
   // Zeros and NaN say nothing about the scale.
   static bool counts(int32_t bits) noexcept { return bits > 0 && bits <= 0x7F800000; }
 
+  void count(std::span<const float> values, float floor) noexcept {
+    constexpr size_t kPart = 512;
+    std::array<int16_t, kPart> bins;
+    for (; !values.empty(); values = values.subspan(std::min(kPart, values.size()))) {
+      const size_t n = std::min(kPart, values.size());
+      model::bins_of(values.data(), static_cast<int64_t>(n), {kShift, kLowest, kBins}, floor,
+                     bins.data());
+      for (size_t i = 0; i < n; ++i) ++counts_[static_cast<size_t>(bins[i])];
+      int32_t highest = highest_;
+      for (size_t i = 0; i < n; ++i) highest = std::max(highest, bins[i] < kBins ? bins[i] : 0);
+      highest_ = highest;
+    }
+  }
+
   uint32_t& count_of(int32_t bits) noexcept {
     const int32_t bin = std::clamp(bits >> kShift, kLowest, kLowest + kBins - 1) - kLowest;
     highest_ = std::max(highest_, bin);
@@ -71,7 +80,7 @@ class Percentile {
     return bin;
   }
 
-  std::array<uint32_t, kBins> counts_{};
+  std::array<uint32_t, kBins + 16> counts_{};  // the last 16: of what does not count
   uint64_t total_ = 0;
   int32_t highest_ = 0;  // bin that holds a value
   int32_t floor_ = 0;    // magnitudes below are in no bin

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 
 #include "model/error.h"
 
@@ -25,6 +27,27 @@ constexpr size_t padded(size_t bytes) noexcept {
 constexpr int kStory = 0;
 constexpr int kDetail = 1;
 
+// Memory comes from the system in blocks of the size of a huge page, and where it can be as one:
+// on a virtual machine the first touch of a small page takes longer than filling it.
+constexpr size_t kBlockBytes = size_t{1} << 21;
+
+// bytes: a multiple of kBlockBytes.
+std::shared_ptr<std::byte> make_block(size_t bytes) {
+  void* block = std::aligned_alloc(kBlockBytes, bytes);
+  if (block == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  ::madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return {static_cast<std::byte*>(block), [](std::byte* p) { std::free(p); }};
+}
+
+// Pages at once where the system can, rather than each at its first touch.
+void make_ready([[maybe_unused]] std::byte* at, [[maybe_unused]] size_t bytes) noexcept {
+#if defined(MADV_POPULATE_WRITE)
+  ::madvise(at, bytes, MADV_POPULATE_WRITE);
+#endif
+}
+
 }  // namespace
 
 uint64_t Log::default_detail_limit() {
@@ -33,21 +56,8 @@ uint64_t Log::default_detail_limit() {
   return pages * page_bytes / 4;
 }
 
-Log::Chunk::Chunk(size_t bytes, uint64_t number)
-    : data(new std::byte[bytes]), capacity(bytes), index(number) {
-#if defined(MADV_POPULATE_WRITE)
-  // Its pages at once: the first touch of each by itself would take longer than what is written.
-  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  void* inside = data.get();
-  size_t rest = bytes;
-  if (std::align(page, page, inside, rest) != nullptr) {
-    ::madvise(inside, rest / page * page, MADV_POPULATE_WRITE);
-  }
-#endif
-}
-
 Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit, 2 * kChunkBytes)) {
-  for (Chain& chain : chains_) chain.first = chain.last = new Chunk(kChunkBytes, 0);
+  for (Chain& chain : chains_) chain.first = chain.last = make_chunk(kChunkBytes, 0);
   first_story_ = chains_[kStory].first;
   first_detail_ = chains_[kDetail].first;
   detail_bytes_ = kChunkBytes;
@@ -86,8 +96,30 @@ void Log::commit() noexcept {
   open_chunk_ = nullptr;
 }
 
+// A large one has blocks of its own.
+Log::Chunk* Log::make_chunk(size_t bytes, uint64_t index) {
+  auto chunk = std::make_unique<Chunk>();
+  chunk->index = index;
+  if (bytes > kChunkBytes) {
+    chunk->capacity = (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+    chunk->data = make_block(chunk->capacity);
+  } else {
+    static_assert(kBlockBytes % kChunkBytes == 0);
+    if (block_left_ == 0) {
+      block_ = make_block(kBlockBytes);
+      block_left_ = kBlockBytes;
+    }
+    chunk->capacity = kChunkBytes;
+    chunk->data = {block_, block_.get() + (kBlockBytes - block_left_)};
+    block_left_ -= kChunkBytes;
+    if (block_left_ == 0) block_.reset();
+  }
+  make_ready(chunk->data.get(), chunk->capacity);
+  return chunk.release();
+}
+
 void Log::grow(Chain& chain, size_t bytes) {
-  auto* chunk = new Chunk(std::max(bytes, kChunkBytes), chain.last->index + 1);
+  Chunk* chunk = make_chunk(bytes, chain.last->index + 1);
   if (&chain == &chains_[kDetail]) {
     detail_bytes_ += chunk->capacity;
     // Mark the oldest chunks for dropping, but never the one that was just filled.

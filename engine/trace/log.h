@@ -53,10 +53,9 @@ class Log {
   friend class Cursor;
 
   struct Chunk {
-    Chunk(size_t bytes, uint64_t number);
-    std::unique_ptr<std::byte[]> data;
-    size_t capacity;
-    uint64_t index;  // in its chain
+    std::shared_ptr<std::byte> data;  // a part of a block
+    size_t capacity = 0;
+    uint64_t index = 0;  // in its chain
     std::atomic<size_t> committed{0};
     std::atomic<Chunk*> next{nullptr};
   };
@@ -65,9 +64,13 @@ class Log {
     Chunk* last = nullptr;   // writer only
   };
 
+  Chunk* make_chunk(size_t bytes, uint64_t index);
   void grow(Chain& chain, size_t bytes);
   void free_dropped() noexcept;
 
+  // The last block, of which chunks are cut until it is used up.
+  std::shared_ptr<std::byte> block_;
+  size_t block_left_ = 0;
   std::array<Chain, 2> chains_;  // story, detail
   Chunk* open_chunk_ = nullptr;
   size_t open_end_ = 0;

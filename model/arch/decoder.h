@@ -97,6 +97,7 @@ class Decoder final : public Model {
                        float* weights) const noexcept;
   void output_projection(const Pass& pass, int64_t l);
   bool has_grams() const noexcept;
+  void fetch_gram(int64_t l, int64_t h) const noexcept;
   void build_grams();
   void store_gram(float* gram, Grams& grams) const;
   void tap_attention(const Pass& pass, int64_t l);

@@ -133,6 +133,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
       const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * reach;
+      if (backs && i == 0) fetch_gram(l, h);
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
       if (backs) head_back_at_once(pass, l, i, h);
     }
@@ -150,6 +151,16 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
                         position + 1);
     }
   }
+}
+
+// So that it is on its way while the head attends.
+void Decoder::fetch_gram(int64_t l, int64_t h) const noexcept {
+  if (grams_.empty()) return;
+  const int64_t tile = kSymmetricTile * kSymmetricTile;
+  const int64_t floats = symmetric_tiles(config_.head_dim) * tile;
+  const int16_t* tiles = grams_[static_cast<size_t>(l)].tiles.data() + h * floats;
+  constexpr int64_t kLine = 32;
+  for (int64_t k = 0; k < floats; k += kLine) __builtin_prefetch(tiles + k, 0, 2);
 }
 
 // da = W_o z, and what its terms and their shares are made of.
@@ -306,9 +317,7 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
     const Grams& grams = grams_[static_cast<size_t>(l)];
     const int64_t tiles = symmetric_tiles(d);
     symmetric_matvec(grams.tiles.data() + h * tiles * kSymmetricTile * kSymmetricTile,
-                     grams.scale.data() + h * tiles, read, d, back);
-    const float* diagonal = grams.diagonal.data() + h * d;
-    for (int64_t k = 0; k < d; ++k) back[k] += diagonal[k] * read[k];
+                     grams.scale.data() + h * tiles, grams.diagonal.data() + h * d, read, d, back);
   }
   const auto energy = static_cast<float>(dot(read, back, d));
   a_.head_energy[static_cast<size_t>(item)] = energy;

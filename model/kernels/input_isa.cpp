@@ -50,8 +50,7 @@ FULGURITE_INLINE float round_block(const float* x, int8_t* q, int32_t* sums) noe
   // As integers, magnitudes are in order too, and NaN is above infinity.
   const auto m0 = (I32x16)magnitude(x0);
   const auto m1 = (I32x16)magnitude(x1);
-  const I32x16 larger = choose(m0 > m1, m0, m1);
-  const int32_t top = largest(larger);
+  const int32_t top = largest(larger(m0, m1));
   const auto most = std::bit_cast<float>(top);
   const bool finite = top < 0x7F800000;
   const float inverse = finite && most >= 1e-30F ? 127.0F / most : 0.0F;

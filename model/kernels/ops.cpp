@@ -98,15 +98,20 @@ Tally tally(const float* x, int64_t n, float floor) noexcept {
   return kernel(x, n, floor);
 }
 
+void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* out) noexcept {
+  static const auto kernel = FULGURITE_PICK(bins_of);
+  kernel(x, n, bins, floor, out);
+}
+
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   static const auto kernel = FULGURITE_PICK(order_by_size);
   kernel(x, n, out);
 }
 
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
-                      float* y) noexcept {
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
+                      const float* x, int64_t n, float* y) noexcept {
   static const auto kernel = FULGURITE_PICK(symmetric_matvec);
-  kernel(tiles, scale, x, n, y);
+  kernel(tiles, scale, diagonal, x, n, y);
 }
 
 }  // namespace model

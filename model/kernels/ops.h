@@ -74,20 +74,31 @@ struct Tally {
 };
 Tally tally(const float* x, int64_t n, float floor) noexcept;
 
+// The bins of a histogram over |x|: value i belongs into the one that the upper 32 - shift bits of
+// its float give, counted from `lowest`, those outside of [0, count) into the first and the last.
+// What is no number of at least `floor` (0, NaN, too small) belongs into bin count + i % 16: adding
+// to one that has just been added to would wait for it.
+struct Bins {
+  int shift;
+  int32_t lowest;
+  int32_t count;  // < 2^15
+};
+void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* out) noexcept;
+
 // out: the numbers 0 .. n-1 of values in the order of |x|, largest first, ties by number; n <= 16.
 // NaN is the largest.
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;
 
-// y = M x for a symmetric matrix (n, n), n <= kWidestSymmetric, cut into tiles of 16 rows and
-// columns (the last filled up with zeros). Stored are those on the diagonal and above, row of tiles
-// after row of tiles; each as (16, 16) and what its elements are multiplied with.
+// y = M x + diagonal * x for a symmetric matrix (n, n), n <= kWidestSymmetric, cut into tiles of 16
+// rows and columns (the last filled up with zeros). Stored are those on the diagonal and above, row
+// of tiles after row of tiles; each as (16, 16) and what its elements are multiplied with.
 inline constexpr int64_t kSymmetricTile = 16;
 inline constexpr int64_t kWidestSymmetric = 512;
 inline int64_t symmetric_tiles(int64_t n) noexcept {
   const int64_t side = (n + kSymmetricTile - 1) / kSymmetricTile;
   return side * (side + 1) / 2;
 }
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
-                      float* y) noexcept;
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
+                      const float* x, int64_t n, float* y) noexcept;
 
 }  // namespace model

@@ -74,6 +74,8 @@ FULGURITE_INLINE double sum_wide(const float* a, int64_t n) noexcept {
   return sum_eight(low + high);
 }
 
+constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 // Magnitudes as integers, which order as they do.
 FULGURITE_INLINE I32x16 size_of(const F32x16& v) noexcept {
   return (I32x16)v & INT32_MAX;
@@ -126,6 +128,34 @@ FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noex
   return sum_of(found);
 }
 
+// Writes the numbers of the lanes that are set, counted from `first`, one after the other; out has
+// room for 16. Returns how many there are.
+FULGURITE_INLINE int64_t list_lanes(uint32_t lanes, int32_t first, int32_t* out) noexcept {
+#if defined(__AVX512F__)
+  const __m512i numbers = _mm512_add_epi32(_mm512_loadu_si512(kLane), _mm512_set1_epi32(first));
+  _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(lanes), numbers));
+#else
+  for (uint32_t left = lanes; left != 0; left &= left - 1) {
+    *out++ = first + std::countr_zero(left);
+  }
+#endif
+  return std::popcount(lanes);
+}
+
+// The numbers of at most `most` values that reach the bar; out has room for 16 more. Returns how
+// many there are, or more than `most`.
+FULGURITE_INLINE int64_t list_from(const float* x, int64_t n, int32_t bar, int64_t most,
+                                   int32_t* out) noexcept {
+  int64_t listed = 0;
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    if (listed > most) return;
+    uint32_t lanes = lanes_of(size_of(load_part(x + i, count)) >= bar);
+    if (count < 16) lanes &= (1U << count) - 1;
+    listed += list_lanes(lanes, static_cast<int32_t>(i), out + listed);
+  });
+  return listed;
+}
+
 // Values, and their numbers in the list that they are taken from (nullptr: 0, 1, 2 ...).
 struct Listed {
   const float* x;
@@ -133,22 +163,8 @@ struct Listed {
   int64_t n;
 };
 
-// Calls found(lane number, magnitude) for all whose magnitude reaches the bar.
-template <class Found>
-FULGURITE_INLINE void each_from(const float* x, int64_t n, int32_t bar, const Found& found) {
-  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
-    const I32x16 size = size_of(load_part(x + i, count));
-    uint32_t lanes = lanes_of(size >= bar);
-    if (count < 16) lanes &= (1U << count) - 1;
-    for (; lanes != 0; lanes &= lanes - 1) {
-      const int lane = std::countr_zero(lanes);
-      found(i + lane, size[lane]);
-    }
-  });
-}
-
 // The k-th largest is found by halving between a bar that at least k values reach and one that
-// fewer do.
+// fewer do. Of several that are as large as it, the first.
 int64_t strongest_of(const Listed& list, int32_t low, int32_t high, int64_t k,
                      int32_t* out) noexcept {
   high += high < INT32_MAX ? 1 : 0;
@@ -156,15 +172,27 @@ int64_t strongest_of(const Listed& list, int32_t low, int32_t high, int64_t k,
   while (high - low > 1 && reach != k) {
     const int32_t middle = low + (high - low) / 2;
     const int64_t count = count_from(list.x, list.n, middle);
-    (count < k ? high : low) = middle;
-    if (count >= k) reach = count;
+    const bool enough = count >= k;
+    low = enough ? middle : low;
+    high = enough ? high : middle;
+    reach = enough ? count : reach;
+  }
+  const auto number = [&](int64_t i)
+                          FULGURITE_LAMBDA { return list.number != nullptr ? list.number[i] : i; };
+  constexpr int64_t kUsual = 16;
+  if (reach == k && k <= kUsual) {
+    int32_t listed[2 * kUsual];
+    list_from(list.x, list.n, low, k, listed);
+    for (int64_t i = 0; i < k; ++i) out[i] = static_cast<int32_t>(number(listed[i]));
+    return k;
   }
   int64_t at_bar = reach == k || low == INT32_MAX ? k : k - count_from(list.x, list.n, low + 1);
   int64_t listed = 0;
-  each_from(list.x, list.n, low, [&](int64_t i, int32_t size) FULGURITE_LAMBDA {
-    if (listed == k || (size == low && --at_bar < 0)) return;
-    out[listed++] = list.number != nullptr ? list.number[i] : static_cast<int32_t>(i);
-  });
+  for (int64_t i = 0; i < list.n && listed < k; ++i) {
+    const int32_t size = std::bit_cast<int32_t>(list.x[i]) & INT32_MAX;
+    if (size < low || (size == low && --at_bar < 0)) continue;
+    out[listed++] = static_cast<int32_t>(number(i));
+  }
   return listed;
 }
 
@@ -209,10 +237,12 @@ void softmax(const float* x, int64_t n, float* y) noexcept {
   F32x16 most = F32x16{} + x[0];
   parts_of(n, [&](int64_t i, auto count) {
     const F32x16 v = load_part(x + i, count, F32x16{} + x[0]);
-    most = choose(v > most, v, most);
+    most = larger(v, most);
   });
-  float top = most[0];
-  for (int k = 1; k < 16; ++k) top = std::max(top, most[k]);
+  float lanes[16];  // a vector whose lanes are asked for one by one stays in memory all the time
+  store(lanes, most);
+  float top = lanes[0];
+  for (const float lane : lanes) top = std::max(top, lane);
   map_rows(x, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return exp(v - top); });
   const auto inverse = static_cast<float>(1.0 / sum_wide(y, n));
   map_rows(y, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * inverse; });
@@ -244,28 +274,23 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
     return n;
   }
   I32x16 most = {};
-  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
-    const I32x16 size = size_of(load_part(x + i, count));
-    most = choose(size > most, size, most);
-  });
-  int32_t high = most[0];
-  int32_t low = most[0];
-  for (int lane = 1; lane < 16; ++lane) {
-    high = std::max(high, most[lane]);
-    low = std::min(low, most[lane]);
-  }
+  parts_of(n, [&](int64_t i, auto count)
+                  FULGURITE_LAMBDA { most = larger(size_of(load_part(x + i, count)), most); });
+  int32_t lanes[16];  // as in softmax
+  store(lanes, most);
+  const auto [low_lane, high_lane] = std::minmax_element(lanes, lanes + 16);
+  const int32_t low = *low_lane;
+  const int32_t high = *high_lane;
   if (k > 16 || n < 16) return strongest_of({x, nullptr, n}, 0, high, k, out);
   // Each lane holds one that reaches `low`: what does not is out. Most often few are left.
   constexpr int64_t kFew = 256;
-  const int64_t reach = n > kFew ? count_from(x, n, low) : n;
-  if (reach > kFew || n <= kFew) return strongest_of({x, nullptr, n}, low, high, k, out);
+  constexpr int64_t kWorthListing = 320;
+  if (n <= kWorthListing) return strongest_of({x, nullptr, n}, low, high, k, out);
+  int32_t number[kFew + 16];
+  const int64_t found = list_from(x, n, low, kFew, number);
+  if (found > kFew) return strongest_of({x, nullptr, n}, low, high, k, out);
   alignas(64) float few[kFew];
-  int32_t number[kFew];
-  int64_t found = 0;
-  each_from(x, n, low, [&](int64_t i, int32_t) FULGURITE_LAMBDA {
-    few[found] = x[i];
-    number[found++] = static_cast<int32_t>(i);
-  });
+  for (int64_t i = 0; i < found; ++i) few[i] = x[number[i]];
   return strongest_of({few, number, found}, low, high, k, out);
 }
 
@@ -284,9 +309,25 @@ Tally tally(const float* x, int64_t n, float floor) noexcept {
   return {sum_of(numbers), sum_of(high) - (bar == 0 ? filled : 0)};
 }
 
+void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* out) noexcept {
+  constexpr int32_t kInfinity = 0x7F800000;
+  const int32_t bar = std::max(std::bit_cast<int32_t>(floor), 1);
+  const I32x16 last = I32x16{} + (bins.count - 1);
+  const I32x16 none = load<I32x16>(kLane) + bins.count;
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, count));
+    const I32x16 bin = smaller(last, larger((size >> bins.shift) - bins.lowest, I32x16{}));
+    const I32x16 of = choose((size >= bar) & (size <= kInfinity), bin, none);
+    int16_t part[16];
+    int16_t* to = count == 16 ? out + i : part;
+    store(to, __builtin_convertvector(low_half(of), I16x8));
+    store(to + 8, __builtin_convertvector(high_half(of), I16x8));
+    if (count < 16) std::copy_n(part, static_cast<int64_t>(count), out + i);
+  });
+}
+
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   const I32x16 size = size_of(load_part(x, n));
-  static constexpr int32_t kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const auto lane = load<I32x16>(kLane);
   I32x16 rank = {};
   for (int32_t i = 0; i < n; ++i) {
@@ -296,17 +337,19 @@ void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   for (int32_t i = 0; i < n; ++i) out[rank[i]] = i;
 }
 
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,
-                      float* y) noexcept {
+void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
+                      const float* x, int64_t n, float* y) noexcept {
   constexpr int64_t kTile = kSymmetricTile;
-  alignas(64) float in[kWidestSymmetric] = {};
-  alignas(64) float out[kWidestSymmetric] = {};
-  std::copy_n(x, n, in);
+  alignas(64) float in[kWidestSymmetric];
+  alignas(64) float out[kWidestSymmetric];
+  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
+    const F32x16 part = load_part(x + i, count);
+    store(in + i, part);
+    store(out + i, part * load_part(diagonal + i, count));
+  });
   for (int64_t i = 0; i < n; i += kTile) {
     F32x16 right[kTile] = {};  // of each row, what the tiles right of the diagonal add, by columns
     for (int64_t j = i; j < n; j += kTile, ++scale, tiles += kTile * kTile) {
-      constexpr int64_t kAhead = 6144;  // what comes so much later is on its way from memory
-      for (int64_t k = 0; k < kTile * kTile; k += 32) __builtin_prefetch(tiles + kAhead + k, 0, 2);
       const F32x16 scaled = load<F32x16>(in + j) * *scale;
       F32x16 down[2] = {};
 #pragma GCC unroll 16

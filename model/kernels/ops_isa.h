@@ -22,9 +22,11 @@
   double dot(const float* a, const float* b, int64_t n) noexcept;                              \
   int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept;              \
   Tally tally(const float* x, int64_t n, float floor) noexcept;                                \
+  void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* out)         \
+      noexcept;                                                                                \
   void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;                        \
-  void symmetric_matvec(const int16_t* tiles, const float* scale, const float* x, int64_t n,   \
-                        float* y) noexcept;
+  void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,       \
+                        const float* x, int64_t n, float* y) noexcept;
 
 namespace model {
 

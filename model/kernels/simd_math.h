@@ -21,6 +21,36 @@ FULGURITE_INLINE I32x8 larger(const I32x8& a, const I32x8& b) noexcept {
 #endif
 }
 
+// a > b ? a : b, and a < b ? a : b: where one is NaN, b.
+FULGURITE_INLINE I32x16 larger(const I32x16& a, const I32x16& b) noexcept {
+#if defined(__AVX512F__)
+  return (I32x16)_mm512_max_epi32((__m512i)a, (__m512i)b);
+#else
+  return choose(a > b, a, b);
+#endif
+}
+FULGURITE_INLINE I32x16 smaller(const I32x16& a, const I32x16& b) noexcept {
+#if defined(__AVX512F__)
+  return (I32x16)_mm512_min_epi32((__m512i)a, (__m512i)b);
+#else
+  return choose(a < b, a, b);
+#endif
+}
+FULGURITE_INLINE F32x16 larger(const F32x16& a, const F32x16& b) noexcept {
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return choose(a > b, a, b);
+#endif
+}
+FULGURITE_INLINE F32x16 smaller(const F32x16& a, const F32x16& b) noexcept {
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+  return choose(a < b, a, b);
+#endif
+}
+
 // To the nearest whole number, to even ones between two; |x| < 2^22.
 FULGURITE_INLINE I32x8 round_to_int(const F32x8& x) noexcept {
 #if defined(__AVX2__)
@@ -50,8 +80,7 @@ FULGURITE_INLINE ExpParts exp_parts(const F32x16& x) noexcept {
 }
 
 FULGURITE_INLINE F32x16 clamp(const F32x16& x, float low, float high) noexcept {
-  const F32x16 above = choose(x < low, F32x16{} + low, x);
-  return choose(above > high, F32x16{} + high, above);
+  return smaller(F32x16{} + high, larger(F32x16{} + low, x));
 }
 
 // e^x within 3e-7 of it; 0 below -87, e^88 above 88; NaN stays.

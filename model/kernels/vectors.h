@@ -84,6 +84,7 @@ using F32x8 = float __attribute__((vector_size(32)));
 using I32x4 = int32_t __attribute__((vector_size(16)));
 using I32x8 = int32_t __attribute__((vector_size(32)));
 using U32x8 = uint32_t __attribute__((vector_size(32)));
+using I16x8 = int16_t __attribute__((vector_size(16)));
 using I16x16 = int16_t __attribute__((vector_size(32)));
 using U16x16 = uint16_t __attribute__((vector_size(32)));
 using I8x8 = int8_t __attribute__((vector_size(8)));

@@ -66,6 +66,23 @@ TEST(Ops, ATallyCountsNumbersAndWhatReachesAFloor) {
   }
 }
 
+TEST(Ops, ValuesFindTheirBinsByTheUpperBitsOfTheirMagnitude) {
+  // Four bins an octave from 1/2 on, sixteen of them: to 8.
+  const Bins bins{21, std::bit_cast<int32_t>(0.5F) >> 21, 16};
+  const std::vector<float> x = {0.5F,  -0.5F, 0.6F, 0.63F, 1.0F,     1.76F,
+                                -2.0F, 7.9F,  8.0F, 1e30F, INFINITY, 0.3F,
+                                0.1F,  0.0F,  -0.0F, NAN,  0.24F,    0.25F};
+  const std::vector<int16_t> of = {0,  0,  0, 1,  4,  7,  8,  15, 15,
+                                   15, 15, 0, 28, 29, 30, 31, 16, 0};
+  for (size_t n = 1; n <= x.size(); ++n) {
+    std::vector<int16_t> found(n + 1, -7);
+    bins_of(x.data(), static_cast<int64_t>(n), bins, 0.25F, found.data());
+    EXPECT_EQ(-7, found.back()) << "nothing behind the last";
+    found.pop_back();
+    EXPECT_EQ(found, std::vector<int16_t>(of.begin(), of.begin() + static_cast<ptrdiff_t>(n)));
+  }
+}
+
 TEST(Ops, ValuesAreOrderedByMagnitudeThenByNumber) {
   std::mt19937 random(5);
   for (const int64_t n : {0, 1, 2, 7, 16}) {
@@ -112,12 +129,14 @@ TEST(Ops, ASymmetricMatrixIn16BitsMultipliesAsItsTilesSay) {
     }
     const std::vector<float> x = normal(n, 1.0F, 2);
     std::vector<float> y(static_cast<size_t>(n));
-    symmetric_matvec(tiles.data(), scale.data(), x.data(), n, y.data());
+    const std::vector<float> diagonal = normal(n, 1.0F, 4);
+    symmetric_matvec(tiles.data(), scale.data(), diagonal.data(), x.data(), n, y.data());
     for (size_t r = 0; r < y.size(); ++r) {
       double sum = 0.0;
       double size = 0.0;
       for (size_t c = 0; c < y.size(); ++c) {
-        const double term = matrix[r * y.size() + c] * double{x[c]};
+        const double more = r == c ? double{diagonal[r]} : 0.0;
+        const double term = (matrix[r * y.size() + c] + more) * double{x[c]};
         sum += term;
         size += std::abs(term);
       }
