@@ -25,26 +25,36 @@ float norm(const float* x, int64_t n) noexcept {
   return static_cast<float>(std::sqrt(model::dot(x, x, n)));
 }
 
+// |x|^2; of a few the call of dot() would cost more.
+double squares(const float* x, size_t n) noexcept {
+  constexpr size_t kFew = 16;
+  if (n > kFew) return model::dot(x, x, static_cast<int64_t>(n));
+  double sum = 0.0;
+  for (size_t i = 0; i < n; ++i) sum += double{x[i]} * double{x[i]};
+  return sum;
+}
+
 template <class T>
 std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
-// The k of largest |value| in ascending order; with `others`, behind them the others.
-void strongest_and_others(const float* values, size_t n, size_t k, bool others,
-                          std::vector<int32_t>& order) {
-  order.resize(others ? n : std::min(n, k));
-  const auto found = static_cast<size_t>(
-      model::strongest(values, static_cast<int64_t>(n), static_cast<int64_t>(k), order.data()));
-  if (!others) return;
-  size_t next = found;
-  size_t listed = 0;
-  for (size_t i = 0; i < n; ++i) {
-    if (listed < found && static_cast<size_t>(order[listed]) == i) {
-      ++listed;
-    } else {
-      order[next++] = static_cast<int32_t>(i);
-    }
+// Lists the terms of a sum of n: those numbered `first`, in their order, and where the list has
+// room for all behind them the others. term(i, k): term i, the k-th of the first or any of the
+// others.
+template <class Term, class Make>
+void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* list,
+                const Make& term) {
+  size_t next = 0;
+  for (const int32_t i : first) {
+    list[next] = term(static_cast<size_t>(i), next);
+    ++next;
+  }
+  size_t i = 0;
+  for (size_t k = 0; others && k <= first.size(); ++k) {
+    const size_t end = k < first.size() ? static_cast<size_t>(first[k]) : n;
+    for (; i < end; ++i) list[next++] = term(i, i);
+    i = end + 1;
   }
 }
 
@@ -280,9 +290,8 @@ void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
 // Entropy of a head and the shares of its strongest reads: a_j (v_j . back) / energy.
 void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
                        const model::AttendedHead& read) noexcept {
-  // One of each thread.
-  thread_local std::vector<int32_t> order;
-  thread_local std::vector<float> terms;
+  thread_local std::vector<float> terms;  // one of each thread
+  std::array<int32_t, Detail::kReads> order;
   Position& p = positions_[static_cast<size_t>(position) - first_];
   const auto reach = static_cast<size_t>(position) + 1;
   const auto h = static_cast<size_t>(head);
@@ -296,9 +305,12 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   lane.stride = cache_->slot_bytes();
   lane.type = cache_->type();
   lane.d = config_.head_dim;
-  strongest_and_others(a, reach, Detail::kReads, listed > Detail::kReads, order);
+  const bool every = listed > order.size();
+  const size_t found = std::min(listed, order.size());
+  model::strongest(a, static_cast<int64_t>(reach), static_cast<int64_t>(found), order.data());
   terms.resize(listed);
-  model::attend_back(lane, read.back, order.data(), static_cast<int64_t>(listed), terms.data());
+  model::attend_back(lane, read.back, every ? nullptr : order.data(), static_cast<int64_t>(listed),
+                     terms.data());
 
   trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
   const double energy = double{read.energy};
@@ -306,22 +318,25 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   out.reads = p.reads_per_head;
   const double inverse = energy > double{kNothing} ? 1.0 / energy : 0.0;
   trace::KvRead* reads = p.reads.data() + (static_cast<size_t>(layer) * heads + h) * listed;
+  const auto of_energy = static_cast<float>(inverse);
+  list_terms(std::span<const int32_t>(order.data(), found), reach, every, reads,
+             [&](size_t j, size_t k) {
+               return trace::KvRead{static_cast<uint32_t>(j), a[j],
+                                    a[j] * (terms[every ? j : k] * of_energy)};
+             });
   double share = 0.0;
   double weight = 0.0;
   size_t most = 0;
-  for (size_t i = 0; i < listed; ++i) {
-    const auto j = static_cast<size_t>(order[i]);
-    reads[i] = {static_cast<uint32_t>(j), a[j],
-                static_cast<float>(double{a[j]} * double{terms[i]} * inverse)};
+  for (size_t i = 0; i < found; ++i) {
     share += double{reads[i].share};
-    weight += double{a[j]};
-    if (a[j] > a[most]) most = j;
+    weight += double{reads[i].weight};
+    if (reads[i].weight > a[most]) most = reads[i].position;
   }
   // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
   const double level = double{s[most]} - std::log(double{a[most]});
   out.entropy =
       static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
-  sort_by_share(reads, std::min(listed, size_t{Detail::kReads}));
+  sort_by_share(reads, found);
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
     const double whole = model::dot(read.mix, read.back, config_.head_dim);
@@ -349,9 +364,9 @@ void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
   for (size_t b = 0; b < buckets; ++b) {
     const size_t first = n;
     n = end_of_bucket(b, buckets, n_all);
-    const auto width = static_cast<int64_t>(n - first);
-    const double energy = model::dot(p.act.data() + first, p.act.data() + first, width);
-    rms[b] = static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<int64_t>(width, 1))));
+    const double energy = squares(p.act.data() + first, n - first);
+    rms[b] =
+        static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<size_t>(n - first, 1))));
   }
   measure.add(std::span<const float>(rms, buckets));
 }
@@ -368,17 +383,20 @@ void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
     share[b] = static_cast<float>(sum);
   }
   scale(layer, Measure::kNeuronShare).add(std::span<const float>(shares));
-  const bool listed = detail_.neurons > Detail::kNeurons;
-  strongest_and_others(shares.data(), shares.size(), Detail::kNeurons, listed, order_);
+  const bool every = detail_.neurons > Detail::kNeurons;
+  std::array<int32_t, Detail::kNeurons> order;
+  const auto found = static_cast<size_t>(model::strongest(
+      shares.data(), std::ssize(shares), static_cast<int64_t>(order.size()), order.data()));
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
+  list_terms(
+      std::span<const int32_t>(order.data(), found), shares.size(), every, top,
+      [&](size_t neuron, size_t) {
+        return trace::NeuronShare{static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
+      });
   double rest = 0.0;
-  for (size_t b = 0; !listed && b < buckets; ++b) rest += double{share[b]};
-  for (size_t k = 0; k < order_.size(); ++k) {
-    const auto neuron = static_cast<size_t>(order_[k]);
-    top[k] = {static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
-    if (!listed) rest -= double{shares[neuron]};
-  }
-  sort_by_share(top, std::min(order_.size(), size_t{Detail::kNeurons}));
+  for (size_t b = 0; !every && b < buckets; ++b) rest += double{share[b]};
+  for (size_t k = 0; !every && k < found; ++k) rest -= double{top[k].share};
+  sort_by_share(top, found);
   p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
 }
 

@@ -106,7 +106,6 @@ class Recorder final : public model::TapSink {
   std::vector<Position> positions_;  // of the batch; keep their memory
   std::vector<trace::OperationTime> times_;
   std::vector<Percentile> scales_;
-  std::vector<int32_t> order_;  // scratch of reduce()
   std::chrono::steady_clock::time_point last_operation_;
   std::exception_ptr failure_;  // of layers_done()
 };

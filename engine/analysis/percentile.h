@@ -26,7 +26,8 @@ class Percentile {
   // Values far below the percentile so far are only counted, which goes by vectors.
   void add(std::span<const float> values) noexcept {
     const auto floor = std::bit_cast<float>(floor_);
-    const auto [counted, high] = model::tally(values.data(), static_cast<int64_t>(values.size()), floor);
+    const auto [counted, high] =
+        model::tally(values.data(), static_cast<int64_t>(values.size()), floor);
     total_ += static_cast<uint64_t>(counted);
     if (high > 0) count(values, floor);
     const int32_t found = bin_of_p99();

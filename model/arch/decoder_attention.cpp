@@ -62,9 +62,10 @@ void Decoder::project(const Pass& pass, int64_t l) {
   const int64_t kv_width = c.n_head_kv * c.head_dim;
   set_input(input_, a_.norm, pass.n, c.n_embd,
             {w.wq.weight.dtype, w.wk.weight.dtype, w.wv.weight.dtype});
-  matmul(w.wq, input_, a_.q.data(), q_width, nullptr, pool_);
-  matmul(w.wk, input_, a_.k.data(), kv_width, nullptr, pool_);
-  matmul(w.wv, input_, a_.v.data(), kv_width, nullptr, pool_);
+  const Product products[] = {{&w.wq, a_.q.data(), q_width},
+                              {&w.wk, a_.k.data(), kv_width},
+                              {&w.wv, a_.v.data(), kv_width}};
+  matmul(products, input_, pool_);
 
   const bool local = c.rope_base_local > 0.0F && c.windowed(l);
   const Rope& rope = local ? rope_local_ : rope_;

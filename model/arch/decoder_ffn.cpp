@@ -110,8 +110,9 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
   set_input(input_, a_.ffn_norm, pass.n, c.n_embd,
             {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
-  if (!w.ffn.gate.empty()) matmul(w.ffn.gate, input_, a_.gate.data(), c.n_ff, nullptr, pool_);
-  matmul(w.ffn.up, input_, a_.up.data(), c.n_ff, nullptr, pool_);
+  const Product products[] = {{&w.ffn.gate, a_.gate.data(), c.n_ff},
+                              {&w.ffn.up, a_.up.data(), c.n_ff}};
+  matmul(std::span(products).subspan(w.ffn.gate.empty() ? 1 : 0), input_, pool_);
   if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);
   tap(pass, Tap::kUp, l, a_.up, 1, c.n_ff);
 
@@ -181,9 +182,8 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
     send(Tap::kAct, act, 1, c.n_ff);
     if (pass.wants(Tap::kNeuronShare)) {
       float* share = a_.neuron_back.data() + i * c.n_ff;
-      for (int64_t n = 0; n < c.n_ff; ++n) {
-        share[n] = static_cast<float>(double{act[n]} * double{share[n]} * scale);
-      }
+      const auto of_update = static_cast<float>(scale);
+      for (int64_t n = 0; n < c.n_ff; ++n) share[n] = act[n] * (share[n] * of_update);
       send(Tap::kNeuronShare, share, 1, c.n_ff);
     }
     if (pass.wants(Tap::kCellShare)) {
@@ -273,8 +273,9 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
       const Ffn& f = *worker.ffn;
       input.set(m, 1, c.n_embd, c.n_embd,
                 rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype), pool_);
-      matmul(f.gate, input, a_.gate.data(), worker.width, nullptr, pool_);
-      matmul(f.up, input, a_.up.data(), worker.width, nullptr, pool_);
+      const Product products[] = {{&f.gate, a_.gate.data(), worker.width},
+                                  {&f.up, a_.up.data(), worker.width}};
+      matmul(products, input, pool_);
       activate(a_.gate.data(), a_.up.data(), worker.width, a_.act.data());
       input.set(a_.act.data(), 1, worker.width, worker.width, rounds_input(f.down.weight.dtype),
                 pool_);

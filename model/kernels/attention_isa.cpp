@@ -170,8 +170,14 @@ void attend(const AttentionHead& head, float* scores, float* weights, float* z) 
 void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
                  float* out) noexcept {
   with_reader(head.type, [&](auto reader) {
-    for (int64_t i = 0; i < n; ++i) {
-      out[i] = dot_stored<decltype(reader)>(head.v + positions[i] * head.stride, back, head.d);
+    using Reader = decltype(reader);
+    int64_t i = 0;
+    for (; positions == nullptr && i + 8 <= n; i += 8) {
+      store(out + i, eight_dots<Reader>(head.v + i * head.stride, head.stride, back, head.d));
+    }
+    for (; i < n; ++i) {
+      const int64_t j = positions != nullptr ? positions[i] : i;
+      out[i] = dot_stored<Reader>(head.v + j * head.stride, back, head.d);
     }
   });
 }

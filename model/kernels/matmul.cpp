@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/error.h"
@@ -223,15 +224,34 @@ class SlabRun {
   }
 
   void run(ThreadPool& pool) {
-    const auto bytes = static_cast<int64_t>(w_.weight.bytes() * tasks_.size());
-    if (gathers_ == nullptr && bytes < kSmall) return alone();
-    if (w_.next != nullptr) pool.read_ahead({w_.next->weight.data, w_.next->weight.bytes()});
-    SlabClaims claims(pool.size(), slabs_ / 2);
-    run_if_worth(bytes, pool,
-                 [&](int thread) { claims.take_all(thread, [&](int64_t i) { pair(i); }); });
+    run_all({this, 1}, pool);
     for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
       sums_[p].finish(gathers_[p], pool);
     }
+  }
+
+  // Without finishing what is gathered.
+  static void run_all(std::span<const SlabRun> runs, ThreadPool& pool) {
+    int64_t bytes = 0;
+    int64_t pairs = 0;
+    for (const SlabRun& run : runs) {
+      bytes += static_cast<int64_t>(run.w_.weight.bytes() * run.tasks_.size());
+      pairs += run.slabs_ / 2;
+    }
+    if (runs.front().gathers_ == nullptr && bytes < kSmall) {
+      for (const SlabRun& run : runs) run.alone();
+      return;
+    }
+    const Linear* next = runs.back().w_.next;
+    if (next != nullptr) pool.read_ahead({next->weight.data, next->weight.bytes()});
+    SlabClaims claims(pool.size(), pairs);
+    run_if_worth(bytes, pool, [&](int thread) {
+      claims.take_all(thread, [&](int64_t i) {
+        const SlabRun* run = runs.data();
+        for (; i >= run->slabs_ / 2; ++run) i -= run->slabs_ / 2;
+        run->pair(i);
+      });
+    });
   }
 
  private:
@@ -331,6 +351,20 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
     const int64_t n = std::min(step, x.n() - i);
     SlabRun(w, x, i, n, y, ld, gathers != nullptr ? gathers + i : nullptr).run(pool);
   }
+}
+
+void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept {
+  if (x.n() > 1) {
+    for (const Product& p : products) matmul(*p.w, x, p.y, p.ld, nullptr, pool);
+    return;
+  }
+  std::vector<SlabRun> runs;
+  runs.reserve(products.size());
+  for (const Product& p : products) {
+    CHECK(p.w->weight.cols() == x.cols());
+    runs.emplace_back(*p.w, x, 0, 1, p.y, p.ld, nullptr);
+  }
+  SlabRun::run_all(runs, pool);
 }
 
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {

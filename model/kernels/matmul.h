@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "model/kernels/lines.h"
 #include "model/kernels/thread_pool.h"
@@ -112,6 +113,14 @@ bool rounds_input(DType type) noexcept;
 // The same y to the last bit with and without gathers, for any x.n() and any pool.
 void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
             ThreadPool& pool) noexcept;
+
+// Several products with the same x, for which the threads meet once where x is one row.
+struct Product {
+  const Linear* w;
+  float* y;
+  int64_t ld;
+};
+void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept;
 
 // back[c] = sum_i W[i, c] u_i, (cols): W^T u, for weights that were not gathered in their pass.
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept;

@@ -34,7 +34,8 @@ struct AttentionHead {
 // scores, weights (end): s_j and softmax(s)_j, zeros below `first`; z (d) = sum_j a_j v_j.
 void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
 
-// out[j] = v_j . back for positions j of the list; with attend's z this splits one head's term.
+// out[i] = v_j . back for the n positions j of the list, or for the first n where positions is
+// nullptr; with attend's z this splits one head's term.
 void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
                  float* out) noexcept;
 

@@ -111,6 +111,33 @@ TEST(Matmul, GivesTheBitsOfTheReferenceForEveryShapeAndAnyNumberOfThreads) {
   }
 }
 
+TEST(Matmul, ProductsMadeTogetherHaveTheBitsOfEach) {
+  for (const int threads : {1, 2, 4}) {
+    ThreadPool pool(threads);
+    for (const int64_t rows : {1, 37, 300}) {  // of all together: too few to be shared, and many
+      const RandomMatrix wide(DType::kQ4_0, rows * 3, 512, true);
+      const RandomMatrix other(DType::kQ8_0, rows, 512);
+      const RandomMatrix floats(DType::kF16, rows * 2, 512, true, 3);
+      for (const int64_t n : {1, 3}) {
+        const std::vector<float> values = RandomMatrix(DType::kF32, 1, 1).normal(n * 512);
+        Input x;
+        x.set(values.data(), n, 512, 512, true, pool);
+        std::vector<std::vector<float>> results;
+        std::vector<Product> products;
+        for (const RandomMatrix* m : {&wide, &other, &floats}) {
+          const int64_t width = m->linear().weight.rows();
+          results.emplace_back(static_cast<size_t>(n * width));
+          products.push_back({&m->linear(), results.back().data(), width});
+        }
+        matmul(products, x, pool);
+        for (size_t i = 0; i < products.size(); ++i) {
+          EXPECT_TRUE(same_bits(results[i], reference(*products[i].w, x))) << rows << " " << i;
+        }
+      }
+    }
+  }
+}
+
 std::vector<float> rounded_row(const std::vector<float>& values) {
   ThreadPool pool(1);
   const auto n = static_cast<int64_t>(values.size());

@@ -27,7 +27,7 @@ const float kNan = std::numeric_limits<float>::quiet_NaN();
 const float kInf = std::numeric_limits<float>::infinity();
 
 TEST(Ops, TheStrongestAreThoseThatAFullSortPutsFirst) {
-  for (const int64_t n : {1, 15, 16, 17, 80, 1000, 3072}) {
+  for (const int64_t n : {1, 15, 16, 17, 80, 300, 333, 1000, 3072}) {
     for (const int64_t k : {0, 1, 7, 16, 40}) {
       for (const bool coarse : {false, true}) {
         std::vector<float> x = normal(n, 1.0F, static_cast<uint32_t>(n + k));
@@ -69,11 +69,9 @@ TEST(Ops, ATallyCountsNumbersAndWhatReachesAFloor) {
 TEST(Ops, ValuesFindTheirBinsByTheUpperBitsOfTheirMagnitude) {
   // Four bins an octave from 1/2 on, sixteen of them: to 8.
   const Bins bins{21, std::bit_cast<int32_t>(0.5F) >> 21, 16};
-  const std::vector<float> x = {0.5F,  -0.5F, 0.6F, 0.63F, 1.0F,     1.76F,
-                                -2.0F, 7.9F,  8.0F, 1e30F, INFINITY, 0.3F,
-                                0.1F,  0.0F,  -0.0F, NAN,  0.24F,    0.25F};
-  const std::vector<int16_t> of = {0,  0,  0, 1,  4,  7,  8,  15, 15,
-                                   15, 15, 0, 28, 29, 30, 31, 16, 0};
+  const std::vector<float> x = {0.5F,  -0.5F,    0.6F, 0.63F, 1.0F, 1.76F, -2.0F, 7.9F,  8.0F,
+                                1e30F, INFINITY, 0.3F, 0.1F,  0.0F, -0.0F, NAN,   0.24F, 0.25F};
+  const std::vector<int16_t> of = {0, 0, 0, 1, 4, 7, 8, 15, 15, 15, 15, 0, 28, 29, 30, 31, 16, 0};
   for (size_t n = 1; n <= x.size(); ++n) {
     std::vector<int16_t> found(n + 1, -7);
     bins_of(x.data(), static_cast<int64_t>(n), bins, 0.25F, found.data());
@@ -401,12 +399,15 @@ TEST(Attend, BackIsTheProductWithTheValues) {
     const std::vector<int32_t> positions = {0, 3, 19};
     std::vector<float> out(3);
     attend_back(past.head(0, 0.0F), back.data(), positions.data(), 3, out.data());
-    for (size_t i = 0; i < 3; ++i) {
+    std::vector<float> all(20);
+    attend_back(past.head(0, 0.0F), back.data(), nullptr, 20, all.data());
+    for (size_t j = 0; j < all.size(); ++j) {
       double expected = 0.0;
-      for (size_t c = 0; c < 64; ++c) {
-        expected += double{back[c]} * double{past.v[static_cast<size_t>(positions[i]) * 64 + c]};
-      }
-      EXPECT_NEAR(expected, out[i], 1e-5);
+      for (size_t c = 0; c < 64; ++c) expected += double{back[c]} * double{past.v[j * 64 + c]};
+      EXPECT_NEAR(expected, all[j], 1e-5);
+    }
+    for (size_t i = 0; i < out.size(); ++i) {
+      EXPECT_NEAR(all[static_cast<size_t>(positions[i])], out[i], 1e-5);
     }
   }
 }
@@ -429,6 +430,12 @@ TEST(Attend, BackIsTheProductWithTheValues) {
       isa::soft_cap(y.data(), n, 3.0F), keep();                                         \
       isa::rotate(y.data(), 1, n, n / 2 * 2, n % 3 == 0, x.data(), g.data()), keep();   \
       out.push_back(static_cast<float>(isa::dot(x.data(), g.data(), n)));               \
+      std::vector<int16_t> bins(x.size());                                              \
+      isa::bins_of(x.data(), n, {19, 1400, 1000}, 0.5F, bins.data());                   \
+      out.insert(out.end(), bins.begin(), bins.end());                                  \
+      std::vector<int32_t> most(16);                                                    \
+      most.resize(static_cast<size_t>(isa::strongest(x.data(), n, 16, most.data())));   \
+      for (const int32_t i : most) out.push_back(static_cast<float>(i));                \
     }                                                                                   \
     for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) { \
       for (const int64_t d : {32, 96}) {                                                \
@@ -438,6 +445,9 @@ TEST(Attend, BackIsTheProductWithTheValues) {
         isa::attend(past.head(5, d == 96 ? 4.0F : 0.0F), s.data(), w.data(), z.data()); \
         isa::cache_store(type, z.data(), d, bytes.data());                              \
         isa::cache_load(type, bytes.data(), d, stored.data());                          \
+        std::vector<float> terms(77);                                                   \
+        isa::attend_back(past.head(0, 0.0F), z.data(), nullptr, 77, terms.data());      \
+        out.insert(out.end(), terms.begin(), terms.end());                              \
         for (const auto* part : {&s, &w, &z, &stored}) {                                \
           out.insert(out.end(), part->begin(), part->end());                            \
         }                                                                               \
