@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstdint>
 #include <new>
 
 #include "model/error.h"
@@ -33,12 +33,18 @@ constexpr size_t kBlockBytes = size_t{1} << 21;
 
 // bytes: a multiple of kBlockBytes.
 std::shared_ptr<std::byte> make_block(size_t bytes) {
-  void* block = std::aligned_alloc(kBlockBytes, bytes);
-  if (block == nullptr) throw std::bad_alloc();
+  const size_t all = bytes + kBlockBytes;
+  void* mapped = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* begin = static_cast<std::byte*>(mapped);
+  const size_t before = -reinterpret_cast<uintptr_t>(mapped) % kBlockBytes;
+  std::byte* block = begin + before;
+  if (before > 0) ::munmap(begin, before);
+  ::munmap(block + bytes, all - bytes - before);
 #if defined(MADV_HUGEPAGE)
   ::madvise(block, bytes, MADV_HUGEPAGE);
 #endif
-  return {static_cast<std::byte*>(block), [](std::byte* p) { std::free(p); }};
+  return {block, [bytes](std::byte* p) { ::munmap(p, bytes); }};
 }
 
 // Pages at once where the system can, rather than each at its first touch.

@@ -31,7 +31,8 @@ class Log {
   static constexpr size_t kMaxReaders = 8;
   static constexpr size_t kChunkBytes = size_t{1} << 18;
 
-  // detail_limit: bytes of detail to keep, at least two chunks.
+  // detail_limit: bytes of detail to keep, at least two chunks. Memory comes in blocks of 2 MB, so
+  // that up to two of them more are held.
   explicit Log(uint64_t detail_limit = default_detail_limit());
   ~Log();
   Log(const Log&) = delete;
