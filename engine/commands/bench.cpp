@@ -19,7 +19,7 @@ namespace engine::commands {
 namespace {
 
 // What a viewer that keeps up leaves in memory.
-constexpr uint64_t kDetailBytes = uint64_t{28} << 20;
+constexpr uint64_t kDetailBytes = uint64_t{32} << 20;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

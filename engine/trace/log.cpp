@@ -31,7 +31,7 @@ constexpr int kDetail = 1;
 // on a virtual machine the first touch of a small page takes longer than filling it.
 constexpr size_t kBlockBytes = size_t{1} << 21;
 
-// bytes: a multiple of kBlockBytes.
+// bytes: a multiple of a page's.
 std::shared_ptr<std::byte> make_block(size_t bytes) {
   const size_t all = bytes + kBlockBytes;
   void* mapped = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -63,7 +63,10 @@ uint64_t Log::default_detail_limit() {
 }
 
 Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit, 2 * kChunkBytes)) {
-  for (Chain& chain : chains_) chain.first = chain.last = make_chunk(kChunkBytes, 0);
+  for (const int chain : {kStory, kDetail}) {
+    Chain& of = chains_[static_cast<size_t>(chain)];
+    of.first = of.last = make_chunk(chain, kChunkBytes, 0);
+  }
   first_story_ = chains_[kStory].first;
   first_detail_ = chains_[kDetail].first;
   detail_bytes_ = kChunkBytes;
@@ -102,15 +105,19 @@ void Log::commit() noexcept {
   open_chunk_ = nullptr;
 }
 
-// A large one has blocks of its own.
-Log::Chunk* Log::make_chunk(size_t bytes, uint64_t index) {
+// A large one has blocks of its own; so has one of the story, which stays when detail goes and
+// would hold the block.
+Log::Chunk* Log::make_chunk(int chain, size_t bytes, uint64_t index) {
+  static_assert(kBlockBytes % kChunkBytes == 0);
   auto chunk = std::make_unique<Chunk>();
   chunk->index = index;
   if (bytes > kChunkBytes) {
     chunk->capacity = (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
     chunk->data = make_block(chunk->capacity);
+  } else if (chain == kStory) {
+    chunk->capacity = kChunkBytes;
+    chunk->data = make_block(kChunkBytes);
   } else {
-    static_assert(kBlockBytes % kChunkBytes == 0);
     if (block_left_ == 0) {
       block_ = make_block(kBlockBytes);
       block_left_ = kBlockBytes;
@@ -125,8 +132,9 @@ Log::Chunk* Log::make_chunk(size_t bytes, uint64_t index) {
 }
 
 void Log::grow(Chain& chain, size_t bytes) {
-  Chunk* chunk = make_chunk(bytes, chain.last->index + 1);
-  if (&chain == &chains_[kDetail]) {
+  const bool detail = &chain == &chains_[kDetail];
+  Chunk* chunk = make_chunk(detail ? kDetail : kStory, bytes, chain.last->index + 1);
+  if (detail) {
     detail_bytes_ += chunk->capacity;
     // Mark the oldest chunks for dropping, but never the one that was just filled.
     uint64_t marked = 0;

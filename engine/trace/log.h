@@ -31,8 +31,8 @@ class Log {
   static constexpr size_t kMaxReaders = 8;
   static constexpr size_t kChunkBytes = size_t{1} << 18;
 
-  // detail_limit: bytes of detail to keep, at least two chunks. Memory comes in blocks of 2 MB, so
-  // that up to two of them more are held.
+  // detail_limit: bytes of detail to keep, at least two chunks. Its memory comes in blocks of 2 MB,
+  // so that up to two of them more are held.
   explicit Log(uint64_t detail_limit = default_detail_limit());
   ~Log();
   Log(const Log&) = delete;
@@ -65,11 +65,11 @@ class Log {
     Chunk* last = nullptr;   // writer only
   };
 
-  Chunk* make_chunk(size_t bytes, uint64_t index);
+  Chunk* make_chunk(int chain, size_t bytes, uint64_t index);
   void grow(Chain& chain, size_t bytes);
   void free_dropped() noexcept;
 
-  // The last block, of which chunks are cut until it is used up.
+  // Detail's last block, of which chunks are cut until it is used up.
   std::shared_ptr<std::byte> block_;
   size_t block_left_ = 0;
   std::array<Chain, 2> chains_;  // story, detail

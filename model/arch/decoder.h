@@ -8,10 +8,12 @@
 // and experts where the family has them. Every intermediate is tapped where it is made.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "model/arch/registry.h"
 #include "model/arch/weights.h"
+#include "model/kernels/ops.h"
 #include "model/kernels/thread_pool.h"
 
 namespace model {
@@ -84,6 +86,12 @@ class Decoder final : public Model {
     std::vector<int16_t> tiles;  // (H, tiles, 16, 16) without the diagonal; see symmetric_matvec
     Values scale;                // (H, tiles)
     Values diagonal;             // (H, D)
+
+    // Of one head.
+    std::span<const int16_t> tiles_of(int64_t h, int64_t d) const noexcept {
+      const auto n = static_cast<size_t>(symmetric_tiles(d) * kSymmetricTile * kSymmetricTile);
+      return {tiles.data() + static_cast<size_t>(h) * n, n};
+    }
   };
 
   void chain_weights() noexcept;

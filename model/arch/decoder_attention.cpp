@@ -156,12 +156,9 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
 
 // So that it is on its way while the head attends.
 void Decoder::fetch_gram(int64_t l, int64_t h) const noexcept {
-  if (grams_.empty()) return;
-  const int64_t tile = kSymmetricTile * kSymmetricTile;
-  const int64_t floats = symmetric_tiles(config_.head_dim) * tile;
-  const int16_t* tiles = grams_[static_cast<size_t>(l)].tiles.data() + h * floats;
-  constexpr int64_t kLine = 32;
-  for (int64_t k = 0; k < floats; k += kLine) __builtin_prefetch(tiles + k, 0, 2);
+  constexpr size_t kLine = 64 / sizeof(int16_t);
+  const auto tiles = grams_[static_cast<size_t>(l)].tiles_of(h, config_.head_dim);
+  for (size_t k = 0; k < tiles.size(); k += kLine) __builtin_prefetch(&tiles[k], 0, 2);
 }
 
 // da = W_o z, and what its terms and their shares are made of.
@@ -316,9 +313,8 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
   float* back = a_.head_back.data() + item * d;
   if (!grams_.empty()) {
     const Grams& grams = grams_[static_cast<size_t>(l)];
-    const int64_t tiles = symmetric_tiles(d);
-    symmetric_matvec(grams.tiles.data() + h * tiles * kSymmetricTile * kSymmetricTile,
-                     grams.scale.data() + h * tiles, grams.diagonal.data() + h * d, read, d, back);
+    symmetric_matvec(grams.tiles_of(h, d).data(), grams.scale.data() + h * symmetric_tiles(d),
+                     grams.diagonal.data() + h * d, read, d, back);
   }
   const auto energy = static_cast<float>(dot(read, back, d));
   a_.head_energy[static_cast<size_t>(item)] = energy;

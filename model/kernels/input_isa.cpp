@@ -31,7 +31,7 @@ FULGURITE_INLINE int32_t largest(const I32x16& v) noexcept {
 #else
   const I32x8 low = low_half(v);
   const I32x8 high = high_half(v);
-  const I32x8 eight = choose(low > high, low, high);
+  const I32x8 eight = larger(low, high);
   int32_t top = eight[0];
   for (int k = 1; k < 8; ++k) top = eight[k] > top ? eight[k] : top;
   return top;

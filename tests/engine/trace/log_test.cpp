@@ -1,8 +1,10 @@
 #include "engine/trace/log.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -144,6 +146,27 @@ TEST(Log, WhatAReaderHoldsStaysUntilItLetsGo) {
   reader.release(reader.forget_before());
   for (uint64_t i = 0; i < 700; ++i) write(log, Topic::kKv, i, 100);
   EXPECT_LE(log.detail_bytes(), 4 * Log::kChunkBytes);
+}
+
+// Bytes of this process that lie in memory.
+uint64_t resident() {
+  std::ifstream in("/proc/self/statm");
+  uint64_t all = 0, pages = 0;
+  in >> all >> pages;
+  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(Log, TheStoryHoldsNoMemoryOfDroppedDetail) {
+  Log log(2 * Log::kChunkBytes);
+  const uint64_t before = resident();
+  constexpr uint64_t kRounds = 40;
+  constexpr uint64_t kWords = Log::kChunkBytes / 8 - 3;  // a chunk each
+  for (uint64_t i = 0; i < kRounds; ++i) {
+    write(log, Topic::kToken, i, kWords);
+    for (int k = 0; k < 7; ++k) write(log, Topic::kKv, i, kWords);
+  }
+  EXPECT_LT(resident() - before, 2 * kRounds * Log::kChunkBytes)
+      << "the story takes half of this, detail of seven times as much is gone";
 }
 
 TEST(Log, AClosedReaderHoldsNothing) {
