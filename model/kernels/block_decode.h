@@ -6,6 +6,7 @@
 //                 minus kOffset
 //   values(at, b) the 32 values of block b
 //   two(at, b)    those of blocks b and b + 1, b even, where vectors are long enough
+//   kOnlyNibbles  of some: the values are the nibbles of packed(at) as they are, see nibble_sums()
 //   kScale        integer scales: 0 none, 1 one a block, 2 one for each half of a block
 //   kMin          minima: 0 none, 1 one a block (float), 2 with an integer a block, 3 with one for
 //                 each half
@@ -46,10 +47,37 @@ FULGURITE_INLINE I32x8 widen_bytes(uint64_t bytes) noexcept {
 #endif
 }
 
+#if FULGURITE_TWO_BLOCKS
+// A choice of 32 words of two vectors that lie a and b bytes behind where byte(k) counts from.
+struct alignas(64) Words {
+  int16_t number[32];
+};
+template <class Byte>
+consteval Words words_at(int a, int b, const Byte& byte) noexcept {
+  Words words = {};
+  for (int k = 0; k < 32; ++k) {
+    const int to = byte(k);
+    words.number[k] = static_cast<int16_t>((to < a + 64 ? to - a : to - b + 64) / 2);
+  }
+  return words;
+}
+FULGURITE_INLINE __m512i choose_words(const __m512i& a, const Words& words,
+                                      const __m512i& b) noexcept {
+  return _mm512_permutex2var_epi16(a, load<__m512i>(words.number), b);
+}
+#endif
+
 // The numbers at the beginnings of eight blocks: one by one, since gathers are slow on many
 // machines.
 template <int kStride>
 FULGURITE_INLINE F32x8 first_halves(const std::byte* at) noexcept {
+#if FULGURITE_TWO_BLOCKS
+  if constexpr (kStride % 2 == 0 && 7 * kStride < 128 && 8 * kStride >= 128) {
+    static constexpr Words kWords = words_at(0, 64, [](int k) { return k % 8 * kStride; });
+    const __m512i both = choose_words(load<__m512i>(at), kWords, load<__m512i>(at + 64));
+    return (F32x8)_mm256_cvtph_ps(_mm512_castsi512_si128(both));
+  }
+#endif
 #if defined(__AVX2__)
   const auto four = [&](int b) FULGURITE_LAMBDA {
     const auto half = [&](int i) FULGURITE_LAMBDA { return load<int16_t>(at + (b + i) * kStride); };
@@ -175,6 +203,22 @@ struct NibbleFormat {
   static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
     return two_nibbles(at + b * kBlockBytes + kAt, at + (b + 1) * kBlockBytes + kAt);
   }
+  // The bytes of the nibbles of four blocks each.
+  struct Packed {
+    __m512i first, second;
+  };
+  static FULGURITE_INLINE Packed packed(const std::byte* at) noexcept {
+    constexpr int kThird = kBytes - 64;
+    static constexpr Words kFirst = words_at(0, 64, [](int k) { return nibble_byte(k); });
+    static constexpr Words kSecond =
+        words_at(64, kThird, [](int k) { return nibble_byte(32 + k); });
+    const auto middle = load<__m512i>(at + 64);
+    return {choose_words(load<__m512i>(at), kFirst, middle),
+            choose_words(middle, kSecond, load<__m512i>(at + kThird))};
+  }
+  static constexpr int nibble_byte(int word) noexcept {
+    return word / 8 * kBlockBytes + kAt + word % 8 * 2;
+  }
 #endif
   static FULGURITE_INLINE const std::byte* block(const std::byte* row, int64_t c) noexcept {
     return row + c / 32 * kBlockBytes;
@@ -185,6 +229,7 @@ struct NibbleFormat {
 };
 
 struct FormatQ4_0 : NibbleFormat<18, 2> {
+  static constexpr bool kOnlyNibbles = true;
   static constexpr int kOffset = 8;
   static constexpr int kMin = 0;
   static FULGURITE_INLINE Scales scales(const std::byte* at) noexcept {
@@ -196,6 +241,7 @@ struct FormatQ4_0 : NibbleFormat<18, 2> {
 };
 
 struct FormatQ4_1 : NibbleFormat<20, 4> {
+  static constexpr bool kOnlyNibbles = true;
   static constexpr int kOffset = 0;
   static constexpr int kMin = 1;
   static constexpr int kMiddle = 8;

@@ -29,10 +29,13 @@ struct Tail {
   }
 };
 
+struct OfRows {};
+using RowMemory = Lines<float, OfRows>;
+
 template <class F>
 class Rows {
  public:
-  Rows(const RowTask& task, const RowRange& range, std::vector<float>& memory) noexcept
+  Rows(const RowTask& task, const RowRange& range, RowMemory& memory) noexcept
       : task_(task),
         gather_(task.gather),
         sums_(range.sums),
@@ -49,24 +52,29 @@ class Rows {
     if (gather_ == nullptr) return;
     row_gain_ = gather_->row_gain;
     const int64_t blocks = groups_ * kBlocksInGroup;
-    held_blocks_ = sums_.blocks != nullptr ? blocks : 0;
-    held_chosen_ = sums_.chosen != nullptr ? (gather_->n_chosen + 15) / 16 * 16 : 0;
-    held_width_ = blocks + held_chosen_;
-    if (held_chosen_ > 0 && gather_->n_chosen >= kPicked) {
+    chosen_at_ = (blocks + 15) / 16 * 16;
+    if (sums_.chosen != nullptr) n_chosen_ = gather_->n_chosen;
+    held_width_ = (chosen_at_ + n_chosen_ + kPart - 1) / kPart * kPart;
+    if (n_chosen_ >= kPicked) {
       picks_.choose(gather_->chosen);
       picked_ = kPicked;
     }
-    more_ = picked_ < held_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
+    batch_ = next_;
+    adds_ = sums_.blocks != nullptr || n_chosen_ > 0;
+    more_ = picked_ < n_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
             gather_->group_out != nullptr;
     kept_width_ = sums_.back != nullptr ? groups_ * kKept : 0;
     const int64_t floats =
-        kRowsHeld * held_width_ + 2 * kRowsBack * kept_width_ + 2 * blocks + cols_;
+        (kRowsHeld + 1) * held_width_ + 2 * kRowsBack * kept_width_ + 2 * blocks + cols_;
     memory.resize(std::max(memory.size(), static_cast<size_t>(floats)));
     held_ = memory.data();
-    kept_ = held_ + kRowsHeld * held_width_;
+    added_ = held_ + kRowsHeld * held_width_;
+    kept_ = added_ + held_width_;
     factors_ = kept_ + 2 * kRowsBack * kept_width_;
     group_terms_ = factors_ + blocks;
     spelled_ = group_terms_ + blocks;
+    if (sums_.blocks != nullptr) std::copy_n(sums_.blocks, blocks, added_);
+    if (n_chosen_ > 0) std::copy_n(sums_.chosen, n_chosen_, added_ + chosen_at_);
   }
 
   bool done() const noexcept { return next_ == last_; }
@@ -178,20 +186,20 @@ class Rows {
   // A row's u, and what is added up with it.
   FULGURITE_INLINE void gather(const std::byte* row, int64_t r, float y) noexcept {
     const float gain = row_gain_ != nullptr ? row_gain_[r] : 1.0F;
-    const int64_t i = r % kRowsHeld;
-    held_u_[i] = gain * y;
-    if (picked_ > 0) picks_.hold(row, i);
+    held_u_[r % kRowsHeld] = gain * y;
+    if (picked_ > 0) store(terms_ + chosen_at_, picks_.weights(row));
     if (more_) gather_more(row, r, gain);
-    if (i == kRowsHeld - 1 || next_ == last_) add_held(i + 1);
+    if (!adds_) return;
+    if (r >= batch_ + kRowsAdded) add_part(r % kRowsAdded);
+    if (r == batch_ + 2 * kRowsAdded - 1) batch_ += kRowsAdded;
+    if (next_ == last_) add_rest();
   }
 
   // What is seldom wanted, or only at full detail.
   void gather_more(const std::byte* row, int64_t r, float gain) noexcept {
     const float u = held_u_[r % kRowsHeld];
-    float* held = terms_ + (held_width_ - held_chosen_);
-    for (int64_t n = picked_; n < held_chosen_; ++n) {
-      held[n] = n < gather_->n_chosen ? F::one(row, gather_->chosen[n]) : 0.0F;
-    }
+    float* chosen = terms_ + chosen_at_;
+    for (int64_t n = picked_; n < n_chosen_; ++n) chosen[n] = F::one(row, gather_->chosen[n]);
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -213,32 +221,40 @@ class Rows {
     }
   }
 
-  // Few rows at a time: what is held stays in the first cache beside the weights that go by.
-  FULGURITE_INLINE void add_held(int64_t rows) noexcept {
-    const int64_t chosen = held_width_ - held_chosen_;
-    for (int64_t i = 0; picked_ > 0 && i < rows; ++i) {
-      store(held_ + i * held_width_ + chosen, picks_.weights(i));
+  // What is held of the rows from batch_ on is added up in as many parts, one with each of the next
+  // rows: all at once, every fourth row would be a surprise to the processor, which then stops
+  // asking the memory for more.
+  FULGURITE_INLINE void add_part(int64_t part) noexcept {
+    const int64_t width = held_width_;
+    const int64_t place = batch_ % kRowsHeld;
+    const float* const held = held_ + place * width;
+    float* const to = added_;
+    F32x16 u[kRowsAdded];
+    for (int64_t i = 0; i < kRowsAdded; ++i) u[i] = F32x16{} + held_u_[place + i];
+    const auto product = [&](int64_t i, int64_t k)
+                             FULGURITE_LAMBDA { return load<F32x16>(held + i * width + k) * u[i]; };
+    const int64_t end = (part + 1) * width / kRowsAdded;
+    for (int64_t k = part * width / kRowsAdded; k < end; k += 16) {
+      const F32x16 sum = (product(0, k) + product(2, k)) + (product(1, k) + product(3, k));
+      store(to + k, load<F32x16>(to + k) + sum);
     }
-    if (rows < kRowsHeld) {
-      std::fill(held_u_ + rows, held_u_ + kRowsHeld, 0.0F);
-      std::fill(held_ + rows * held_width_, held_ + kRowsHeld * held_width_, 0.0F);
-    }
-    add_trees(0, held_blocks_, sums_.blocks);
-    add_trees(chosen, held_chosen_, sums_.chosen);
   }
 
-  FULGURITE_INLINE void add_trees(int64_t from, int64_t n, float* to) const noexcept {
-    int64_t k = 0;
-    for (; k + 16 <= n; k += 16) add_tree<F32x16>(from + k, to + k);
-    if (k < n) add_tree<F32x8>(from + k, to + k);
-  }
-
-  template <class V>
-  FULGURITE_INLINE void add_tree(int64_t k, float* to) const noexcept {
-    const auto product = [&](int64_t i) FULGURITE_LAMBDA {
-      return load<V>(held_ + i * held_width_ + k) * held_u_[i];
-    };
-    store(to, load<V>(to) + ((product(0) + product(2)) + (product(1) + product(3))));
+  // What is left when the last row has gone by.
+  [[gnu::noinline]] void add_rest() noexcept {
+    if (last_ >= batch_ + kRowsAdded) {
+      for (int64_t part = last_ - batch_ - kRowsAdded; part < kRowsAdded; ++part) add_part(part);
+      batch_ += kRowsAdded;
+    }
+    if (batch_ < last_) {
+      for (int64_t r = last_; r < batch_ + kRowsAdded; ++r) {
+        held_u_[r % kRowsHeld] = 0.0F;
+        std::fill_n(held_ + r % kRowsHeld * held_width_, held_width_, 0.0F);
+      }
+      for (int64_t part = 0; part < kRowsAdded; ++part) add_part(part);
+    }
+    if (sums_.blocks != nullptr) std::copy_n(added_, groups_ * kBlocksInGroup, sums_.blocks);
+    if (n_chosen_ > 0) std::copy_n(added_ + chosen_at_, n_chosen_, sums_.chosen);
   }
 
   // Row r is the last of those that are added together: while the next ones come, or at once.
@@ -326,14 +342,19 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth] = {};
-  static constexpr int64_t kRowsHeld = kRowsAdded;
-  int64_t held_blocks_ = 0;  // floats of each row held
-  int64_t held_chosen_ = 0;
+  // A row held: the terms of its blocks, then the chosen weights. In four parts of whole vectors.
+  static constexpr int64_t kRowsHeld = 2 * kRowsAdded;
+  static constexpr int64_t kPart = 16 * kRowsAdded;
+  int64_t chosen_at_ = 0;
+  int64_t n_chosen_ = 0;
   int64_t held_width_ = 0;  // floats from one row held to the next
-  float* held_ = nullptr;   // (kRowsHeld, held_width_) terms of rows, then chosen weights
+  float* held_ = nullptr;   // (kRowsHeld, held_width_)
   float held_u_[kRowsHeld] = {};
+  float* added_ = nullptr;  // (held_width_)
+  int64_t batch_ = 0;       // the first row that is not in added_
+  bool adds_ = false;       // whether any of that is wanted
   static constexpr int64_t kPicked = 16;
-  Picks<F, kRowsHeld> picks_;
+  Picks<F> picks_;
   int64_t picked_ = 0;               // of the chosen columns, in picks_
   const float* row_gain_ = nullptr;  // of the gather
   bool more_ = false;                // than the sums of blocks and of picked columns
@@ -351,7 +372,7 @@ class Rows {
 }  // namespace
 
 void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
-  thread_local std::vector<float> memory;
+  thread_local RowMemory memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
     while (!rows.done()) {
@@ -367,7 +388,7 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
 }
 
 void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept {
-  thread_local std::vector<float> memory[2];
+  thread_local RowMemory memory[2];
   with_format(task.w->weight.dtype, [&](auto format) {
     using R = Rows<decltype(format)>;
     R rows_a(task, a, memory[0]);

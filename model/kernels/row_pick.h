@@ -1,6 +1,6 @@
-// A few chosen weights of every row, for *_isa.cpp only. As a row goes by, the bytes that its
-// weights are made of are copied; a row's weights are put together from the copies later, sixteen
-// at once. The same products as one() of the formats.
+// A few chosen weights of every row, for *_isa.cpp only: the bytes that they are made of are put
+// side by side, and sixteen weights made of them at once. The same products as one() of the
+// formats.
 #pragma once
 
 #include "model/kernels/row_terms.h"
@@ -143,8 +143,8 @@ FULGURITE_INLINE __m128i sixteen_bytes(const std::byte* row, const int32_t* at,
 }
 #endif
 
-// Sixteen chosen columns of up to kRows rows.
-template <class F, int kRows>
+// Sixteen chosen columns of a row.
+template <class F>
 class Picks {
  public:
   using P = Parts<F>;
@@ -160,40 +160,36 @@ class Picks {
     }
   }
 
-  // Takes what row i of those held needs.
-  FULGURITE_INLINE void hold(const std::byte* row, int64_t i) noexcept {
+  FULGURITE_INLINE F32x16 weights(const std::byte* row) const noexcept {
     if constexpr (P::kKnown) {
+      alignas(64) uint16_t halves[kHalves][16];
+      alignas(64) uint8_t bytes[kBytes][16];
 #if defined(__AVX2__)
       for (int part = 0; part < P::kHalves; ++part) {
         const int32_t* at = half_at_[part];
-        store(halves_[i][part],
+        store(halves[part],
               _mm256_set_m128i(eight_halves(row, at + 8, std::make_index_sequence<8>()),
                                eight_halves(row, at, std::make_index_sequence<8>())));
       }
       for (int part = 0; part < P::kBytes; ++part) {
-        store(bytes_[i][part], sixteen_bytes(row, byte_at_[part], std::make_index_sequence<16>()));
+        store(bytes[part], sixteen_bytes(row, byte_at_[part], std::make_index_sequence<16>()));
       }
 #else
 #pragma GCC unroll 16
       for (int k = 0; k < 16; ++k) {
         for (int part = 0; part < P::kHalves; ++part) {
-          halves_[i][part][k] = load<uint16_t>(row + half_at_[part][k]);
+          halves[part][k] = load<uint16_t>(row + half_at_[part][k]);
         }
         for (int part = 0; part < P::kBytes; ++part) {
-          bytes_[i][part][k] = load<uint8_t>(row + byte_at_[part][k]);
+          bytes[part][k] = load<uint8_t>(row + byte_at_[part][k]);
         }
       }
 #endif
+      return P::weights(halves[0], bytes[0], columns_);
     } else {
-      for (int k = 0; k < 16; ++k) values_[i][k] = F::one(row, columns_[k]);
-    }
-  }
-
-  FULGURITE_INLINE F32x16 weights(int64_t i) const noexcept {
-    if constexpr (P::kKnown) {
-      return P::weights(halves_[i][0], bytes_[i][0], columns_);
-    } else {
-      return load<F32x16>(values_[i]);
+      alignas(64) float weights[16];
+      for (int k = 0; k < 16; ++k) weights[k] = F::one(row, columns_[k]);
+      return load<F32x16>(weights);
     }
   }
 
@@ -203,9 +199,6 @@ class Picks {
   I32x16 columns_ = {};
   int32_t half_at_[kHalves][16];
   int32_t byte_at_[kBytes][16];
-  alignas(64) uint16_t halves_[kRows][kHalves][16];
-  alignas(64) uint8_t bytes_[kRows][kBytes][16];
-  alignas(64) float values_[P::kKnown ? 1 : kRows][16];
 };
 
 }  // namespace model::FULGURITE_ISA

@@ -15,6 +15,38 @@ struct Position {
 };
 
 template <class F>
+inline constexpr bool kOnlyNibbles = requires {
+  requires F::kOnlyNibbles;
+};
+
+#if FULGURITE_TWO_BLOCKS
+// Lane b: the sum of the products of block b with q, of eight blocks of nibbles. The high ones are
+// multiplied where they are in their bytes, sixteen times as large as they should be.
+template <class F>
+FULGURITE_INLINE I32x8 nibble_sums(const std::byte* at, const int8_t* q) noexcept {
+  // Four sums of each of four blocks.
+  const auto four = [](const __m512i& bytes, const int8_t* x) FULGURITE_LAMBDA {
+    const auto q01 = load<__m512i>(x);
+    const auto q23 = load<__m512i>(x + 64);
+    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi8(0x0F));
+    const __m512i high = _mm512_andnot_si512(_mm512_set1_epi8(0x0F), bytes);
+    const __m512i of_high =
+        add_byte_products(_mm512_setzero_si512(), high, _mm512_shuffle_i32x4(q01, q23, 0xDD));
+    return add_byte_products(_mm512_srai_epi32(of_high, 4), low,
+                             _mm512_shuffle_i32x4(q01, q23, 0x88));
+  };
+  const auto packed = F::packed(at);
+  // In each quarter two of one block, two of the one four further on; 16 bits hold 8 * 15 * 127.
+  const __m512i pairs =
+      _mm512_madd_epi16(_mm512_packs_epi32(four(packed.first, q), four(packed.second, q + 128)),
+                        _mm512_set1_epi16(1));
+  const __m512i sums = _mm512_add_epi32(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_CDAB));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
+  return (I32x8)_mm512_castsi512_si256(_mm512_permutexvar_epi32(order, sums));
+}
+#endif
+
+template <class F>
 struct BlockRow : F {
   static constexpr bool kBlocks = true;
   // What dot_block's weights are more than the real ones.
@@ -23,11 +55,18 @@ struct BlockRow : F {
   // s: scales(at).
   static FULGURITE_INLINE F32x8 terms(const std::byte* at, const Position& x,
                                       const Scales& s) noexcept {
+    I32x8 first;
+    I32x8 second = {};
 #if FULGURITE_TWO_BLOCKS
-    __m512i dots[4];
+    if constexpr (kOnlyNibbles<F>) {
+      first = nibble_sums<F>(at, x.q);
+    } else {
+      __m512i dots[4];
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) {
-      dots[k] = dot_two_blocks(operand<F>(F::two(at, 2 * k)), x.q + 64 * k);
+      for (int k = 0; k < 4; ++k) {
+        dots[k] = dot_two_blocks(operand<F>(F::two(at, 2 * k)), x.q + 64 * k);
+      }
+      halves_of(dots, first, second);
     }
 #else
     I32x8 dots[8];
@@ -35,10 +74,8 @@ struct BlockRow : F {
     for (int b = 0; b < 8; ++b) {
       dots[b] = dot_block<F::kSigned>(operand<F>(F::values(at, b)), x.q + 32 * b);
     }
-#endif
-    I32x8 first;
-    I32x8 second;
     halves_of(dots, first, second);
+#endif
     const auto q_first = load<I32x8>(x.sums);
     const auto q_second = load<I32x8>(x.sums + 8);
     const auto dx = load<F32x8>(x.d);
