@@ -6,7 +6,8 @@
 //                 minus kOffset
 //   values(at, b) the 32 values of block b
 //   two(at, b)    those of blocks b and b + 1, b even, where vectors are long enough
-//   kOnlyNibbles  of some: the values are the nibbles of packed(at) as they are, see nibble_sums()
+//   kOnlyNibbles  of some: the values are the nibbles of packed(at), see nibble_sums()
+//   kNibblePairs  of some: they are those of the 128 bytes from kNibblesAt on, see pair_sums()
 //   kScale        integer scales: 0 none, 1 one a block, 2 one for each half of a block
 //   kMin          minima: 0 none, 1 one a block (float), 2 with an integer a block, 3 with one for
 //                 each half

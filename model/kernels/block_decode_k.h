@@ -6,7 +6,11 @@
 namespace model::FULGURITE_ISA {
 
 FULGURITE_INLINE F32x8 spread(const std::byte* half) noexcept {
+#if defined(__AVX2__)
+  return (F32x8)_mm256_cvtph_ps(_mm_set1_epi16(load<int16_t>(half)));
+#else
   return F32x8{} + half_at(half);
+#endif
 }
 
 // Even and odd ones of sixteen 8-bit integers.
@@ -152,6 +156,8 @@ struct FormatQ4K {
   static constexpr int kScale = 1;
   static constexpr int kMin = 2;
   static constexpr int kMiddle = 8;
+  static constexpr bool kNibblePairs = true;
+  static constexpr int kNibblesAt = offsetof(BlockQ4K, qs);
   static FULGURITE_INLINE U8x32 values(const std::byte* at, int b) noexcept {
     return bits_of(load<U8x32>(at + offsetof(BlockQ4K, qs) + 32 * (b / 2)), 4 * (b % 2), 15);
   }

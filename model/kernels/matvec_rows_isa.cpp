@@ -21,10 +21,12 @@ FULGURITE_INLINE void prefetch(const std::byte* at, int64_t bytes) noexcept {
 // A row's last columns that are no whole group, filled up with zeros.
 template <class F>
 struct Tail {
-  alignas(64) std::byte w[F::kBytes] = {};
+  alignas(64) std::byte w[F::kBytes];
   int64_t bytes;
   FULGURITE_INLINE const std::byte* copy(const std::byte* at) noexcept {
-    std::memcpy(w, at, static_cast<size_t>(bytes));
+    const auto n = static_cast<size_t>(bytes);
+    std::memcpy(w, at, n);
+    std::memset(w + n, 0, sizeof(w) - n);
     return w;
   }
 };
@@ -37,6 +39,9 @@ class Rows {
  public:
   Rows(const RowTask& task, const RowRange& range, RowMemory& memory) noexcept
       : task_(task),
+        data_(task.w->weight.data),
+        bias_(task.w->bias.data),
+        y_(task.y),
         gather_(task.gather),
         sums_(range.sums),
         next_(range.first),
@@ -47,8 +52,10 @@ class Rows {
         row_bytes_(static_cast<int64_t>(task.w->weight.row_bytes())) {
     tail_.bytes = row_bytes_ - whole_ * F::kBytes;
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
-    const int64_t rest = cols_ - whole_ * kGroupWidth;
-    std::copy_n(x_.x + whole_ * kGroupWidth, rest, x_tail_);
+    if (whole_ < groups_) {
+      std::fill_n(x_tail_, kGroupWidth, 0.0F);
+      std::copy(x_.x + whole_ * kGroupWidth, x_.x + cols_, x_tail_);
+    }
     if (gather_ == nullptr) return;
     row_gain_ = gather_->row_gain;
     const int64_t blocks = groups_ * kBlocksInGroup;
@@ -152,8 +159,7 @@ class Rows {
   template <bool kGather>
   FULGURITE_INLINE Row begin() noexcept {
     if constexpr (kGather) terms_ = held_ + next_ % kRowsHeld * held_width_;
-    return {task_.w->weight.data + next_ * row_bytes_, terms_,
-            kept_ + next_ % (2 * kRowsBack) * kept_width_};
+    return {data_ + next_ * row_bytes_, terms_, kept_ + next_ % (2 * kRowsBack) * kept_width_};
   }
 
   static FULGURITE_INLINE Position part(const Position& x, int64_t g) noexcept {
@@ -175,8 +181,8 @@ class Rows {
   FULGURITE_INLINE void end(const Row& row) noexcept {
     const int64_t r = next_++;
     float sum = sum_eight(row.lanes);
-    if (task_.w->bias.data != nullptr) sum += load<float>(task_.w->bias.data + 4 * r);
-    task_.y[r] = sum;
+    if (bias_ != nullptr) sum += load<float>(bias_ + 4 * r);
+    y_[r] = sum;
     if constexpr (kGather) gather(row.data, r, sum);
     if constexpr (kBack) {
       if (next_ % kRowsBack == 0 || next_ == last_) add_back(row.data, r);
@@ -331,6 +337,9 @@ class Rows {
   }
 
   const RowTask& task_;
+  const std::byte* data_;  // of the weights
+  const std::byte* bias_;  // or nullptr
+  float* y_;
   const Gather* gather_;
   GatherSums sums_;
   int64_t next_;
@@ -341,7 +350,7 @@ class Rows {
   int64_t row_bytes_;
   Position x_;
   Tail<F> tail_;
-  alignas(64) float x_tail_[kGroupWidth] = {};
+  alignas(64) float x_tail_[kGroupWidth];
   // A row held: the terms of its blocks, then the chosen weights. In four parts of whole vectors.
   static constexpr int64_t kRowsHeld = 2 * kRowsAdded;
   static constexpr int64_t kPart = 16 * kRowsAdded;

@@ -3,6 +3,8 @@
 // formats.
 #pragma once
 
+#include <type_traits>
+
 #include "model/kernels/row_terms.h"
 #include "model/kernels/simd_math.h"
 
@@ -143,6 +145,56 @@ FULGURITE_INLINE __m128i sixteen_bytes(const std::byte* row, const int32_t* at,
 }
 #endif
 
+#if FULGURITE_TWO_BLOCKS
+// For Q4_K, most of whose parts are in the 16 bytes that its blocks begin with: one load and one
+// permutation a weight instead of five.
+class Heads {
+ public:
+  void choose(const int32_t* columns) noexcept {
+    for (int k = 0; k < 16; ++k) {
+      at_[k] = (columns[k] >> 8) * static_cast<int32_t>(sizeof(BlockQ4K));
+      // Both halves, then bytes 4, 8 and 12 or as many of the next three, then nothing.
+      order_[k] = 0x800C080403020100U + (columns[k] >> 5 & 3U) * 0x0001010100000000U;
+    }
+  }
+
+  // Both halves, and the three bytes of the scales.
+  FULGURITE_INLINE void parts(const std::byte* row, uint16_t (*halves)[16],
+                              uint8_t (*bytes)[16]) const noexcept {
+    const __m512i first = eight(row, 0);
+    const __m512i second = eight(row, 8);
+    const auto words = [&](int which) FULGURITE_LAMBDA {
+      const __m512i order = _mm512_add_epi16(load<__m512i>(kFourths.number),
+                                             _mm512_set1_epi16(static_cast<int16_t>(which)));
+      return _mm512_castsi512_si256(_mm512_permutex2var_epi16(first, order, second));
+    };
+    store(halves[0], words(0));
+    store(halves[1], words(1));
+    store(bytes[0], _mm256_cvtepi16_epi8(words(2)));
+    store(bytes[1], _mm256_cvtepi16_epi8(_mm256_srli_epi16(words(2), 8)));
+    store(bytes[2], _mm256_cvtepi16_epi8(words(3)));
+  }
+
+ private:
+  // Eight bytes of each of eight columns.
+  FULGURITE_INLINE __m512i eight(const std::byte* row, int k) const noexcept {
+    const auto one = [&](int i) FULGURITE_LAMBDA {
+      return _mm_shuffle_epi8(load<__m128i>(row + at_[k + i]),
+                              _mm_cvtsi64_si128(load<int64_t>(order_ + k + i)));
+    };
+    const auto two = [&](int i) FULGURITE_LAMBDA { return _mm_unpacklo_epi64(one(i), one(i + 1)); };
+    __m512i all = _mm512_castsi128_si512(two(0));
+    all = _mm512_inserti32x4(all, two(2), 1);
+    all = _mm512_inserti32x4(all, two(4), 2);
+    return _mm512_inserti32x4(all, two(6), 3);
+  }
+
+  static constexpr Words kFourths = words_at(0, 64, [](int k) { return k % 16 * 8; });
+  int32_t at_[16];
+  uint64_t order_[16];
+};
+#endif
+
 // Sixteen chosen columns of a row.
 template <class F>
 class Picks {
@@ -151,6 +203,9 @@ class Picks {
 
   void choose(const int32_t* columns) noexcept {
     columns_ = load<I32x16>(columns);
+#if FULGURITE_TWO_BLOCKS
+    if constexpr (kHasHeads) heads_.choose(columns);
+#endif
     for (int k = 0; k < 16 && P::kKnown; ++k) {
       int32_t halves[kHalves];
       int32_t bytes[kBytes];
@@ -165,6 +220,13 @@ class Picks {
       alignas(64) uint16_t halves[kHalves][16];
       alignas(64) uint8_t bytes[kBytes][16];
 #if defined(__AVX2__)
+#if FULGURITE_TWO_BLOCKS
+      if constexpr (kHasHeads) {
+        heads_.parts(row, halves, bytes);
+        store(bytes[3], sixteen_bytes(row, byte_at_[3], std::make_index_sequence<16>()));
+        return P::weights(halves[0], bytes[0], columns_);
+      }
+#endif
       for (int part = 0; part < P::kHalves; ++part) {
         const int32_t* at = half_at_[part];
         store(halves[part],
@@ -196,6 +258,10 @@ class Picks {
  private:
   static constexpr int kHalves = P::kHalves > 0 ? P::kHalves : 1;
   static constexpr int kBytes = P::kBytes > 0 ? P::kBytes : 1;
+#if FULGURITE_TWO_BLOCKS
+  static constexpr bool kHasHeads = std::is_same_v<F, BlockRow<FormatQ4K>>;
+  std::conditional_t<kHasHeads, Heads, char> heads_;
+#endif
   I32x16 columns_ = {};
   int32_t half_at_[kHalves][16];
   int32_t byte_at_[kBytes][16];

@@ -18,6 +18,10 @@ template <class F>
 inline constexpr bool kOnlyNibbles = requires {
   requires F::kOnlyNibbles;
 };
+template <class F>
+inline constexpr bool kNibblePairs = requires {
+  requires F::kNibblePairs;
+};
 
 #if FULGURITE_TWO_BLOCKS
 // Lane b: the sum of the products of block b with q, of eight blocks of nibbles. The high ones are
@@ -44,6 +48,29 @@ FULGURITE_INLINE I32x8 nibble_sums(const std::byte* at, const int8_t* q) noexcep
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
   return (I32x8)_mm512_castsi512_si256(_mm512_permutexvar_epi32(order, sums));
 }
+
+// The same where the values of blocks b and b + 1 are the low and the high nibbles of 32 bytes.
+FULGURITE_INLINE I32x8 pair_sums(const std::byte* qs, const int8_t* q) noexcept {
+  const auto four = [](const std::byte* at, const int8_t* x) FULGURITE_LAMBDA {
+    const auto bytes = load<__m512i>(at);
+    const auto q01 = load<__m512i>(x);
+    const auto q23 = load<__m512i>(x + 64);
+    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi8(0x0F));
+    const __m512i high = _mm512_andnot_si512(_mm512_set1_epi8(0x0F), bytes);
+    const __m512i of_low =
+        add_byte_products(_mm512_setzero_si512(), low, _mm512_shuffle_i64x2(q01, q23, 0x44));
+    const __m512i of_high =
+        add_byte_products(_mm512_setzero_si512(), high, _mm512_shuffle_i64x2(q01, q23, 0xEE));
+    return _mm512_madd_epi16(_mm512_packs_epi32(of_low, _mm512_srai_epi32(of_high, 4)),
+                             _mm512_set1_epi16(1));
+  };
+  const __m512i halves = _mm512_madd_epi16(_mm512_packs_epi32(four(qs, q), four(qs + 64, q + 128)),
+                                           _mm512_set1_epi16(1));
+  const __m512i sums =
+      _mm512_add_epi32(halves, _mm512_shuffle_i32x4(halves, halves, _MM_PERM_CDAB));
+  const __m512i order = _mm512_setr_epi32(0, 1, 8, 9, 2, 3, 10, 11, 0, 0, 0, 0, 0, 0, 0, 0);
+  return (I32x8)_mm512_castsi512_si256(_mm512_permutexvar_epi32(order, sums));
+}
 #endif
 
 template <class F>
@@ -60,6 +87,8 @@ struct BlockRow : F {
 #if FULGURITE_TWO_BLOCKS
     if constexpr (kOnlyNibbles<F>) {
       first = nibble_sums<F>(at, x.q);
+    } else if constexpr (kNibblePairs<F>) {
+      first = pair_sums(at + F::kNibblesAt, x.q);
     } else {
       __m512i dots[4];
 #pragma GCC unroll 4

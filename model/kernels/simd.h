@@ -81,6 +81,14 @@ FULGURITE_INLINE F32x16 widen_i8(const int8_t* q) noexcept {
 // Eight lanes: i + 4, then i + 2, i + 1.
 template <class V>
 FULGURITE_INLINE auto sum_eight(const V& a) noexcept {
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<V, F32x8>) {
+    const auto whole = (__m256)a;
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(whole), _mm256_extractf128_ps(whole, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+#endif
   return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
 }
 
