@@ -6,7 +6,7 @@
 //                 minus kOffset
 //   values(at, b) the 32 values of block b
 //   two(at, b)    those of blocks b and b + 1, b even, where vectors are long enough
-//   kOnlyNibbles  of some: the values are the nibbles of packed(at), see nibble_sums()
+//   kOnlyNibbles  of some: the values are the nibbles of packed(at, b), see nibble_sums()
 //   kNibblePairs  of some: they are those of the 128 bytes from kNibblesAt on, see pair_sums()
 //   kScale        integer scales: 0 none, 1 one a block, 2 one for each half of a block
 //   kMin          minima: 0 none, 1 one a block (float), 2 with an integer a block, 3 with one for
@@ -204,18 +204,14 @@ struct NibbleFormat {
   static FULGURITE_INLINE U8x64 two(const std::byte* at, int b) noexcept {
     return two_nibbles(at + b * kBlockBytes + kAt, at + (b + 1) * kBlockBytes + kAt);
   }
-  // The bytes of the nibbles of four blocks each.
-  struct Packed {
-    __m512i first, second;
-  };
-  static FULGURITE_INLINE Packed packed(const std::byte* at) noexcept {
+  // The bytes of blocks b .. b + 3, b 0 or 4.
+  static FULGURITE_INLINE __m512i packed(const std::byte* at, int b) noexcept {
     constexpr int kThird = kBytes - 64;
     static constexpr Words kFirst = words_at(0, 64, [](int k) { return nibble_byte(k); });
     static constexpr Words kSecond =
         words_at(64, kThird, [](int k) { return nibble_byte(32 + k); });
-    const auto middle = load<__m512i>(at + 64);
-    return {choose_words(load<__m512i>(at), kFirst, middle),
-            choose_words(middle, kSecond, load<__m512i>(at + kThird))};
+    return choose_words(load<__m512i>(at + (b == 0 ? 0 : 64)), b == 0 ? kFirst : kSecond,
+                        load<__m512i>(at + (b == 0 ? 64 : kThird)));
   }
   static constexpr int nibble_byte(int word) noexcept {
     return word / 8 * kBlockBytes + kAt + word % 8 * 2;

@@ -97,7 +97,7 @@ class Rows {
       const auto scales = F::scales(at);
       row.template add<kGather>(F::terms(at, part(x, g), scales), g);
       if constexpr (kBack) row.keep(scales, g);
-      if (kBack && g % (2 * kBlocksBack) == 0) back_.step();
+      if (kBack && g % (2 * kStep) == 0) back_.step();
     }
     if (whole < groups_) last_group<kGather, kBack>(row);
     end<kGather, kBack>(row);
@@ -122,7 +122,7 @@ class Rows {
       row_b.template add<kGather>(t_b, g);
       if constexpr (kBack) row_a.keep(scales_a, g);
       if constexpr (kBack) row_b.keep(scales_b, g);
-      if (kBack && g % kBlocksBack == 0) (g / kBlocksBack % 2 == 0 ? a : b).back_.step();
+      if (kBack && g % kStep == 0) (g / kStep % 2 == 0 ? a : b).back_.step();
     }
     if (whole < a.groups_) {
       a.template last_group<kGather, kBack>(row_a);
@@ -371,6 +371,7 @@ class Rows {
   int64_t kept_width_ = 0;  // floats from one row kept for W^T u to the next
   float* kept_ = nullptr;   // (2 kRowsBack, kept_width_): of rows that come, of those before
   float back_u_[2 * kRowsBack] = {};
+  static constexpr int64_t kStep = BackRun<F>::kBlocks;
   BackRun<F> back_;
   float* terms_ = nullptr;        // of the row's blocks
   float* factors_ = nullptr;      // of the row's blocks, for back

@@ -92,6 +92,15 @@ class WholeFactors {
   FULGURITE_INLINE BackBytes high(int q, int b) const noexcept {
     return spread<kHalves>(high_[q], b);
   }
+#if FULGURITE_TWO_BLOCKS
+  // Of blocks b .. b + 3 without halves, a quarter each.
+  FULGURITE_INLINE BackBytes four_low(int q, int b) const noexcept {
+    return four(low_[q], b);
+  }
+  FULGURITE_INLINE BackBytes four_high(int q, int b) const noexcept {
+    return four(high_[q], b);
+  }
+#endif
 
  private:
   using Lanes = int32_t[2][8];  // of both halves
@@ -101,6 +110,14 @@ class WholeFactors {
     const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     return _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order));
   }
+#if FULGURITE_TWO_BLOCKS
+  // Blocks b .. b + 3, a quarter each.
+  static FULGURITE_INLINE BackBytes four(const Lanes& of, int b) noexcept {
+    const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return _mm512_permutexvar_epi32(_mm512_add_epi32(lanes, _mm512_set1_epi32(b)),
+                                    _mm512_castsi256_si512(load<__m256i>(of[0])));
+  }
+#endif
   // Lanes b of the halves for the columns of each.
   template <int kHalves>
   static FULGURITE_INLINE BackBytes spread(const Lanes& of, int b) noexcept {
@@ -122,26 +139,88 @@ class WholeFactors {
   alignas(32) Lanes high_[4];
 };
 
+// Four rows' bytes: columns 4 i .. 4 i + 3 and, in every further quarter, those 16 further on.
+struct BackFours {
+  FULGURITE_INLINE explicit BackFours(const BackBytes (&rows)[4]) noexcept {
+    const BackBytes a = low_bytes(rows[0], rows[1]);
+    const BackBytes b = low_bytes(rows[2], rows[3]);
+    const BackBytes c = high_bytes(rows[0], rows[1]);
+    const BackBytes d = high_bytes(rows[2], rows[3]);
+    columns[0] = low_words(a, b);
+    columns[1] = high_words(a, b);
+    columns[2] = low_words(c, d);
+    columns[3] = high_words(c, d);
+  }
+  BackBytes columns[4];
+};
+
+#if FULGURITE_TWO_BLOCKS
+// Of four vectors the first quarters, the second ...
+FULGURITE_INLINE void quarters_of(const __m512i (&v)[4], I32x16 (&out)[4]) noexcept {
+  const __m512i even[2] = {_mm512_shuffle_i32x4(v[0], v[1], 0x88),
+                           _mm512_shuffle_i32x4(v[2], v[3], 0x88)};
+  const __m512i odd[2] = {_mm512_shuffle_i32x4(v[0], v[1], 0xDD),
+                          _mm512_shuffle_i32x4(v[2], v[3], 0xDD)};
+  out[0] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0x88);
+  out[1] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0x88);
+  out[2] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0xDD);
+  out[3] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0xDD);
+}
+
+// The sums of four blocks of nibbles: rows are put side by side before their bytes are cut. Of
+// both nibbles, all = low + 16 high, so that the high ones need no cut of their own.
+class NibbleSums {
+ public:
+  FULGURITE_INLINE void add(const __m512i (&bytes)[4], const WholeFactors& f, int q,
+                            int b) noexcept {
+    const BackFours fours(bytes);
+    const __m512i low = f.four_low(q, b);
+    const __m512i high = f.four_high(q, b);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512i all = fours.columns[i];
+      const __m512i cut = _mm512_and_si512(all, _mm512_set1_epi8(0x0F));
+      all_low_[i] = add_byte_products(all_low_[i], all, low);
+      all_high_[i] = add_byte_products(all_high_[i], all, high);
+      cut_low_[i] = add_byte_products(cut_low_[i], cut, low);
+      cut_high_[i] = add_byte_products(cut_high_[i], cut, high);
+    }
+  }
+
+  // Of each block the first sixteen columns, and the others.
+  FULGURITE_INLINE void columns(I32x16 (&first)[4], I32x16 (&second)[4]) const noexcept {
+    __m512i low[4];
+    __m512i high[4];
+    for (int i = 0; i < 4; ++i) {
+      const __m512i all = _mm512_add_epi32(all_low_[i], _mm512_slli_epi32(all_high_[i], 8));
+      low[i] = _mm512_add_epi32(cut_low_[i], _mm512_slli_epi32(cut_high_[i], 8));
+      high[i] = _mm512_srai_epi32(_mm512_sub_epi32(all, low[i]), 4);
+    }
+    quarters_of(low, first);
+    quarters_of(high, second);
+  }
+
+ private:
+  __m512i all_low_[4] = {};
+  __m512i all_high_[4] = {};
+  __m512i cut_low_[4] = {};
+  __m512i cut_high_[4] = {};
+};
+#endif
+
 class BlockSums {
  public:
   // w: bytes without a sign, of rows 4 q .. 4 q + 3.
   template <int kHalves>
   FULGURITE_INLINE void add(const BackValues (&w)[4], const WholeFactors& f, int q,
                             int b) noexcept {
-    const auto row = [&](int i) FULGURITE_LAMBDA { return (BackBytes)w[i]; };
-    const BackBytes a = low_bytes(row(0), row(1));
-    const BackBytes c = low_bytes(row(2), row(3));
-    const BackBytes e = high_bytes(row(0), row(1));
-    const BackBytes g = high_bytes(row(2), row(3));
-    // Columns 4 i .. 4 i + 3 and, in every further quarter, those 16 further on.
-    const BackBytes fours[4] = {low_words(a, c), high_words(a, c), low_words(e, g),
-                                high_words(e, g)};
+    const BackFours fours({(BackBytes)w[0], (BackBytes)w[1], (BackBytes)w[2], (BackBytes)w[3]});
     const BackBytes low = f.low<kHalves>(q, b);
     const BackBytes high = f.high<kHalves>(q, b);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      low_[i] = add_byte_products(low_[i], fours[i], low);
-      high_[i] = add_byte_products(high_[i], fours[i], high);
+      low_[i] = add_byte_products(low_[i], fours.columns[i], low);
+      high_[i] = add_byte_products(high_[i], fours.columns[i], high);
     }
   }
 
@@ -151,14 +230,7 @@ class BlockSums {
     for (int i = 0; i < 4; ++i)
       whole[i] = (BackBytes)((BackInts)low_[i] + ((BackInts)high_[i] << 8));
 #if FULGURITE_TWO_BLOCKS
-    const __m512i even[2] = {_mm512_shuffle_i32x4(whole[0], whole[1], 0x88),
-                             _mm512_shuffle_i32x4(whole[2], whole[3], 0x88)};
-    const __m512i odd[2] = {_mm512_shuffle_i32x4(whole[0], whole[1], 0xDD),
-                            _mm512_shuffle_i32x4(whole[2], whole[3], 0xDD)};
-    out[0] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0x88);
-    out[1] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0x88);
-    out[2] = (I32x16)_mm512_shuffle_i32x4(even[0], even[1], 0xDD);
-    out[3] = (I32x16)_mm512_shuffle_i32x4(odd[0], odd[1], 0xDD);
+    quarters_of(whole, out);
 #else
     for (int i = 0; i < 2; ++i) {
       out[i] = (I32x8)_mm256_permute2x128_si256(whole[2 * i], whole[2 * i + 1], 0x20);
@@ -247,7 +319,7 @@ class BlockSums {
 #endif
 
 // Of 256 columns: what prepare() makes of F::kKept vectors of each row, `stride` floats apart, and
-// u, for add() to add the columns of kBlocksBack blocks of all rows to back[0 ..]; the group is
+// u, for add() to add the columns of kBlocks blocks of all rows to back[0 ..]; the group is
 // `at` bytes from the rows' beginnings.
 template <class F>
 class BackOf;
@@ -266,8 +338,17 @@ class BackOf<BlockRow<F>> {
     }
   }
 
+#if FULGURITE_TWO_BLOCKS
+  static constexpr int kBlocks = kOnlyNibbles<F> ? 4 : kBlocksBack;
+#else
+  static constexpr int kBlocks = kBlocksBack;
+#endif
+
   FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int64_t at, int b,
                             float* back) const noexcept {
+#if FULGURITE_TWO_BLOCKS
+    if constexpr (kOnlyNibbles<F>) return add_nibbles(rows, at, b, back);
+#endif
     BlockSums sums;
 #pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) {
@@ -300,6 +381,28 @@ class BackOf<BlockRow<F>> {
   static constexpr int kHalves = BlockRow<F>::kHalves;
   static constexpr int kMins = BlockRow<F>::kMins;
   static constexpr int kOffset = F::kSigned && kUnsignedDot ? 128 : BlockRow<F>::kCentre;
+
+#if FULGURITE_TWO_BLOCKS
+  FULGURITE_INLINE void add_nibbles(const std::byte* const (&rows)[kRowsBack], int64_t at, int b,
+                                    float* back) const noexcept {
+    NibbleSums sums;
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; ++q) {
+      __m512i bytes[4];
+      for (int i = 0; i < 4; ++i) bytes[i] = F::packed(rows[4 * q + i] + at, b);
+      sums.add(bytes, factors_, q, b);
+    }
+    I32x16 columns[2][4];
+    sums.columns(columns[0], columns[1]);
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k, back += 16) {
+      const int block = b + k / 2;
+      F32x16 v = to_float(columns[k % 2][k / 2] - offset_[0][block]) * unit_[0][block];
+      if constexpr (kMins > 0) v -= lower_[0][block];
+      store(back, load<F32x16>(back) + v);
+    }
+  }
+#endif
 
   FULGURITE_INLINE void round(const float* kept, int64_t stride, const float* u,
                               int half) noexcept {
@@ -339,6 +442,8 @@ class BackOf<BlockRow<F>> {
 template <class F>
 class BackOf<FloatRow<F>> {
  public:
+  static constexpr int kBlocks = kBlocksBack;
+
   FULGURITE_INLINE void prepare(const float* kept, int64_t stride, const float* u) noexcept {
     for (int r = 0; r < kRowsBack; ++r) {
       for (int b = 0; b < 8; ++b) k_[b][r] = kept[r * stride + b] * u[r];
@@ -361,11 +466,13 @@ class BackOf<FloatRow<F>> {
   float k_[8][kRowsBack];
 };
 
-// back += W^T u of up to kRowsBack rows, kBlocksBack blocks a step, so that it can be done while
+// back += W^T u of up to kRowsBack rows, kBlocks blocks a step, so that it can be done while
 // the memory delivers other rows.
 template <class F>
 class BackRun {
  public:
+  static constexpr int kBlocks = BackOf<F>::kBlocks;
+
   // Rows that lie one behind the other.
   struct Of {
     const std::byte* first;
@@ -388,7 +495,7 @@ class BackRun {
     std::fill(of.kept + of.rows * stride_, of.kept + kRowsBack * stride_, 0.0F);
     std::fill(of.u + of.rows, of.u + kRowsBack, 0.0F);
   }
-  // A step more, if there is one: called every 2 kBlocksBack groups it is done with its rows when
+  // A step more, if there is one: called every 2 kBlocks groups it is done with its rows when
   // as many others have gone by.
   FULGURITE_INLINE void step() noexcept {
     if (next_ < blocks_) add_blocks();
@@ -401,7 +508,7 @@ class BackRun {
   [[gnu::noinline]] void add_blocks() noexcept {
     const int64_t g = next_ / kBlocksInGroup;
     const int64_t b = next_ % kBlocksInGroup;
-    next_ += kBlocksBack;
+    next_ += kBlocks;
     if (b == 0) open(g);
     back_.add(rows_, group_at_, static_cast<int>(b), of_.back + g * kGroupWidth + b * kBlockWidth);
   }

@@ -39,11 +39,10 @@ FULGURITE_INLINE I32x8 nibble_sums(const std::byte* at, const int8_t* q) noexcep
     return add_byte_products(_mm512_srai_epi32(of_high, 4), low,
                              _mm512_shuffle_i32x4(q01, q23, 0x88));
   };
-  const auto packed = F::packed(at);
   // In each quarter two of one block, two of the one four further on; 16 bits hold 8 * 15 * 127.
-  const __m512i pairs =
-      _mm512_madd_epi16(_mm512_packs_epi32(four(packed.first, q), four(packed.second, q + 128)),
-                        _mm512_set1_epi16(1));
+  const __m512i pairs = _mm512_madd_epi16(
+      _mm512_packs_epi32(four(F::packed(at, 0), q), four(F::packed(at, 4), q + 128)),
+      _mm512_set1_epi16(1));
   const __m512i sums = _mm512_add_epi32(pairs, _mm512_shuffle_epi32(pairs, _MM_PERM_CDAB));
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0);
   return (I32x8)_mm512_castsi512_si256(_mm512_permutexvar_epi32(order, sums));
