@@ -153,7 +153,7 @@ class Heads {
   void choose(const int32_t* columns) noexcept {
     for (int k = 0; k < 16; ++k) {
       at_[k] = (columns[k] >> 8) * static_cast<int32_t>(sizeof(BlockQ4K));
-      // Both halves, then bytes 4, 8 and 12 or as many of the next three, then nothing.
+      // Which bytes of the head: d and dmin, and the three that hold the block's scale and minimum.
       order_[k] = 0x800C080403020100U + (columns[k] >> 5 & 3U) * 0x0001010100000000U;
     }
   }
