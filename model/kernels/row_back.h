@@ -338,11 +338,7 @@ class BackOf<BlockRow<F>> {
     }
   }
 
-#if FULGURITE_TWO_BLOCKS
-  static constexpr int kBlocks = kOnlyNibbles<F> ? 4 : kBlocksBack;
-#else
-  static constexpr int kBlocks = kBlocksBack;
-#endif
+  static constexpr int kBlocks = FULGURITE_TWO_BLOCKS && kOnlyNibbles<F> ? 4 : kBlocksBack;
 
   FULGURITE_INLINE void add(const std::byte* const (&rows)[kRowsBack], int64_t at, int b,
                             float* back) const noexcept {

@@ -24,20 +24,28 @@ inline constexpr bool kNibblePairs = requires {
 };
 
 #if FULGURITE_TWO_BLOCKS
-// Lane b: the sum of the products of block b with q, of eight blocks of nibbles. The high ones are
+// Four quarters of the 128 values from q on, two of the first 64 and two of the others.
+template <int kWhich>
+FULGURITE_INLINE __m512i choose_quarters(const int8_t* q) noexcept {
+  return _mm512_shuffle_i32x4(load<__m512i>(q), load<__m512i>(q + 64), kWhich);
+}
+// sums + the products of four neighbouring low nibbles; the same of the high ones, which are
 // multiplied where they are in their bytes, sixteen times as large as they should be.
+FULGURITE_INLINE __m512i add_low_products(__m512i sums, __m512i bytes, __m512i q) noexcept {
+  return add_byte_products(sums, _mm512_and_si512(bytes, _mm512_set1_epi8(0x0F)), q);
+}
+FULGURITE_INLINE __m512i high_products(__m512i bytes, __m512i q) noexcept {
+  const __m512i high = _mm512_andnot_si512(_mm512_set1_epi8(0x0F), bytes);
+  return _mm512_srai_epi32(add_byte_products(_mm512_setzero_si512(), high, q), 4);
+}
+
+// Lane b: the sum of the products of block b with q, of eight blocks of nibbles.
 template <class F>
 FULGURITE_INLINE I32x8 nibble_sums(const std::byte* at, const int8_t* q) noexcept {
   // Four sums of each of four blocks.
   const auto four = [](const __m512i& bytes, const int8_t* x) FULGURITE_LAMBDA {
-    const auto q01 = load<__m512i>(x);
-    const auto q23 = load<__m512i>(x + 64);
-    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi8(0x0F));
-    const __m512i high = _mm512_andnot_si512(_mm512_set1_epi8(0x0F), bytes);
-    const __m512i of_high =
-        add_byte_products(_mm512_setzero_si512(), high, _mm512_shuffle_i32x4(q01, q23, 0xDD));
-    return add_byte_products(_mm512_srai_epi32(of_high, 4), low,
-                             _mm512_shuffle_i32x4(q01, q23, 0x88));
+    const __m512i of_high = high_products(bytes, choose_quarters<0xDD>(x));
+    return add_low_products(of_high, bytes, choose_quarters<0x88>(x));
   };
   // In each quarter two of one block, two of the one four further on; 16 bits hold 8 * 15 * 127.
   const __m512i pairs = _mm512_madd_epi16(
@@ -52,16 +60,10 @@ FULGURITE_INLINE I32x8 nibble_sums(const std::byte* at, const int8_t* q) noexcep
 FULGURITE_INLINE I32x8 pair_sums(const std::byte* qs, const int8_t* q) noexcept {
   const auto four = [](const std::byte* at, const int8_t* x) FULGURITE_LAMBDA {
     const auto bytes = load<__m512i>(at);
-    const auto q01 = load<__m512i>(x);
-    const auto q23 = load<__m512i>(x + 64);
-    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi8(0x0F));
-    const __m512i high = _mm512_andnot_si512(_mm512_set1_epi8(0x0F), bytes);
     const __m512i of_low =
-        add_byte_products(_mm512_setzero_si512(), low, _mm512_shuffle_i64x2(q01, q23, 0x44));
-    const __m512i of_high =
-        add_byte_products(_mm512_setzero_si512(), high, _mm512_shuffle_i64x2(q01, q23, 0xEE));
-    return _mm512_madd_epi16(_mm512_packs_epi32(of_low, _mm512_srai_epi32(of_high, 4)),
-                             _mm512_set1_epi16(1));
+        add_low_products(_mm512_setzero_si512(), bytes, choose_quarters<0x44>(x));
+    const __m512i of_high = high_products(bytes, choose_quarters<0xEE>(x));
+    return _mm512_madd_epi16(_mm512_packs_epi32(of_low, of_high), _mm512_set1_epi16(1));
   };
   const __m512i halves = _mm512_madd_epi16(_mm512_packs_epi32(four(qs, q), four(qs + 64, q + 128)),
                                            _mm512_set1_epi16(1));
