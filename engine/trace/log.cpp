@@ -67,6 +67,7 @@ Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit,
     Chain& of = chains_[static_cast<size_t>(chain)];
     of.first = of.last = make_chunk(chain, kChunkBytes, 0);
   }
+  spare_.reserve(kBlockBytes / kChunkBytes);
   first_story_ = chains_[kStory].first;
   first_detail_ = chains_[kDetail].first;
   detail_bytes_ = kChunkBytes;
@@ -105,30 +106,43 @@ void Log::commit() noexcept {
   open_chunk_ = nullptr;
 }
 
-// A large one has blocks of its own; so has one of the story, which stays when detail goes and
-// would hold the block.
 Log::Chunk* Log::make_chunk(int chain, size_t bytes, uint64_t index) {
-  static_assert(kBlockBytes % kChunkBytes == 0);
   auto chunk = std::make_unique<Chunk>();
   chunk->index = index;
-  if (bytes > kChunkBytes) {
-    chunk->capacity = (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
-    chunk->data = make_block(chunk->capacity);
-  } else if (chain == kStory) {
-    chunk->capacity = kChunkBytes;
-    chunk->data = make_block(kChunkBytes);
+  static_cast<Memory&>(*chunk) = make_memory(chain, bytes);
+  return chunk.release();
+}
+
+// A large chunk has blocks of its own; so has one of the story, which stays when detail goes and
+// would hold the block.
+Log::Memory Log::make_memory(int chain, size_t bytes) {
+  static_assert(kBlockBytes % kChunkBytes == 0);
+  const bool large = bytes > kChunkBytes;
+  Memory memory;
+  memory.capacity = large ? (bytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes : kChunkBytes;
+  if (chain == kDetail) {
+    const auto used = std::find_if(spare_.begin(), spare_.end(), [&](const Memory& spare) {
+      return spare.capacity == memory.capacity;
+    });
+    if (used != spare_.end()) {
+      memory = std::move(*used);
+      spare_.erase(used);
+      return memory;
+    }
+  }
+  if (large || chain == kStory) {
+    memory.data = make_block(memory.capacity);
   } else {
     if (block_left_ == 0) {
       block_ = make_block(kBlockBytes);
       block_left_ = kBlockBytes;
     }
-    chunk->capacity = kChunkBytes;
-    chunk->data = {block_, block_.get() + (kBlockBytes - block_left_)};
+    memory.data = {block_, block_.get() + (kBlockBytes - block_left_)};
     block_left_ -= kChunkBytes;
     if (block_left_ == 0) block_.reset();
   }
-  make_ready(chunk->data.get(), chunk->capacity);
-  return chunk.release();
+  make_ready(memory.data.get(), memory.capacity);
+  return memory;
 }
 
 void Log::grow(Chain& chain, size_t bytes) {
@@ -167,8 +181,18 @@ void Log::free_dropped() noexcept {
     Chunk* gone = chain.first;
     chain.first = gone->next.load(std::memory_order_relaxed);
     detail_bytes_ -= gone->capacity;
+    keep_spare(std::move(*gone));
     delete gone;
   }
+}
+
+// What was dropped last is what the next chunk is most likely as large as.
+void Log::keep_spare(Memory memory) noexcept {
+  if (memory.capacity > kBlockBytes) return;
+  size_t bytes = memory.capacity;
+  for (const Memory& spare : spare_) bytes += spare.capacity;
+  for (; bytes > kBlockBytes; spare_.erase(spare_.begin())) bytes -= spare_.front().capacity;
+  spare_.push_back(std::move(memory));
 }
 
 Cursor::Cursor(Log& log) : log_(log) {

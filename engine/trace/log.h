@@ -14,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/trace/schema.h"
 
@@ -31,8 +32,8 @@ class Log {
   static constexpr size_t kMaxReaders = 8;
   static constexpr size_t kChunkBytes = size_t{1} << 18;
 
-  // detail_limit: bytes of detail to keep, at least two chunks. Its memory comes in blocks of 2 MB,
-  // so that up to two of them more are held.
+  // detail_limit: bytes of detail to keep, at least two chunks. Its memory comes in blocks of 2 MB
+  // and is used again, so that up to three of them more are held.
   explicit Log(uint64_t detail_limit = default_detail_limit());
   ~Log();
   Log(const Log&) = delete;
@@ -53,9 +54,11 @@ class Log {
  private:
   friend class Cursor;
 
-  struct Chunk {
+  struct Memory {
     std::shared_ptr<std::byte> data;  // a part of a block
     size_t capacity = 0;
+  };
+  struct Chunk : Memory {
     uint64_t index = 0;  // in its chain
     std::atomic<size_t> committed{0};
     std::atomic<Chunk*> next{nullptr};
@@ -66,12 +69,15 @@ class Log {
   };
 
   Chunk* make_chunk(int chain, size_t bytes, uint64_t index);
+  Memory make_memory(int chain, size_t bytes);
   void grow(Chain& chain, size_t bytes);
   void free_dropped() noexcept;
+  void keep_spare(Memory memory) noexcept;
 
   // Detail's last block, of which chunks are cut until it is used up.
   std::shared_ptr<std::byte> block_;
   size_t block_left_ = 0;
+  std::vector<Memory> spare_;    // of detail that was dropped, one block in all at most
   std::array<Chain, 2> chains_;  // story, detail
   Chunk* open_chunk_ = nullptr;
   size_t open_end_ = 0;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -167,6 +168,19 @@ TEST(Log, TheStoryHoldsNoMemoryOfDroppedDetail) {
   }
   EXPECT_LT(resident() - before, 2 * kRounds * Log::kChunkBytes)
       << "the story takes half of this, detail of seven times as much is gone";
+}
+
+TEST(Log, TheMemoryOfDroppedDetailIsUsedAgain) {
+  for (const size_t words : {Log::kChunkBytes / 8 - 3, Log::kChunkBytes - 3}) {  // a chunk each
+    Log log(2 * Log::kChunkBytes);
+    std::set<const std::byte*> places;
+    for (uint64_t i = 0; i < 40; ++i) {
+      places.insert(log.reserve(Topic::kFfn, words * sizeof(uint64_t)));
+      log.commit();
+      if (i == 10) places.clear();
+    }
+    EXPECT_LE(places.size(), 4U) << "of " << words << " words";
+  }
 }
 
 TEST(Log, AClosedReaderHoldsNothing) {
