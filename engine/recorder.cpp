@@ -39,40 +39,30 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
-// Lists the terms of a sum of n: those numbered `first`, in their order, and where the list has
-// room for all behind them the others. term(i, k): term i, the k-th of the first or any of the
-// others.
+// Lists terms of a sum of n: those numbered `first`, in the order of |share|, largest first, ties
+// as they were, and where the list has room for all behind them the others. term(i, k): term i, the
+// k-th of the first or any of the others.
 template <class Term, class Make>
 void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* list,
                 const Make& term) {
-  size_t next = 0;
-  for (const int32_t i : first) {
-    list[next] = term(static_cast<size_t>(i), next);
-    ++next;
+  constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
+  static_assert(kMost <= 16);  // of order_by_size
+  std::array<Term, kMost> found;
+  std::array<float, kMost> share;
+  std::array<int32_t, kMost> order;
+  for (size_t k = 0; k < first.size(); ++k) {
+    found[k] = term(static_cast<size_t>(first[k]), k);
+    share[k] = found[k].share;
   }
+  model::order_by_size(share.data(), std::ssize(first), order.data());
+  for (size_t k = 0; k < first.size(); ++k) list[k] = found[static_cast<size_t>(order[k])];
+  size_t next = first.size();
   size_t i = 0;
   for (size_t k = 0; others && k <= first.size(); ++k) {
     const size_t end = k < first.size() ? static_cast<size_t>(first[k]) : n;
     for (; i < end; ++i) list[next++] = term(i, i);
     i = end + 1;
   }
-}
-
-// Puts the first n of a list in the order of |share|, largest first, ties as they were.
-template <class Term>
-void sort_by_share(Term* list, size_t n) noexcept {
-  constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
-  static_assert(kMost <= 16);
-  std::array<float, kMost> share;
-  std::array<int32_t, kMost> order;
-  std::array<Term, kMost> copy;
-  n = std::min(n, kMost);
-  for (size_t i = 0; i < n; ++i) {
-    copy[i] = list[i];
-    share[i] = list[i].share;
-  }
-  model::order_by_size(share.data(), static_cast<int64_t>(n), order.data());
-  for (size_t i = 0; i < n; ++i) list[i] = copy[static_cast<size_t>(order[i])];
 }
 
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
@@ -336,7 +326,6 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   const double level = double{s[most]} - std::log(double{a[most]});
   out.entropy =
       static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
-  sort_by_share(reads, found);
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
     const double whole = model::dot(read.mix, read.back, config_.head_dim);
@@ -396,7 +385,6 @@ void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
   double rest = 0.0;
   for (size_t b = 0; !every && b < buckets; ++b) rest += double{share[b]};
   for (size_t k = 0; !every && k < found; ++k) rest -= double{top[k].share};
-  sort_by_share(top, found);
   p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
 }
 
@@ -408,13 +396,17 @@ void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
   for (const float share : p.shares) rest += share;
   const size_t n = p.chosen.size() / 2;
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
-  for (size_t i = 0; i < n; ++i) {
-    const auto neuron = static_cast<uint32_t>(p.chosen[2 * i]);
-    top[i] = {neuron, p.act[neuron], p.chosen[2 * i + 1]};
-    scale(layer, Measure::kNeuronShare).add(top[i].share);
-    rest -= top[i].share;
+  std::array<int32_t, Detail::kNeurons> numbers;
+  for (size_t k = 0; k < n; ++k) numbers[k] = static_cast<int32_t>(p.chosen[2 * k]);
+  list_terms(std::span<const int32_t>(numbers.data(), n), p.act.size(), false, top,
+             [&](size_t neuron, size_t k) {
+               return trace::NeuronShare{static_cast<uint32_t>(neuron), p.act[neuron],
+                                         p.chosen[2 * k + 1]};
+             });
+  for (size_t k = 0; k < n; ++k) {
+    scale(layer, Measure::kNeuronShare).add(top[k].share);
+    rest -= top[k].share;
   }
-  sort_by_share(top, n);
   p.rest_share[static_cast<size_t>(layer)] = rest;
 }
 

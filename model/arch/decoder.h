@@ -87,10 +87,16 @@ class Decoder final : public Model {
     Values scale;                // (H, tiles)
     Values diagonal;             // (H, D)
 
-    // Of one head.
-    std::span<const int16_t> tiles_of(int64_t h, int64_t d) const noexcept {
-      const auto n = static_cast<size_t>(symmetric_tiles(d) * kSymmetricTile * kSymmetricTile);
-      return {tiles.data() + static_cast<size_t>(h) * n, n};
+    struct Head {
+      std::span<const int16_t> tiles;
+      std::span<const float> scale, diagonal;
+    };
+    Head of(int64_t h, int64_t d) const noexcept {
+      const auto part = [h](const auto& list, int64_t n) {
+        return std::span(list).subspan(static_cast<size_t>(h * n), static_cast<size_t>(n));
+      };
+      const int64_t n = symmetric_tiles(d);
+      return {part(tiles, n * kSymmetricTile * kSymmetricTile), part(scale, n), part(diagonal, d)};
     }
   };
 

@@ -1,5 +1,5 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h). Ends of rows that do not
-// fill a vector go through a padded copy, so that every element is computed alike.
+// fill a vector are filled up to one, so that every element is computed alike.
 #include "model/kernels/ops_isa.h"
 
 #include <algorithm>
@@ -13,16 +13,31 @@
 namespace model::FULGURITE_ISA {
 namespace {
 
+#if defined(__AVX512F__)
+// The first n <= 16 lanes.
+FULGURITE_INLINE __mmask16 first_lanes(int64_t n) noexcept {
+  return static_cast<__mmask16>((1U << n) - 1);
+}
+#endif
+
 // n <= 16 values, the others as they are given.
 FULGURITE_INLINE F32x16 load_part(const float* x, int64_t n, F32x16 v = F32x16{}) noexcept {
   if (n == 16) return load<F32x16>(x);
+#if defined(__AVX512F__)
+  return (F32x16)_mm512_mask_loadu_ps((__m512)v, first_lanes(n), x);
+#else
   if (n > 0) std::memcpy(&v, x, static_cast<size_t>(n) * sizeof(float));
   return v;
+#endif
 }
 
 FULGURITE_INLINE void store_part(float* to, const F32x16& v, int64_t n) noexcept {
   if (n == 16) return store(to, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, first_lanes(n), (__m512)v);
+#else
   std::memcpy(to, &v, static_cast<size_t>(n) * sizeof(float));
+#endif
 }
 
 // Calls body(i, n) for parts of 16, the last shorter. With n a constant, loads are single ones.
@@ -128,6 +143,29 @@ FULGURITE_INLINE int32_t count_from(const float* x, int64_t n, int32_t bar) noex
   return sum_of(found);
 }
 
+// The same of three bars at once.
+FULGURITE_INLINE void count_from(const float* x, int64_t n, const int32_t (&bar)[3],
+                                 int32_t (&count)[3]) noexcept {
+#if defined(__AVX512F__)
+  for (int32_t& c : count) c = 0;
+  parts_of(n, [&](int64_t i, auto of) FULGURITE_LAMBDA {
+    const auto size = (__m512i)size_of(load_part(x + i, of));
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; ++k) {
+      count[k] += std::popcount(uint32_t{_mm512_cmpge_epi32_mask(size, _mm512_set1_epi32(bar[k]))});
+    }
+  });
+#else
+  I32x16 found[3] = {};
+  parts_of(n, [&](int64_t i, auto of) FULGURITE_LAMBDA {
+    const I32x16 size = size_of(load_part(x + i, of));
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; ++k) found[k] -= size >= bar[k];
+  });
+  for (int k = 0; k < 3; ++k) count[k] = sum_of(found[k]);
+#endif
+}
+
 // Writes the numbers of the lanes that are set, counted from `first`, one after the other; out has
 // room for 16. Returns how many there are.
 FULGURITE_INLINE int64_t list_lanes(uint32_t lanes, int32_t first, int32_t* out) noexcept {
@@ -163,12 +201,24 @@ struct Listed {
   int64_t n;
 };
 
-// The k-th largest is found by halving between a bar that at least k values reach and one that
-// fewer do. Of several that are as large as it, the first.
+// The k-th largest is found between a bar that at least k values reach and one that fewer do, which
+// come closer by quarters, without a branch that nobody can foresee, and at last by halves. Of
+// several that are as large as it, the first.
 int64_t strongest_of(const Listed& list, int32_t low, int32_t high, int64_t k,
                      int32_t* out) noexcept {
   high += high < INT32_MAX ? 1 : 0;
   int64_t reach = list.n;  // how many reach `low`
+  for (int32_t step = (high - low) / 4; step > 0 && reach != k; step = (high - low) / 4) {
+    const int32_t bar[3] = {low + step, low + 2 * step, low + 3 * step};
+    int32_t count[3];
+    count_from(list.x, list.n, bar, count);
+    const int32_t bars[5] = {low, bar[0], bar[1], bar[2], high};
+    const int64_t reaches[4] = {reach, count[0], count[1], count[2]};
+    const int enough = (count[0] >= k) + (count[1] >= k) + (count[2] >= k);
+    low = bars[enough];
+    high = bars[enough + 1];
+    reach = reaches[enough];
+  }
   while (high - low > 1 && reach != k) {
     const int32_t middle = low + (high - low) / 2;
     const int64_t count = count_from(list.x, list.n, middle);
@@ -278,9 +328,12 @@ int64_t strongest(const float* x, int64_t n, int64_t k, int32_t* out) noexcept {
                   FULGURITE_LAMBDA { most = larger(size_of(load_part(x + i, count)), most); });
   int32_t lanes[16];  // as in softmax
   store(lanes, most);
-  const auto [low_lane, high_lane] = std::minmax_element(lanes, lanes + 16);
-  const int32_t low = *low_lane;
-  const int32_t high = *high_lane;
+  int32_t low = lanes[0];
+  int32_t high = lanes[0];
+  for (const int32_t lane : lanes) {
+    low = std::min(low, lane);
+    high = std::max(high, lane);
+  }
   if (k > 16 || n < 16) return strongest_of({x, nullptr, n}, 0, high, k, out);
   // Each lane holds one that reaches `low`: what does not is out. Most often few are left.
   constexpr int64_t kFew = 256;
@@ -329,12 +382,17 @@ void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* 
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   const I32x16 size = size_of(load_part(x, n));
   const auto lane = load<I32x16>(kLane);
+  int32_t sizes[16];  // as in softmax
+  store(sizes, size);
   I32x16 rank = {};
-  for (int32_t i = 0; i < n; ++i) {
+#pragma GCC unroll 16
+  for (int32_t i = 0; i < 16; ++i) {  // what fills up the last ones comes before none
     // Minus one where value i comes before the lane's.
-    rank -= (size < size[i]) | ((size == size[i]) & (lane > i));
+    rank -= (size < sizes[i]) | ((size == sizes[i]) & (lane > i));
   }
-  for (int32_t i = 0; i < n; ++i) out[rank[i]] = i;
+  int32_t ranks[16];
+  store(ranks, rank);
+  for (int32_t i = 0; i < n; ++i) out[ranks[i]] = i;
 }
 
 void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
