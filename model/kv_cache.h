@@ -50,13 +50,12 @@ class KvCache {
     roomy_ = end;
   }
 
-  // (K, D) floats in, stored as the cache's type.
-  void store(int64_t layer, int64_t position, const float* keys, const float* values) noexcept {
-    for (int64_t lane = 0; lane < n_head_kv_; ++lane) {
-      const size_t to = at(layer, lane, position);
-      cache_store(type_, keys + lane * head_dim_, head_dim_, k_.get() + to);
-      cache_store(type_, values + lane * head_dim_, head_dim_, v_.get() + to);
-    }
+  // Lane's part of (K, D) floats, stored as the cache's type. Other threads may store other lanes.
+  void store(int64_t layer, int64_t position, int64_t lane, const float* keys,
+             const float* values) noexcept {
+    const size_t to = at(layer, lane, position);
+    cache_store(type_, keys + lane * head_dim_, head_dim_, k_.get() + to);
+    cache_store(type_, values + lane * head_dim_, head_dim_, v_.get() + to);
   }
   // One lane's vector, (D), as attention reads it.
   void load_k(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {

@@ -106,6 +106,7 @@ class Decoder final : public Model {
   void embed(const Pass& pass, const int32_t* ids);
   void attention(const Pass& pass, int64_t l);
   void project(const Pass& pass, int64_t l);
+  void store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept;
   void attend_all(const Pass& pass, int64_t l);
   void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
                        float* weights) const noexcept;

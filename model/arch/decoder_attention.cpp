@@ -54,7 +54,7 @@ void Decoder::tap_attention(const Pass& pass, int64_t l) {
   tap(pass, Tap::kResidMid, l, a_.x, 1, c.n_embd);
 }
 
-// q, k and v of the batch, normalised and rotated; k and v go into the cache.
+// q, k and v of the batch, normalised and rotated.
 void Decoder::project(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
@@ -85,7 +85,16 @@ void Decoder::project(const Pass& pass, int64_t l) {
   for (int64_t i = 0; i < pass.n; ++i) {
     prepare(a_.q.data() + i * q_width, c.n_head, w.q_norm, i);
     prepare(a_.k.data() + i * kv_width, c.n_head_kv, w.k_norm, i);
-    pass.cache.store(l, pass.first + i, a_.k.data() + i * kv_width, a_.v.data() + i * kv_width);
+  }
+}
+
+// k and v of the batch into lanes first <= lane < last of the cache.
+void Decoder::store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept {
+  const int64_t width = config_.n_head_kv * config_.head_dim;
+  for (int64_t lane = first; lane < last; ++lane) {
+    for (int64_t i = 0; i < pass.n; ++i) {
+      pass.cache.store(l, pass.first + i, lane, a_.k.data() + i * width, a_.v.data() + i * width);
+    }
   }
 }
 
@@ -114,8 +123,11 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
   attend(head, scores, weights, const_cast<float*>(a_.z.data()) + (i * c.n_head + h) * c.head_dim);
 }
 
+// The batch's k and v go into the cache, and its heads attend. A lane that only one thread reads is
+// stored by it: another's core would have to hand over what it has read in advance.
 void Decoder::attend_all(const Pass& pass, int64_t l) {
   const Config& c = config_;
+  const auto whole_lanes = [&](int threads) { return c.n_head_kv % threads == 0; };
   const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights) || pass.wants_heads();
   const bool backs = pass.wants_backs() && backs_at_once(l);
   const int64_t items = pass.n * c.n_head;
@@ -127,8 +139,10 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
     for (Values* v : {&a_.scores, &a_.weights}) *v = Values();
     for (Values* v : {&a_.scores, &a_.weights}) v->resize(room);
   }
+  const int64_t of_lane = items / c.n_head_kv;
   const auto work = [&](int thread, int threads) {
     const auto [begin, end] = ThreadPool::share(items, thread, threads);
+    if (whole_lanes(threads)) store(pass, l, begin / of_lane, end / of_lane);
     for (int64_t item = begin; item < end; ++item) {
       // Head after head: what all positions read of one stays in the cache.
       const int64_t h = item / pass.n;
@@ -142,6 +156,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   if (items * (reach + (backs ? c.head_dim : 0)) * c.head_dim < kWorthSharing) {
     work(0, 1);
   } else {
+    if (!whole_lanes(pool_.size())) store(pass, l, 0, c.n_head_kv);
     pool_.run([&](int thread) { work(thread, pool_.size()); });
   }
   for (const auto& [name, values] :
