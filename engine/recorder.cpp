@@ -39,9 +39,9 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
-// Lists terms of a sum of n: those numbered `first`, in the order of |share|, largest first, ties
-// as they were, and where the list has room for all behind them the others. term(i, k): term i, the
-// k-th of the first or any of the others.
+// Lists terms of a sum of n: those numbered `first`, at most kMost, in the order of |share|,
+// largest first, ties as they were, and where the list has room for all behind them the others.
+// term(i, k): term i, the k-th of the first or any of the others.
 template <class Term, class Make>
 void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* list,
                 const Make& term) {

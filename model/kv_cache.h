@@ -50,7 +50,8 @@ class KvCache {
     roomy_ = end;
   }
 
-  // Lane's part of (K, D) floats, stored as the cache's type. Other threads may store other lanes.
+  // A lane's part of (K, D) floats, stored as the cache's type. Other threads may store other
+  // lanes.
   void store(int64_t layer, int64_t position, int64_t lane, const float* keys,
              const float* values) noexcept {
     const size_t to = at(layer, lane, position);
