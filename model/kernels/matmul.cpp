@@ -15,13 +15,13 @@
 namespace model {
 namespace {
 
-// Rows are cut into as many slabs as this whatever the number of threads; what is gathered is
-// added up in each slab on its own, then in each pair and then over the pairs in order.
+// Rows are cut into as many slabs as this whatever the number of threads.
 constexpr int64_t kSlabs = 32;
 // Sums of whole rows are long and take sixteen rows at a time: half as many.
 constexpr int64_t kSlabsBack = 16;
 // Slabs i and i + (their number) / 2 are a thread's at once: when it goes on to the next pair, both
-// go on where they were in memory.
+// go on where they were in memory. What is gathered is added up in each pair, then over the pairs
+// in order.
 constexpr int64_t kMostPairs = 64;
 
 // Without gathers the slabs are smaller, so that whoever is ready first waits for less.
@@ -36,10 +36,11 @@ int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs, int64_t unit = kPa
   return std::min(units * slab / slabs * unit, rows);
 }
 
-// Memory for the sums of all slabs of one position, laid out one after the other.
+// Memory for the sums of all pairs of slabs of one position, laid out one after the other. Sums of
+// whole rows are made in each slab on its own.
 class SlabSums {
  public:
-  SlabSums(const Gather& gather, int64_t cols, int64_t slabs) : slabs_(slabs) {
+  SlabSums(const Gather& gather, int64_t cols, int64_t slabs) : pairs_(slabs / 2) {
     const bool groups = gather.group_width > 0 && gather.group_dot != nullptr;
     if (groups && groups_are_blocks(gather)) blocks_ = groups_of(cols) * kBlocksInGroup;
     if (groups && !groups_are_blocks(gather)) {
@@ -50,31 +51,36 @@ class SlabSums {
     if (gather.chosen_dot != nullptr) chosen_ = gather.n_chosen;
   }
 
-  int64_t floats() const noexcept { return slabs_ * stride(); }
+  int64_t floats() const noexcept { return pairs_ * stride(); }
   void place(float* memory) noexcept { begin_ = memory; }
 
-  void clear(int64_t i) const noexcept { std::fill_n(begin_ + i * stride(), stride(), 0.0F); }
+  void clear(int64_t pair) const noexcept {
+    std::fill_n(begin_ + pair * stride(), stride(), 0.0F);
+  }
 
   GatherSums slab(int64_t i) const noexcept {
-    float* at = begin_ + i * stride();
+    float* at = begin_ + i % pairs_ * stride();
     GatherSums sums;
-    if (back_ > 0) sums.back = at;
+    if (back_ > 0) sums.back = i < pairs_ ? at : at + width();
     if (blocks_ > 0) sums.blocks = at + back_;
     if (groups_ > 0) sums.groups = at + back_ + lines(blocks_);
     if (chosen_ > 0) sums.chosen = at + back_ + lines(blocks_) + lines(groups_);
     return sums;
   }
 
-  void add_pair(int64_t i) const noexcept { add(i, i + slabs_ / 2, 0, stride()); }
+  void add_slabs_of(int64_t pair) const noexcept {
+    float* first = begin_ + pair * stride();
+    add(first + width(), first, 0, back_);
+  }
 
   // Adds the pairs in order and hands out. Long sums are shared over the pool.
   void finish(const Gather& gather, ThreadPool& pool) const {
-    if (stride() < 4096) {
-      add_slabs(0, stride());
+    if (width() < 4096) {
+      add_pairs(0, width());
     } else {
       pool.run([&](int thread) {
-        const auto [first, last] = ThreadPool::share(stride() / kLine, thread, pool.size());
-        add_slabs(first * kLine, last * kLine);
+        const auto [first, last] = ThreadPool::share(width() / kLine, thread, pool.size());
+        add_pairs(first * kLine, last * kLine);
       });
     }
     const GatherSums sums = slab(0);
@@ -91,23 +97,23 @@ class SlabSums {
   }
 
  private:
-  void add_slabs(int64_t first, int64_t last) const noexcept {
-    for (int64_t i = 1; i < slabs_ / 2; ++i) add(0, i, first, last);
+  void add_pairs(int64_t first, int64_t last) const noexcept {
+    for (int64_t i = 1; i < pairs_; ++i) add(begin_ + i * stride(), begin_, first, last);
   }
-  void add(int64_t to, int64_t from, int64_t first, int64_t last) const noexcept {
-    float* sum = begin_ + to * stride();
-    const float* slab = begin_ + from * stride();
-    for (int64_t k = first; k < last; ++k) sum[k] += slab[k];
+  static void add(const float* from, float* to, int64_t first, int64_t last) noexcept {
+    for (int64_t k = first; k < last; ++k) to[k] += from[k];
   }
 
   // Every part begins a cache line: vectors across two lines cost twice.
   static constexpr int64_t kLine = 16;  // floats
   static int64_t lines(int64_t n) noexcept { return (n + kLine - 1) / kLine * kLine; }
-  int64_t stride() const noexcept {
+  // Floats of what is handed out; of a pair.
+  int64_t width() const noexcept {
     return back_ + lines(blocks_) + lines(groups_) + lines(chosen_);
   }
+  int64_t stride() const noexcept { return width() + back_; }
 
-  int64_t slabs_;
+  int64_t pairs_;
   float* begin_ = nullptr;
   int64_t blocks_ = 0, groups_ = 0, back_ = 0, chosen_ = 0, cols_ = 0;
 };
@@ -268,11 +274,9 @@ class SlabRun {
   }
 
   void pair(int64_t i) const noexcept {
-    for (const int64_t s : {i, i + slabs_ / 2}) {
-      for (const SlabSums& sums : sums_) sums.clear(s);
-    }
+    for (const SlabSums& sums : sums_) sums.clear(i);
     rows_of_pair(i);
-    for (const SlabSums& sums : sums_) sums.add_pair(i);
+    for (const SlabSums& sums : sums_) sums.add_slabs_of(i);
   }
 
   void rows_of_pair(int64_t i) const noexcept {
@@ -381,7 +385,7 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
         kernel(w, slab_begin(w.rows(), s, kSlabsBack), slab_begin(w.rows(), s + 1, kSlabsBack), u,
                sums.slab(s).back);
       }
-      sums.add_pair(i);
+      sums.add_slabs_of(i);
     }
   });
   sums.finish(gather, pool);

@@ -18,12 +18,9 @@ inline int64_t groups_of(int64_t cols) noexcept {
 // Rows that are unpacked together to be multiplied with many positions.
 inline constexpr int64_t kPanelRows = 16;
 
-// Rows whose terms are added up together.
-inline constexpr int64_t kRowsAdded = 4;
-
-// Where the gathers of one range of rows are added up. nullptr: not wanted. Padded to whole
-// groups of eight blocks (256 columns), and the chosen ones to a multiple of 16. Ranges begin at
-// multiples of 16 rows. blocks and chosen add up kRowsAdded rows at a time, (0 + 2) + (1 + 3).
+// What the gathers of one range of rows are added to, row by row, or in batches sixteen rows at a
+// time. nullptr: not wanted. Padded to whole groups of eight blocks (256 columns), and the chosen
+// ones to a multiple of 16. Ranges begin at multiples of 16 rows.
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks
@@ -58,7 +55,7 @@ FULGURITE_DECLARE_ISA(
     void matvec_rows(const RowTask& task, const RowRange& range) noexcept;
     // The same for two ranges, eight blocks of a row of each in turn: what is read of x is shared,
     // and a core reads two streams from memory a third faster than one, which waits for the address
-    // of every new page.
+    // of every new page. They may add to the same sums, but for back.
     void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
@@ -67,7 +64,7 @@ FULGURITE_DECLARE_ISA(
     void spell_rows(const Tensor& w, int64_t first, int64_t last, float* out) noexcept;
     // y[i * ld + r] for all positions i and first <= r < last; false if this set or type has no
     // such kernel. gathers and sums: nullptr, or one for each position that wants no more than
-    // the sums of blocks and of chosen columns; the same bits as matvec_rows.
+    // the sums of blocks and of chosen columns. The same y to the last bit as matvec_rows.
     bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
                     int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
     // The same for F32, F16 and BF16, on every set, without gathers.
@@ -82,7 +79,7 @@ FULGURITE_DECLARE_ISA(
 #if defined(__x86_64__)
 // With AMX: where active_isa() is kAmx only.
 namespace isa_avx512 {
-// panel_rows by tiles, if x has them. What is gathered is added up in another order.
+// panel_rows by tiles, if x has them.
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                  const Gather* gathers, const GatherSums* sums) noexcept;
 // Makes tile t of x; see Input::tiles.

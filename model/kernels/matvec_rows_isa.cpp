@@ -59,29 +59,21 @@ class Rows {
     if (gather_ == nullptr) return;
     row_gain_ = gather_->row_gain;
     const int64_t blocks = groups_ * kBlocksInGroup;
-    chosen_at_ = (blocks + 15) / 16 * 16;
     if (sums_.chosen != nullptr) n_chosen_ = gather_->n_chosen;
-    held_width_ = (chosen_at_ + n_chosen_ + kPart - 1) / kPart * kPart;
     if (n_chosen_ >= kPicked) {
       picks_.choose(gather_->chosen);
       picked_ = kPicked;
     }
-    batch_ = next_;
-    adds_ = sums_.blocks != nullptr || n_chosen_ > 0;
     more_ = picked_ < n_chosen_ || sums_.back != nullptr || sums_.groups != nullptr ||
             gather_->group_out != nullptr;
     kept_width_ = sums_.back != nullptr ? groups_ * kKept : 0;
-    const int64_t floats =
-        (kRowsHeld + 1) * held_width_ + 2 * kRowsBack * kept_width_ + 2 * blocks + cols_;
+    const int64_t floats = 3 * blocks + 2 * kRowsBack * kept_width_ + cols_;
     memory.resize(std::max(memory.size(), static_cast<size_t>(floats)));
-    held_ = memory.data();
-    added_ = held_ + kRowsHeld * held_width_;
-    kept_ = added_ + held_width_;
+    terms_ = memory.data();
+    kept_ = terms_ + blocks;
     factors_ = kept_ + 2 * kRowsBack * kept_width_;
     group_terms_ = factors_ + blocks;
     spelled_ = group_terms_ + blocks;
-    if (sums_.blocks != nullptr) std::copy_n(sums_.blocks, blocks, added_);
-    if (n_chosen_ > 0) std::copy_n(sums_.chosen, n_chosen_, added_ + chosen_at_);
   }
 
   bool done() const noexcept { return next_ == last_; }
@@ -89,7 +81,7 @@ class Rows {
   // The next row of the range; after the last one what that left to be done.
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void next() noexcept {
-    Row row = begin<kGather>();
+    Row row = begin();
     const Position x = x_;
     const int64_t whole = whole_;
     for (int64_t g = 0; g < whole; ++g) {
@@ -106,8 +98,8 @@ class Rows {
   // The next row of each of two ranges, eight blocks of both in turn.
   template <bool kGather, bool kBack>
   static FULGURITE_INLINE void next(Rows& a, Rows& b) noexcept {
-    Row row_a = a.template begin<kGather>();
-    Row row_b = b.template begin<kGather>();
+    Row row_a = a.begin();
+    Row row_b = b.begin();
     const Position x = a.x_;
     const int64_t whole = a.whole_;
     for (int64_t g = 0; g < whole; ++g) {
@@ -156,9 +148,7 @@ class Rows {
     }
   };
 
-  template <bool kGather>
   FULGURITE_INLINE Row begin() noexcept {
-    if constexpr (kGather) terms_ = held_ + next_ % kRowsHeld * held_width_;
     return {data_ + next_ * row_bytes_, terms_, kept_ + next_ % (2 * kRowsBack) * kept_width_};
   }
 
@@ -192,20 +182,30 @@ class Rows {
   // A row's u, and what is added up with it.
   FULGURITE_INLINE void gather(const std::byte* row, int64_t r, float y) noexcept {
     const float gain = row_gain_ != nullptr ? row_gain_[r] : 1.0F;
-    held_u_[r % kRowsHeld] = gain * y;
-    if (picked_ > 0) store(terms_ + chosen_at_, picks_.weights(row));
-    if (more_) gather_more(row, r, gain);
-    if (!adds_) return;
-    if (r >= batch_ + kRowsAdded) add_part(r % kRowsAdded);
-    if (r == batch_ + 2 * kRowsAdded - 1) batch_ += kRowsAdded;
-    if (next_ == last_) add_rest();
+    const float u = gain * y;
+    if (picked_ > 0) add_product(picks_.weights(row), u, sums_.chosen);
+    if (sums_.blocks != nullptr) add_terms(terms_, u, groups_, sums_.blocks);
+    if (more_) gather_more(row, r, gain, u);
+  }
+
+  static FULGURITE_INLINE void add_terms(const float* terms, float u, int64_t groups,
+                                         float* sums) noexcept {
+    const int64_t n = groups * kBlocksInGroup;
+    int64_t b = 0;
+    for (; b + 16 <= n; b += 16) add_product(load<F32x16>(terms + b), u, sums + b);
+    if (b < n) add_product(load<F32x8>(terms + b), u, sums + b);
+  }
+
+  template <class V>
+  static FULGURITE_INLINE void add_product(const V& v, float u, float* sum) noexcept {
+    store(sum, load<V>(sum) + v * u);
   }
 
   // What is seldom wanted, or only at full detail.
-  void gather_more(const std::byte* row, int64_t r, float gain) noexcept {
-    const float u = held_u_[r % kRowsHeld];
-    float* chosen = terms_ + chosen_at_;
-    for (int64_t n = picked_; n < n_chosen_; ++n) chosen[n] = F::one(row, gather_->chosen[n]);
+  void gather_more(const std::byte* row, int64_t r, float gain, float u) noexcept {
+    for (int64_t n = picked_; n < n_chosen_; ++n) {
+      sums_.chosen[n] += F::one(row, gather_->chosen[n]) * u;
+    }
     const bool group_back = gather_->group_back && sums_.back != nullptr;
     if (gather_->group_width > 0 &&
         (group_back || gather_->group_out != nullptr || sums_.groups != nullptr)) {
@@ -225,42 +225,6 @@ class Rows {
       const F32x8 factor = load<F32x8>(factors_ + g * kBlocksInGroup);
       for (int64_t k = 0; k < kKept; k += 8, kept += 8) store(kept, load<F32x8>(kept) * factor);
     }
-  }
-
-  // What is held of the rows from batch_ on is added up in as many parts, one with each of the next
-  // rows: all at once, every fourth row would be a surprise to the processor, which then stops
-  // asking the memory for more.
-  FULGURITE_INLINE void add_part(int64_t part) noexcept {
-    const int64_t width = held_width_;
-    const int64_t place = batch_ % kRowsHeld;
-    const float* const held = held_ + place * width;
-    float* const to = added_;
-    F32x16 u[kRowsAdded];
-    for (int64_t i = 0; i < kRowsAdded; ++i) u[i] = F32x16{} + held_u_[place + i];
-    const auto product = [&](int64_t i, int64_t k)
-                             FULGURITE_LAMBDA { return load<F32x16>(held + i * width + k) * u[i]; };
-    const int64_t end = (part + 1) * width / kRowsAdded;
-    for (int64_t k = part * width / kRowsAdded; k < end; k += 16) {
-      const F32x16 sum = (product(0, k) + product(2, k)) + (product(1, k) + product(3, k));
-      store(to + k, load<F32x16>(to + k) + sum);
-    }
-  }
-
-  // What is left when the last row has gone by.
-  [[gnu::noinline]] void add_rest() noexcept {
-    if (last_ >= batch_ + kRowsAdded) {
-      for (int64_t part = last_ - batch_ - kRowsAdded; part < kRowsAdded; ++part) add_part(part);
-      batch_ += kRowsAdded;
-    }
-    if (batch_ < last_) {
-      for (int64_t r = last_; r < batch_ + kRowsAdded; ++r) {
-        held_u_[r % kRowsHeld] = 0.0F;
-        std::fill_n(held_ + r % kRowsHeld * held_width_, held_width_, 0.0F);
-      }
-      for (int64_t part = 0; part < kRowsAdded; ++part) add_part(part);
-    }
-    if (sums_.blocks != nullptr) std::copy_n(added_, groups_ * kBlocksInGroup, sums_.blocks);
-    if (n_chosen_ > 0) std::copy_n(added_ + chosen_at_, n_chosen_, sums_.chosen);
   }
 
   // Row r is the last of those that are added together: while the next ones come, or at once.
@@ -351,17 +315,7 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth];
-  // A row held: the terms of its blocks, then the chosen weights. In four parts of whole vectors.
-  static constexpr int64_t kRowsHeld = 2 * kRowsAdded;
-  static constexpr int64_t kPart = 16 * kRowsAdded;
-  int64_t chosen_at_ = 0;
   int64_t n_chosen_ = 0;
-  int64_t held_width_ = 0;  // floats from one row held to the next
-  float* held_ = nullptr;   // (kRowsHeld, held_width_)
-  float held_u_[kRowsHeld] = {};
-  float* added_ = nullptr;  // (held_width_)
-  int64_t batch_ = 0;       // the first row that is not in added_
-  bool adds_ = false;       // whether any of that is wanted
   static constexpr int64_t kPicked = 16;
   Picks<F> picks_;
   int64_t picked_ = 0;               // of the chosen columns, in picks_
