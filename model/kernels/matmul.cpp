@@ -54,9 +54,7 @@ class SlabSums {
   int64_t floats() const noexcept { return pairs_ * stride(); }
   void place(float* memory) noexcept { begin_ = memory; }
 
-  void clear(int64_t pair) const noexcept {
-    std::fill_n(begin_ + pair * stride(), stride(), 0.0F);
-  }
+  void clear(int64_t pair) const noexcept { std::fill_n(begin_ + pair * stride(), stride(), 0.0F); }
 
   GatherSums slab(int64_t i) const noexcept {
     float* at = begin_ + i % pairs_ * stride();
@@ -144,8 +142,8 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
   });
 }
 
-// Every thread takes the pairs of slabs of its share in order, and then those of others from their
-// ends.
+// Every thread takes the pairs of slabs of its share in order, half of what is left of them at a
+// time, and then those of others one by one from their ends.
 class SlabClaims {
  public:
   SlabClaims(int threads, int64_t pairs) noexcept
@@ -157,7 +155,7 @@ class SlabClaims {
     }
   }
 
-  // Calls work(pair) until none is left; each pair comes to one thread.
+  // Calls work(first, last), pairs first <= i < last, until none is left; each comes to one thread.
   template <class Work>
   void take_all(int thread, const Work& work) noexcept {
     for (int k = 0; k < threads_; ++k) {
@@ -165,9 +163,13 @@ class SlabClaims {
       const bool own = k == 0 && thread < threads_;
       uint32_t range = left.load(std::memory_order_relaxed);
       while (range >> 16 < (range & 0xFFFF)) {
-        const uint32_t rest = own ? range + (1U << 16) : range - 1;
+        const uint32_t first = range >> 16;
+        const uint32_t last = range & 0xFFFF;
+        const uint32_t taken = own ? (last - first + 1) / 2 : 1;
+        const uint32_t rest = own ? range + (taken << 16) : range - taken;
         if (!left.compare_exchange_weak(range, rest, std::memory_order_relaxed)) continue;
-        work(int64_t{own ? range >> 16 : rest & 0xFFFF});
+        const int64_t begin = own ? first : last - taken;
+        work(begin, begin + taken);
         range = left.load(std::memory_order_relaxed);
       }
     }
@@ -252,10 +254,13 @@ class SlabRun {
     if (next != nullptr) pool.read_ahead({next->weight.data, next->weight.bytes()});
     SlabClaims claims(pool.size(), pairs);
     run_if_worth(bytes, pool, [&](int thread) {
-      claims.take_all(thread, [&](int64_t i) {
-        const SlabRun* run = runs.data();
-        for (; i >= run->slabs_ / 2; ++run) i -= run->slabs_ / 2;
-        run->pair(i);
+      claims.take_all(thread, [&](int64_t first, int64_t last) {
+        for (const SlabRun& run : runs) {
+          const int64_t own = run.slabs_ / 2;
+          if (first < std::min(last, own)) run.pairs(first, std::min(last, own));
+          first = std::max<int64_t>(first - own, 0);
+          last = std::max<int64_t>(last - own, 0);
+        }
       });
     });
   }
@@ -266,29 +271,37 @@ class SlabRun {
     for (const RowTask& task : tasks_) kernel(task, {0, w_.weight.rows()});
   }
 
-  RowRange range(int64_t s, size_t p) const noexcept {
+  // Of slabs first <= s < last.
+  RowRange range(int64_t first, int64_t last) const noexcept {
     const int64_t rows = w_.weight.rows();
     const int64_t unit = gathers_ != nullptr ? kPanelRows : 1;
-    return {slab_begin(rows, s, slabs_, unit), slab_begin(rows, s + 1, slabs_, unit),
-            sums_[p].slab(s)};
+    return {slab_begin(rows, first, slabs_, unit), slab_begin(rows, last, slabs_, unit),
+            sums_.front().slab(first)};
   }
 
-  void pair(int64_t i) const noexcept {
-    for (const SlabSums& sums : sums_) sums.clear(i);
-    rows_of_pair(i);
-    for (const SlabSums& sums : sums_) sums.add_slabs_of(i);
+  // Pairs first <= i < last: together, unless they have sums of their own.
+  void pairs(int64_t first, int64_t last) const noexcept {
+    if (gathers_ == nullptr) return two_ranges(first, last);
+    for (int64_t i = first; i < last; ++i) {
+      for (const SlabSums& sums : sums_) sums.clear(i);
+      rows_of_pair(i);
+      for (const SlabSums& sums : sums_) sums.add_slabs_of(i);
+    }
+  }
+
+  void two_ranges(int64_t first, int64_t last) const noexcept {
+    static const auto kernel = FULGURITE_PICK(matvec_two);
+    const int64_t half = slabs_ / 2;
+    kernel(tasks_.front(), range(first, last), range(first + half, last + half));
   }
 
   void rows_of_pair(int64_t i) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
-    static const auto two = FULGURITE_PICK(matvec_two);
-    if (!panels_ && tasks_.size() == 1) {
-      return two(tasks_.front(), range(i, 0), range(i + slabs_ / 2, 0));
-    }
+    if (!panels_ && tasks_.size() == 1) return two_ranges(i, i + 1);
     const int64_t chunk = chunk_rows(w_.weight);
     for (const int64_t s : {i, i + slabs_ / 2}) {
       if (by_panels(s)) continue;
-      const RowRange whole = range(s, 0);
+      const RowRange whole = range(s, s + 1);
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
         for (size_t p = 0; p < tasks_.size(); ++p) {
           kernel(tasks_[p], {r, std::min(r + chunk, whole.last), sums_[p].slab(s)});
@@ -304,7 +317,7 @@ class SlabRun {
     if (!panels_) return false;
     std::vector<GatherSums> sums;
     for (const SlabSums& of_position : sums_) sums.push_back(of_position.slab(s));
-    const RowRange rows = range(s, 0);
+    const RowRange rows = range(s, s + 1);
     return kernel(w_, x, rows.first, rows.last, tasks_.front().y, ld_, gathers_, sums.data());
   }
 

@@ -305,7 +305,8 @@ class Rows {
   const std::byte* bias_;  // or nullptr
   float* y_;
   const Gather* gather_;
-  GatherSums sums_;
+  // Not a copy: what is stored in parts is not at hand as a whole for a while.
+  const GatherSums& sums_;
   int64_t next_;
   int64_t last_;
   int64_t cols_;
