@@ -290,17 +290,13 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   const size_t listed = p.reads_per_head;
   const float* a = read.weights;
   const float* s = read.scores;
-  model::AttentionHead lane{};
-  lane.v = cache_->v(layer, static_cast<int64_t>(h / heads_per_lane));
-  lane.stride = cache_->slot_bytes();
-  lane.type = cache_->type();
-  lane.d = config_.head_dim;
   const bool every = listed > order.size();
   const size_t found = std::min(listed, order.size());
   model::strongest(a, static_cast<int64_t>(reach), static_cast<int64_t>(found), order.data());
   terms.resize(listed);
-  model::attend_back(lane, read.back, every ? nullptr : order.data(), static_cast<int64_t>(listed),
-                     terms.data());
+  model::attend_back(cache_->lane(layer, static_cast<int64_t>(h / heads_per_lane)), read.back,
+                     config_.head_dim, every ? nullptr : order.data(),
+                     static_cast<int64_t>(listed), terms.data());
 
   trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
   const double energy = double{read.energy};

@@ -2,10 +2,6 @@
 // pass of a position writes its own slot and reads those before it.
 #pragma once
 
-#include <algorithm>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <string>
 
 #include "model/config.h"
@@ -25,50 +21,41 @@ class KvCache {
         n_head_kv_(c.n_head_kv),
         slot_bytes_(slot_bytes_of(type, c.head_dim)),
         capacity_(capacity),
-        k_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)),
-        v_(allocate(c.n_layer * c.n_head_kv * capacity * slot_bytes_)) {}
+        memory_(zero_pages(static_cast<size_t>(blocks_of(capacity) * block_bytes()))) {}
 
-  // The K vectors of one lane (KV head) of one layer, in the cache's type: position after
-  // position, so that a head that reads them all reads on and on.
-  const char* k(int64_t layer, int64_t lane) const noexcept {
-    return k_.get() + at(layer, lane, 0);
-  }
-  const char* v(int64_t layer, int64_t lane) const noexcept {
-    return v_.get() + at(layer, lane, 0);
+  // The K and V vectors of one lane (KV head) of one layer, in the cache's type.
+  CacheLane lane(int64_t layer, int64_t lane) const noexcept {
+    const char* k = memory_.get() + (layer * n_head_kv_ + lane) * 2 * kCacheBlock * slot_bytes_;
+    return {type_, k, k + kCacheBlock * slot_bytes_, slot_bytes_, block_bytes()};
   }
 
-  // Before positions below n are stored: the memory for these and some more.
+  // Before positions below n are stored: the memory for these and what is left of their block.
   void make_room(int64_t n) noexcept {
-    constexpr int64_t kTogether = 64;
-    if (n <= roomy_) return;
-    const int64_t end = std::min(capacity_, (n + kTogether - 1) / kTogether * kTogether);
-    const auto bytes = static_cast<size_t>((end - roomy_) * slot_bytes_);
-    for (int64_t lane = 0; lane < n_layer_ * n_head_kv_; ++lane) {
-      for (const Bytes* block : {&k_, &v_})
-        ready_to_write(block->get() + at(0, lane, roomy_), bytes);
-    }
-    roomy_ = end;
+    const int64_t blocks = blocks_of(n);
+    if (blocks <= roomy_) return;
+    ready_to_write(memory_.get() + roomy_ * block_bytes(),
+                   static_cast<size_t>((blocks - roomy_) * block_bytes()));
+    roomy_ = blocks;
   }
 
   // A lane's part of (K, D) floats, stored as the cache's type. Other threads may store other
   // lanes.
   void store(int64_t layer, int64_t position, int64_t lane, const float* keys,
              const float* values) noexcept {
-    const size_t to = at(layer, lane, position);
-    cache_store(type_, keys + lane * head_dim_, head_dim_, k_.get() + to);
-    cache_store(type_, values + lane * head_dim_, head_dim_, v_.get() + to);
+    const CacheLane to = this->lane(layer, lane);
+    const int64_t at = to.offset(position);
+    cache_store(type_, keys + lane * head_dim_, head_dim_, const_cast<char*>(to.k + at));
+    cache_store(type_, values + lane * head_dim_, head_dim_, const_cast<char*>(to.v + at));
   }
   // One lane's vector, (D), as attention reads it.
   void load_k(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
-    cache_load(type_, k_.get() + at(layer, lane, position), head_dim_, out);
+    const CacheLane from = this->lane(layer, lane);
+    cache_load(type_, from.k + from.offset(position), head_dim_, out);
   }
   void load_v(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
-    cache_load(type_, v_.get() + at(layer, lane, position), head_dim_, out);
+    const CacheLane from = this->lane(layer, lane);
+    cache_load(type_, from.v + from.offset(position), head_dim_, out);
   }
-
-  CacheType type() const noexcept { return type_; }
-  // Of one lane's vector.
-  int64_t slot_bytes() const noexcept { return slot_bytes_; }
   int64_t capacity() const noexcept { return capacity_; }
   // Bytes that n positions hold, over n_layer layers.
   int64_t bytes(int64_t n_layer, int64_t n) const noexcept {
@@ -87,18 +74,11 @@ class KvCache {
     return cache_bytes(type, head_dim);
   }
 
-  struct Free {
-    void operator()(char* p) const noexcept { std::free(p); }
-  };
-  using Bytes = std::unique_ptr<char, Free>;
-  // Zeros that take no memory before they are written.
-  static Bytes allocate(int64_t bytes) {
-    Bytes block(static_cast<char*>(std::calloc(static_cast<size_t>(bytes), 1)));
-    if (!block) throw std::bad_alloc();
-    return block;
+  static int64_t blocks_of(int64_t positions) noexcept {
+    return (positions + kCacheBlock - 1) / kCacheBlock;
   }
-  size_t at(int64_t layer, int64_t lane, int64_t position) const noexcept {
-    return static_cast<size_t>(((layer * n_head_kv_ + lane) * capacity_ + position) * slot_bytes_);
+  int64_t block_bytes() const noexcept {
+    return n_layer_ * n_head_kv_ * 2 * kCacheBlock * slot_bytes_;
   }
   CacheType type_;
   int64_t n_layer_;
@@ -106,9 +86,10 @@ class KvCache {
   int64_t n_head_kv_;
   int64_t slot_bytes_;
   int64_t capacity_;
-  int64_t roomy_ = 0;  // positions that memory has been made ready for
-  Bytes k_;            // (L, K, T, D)
-  Bytes v_;            // (L, K, T, D)
+  int64_t roomy_ = 0;  // blocks that memory has been made ready for
+  // (T / kCacheBlock, L, K, 2, kCacheBlock, D): what is in use lies together, in few large pages,
+  // and a head reads on and on for as many positions.
+  Pages memory_;
 };
 
 }  // namespace model

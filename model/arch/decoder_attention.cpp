@@ -107,18 +107,15 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const int64_t next = (h + 1) / heads;
   const AttentionHead head{
       .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
-      .k = pass.cache.k(l, lane),
-      .v = pass.cache.v(l, lane),
-      .stride = pass.cache.slot_bytes(),
-      .type = pass.cache.type(),
+      .lane = pass.cache.lane(l, lane),
       .d = c.head_dim,
       .first = c.windowed(l) ? std::max<int64_t>(0, end - c.window) : 0,
       .end = end,
       .scale = c.attention_scale,
       .soft_cap = c.score_soft_cap,
       .fetch_v = i == 0 && h % heads == 0,
-      .next_k =
-          i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.k(l, next) : nullptr,
+      .next_k = i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.lane(l, next).k
+                                                                      : nullptr,
   };
   attend(head, scores, weights, const_cast<float*>(a_.z.data()) + (i * c.n_head + h) * c.head_dim);
 }

@@ -1,6 +1,7 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): the cache and what reads it.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "model/block_formats.h"
 #include "model/kernels/ops_isa.h"
@@ -79,16 +80,26 @@ FULGURITE_INLINE F32x8 eight_dots(const char* at, int64_t stride, const float* x
   return trees_of(halves) + rest;
 }
 
+// The first position behind j that does not lie behind it in memory, at most `end`.
+int64_t end_of_run(int64_t j, int64_t end) noexcept {
+  return std::min(end, (j / kCacheBlock + 1) * kCacheBlock);
+}
+
 template <class Reader>
 void score(const AttentionHead& head, float* scores) noexcept {
-  int64_t j = head.first;
-  for (; j + 8 <= head.end; j += 8) {
-    const char* at = head.k + j * head.stride;
-    if (head.fetch_v) fetch(head.v + j * head.stride, 8 * head.stride);
-    store(scores + j, eight_dots<Reader>(at, head.stride, head.q, head.d) * head.scale);
-  }
-  for (; j < head.end; ++j) {
-    scores[j] = dot_stored<Reader>(head.k + j * head.stride, head.q, head.d) * head.scale;
+  const int64_t stride = head.lane.stride;
+  for (int64_t j = head.first; j < head.end;) {
+    const int64_t last = end_of_run(j, head.end);
+    const int64_t offset = head.lane.offset(j);
+    const char* at = head.lane.k + offset;
+    const char* v = head.lane.v + offset;
+    for (; j + 8 <= last; j += 8, at += 8 * stride, v += 8 * stride) {
+      if (head.fetch_v) fetch(v, 8 * stride);
+      store(scores + j, eight_dots<Reader>(at, stride, head.q, head.d) * head.scale);
+    }
+    for (; j < last; ++j, at += stride) {
+      scores[j] = dot_stored<Reader>(at, head.q, head.d) * head.scale;
+    }
   }
 }
 
@@ -96,11 +107,17 @@ void score(const AttentionHead& head, float* scores) noexcept {
 template <class Reader, int kWide>
 void weigh(const AttentionHead& head, const float* weights, int64_t c, float* z) noexcept {
   F32x16 sums[kWide] = {};
-  const char* const next = c == 0 ? head.next_k : nullptr;
-  for (int64_t j = head.first; j < head.end; ++j) {
-    const char* at = head.v + j * head.stride;
-    if (next != nullptr) fetch(next + j * head.stride, head.stride);
-    for (int k = 0; k < kWide; ++k) sums[k] += Reader::read(at, c + 16 * k) * weights[j];
+  const int64_t stride = head.lane.stride;
+  const bool fetches = c == 0 && head.next_k != nullptr;
+  for (int64_t j = head.first; j < head.end;) {
+    const int64_t last = end_of_run(j, head.end);
+    const int64_t offset = head.lane.offset(j);
+    const char* at = head.lane.v + offset;
+    const char* next = fetches ? head.next_k + offset : nullptr;
+    for (; j < last; ++j, at += stride) {
+      if (fetches) fetch(std::exchange(next, next + stride), stride);
+      for (int k = 0; k < kWide; ++k) sums[k] += Reader::read(at, c + 16 * k) * weights[j];
+    }
   }
   for (int k = 0; k < kWide; ++k) store(z + c + 16 * k, sums[k]);
 }
@@ -113,7 +130,7 @@ void weigh_all(const AttentionHead& head, const float* weights, float* z) noexce
   for (; c < head.d; ++c) {
     float sum = 0.0F;
     for (int64_t j = head.first; j < head.end; ++j) {
-      sum += Reader::one(head.v + j * head.stride, c) * weights[j];
+      sum += Reader::one(head.lane.v + head.lane.offset(j), c) * weights[j];
     }
     z[c] = sum;
   }
@@ -161,23 +178,24 @@ void attend(const AttentionHead& head, float* scores, float* weights, float* z) 
   std::fill_n(scores, head.first, 0.0F);
   std::fill_n(weights, head.first, 0.0F);
   const int64_t n = head.end - head.first;
-  with_reader(head.type, [&](auto reader) { score<decltype(reader)>(head, scores); });
+  with_reader(head.lane.type, [&](auto reader) { score<decltype(reader)>(head, scores); });
   if (head.soft_cap > 0.0F) soft_cap(scores + head.first, n, head.soft_cap);
   softmax(scores + head.first, n, weights + head.first);
-  with_reader(head.type, [&](auto reader) { weigh_all<decltype(reader)>(head, weights, z); });
+  with_reader(head.lane.type, [&](auto reader) { weigh_all<decltype(reader)>(head, weights, z); });
 }
 
-void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
-                 float* out) noexcept {
-  with_reader(head.type, [&](auto reader) {
+void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,
+                 int64_t n, float* out) noexcept {
+  static_assert(kCacheBlock % 8 == 0);
+  with_reader(lane.type, [&](auto reader) {
     using Reader = decltype(reader);
     int64_t i = 0;
     for (; positions == nullptr && i + 8 <= n; i += 8) {
-      store(out + i, eight_dots<Reader>(head.v + i * head.stride, head.stride, back, head.d));
+      store(out + i, eight_dots<Reader>(lane.v + lane.offset(i), lane.stride, back, d));
     }
     for (; i < n; ++i) {
       const int64_t j = positions != nullptr ? positions[i] : i;
-      out[i] = dot_stored<Reader>(head.v + j * head.stride, back, head.d);
+      out[i] = dot_stored<Reader>(lane.v + lane.offset(j), back, d);
     }
   });
 }

@@ -38,10 +38,10 @@ void attend(const AttentionHead& head, float* scores, float* weights, float* z) 
   kernel(head, scores, weights, z);
 }
 
-void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
-                 float* out) noexcept {
+void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,
+                 int64_t n, float* out) noexcept {
   static const auto kernel = FULGURITE_PICK(attend_back);
-  kernel(head, back, positions, n, out);
+  kernel(lane, back, d, positions, n, out);
 }
 
 float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept {

@@ -14,20 +14,32 @@ int64_t cache_bytes(CacheType type, int64_t d) noexcept;
 void cache_store(CacheType type, const float* x, int64_t d, void* out) noexcept;
 void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept;
 
+// Where a lane's vectors are in a cache: kCacheBlock positions one behind the other, and those that
+// follow `step` bytes further on. Half as many would be too short for what the processor fetches by
+// itself.
+inline constexpr int64_t kCacheBlock = 64;
+struct CacheLane {
+  CacheType type;
+  const char* k;   // key of position 0, in the cache's type
+  const char* v;   // value of position 0
+  int64_t stride;  // bytes from one position to the next in a block, of k and of v
+  int64_t step;    // bytes from one block to the next
+  int64_t offset(int64_t position) const noexcept {
+    return position / kCacheBlock * step + position % kCacheBlock * stride;
+  }
+};
+
 // One query head against the cache of its KV head (Vaswani et al. 2017, arXiv:1706.03762).
 struct AttentionHead {
   const float* q;  // (d)
-  const char* k;   // key of position 0, in the cache's type
-  const char* v;   // value of position 0
-  int64_t stride;  // bytes from one position to the next, of k and of v
-  CacheType type;
+  CacheLane lane;
   int64_t d;
   int64_t first;  // the positions [first, end) are read; the others have weight 0
   int64_t end;
   float scale;     // of q . k
   float soft_cap;  // 0: none; else s = cap tanh(s / cap) (Gemma 2, arXiv:2408.00118)
-  // What is not in a cache yet: the values, and the keys (from position 0 on) of the head after
-  // this one, or nullptr. Both are fetched while other sums are made.
+  // What the processor has not at hand yet: the values, and the keys (from position 0 on) of the
+  // head after this one, or nullptr. Both are fetched while other sums are made.
   bool fetch_v = false;
   const char* next_k = nullptr;
 };
@@ -35,9 +47,9 @@ struct AttentionHead {
 void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
 
 // out[i] = v_j . back for the n positions j of the list, or for the first n where positions is
-// nullptr; with attend's z this splits one head's term.
-void attend_back(const AttentionHead& head, const float* back, const int32_t* positions, int64_t n,
-                 float* out) noexcept;
+// nullptr, back (d); with attend's z this splits one head's term.
+void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,
+                 int64_t n, float* out) noexcept;
 
 // y = x / sqrt(mean(x^2) + eps) * gain (Zhang & Sennrich 2019, arXiv:1910.07467). gain may be
 // nullptr (ones). y may be x. Returns the scale 1 / sqrt(...).

@@ -74,26 +74,27 @@ TEST(Pages, NothingAndMemoryOfNobodyAreLeftAlone) {
   EXPECT_EQ(memory.present(), 0U);
 }
 
-TEST(Pages, ACacheHasRoomForWhatIsAskedForAndALittleMore) {
+TEST(Pages, ACacheHasRoomForTheBlocksThatAreAskedForAndNotForOthers) {
   if (!system_can()) GTEST_SKIP() << "this system has no MADV_POPULATE_WRITE";
   model::Config c;
-  c.n_layer = 2;
-  c.n_head_kv = 2;
+  c.n_layer = 16;
+  c.n_head_kv = 8;
   c.head_dim = 64;
-  constexpr int64_t kCapacity = 512;  // 128 KB a lane
-  model::KvCache cache(c, kCapacity);
-  const auto pages_of = [&](const char* lane) {
-    return present(lane, static_cast<size_t>(kCapacity * cache.slot_bytes()));
-  };
-  const size_t before = pages_of(cache.k(1, 1));  // of memory that another one had
+  constexpr int64_t kBlocks = 16;
+  model::KvCache cache(c, kBlocks * model::kCacheBlock);
+  const model::CacheLane first = cache.lane(0, 0);
+  const auto block = static_cast<size_t>(first.step);  // 4 MB
+  ASSERT_EQ(block, static_cast<size_t>(cache.bytes(c.n_layer, model::kCacheBlock)));
+  const auto ready = [&] { return present(first.k, kBlocks * block) * kPage; };
+  EXPECT_EQ(ready(), 0U);
   cache.make_room(1);
-  const size_t some = pages_of(cache.k(1, 1));
-  EXPECT_GE(some * kPage, static_cast<size_t>(64 * cache.slot_bytes()));
-  EXPECT_LE((some - before) * kPage, static_cast<size_t>(64 * cache.slot_bytes()) + 2 * kPage);
-  cache.make_room(64);
-  EXPECT_EQ(pages_of(cache.k(1, 1)), some);
-  cache.make_room(kCapacity);
-  EXPECT_GE(pages_of(cache.v(0, 1)) * kPage, static_cast<size_t>(kCapacity * cache.slot_bytes()));
+  const size_t of_one = ready();
+  EXPECT_GE(of_one, block);
+  EXPECT_LE(of_one, block + model::kHugePage);
+  cache.make_room(model::kCacheBlock);
+  EXPECT_EQ(ready(), of_one);
+  cache.make_room(kBlocks * model::kCacheBlock);
+  EXPECT_GE(ready(), kBlocks * block);
 }
 
 }  // namespace

@@ -326,26 +326,30 @@ struct Past {
         q(normal(d)),
         k(normal(n * d, 1.0F, 2)),
         v(normal(n * d, 1.0F, 3)) {
-    const int64_t bytes = cache_bytes(type, d);
-    stride = 3 * bytes;
-    keys.resize(static_cast<size_t>(n * stride));
+    stride = 3 * cache_bytes(type, d);
+    step = kCacheBlock * stride + 64;  // something else lies between the blocks
+    keys.resize(static_cast<size_t>((n / kCacheBlock + 1) * step));
     values.resize(keys.size());
     for (int64_t j = 0; j < n; ++j) {
       float* key = k.data() + j * d;
       float* value = v.data() + j * d;
-      cache_store(type, key, d, keys.data() + j * stride + bytes);
-      cache_store(type, value, d, values.data() + j * stride + bytes);
-      cache_load(type, keys.data() + j * stride + bytes, d, key);
-      cache_load(type, values.data() + j * stride + bytes, d, value);
+      const CacheLane at = lane();
+      const int64_t offset = at.offset(j);
+      cache_store(type, key, d, const_cast<char*>(at.k) + offset);
+      cache_store(type, value, d, const_cast<char*>(at.v) + offset);
+      cache_load(type, at.k + offset, d, key);
+      cache_load(type, at.v + offset, d, value);
     }
   }
-  AttentionHead head(int64_t first, float soft_cap) const {
+  CacheLane lane() const {
     const int64_t bytes = cache_bytes(type, d);
-    return {q.data(), keys.data() + bytes, values.data() + bytes, stride, type, d, first, n, 0.25F,
-            soft_cap};
+    return {type, keys.data() + bytes, values.data() + bytes, stride, step};
+  }
+  AttentionHead head(int64_t first, float soft_cap) const {
+    return {q.data(), lane(), d, first, n, 0.25F, soft_cap};
   }
   CacheType type;
-  int64_t d, n, stride = 0;
+  int64_t d, n, stride = 0, step = 0;
   std::vector<float> q, k, v;  // as the cache holds them
   std::vector<char> keys, values;
 };
@@ -394,13 +398,14 @@ TEST(Attend, IsTheFormulaInDoublePrecision) {
 
 TEST(Attend, BackIsTheProductWithTheValues) {
   for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
-    const Past past(type, 64, 20);
+    constexpr int64_t n = 150;  // in three blocks
+    const Past past(type, 64, n);
     const std::vector<float> back = normal(64, 1.0F, 11);
-    const std::vector<int32_t> positions = {0, 3, 19};
+    const std::vector<int32_t> positions = {0, 63, 149};
     std::vector<float> out(3);
-    attend_back(past.head(0, 0.0F), back.data(), positions.data(), 3, out.data());
-    std::vector<float> all(20);
-    attend_back(past.head(0, 0.0F), back.data(), nullptr, 20, all.data());
+    attend_back(past.lane(), back.data(), 64, positions.data(), 3, out.data());
+    std::vector<float> all(n);
+    attend_back(past.lane(), back.data(), 64, nullptr, n, all.data());
     for (size_t j = 0; j < all.size(); ++j) {
       double expected = 0.0;
       for (size_t c = 0; c < 64; ++c) expected += double{back[c]} * double{past.v[j * 64 + c]};
@@ -446,7 +451,7 @@ TEST(Attend, BackIsTheProductWithTheValues) {
         isa::cache_store(type, z.data(), d, bytes.data());                              \
         isa::cache_load(type, bytes.data(), d, stored.data());                          \
         std::vector<float> terms(77);                                                   \
-        isa::attend_back(past.head(0, 0.0F), z.data(), nullptr, 77, terms.data());      \
+        isa::attend_back(past.lane(), z.data(), d, nullptr, 77, terms.data());          \
         out.insert(out.end(), terms.begin(), terms.end());                              \
         for (const auto* part : {&s, &w, &z, &stored}) {                                \
           out.insert(out.end(), part->begin(), part->end());                            \
