@@ -56,6 +56,7 @@ class KvCache {
     const CacheLane from = this->lane(layer, lane);
     cache_load(type_, from.v + from.offset(position), head_dim_, out);
   }
+
   int64_t capacity() const noexcept { return capacity_; }
   // Bytes that n positions hold, over n_layer layers.
   int64_t bytes(int64_t n_layer, int64_t n) const noexcept {
@@ -80,6 +81,7 @@ class KvCache {
   int64_t block_bytes() const noexcept {
     return n_layer_ * n_head_kv_ * 2 * kCacheBlock * slot_bytes_;
   }
+
   CacheType type_;
   int64_t n_layer_;
   int64_t head_dim_;

@@ -26,6 +26,12 @@ void ready_to_write([[maybe_unused]] void* at, [[maybe_unused]] size_t bytes) no
 #endif
 }
 
+void ready_to_read([[maybe_unused]] const void* at, [[maybe_unused]] size_t bytes) noexcept {
+#if defined(MADV_POPULATE_READ)
+  advise(at, bytes, MADV_POPULATE_READ);
+#endif
+}
+
 void Unmap::operator()(char*) const noexcept {
   ::munmap(begin, bytes);
 }
@@ -40,12 +46,6 @@ Pages zero_pages(size_t bytes) {
   advise(at, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return {at, Unmap{begin, all}};
-}
-
-void ready_to_read([[maybe_unused]] const void* at, [[maybe_unused]] size_t bytes) noexcept {
-#if defined(MADV_POPULATE_READ)
-  advise(at, bytes, MADV_POPULATE_READ);
-#endif
 }
 
 }  // namespace model

@@ -11,10 +11,14 @@ namespace model {
 // Memory that is to be written; what is in it stays.
 void ready_to_write(void* at, size_t bytes) noexcept;
 
+// A part of a mapped file that is to be read. Of a file that has shrunk nothing is made ready.
+void ready_to_read(const void* at, size_t bytes) noexcept;
+
+inline constexpr size_t kHugePage = size_t{1} << 21;
+
 // Zeros that take no memory before they are touched: where the system has them in huge pages, of
 // which the processor's tables of addresses hold far more, but for what fills none. Throws
 // std::bad_alloc.
-inline constexpr size_t kHugePage = size_t{1} << 21;
 struct Unmap {
   void* begin;
   size_t bytes;
@@ -22,8 +26,5 @@ struct Unmap {
 };
 using Pages = std::unique_ptr<char, Unmap>;
 Pages zero_pages(size_t bytes);
-
-// A part of a mapped file that is to be read. Of a file that has shrunk nothing is made ready.
-void ready_to_read(const void* at, size_t bytes) noexcept;
 
 }  // namespace model

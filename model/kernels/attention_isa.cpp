@@ -1,7 +1,6 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): the cache and what reads it.
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "model/block_formats.h"
 #include "model/kernels/ops_isa.h"
@@ -115,7 +114,10 @@ void weigh(const AttentionHead& head, const float* weights, int64_t c, float* z)
     const char* at = head.lane.v + offset;
     const char* next = fetches ? head.next_k + offset : nullptr;
     for (; j < last; ++j, at += stride) {
-      if (fetches) fetch(std::exchange(next, next + stride), stride);
+      if (fetches) {
+        fetch(next, stride);
+        next += stride;
+      }
       for (int k = 0; k < kWide; ++k) sums[k] += Reader::read(at, c + 16 * k) * weights[j];
     }
   }
