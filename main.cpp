@@ -440,15 +440,14 @@ int run_program(int argc, char** argv) {
       .add_option("-c,--ctx-size,--window", eval.window,
                   "tokens that are seen together; 0: 128, with --chunks 512")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  evaluate
-      .add_option("--chunks", eval.chunks,
-                  "measure as llama-perplexity does: score the second half of so many chunks of "
-                  "the window's size; 0: all of the text")
+  evaluate.add_option("--chunks", eval.chunks, "so many, scored as llama-perplexity does; 0: all")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  add_cache_type(evaluate, flags);
   evaluate.add_flag("--json", eval.json, "as JSON");
   evaluate.callback([&] {
     eval.model = source_of(flags);
     eval.threads = flags.threads;
+    eval.cache = cache_of(flags);
     exit_code = engine::commands::eval(eval);
   });
 

@@ -9,6 +9,7 @@
 
 #include "engine/model_store.h"
 #include "model/format/open.h"
+#include "model/kernels/matmul.h"
 #include "model/kernels/thread_pool.h"
 #include "model/pages.h"
 
@@ -79,6 +80,7 @@ LoadedModel::LoadedModel(const ModelSource& source, int threads)
     if (count <= most) continue;
     most = count;
     quantisation = model::dtype_name(static_cast<uint32_t>(type));
+    cache = model::rounds_input(type) ? model::CacheType::kF16 : model::CacheType::kF32;
   }
 }
 

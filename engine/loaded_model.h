@@ -9,6 +9,7 @@
 
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
+#include "model/kernels/ops.h"
 #include "model/tokenizer/tokenizer.h"
 
 namespace engine {
@@ -33,7 +34,10 @@ struct LoadedModel {
   std::unique_ptr<model::Tokenizer> tokenizer;
   uint64_t parameters = 0;
   std::string quantisation;  // the type that holds most parameters
-  uint64_t hash = 0;         // of the tensors' bytes: equal weights, equal hash
+  // What keys and values are kept in unless somebody says otherwise: binary16 beside weights whose
+  // products round what they read to 8 bits, which is half the reading, else float32.
+  model::CacheType cache = model::CacheType::kF32;
+  uint64_t hash = 0;  // of the tensors' bytes: equal weights, equal hash
 };
 
 }  // namespace engine

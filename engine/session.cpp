@@ -56,7 +56,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
       log_(log),
       options_(options),
       context_(choose_context(model.network->config(), options.context)),
-      cache_(model.network->config(), context_, options.cache),
+      cache_(model.network->config(), context_, options.cache.value_or(model.cache)),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
       tiles_(model),

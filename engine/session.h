@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ namespace engine {
 struct SessionOptions {
   int64_t context = 0;  // positions; 0: what the model was trained for
   trace::Level level = trace::Level::kLive;
-  model::CacheType cache = model::CacheType::kF32;
+  std::optional<model::CacheType> cache = {};  // else the model's own
 };
 
 // Writes to the log from the thread that calls; not thread-safe.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/loaded_model.h"
@@ -16,7 +17,7 @@ struct BenchOptions {
   uint32_t repeats = 5;     // the median is printed
   int threads = 0;          // 0: as many as there are cores
   std::vector<trace::Level> levels = {trace::Level::kOff, trace::Level::kLive, trace::Level::kFull};
-  model::CacheType cache = model::CacheType::kF32;
+  std::optional<model::CacheType> cache = {};  // as in SessionOptions
   bool json = false;
 };
 

@@ -81,7 +81,7 @@ Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
   if (tokens.size() <= n) too_few(options, tokens.size(), window);
   Score score;
   for (size_t begin = 0; begin + n < tokens.size(); begin += n) {
-    model::KvCache cache(model.network->config(), window);
+    model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
     score_window(model, cache, std::span(tokens).subspan(begin, n),
                  std::span(tokens).subspan(begin + 1, n), 0, score);
   }
@@ -102,7 +102,7 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
     std::vector<int32_t> chunk(tokens.begin() + static_cast<std::ptrdiff_t>(i * n),
                                tokens.begin() + static_cast<std::ptrdiff_t>((i + 1) * n));
     if (bos) chunk[0] = tokenizer.bos_id();
-    model::KvCache cache(model.network->config(), window);
+    model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
     score_window(model, cache, chunk, std::span(chunk).subspan(1), window / 2, score);
   }
   return score;

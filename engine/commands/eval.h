@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/loaded_model.h"
@@ -14,7 +15,8 @@ struct EvalOptions {
   int64_t window =
       0;  // tokens that are seen together; 0: 128, with chunks 512, at most the model's
   int64_t chunks = -1;  // >= 0: as llama-perplexity measures, so many chunks; 0: all
-  int threads = 0;      // 0: as many as there are cores
+  std::optional<model::CacheType> cache = {};  // as in SessionOptions
+  int threads = 0;                        // 0: as many as there are cores
   bool json = false;
 };
 

@@ -114,10 +114,11 @@ trace::Level level_of(const Flags& flags) {
                                  : trace::Level::kLive;
 }
 
-model::CacheType cache_of(const Flags& flags) {
-  return flags.cache == "f16"    ? model::CacheType::kF16
-         : flags.cache == "q8_0" ? model::CacheType::kQ8_0
-                                 : model::CacheType::kF32;
+std::optional<model::CacheType> cache_of(const Flags& flags) {
+  if (flags.cache == "f32") return model::CacheType::kF32;
+  if (flags.cache == "f16") return model::CacheType::kF16;
+  if (flags.cache == "q8_0") return model::CacheType::kQ8_0;
+  return std::nullopt;
 }
 
 SessionOptions session_of(const Flags& flags) {
@@ -135,8 +136,8 @@ void add_model(CLI::App& app, Flags& flags) {
 }
 
 void add_cache_type(CLI::App& app, Flags& flags) {
-  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0")
-      ->check(CLI::IsMember({"f32", "f16", "q8_0"}))
+  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0; auto: f16 for quantised models, else f32")
+      ->check(CLI::IsMember({"auto", "f32", "f16", "q8_0"}))
       ->capture_default_str();
 }
 

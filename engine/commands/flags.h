@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct Flags {
   std::string system;
   uint32_t n = 128;
   int64_t context = 0;
-  std::string cache = "f32";
+  std::string cache = "auto";
   int threads = 0;
   Sampling sampling;
   std::string level = "live";
@@ -46,7 +47,7 @@ void refuse_same_outputs(const std::vector<std::string>& outputs);
 std::string prompt_of(const Flags& flags);
 Generate generate_of(const Flags& flags);
 trace::Level level_of(const Flags& flags);
-model::CacheType cache_of(const Flags& flags);
+std::optional<model::CacheType> cache_of(const Flags& flags);
 SessionOptions session_of(const Flags& flags);
 
 // -m -t; and what the sampler takes; and what generates: -p -f -n -c and the others.

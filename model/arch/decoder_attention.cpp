@@ -129,7 +129,8 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   const bool backs = pass.wants_backs() && backs_at_once(l);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
-  const int64_t floats = shown ? pass.row(pass.n, 0, c.n_head) : pool_.size() * reach;
+  const int64_t apart = (reach + 31) / 16 * 16;
+  const int64_t floats = shown ? pass.row(pass.n, 0, c.n_head) : pool_.size() * apart;
   if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
     // Room for some positions more; what was there need not stay.
     const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
@@ -144,7 +145,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       // Head after head: what all positions read of one stays in the cache.
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
-      const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * reach;
+      const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * apart;
       if (backs && i == 0) fetch_gram(l, h);
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
       if (backs) head_back_at_once(pass, l, i, h);

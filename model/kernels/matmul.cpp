@@ -19,15 +19,25 @@ namespace {
 constexpr int64_t kSlabs = 32;
 // Sums of whole rows are long and take sixteen rows at a time: half as many.
 constexpr int64_t kSlabsBack = 16;
-// Slabs i and i + (their number) / 2 are a thread's at once: when it goes on to the next pair, both
-// go on where they were in memory. What is gathered is added up in each pair, then over the pairs
-// in order.
+// Each half of the rows is read at two places at once: a slab of its first half and one of its
+// second half are a pair, which is a thread's, and with the next pair both go on where they were in
+// memory. Two threads have a half each, so that most often what follows finds its part of y with
+// the core that made it. What is gathered is added up in each pair, then over the pairs in order.
 constexpr int64_t kMostPairs = 64;
+struct SlabPair {
+  int64_t first;   // slab
+  int64_t second;  // slab
+};
+SlabPair pair_of_slabs(int64_t pair, int64_t slabs) noexcept {
+  const int64_t quarter = slabs / 4;
+  const int64_t first = pair < quarter ? pair : pair + quarter;
+  return {first, first + quarter};
+}
 
 // Without gathers the slabs are smaller, so that whoever is ready first waits for less.
 int64_t plain_slabs(int64_t rows) noexcept {
   constexpr int64_t kRows = 12;
-  return std::clamp(rows / kRows / 2 * 2, kSlabs, 2 * kMostPairs);
+  return std::clamp(rows / kRows / 4 * 4, kSlabs, 2 * kMostPairs);
 }
 
 // A multiple of the unit, for the sums of gathers 16 rows.
@@ -56,10 +66,11 @@ class SlabSums {
 
   void clear(int64_t pair) const noexcept { std::fill_n(begin_ + pair * stride(), stride(), 0.0F); }
 
-  GatherSums slab(int64_t i) const noexcept {
-    float* at = begin_ + i % pairs_ * stride();
+  // Of the first or the second slab of a pair.
+  GatherSums of(int64_t pair, int second) const noexcept {
+    float* at = begin_ + pair * stride();
     GatherSums sums;
-    if (back_ > 0) sums.back = i < pairs_ ? at : at + width();
+    if (back_ > 0) sums.back = second == 0 ? at : at + width();
     if (blocks_ > 0) sums.blocks = at + back_;
     if (groups_ > 0) sums.groups = at + back_ + lines(blocks_);
     if (chosen_ > 0) sums.chosen = at + back_ + lines(blocks_) + lines(groups_);
@@ -81,7 +92,7 @@ class SlabSums {
         add_pairs(first * kLine, last * kLine);
       });
     }
-    const GatherSums sums = slab(0);
+    const GatherSums sums = of(0, 0);
     if (sums.blocks != nullptr) {
       const int64_t per_group = gather.group_width / kBlockWidth;
       for (int64_t b = 0; b * kBlockWidth < cols_; ++b) {
@@ -146,20 +157,23 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
 // time, and then those of others one by one from their ends.
 class SlabClaims {
  public:
-  SlabClaims(int threads, int64_t pairs) noexcept
-      : threads_(static_cast<int>(std::min<int64_t>(threads, pairs))) {
+  // pairs(i, n): those of share i of n, fewer than 2^16.
+  template <class Count>
+  SlabClaims(int threads, const Count& pairs) noexcept
+      : threads_(std::min(threads, static_cast<int>(kMostPairs))) {
     for (int i = 0; i < threads_; ++i) {
-      const auto [first, last] = ThreadPool::share(pairs, i, threads_);
-      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(first << 16 | last),
+      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(pairs(i, threads_)),
                                                 std::memory_order_relaxed);
     }
   }
 
-  // Calls work(first, last), pairs first <= i < last, until none is left; each comes to one thread.
+  // Calls work(i, n, first, last), pairs first <= k < last of share i of n, until none is left;
+  // each comes to one thread.
   template <class Work>
   void take_all(int thread, const Work& work) noexcept {
     for (int k = 0; k < threads_; ++k) {
-      std::atomic<uint32_t>& left = left_[static_cast<size_t>((thread + k) % threads_)].pairs;
+      const int share = (thread + k) % threads_;
+      std::atomic<uint32_t>& left = left_[static_cast<size_t>(share)].pairs;
       const bool own = k == 0 && thread < threads_;
       uint32_t range = left.load(std::memory_order_relaxed);
       while (range >> 16 < (range & 0xFFFF)) {
@@ -169,7 +183,7 @@ class SlabClaims {
         const uint32_t rest = own ? range + (taken << 16) : range - taken;
         if (!left.compare_exchange_weak(range, rest, std::memory_order_relaxed)) continue;
         const int64_t begin = own ? first : last - taken;
-        work(begin, begin + taken);
+        work(share, threads_, begin, begin + taken);
         range = left.load(std::memory_order_relaxed);
       }
     }
@@ -241,10 +255,8 @@ class SlabRun {
   // Without finishing what is gathered.
   static void run_all(std::span<const SlabRun> runs, ThreadPool& pool) {
     int64_t bytes = 0;
-    int64_t pairs = 0;
     for (const SlabRun& run : runs) {
       bytes += static_cast<int64_t>(run.w_.weight.bytes() * run.tasks_.size());
-      pairs += run.slabs_ / 2;
     }
     if (runs.front().gathers_ == nullptr && bytes < kSmall) {
       for (const SlabRun& run : runs) run.alone();
@@ -252,12 +264,21 @@ class SlabRun {
     }
     const Linear* next = runs.back().w_.next;
     if (next != nullptr) pool.read_ahead({next->weight.data, next->weight.bytes()});
-    SlabClaims claims(pool.size(), pairs);
+    // A share is one of each run's pairs.
+    SlabClaims claims(pool.size(), [&](int share, int shares) {
+      int64_t pairs = 0;
+      for (const SlabRun& run : runs) {
+        const auto [begin, end] = ThreadPool::share(run.slabs_ / 2, share, shares);
+        pairs += end - begin;
+      }
+      return pairs;
+    });
     run_if_worth(bytes, pool, [&](int thread) {
-      claims.take_all(thread, [&](int64_t first, int64_t last) {
+      claims.take_all(thread, [&](int share, int shares, int64_t first, int64_t last) {
         for (const SlabRun& run : runs) {
-          const int64_t own = run.slabs_ / 2;
-          if (first < std::min(last, own)) run.pairs(first, std::min(last, own));
+          const auto [begin, end] = ThreadPool::share(run.slabs_ / 2, share, shares);
+          const int64_t own = end - begin;
+          if (first < std::min(last, own)) run.pairs(begin + first, begin + std::min(last, own));
           first = std::max<int64_t>(first - own, 0);
           last = std::max<int64_t>(last - own, 0);
         }
@@ -272,11 +293,10 @@ class SlabRun {
   }
 
   // Of slabs first <= s < last.
-  RowRange range(int64_t first, int64_t last) const noexcept {
+  RowRange range(int64_t first, int64_t last, const GatherSums& sums) const noexcept {
     const int64_t rows = w_.weight.rows();
     const int64_t unit = gathers_ != nullptr ? kPanelRows : 1;
-    return {slab_begin(rows, first, slabs_, unit), slab_begin(rows, last, slabs_, unit),
-            sums_.front().slab(first)};
+    return {slab_begin(rows, first, slabs_, unit), slab_begin(rows, last, slabs_, unit), sums};
   }
 
   // Pairs first <= i < last: together, unless they have sums of their own.
@@ -291,33 +311,41 @@ class SlabRun {
 
   void two_ranges(int64_t first, int64_t last) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_two);
-    const int64_t half = slabs_ / 2;
-    kernel(tasks_.front(), range(first, last), range(first + half, last + half));
+    const SlabSums& sums = sums_.front();
+    while (first < last) {
+      const int64_t half = slabs_ / 4;
+      const int64_t end = first < half ? std::min(last, half) : last;
+      const auto [a, b] = pair_of_slabs(first, slabs_);
+      kernel(tasks_.front(), range(a, a + end - first, sums.of(first, 0)),
+             range(b, b + end - first, sums.of(first, 1)));
+      first = end;
+    }
   }
 
   void rows_of_pair(int64_t i) const noexcept {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     if (!panels_ && tasks_.size() == 1) return two_ranges(i, i + 1);
     const int64_t chunk = chunk_rows(w_.weight);
-    for (const int64_t s : {i, i + slabs_ / 2}) {
-      if (by_panels(s)) continue;
-      const RowRange whole = range(s, s + 1);
+    const auto [a, b] = pair_of_slabs(i, slabs_);
+    for (const int second : {0, 1}) {
+      std::vector<GatherSums> sums;
+      for (const SlabSums& of_position : sums_) sums.push_back(of_position.of(i, second));
+      const int64_t slab = second == 0 ? a : b;
+      const RowRange whole = range(slab, slab + 1, sums.front());
+      if (by_panels(whole, sums)) continue;
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
         for (size_t p = 0; p < tasks_.size(); ++p) {
-          kernel(tasks_[p], {r, std::min(r + chunk, whole.last), sums_[p].slab(s)});
+          kernel(tasks_[p], {r, std::min(r + chunk, whole.last), sums[p]});
         }
       }
     }
   }
 
   // All positions of x together, if they are many and want no more than panels can give.
-  bool by_panels(int64_t s) const noexcept {
+  bool by_panels(const RowRange& rows, const std::vector<GatherSums>& sums) const noexcept {
     static auto* const kernel = panel_kernel();
     const Input& x = *tasks_.front().x;
     if (!panels_) return false;
-    std::vector<GatherSums> sums;
-    for (const SlabSums& of_position : sums_) sums.push_back(of_position.slab(s));
-    const RowRange rows = range(s, s + 1);
     return kernel(w_, x, rows.first, rows.last, tasks_.front().y, ld_, gathers_, sums.data());
   }
 
@@ -394,9 +422,11 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
   static const auto kernel = FULGURITE_PICK(back_rows);
   run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
     for (int64_t i = next++; i < kSlabsBack / 2; i = next++) {
-      for (const int64_t s : {i, i + kSlabsBack / 2}) {
+      const auto [a, b] = pair_of_slabs(i, kSlabsBack);
+      for (const int second : {0, 1}) {
+        const int64_t s = second == 0 ? a : b;
         kernel(w, slab_begin(w.rows(), s, kSlabsBack), slab_begin(w.rows(), s + 1, kSlabsBack), u,
-               sums.slab(s).back);
+               sums.of(i, second).back);
       }
       sums.add_slabs_of(i);
     }

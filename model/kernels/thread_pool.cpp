@@ -34,12 +34,12 @@ constexpr int64_t kFetchMost = int64_t{1} << 20;
 void ThreadPool::Fetch::begin(std::span<const std::byte> all, int thread, int size) noexcept {
   if (all.data() == of_) return;
   of_ = all.data();
-  const int64_t half = static_cast<int64_t>(all.size()) / 2;
-  const auto [first, last] = share(half, thread, size);
+  const auto [first, last] = share(std::ssize(all), thread, size);
+  const int64_t half = (last - first) / 2;
   begin_[0] = first;
-  begin_[1] = half + first;
+  begin_[1] = first + half;
   at_ = 0;
-  end_ = std::min(last - first, kFetchMost / 2);
+  end_ = std::min(half, kFetchMost / 2);
 }
 
 void ThreadPool::Fetch::more() noexcept {

@@ -43,9 +43,9 @@ class ThreadPool {
   // Forgets what is put off.
   void drop() noexcept { beside_ = nullptr; }
 
-  // What the run after the next one will read, each thread its share of either half in order: who
-  // waits fetches the beginnings of its shares into its cache, so that the memory is never idle. To
-  // be said between runs. The bytes must outlive all runs but may be anything: nothing is read.
+  // What the run after the next one will read, each thread both halves of its share in order: who
+  // waits fetches their beginnings into its cache, so that the memory is never idle. To be said
+  // between runs. The bytes must outlive all runs but may be anything: nothing is read.
   void read_ahead(std::span<const std::byte> bytes) noexcept { ahead_ = bytes; }
 
   // The part [first, last) of n items that belongs to thread i of `size`.
@@ -54,7 +54,7 @@ class ThreadPool {
   }
 
  private:
-  // How far a thread has fetched its shares of what was said to read_ahead().
+  // How far a thread has fetched its share of what was said to read_ahead().
   class Fetch {
    public:
     void begin(std::span<const std::byte> all, int thread, int size) noexcept;
@@ -62,10 +62,10 @@ class ThreadPool {
     void more() noexcept;
 
    private:
-    const std::byte* of_ = nullptr;  // what these are shares of
-    int64_t at_ = 0;                 // bytes of either share that have been fetched
+    const std::byte* of_ = nullptr;  // what this is a share of
+    int64_t at_ = 0;                 // bytes of either half that have been fetched
     int64_t end_ = 0;
-    int64_t begin_[2] = {};  // of the shares
+    int64_t begin_[2] = {};  // of the halves
   };
 
   void work(int thread);

@@ -200,6 +200,33 @@ TEST(Session, EndsWhereTheContextEnds) {
   EXPECT_TRUE(session.finished()) << "a prompt may fill the context";
 }
 
+// Two bytes a value beside weights of which products are rounded anyway, else four; or as asked.
+TEST(Session, KeepsKeysAndValuesAsTheModelIsRead) {
+  REQUIRE_SHARED_DATA();
+  const auto bytes_of_a_slot = [](const std::string& file, engine::SessionOptions options) {
+    engine::LoadedModel model(
+        engine::ModelSource{tests::shared_data("models/real/" + file).string(), {}});
+    trace::Log log;
+    engine::Session session(model, log, options);
+    trace::Reader reader(log);
+    session.start(std::vector<int32_t>(3, 20), 1, tests::kGreedy);
+    session.step();
+    reader.poll();
+    const model::Config& c = model.network->config();
+    const auto values = static_cast<uint64_t>(3 * 2 * c.n_layer * c.n_head_kv * c.head_dim);
+    const uint64_t held = reader.position(2).kv.record->bytes_held;
+    EXPECT_EQ(0U, held % values);
+    return held / values;
+  };
+  EXPECT_EQ(4U, bytes_of_a_slot("shakespeare-llama-f32.gguf", {}));
+  EXPECT_EQ(4U, bytes_of_a_slot("shakespeare-llama-f16.gguf", {}));
+  for (const char* file : {"shakespeare-llama-q8_0.gguf", "shakespeare-llama-q4_k_m.gguf"}) {
+    EXPECT_EQ(2U, bytes_of_a_slot(file, {})) << file;
+    EXPECT_EQ(4U, bytes_of_a_slot(file, {.cache = model::CacheType::kF32})) << file;
+  }
+  EXPECT_EQ(2U, bytes_of_a_slot("shakespeare-llama-f32.gguf", {.cache = model::CacheType::kF16}));
+}
+
 TEST(Session, RefusesAContextThatTheModelHasNot) {
   engine::LoadedModel model(engine::ModelSource{tests::gqa_model_path(), {}});
   trace::Log log;
