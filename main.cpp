@@ -440,7 +440,10 @@ int run_program(int argc, char** argv) {
       .add_option("-c,--ctx-size,--window", eval.window,
                   "tokens that are seen together; 0: 128, with --chunks 512")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  evaluate.add_option("--chunks", eval.chunks, "so many, scored as llama-perplexity does; 0: all")
+  evaluate
+      .add_option("--chunks", eval.chunks,
+                  "measure as llama-perplexity does: score the second half of so many chunks of "
+                  "the window's size; 0: all of the text")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   add_cache_type(evaluate, flags);
   evaluate.add_flag("--json", eval.json, "as JSON");
@@ -530,10 +533,7 @@ int run_program(int argc, char** argv) {
     bench.threads = flags.threads;
     bench.cache = cache_of(flags);
     bench.levels.clear();
-    for (const std::string& name : levels) {
-      flags.level = name;
-      bench.levels.push_back(level_of(flags));
-    }
+    for (const std::string& name : levels) bench.levels.push_back(engine::commands::level_of(name));
     exit_code = engine::commands::bench(bench);
   });
 

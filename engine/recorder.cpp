@@ -295,8 +295,8 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   model::strongest(a, static_cast<int64_t>(reach), static_cast<int64_t>(found), order.data());
   terms.resize(listed);
   model::attend_back(cache_->lane(layer, static_cast<int64_t>(h / heads_per_lane)), read.back,
-                     config_.head_dim, every ? nullptr : order.data(),
-                     static_cast<int64_t>(listed), terms.data());
+                     config_.head_dim, every ? nullptr : order.data(), static_cast<int64_t>(listed),
+                     terms.data());
 
   trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
   const double energy = double{read.energy};

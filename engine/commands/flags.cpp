@@ -108,10 +108,10 @@ Generate generate_of(const Flags& flags) {
   return {prompt_of(flags), flags.n, flags.sampling, flags.chat, flags.system};
 }
 
-trace::Level level_of(const Flags& flags) {
-  return flags.level == "off"    ? trace::Level::kOff
-         : flags.level == "full" ? trace::Level::kFull
-                                 : trace::Level::kLive;
+trace::Level level_of(const std::string& name) {
+  return name == "off"    ? trace::Level::kOff
+         : name == "full" ? trace::Level::kFull
+                          : trace::Level::kLive;
 }
 
 std::optional<model::CacheType> cache_of(const Flags& flags) {
@@ -122,7 +122,7 @@ std::optional<model::CacheType> cache_of(const Flags& flags) {
 }
 
 SessionOptions session_of(const Flags& flags) {
-  return {flags.context, level_of(flags), cache_of(flags)};
+  return {flags.context, level_of(flags.level), cache_of(flags)};
 }
 
 void add_model(CLI::App& app, Flags& flags) {
@@ -136,7 +136,8 @@ void add_model(CLI::App& app, Flags& flags) {
 }
 
 void add_cache_type(CLI::App& app, Flags& flags) {
-  app.add_option("--cache-type", flags.cache, "of keys and values: f32, f16 or q8_0; auto: f16 for quantised models, else f32")
+  app.add_option("--cache-type", flags.cache,
+                 "of keys and values: f32, f16 or q8_0; auto: f16 for quantised models, else f32")
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8_0"}))
       ->capture_default_str();
 }

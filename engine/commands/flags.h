@@ -46,7 +46,7 @@ void refuse_same_outputs(const std::vector<std::string>& outputs);
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);
 Generate generate_of(const Flags& flags);
-trace::Level level_of(const Flags& flags);
+trace::Level level_of(const std::string& name);
 std::optional<model::CacheType> cache_of(const Flags& flags);
 SessionOptions session_of(const Flags& flags);
 

@@ -129,7 +129,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
   const bool backs = pass.wants_backs() && backs_at_once(l);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
-  const int64_t apart = (reach + 31) / 16 * 16;
+  const int64_t apart = (reach + 31) / 16 * 16;  // no two threads write to one cache line
   const int64_t floats = shown ? pass.row(pass.n, 0, c.n_head) : pool_.size() * apart;
   if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
     // Room for some positions more; what was there need not stay.

@@ -23,16 +23,13 @@ constexpr int64_t kSlabsBack = 16;
 // second half are a pair, which is a thread's, and with the next pair both go on where they were in
 // memory. Two threads have a half each, so that most often what follows finds its part of y with
 // the core that made it. What is gathered is added up in each pair, then over the pairs in order.
-constexpr int64_t kMostPairs = 64;
-struct SlabPair {
-  int64_t first;   // slab
-  int64_t second;  // slab
-};
-SlabPair pair_of_slabs(int64_t pair, int64_t slabs) noexcept {
+std::array<int64_t, 2> pair_of_slabs(int64_t pair, int64_t slabs) noexcept {
   const int64_t quarter = slabs / 4;
   const int64_t first = pair < quarter ? pair : pair + quarter;
   return {first, first + quarter};
 }
+
+constexpr int64_t kMostPairs = 64;
 
 // Without gathers the slabs are smaller, so that whoever is ready first waits for less.
 int64_t plain_slabs(int64_t rows) noexcept {
@@ -326,11 +323,10 @@ class SlabRun {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     if (!panels_ && tasks_.size() == 1) return two_ranges(i, i + 1);
     const int64_t chunk = chunk_rows(w_.weight);
-    const auto [a, b] = pair_of_slabs(i, slabs_);
     for (const int second : {0, 1}) {
       std::vector<GatherSums> sums;
       for (const SlabSums& of_position : sums_) sums.push_back(of_position.of(i, second));
-      const int64_t slab = second == 0 ? a : b;
+      const int64_t slab = pair_of_slabs(i, slabs_)[second];
       const RowRange whole = range(slab, slab + 1, sums.front());
       if (by_panels(whole, sums)) continue;
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
@@ -422,9 +418,8 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
   static const auto kernel = FULGURITE_PICK(back_rows);
   run_if_worth(static_cast<int64_t>(w.bytes()), pool, [&](int) {
     for (int64_t i = next++; i < kSlabsBack / 2; i = next++) {
-      const auto [a, b] = pair_of_slabs(i, kSlabsBack);
       for (const int second : {0, 1}) {
-        const int64_t s = second == 0 ? a : b;
+        const int64_t s = pair_of_slabs(i, kSlabsBack)[second];
         kernel(w, slab_begin(w.rows(), s, kSlabsBack), slab_begin(w.rows(), s + 1, kSlabsBack), u,
                sums.of(i, second).back);
       }
