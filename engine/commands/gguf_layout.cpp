@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "model/config.h"
+#include "model/format/gguf.h"
 #include "model/quantize.h"
+#include "model/utf8.h"
 
 namespace engine::commands {
 
@@ -52,6 +55,23 @@ std::vector<std::byte> in_pairs(const Tensor& t, int64_t d, int64_t first, int64
   return bytes;
 }
 
+// Throws where no GGUF file could hold tensors of these names.
+void require_names(const ModelFile& file, const std::vector<OutputTensor>& list) {
+  constexpr size_t kMost = model::GgufWriter::kMostNameBytes;
+  std::unordered_set<std::string_view> names;
+  for (const OutputTensor& tensor : list) {
+    const std::string& name = tensor.shape.name;
+    if (name.size() > kMost) {
+      file.fail("the tensor's name " + model::quoted(name) + " has " + std::to_string(name.size()) +
+                    " bytes",
+                "GGUF allows " + std::to_string(kMost));
+    }
+    if (!names.insert(name).second) {
+      file.fail("tensor " + model::quoted(name) + " is there as a whole and expert by expert");
+    }
+  }
+}
+
 }  // namespace
 
 bool tells_of_layout(const std::string& key) {
@@ -91,6 +111,7 @@ std::vector<OutputTensor> gguf_tensors(const ModelFile& file) {
     if (d > 0 && outputs % d != 0) file.fail("tensor " + t.name + " does not divide into heads");
     list.push_back({t, {&t}, d});
   }
+  require_names(file, list);
   return list;
 }
 

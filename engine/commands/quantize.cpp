@@ -66,10 +66,12 @@ struct Layout {
   bool tied = true;
 };
 
-// The number in "blk.12.attn_v.weight"; -1: none.
+// The number in "blk.12.attn_v.weight"; -1: none, or none that a model has.
 int64_t layer_of(std::string_view name) {
+  constexpr int64_t kMost = 1 << 20;
   if (!name.starts_with("blk.")) return -1;
-  return std::strtoll(std::string(name.substr(4)).c_str(), nullptr, 10);
+  const int64_t layer = std::strtoll(std::string(name.substr(4)).c_str(), nullptr, 10);
+  return layer >= 0 && layer < kMost ? layer : -1;
 }
 
 Layout layout_of(const model::ModelFile& file) {

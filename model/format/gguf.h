@@ -42,6 +42,8 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name);
 // few MB of one tensor at a time, however large the file becomes.
 class GgufWriter {
  public:
+  static constexpr size_t kMostNameBytes = 63;  // ggml keeps names in 64 bytes with a terminator
+
   // Stores rows [first, first + n) at `out`, as GGUF keeps them. write() asks for the rows in
   // order, each once; what is thrown ends it and leaves no file.
   using Rows = std::function<void(int64_t first, int64_t n, std::byte* out)>;

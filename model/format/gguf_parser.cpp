@@ -17,7 +17,6 @@ static_assert(std::endian::native == std::endian::little, "GGUF is read as it li
 namespace {
 
 constexpr uint64_t kMaxKeyBytes = 65535;  // the specification's limit
-constexpr uint64_t kMaxNameBytes = 63;    // ggml keeps names in 64 bytes with a terminator
 constexpr uint64_t kDefaultAlignment = 32;
 
 // What is read of the header and what is kept of it, which may be larger (a text takes 8 bytes
@@ -271,7 +270,7 @@ Tensor read_info(Cursor& in, uint64_t index, uint64_t& offset) {
   const std::string unnamed = "tensor " + std::to_string(index);
   Tensor t;
   t.name = in.string(unnamed + "'s name", 2);
-  if (t.name.empty() || t.name.size() > kMaxNameBytes) {
+  if (t.name.empty() || t.name.size() > GgufWriter::kMostNameBytes) {
     in.fail(unnamed + " has a name of " + std::to_string(t.name.size()) + " bytes", "1 to 63");
   }
   const std::string what = "tensor " + quoted(t.name);

@@ -126,7 +126,7 @@ void GgufWriter::add(std::string key, MetaValue value) {
 
 void GgufWriter::add_tensor(std::string name, const std::array<int64_t, 4>& ne, DType type,
                             Rows rows) {
-  CHECK(!name.empty() && name.size() < 64);
+  CHECK(!name.empty() && name.size() <= kMostNameBytes);
   CHECK(ne[0] > 0 && ne[1] > 0 && ne[2] > 0 && ne[3] > 0);
   for (const Pending& known : tensors_) CHECK(known.name != name);
   tensors_.push_back({std::move(name), ne, type, std::move(rows)});

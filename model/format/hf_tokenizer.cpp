@@ -1,7 +1,6 @@
 #include "model/format/hf_tokenizer.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,13 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "model/format/hf_steps.h"
 #include "model/tokenizer/pieces.h"
 #include "model/utf8.h"
 
 namespace model {
 namespace {
-
-constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, SentencePiece's visible space
 
 // tokenizer.ggml.token_type
 constexpr int64_t kNormal = 1;
@@ -25,83 +23,12 @@ constexpr int64_t kUserDefined = 4;
 constexpr int64_t kUnused = 5;
 constexpr int64_t kByte = 6;
 
-// Calls f on `value` and, where it is a Sequence, on its parts (of key `list`).
-template <class F>
-void for_each_step(const Json& value, const char* list, F&& f) {
-  const Json& parts = json_at(value, list);
-  if (json_text(json_at(value, "type")) != "Sequence" || !parts.is_array()) {
-    if (value.is_object()) f(value);
-    return;
-  }
-  for (const Json& part : parts) {
-    if (part.is_object()) f(part);
-  }
-}
-
-// What a pre-tokenizer does, in a few words: the patterns it splits at, and other steps.
-struct Splits {
-  std::vector<std::string_view> patterns;
-  bool byte_level = false;
-  bool own_pattern = false;  // ByteLevel with GPT-2's pattern
-  bool single_digits = false;
-  bool punctuation = false;
-};
-
-Splits splits_of(const Json& pre_tokenizer) {
-  Splits found;
-  for_each_step(pre_tokenizer, "pretokenizers", [&](const Json& step) {
-    const std::string_view type = json_text(json_at(step, "type"));
-    const auto on = [&](const char* key, bool by_default) {
-      const Json& value = json_at(step, key);
-      return value.is_boolean() ? value.get<bool>() : by_default;
-    };
-    if (type == "ByteLevel") {
-      found.byte_level = true;
-      found.own_pattern = on("use_regex", true);
-    } else if (type == "Digits") {
-      found.single_digits = on("individual_digits", false);
-    } else if (type == "Punctuation") {
-      found.punctuation = true;
-    } else if (type == "Split") {
-      found.patterns.push_back(json_text(json_at(json_at(step, "pattern"), "Regex")));
-    }
-  });
-  return found;
-}
-
-// llama.cpp's names of pre-tokenizers, by a part of a pattern that no other one has; the first
-// that fits. Facts: the tokenizer.json files of the models they are named after.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kPatterns = {{
-    {R"([\r\n/]*)", "gpt-4o"},  // and Tekken, told apart by its single digits
-    {R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "llama-bpe"},
-    {R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "qwen2"},
-    {R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+)", "deepseek-v3"},
-    {R"(\s?\p{P}+)", "deepseek-coder"},
-    {R"(\s?[A-Za-z)", "deepseek-llm"},
-    {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "gpt-2"},
-    {"[0-9][0-9][0-9]", "falcon"},
-}};
-
-std::string pre_name(const Splits& splits) {
-  for (const auto& [part, name] : kPatterns) {
-    for (const std::string_view pattern : splits.patterns) {
-      if (pattern.find(part) == std::string_view::npos) continue;
-      const bool tekken = name == "gpt-4o" && pattern.find(R"(\p{N}{1,3})") == pattern.npos;
-      return tekken ? "tekken" : std::string(name);
-    }
-  }
-  if (splits.patterns.empty() && splits.own_pattern && !splits.punctuation) {
-    return splits.single_digits ? "starcoder" : "gpt-2";
-  }
-  if (splits.patterns.empty()) return "unknown";
-  return "unknown: " + printable(splits.patterns.front(), 200);
-}
-
 // A token that is matched in the text before the vocabulary is.
 struct AddedToken {
   std::string text;
   uint64_t id = 0;
   bool special = false;
+  bool normalized = false, lstrip = false, rstrip = false, single_word = false;
 };
 
 // Reads tokenizer.json. What grows with the vocabulary is packed as it comes; `rest` is the
@@ -245,8 +172,10 @@ class DocumentReader final : public JsonReader {
     if (!id.is_number_unsigned() || text.empty()) fail("an added token has no id or no content");
     if (id.get<uint64_t>() >= n_vocab_) return;
     if (added.size() == n_vocab_) fail("there are more added tokens than tokens");
-    added.push_back(
-        {std::string(text), id.get<uint64_t>(), json_at(token, "special") == Json(true)});
+    const bool special = json_flag(token, "special", false);
+    added.push_back({std::string(text), id.get<uint64_t>(), special,
+                     json_flag(token, "normalized", !special), json_flag(token, "lstrip", false),
+                     json_flag(token, "rstrip", false), json_flag(token, "single_word", false)});
   }
 
   const std::string& name_;
@@ -267,32 +196,26 @@ class Builder {
       : read_(read),
         tokenizer_(rest),
         model_(json_at(rest, "model")),
+        normalizer_(normalizer_of(json_at(rest, "normalizer"))),
+        splits_(splits_of(json_at(rest, "pre_tokenizer"))),
         settings_(settings),
         config_(config),
         n_vocab_(static_cast<size_t>(n_vocab)),
         file_(file) {}
 
   void build() {
-    const std::string_view type = json_text(json_at(model_, "type"));
-    const Splits splits = splits_of(json_at(tokenizer_, "pre_tokenizer"));
-    const bool bytes = splits.byte_level || decodes_bytes();
-    if (type != "BPE" || (!bytes && !has_visible_spaces())) {
-      file_.add("tokenizer.ggml.model", type.empty() ? "unknown" : std::string(type));
+    const bool bytes = splits_.byte_level || decodes_bytes();
+    const std::string refused = what_is_unknown(bytes);
+    if (!refused.empty()) {
+      file_.add("tokenizer.ggml.model", refused);
       return;
     }
     read_tokens();
     read_added_tokens();
-    const bool spm = !bytes;
-    file_.add("tokenizer.ggml.model", spm ? "llama" : "gpt2");
-    file_.add("tokenizer.ggml.pre", spm ? "default" : pre_name(splits));
-    if (spm) {
-      mark_bytes();
-      file_.add("tokenizer.ggml.scores", scores());
-      file_.add("tokenizer.ggml.add_space_prefix", prepends_space());
-    } else {
-      file_.add("tokenizer.ggml.merges", merges_as_text());
-    }
-    special_ids(spm);
+    file_.add("tokenizer.ggml.model", bytes ? "gpt2" : "llama");
+    file_.add("tokenizer.ggml.pre", bytes ? pre_name(splits_) : "default");
+    bytes ? add_byte_level() : add_visible_spaces();
+    special_ids(!bytes);
     file_.add("tokenizer.ggml.tokens", std::move(tokens_));
     file_.add("tokenizer.ggml.token_type", std::move(types_));
   }
@@ -305,28 +228,60 @@ class Builder {
   bool decodes_bytes() const {
     return json_text(json_at(json_at(tokenizer_, "decoder"), "type")) == "ByteLevel";
   }
-  bool has_visible_spaces() const {
-    bool found = false;
-    for_each_step(json_at(tokenizer_, "normalizer"), "normalizers", [&](const Json& step) {
-      found = found || json_text(json_at(step, "content")) == kSpace;
-    });
-    for_each_step(json_at(tokenizer_, "pre_tokenizer"), "pretokenizers", [&](const Json& step) {
-      found = found || json_text(json_at(step, "type")) == "Metaspace";
-    });
-    return found;
+  // A few words where the tokenizer is not one of those that are known.
+  std::string what_is_unknown(bool bytes) const {
+    std::string_view type = json_text(json_at(model_, "type"));
+    // Early files do not name it.
+    if (type.empty() && read_.has_merges && read_.tokens.size() > 0) type = "BPE";
+    if (type != "BPE") return type.empty() ? "unknown" : std::string(type);
+    const auto with = [](std::string_view what, std::string_view step) {
+      std::string text("BPE with the ");
+      return text.append(what).append(" ").append(printable(step));
+    };
+    for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+      if (const auto text = json_text(json_at(model_, key)); !text.empty()) return with(key, text);
+    }
+    if (!normalizer_.unknown.empty()) return with("normalizer", normalizer_.unknown);
+    if (!splits_.unknown.empty()) return with("pre-tokenizer", splits_.unknown);
+    if (bytes) {
+      if (normalizer_.shows_spaces || normalizer_.prepends_space) {
+        return with("normalizer", normalizer_.shows_spaces ? "Replace" : "Prepend");
+      }
+      if (!splits_.metaspace.empty()) return with("pre-tokenizer", "Metaspace");
+      return splits_.at_spaces ? with("pre-tokenizer", "Split") : "";
+    }
+    const bool metaspace = !splits_.metaspace.empty();
+    if (!metaspace && !normalizer_.shows_spaces) return "BPE";
+    if (metaspace && splits_.metaspace != "always" && splits_.metaspace != "first" &&
+        splits_.metaspace != "never") {
+      return with("prepend_scheme", splits_.metaspace);
+    }
+    if (splits_.digits) return with("pre-tokenizer", "Digits");
+    if (splits_.punctuation) return with("pre-tokenizer", "Punctuation");
+    if (!splits_.patterns.empty()) return with("pre-tokenizer", "Split");
+    return "";
   }
-  bool prepends_space() const {
-    bool prepends = false;
-    for_each_step(json_at(tokenizer_, "normalizer"), "normalizers", [&](const Json& step) {
-      prepends = prepends || json_text(json_at(step, "type")) == "Prepend";
-    });
-    for_each_step(json_at(tokenizer_, "pre_tokenizer"), "pretokenizers", [&](const Json& step) {
-      if (json_text(json_at(step, "type")) != "Metaspace") return;
-      const std::string_view scheme = json_text(json_at(step, "prepend_scheme"));
-      const Json& old = json_at(step, "add_prefix_space");
-      prepends = scheme.empty() ? !old.is_boolean() || old.get<bool>() : scheme != "never";
-    });
-    return prepends;
+
+  void add_byte_level() {
+    file_.add("tokenizer.ggml.merges", merges_as_text());
+    if (splits_.adds_space) file_.add("fulgurite.tokenizer.add_prefix_space", true);
+    file_.add("fulgurite.tokenizer.ignore_merges", json_flag(model_, "ignore_merges", false));
+  }
+
+  void add_visible_spaces() {
+    mark_bytes();
+    file_.add("tokenizer.ggml.scores", scores());
+    const std::string_view scheme = splits_.metaspace;
+    const bool prepends = scheme == "always" || scheme == "first";
+    file_.add("tokenizer.ggml.add_space_prefix", prepends || normalizer_.prepends_space);
+    file_.add("fulgurite.tokenizer.merges", merges_as_ids());
+    if (prepends && !normalizer_.prepends_space) {
+      file_.add("fulgurite.tokenizer.prepend", std::string(scheme));
+    }
+    if (!scheme.empty() && splits_.metaspace_words) {
+      file_.add("fulgurite.tokenizer.split_words", true);
+    }
+    file_.add("fulgurite.tokenizer.fuse_unknown", json_flag(model_, "fuse_unk", false));
   }
 
   void read_tokens() {
@@ -362,6 +317,18 @@ class Builder {
       if (token.special && fallback && token.text == unknown) types_[token.id] = kUnknown;
       added_ids_[token.text] = token.id;
     }
+    using Ids = std::vector<uint64_t>;
+    const auto add = [&](const char* name, bool AddedToken::*has) {
+      Ids ids;
+      for (const AddedToken& token : read_.added) {
+        if (token.*has) ids.push_back(token.id);
+      }
+      if (!ids.empty()) file_.add(std::string("fulgurite.tokenizer.") + name, std::move(ids));
+    };
+    add("normalized", &AddedToken::normalized);
+    add("lstrip", &AddedToken::lstrip);
+    add("rstrip", &AddedToken::rstrip);
+    add("single_word", &AddedToken::single_word);
   }
 
   // The token that is spelled so.
@@ -381,6 +348,17 @@ class Builder {
     std::vector<std::string> texts(n_merges());
     for (size_t m = 0; m < texts.size(); ++m) texts[m].append(left(m)).append(" ").append(right(m));
     return texts;
+  }
+
+  // Left and right in turn.
+  std::vector<uint64_t> merges_as_ids() const {
+    std::vector<uint64_t> ids;
+    for (size_t m = 0; m < n_merges(); ++m) {
+      const auto a = id_of(std::string(left(m)));
+      const auto b = id_of(std::string(right(m)));
+      if (a && b) ids.insert(ids.end(), {*a, *b});
+    }
+    return ids;
   }
 
   std::vector<double> scores() const {
@@ -475,6 +453,8 @@ class Builder {
   const DocumentReader& read_;
   const Json& tokenizer_;  // without what read_ has
   const Json& model_;
+  const Normalizer normalizer_;
+  const Splits splits_;
   const Json& settings_;
   const Json& config_;
   const size_t n_vocab_;

@@ -6,6 +6,16 @@
 //   BPE with U+2581 for spaces        -> "llama", with scores: minus the rank of the merge that
 //   (Llama 2, Gemma, Phi-3)              makes the token, so that both merge in the same order
 //   anything else                     -> its own type, for make_tokenizer() to refuse by name
+//
+// What GGUF has no keys for lies under fulgurite.tokenizer, and may be missing:
+//   normalized, lstrip, rstrip,       ids of added tokens with this setting: looked for in the
+//   single_word                         normalised text, behind the others; see SpecialTexts::Rule
+//   ignore_merges                     whether a word that is a token needs no merges
+//   add_prefix_space                  ByteLevel's: a space before a run that begins with none
+//   prepend                           Metaspace's: the same, "always" or before the "first" run
+//   split_words                       Metaspace's: no token reaches over the space of the next word
+//   fuse_unknown                      whether a run of what is no token is one unknown token
+//   merges                            of "llama": ids, left and right in turn
 #pragma once
 
 #include <string_view>

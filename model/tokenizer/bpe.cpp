@@ -61,14 +61,18 @@ bool bpe_bytes_of_text(std::string_view text, std::string& bytes) {
 }
 
 const PreTokenizer& BpeTokenizer::pre_tokenizer_of(const ModelFile& file) {
-  const std::string name = file.get_string("tokenizer.ggml.pre", "default");
+  std::string name = file.get_string("tokenizer.ggml.pre", "");
+  if (name.empty()) name = "default";
   if (const PreTokenizer* pre = find_pre_tokenizer(name)) return *pre;
   throw Error(ExitCode::kBadModel, "the pre-tokenizer " + quoted(name) + " is not supported",
               file.name(), "known: " + known_pre_tokenizers());
 }
 
 BpeTokenizer::BpeTokenizer(const ModelFile& file, const PreTokenizer& pre)
-    : VocabTokenizer(file, {.adds_bos = pre.adds_bos}), pre_(&pre) {
+    : VocabTokenizer(file, {.adds_bos = pre.adds_bos}),
+      pre_(&pre),
+      whole_words_(file.get_bool("fulgurite.tokenizer.ignore_merges", pre.whole_words)),
+      adds_space_(file.get_bool("fulgurite.tokenizer.add_prefix_space", false)) {
   index_.reserve(pieces_, texts().size());
   std::string bytes;
   for (size_t i = 0; i < texts().size(); ++i) {
@@ -128,7 +132,8 @@ int32_t BpeTokenizer::symbol_of(std::string_view bytes) {
   return symbol;
 }
 
-void BpeTokenizer::encode_text(std::string_view text, std::vector<int32_t>& ids) const {
+void BpeTokenizer::encode_run(std::string text, bool, std::vector<int32_t>& ids) const {
+  if (adds_space_ && !text.starts_with(' ')) text.insert(text.begin(), ' ');
   if (merges_.empty()) return put_bytes(text, 0, text.size(), ids);
   Scratch scratch;
   pre_->split(text, [&](std::string_view word) { encode_word(word, scratch, ids); });
@@ -137,7 +142,7 @@ void BpeTokenizer::encode_text(std::string_view text, std::vector<int32_t>& ids)
 void BpeTokenizer::encode_word(std::string_view word, Scratch& scratch,
                                std::vector<int32_t>& ids) const {
   if (merges_.empty()) return put_bytes(word, 0, word.size(), ids);
-  if (pre_->whole_words) {
+  if (whole_words_) {
     if (const int32_t id = index_.find(pieces_, word); id >= 0 && is_token(id)) {
       return ids.push_back(id);
     }

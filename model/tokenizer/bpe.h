@@ -37,7 +37,7 @@ class BpeTokenizer final : public VocabTokenizer {
     Merger<uint32_t> merger;
   };
 
-  void encode_text(std::string_view text, std::vector<int32_t>& ids) const override;
+  void encode_run(std::string text, bool first, std::vector<int32_t>& ids) const override;
   void encode_word(std::string_view word, Scratch& scratch, std::vector<int32_t>& ids) const;
   void put_bytes(std::string_view word, size_t begin, size_t end, std::vector<int32_t>& ids) const;
   void read_merges(const ModelFile& file);
@@ -45,6 +45,8 @@ class BpeTokenizer final : public VocabTokenizer {
   bool is_token(int32_t symbol) const noexcept { return symbol < vocab_size(); }
 
   const PreTokenizer* pre_;
+  bool whole_words_;         // a word that is a token needs no merges to become it
+  bool adds_space_ = false;  // before a run that does not begin with one
   // Symbols are the numbers of pieces_: the tokens, then what merges need besides.
   PieceIndex index_;
   PairTable merges_;

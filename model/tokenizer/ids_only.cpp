@@ -26,6 +26,7 @@ int64_t count_tokens(const ModelFile& file) {
 
 IdsOnlyTokenizer::IdsOnlyTokenizer(const ModelFile& file) {
   const int64_t n = count_tokens(file);
+  is_folder_ = file.format() == "safetensors";
   pieces_.reserve(static_cast<size_t>(n));
   for (int64_t id = 0; id < n; ++id) pieces_.add('[' + std::to_string(id) + ']');
 }
@@ -33,8 +34,14 @@ IdsOnlyTokenizer::IdsOnlyTokenizer(const ModelFile& file) {
 std::vector<int32_t> IdsOnlyTokenizer::encode_parts(std::span<const TextPart> parts) const {
   for (const TextPart& part : parts) {
     if (part.text.empty()) continue;
+    std::string mend = "give it token ids from 0 to " + std::to_string(vocab_size() - 1);
+    if (is_folder_) {
+      mend +=
+          ", or put its tokenizer.json into the folder: tokenizer.model and vocab.json are not "
+          "read";
+    }
     throw Error(ExitCode::kUsage, "the model has no vocabulary, so text means nothing to it", {},
-                "give it token ids from 0 to " + std::to_string(vocab_size() - 1));
+                mend);
   }
   return {};
 }

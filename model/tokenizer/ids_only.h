@@ -22,6 +22,7 @@ class IdsOnlyTokenizer final : public Tokenizer {
 
  private:
   Pieces pieces_;
+  bool is_folder_ = false;  // of Hugging Face
 };
 
 }  // namespace model

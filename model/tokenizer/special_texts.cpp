@@ -2,50 +2,102 @@
 
 #include <algorithm>
 
+#include "model/tokenizer/unicode.h"
+
 namespace model {
 
-void SpecialTexts::add(const Pieces& pieces, int32_t id, bool always) {
-  const std::string_view text = pieces[static_cast<size_t>(id)];
+namespace {
+
+bool is_space(const Character& c) noexcept {
+  return c.category == Category::kSpace;
+}
+
+bool is_of_word(const Character& c) noexcept {
+  return is_letter(c.category) || c.category == Category::kMark ||
+         c.category == Category::kNumber || c.code == '_';
+}
+
+// The character that ends before text[end]; end > 0.
+Character character_before(std::string_view text, size_t end) noexcept {
+  for (size_t back = std::min<size_t>(end, 4); back > 1; --back) {
+    const Character c = character_at(text, end - back);
+    if (c.valid && c.bytes == back) return c;
+  }
+  return character_at(text, end - 1);
+}
+
+bool stands_alone(std::string_view text, size_t begin, size_t end) noexcept {
+  return (begin == 0 || !is_of_word(character_before(text, begin))) &&
+         (end == text.size() || !is_of_word(character_at(text, end)));
+}
+
+}  // namespace
+
+void SpecialTexts::add(std::string_view text, int32_t id, const Rule& rule) {
   if (text.empty()) return;
-  entries_.push_back({id, always});
+  entries_.push_back({id, names_.add(text), rule});
   const auto first = static_cast<unsigned char>(text[0]);
   begins_[first] = true;
-  if (always) begins_plain_[first] = true;
+  if (rule.always) begins_plain_[first] = true;
 }
 
-void SpecialTexts::finish(const Pieces& pieces) {
-  const auto text = [&](const Entry& e) { return pieces[static_cast<size_t>(e.id)]; };
+void SpecialTexts::finish() {
+  const auto name = [&](const Entry& e) { return names_[static_cast<size_t>(e.name)]; };
   std::stable_sort(entries_.begin(), entries_.end(),
-                   [&](const Entry& a, const Entry& b) { return text(a) < text(b); });
+                   [&](const Entry& a, const Entry& b) { return name(a) < name(b); });
 }
 
-SpecialTexts::Found SpecialTexts::find(const Pieces& pieces, std::string_view text, size_t pos,
+size_t SpecialTexts::longest_at(std::string_view text, size_t pos, bool all,
+                                const Entry*& entry) const noexcept {
+  // Of the sorted names those that agree with the first `depth` bytes form a range, in which one
+  // of exactly that length comes first.
+  const auto name = [&](const Entry& e) { return names_[static_cast<size_t>(e.name)]; };
+  size_t bytes = 0;
+  auto first = entries_.begin();
+  auto last = entries_.end();
+  for (size_t depth = 0; pos + depth < text.size(); ++depth) {
+    const auto byte = static_cast<unsigned char>(text[pos + depth]);
+    const auto at = [&](const Entry& e) {
+      const std::string_view n = name(e);
+      return n.size() > depth ? static_cast<int>(static_cast<unsigned char>(n[depth])) : -1;
+    };
+    first = std::lower_bound(first, last, byte, [&](const Entry& e, int b) { return at(e) < b; });
+    last = std::upper_bound(first, last, byte, [&](int b, const Entry& e) { return b < at(e); });
+    if (first == last) break;
+    for (auto e = first; e != last && name(*e).size() == depth + 1; ++e) {
+      if (!all && !e->rule.always) continue;
+      entry = &*e;
+      bytes = depth + 1;
+      break;
+    }
+  }
+  return bytes;
+}
+
+SpecialTexts::Found SpecialTexts::find(std::string_view text, size_t taken, size_t pos,
                                        bool all) const noexcept {
   const auto& begins = all ? begins_ : begins_plain_;
-  const auto name = [&](const Entry& e) { return pieces[static_cast<size_t>(e.id)]; };
+  const Entry* entry = nullptr;
   for (; pos < text.size(); ++pos) {
     if (!begins[static_cast<unsigned char>(text[pos])]) continue;
-    // Of the sorted texts those that agree with the first `depth` bytes form a range, in
-    // which one of exactly that length comes first.
-    Found found;
-    auto first = entries_.begin();
-    auto last = entries_.end();
-    for (size_t depth = 0; pos + depth < text.size(); ++depth) {
-      const auto byte = static_cast<unsigned char>(text[pos + depth]);
-      const auto at = [&](const Entry& e) {
-        const std::string_view n = name(e);
-        return n.size() > depth ? static_cast<int>(static_cast<unsigned char>(n[depth])) : -1;
-      };
-      first = std::lower_bound(first, last, byte, [&](const Entry& e, int b) { return at(e) < b; });
-      last = std::upper_bound(first, last, byte, [&](int b, const Entry& e) { return b < at(e); });
-      if (first == last) break;
-      for (auto e = first; e != last && name(*e).size() == depth + 1; ++e) {
-        if (!all && !e->always) continue;
-        found = {pos, depth + 1, e->id};
-        break;
-      }
+    const size_t bytes = longest_at(text, pos, all, entry);
+    if (bytes == 0) continue;
+    Found found{pos, pos + bytes, entry->id};
+    if (entry->rule.single_word && !stands_alone(text, found.begin, found.end)) {
+      pos = found.end - 1;
+      continue;
     }
-    if (found.id >= 0) return found;
+    while (entry->rule.lstrip && found.begin > taken) {
+      const Character c = character_before(text, found.begin);
+      if (!is_space(c) || c.bytes > found.begin - taken) break;
+      found.begin -= c.bytes;
+    }
+    while (entry->rule.rstrip && found.end < text.size()) {
+      const Character c = character_at(text, found.end);
+      if (!is_space(c)) break;
+      found.end += c.bytes;
+    }
+    return found;
   }
   return {};
 }

@@ -13,26 +13,41 @@ namespace model {
 
 class SpecialTexts {
  public:
-  // To be called for each special token, then finish() once. Tokens without a text are left
-  // out. always: found in plain text, too.
-  void add(const Pieces& pieces, int32_t id, bool always);
-  void finish(const Pieces& pieces);
-
-  struct Found {
-    size_t begin = 0, bytes = 0;
-    int32_t id = -1;  // -1: none
+  // What is particular about a token, as tokenizer.json says it. A space is what \s stands for in
+  // a pattern, a character of a word what \w does.
+  struct Rule {
+    bool always = false;       // found in plain text, too
+    bool lstrip = false;       // takes the spaces before it along
+    bool rstrip = false;       // and those behind it
+    bool single_word = false;  // found only where no character of a word is next to it
   };
 
-  // The leftmost special token at or after text[pos], there the longest. all: also those that
-  // are not found in plain text.
-  Found find(const Pieces& pieces, std::string_view text, size_t pos, bool all) const noexcept;
+  // To be called for each special token, then finish() once. Tokens without a text are left out.
+  void add(std::string_view text, int32_t id, const Rule& rule);
+  void finish();
+  bool empty() const noexcept { return entries_.empty(); }
+
+  struct Found {
+    size_t begin = 0, end = 0;  // with the spaces that it takes along
+    int32_t id = -1;            // -1: none
+  };
+
+  // The leftmost special token at or after text[pos], there the longest. all: also those that are
+  // not found in plain text. It takes no space before text[taken] along; taken <= pos.
+  Found find(std::string_view text, size_t taken, size_t pos, bool all) const noexcept;
 
  private:
   struct Entry {
     int32_t id;
-    bool always;
+    int32_t name;  // in names_
+    Rule rule;
   };
-  std::vector<Entry> entries_;      // in the order of their texts once finished
+  // What is written at text[pos]: the number of bytes, 0 for nothing.
+  size_t longest_at(std::string_view text, size_t pos, bool all,
+                    const Entry*& entry) const noexcept;
+
+  Pieces names_;
+  std::vector<Entry> entries_;      // in the order of their names once finished
   std::array<bool, 256> begins_{};  // with this byte
   std::array<bool, 256> begins_plain_{};
 };

@@ -53,25 +53,40 @@ size_t pair_of(char left, char right) noexcept {
 }  // namespace
 
 SpmTokenizer::SpmTokenizer(const ModelFile& file)
-    : VocabTokenizer(file, {.adds_bos = true, .bos = 1, .eos = 2}) {
+    : VocabTokenizer(file, {.adds_bos = true, .bos = 1, .eos = 2}), prefix_(prefix_of(file)) {
   read_scores(file);
-  adds_space_ = file.get_bool("tokenizer.ggml.add_space_prefix", true);
+  by_words_ = file.get_bool("fulgurite.tokenizer.split_words", false);
+  fuses_unknown_ = file.get_bool("fulgurite.tokenizer.fuse_unknown", true);
   byte_ids_.fill(-1);
   index_.reserve(pieces_, texts().size());
+  bool has_bytes = false;
+  for (size_t i = 0; i < texts().size(); ++i) has_bytes = has_bytes || kind(i) == TokenKind::kByte;
   for (size_t i = 0; i < texts().size(); ++i) {
     const std::string& text = texts()[i];
-    if (kind(i) == TokenKind::kByte) {
+    // Files that know no kinds have bytes, too.
+    const bool spelt = !has_bytes && kind(i) == TokenKind::kNormal && byte_of_text(text) >= 0;
+    if (spelt || kind(i) == TokenKind::kByte) {
       add_byte(file, i);
       continue;
     }
     add_piece(with_spaces(text));
-    const bool from_text = kind(i) == TokenKind::kNormal || kind(i) == TokenKind::kUserDefined;
+    const bool from_text = kind(i) == TokenKind::kNormal || kind(i) == TokenKind::kUserDefined ||
+                           kind(i) == TokenKind::kUnused;
     // Spaces that are written as such are for the search for special tokens alone.
     if (!from_text || text.empty() || text.find(' ') != std::string::npos) continue;
     index_.insert(pieces_, static_cast<int32_t>(i));
     add_inner_pairs(pieces_[i]);
   }
+  read_merges(file);
   finish_pieces();
+}
+
+SpmTokenizer::Prefix SpmTokenizer::prefix_of(const ModelFile& file) {
+  const std::string scheme = file.get_string("fulgurite.tokenizer.prepend", "");
+  if (scheme == "always") return Prefix::kAlways;
+  if (scheme == "first") return Prefix::kFirst;
+  const bool adds = file.get_bool("tokenizer.ggml.add_space_prefix", true);
+  return adds ? Prefix::kNormaliser : Prefix::kNone;
 }
 
 void SpmTokenizer::read_scores(const ModelFile& file) {
@@ -95,6 +110,27 @@ void SpmTokenizer::read_scores(const ModelFile& file) {
   }
 }
 
+void SpmTokenizer::read_merges(const ModelFile& file) {
+  constexpr const char* kKey = "fulgurite.tokenizer.merges";
+  const MetaValue* value = file.find(kKey);
+  if (!value) return;
+  const auto* ids = std::get_if<std::vector<uint64_t>>(value);
+  if (!ids || ids->size() % 2 != 0) fail(file, std::string(kKey) + " is no list of pairs of ids");
+  merges_.reserve(ids->size() / 2);
+  for (size_t i = 0; i < ids->size(); i += 2) {
+    const uint64_t left = (*ids)[i];
+    const uint64_t right = (*ids)[i + 1];
+    if (std::max(left, right) >= texts().size()) {
+      fail(file, std::string(kKey) + " names token " + std::to_string(std::max(left, right)));
+    }
+    std::string joined(pieces_[left]);
+    const int32_t merged = index_.find(pieces_, joined.append(pieces_[right]));
+    if (merged < 0) continue;
+    merges_.insert({static_cast<int32_t>(left), static_cast<int32_t>(right),
+                    static_cast<uint32_t>(i / 2), merged});
+  }
+}
+
 void SpmTokenizer::add_inner_pairs(std::string_view piece) {
   for (size_t i = 0; i < piece.size();) {
     i += decode_utf8(piece, i).bytes;
@@ -114,18 +150,25 @@ void SpmTokenizer::add_byte(const ModelFile& file, size_t id) {
   add_piece(std::string(1, static_cast<char>(static_cast<unsigned char>(byte))));
 }
 
-void SpmTokenizer::encode_text(std::string_view input, std::vector<int32_t>& ids) const {
-  std::string changed;
-  if (adds_space_ || input.find(kSpace) != std::string_view::npos) {
-    changed = with_spaces(input);
-    if (adds_space_) changed.insert(changed.begin(), ' ');
-    input = changed;
+void SpmTokenizer::normalise(std::string& text, bool begins) const {
+  if (pretokenizes()) return;
+  if (text.find(kSpace) != std::string::npos) text = with_spaces(text);
+  if (begins && prefix_ == Prefix::kNormaliser) text.insert(text.begin(), ' ');
+}
+
+void SpmTokenizer::encode_run(std::string text, bool first, std::vector<int32_t>& ids) const {
+  if (pretokenizes()) {
+    text = with_spaces(text);
+    const bool prepends = prefix_ == Prefix::kAlways || first;
+    if (prepends && !text.starts_with(' ')) text.insert(text.begin(), ' ');
   }
+  const std::string_view input = text;
   Scratch scratch;
   size_t begin = 0;
   for (size_t i = 0; i < input.size();) {
     i += decode_utf8(input, i).bytes;
-    if (i < input.size() && inner_pairs_[pair_of(input[i - 1], input[i])]) continue;
+    const bool cuts = i == input.size() || (by_words_ && input[i] == ' ');
+    if (!cuts && inner_pairs_[pair_of(input[i - 1], input[i])]) continue;
     encode_chunk(input.substr(begin, i - begin), scratch, ids);
     begin = i;
   }
@@ -141,6 +184,11 @@ void SpmTokenizer::encode_chunk(std::string_view chunk, Scratch& scratch,
     i += n;
   }
   scratch.merger.run(symbols, [&](const MergeSymbol& a, const MergeSymbol& b, auto& join) {
+    if (!merges_.empty()) {
+      const PairTable::Entry* entry = merges_.find(a.id, b.id);
+      if (entry) join = {static_cast<float>(entry->rank), entry->merged};
+      return entry != nullptr;
+    }
     const int32_t id = index_.find(pieces_, chunk.substr(a.begin, a.bytes + b.bytes));
     if (id < 0) return false;
     join = {-scores_[static_cast<size_t>(id)], id};
@@ -149,29 +197,35 @@ void SpmTokenizer::encode_chunk(std::string_view chunk, Scratch& scratch,
   for (const MergeSymbol& s : symbols) {
     if (s.bytes == 0) continue;
     if (s.id >= 0) {
+      scratch.unknown = false;
       ids.push_back(s.id);
     } else {
-      put_character(chunk.substr(s.begin, s.bytes), ids);
+      put_character(chunk.substr(s.begin, s.bytes), scratch.unknown, ids);
     }
   }
 }
 
-void SpmTokenizer::put_character(std::string_view character, std::vector<int32_t>& ids) const {
+void SpmTokenizer::put_character(std::string_view character, bool& unknown,
+                                 std::vector<int32_t>& ids) const {
   const auto id_of = [&](char c) { return byte_ids_[static_cast<unsigned char>(c)]; };
   if (std::all_of(character.begin(), character.end(), [&](char c) { return id_of(c) >= 0; })) {
     for (const char c : character) ids.push_back(id_of(c));
-  } else if (unknown_id() >= 0 && (ids.empty() || ids.back() != unknown_id())) {
+    unknown = false;
+  } else if (unknown_id() >= 0 && (!unknown || !fuses_unknown_)) {
     ids.push_back(unknown_id());
+    unknown = true;
   }
 }
 
 std::string SpmTokenizer::decode(std::span<const int32_t> ids) const {
   std::string text;
-  bool begins = adds_space_;
+  bool begins = prefix_ != Prefix::kNone;
   for (const int32_t id : ids) {
     std::string_view bytes = piece(id);
     if (is_special(static_cast<size_t>(id))) {
-      begins = adds_space_ && kind(static_cast<size_t>(id)) != TokenKind::kUnknown;
+      begins =
+          kind(static_cast<size_t>(id)) != TokenKind::kUnknown &&
+          (prefix_ == Prefix::kAlways || (prefix_ == Prefix::kNormaliser && !in_normalised(id)));
     } else {
       if (begins && bytes.starts_with(' ')) bytes.remove_prefix(1);
       begins = false;

@@ -45,8 +45,37 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
   throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
 }
 
-bool is_ascii_space(char c) noexcept {
-  return c == ' ' || (c >= '\t' && c <= '\r');
+// A text and which special tokens are looked for where: parts one behind the other.
+struct Searched {
+  struct Part {
+    size_t end;
+    bool all;
+  };
+  std::string_view text;
+  std::vector<Part> parts;
+};
+
+// Calls on_run(begin, end) for what lies between the special tokens and on_token(id) for them.
+template <class OnRun, class OnToken>
+void cut(const SpecialTexts& specials, const Searched& in, const OnRun& on_run,
+         const OnToken& on_token) {
+  size_t taken = 0;  // of the text: behind the last token
+  size_t pos = 0;
+  for (const Searched::Part& part : in.parts) {
+    while (pos < part.end) {
+      const auto found = specials.find(in.text.substr(0, part.end), taken, pos, part.all);
+      if (found.id < 0) break;
+      if (found.begin > taken) on_run(taken, found.begin);
+      on_token(found.id);
+      pos = taken = found.end;
+    }
+    pos = part.end;
+  }
+  if (in.text.size() > taken) on_run(taken, in.text.size());
+}
+
+bool has(const std::vector<int32_t>& ids, int32_t id) noexcept {
+  return std::binary_search(ids.begin(), ids.end(), id);
 }
 
 // Phi-3's special tokens take the white space behind them along; GGUF has no key for that, so
@@ -69,8 +98,9 @@ VocabTokenizer::VocabTokenizer(const ModelFile& file, const Defaults& defaults) 
   if (texts_->size() > kMost / 2 || bytes > kMost) fail(file, "the vocabulary is too large");
   read_kinds(file);
   read_special_ids(file, defaults);
+  read_added_tokens(file);
   find_ends();
-  strips_behind_ = is_phi3(file);
+  is_phi3_ = is_phi3(file);
   pieces_.reserve(texts_->size());
 }
 
@@ -132,14 +162,45 @@ void VocabTokenizer::find_ends() {
   ends_.erase(std::unique(ends_.begin(), ends_.end()), ends_.end());
 }
 
+// model/format/hf_tokenizer.h says what the keys mean.
+void VocabTokenizer::read_added_tokens(const ModelFile& file) {
+  const auto ids = [&](const char* name) {
+    const std::string key = std::string("fulgurite.tokenizer.") + name;
+    Ids list;
+    const MetaValue* value = file.find(key);
+    if (!value) return list;
+    const auto* numbers = std::get_if<std::vector<uint64_t>>(value);
+    if (!numbers) fail(file, key + " is not an array of unsigned integers");
+    for (const uint64_t id : *numbers) {
+      if (id >= kinds_.size()) fail(file, key + " names token " + std::to_string(id));
+      list.push_back(static_cast<int32_t>(id));
+    }
+    std::sort(list.begin(), list.end());
+    return list;
+  };
+  added_ = {ids("normalized"), ids("lstrip"), ids("rstrip"), ids("single_word")};
+}
+
+bool VocabTokenizer::in_normalised(int32_t id) const noexcept {
+  return has(added_.normalised, id);
+}
+
 void VocabTokenizer::finish_pieces() {
   CHECK(pieces_.size() >= kinds_.size());
   for (size_t i = 0; i < kinds_.size(); ++i) {
-    if (is_special(i)) {
-      specials_.add(pieces_, static_cast<int32_t>(i), kinds_[i] == TokenKind::kUserDefined);
-    }
+    if (!is_special(i)) continue;
+    const auto id = static_cast<int32_t>(i);
+    std::string name = (*texts_)[i];  // where U+2581 is no space
+    const bool phi3 = is_phi3_ && id != bos_ && id != unknown_ && name != "<|endoftext|>";
+    const SpecialTexts::Rule rule{.always = kinds_[i] == TokenKind::kUserDefined,
+                                  .lstrip = has(added_.lstrip, id),
+                                  .rstrip = phi3 || has(added_.rstrip, id),
+                                  .single_word = has(added_.single_word, id)};
+    if (in_normalised(id)) normalise(name, true);
+    (in_normalised(id) ? normalised_specials_ : specials_).add(name, id, rule);
   }
-  specials_.finish(pieces_);
+  specials_.finish();
+  normalised_specials_.finish();
   texts_ = nullptr;
 }
 
@@ -160,29 +221,37 @@ std::vector<int32_t> VocabTokenizer::encode_parts(std::span<const TextPart> part
   if (text.size() > std::numeric_limits<uint32_t>::max()) {
     throw Error(ExitCode::kUsage, "is longer than 4 GB", "the text", "shorten it");
   }
-  std::vector<int32_t> ids;
-  size_t begin = 0;  // of the text that has no tokens yet
-  const auto encode_until = [&](size_t end) {
-    if (end > begin) encode_text(text.substr(begin, end - begin), ids);
-  };
-  size_t part_begin = 0;
+  Searched raw{text, {}};
+  size_t end_of_part = 0;
   for (const TextPart& part : parts) {
-    const size_t part_end = part_begin + part.text.size();
-    const bool all = part.special == Special::kParse;
-    for (size_t pos = part_begin; pos < part_end;) {
-      const auto found = specials_.find(pieces_, text.substr(0, part_end), pos, all);
-      if (found.id < 0) break;
-      encode_until(found.begin);
-      ids.push_back(found.id);
-      pos = begin = found.begin + found.bytes;
-      const bool strips = strips_behind_ && found.id != bos_ && found.id != unknown_ &&
-                          label(found.id) != "<|endoftext|>";
-      while (strips && begin < part_end && is_ascii_space(text[begin])) pos = ++begin;
-    }
-    part_begin = part_end;
+    end_of_part += part.text.size();
+    raw.parts.push_back({end_of_part, part.special == Special::kParse});
   }
-  encode_until(text.size());
-  if (ids.empty() && begin < text.size()) {
+  Ids ids;
+  const auto put = [&](int32_t id) { ids.push_back(id); };
+  const auto encode = [&](size_t begin, size_t end) {
+    std::string normal;
+    Searched run;
+    size_t at = begin;
+    for (const Searched::Part& part : raw.parts) {
+      if (part.end <= at || at == end) continue;
+      const size_t until = std::min(part.end, end);
+      std::string of_part(text.substr(at, until - at));
+      normalise(of_part, at == begin);
+      normal += of_part;
+      run.parts.push_back({normal.size(), part.all});
+      at = until;
+    }
+    run.text = normal;
+    cut(
+        normalised_specials_, run,
+        [&](size_t first, size_t last) {
+          encode_run(normal.substr(first, last - first), begin + first == 0, ids);
+        },
+        put);
+  };
+  cut(specials_, raw, encode, put);
+  if (ids.empty() && !text.empty()) {
     throw Error(ExitCode::kUsage, "the model's vocabulary has no token for " + quoted(text), {},
                 "use other characters");
   }

@@ -48,14 +48,21 @@ class VocabTokenizer : public Tokenizer {
   // contradict each other.
   VocabTokenizer(const ModelFile& file, const Defaults& defaults);
 
-  // Appends the tokens of a text without special tokens. 0 < text.size() <= UINT32_MAX.
-  virtual void encode_text(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  // Changes a run of text between special tokens, or of its name such a token, to what those of
+  // normalised text are looked for in. begins: it is not a later part of a run.
+  virtual void normalise(std::string& /*text*/, bool /*begins*/) const {}
+  // Appends the tokens of normalised text without special tokens; it is not empty. first: of the
+  // whole text.
+  virtual void encode_run(std::string text, bool first, std::vector<int32_t>& ids) const = 0;
 
   // The texts as the file has them, while the constructors run.
   const std::vector<std::string>& texts() const noexcept { return *texts_; }
   TokenKind kind(size_t id) const noexcept { return kinds_[id]; }
   bool is_special(size_t id) const noexcept;
   int32_t unknown_id() const noexcept { return unknown_; }  // -1: none
+
+  // Whether a special token is looked for in normalised text, behind the others.
+  bool in_normalised(int32_t id) const noexcept;
 
   // To be called once for every id, in order, then finish_pieces(). bytes: what the token adds
   // to a text, or, of control and unknown tokens, the name.
@@ -65,20 +72,30 @@ class VocabTokenizer : public Tokenizer {
   Pieces pieces_;  // of the tokens; tokenizers may add others behind them
 
  private:
+  using Ids = std::vector<int32_t>;
+
+  // What of the settings of added tokens in tokenizer.json GGUF has no key for.
+  struct AddedTokens {
+    Ids normalised, lstrip, rstrip, single_word;  // ascending
+  };
+
   void read_kinds(const ModelFile& file);
+  void read_added_tokens(const ModelFile& file);
   void read_special_ids(const ModelFile& file, const Defaults& defaults);
   void find_ends();
 
   const std::vector<std::string>* texts_ = nullptr;
   std::vector<TokenKind> kinds_;
+  AddedTokens added_;
   SpecialTexts specials_;
-  std::vector<int32_t> ends_;  // of generation, ascending
+  SpecialTexts normalised_specials_;
+  Ids ends_;  // of generation, ascending
   int32_t bos_ = -1;
   int32_t eos_ = -1;
   int32_t unknown_ = -1;
   bool adds_bos_ = false;
   bool adds_eos_ = false;
-  bool strips_behind_ = false;  // white space behind special tokens is dropped
+  bool is_phi3_ = false;
 };
 
 }  // namespace model

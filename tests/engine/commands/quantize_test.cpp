@@ -283,6 +283,27 @@ TEST(Quantize, WhatCannotBeConvertedIsRefusedByName) {
                   "no tensors");
 }
 
+TEST(Quantize, NamesThatNoFileCanHoldAreRefused) {
+  const std::string part = std::string(46, 'x') + ".ffn_up.0.weight";  // _exps is three longer
+  EXPECT_CONTAINS(refusal(tests::GgufBytes().tensor(part, {32, 2}).build(), ExitCode::kBadModel),
+                  "_exps", "65 bytes", "63");
+  tests::GgufBytes twice;
+  twice.tensor("blk.0.ffn_up.0.weight", {32, 2}).tensor("blk.0.ffn_up_exps.weight", {32, 2, 1});
+  EXPECT_CONTAINS(refusal(twice.build(), ExitCode::kBadModel), "'blk.0.ffn_up_exps.weight'",
+                  "expert by expert");
+}
+
+TEST(Quantize, ALayerOfAnyNumberIsOne) {
+  const tests::TempFolder folder;
+  for (const char* layer : {"9223372036854775807", "99999999999999999999", "-5"}) {
+    std::ofstream(folder.file("in.gguf"), std::ios::binary)
+        << tests::GgufBytes()
+               .tensor("blk." + std::string(layer) + ".attn_v.weight", {256, 2})
+               .build();
+    EXPECT_EQ(1U, quantized(folder, folder.file("in.gguf"), "Q4_K").tensors().size());
+  }
+}
+
 TEST(Quantize, AnOutputThatCannotBeWrittenIsRefusedAtOnce) {
   const tests::TempFolder folder;
   const std::string in = tests::data("models/llama-gqa-f16.gguf").string();

@@ -57,6 +57,31 @@ TEST(Spm, WhatHasNoBytesEitherBecomesOneUnknownToken) {
   EXPECT_EQ((Ids{3, 4}), make_tokenizer(without.file)->encode("aq")) << "or is left out";
 }
 
+TEST(Spm, WithoutKindsBytesAreKnownByTheirNames) {
+  GgufBytes g = toy_spm();
+  const LoadedGguf loaded(g.remove("tokenizer.ggml.token_type").build());
+  const auto t = make_tokenizer(loaded.file);
+  EXPECT_EQ((Ids{3, 4, 2, 8}), t->encode("a\nz"));
+  EXPECT_EQ("a\nz", t->decode({3, 4, 2, 8}));
+}
+
+TEST(Spm, TokensOfTheKindUnusedAreMadeAsInLlamaCpp) {
+  GgufBytes g = toy_spm();
+  g.array<int32_t>("tokenizer.ggml.token_type", 5, {2, 3, 6, 1, 1, 1, 1, 5, 6});
+  const LoadedGguf loaded(g.build());
+  EXPECT_EQ((Ids{3, 4, 7}), make_tokenizer(loaded.file)->encode("aba"));
+}
+
+TEST(Spm, SpecialTokensAreFoundAsTheFileWritesThem) {
+  GgufBytes g = toy_spm();
+  g.strings("tokenizer.ggml.tokens", {"<unk>", "\xE2\x96\x81<PRE>", "<0x0A>", "\xE2\x96\x81", "a",
+                                      "b", "ab", "ba", "<0x7A>"});
+  const LoadedGguf loaded(g.build());
+  const auto t = make_tokenizer(loaded.file);
+  EXPECT_EQ((Ids{3, 4, 1, 3, 5}), t->encode("a\xE2\x96\x81<PRE>b", Special::kParse));
+  EXPECT_EQ((Ids{3, 4, 3, 0, 5}), t->encode("a <PRE>b", Special::kParse));
+}
+
 TEST(Spm, TheFileNamesTheUnknownToken) {
   GgufBytes g = toy_spm();
   g.u32("tokenizer.ggml.unknown_token_id", 5);
