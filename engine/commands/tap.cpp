@@ -138,9 +138,10 @@ int tap(const TapOptions& options) {
                             tokens.size()),
                 "--position", "positions count from 0");
   }
+  // Of all tokens, by which a rotation may be stretched.
+  model::KvCache cache(c, std::ssize(tokens));
   if (one) tokens.resize(static_cast<size_t>(options.position) + 1);
   const auto positions = static_cast<int64_t>(tokens.size());
-  model::KvCache cache(c, positions);
   const int64_t first = one ? options.position : 0;
   run_silently(model, std::span(tokens).first(static_cast<size_t>(first)), 0, cache);
 

@@ -16,7 +16,6 @@ Config read_gemma3(const Keys& keys) {
   c.window_period = keys.window_period(c.n_layer, 6);
   c.rope_base_local =
       keys.positive("rope.local.freq_base", keys.positive("rope.freq_base_swa", 10000.0F));
-  if (!keys.has("rope.freq_base")) c.rope_base = 1e6F;
   if (c.n_layer == kLayersOf27B && !keys.has("attention.scale")) {
     c.attention_scale =
         1.0F / std::sqrt(static_cast<float>(c.n_embd) / static_cast<float>(c.n_head));

@@ -11,9 +11,8 @@
 namespace model {
 
 Config read_gpt2(const Keys& keys) {
-  Config c = keys.common(NormKind::kLayer);
+  Config c = keys.common(NormKind::kLayer, false);
   c.learned_positions = true;
-  c.rope = RopeKind::kNone;
   c.ffn = keys.gelu();
   return c;
 }

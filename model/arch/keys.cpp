@@ -145,14 +145,9 @@ void Keys::read_rope(Config& c) const {
     read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;
-    c.rope_original = file_.get_int(key("rope.scaling.original_context_length"), 2, kMaxContext);
-    // How long RoPE makes up for stretching (Ding et al. 2024, arXiv:2402.13753).
-    const double stretch = static_cast<double>(c.n_ctx) / static_cast<double>(c.rope_original);
-    const double usual =
-        stretch <= 1.0
-            ? 1.0
-            : std::sqrt(1.0 + std::log(stretch) / std::log(static_cast<double>(c.rope_original)));
-    if (!has("rope.scaling.attn_factor")) magnitude = static_cast<float>(usual);
+    // How much stretched ones are made up for (attn_factor) the file says, or they are not.
+    c.rope_original =
+        file_.get_int(key("rope.scaling.original_context_length"), 2, kMaxContext, c.n_ctx);
   } else if (scaling == "llama3") {
     if (file_.find_tensor("rope_freqs.weight") == nullptr) {
       file_.fail("RoPE scaling of type llama3 needs the tensor rope_freqs.weight",
@@ -202,7 +197,10 @@ void Keys::read_experts(Config& c) const {
                "at most " + std::to_string(kMaxAllExperts) + " experts altogether");
   }
   c.n_expert_used = integer("expert_used_count", c.n_expert);
-  c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
+  // Qwen's early files say how wide all experts at work are together (llama.cpp).
+  const bool together = arch_ == "qwen2moe" || arch_ == "qwen3moe";
+  const int64_t usual = std::max<int64_t>(1, together ? c.n_ff / c.n_expert_used : c.n_ff);
+  c.n_ff = integer("expert_feed_forward_length", kMaxWidth, usual);
   c.expert_renormalise = boolean("expert_weights_norm", true);
   const int64_t gating = file_.get_int(key("expert_gating_func"), 0, 255, 1);
   if (gating > 1) {
@@ -230,7 +228,7 @@ void Keys::refuse_unknown_scales() const {
   }
 }
 
-Config Keys::common(NormKind norm) const {
+Config Keys::common(NormKind norm, bool rotates) const {
   refuse_unknown_scales();
   Config c;
   c.arch = arch_;
@@ -257,14 +255,20 @@ Config Keys::common(NormKind norm) const {
   if (integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
     file_.fail("keys and values of different widths are not supported");
   }
-  read_rope(c);
+  if (rotates) {
+    read_rope(c);
+  } else {
+    c.rope = RopeKind::kNone;
+  }
   read_experts(c);
   c.norm = norm;
   const char* epsilon =
       norm == NormKind::kRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
   if (!has(epsilon)) file_.fail("the key " + quoted(key(epsilon)) + " is missing");
   c.norm_eps = positive(epsilon, 1e-5F);
-  c.attention_scale = positive("attention.scale", 1.0F / std::sqrt(static_cast<float>(c.head_dim)));
+  const float usual_scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim));
+  c.attention_scale = positive_or_none("attention.scale", usual_scale);
+  if (c.attention_scale == 0.0F) c.attention_scale = usual_scale;
   c.n_vocab = vocabulary();
   c.tied = file_.find_tensor("output.weight") == nullptr;
   return c;

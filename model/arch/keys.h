@@ -13,8 +13,9 @@ class Keys {
   explicit Keys(const ModelFile& file);
 
   // What nearly every family has: sizes, vocabulary, norm epsilon (of `norm`), rotation, experts.
-  // Refuses keys that would change the numbers and that no family here reads.
-  Config common(NormKind norm) const;
+  // Refuses keys that would change the numbers and that no family here reads. Of one that knows no
+  // rotation those about it mean nothing.
+  Config common(NormKind norm, bool rotates = true) const;
 
   bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
   int64_t integer(const char* name, int64_t most) const;

@@ -15,7 +15,9 @@ Config read_qwen2(const Keys& keys) {
 Config read_qwen2moe(const Keys& keys) {
   Config c = read_qwen2(keys);
   c.expert_renormalise = keys.boolean("expert_weights_norm", false);
-  c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", 1 << 24, c.n_ff);
+  constexpr int64_t kMost = 1 << 24;
+  c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", kMost,
+                               keys.integer("feed_forward_length", kMost, c.n_ff));
   return c;
 }
 

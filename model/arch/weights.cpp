@@ -58,6 +58,7 @@ class Reader {
     w.output_norm = norm("output_norm", c_.n_embd);
     if (c_.tied) {
       w.output.weight = w.token_embd;
+      w.output.bias = bias("output", c_.n_vocab);
     } else {
       w.output = linear("output", c_.n_vocab, c_.n_embd);
     }
@@ -198,11 +199,17 @@ class Reader {
   Linear linear(const std::string& name, int64_t rows, int64_t cols) {
     Linear l;
     l.weight = matrix(name + ".weight", rows, cols);
-    if (has(name + ".bias")) {
-      l.bias.ne = {rows, 1, 1, 1};
-      l.bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", rows));
-    }
+    l.bias = bias(name, rows);
     return l;
+  }
+
+  // Without data where there is none.
+  Tensor bias(const std::string& name, int64_t n) {
+    Tensor bias;
+    if (!has(name + ".bias")) return bias;
+    bias.ne = {n, 1, 1, 1};
+    bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", n));
+    return bias;
   }
 
   // n float32 values, copied where the file's cannot be read as they lie.

@@ -199,7 +199,9 @@ class Reader {
     heads_ = required(old ? "n_head" : "num_attention_heads", nullptr, family_.heads);
     add("attention.head_count", heads_);
     const uint64_t kv = family_.kv_heads == 0 ? heads_ : std::min(family_.kv_heads, heads_);
-    add("attention.head_count_kv", whole("num_key_value_heads").value_or(kv));
+    // null means as many, where a missing key means the default.
+    const uint64_t silent = config_.contains("num_key_value_heads") ? heads_ : kv;
+    add("attention.head_count_kv", whole("num_key_value_heads").value_or(silent));
     const std::optional<uint64_t> head_dim = whole("head_dim");
     head_dim_ = head_dim.value_or(family_.head_dim != 0 ? family_.head_dim : width_ / heads_);
     if (head_dim_ > kMostHead) fail("head_dim", "is " + std::to_string(head_dim_));
@@ -270,19 +272,30 @@ class Reader {
     std::string_view type = json_text(json_at(scaling, "rope_type"));
     if (type.empty()) type = json_text(json_at(scaling, "type"));
     if (type.empty() || type == "default") return;
-    const double factor = number(scaling, "factor").value_or(1.0);
-    if (!(factor > 0.0)) fail("rope_scaling", "has a factor that is not positive");
-    if (type == "llama3") return llama3_factors(scaling, factor);
     if (type == "longrope" || type == "su") return long_factors(scaling);
-    if (type != "linear" && type != "yarn") {
+    if (type != "linear" && type != "yarn" && type != "llama3") {
       fail("rope_scaling", "is of the type " + model::quoted(type) + ", which is not supported");
     }
+    std::optional<double> said = number(scaling, "factor");
+    if (!said && type == "yarn") said = growth(scaling);
+    if (!said) fail("rope_scaling", "has no factor");
+    const double factor = *said;
+    if (!(factor > 0.0)) fail("rope_scaling", "has a factor that is not positive");
+    if (type == "llama3") return llama3_factors(scaling, factor);
     add("rope.scaling.type", std::string(type));
     add("rope.scaling.factor", factor);
     if (const auto original = whole(scaling, "original_max_position_embeddings")) {
       add("rope.scaling.original_context_length", *original);
     }
     if (type == "yarn") yarn(scaling, factor);
+  }
+
+  // How many times the original context the model's is.
+  std::optional<double> growth(const Json& scaling) const {
+    const auto original = whole(scaling, "original_max_position_embeddings");
+    if (!original || *original == 0) return std::nullopt;
+    return static_cast<double>(required("max_position_embeddings")) /
+           static_cast<double>(*original);
   }
 
   void yarn(const Json& scaling, double factor) {
@@ -320,11 +333,13 @@ class Reader {
   // Phi-3's two sets of factors, within the original context and beyond it
   // (arXiv:2402.13753).
   void long_factors(const Json& scaling) {
+    constexpr uint64_t kOfPhi3 = 4096;
+    const uint64_t context = required("max_position_embeddings");
     std::optional<uint64_t> original = whole("original_max_position_embeddings");
     if (!original) original = whole(scaling, "original_max_position_embeddings");
+    if (!original && family_.arch == "phi3") original = kOfPhi3;
     if (!original || *original < 2) fail("original_max_position_embeddings", "is missing");
-    const double growth =
-        static_cast<double>(required("max_position_embeddings")) / static_cast<double>(*original);
+    const double growth = static_cast<double>(context) / static_cast<double>(*original);
     const double attention =
         growth <= 1.0
             ? 1.0
@@ -391,7 +406,13 @@ class Reader {
   void experts() {
     std::optional<uint64_t> count = whole("num_local_experts");
     if (!count) count = whole("num_experts");
+    if (!count && family_.model_type == "mixtral") count = 8;
     if (!count || *count == 0) return;
+    const Json& dense = json_at(config_, "mlp_only_layers");
+    if (dense.is_array() && !dense.empty()) fail("mlp_only_layers", "is not supported");
+    if (whole("decoder_sparse_step").value_or(1) != 1) {
+      fail("decoder_sparse_step", "is not 1, which is not supported");
+    }
     add("expert_count", *count);
     add("expert_used_count", required("num_experts_per_tok"));
     const bool shared = family_.arch == "qwen2moe";

@@ -87,7 +87,53 @@ TEST(Config, RotationsAreStretchedByAFactorOrByTwoTensors) {
       .tensor("rope_factors_short.weight", {2});
   EXPECT_EQ(16, config_of(g).rope_original) << "named by no type";
   EXPECT_EQ(1.25F, config_of(g).rope_magnitude);
+  EXPECT_EQ(1.0F, config_of(GgufBytes(g).remove("llama.rope.scaling.attn_factor")).rope_magnitude);
+  EXPECT_EQ(
+      32,
+      config_of(GgufBytes(g).remove("llama.rope.scaling.original_context_length")).rope_original)
+      << "the context that it was trained for";
   EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(g.build()).file));
+}
+
+// small_llama() under another name.
+GgufBytes as_family(const std::string& arch) {
+  GgufBytes g = small_llama();
+  g.string("general.architecture", arch);
+  for (const char* name : {"block_count", "context_length", "embedding_length",
+                           "feed_forward_length", "attention.head_count"}) {
+    const std::string key = std::string(".") + name;
+    g.u32(arch + key,
+          static_cast<uint32_t>(
+              LoadedGguf(small_llama().build()).file.get_int("llama" + key, 0, 1 << 20)));
+  }
+  return g.f32(arch + ".attention.layer_norm_rms_epsilon", 1e-6F)
+      .f32(arch + ".attention.layer_norm_epsilon", 1e-6F);
+}
+
+TEST(Config, AFamilyThatDoesNotRotateMayHaveHeadsOfAnyWidth) {
+  GgufBytes g = as_family("gpt2");
+  EXPECT_EQ(5, config_of(g.u32("gpt2.embedding_length", 20)).head_dim);
+  EXPECT_CONTAINS(refusal(small_llama().u32("llama.embedding_length", 20)), "which is odd");
+}
+
+// Fact: llama.cpp's load_hparams, which every family has in common.
+TEST(Config, GemmaThreeWithoutABaseRotatesByTheUsualOne) {
+  EXPECT_EQ(1e4F, config_of(as_family("gemma3")).rope_base);
+}
+
+// Facts: llama.cpp's loaders of both families.
+TEST(Config, QwensExpertsShareTheWidthWhereTheyHaveNoneOfTheirOwn) {
+  for (const std::string arch : {"qwen2moe", "qwen3moe"}) {
+    GgufBytes g = as_family(arch);
+    g.u32(arch + ".expert_count", 4).u32(arch + ".expert_used_count", 2);
+    EXPECT_EQ(12, config_of(g).n_ff) << arch;
+    EXPECT_EQ(arch == "qwen2moe" ? 24 : 0, config_of(g).n_ff_shared) << arch;
+    EXPECT_EQ(6, config_of(g.u32(arch + ".expert_feed_forward_length", 6)).n_ff) << arch;
+  }
+}
+
+TEST(Config, AScaleOfNothingIsTheUsualOne) {
+  EXPECT_EQ(0.5F, config_of(small_llama().f32("llama.attention.scale", 0.0F)).attention_scale);
 }
 
 TEST(Config, AMagnitudeOfItsOwnCountsForEveryScaling) {
@@ -263,6 +309,11 @@ TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
 TEST(Runnable, ATensorThatTheArchitectureWouldIgnoreIsAProblem) {
   const LoadedGguf loaded(small_llama().tensor("blk.0.attn_sinks.weight", {4}).build());
   EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_sinks.weight' has no place");
+}
+
+TEST(Runnable, ATiedHeadMayHaveABias) {
+  const LoadedGguf loaded(small_llama().tensor("output.bias", {256}).build());
+  EXPECT_EQ(std::vector<std::string>{}, find_problems(loaded.file));
 }
 
 TEST(Runnable, AnRmsNormHasNoBias) {

@@ -10,6 +10,7 @@
 #include "engine/commands/logits.h"
 #include "engine/commands/tap_list.h"
 #include "model/error.h"
+#include "model/format/gguf.h"
 #include "tests/support/npy_file.h"
 #include "tests/support/oracle.h"
 
@@ -48,6 +49,31 @@ class Arrays : public testing::Test {
   const TokenInput text_{{}, text0_["text"]};
   const tests::TempFolder folder_;
 };
+
+// Behind the original context all positions are rotated by other factors.
+TEST_F(Arrays, OnePositionIsThatOfAllThatWereGiven) {
+  const model::ModelFile plain = model::open_gguf(kOracle.model.string());
+  const int64_t pairs = model::read_config(plain).rope_dim / 2;
+  model::GgufWriter writer;
+  for (const auto& [key, value] : plain.metadata()) writer.add(key, value);
+  writer.add("llama.rope.scaling.original_context_length", uint64_t{8});
+  for (const model::Tensor& tensor : plain.tensors()) writer.add_tensor(tensor);
+  for (const auto& [name, factor] : {std::pair{"rope_factors_short.weight", 1.0F},
+                                     std::pair{"rope_factors_long.weight", 3.0F}}) {
+    const std::vector<float> factors(static_cast<size_t>(pairs), factor);
+    writer.add_tensor(name, 1, pairs, model::DType::kF32, factors.data());
+  }
+  const std::string path = folder_.file("long.gguf");
+  writer.write(path);
+  const auto k_of = [&](int64_t position) {
+    tap({{path, {}}, ids_, "blk.0.attn.k", folder_.file("k.npy"), position, 1});
+    return tests::read_npy(folder_.file("k.npy")).values;
+  };
+  const std::vector<float> all = k_of(-1);
+  const std::vector<float> one = k_of(2);
+  const auto begin = all.begin() + 2 * std::ssize(one);
+  EXPECT_EQ(std::vector<float>(begin, begin + std::ssize(one)), one);
+}
 
 TEST_F(Arrays, LogitsOfEveryPositionAreLlamaCpps) {
   const std::vector<float> expected =

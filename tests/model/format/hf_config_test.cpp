@@ -93,6 +93,16 @@ TEST(HfConfig, MixtralIsLlamaWithExperts) {
   EXPECT_EQ(8, f.get_int("llama.expert_count", 0, 99));
   EXPECT_EQ(2, f.get_int("llama.expert_used_count", 0, 99));
   EXPECT_EQ(1e6, f.get_float("llama.rope.freq_base", 0)) << "the default";
+  EXPECT_EQ(8, opened("mixtral", {{"num_experts_per_tok", 2}}).get_int("llama.expert_count", 0, 99))
+      << "the default";
+}
+
+// A key that is null, which merge_patch() would take away.
+TEST(HfConfig, HeadsThatAreNullAreAsManyAsTheOthers) {
+  json config = small_config("mistral");
+  config["num_attention_heads"] = 2;
+  config["num_key_value_heads"] = nullptr;
+  EXPECT_EQ(2, folder_of(config).open().get_int("llama.attention.head_count_kv", 0, 99));
 }
 
 TEST(HfConfig, Qwen2MoeHasSharedExperts) {
@@ -311,7 +321,9 @@ TEST(HfConfig, OtherScalingsKeepTheirNames) {
 // transformers: attention_factor, or the ratio of two of YaRN's, takes the place of 0.1 ln s + 1.
 TEST(HfConfig, YarnKeepsItsSettings) {
   const auto yarn = [](json changes) {
-    changes.update({{"type", "yarn"}, {"factor", 4}, {"original_max_position_embeddings", 32}});
+    json all = {{"type", "yarn"}, {"factor", 4}, {"original_max_position_embeddings", 32}};
+    all.merge_patch(changes);
+    changes = all;
     return model::read_config(opened("llama", {{"rope_scaling", changes}}));
   };
   EXPECT_EQ(0.25F, yarn(json::object()).rope_scale);
@@ -322,6 +334,10 @@ TEST(HfConfig, YarnKeepsItsSettings) {
   EXPECT_CONTAINS(
       refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"truncate", false}}}}),
       "is not truncated");
+  EXPECT_EQ(0.5F, yarn({{"factor", nullptr}}).rope_scale) << "64 positions of 32";
+  for (const char* type : {"linear", "llama3", "yarn"}) {
+    EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", type}}}}), "has no factor");
+  }
 }
 
 TEST(HfConfig, TransformersFiveKeepsRopeInOnePlace) {
@@ -427,6 +443,16 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_EQ("(accepted)", refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"full_attention"}}}));
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
   EXPECT_CONTAINS(refusal("llama", {{"is_causal", false}}), "is_causal is off");
+  const json moe = {{"head_dim", 4},
+                    {"num_experts", 4},
+                    {"num_experts_per_tok", 2},
+                    {"moe_intermediate_size", 8}};
+  json some = moe;
+  some["mlp_only_layers"] = {0};
+  EXPECT_CONTAINS(refusal("qwen3_moe", some), "mlp_only_layers is not supported");
+  some = moe;
+  some["decoder_sparse_step"] = 2;
+  EXPECT_CONTAINS(refusal("qwen3_moe", some), "decoder_sparse_step is not 1");
   EXPECT_CONTAINS(refusal("gemma3_text", {{"head_dim", 4}, {"use_bidirectional_attention", true}}),
                   "use_bidirectional_attention is on");
   EXPECT_CONTAINS(
@@ -458,9 +484,9 @@ TEST(HfConfig, NumbersOutOfRangeAreRefused) {
                   "long_factor has not half as many");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "llama3"}, {"factor", 0}}}}),
                   "factor that is not positive");
-  EXPECT_CONTAINS(
-      refusal("llama", {{"rope_scaling", {{"type", "llama3"}, {"low_freq_factor", 4}}}}),
-      "contradicts itself");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling",
+                                     {{"type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}}}}),
+                  "contradicts itself");
 }
 
 TEST(HfConfig, AVocabularyThatIsNearlyAllPaddingIsRefused) {
