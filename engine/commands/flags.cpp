@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <random>
 #include <sstream>
 
 #include "engine/commands/text_file.h"
@@ -142,8 +144,27 @@ void add_cache_type(CLI::App& app, Flags& flags) {
       ->capture_default_str();
 }
 
+namespace {
+
+// What llama.cpp's users write as -1.
+CLI::Validator minus_one(const std::function<std::string()>& instead) {
+  return {[instead](std::string& text) {
+            if (text == "-1") text = instead();
+            return std::string();
+          },
+          ""};
+}
+
+std::string random_seed() {
+  std::random_device device;
+  return std::to_string(uint64_t{device()} << 32 | device());
+}
+
+}  // namespace
+
 void add_sampling(CLI::App& app, Sampling& sampling) {
-  app.add_option("-s,--seed", sampling.seed, "of the sampler")
+  app.add_option("-s,--seed", sampling.seed, "of the sampler; -1: another one every time")
+      ->transform(minus_one(random_seed))
       ->check(whole_number())
       ->capture_default_str();
   app.add_option("--temp", sampling.temperature, "temperature; 0: always the most probable token")
@@ -183,10 +204,12 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")
       ->excludes(prompt);
   app.add_option("-n,--predict", flags.n,
-                 "tokens to generate (128; pictures and videos: 24); 0: until the context is full")
+                 "tokens to generate (128; pictures and videos: 24); 0 or -1: until the context is "
+                 "full")
+      ->transform(minus_one([] { return "0"; }))
       ->check(CLI::Range(0U, 1U << 24));
   app.add_option("-c,--ctx-size", flags.context,
-                 "positions of context; 0: what the model was trained for")
+                 "positions of context; 0: what the model was trained for, 4096 at most")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   add_cache_type(app, flags);
   auto* chat =

@@ -106,7 +106,7 @@ TEST_F(BadInput, ControlCharactersAreShownNotSent) {
 }
 
 TEST_F(BadInput, SeedsAndModelsThatAreNone) {
-  for (const char* seed : {"-1", "18446744073709551616", "1.5", "0x", " 1"}) {
+  for (const char* seed : {"-2", "18446744073709551616", "1.5", "0x", " 1"}) {
     expect_refusal(fulgurite({"run", "-n", "1", "-p", "A", "-s", seed}), 2, "--seed");
   }
   const Outcome largest = fulgurite({"run", "-n", "1", "-p", "A", "-s", "18446744073709551615"});

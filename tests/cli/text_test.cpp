@@ -36,6 +36,19 @@ TEST(Run, GreedyNeedsNoSeed) {
 
 class Files : public InFolder {};
 
+TEST(Run, MinusOneMeansWhatItDoesInLlamaCpp) {
+  const auto text = [](std::vector<std::string> more) {
+    std::vector<std::string> words = {"run", "-p", "ROMEO:", "-c", "40"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(0, outcome.exit_code) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_EQ(text({"-n", "0"}), text({"-n", "-1"}));
+  EXPECT_NE(text({"-n", "30", "--temp", "2", "-s", "-1"}),
+            text({"-n", "30", "--temp", "2", "-s", "-1"}));
+}
+
 TEST_F(Files, WritingATraceDoesNotChangeTheText) {
   EXPECT_EQ(generate("1", {"--trace", in_folder("x.mcap")}), generate("1"));
   const std::string trace = read_file(in_folder("x.mcap"));
