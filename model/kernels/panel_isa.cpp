@@ -4,6 +4,8 @@
 // are spread over all lanes. Each lane of blocks (b mod 8) is summed on its own, in order.
 #include <algorithm>
 #include <bit>
+#include <span>
+#include <vector>
 
 #include "model/kernels/panel.h"
 
@@ -54,9 +56,17 @@ constexpr int kLanes = sizeof(Floats) / sizeof(float);
 constexpr int64_t kRows = kPanelRows;
 constexpr int kWide = kRows / kLanes;  // vectors for all rows
 
+// Where a chosen column lies in a panel: its four columns' bytes, by how much they are shifted for
+// its own to be the highest of its lane, and the scales of its half block.
+struct Pick {
+  int64_t four, scale;
+  int shift, half;
+};
+
 // Memory of one thread; places as in Panel.
 struct Memory {
   Panel panel;
+  std::vector<Pick> picks;     // (positions, most of them)
   PanelLines<int32_t> shifts;  // (positions, blocks, halves) what corrects the offset
   PanelLines<float> terms;     // (positions, blocks, 16) t of a tile, for the gathers
 };
@@ -77,13 +87,25 @@ class PanelRun {
       memory.shifts.resize(static_cast<size_t>(x.n() * x.blocks() * kHalves));
       for (int64_t i = 0; i < x.n(); ++i) find_shifts(i);
     }
-    if (gathers != nullptr) memory.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
+    if (gathers == nullptr) return;
+    memory.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
+    for (int64_t i = 0; i < x.n(); ++i) {
+      if (sums[i].chosen != nullptr) most_picks_ = std::max(most_picks_, gathers[i].n_chosen);
+    }
+    memory.picks.resize(static_cast<size_t>(x.n() * most_picks_));
+    for (int64_t i = 0; i < x.n() && most_picks_ > 0; ++i) {
+      Pick* to = memory.picks.data() + i * most_picks_;
+      for (int64_t n = 0; n < gathers[i].n_chosen; ++n) to[n] = pick_of(gathers[i].chosen[n]);
+    }
   }
 
   // Rows first .. first + rows - 1, at most kRows.
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     unpacking_.unpack(first, rows);
     int64_t i = 0;
+    for (; gathers_ == nullptr && i + kWideTile <= x_.n(); i += kWideTile) {
+      tile<kWideTile, false>(i, first, rows, y, ld);
+    }
     for (; i + kTile <= x_.n(); i += kTile) {
       gathers_ != nullptr ? tile<kTile, true>(i, first, rows, y, ld)
                           : tile<kTile, false>(i, first, rows, y, ld);
@@ -96,6 +118,8 @@ class PanelRun {
 
  private:
   static constexpr int kTile = 4;
+  // Of positions whose terms are not kept, as many as the registers hold.
+  static constexpr int kWideTile = kWide == 1 ? 8 : 4;
   static constexpr int kHalves = F::kHalves;
   static constexpr int kOffset = F::kDotOffset;
 
@@ -120,13 +144,44 @@ class PanelRun {
     }
   }
 
+  // What a tile of positions reads and writes. In registers: what is stored might be a PanelRun for
+  // all that the compiler knows.
+  template <int kCount>
+  struct Places {
+    const std::byte* fours;
+    const float* scales;
+    const int8_t* q[kCount];
+    const int32_t* sums[kCount];
+    const float* d[kCount];
+    const int32_t* shifts[kCount];
+    float* terms[kCount];
+    int64_t groups;
+  };
+
+  template <int kCount>
+  FULGURITE_INLINE Places<kCount> places(int64_t i) noexcept {
+    Places<kCount> all;
+    all.fours = memory_.panel.fours.data();
+    all.scales = memory_.panel.scales.data();
+    all.groups = groups_;
+    for (int64_t p = 0; p < kCount; ++p) {
+      all.q[p] = x_.q(i + p);
+      all.sums[p] = x_.sums(i + p);
+      all.d[p] = x_.d(i + p);
+      all.shifts[p] = memory_.shifts.data() + (i + p) * x_.blocks() * kHalves;
+      all.terms[p] = memory_.terms.data() + p * x_.blocks() * kRows;
+    }
+    return all;
+  }
+
   // kCount positions from i on.
   template <int kCount, bool kKeep>
   void tile(int64_t i, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     Floats lanes[8][kWide][kCount];
+    const Places<kCount> all = places<kCount>(i);
     for (int64_t lane = 0; lane < 8; ++lane) {
       Floats sums[kWide][kCount] = {};
-      for (int64_t g = 0; g < groups_; ++g) add_block<kCount, kKeep>(i, g, lane, sums);
+      for (int64_t g = 0; g < all.groups; ++g) add_block<kCount, kKeep>(all, g, lane, sums);
       std::memcpy(lanes[lane], sums, sizeof(sums));
     }
     for (int64_t p = 0; p < kCount; ++p) {
@@ -147,27 +202,51 @@ class PanelRun {
   // The rows' u, and what is added to the sums with it.
   void gather(int64_t i, int64_t p, int64_t first, int64_t rows, const float* y) noexcept {
     const Gather& wish = gathers_[i];
-    alignas(64) float u[kRows] = {};
+    alignas(64) float of_rows[kRows] = {};
     for (int64_t r = 0; r < rows; ++r) {
-      u[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
+      of_rows[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
     }
-    for (int64_t g = 0; sums_[i].blocks != nullptr && g < groups_; ++g) {
-      for (int v = 0; v < kWide; ++v) {
-        Floats products[8];
+    for (int v = 0; v < kWide; ++v) {
+      const auto u = load<Floats>(of_rows + v * kLanes);
+      if (sums_[i].blocks != nullptr) {
+        const float* terms = memory_.terms.data() + p * x_.blocks() * kRows + v * kLanes;
+        add_blocks(terms, u, groups_, sums_[i].blocks);
+      }
+      if (sums_[i].chosen == nullptr) continue;
+      const std::byte* fours = memory_.panel.fours.data() + 4 * v * kLanes;
+      const float* scales = memory_.panel.scales.data() + v * kLanes;
+      add_picks(fours, scales,
+                {memory_.picks.data() + i * most_picks_, static_cast<size_t>(wish.n_chosen)}, u,
+                sums_[i].chosen);
+    }
+  }
+
+  static FULGURITE_INLINE void add_blocks(const float* terms, const Floats& u, int64_t groups,
+                                          float* to) noexcept {
+    for (int64_t g = 0; g < groups; ++g, to += kBlocksInGroup) {
+      Floats products[8];
 #pragma GCC unroll 8
-        for (int b = 0; b < 8; ++b) {
-          const float* at = memory_.terms.data() + (p * x_.blocks() + place(g, b)) * kRows;
-          products[b] = load<Floats>(at + v * kLanes) * load<Floats>(u + v * kLanes);
-        }
-        add_fours(products, sums_[i].blocks + g * kBlocksInGroup);
-        add_fours(products + 4, sums_[i].blocks + g * kBlocksInGroup + 4);
-      }
+      for (int b = 0; b < 8; ++b) products[b] = load<Floats>(terms + (b * groups + g) * kRows) * u;
+      add_fours(products, to);
+      add_fours(products + 4, to + 4);
     }
-    for (int64_t n = 0; sums_[i].chosen != nullptr && n < wish.n_chosen; ++n) {
-      for (int v = 0; v < kWide; ++v) {
-        const Floats fours = fours_of(column(wish.chosen[n], v) * load<Floats>(u + v * kLanes));
-        for (int k = 0; k < kLanes; k += 4) sums_[i].chosen[n] += fours[k];
-      }
+  }
+
+  static FULGURITE_INLINE void add_picks(const std::byte* fours, const float* scales,
+                                         std::span<const Pick> picks, const Floats& u,
+                                         float* to) noexcept {
+    const auto product = [&](const Pick& pick)
+                             FULGURITE_LAMBDA { return column(pick, fours, scales) * u; };
+    size_t n = 0;
+    for (; n + 4 <= picks.size(); n += 4) {
+      Floats products[4];
+#pragma GCC unroll 4
+      for (size_t k = 0; k < 4; ++k) products[k] = product(picks[n + k]);
+      add_fours(products, to + n);
+    }
+    for (; n < picks.size(); ++n) {
+      const Floats sums = fours_of(product(picks[n]));
+      for (int k = 0; k < kLanes; k += 4) to[n] += sums[k];
     }
   }
 
@@ -192,57 +271,59 @@ class PanelRun {
     store(to, sum);
   }
 
-  // Column c of the rows of vector v, by the formula of F::one.
-  FULGURITE_INLINE Floats column(int64_t c, int v) const noexcept {
+  Pick pick_of(int64_t c) const noexcept {
     const int64_t at = place(c / kGroupWidth, c % kGroupWidth / kBlockWidth);
-    const std::byte* four = memory_.panel.fours.data() +
-                            (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows + 4 * v * kLanes;
-    const float* scales = memory_.panel.scales.data() + at * kRows * kVectors<F> + v * kLanes;
-    const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
-    const Ints bytes = load<Ints>(four) << static_cast<int>(24 - c % 4 * 8);
+    return {(at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows, at * kRows * kVectors<F>,
+            static_cast<int>(24 - c % 4 * 8), static_cast<int>(c % kBlockWidth / 16)};
+  }
+
+  // A column of the rows of a vector, by the formula of F::one.
+  static FULGURITE_INLINE Floats column(const Pick& pick, const std::byte* fours,
+                                        const float* scales) noexcept {
+    const auto vector = [&](int k) FULGURITE_LAMBDA {
+      return load<Floats>(scales + pick.scale + k * kRows);
+    };
+    const Ints bytes = load<Ints>(fours + pick.four) << pick.shift;
     const Ints q = F::kSigned && !kUnsignedDot ? bytes >> 24 : (bytes >> 24 & 255) - kOffset;
-    const int half = static_cast<int>(c % kBlockWidth / 16);
     Floats w = vector(0);
-    if constexpr (F::kScale > 0) w *= vector(F::kScale == 2 ? 1 + half : 1);
+    if constexpr (F::kScale > 0) w *= vector(F::kScale == 2 ? 1 + pick.half : 1);
     w *= to_float(q);
     if constexpr (F::kMin == 1) w -= vector(1 + F::kScale);
     if constexpr (F::kMin > 1) {
-      w -= vector(1 + F::kScale) * vector(2 + F::kScale + (F::kMin == 3 ? half : 0));
+      w -= vector(1 + F::kScale) * vector(2 + F::kScale + (F::kMin == 3 ? pick.half : 0));
     }
     return w;
   }
 
   template <int kCount, bool kKeep>
-  FULGURITE_INLINE void add_block(int64_t i, int64_t g, int64_t lane,
-                                  Floats (&sums)[kWide][kCount]) noexcept {
-    const int64_t at = place(g, lane);
+  static FULGURITE_INLINE void add_block(const Places<kCount>& all, int64_t g, int64_t lane,
+                                         Floats (&sums)[kWide][kCount]) noexcept {
+    const int64_t at = lane * all.groups + g;
     const int64_t b = g * kBlocksInGroup + lane;
     Ints dots[kHalves][kWide][kCount];
 #pragma GCC unroll 2
     for (int h = 0; h < kHalves; ++h) {
       constexpr int kFours = 8 / kHalves;
       const int8_t* q[kCount];
+#pragma GCC unroll 8
       for (int p = 0; p < kCount; ++p) {
-        q[p] = x_.q(i + p) + b * kBlockWidth + 4 * kFours * h;
+        q[p] = all.q[p] + b * kBlockWidth + 4 * kFours * h;
         Ints shift = {};
-        if constexpr (kOffset != 0) {
-          shift += memory_.shifts[((i + p) * x_.blocks() + at) * kHalves + h];
-        }
+        if constexpr (kOffset != 0) shift += all.shifts[p][at * kHalves + h];
         for (int v = 0; v < kWide; ++v) dots[h][v][p] = shift;
       }
-      const std::byte* w = memory_.panel.fours.data() + at * kRows * kBlockWidth;
+      const std::byte* w = all.fours + at * kRows * kBlockWidth;
       add_products<kFours>(w + 4 * kFours * kRows * h, q, dots[h]);
     }
+    const float* scales = all.scales + at * kRows * kVectors<F>;
 #pragma GCC unroll 8
     for (int p = 0; p < kCount; ++p) {
 #pragma GCC unroll 2
       for (int v = 0; v < kWide; ++v) {
-        const Floats t = term(i + p, g, lane, v, dots[0][v][p], dots[kHalves - 1][v][p]);
+        const Floats t = term(scales + v * kLanes, all.d[p][b], all.sums[p] + g * 16 + lane,
+                              dots[0][v][p], dots[kHalves - 1][v][p]);
         sums[v][p] += t;
-        if constexpr (kKeep) {
-          float* to = memory_.terms.data() + (p * x_.blocks() + at) * kRows;
-          store(to + v * kLanes, t);
-        }
+        if constexpr (kKeep) store(all.terms[p] + at * kRows + v * kLanes, t);
       }
     }
   }
@@ -296,20 +377,16 @@ class PanelRun {
 #endif
   }
 
-  // What block (g, lane) of the rows of vector v adds to position i, of the sums of its products.
-  FULGURITE_INLINE Floats term(int64_t i, int64_t g, int64_t lane, int v, const Ints& first,
-                               const Ints& second) const noexcept {
-    const float* scales =
-        memory_.panel.scales.data() + place(g, lane) * kRows * kVectors<F> + v * kLanes;
-    const auto vector = [&](int k) { return load<Floats>(scales + k * kRows); };
-    const float dx = x_.d(i)[g * kBlocksInGroup + lane];
+  // What a block of the rows of a vector adds to a position whose d and sums of q these are.
+  static FULGURITE_INLINE Floats term(const float* scales, float dx, const int32_t* q,
+                                      const Ints& first, const Ints& second) noexcept {
+    const auto vector = [&](int k) FULGURITE_LAMBDA { return load<Floats>(scales + k * kRows); };
     Floats a = to_float(first);
     if constexpr (F::kScale > 0) a *= vector(1);
     if constexpr (F::kScale == 2) a += to_float(second) * vector(2);
     Floats t = (vector(0) * dx) * a;
     if constexpr (F::kMin > 0) {
       constexpr int kAt = 1 + F::kScale;
-      const int32_t* q = x_.sums(i) + g * 16 + lane;
       const auto low = static_cast<float>(q[0]);
       const auto high = static_cast<float>(q[8]);
       const Floats m = vector(kAt) * dx;
@@ -327,6 +404,7 @@ class PanelRun {
   Memory& memory_;
   Unpacking<F, PanelBytes::kOperands> unpacking_;
   int64_t groups_;
+  int64_t most_picks_ = 0;  // of a position
 };
 
 }  // namespace
