@@ -361,7 +361,8 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
   static const auto rows = FULGURITE_PICK(matvec_rows);
   const int64_t n_rows = w.weight.rows();
   const int64_t fair = (n_rows / (4 * pool.size()) + kPanelRows) / kPanelRows * kPanelRows;
-  const int64_t chunk = std::min(chunk_rows(w.weight), fair);
+  // While a panel is multiplied the next of its chunk is fetched.
+  const int64_t chunk = std::min(std::max(chunk_rows(w.weight), 4 * kPanelRows), fair);
   std::atomic<int64_t> next{0};
   run_if_worth(static_cast<int64_t>(w.weight.bytes()) * x.n(), pool, [&](int) {
     for (int64_t r = (next += chunk) - chunk; r < n_rows; r = (next += chunk) - chunk) {

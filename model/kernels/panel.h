@@ -140,9 +140,14 @@ class Unpacking {
         to = panel_.fours.data() + at * kPanelRows * kBlockWidth + half * 4;
         for (int k = 0; k < 8; ++k) store(to + k * kPanelRows * 4, v[b][k]);
       }
-      float* scale = panel_.scales.data() + at * kPanelRows * kVectors<F> + half;
-      for (int k = 0; k < kVectors<F>; ++k) {
-        for (int r = 0; r < 8; ++r) scale[k * kPanelRows + r] = scales[r][k][b];
+    }
+    for (int k = 0; k < kVectors<F>; ++k) {
+      __m256i of_rows[8];
+      for (int r = 0; r < 8; ++r) of_rows[r] = load<__m256i>(scales[r][k]);
+      transpose(of_rows);
+      for (int b = 0; b < 8; ++b) {
+        const int64_t at = place_of(g * kBlocksInGroup + b, groups_);
+        store(panel_.scales.data() + (at * kVectors<F> + k) * kPanelRows + half, of_rows[b]);
       }
     }
   }
