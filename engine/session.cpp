@@ -30,9 +30,7 @@ int64_t choose_context(const model::Config& c, int64_t wanted) {
 }
 
 std::vector<int32_t> text_ids(const model::Tokenizer& tokenizer, const std::string& prompt) {
-  std::vector<int32_t> ids = encode_document(tokenizer, prompt, model::Special::kParse);
-  // A text that is to go on has not ended, whatever the file asks for.
-  if (tokenizer.adds_eos() && !ids.empty() && ids.back() == tokenizer.eos_id()) ids.pop_back();
+  std::vector<int32_t> ids = encode_beginning(tokenizer, prompt);
   // Something has to come first; a new line is where a text begins.
   return ids.empty() ? tokenizer.encode("\n") : ids;
 }
@@ -124,7 +122,7 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
                         std::chrono::steady_clock::now() - began_)
                         .count();
   for (size_t p = first; p < first + n; ++p) {
-    const std::string_view text = model_.tokenizer->piece(tokens_[p]);
+    const std::string_view text = model_.tokenizer->label(tokens_[p]);
     const auto kind = p < prompt_ ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
     trace::append(log_, Topic::kToken,
                   trace::TokenRecord{static_cast<uint32_t>(p), steps_, tokens_[p], kind, wall,
@@ -158,7 +156,7 @@ std::string Session::step() {
   if (options_.level != trace::Level::kOff) {
     std::vector<std::string_view> texts;
     for (const Choice& choice : ranking.best) {
-      texts.push_back(model_.tokenizer->piece(choice.id));
+      texts.push_back(model_.tokenizer->label(choice.id));
     }
     recorder_.logits(last, ranking, next, texts);
   }
@@ -167,7 +165,7 @@ std::string Session::step() {
                                   static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
   step_ends_.push_back(done_);
-  const bool ended = model_.tokenizer->ends_generation(next.id);
+  const bool ended = !options_.passes_end && model_.tokenizer->ends_generation(next.id);
   if (ended) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {

@@ -21,6 +21,7 @@ struct SessionOptions {
   int64_t context = 0;  // positions; 0: what the model was trained for
   trace::Level level = trace::Level::kLive;
   std::optional<model::CacheType> cache = {};  // else the model's own
+  bool passes_end = false;                     // goes on behind a token that ends a text
 };
 
 // Writes to the log from the thread that calls; not thread-safe.

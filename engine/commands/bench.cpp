@@ -69,7 +69,6 @@ void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t ge
   const auto begin_generation = std::chrono::steady_clock::now();
   size_t generated = 0;
   for (; !session.finished(); ++generated) session.step();
-  if (generated == 0) return;  // the model ended its text at once
   result.generation_s.push_back(seconds_since(begin_generation) / static_cast<double>(generated));
   result.trace_bytes_per_token = detail_of_last_step(log);
 }
@@ -154,7 +153,8 @@ int bench(const BenchOptions& options) {
   const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
   Measured warm_up;
-  SessionOptions session{2, options.levels[0], options.cache};  // one token, and one generated
+  SessionOptions session{2, options.levels[0], options.cache,
+                         true};  // one token, and one generated
   measure(model, {prompt[0]}, 1, session, warm_up);
   session.context = int64_t{options.prompt} + options.generate;
   std::vector<Measured> results(options.levels.size());
@@ -179,7 +179,7 @@ int bench(const BenchOptions& options) {
     json[level_name(options.levels[i])] = std::move(level);
   }
   if (options.json) {
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
     print_table(json, options);
   }

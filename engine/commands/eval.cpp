@@ -45,11 +45,15 @@ struct Score {
   }
 };
 
+constexpr int64_t kLeastChunk = 4;  // of which half is scored
+
 int64_t choose_window(const EvalOptions& options, const model::Config& c) {
   const int64_t wanted = options.window > 0 ? options.window : options.chunks >= 0 ? 512 : 128;
-  if (options.window < 0 || options.window > c.n_ctx) {
-    throw Error(ExitCode::kUsage, fmt::format("must lie between 1 and the model's {}", c.n_ctx),
-                "--window");
+  const int64_t least = options.chunks >= 0 ? kLeastChunk : 1;
+  if (options.window != 0 && (options.window < least || options.window > c.n_ctx)) {
+    throw Error(ExitCode::kUsage,
+                fmt::format("must lie between {} and the model's {}", least, c.n_ctx),
+                "-c or --window");
   }
   return std::min(wanted, c.n_ctx);
 }
@@ -94,7 +98,7 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
   const bool bos = tokenizer.adds_bos() && tokenizer.bos_id() >= 0;
   if (bos) tokens.insert(tokens.begin(), tokenizer.bos_id());
   const auto n = static_cast<size_t>(window);
-  if (tokens.size() < 2 * n || n < 4) too_few(options, tokens.size(), window);
+  if (tokens.size() < 2 * n) too_few(options, tokens.size(), window);
   size_t chunks = tokens.size() / n;
   if (options.chunks > 0) chunks = std::min(chunks, static_cast<size_t>(options.chunks));
   Score score;
@@ -129,10 +133,13 @@ int eval(const EvalOptions& options) {
                                           : score_windows(model, tokens, options, window);
   const double loss = score.loss();
   const double error = score.perplexity_error();
+  const auto number = [](double value) {  // JSON has no infinity
+    return std::isfinite(value) ? fmt::format("{:.6f}", value) : std::string("null");
+  };
   const std::string line =
       options.json
-          ? fmt::format(R"({{"loss":{:.6f},"perplexity":{:.6f},"error":{:.6f},"tokens":{}}})", loss,
-                        std::exp(loss), error, score.tokens)
+          ? fmt::format(R"({{"loss":{},"perplexity":{},"error":{},"tokens":{}}})", number(loss),
+                        number(std::exp(loss)), number(error), score.tokens)
           : fmt::format("loss {:.4f} nats a token, perplexity {:.4f} +/- {:.4f}, {} tokens", loss,
                         std::exp(loss), error, score.tokens);
   if (std::printf("%s\n", line.c_str()) < 0 || std::fflush(stdout) != 0) {

@@ -103,7 +103,10 @@ void refuse_same_outputs(const std::vector<std::string>& outputs) {
 }
 
 std::string prompt_of(const Flags& flags) {
-  return flags.prompt_file.empty() ? flags.prompt : read_text_file(flags.prompt_file);
+  if (flags.prompt_file.empty()) return flags.prompt;
+  std::string text = read_text_file(flags.prompt_file);
+  if (text.ends_with('\n')) text.pop_back();  // the end of the last line, as in llama.cpp
+  return text;
 }
 
 Generate generate_of(const Flags& flags) {

@@ -20,11 +20,7 @@ std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input
     }
     tokens.push_back(static_cast<int32_t>(id));
   }
-  if (input.ids.empty()) {
-    const model::Tokenizer& tokenizer = *model.tokenizer;
-    if (tokenizer.adds_bos() && tokenizer.bos_id() >= 0) tokens.push_back(tokenizer.bos_id());
-    for (const int32_t id : tokenizer.encode(input.text)) tokens.push_back(id);
-  }
+  if (input.ids.empty()) tokens = encode_beginning(*model.tokenizer, input.text);
   if (tokens.empty()) {
     throw Error(ExitCode::kUsage, "there is no token to read", {}, "name a text or --tokens");
   }

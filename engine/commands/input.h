@@ -14,7 +14,7 @@ struct TokenInput {
   std::string text;
 };
 
-// The ids, or those of the text with the BOS token that the file asks for. Throws Error (usage)
+// The ids, or those of the text as a session begins with it. Throws Error (usage)
 // when an id is not in the vocabulary, when there is none, and when they are more than the model's
 // context.
 std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input);

@@ -39,10 +39,13 @@ void print(const std::string& text) {
 }
 
 nlohmann::ordered_json describe(const LoadedModel& model, int32_t id, double logprob) {
-  const std::string_view text = model.tokenizer->piece(id);
+  // A control token has a name, but adds nothing to the text.
   auto bytes = nlohmann::ordered_json::array();
-  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
-  return {{"id", id}, {"text", std::string(text)}, {"bytes", bytes}, {"logprob", logprob}};
+  for (const char c : model.tokenizer->piece(id)) bytes.push_back(static_cast<unsigned char>(c));
+  return {{"id", id},
+          {"text", std::string(model.tokenizer->label(id))},
+          {"bytes", bytes},
+          {"logprob", logprob}};
 }
 
 // One line about the token that was drawn from these logits.

@@ -79,24 +79,16 @@ class Decoder final : public Model {
     std::vector<Gather> gathers;
   };
 
-  // G_h = W_O,h^T diag(g^2) W_O,h, with which W_O,h^T (g^2 o_h) = G_h z~_h costs no second look at
-  // W_O. In 16 bits and without its mirror image, since it is read for every token: an error of
-  // 2^-16 of a tile's largest element at most, in what the reads of a head are compared by.
-  struct Grams {
-    std::vector<int16_t> tiles;  // (H, tiles, 16, 16) without the diagonal; see symmetric_matvec
-    Values scale;                // (H, tiles)
-    Values diagonal;             // (H, D)
+  // Of each head R_h, upper triangular, with R_h^T R_h = W_O,h^T diag(g^2) W_O,h = G_h: then
+  // W_O,h^T (g^2 o_h) = R_h^T (R_h z~_h) and |g o_h|^2 = |R_h z~_h|^2 cost no second look at W_O,
+  // and no more accuracy where z~_h lies in a direction that W_O,h makes little of than o_h itself
+  // has, while G_h would square its condition. See factor_matvec.
+  struct Factors {
+    Values rows;  // (H, factor_floats(D))
 
-    struct Head {
-      std::span<const int16_t> tiles;
-      std::span<const float> scale, diagonal;
-    };
-    Head of(int64_t h, int64_t d) const noexcept {
-      const auto part = [h](const auto& list, int64_t n) {
-        return std::span(list).subspan(static_cast<size_t>(h * n), static_cast<size_t>(n));
-      };
-      const int64_t n = symmetric_tiles(d);
-      return {part(tiles, n * kSymmetricTile * kSymmetricTile), part(scale, n), part(diagonal, d)};
+    std::span<const float> of(int64_t h, int64_t d) const noexcept {
+      const auto n = static_cast<size_t>(factor_floats(d));
+      return std::span(rows).subspan(static_cast<size_t>(h) * n, n);
     }
   };
 
@@ -111,10 +103,9 @@ class Decoder final : public Model {
   void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
                        float* weights) const noexcept;
   void output_projection(const Pass& pass, int64_t l);
-  bool has_grams() const noexcept;
-  void fetch_gram(int64_t l, int64_t h) const noexcept;
-  void build_grams();
-  void store_gram(float* gram, Grams& grams) const;
+  bool has_factors() const noexcept;
+  void fetch_factor(int64_t l, int64_t h) const noexcept;
+  void build_factors();
   void tap_attention(const Pass& pass, int64_t l);
   bool backs_at_once(int64_t l) const noexcept;
   void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept;
@@ -153,7 +144,7 @@ class Decoder final : public Model {
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
   // (L). Made when first wanted; stays empty where it would be large.
-  std::vector<Grams> grams_;
+  std::vector<Factors> factors_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;                // of the product at hand

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/arch/decoder.h"
+#include "model/kernels/factor.h"
 #include "model/kernels/gemm.h"
 #include "model/kernels/ops.h"
 
@@ -20,7 +21,7 @@ constexpr int64_t kWorthSharing = 1 << 14;
 void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  if (pass.wants_backs() && grams_.empty() && has_grams()) build_grams();
+  if (pass.wants_backs() && factors_.empty() && has_factors()) build_factors();
   project(pass, l);
   attend_all(pass, l);
   output_projection(pass, l);
@@ -146,7 +147,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
       const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * apart;
-      if (backs && i == 0) fetch_gram(l, h);
+      if (backs && i == 0) fetch_factor(l, h);
       attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
       if (backs) head_back_at_once(pass, l, i, h);
     }
@@ -168,15 +169,9 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
 }
 
 // So that it is on its way while the head attends.
-void Decoder::fetch_gram(int64_t l, int64_t h) const noexcept {
-  const auto fetch = [](auto values) {
-    const auto bytes = std::as_bytes(values);
-    for (size_t k = 0; k < bytes.size(); k += 64) __builtin_prefetch(&bytes[k]);
-  };
-  const Grams::Head gram = grams_[static_cast<size_t>(l)].of(h, config_.head_dim);
-  fetch(gram.tiles);
-  fetch(gram.scale);
-  fetch(gram.diagonal);
+void Decoder::fetch_factor(int64_t l, int64_t h) const noexcept {
+  const auto bytes = std::as_bytes(factors_[static_cast<size_t>(l)].of(h, config_.head_dim));
+  for (size_t k = 0; k < bytes.size(); k += 64) __builtin_prefetch(&bytes[k]);
   // To GCC a function that only fetches has no effect, and it leaves out the calls of it.
   asm volatile("");
 }
@@ -186,7 +181,7 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const bool shares = pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare);
-  const bool back = pass.wants_backs() && grams_.empty();
+  const bool back = pass.wants_backs() && factors_.empty();
   const bool out = pass.wants(Tap::kHeadOut);
   if (out) a_.head_out.resize(static_cast<size_t>(pass.n * c.n_head * c.n_embd));
   for (int64_t i = 0; i < pass.n; ++i) {
@@ -206,23 +201,30 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   make_update(w.attn_post_norm, pass.n);
 }
 
-bool Decoder::has_grams() const noexcept {
+bool Decoder::has_factors() const noexcept {
   constexpr int64_t kMost = int64_t{96} << 20;
   const Config& c = config_;
-  return c.head_dim <= kWidestSymmetric &&
-         c.n_layer * c.n_head * c.head_dim * c.head_dim * int64_t{sizeof(int16_t)} <= kMost;
+  return c.head_dim <= kWidestFactor &&
+         c.n_layer * c.n_head * factor_floats(c.head_dim) * int64_t{sizeof(float)} <= kMost;
 }
 
-void Decoder::build_grams() {
+void Decoder::build_factors() {
   constexpr int64_t kRows = 256;
   const Config& c = config_;
   const int64_t width = c.n_head * c.head_dim;
   const int64_t square = c.head_dim * c.head_dim;
   Values block(static_cast<size_t>(kRows * width));
-  Values gram(static_cast<size_t>(c.n_head * square));
+  std::vector<double> grams(static_cast<size_t>(c.n_head * square));
+  const auto each_head = [&](const auto& work) {
+    pool_.run([&](int thread) {
+      const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
+      for (int64_t h = begin; h < end; ++h) work(h, grams.data() + h * square);
+    });
+  };
   for (size_t l = 0; l < weights_.layers.size(); ++l) {
     const Tensor& wo = weights_.layers[l].wo.weight;
     const float* post = weights_.layers[l].attn_post_norm.gain;
+    std::fill(grams.begin(), grams.end(), 0.0);
     for (int64_t first = 0; first < c.n_embd; first += kRows) {
       const int64_t rows = std::min(kRows, c.n_embd - first);
       pool_.run([&](int thread) {
@@ -233,41 +235,15 @@ void Decoder::build_grams() {
           for (int64_t j = 0; post != nullptr && j < width; ++j) row[j] *= post[first + i];
         }
       });
-      pool_.run([&](int thread) {
-        const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
-        for (int64_t h = begin; h < end; ++h) {
-          const float* part = block.data() + h * c.head_dim;
-          gemm(Op::kTranspose, Op::kNone, c.head_dim, c.head_dim, rows, 1.0F, part, width, part,
-               width, first == 0 ? 0.0F : 1.0F, gram.data() + h * square, c.head_dim);
-        }
+      each_head([&](int64_t h, double* gram) {
+        add_gram(block.data() + h * c.head_dim, rows, width, c.head_dim, gram);
       });
     }
-    Grams& stored = grams_.emplace_back();
-    for (int64_t h = 0; h < c.n_head; ++h) store_gram(gram.data() + h * square, stored);
-  }
-}
-
-// One head's G (D, D), whose diagonal is cleared, behind those that are stored.
-void Decoder::store_gram(float* gram, Grams& grams) const {
-  constexpr float kMost = 32767.0F;
-  constexpr int64_t kTile = kSymmetricTile;
-  const int64_t d = config_.head_dim;
-  for (int64_t k = 0; k < d; ++k) grams.diagonal.push_back(std::exchange(gram[k * d + k], 0.0F));
-  for (int64_t i = 0; i < d; i += kTile) {
-    for (int64_t j = i; j < d; j += kTile) {
-      const auto element = [&](int64_t k) {
-        const int64_t row = i + k / kTile;
-        const int64_t column = j + k % kTile;
-        return row < d && column < d ? gram[row * d + column] : 0.0F;
-      };
-      float largest = 0.0F;
-      for (int64_t k = 0; k < kTile * kTile; ++k) largest = std::max(largest, std::abs(element(k)));
-      grams.scale.push_back(largest / kMost);
-      const float inverse = largest > 0.0F ? kMost / largest : 0.0F;
-      for (int64_t k = 0; k < kTile * kTile; ++k) {
-        grams.tiles.push_back(static_cast<int16_t>(std::lround(element(k) * inverse)));
-      }
-    }
+    Factors& stored = factors_.emplace_back();
+    stored.rows.resize(static_cast<size_t>(c.n_head * factor_floats(c.head_dim)));
+    each_head([&](int64_t h, double* gram) {
+      factorise(gram, c.head_dim, stored.rows.data() + h * factor_floats(c.head_dim));
+    });
   }
 }
 
@@ -295,11 +271,11 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
 // of z~.
 bool Decoder::backs_at_once(int64_t l) const noexcept {
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
-  return !grams_.empty() && (!rounds || config_.head_dim % kBlockWidth == 0);
+  return !factors_.empty() && (!rounds || config_.head_dim % kBlockWidth == 0);
 }
 
 void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept {
-  static_assert(kWidestSymmetric <= Input::kWidestPart);
+  static_assert(kWidestFactor <= Input::kWidestPart);
   const int64_t d = config_.head_dim;
   const float* z = a_.z.data() + (i * config_.n_head + h) * d;
   if (!rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype)) {
@@ -331,11 +307,10 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const int64_t d = c.head_dim;
   const int64_t item = i * c.n_head + h;
   float* back = a_.head_back.data() + item * d;
-  if (!grams_.empty()) {
-    const Grams::Head gram = grams_[static_cast<size_t>(l)].of(h, d);
-    symmetric_matvec(gram.tiles.data(), gram.scale.data(), gram.diagonal.data(), read, d, back);
-  }
-  const auto energy = static_cast<float>(dot(read, back, d));
+  const float energy =
+      factors_.empty()
+          ? static_cast<float>(dot(read, back, d))
+          : factor_matvec(factors_[static_cast<size_t>(l)].of(h, d).data(), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
   const int64_t at = pass.row(i, h, c.n_head);

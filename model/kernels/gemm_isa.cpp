@@ -52,4 +52,11 @@ void gemm(Op op_a, Op op_b, int64_t m, int64_t n, int64_t k, float alpha, const 
   }
 }
 
+void add_gram(const float* a, int64_t rows, int64_t lda, int64_t d, double* gram) noexcept {
+  using Doubles = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const Doubles wide = ConstMap(a, rows, d, Stride(lda)).cast<double>();
+  Eigen::Map<Doubles> sums(gram, d, d);
+  sums.selfadjointView<Eigen::Upper>().rankUpdate(wide.transpose());
+}
+
 }  // namespace model::FULGURITE_ISA

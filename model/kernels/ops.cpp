@@ -108,10 +108,9 @@ void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   kernel(x, n, out);
 }
 
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
-                      const float* x, int64_t n, float* y) noexcept {
-  static const auto kernel = FULGURITE_PICK(symmetric_matvec);
-  kernel(tiles, scale, diagonal, x, n, y);
+float factor_matvec(const float* factor, const float* x, int64_t n, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(factor_matvec);
+  return kernel(factor, x, n, y);
 }
 
 }  // namespace model

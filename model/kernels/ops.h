@@ -102,16 +102,15 @@ void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* 
 // NaN is the largest.
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;
 
-// y = M x + diagonal * x for a symmetric matrix (n, n), n <= kWidestSymmetric, cut into tiles of 16
-// rows and columns (the last filled up with zeros). Stored are those on the diagonal and above, row
-// of tiles after row of tiles; each as (16, 16) and what its elements are multiplied with.
-inline constexpr int64_t kSymmetricTile = 16;
-inline constexpr int64_t kWidestSymmetric = 512;
-inline int64_t symmetric_tiles(int64_t n) noexcept {
-  const int64_t side = (n + kSymmetricTile - 1) / kSymmetricTile;
-  return side * (side + 1) / 2;
+// y = R^T (R x), and |R x|^2: for an upper triangular matrix R (n, n), n <= kWidestFactor, of which
+// M = R^T R. Stored row after row, each from the block of sixteen columns on in which its diagonal
+// element lies; n filled up with zeros to a multiple of sixteen.
+inline constexpr int64_t kFactorBlock = 16;
+inline constexpr int64_t kWidestFactor = 512;
+inline int64_t factor_floats(int64_t n) noexcept {
+  const int64_t blocks = (n + kFactorBlock - 1) / kFactorBlock;
+  return blocks * (blocks + 1) / 2 * kFactorBlock * kFactorBlock;
 }
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
-                      const float* x, int64_t n, float* y) noexcept;
+float factor_matvec(const float* factor, const float* x, int64_t n, float* y) noexcept;
 
 }  // namespace model

@@ -395,33 +395,38 @@ void order_by_size(const float* x, int64_t n, int32_t* out) noexcept {
   for (int32_t i = 0; i < n; ++i) out[ranks[i]] = i;
 }
 
-void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,
-                      const float* x, int64_t n, float* y) noexcept {
-  constexpr int64_t kTile = kSymmetricTile;
-  alignas(64) float in[kWidestSymmetric];
-  alignas(64) float out[kWidestSymmetric];
-  parts_of(n, [&](int64_t i, auto count) FULGURITE_LAMBDA {
-    const F32x16 part = load_part(x + i, count);
-    store(in + i, part);
-    store(out + i, part * load_part(diagonal + i, count));
-  });
-  for (int64_t i = 0; i < n; i += kTile) {
-    F32x16 right[kTile] = {};  // of each row, what the tiles right of the diagonal add, by columns
-    for (int64_t j = i; j < n; j += kTile, ++scale, tiles += kTile * kTile) {
-      const F32x16 scaled = load<F32x16>(in + j) * *scale;
+float factor_matvec(const float* factor, const float* x, int64_t n, float* y) noexcept {
+  constexpr int64_t kBlock = kFactorBlock;
+  alignas(64) float in[kWidestFactor];
+  alignas(64) float out[kWidestFactor] = {};
+  parts_of(n,
+           [&](int64_t i, auto count) FULGURITE_LAMBDA { store(in + i, load_part(x + i, count)); });
+  const int64_t end = (n + kBlock - 1) / kBlock * kBlock;
+  F32x16 energy = {};
+  for (int64_t i = 0; i < end; i += kBlock) {
+    const int64_t width = end - i;
+    F32x16 rows[kBlock] = {};
+    for (int64_t j = 0; j < width; j += kBlock) {
+      const auto part = load<F32x16>(in + i + j);
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < kBlock; ++r) rows[r] += load<F32x16>(factor + r * width + j) * part;
+    }
+    const F32x16 sums = sums_of(rows);
+    energy += sums * sums;
+    float of_row[kBlock];
+    store(of_row, sums);
+    for (int64_t j = 0; j < width; j += kBlock) {
       F32x16 down[2] = {};
 #pragma GCC unroll 16
-      for (int64_t r = 0; r < kTile; ++r) {
-        const F32x16 row = widen_i16(tiles + r * kTile);
-        down[r % 2] += row * in[i + r];
-        right[r] += row * scaled;
+      for (int64_t r = 0; r < kBlock; ++r) {
+        down[r % 2] += load<F32x16>(factor + r * width + j) * of_row[r];
       }
-      store(out + j, load<F32x16>(out + j) + (down[0] + down[1]) * *scale);
-      if (j == i) std::fill_n(right, kTile, F32x16{});  // it is its own mirror image
+      store(out + i + j, load<F32x16>(out + i + j) + (down[0] + down[1]));
     }
-    store(out + i, load<F32x16>(out + i) + sums_of(right));
+    factor += kBlock * width;
   }
   std::copy_n(out, n, y);
+  return sum_lanes(energy);
 }
 
 }  // namespace model::FULGURITE_ISA

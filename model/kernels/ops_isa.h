@@ -24,8 +24,7 @@
   Tally tally(const float* x, int64_t n, float floor) noexcept;                                   \
   void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* out) noexcept;  \
   void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;                           \
-  void symmetric_matvec(const int16_t* tiles, const float* scale, const float* diagonal,          \
-                        const float* x, int64_t n, float* y) noexcept;
+  float factor_matvec(const float* factor, const float* x, int64_t n, float* y) noexcept;
 
 namespace model {
 

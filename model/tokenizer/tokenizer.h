@@ -73,6 +73,10 @@ class Tokenizer {
 std::vector<int32_t> encode_document(const Tokenizer& tokenizer, std::string_view text,
                                      Special special);
 
+// The same of a text that is to go on: special tokens are parsed, and no EOS is added, whatever the
+// file asks for.
+std::vector<int32_t> encode_beginning(const Tokenizer& tokenizer, std::string_view text);
+
 // Builds the tokenizer that the file describes; the file need not outlive it. Throws Error
 // (bad_model) when its model or pre-tokenizer is unknown or its arrays are inconsistent.
 std::unique_ptr<Tokenizer> make_tokenizer(const ModelFile& file);

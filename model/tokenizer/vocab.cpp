@@ -315,6 +315,12 @@ std::vector<int32_t> encode_document(const Tokenizer& tokenizer, std::string_vie
   return ids;
 }
 
+std::vector<int32_t> encode_beginning(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<int32_t> ids = encode_document(tokenizer, text, Special::kParse);
+  if (tokenizer.adds_eos()) ids.pop_back();
+  return ids;
+}
+
 std::unique_ptr<Tokenizer> make_tokenizer(const ModelFile& file) {
   const std::string kind = file.get_string("tokenizer.ggml.model");
   if (kind == "gpt2") return std::make_unique<BpeTokenizer>(file);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
@@ -140,6 +141,49 @@ TEST_P(Conservation, ExpertsCarryTheUpdateOfAMixture) {
     }
     EXPECT_NEAR(1.0, total, 1e-4);
   });
+}
+
+// A head whose columns of W_O cancel each other but for a thousandth.
+TEST(ConservationOfWeakHeads, TheirEnergyIsThatOfTheirTerm) {
+  const tests::Oracle oracle = tests::own_oracle("llama-gqa");
+  const model::ModelFile plain = model::open_gguf(oracle.model.string());
+  std::vector<std::vector<float>> changed;
+  model::GgufWriter writer;
+  for (const auto& [key, value] : plain.metadata()) writer.add(key, value);
+  for (const model::Tensor& tensor : plain.tensors()) {
+    const bool wo = tensor.name.ends_with("attn_output.weight");
+    if (!wo && !tensor.name.ends_with("attn_v.weight")) {
+      writer.add_tensor(tensor);
+      continue;
+    }
+    const int64_t cols = tensor.cols();
+    std::vector<float>& values = changed.emplace_back(static_cast<size_t>(tensor.rows() * cols));
+    for (int64_t r = 0; r < tensor.rows(); ++r) {
+      float* row = values.data() + r * cols;
+      dequantize_row(tensor, r, row);
+      for (int64_t c = 1; wo && c < cols; c += 2) row[c] = row[c - 1] + 1e-3F * row[c];
+      if (!wo && r % 2 == 1) std::transform(row - cols, row, row, std::negate<>());  // v of pairs
+    }
+    writer.add_tensor(tensor.name, tensor.rows(), cols, model::DType::kF32, values.data());
+  }
+  const tests::TempFolder folder;
+  writer.write(folder.file("weak.gguf"));
+  const model::ModelFile file = model::open_gguf(folder.file("weak.gguf"));
+  const auto network = model::make_model(file);
+  const tests::Passes passes(*network, {1, 7, 3, 9, 20, 41});
+  for (const Capture& at : passes.positions) {
+    for (int64_t l = 0; l < network->config().n_layer; ++l) {
+      const auto& out = at.at(Tap::kHeadOut, l);
+      for (int64_t h = 0; h < network->config().n_head; ++h) {
+        const float* o = out.row(h);
+        double expected = 0.0;
+        for (int64_t i = 0; i < network->config().n_embd; ++i)
+          expected += double{o[i]} * double{o[i]};
+        const double energy = double{at.at(Tap::kHeadEnergy, l).data[static_cast<size_t>(h)]};
+        EXPECT_NEAR(1.0, energy / expected, 1e-3) << l << ' ' << h;
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <random>
 #include <vector>
 
+#include "model/kernels/factor.h"
+#include "model/kernels/gemm.h"
 #include "model/kernels/ops_isa.h"
 
 namespace model {
@@ -99,48 +102,65 @@ TEST(Ops, ValuesAreOrderedByMagnitudeThenByNumber) {
   }
 }
 
-TEST(Ops, ASymmetricMatrixIn16BitsMultipliesAsItsTilesSay) {
-  constexpr int64_t kTile = kSymmetricTile;
+// Of columns that depend on each other but for 1 in a thousand, against double precision.
+TEST(Ops, AFactorGivesWhatItsMatrixDoesWhereColumnsNearlyCancel) {
   for (const int64_t n : {4, 16, 64, 80, 100, 256}) {
-    std::mt19937 random(3);
-    // (first row, first column) of each tile in the order they are stored in.
-    std::vector<std::pair<int64_t, int64_t>> places;
-    for (int64_t i = 0; i < n; i += kTile) {
-      for (int64_t j = i; j < n; j += kTile) places.emplace_back(i, j);
-    }
-    ASSERT_EQ(symmetric_tiles(n), static_cast<int64_t>(places.size()));
-    std::vector<int16_t> tiles(places.size() * kTile * kTile);
-    const std::vector<float> scale = normal(static_cast<int64_t>(places.size()), 0.1F, 1);
-    std::vector<double> matrix(static_cast<size_t>(n * n));
-    for (size_t t = 0; t < places.size(); ++t) {
-      const auto [i, j] = places[t];
-      for (int64_t r = i; r < std::min(i + kTile, n); ++r) {
-        for (int64_t c = std::max(j, r); c < std::min(j + kTile, n); ++c) {
-          const auto q = static_cast<int16_t>(random());
-          const double value = double{scale[t]} * q;
-          matrix[static_cast<size_t>(r * n + c)] = matrix[static_cast<size_t>(c * n + r)] = value;
-          int16_t* tile = tiles.data() + t * kTile * kTile;
-          tile[(r - i) * kTile + c - j] = q;
-          if (i == j) tile[(c - j) * kTile + r - i] = q;
-        }
+    const int64_t rows = 300;
+    std::vector<float> a = normal(rows * n, 1.0F, 1);
+    const std::vector<float> other = normal(rows * n, 1e-3F, 2);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = 1; c < n; c += 2) {
+        const auto at = static_cast<size_t>(r * n + c);
+        a[at] = a[at - 1] + other[at];
       }
     }
-    const std::vector<float> x = normal(n, 1.0F, 2);
-    std::vector<float> y(static_cast<size_t>(n));
-    const std::vector<float> diagonal = normal(n, 1.0F, 4);
-    symmetric_matvec(tiles.data(), scale.data(), diagonal.data(), x.data(), n, y.data());
-    for (size_t r = 0; r < y.size(); ++r) {
-      double sum = 0.0;
-      double size = 0.0;
-      for (size_t c = 0; c < y.size(); ++c) {
-        const double more = r == c ? double{diagonal[r]} : 0.0;
-        const double term = (matrix[r * y.size() + c] + more) * double{x[c]};
-        sum += term;
-        size += std::abs(term);
-      }
-      EXPECT_NEAR(double{y[r]}, sum, 1e-6 * size);
+    std::vector<double> gram(static_cast<size_t>(n * n));
+    add_gram(a.data(), 100, n, n, gram.data());
+    add_gram(a.data() + 100 * n, rows - 100, n, n, gram.data());
+    std::vector<float> factor(static_cast<size_t>(factor_floats(n)));
+    factorise(gram.data(), n, factor.data());
+    std::vector<float> x = normal(n, 1.0F, 3);
+    for (size_t c = 1; c < x.size(); c += 2) x[c] = -x[c - 1];
+    std::vector<float> y(x.size());
+    const float energy = factor_matvec(factor.data(), x.data(), n, y.data());
+    std::vector<double> back(x.size());
+    double expected = 0.0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const float* row = a.data() + r * n;
+      const double o = std::inner_product(row, row + n, x.begin(), 0.0, std::plus<>(),
+                                          [](double v, double w) { return v * w; });
+      expected += o * o;
+      for (int64_t c = 0; c < n; ++c) back[static_cast<size_t>(c)] += o * double{row[c]};
     }
+    EXPECT_NEAR(1.0, double{energy} / expected, 3e-4) << n;
+    double error = 0.0;
+    double size = 0.0;
+    for (size_t c = 0; c < back.size(); ++c) {
+      error += (double{y[c]} - back[c]) * (double{y[c]} - back[c]);
+      size += back[c] * back[c];
+    }
+    EXPECT_LT(std::sqrt(error / size), 1e-3) << n;
   }
+}
+
+TEST(Ops, AFactorOfFewerRowsThanColumnsIsOne) {
+  const int64_t n = 20;
+  const std::vector<float> a = normal(3 * n, 1.0F, 1);
+  std::vector<double> gram(static_cast<size_t>(n * n));
+  add_gram(a.data(), 3, n, n, gram.data());
+  std::vector<float> factor(static_cast<size_t>(factor_floats(n)));
+  factorise(gram.data(), n, factor.data());
+  const std::vector<float> x = normal(n, 1.0F, 2);
+  std::vector<float> y(x.size());
+  double expected = 0.0;
+  for (int64_t r = 0; r < 3; ++r) {
+    double o = 0.0;
+    for (int64_t c = 0; c < n; ++c) {
+      o += double{a[static_cast<size_t>(r * n + c)]} * double{x[static_cast<size_t>(c)]};
+    }
+    expected += o * o;
+  }
+  EXPECT_NEAR(1.0, double{factor_matvec(factor.data(), x.data(), n, y.data())} / expected, 1e-5);
 }
 
 TEST(Ops, SiluAndGeluFollowTheirFormulas) {
