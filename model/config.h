@@ -28,6 +28,8 @@ struct Config {
   int64_t n_vocab = 0;         // V
   int64_t n_ctx = 0;           // longest context the model was trained for
   bool tied = true;            // no output.weight: token_embd.weight serves for both
+  bool own_head = false;       // the family's files are never tied
+  bool head_biased = false;    // the output has a bias
 
   NormKind norm = NormKind::kRms;
   float norm_eps = 1e-5F;

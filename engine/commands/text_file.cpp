@@ -19,7 +19,10 @@ std::string read_text_file(const std::string& path) {
   std::error_code ignored;
   std::ifstream file;
   if (!from_stdin) file.open(path, std::ios::binary);
-  if (!from_stdin && (!file || std::filesystem::is_directory(path, ignored))) {
+  const auto kind = std::filesystem::status(path, ignored).type();
+  const bool is_text =
+      kind == std::filesystem::file_type::regular || kind == std::filesystem::file_type::fifo;
+  if (!from_stdin && (!file || !is_text)) {
     throw Error(ExitCode::kFailed, "cannot be read as a text", path, "name a text file");
   }
   std::istream& in = from_stdin ? std::cin : file;

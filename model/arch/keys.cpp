@@ -37,7 +37,7 @@ float Keys::positive(const char* name, float fallback) const {
   if (!has(name)) return fallback;
   const double value = file_.get_float(key(name), 0.0);
   constexpr double kMost = std::numeric_limits<float>::max();
-  if (!(value > 0.0 && value <= kMost)) {
+  if (!(static_cast<float>(value) > 0.0F && value <= kMost)) {
     file_.fail(key(name) + " is " + std::to_string(value), "a positive number");
   }
   return static_cast<float>(value);

@@ -33,6 +33,10 @@ class Keys {
   // or says of every layer whether it is windowed.
   int64_t window_period(int64_t layers, int64_t fallback) const;
 
+  // GGUF files of a family whose models have heads of their own lack one only by mistake; folders
+  // of Hugging Face say themselves whether it is the embedding.
+  bool own_head() const noexcept { return file_.format().starts_with("GGUF"); }
+
   const ModelFile& file() const noexcept { return file_; }
 
  private:

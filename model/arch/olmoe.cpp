@@ -7,6 +7,7 @@ namespace model {
 Config read_olmoe(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   c.rope = RopeKind::kHalves;
+  c.own_head = keys.own_head();
   c.qk_norm = QkNorm::kProjection;
   c.expert_renormalise = keys.boolean("expert_weights_norm", false);
   return c;

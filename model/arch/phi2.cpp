@@ -12,6 +12,8 @@ Config read_phi2(const Keys& keys) {
   c.rope = RopeKind::kHalves;
   c.ffn = keys.gelu();
   c.parallel = true;
+  c.own_head = keys.own_head();
+  c.head_biased = true;
   c.shared_norm = true;
   return c;
 }

@@ -14,6 +14,7 @@ Config read_qwen2(const Keys& keys) {
 
 Config read_qwen2moe(const Keys& keys) {
   Config c = read_qwen2(keys);
+  c.own_head = keys.own_head();
   c.expert_renormalise = keys.boolean("expert_weights_norm", false);
   constexpr int64_t kMost = 1 << 24;
   c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", kMost,

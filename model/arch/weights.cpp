@@ -56,11 +56,11 @@ class Reader {
     }
     for (int64_t l = 0; l < c_.n_layer; ++l) w.layers.push_back(layer(l));
     w.output_norm = norm("output_norm", c_.n_embd);
-    if (c_.tied) {
+    if (c_.tied && !c_.own_head) {
       w.output.weight = w.token_embd;
-      w.output.bias = bias("output", c_.n_vocab);
+      w.output.bias = bias("output", c_.n_vocab, c_.head_biased);
     } else {
-      w.output = linear("output", c_.n_vocab, c_.n_embd);
+      w.output = linear("output", c_.n_vocab, c_.n_embd, c_.head_biased);
     }
     if (problems_ != nullptr) name_the_rest();
     return w;
@@ -74,21 +74,22 @@ class Reader {
     Layer w;
     w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
     if (has(blk_ + "attn_qkv.weight")) {
-      const Linear qkv = linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd);
+      const Linear qkv =
+          linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd, c_.heads_biased());
       w.wq = rows_of(qkv, 0, q_width);
       w.wk = rows_of(qkv, q_width, kv_width);
       w.wv = rows_of(qkv, q_width + kv_width, kv_width);
     } else {
-      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd);
-      w.wk = linear(blk_ + "attn_k", kv_width, c_.n_embd);
-      w.wv = linear(blk_ + "attn_v", kv_width, c_.n_embd);
+      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd, c_.heads_biased());
+      w.wk = linear(blk_ + "attn_k", kv_width, c_.n_embd, c_.heads_biased());
+      w.wv = linear(blk_ + "attn_v", kv_width, c_.n_embd, c_.heads_biased());
     }
     if (c_.qk_norm != QkNorm::kNone) {
       const bool whole = c_.qk_norm == QkNorm::kProjection;
       w.q_norm = norm(blk_ + "attn_q_norm", whole ? q_width : c_.head_dim);
       w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
     }
-    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width);
+    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.biased());
     if (c_.post_norms) {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
@@ -117,9 +118,9 @@ class Reader {
       w.up = rows_of(both, neurons, neurons);
     } else {
       if (gated) w.gate = linear(blk_ + "ffn_gate" + suffix, neurons, c_.n_embd);
-      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd);
+      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd, c_.biased());
     }
-    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons);
+    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons, c_.biased());
     return w;
   }
 
@@ -196,17 +197,17 @@ class Reader {
     tensor.data = reinterpret_cast<const std::byte*>(copy.data());
   }
 
-  Linear linear(const std::string& name, int64_t rows, int64_t cols) {
+  Linear linear(const std::string& name, int64_t rows, int64_t cols, bool biased = false) {
     Linear l;
     l.weight = matrix(name + ".weight", rows, cols);
-    l.bias = bias(name, rows);
+    l.bias = bias(name, rows, biased);
     return l;
   }
 
-  // Without data where there is none.
-  Tensor bias(const std::string& name, int64_t n) {
+  // Without data where there is none; whether the family has one says `needed`.
+  Tensor bias(const std::string& name, int64_t n, bool needed) {
     Tensor bias;
-    if (!has(name + ".bias")) return bias;
+    if (!needed && !has(name + ".bias")) return bias;
     bias.ne = {n, 1, 1, 1};
     bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", n));
     return bias;
@@ -230,7 +231,7 @@ class Reader {
 
   Norm norm(const std::string& name, int64_t n) {
     const bool biased = c_.norm == NormKind::kLayer;
-    return {vector(name + ".weight", n), biased ? optional_vector(name + ".bias", n) : nullptr};
+    return {vector(name + ".weight", n), biased ? vector(name + ".bias", n) : nullptr};
   }
 
   void name_the_rest() {

@@ -20,6 +20,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,7 @@ class GgufWriter {
   };
   std::vector<std::pair<std::string, MetaValue>> metadata_;
   std::vector<Pending> tensors_;
+  std::unordered_set<std::string> keys_, names_;  // of both
 };
 
 }  // namespace model

@@ -10,6 +10,8 @@
 namespace model {
 namespace {
 
+constexpr size_t kMostTensors = 65536;  // of all parts; published models have some thousands
+
 constexpr int64_t kMaxParts = 65535;  // split.count is a u16
 
 ModelFile open_one(const std::string& path) {
@@ -64,6 +66,10 @@ ModelFile open_gguf(const std::string& path) {
   for (int64_t i = 1; i < count; ++i) {
     const ModelFile part = open_one(stem + suffix_of(i, count));
     check_part(part, i, count);
+    if (file.tensors().size() + part.tensors().size() > kMostTensors) {
+      part.fail("there are more than " + std::to_string(kMostTensors) +
+                " tensors up to this part of the model");
+    }
     for (const Tensor& tensor : part.tensors()) {
       if (!file.add(tensor)) part.fail("tensor " + quoted(tensor.name) + " is in another part too");
     }

@@ -120,7 +120,7 @@ void put_value(Bytes& out, const std::vector<T>& values) {
 
 void GgufWriter::add(std::string key, MetaValue value) {
   CHECK(!key.empty() && key.size() <= 65535 && key != "general.alignment");
-  for (const auto& [known, unused] : metadata_) CHECK(known != key);
+  CHECK(keys_.insert(key).second);
   metadata_.emplace_back(std::move(key), std::move(value));
 }
 
@@ -128,7 +128,7 @@ void GgufWriter::add_tensor(std::string name, const std::array<int64_t, 4>& ne, 
                             Rows rows) {
   CHECK(!name.empty() && name.size() <= kMostNameBytes);
   CHECK(ne[0] > 0 && ne[1] > 0 && ne[2] > 0 && ne[3] > 0);
-  for (const Pending& known : tensors_) CHECK(known.name != name);
+  CHECK(names_.insert(name).second);
   tensors_.push_back({std::move(name), ne, type, std::move(rows)});
   CHECK(tensors_.back().bytes() > 0);  // a known type and whole blocks, by dtype_row_bytes()
 }

@@ -131,6 +131,15 @@ class Reader {
 
   void refuse_unsupported() const {
     boolean("tie_word_embeddings");
+    if (!json_at(config_, "quantization_config").is_null()) {
+      fail("quantization_config", "is not supported", "fetch the model as it was before");
+    }
+    for (const auto& [key, bias] : {std::pair{"attention_bias", "blk.0.attn_q.bias"},
+                                    std::pair{"mlp_bias", "blk.0.ffn_up.bias"}}) {
+      if (boolean(key).value_or(false) && !file_.find_tensor(bias)) {
+        fail(key, "is on, but the folder holds no such biases");
+      }
+    }
     for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
       const Json& value = json_at(config_, key);
       if (!value.is_null() && !value.is_string()) fail(key, "is no text");
@@ -265,12 +274,18 @@ class Reader {
         number(sliding, "rope_theta").value_or(number("rope_local_base_freq").value_or(10000.0));
     if (family_.arch == "gemma3" && local_base != 10000.0) add("rope.freq_base_swa", local_base);
     const Json& scaling = json_at(config_, "rope_scaling");
+    if (!scaling.is_null() && !scaling.is_object()) fail("rope_scaling", "is no object");
     scale_rope(scaling.is_object() ? scaling : parameters);
   }
 
   void scale_rope(const Json& scaling) {
+    for (const char* key : {"rope_type", "type"}) {
+      const Json& value = json_at(scaling, key);
+      if (!value.is_null() && !value.is_string()) fail(key, "of rope_scaling is no text");
+    }
     std::string_view type = json_text(json_at(scaling, "rope_type"));
     if (type.empty()) type = json_text(json_at(scaling, "type"));
+    if (type.empty() && !json_at(scaling, "factor").is_null()) fail("rope_scaling", "has no type");
     if (type.empty() || type == "default") return;
     if (type == "longrope" || type == "su") return long_factors(scaling);
     if (type != "linear" && type != "yarn" && type != "llama3") {

@@ -86,7 +86,7 @@ BpeTokenizer::BpeTokenizer(const ModelFile& file, const PreTokenizer& pre)
     byte_symbols_[static_cast<size_t>(b)] = symbol_of({&byte, 1});
   }
   read_merges(file);
-  finish_pieces();
+  finish_pieces(file.name());
   bool complete = true;
   for (const char c : kReplacement) {
     complete = complete && is_token(byte_symbols_[static_cast<unsigned char>(c)]);

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/tokenizer/hash.h"
+
 namespace model {
 
 class PairTable {
@@ -36,10 +38,7 @@ class PairTable {
  private:
   size_t slot_of(int32_t left, int32_t right) const noexcept {
     const size_t mask = slots_.size() - 1;
-    uint64_t h =
-        (static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right)) * 0x9E3779B97F4A7C15U;
-    h ^= h >> 32;
-    size_t i = h & mask;
+    size_t i = kSecret.mix(static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right)) & mask;
     while (slots_[i].left >= 0 && (slots_[i].left != left || slots_[i].right != right)) {
       i = (i + 1) & mask;
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/error.h"
+#include "model/tokenizer/hash.h"
 
 namespace model {
 
@@ -69,14 +70,13 @@ class PieceIndex {
     return i;
   }
 
-  // Eight bytes at a time, multiplied and folded.
+  // Eight bytes at a time.
   static size_t hash(std::string_view bytes) noexcept {
-    uint64_t h = bytes.size() * 0x9E3779B97F4A7C15U;
+    uint64_t h = bytes.size();
     for (size_t i = 0; i < bytes.size(); i += 8) {
       uint64_t word = 0;
       std::memcpy(&word, bytes.data() + i, std::min<size_t>(bytes.size() - i, 8));
-      h = (h ^ word) * 0xD6E8FEB86659FD93U;
-      h ^= h >> 32;
+      h = kSecret.mix(h ^ word);
     }
     return h;
   }

@@ -13,6 +13,9 @@ namespace model {
 
 class SpecialTexts {
  public:
+  // Bytes of a name; looking for them takes time in proportion at every place of a text.
+  static constexpr size_t kLongest = 512;
+
   // What is particular about a token, as tokenizer.json says it. A space is what \s stands for in
   // a pattern, a character of a word what \w does.
   struct Rule {

@@ -78,7 +78,7 @@ SpmTokenizer::SpmTokenizer(const ModelFile& file)
     add_inner_pairs(pieces_[i]);
   }
   read_merges(file);
-  finish_pieces();
+  finish_pieces(file.name());
 }
 
 SpmTokenizer::Prefix SpmTokenizer::prefix_of(const ModelFile& file) {

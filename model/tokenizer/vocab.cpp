@@ -208,12 +208,18 @@ bool VocabTokenizer::in_normalised(int32_t id) const noexcept {
   return has(added_.normalised, id);
 }
 
-void VocabTokenizer::finish_pieces() {
+void VocabTokenizer::finish_pieces(const std::string& file_name) {
   CHECK(pieces_.size() >= kinds_.size());
   for (size_t i = 0; i < kinds_.size(); ++i) {
     if (!is_special(i)) continue;
     const auto id = static_cast<int32_t>(i);
     std::string name = (*texts_)[i];  // where U+2581 is no space
+    if (name.size() > SpecialTexts::kLongest) {
+      throw Error(ExitCode::kBadModel,
+                  "the special token " + std::to_string(i) + " has a name of " +
+                      std::to_string(name.size()) + " bytes",
+                  file_name, "at most " + std::to_string(SpecialTexts::kLongest));
+    }
     const bool phi3 = is_phi3_ && id != bos_ && id != unknown_ && name != "<|endoftext|>";
     const SpecialTexts::Rule rule{.always = kinds_[i] == TokenKind::kUserDefined,
                                   .lstrip = has(added_.lstrip, id),

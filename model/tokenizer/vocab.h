@@ -65,9 +65,10 @@ class VocabTokenizer : public Tokenizer {
   bool in_normalised(int32_t id) const noexcept;
 
   // To be called once for every id, in order, then finish_pieces(). bytes: what the token adds
-  // to a text, or, of control and unknown tokens, the name.
+  // to a text, or, of control and unknown tokens, the name. Throws Error (bad_model), naming the
+  // file, where special tokens have names that nobody would write.
   void add_piece(std::string_view bytes) { pieces_.add(bytes); }
-  void finish_pieces();
+  void finish_pieces(const std::string& file_name);
 
   Pieces pieces_;  // of the tokens; tokenizers may add others behind them
 

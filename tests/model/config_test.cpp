@@ -255,7 +255,9 @@ TEST(Config, NumbersMustBePositiveAndFinite) {
                               std::numeric_limits<float>::infinity()}) {
       EXPECT_CONTAINS(refusal(small_llama().f32(key, value)), key) << value;
     }
-    EXPECT_CONTAINS(refusal(small_llama().raw(key, 12, tests::le(1e300))), key);
+    for (const double value : {1e300, 1e-300}) {
+      EXPECT_CONTAINS(refusal(small_llama().raw(key, 12, tests::le(value))), key) << value;
+    }
   }
 }
 
@@ -309,6 +311,24 @@ TEST(Runnable, EveryTensorIsNeededInItsShapeAndType) {
 TEST(Runnable, ATensorThatTheArchitectureWouldIgnoreIsAProblem) {
   const LoadedGguf loaded(small_llama().tensor("blk.0.attn_sinks.weight", {4}).build());
   EXPECT_CONTAINS(only(find_problems(loaded.file)), "'blk.0.attn_sinks.weight' has no place");
+}
+
+std::string problems_of(const GgufBytes& g) {
+  std::string all;
+  for (const std::string& line : find_problems(LoadedGguf(g.build()).file)) all += line + "\n";
+  return all;
+}
+
+// What llama.cpp's loaders ask for: without it the numbers would be others.
+TEST(Runnable, BiasesAndHeadsThatAFamilyHasAreNeeded) {
+  for (const char* name : {"attn_q", "attn_k", "attn_v"}) {
+    const std::string bias = std::string("blk.0.") + name + ".bias";
+    EXPECT_CONTAINS(problems_of(as_family("qwen2")), "'" + bias + "' is missing");
+  }
+  EXPECT_CONTAINS(problems_of(as_family("gptneox")), "'blk.0.attn_norm.bias' is missing",
+                  "'blk.1.ffn_down.bias' is missing", "'output.weight' is missing");
+  EXPECT_CONTAINS(problems_of(as_family("phi2")), "'output.bias' is missing");
+  EXPECT_CONTAINS(problems_of(as_family("olmoe")), "'output.weight' is missing");
 }
 
 TEST(Runnable, ATiedHeadMayHaveABias) {

@@ -443,6 +443,13 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_EQ("(accepted)", refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"full_attention"}}}));
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
   EXPECT_CONTAINS(refusal("llama", {{"is_causal", false}}), "is_causal is off");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", "linear"}}), "rope_scaling is no object");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"factor", 2}}}}), "has no type");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"rope_type", 5}}}}), "rope_type");
+  EXPECT_CONTAINS(refusal("llama", {{"attention_bias", true}}), "holds no such biases");
+  EXPECT_CONTAINS(refusal("llama", {{"mlp_bias", true}}), "holds no such biases");
+  EXPECT_CONTAINS(refusal("llama", {{"quantization_config", {{"bits", 4}}}}),
+                  "quantization_config is not supported");
   const json moe = {{"head_dim", 4},
                     {"num_experts", 4},
                     {"num_experts_per_tok", 2},

@@ -74,6 +74,22 @@ TEST(SpecialTokens, TheLeftmostIsTakenAndThereTheLongest) {
   EXPECT_EQ((Ids{11, 0}), t->encode("<xa")) << "user-defined ones alone";
 }
 
+// Looking for it at every place of a long text would take minutes.
+TEST(SpecialTokens, NamesThatNobodyWritesAreRefused) {
+  const auto refused = [](size_t bytes) {
+    const LoadedGguf loaded(with_specials({std::string(bytes, 'a')}, {3}).build());
+    try {
+      make_tokenizer(loaded.file);
+    } catch (const Error& error) {
+      EXPECT_EQ(ExitCode::kBadModel, error.code());
+      return std::string(error.what());
+    }
+    return std::string("(accepted)");
+  };
+  EXPECT_EQ("(accepted)", refused(512));
+  EXPECT_CONTAINS(refused(513), "token 8 has a name of 513 bytes");
+}
+
 TEST(SpecialTokens, PartsOfATextAnswerForThemselves) {
   const LoadedGguf loaded(with_specials({"<|ab|>"}, {3}).build());
   const auto t = make_tokenizer(loaded.file);
