@@ -30,6 +30,8 @@ struct Config {
   bool tied = true;            // no output.weight: token_embd.weight serves for both
   bool own_head = false;       // the family's files are never tied
   bool head_biased = false;    // the output has a bias
+  // Biases of W_q, W_k, W_v, of W_o, and of the FFN that only some files of the family have.
+  bool added_head_biases = false, added_attention_bias = false, added_ffn_biases = false;
 
   NormKind norm = NormKind::kRms;
   float norm_eps = 1e-5F;
@@ -66,8 +68,12 @@ struct Config {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
   }
   // Whether matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k and v.
-  bool biased() const noexcept { return norm == NormKind::kLayer; }
-  bool heads_biased() const noexcept { return biased() || arch.starts_with("qwen2"); }
+  // Biases that the family has; and that there are, which a file may add to.
+  bool needs_biases() const noexcept { return norm == NormKind::kLayer; }
+  bool needs_head_biases() const noexcept { return needs_biases() || arch.starts_with("qwen2"); }
+  bool heads_biased() const noexcept { return needs_head_biases() || added_head_biases; }
+  bool attention_biased() const noexcept { return needs_biases() || added_attention_bias; }
+  bool ffn_biased() const noexcept { return needs_biases() || added_ffn_biases; }
   // Whether scores are q . k / sqrt(D).
   bool root_scale() const noexcept {
     return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;

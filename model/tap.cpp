@@ -48,7 +48,6 @@ const TapInfo& tap_info(Tap tap) noexcept {
 
 std::string tap_formula(Tap tap, const Config& c) {
   const std::string usual(tap_info(tap).formula);
-  const bool biased = c.biased();
   const bool biased_heads = c.heads_biased();
   const auto turned = [&](const std::string& name) {
     std::string x = "W_" + name + " n" + (biased_heads ? " + b" : "");
@@ -88,12 +87,20 @@ std::string tap_formula(Tap tap, const Config& c) {
     case Tap::kAttnBiasShare:
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kAttnOut:
-      return c.post_norms ? "da = norm(y), y = sum_h o_h" : biased ? "da = sum_h o_h + b" : usual;
+      return c.post_norms           ? "da = norm(y), y = sum_h o_h"
+             : c.attention_biased() ? "da = sum_h o_h + b"
+                                    : usual;
+    case Tap::kFfnNorm:
+      return !c.parallel ? usual : c.shared_norm ? "m = n" : "m = norm(x) of x before attention";
+    case Tap::kGate:
+      return c.ffn_biased() ? "W_gate m + b" : usual;
     case Tap::kUp:
-      return biased ? "W_up m + b" : usual;
+      return c.ffn_biased() ? "W_up m + b" : usual;
     case Tap::kAct:
-      return c.gated() ? usual : biased ? "act = f(W_up m + b)" : "act = f(W_up m)";
+      if (c.gated()) return c.ffn_biased() ? "act = f(W_gate m + b) * (W_up m + b)" : usual;
+      return c.ffn_biased() ? "act = f(W_up m + b)" : "act = f(W_up m)";
     case Tap::kNeuronShare:
+      if (c.n_expert > 0) return "p_e act_n <w_n, df> / |df|^2, p_e: its expert's weight";
       return behind_gain("act_n <g w_n, g y> / |g y|^2");
     case Tap::kCellShare:
       return behind_gain("sum over 32 neurons of act_n <g w_n, g y> / |g y|^2");
@@ -106,9 +113,10 @@ std::string tap_formula(Tap tap, const Config& c) {
     case Tap::kFfnOut:
       return c.post_norms     ? "df = norm(y), y = W_down act"
              : c.n_expert > 0 ? "df = sum_e p_e FFN_e(m)"
-             : biased         ? "df = W_down act + b"
+             : c.ffn_biased() ? "df = W_down act + b"
                               : usual;
     case Tap::kLogits:
+      if (c.head_biased) return "W_U norm + b";
       return c.final_soft_cap > 0.0F ? "cap(W_U norm)" : usual;
     default:
       return usual;

@@ -63,7 +63,7 @@ int64_t norm(const Config& c, int64_t width) {
 
 int64_t ffn(const Config& c, int64_t neurons) {
   const bool gated = c.ffn != FfnKind::kGelu;
-  const int64_t biases = c.biased() ? neurons + c.n_embd : 0;
+  const int64_t biases = c.needs_biases() ? neurons + c.n_embd : 0;
   return (gated ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
@@ -71,8 +71,8 @@ int64_t attention(const Config& c) {
   const int64_t query = c.n_head * c.head_dim;
   const int64_t kv = c.n_head_kv * c.head_dim;
   int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
-  if (c.heads_biased()) n += query + 2 * kv;
-  if (c.biased()) n += c.n_embd;
+  if (c.needs_head_biases()) n += query + 2 * kv;
+  if (c.needs_biases()) n += c.n_embd;
   if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
   return n;

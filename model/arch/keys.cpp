@@ -270,7 +270,12 @@ Config Keys::common(NormKind norm, bool rotates) const {
   c.attention_scale = positive_or_none("attention.scale", usual_scale);
   if (c.attention_scale == 0.0F) c.attention_scale = usual_scale;
   c.n_vocab = vocabulary();
-  c.tied = file_.find_tensor("output.weight") == nullptr;
+  const auto has_tensor = [&](const char* name) { return file_.find_tensor(name) != nullptr; };
+  c.tied = !has_tensor("output.weight");
+  c.head_biased = has_tensor("output.bias");
+  c.added_head_biases = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
+  c.added_attention_bias = has_tensor("blk.0.attn_output.bias");
+  c.added_ffn_biases = has_tensor("blk.0.ffn_down.bias");
   return c;
 }
 

@@ -75,21 +75,21 @@ class Reader {
     w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
     if (has(blk_ + "attn_qkv.weight")) {
       const Linear qkv =
-          linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd, c_.heads_biased());
+          linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd, c_.needs_head_biases());
       w.wq = rows_of(qkv, 0, q_width);
       w.wk = rows_of(qkv, q_width, kv_width);
       w.wv = rows_of(qkv, q_width + kv_width, kv_width);
     } else {
-      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd, c_.heads_biased());
-      w.wk = linear(blk_ + "attn_k", kv_width, c_.n_embd, c_.heads_biased());
-      w.wv = linear(blk_ + "attn_v", kv_width, c_.n_embd, c_.heads_biased());
+      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd, c_.needs_head_biases());
+      w.wk = linear(blk_ + "attn_k", kv_width, c_.n_embd, c_.needs_head_biases());
+      w.wv = linear(blk_ + "attn_v", kv_width, c_.n_embd, c_.needs_head_biases());
     }
     if (c_.qk_norm != QkNorm::kNone) {
       const bool whole = c_.qk_norm == QkNorm::kProjection;
       w.q_norm = norm(blk_ + "attn_q_norm", whole ? q_width : c_.head_dim);
       w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
     }
-    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.biased());
+    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.needs_biases());
     if (c_.post_norms) {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
@@ -118,9 +118,9 @@ class Reader {
       w.up = rows_of(both, neurons, neurons);
     } else {
       if (gated) w.gate = linear(blk_ + "ffn_gate" + suffix, neurons, c_.n_embd);
-      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd, c_.biased());
+      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd, c_.needs_biases());
     }
-    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons, c_.biased());
+    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons, c_.needs_biases());
     return w;
   }
 
