@@ -108,9 +108,11 @@ class Decoder final : public Model {
   void build_factors();
   void tap_attention(const Pass& pass, int64_t l);
   bool backs_at_once(int64_t l) const noexcept;
-  void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept;
+  void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* scores,
+                         const float* weights) noexcept;
   void head_backs(const Pass& pass, int64_t l) noexcept;
-  void head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read) noexcept;
+  void head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
+                 const float* scores, const float* weights) noexcept;
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);

@@ -126,18 +126,22 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
 void Decoder::attend_all(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const auto whole_lanes = [&](int threads) { return c.n_head_kv % threads == 0; };
-  const bool shown = pass.wants(Tap::kScores) || pass.wants(Tap::kWeights) || pass.wants_heads();
   const bool backs = pass.wants_backs() && backs_at_once(l);
+  // What of all heads is asked for later; else a thread's own is enough.
+  const bool all_scores = pass.wants(Tap::kScores) || (pass.wants_heads() && !backs);
+  const bool all_weights = all_scores || pass.wants(Tap::kWeights);
   const int64_t items = pass.n * c.n_head;
   const int64_t reach = pass.first + pass.n;
   const int64_t apart = (reach + 31) / 16 * 16;  // no two threads write to one cache line
-  const int64_t floats = shown ? pass.row(pass.n, 0, c.n_head) : pool_.size() * apart;
-  if (static_cast<int64_t>(a_.weights.size()) < floats) {  // the last to be made
+  const auto make_room = [&](Values& values, bool all) {
+    const int64_t floats = all ? pass.row(pass.n, 0, c.n_head) : pool_.size() * apart;
+    if (std::ssize(values) >= floats) return;
     // Room for some positions more; what was there need not stay.
-    const auto room = static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size()));
-    for (Values* v : {&a_.scores, &a_.weights}) *v = Values();
-    for (Values* v : {&a_.scores, &a_.weights}) v->resize(room);
-  }
+    values = Values();
+    values.resize(static_cast<size_t>(floats + 64 * std::max<int64_t>(c.n_head, pool_.size())));
+  };
+  make_room(a_.scores, all_scores);
+  make_room(a_.weights, all_weights);
   const int64_t of_lane = items / c.n_head_kv;
   const auto work = [&](int thread, int threads) {
     const auto [begin, end] = ThreadPool::share(items, thread, threads);
@@ -146,10 +150,12 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
       // Head after head: what all positions read of one stays in the cache.
       const int64_t h = item / pass.n;
       const int64_t i = item % pass.n;
-      const int64_t at = shown ? pass.row(i, h, c.n_head) : thread * apart;
+      const int64_t row = pass.row(i, h, c.n_head);
+      float* scores = a_.scores.data() + (all_scores ? row : thread * apart);
+      float* weights = a_.weights.data() + (all_weights ? row : thread * apart);
       if (backs && i == 0) fetch_factor(l, h);
-      attend_position(pass, l, i, h, a_.scores.data() + at, a_.weights.data() + at);
-      if (backs) head_back_at_once(pass, l, i, h);
+      attend_position(pass, l, i, h, scores, weights);
+      if (backs) head_back_at_once(pass, l, i, h, scores, weights);
     }
   };
   if (items * (reach + (backs ? c.head_dim : 0)) * c.head_dim < kWorthSharing) {
@@ -274,16 +280,17 @@ bool Decoder::backs_at_once(int64_t l) const noexcept {
   return !factors_.empty() && (!rounds || config_.head_dim % kBlockWidth == 0);
 }
 
-void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h) noexcept {
+void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h,
+                                const float* scores, const float* weights) noexcept {
   static_assert(kWidestFactor <= Input::kWidestPart);
   const int64_t d = config_.head_dim;
   const float* z = a_.z.data() + (i * config_.n_head + h) * d;
   if (!rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype)) {
-    return head_back(pass, l, i, h, z);
+    return head_back(pass, l, i, h, z, scores, weights);
   }
   alignas(64) float read[Input::kWidestPart];
   Input::rounded_part(z, d, read);
-  head_back(pass, l, i, h, read);
+  head_back(pass, l, i, h, read, scores, weights);
 }
 
 // Of all heads, once W_O has been multiplied with.
@@ -296,13 +303,17 @@ void Decoder::head_backs(const Pass& pass, int64_t l) noexcept {
       z_input_.rounded(i, a_.z_read.data());
       read = a_.z_read.data();
     }
-    for (int64_t h = 0; h < c.n_head; ++h) head_back(pass, l, i, h, read + h * c.head_dim);
+    for (int64_t h = 0; h < c.n_head; ++h) {
+      const int64_t row = pass.row(i, h, c.n_head);
+      head_back(pass, l, i, h, read + h * c.head_dim, a_.scores.data() + row,
+                a_.weights.data() + row);
+    }
   }
 }
 
 // What a head writes back on its z~ (`read`), W_O,h^T (g^2 o_h), and its |g o_h|^2.
-void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
-                        const float* read) noexcept {
+void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
+                        const float* scores, const float* weights) noexcept {
   const Config& c = config_;
   const int64_t d = c.head_dim;
   const int64_t item = i * c.n_head + h;
@@ -313,10 +324,7 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h,
           : factor_matvec(factors_[static_cast<size_t>(l)].of(h, d).data(), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
-  const int64_t at = pass.row(i, h, c.n_head);
-  pass.sink->on_head(
-      l, pass.first + i, h,
-      {a_.scores.data() + at, a_.weights.data() + at, a_.z.data() + item * d, back, energy});
+  pass.sink->on_head(l, pass.first + i, h, {scores, weights, a_.z.data() + item * d, back, energy});
 }
 
 }  // namespace model
