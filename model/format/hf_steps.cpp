@@ -59,7 +59,7 @@ Splits splits_of(const Json& pre_tokenizer) {
     if (type == "ByteLevel") {
       found.byte_level = true;
       found.own_pattern = json_flag(step, "use_regex", true);
-      found.adds_space = json_flag(step, "add_prefix_space", true);
+      found.adds_space = json_flag(step, "add_prefix_space", false);
     } else if (type == "Digits") {
       found.digits = true;
       found.single_digits = json_flag(step, "individual_digits", false);

@@ -190,10 +190,10 @@ TEST(HfTokenizer, AWordThatIsATokenNeedsNoMergesWhereTheFileSaysSo) {
 }
 
 TEST(HfTokenizer, ByteLevelPutsASpaceBeforeARunThatBeginsWithNone) {
-  const std::string by_default = R"({"type":"ByteLevel"})";
+  const std::string prefixes = R"({"type":"ByteLevel","add_prefix_space":true})";
   const std::string end = R"({"id":9,"content":"<|end|>","special":true,"normalized":false})";
-  EXPECT_EQ((Ids{7, 9, 6, 1}), ids_of(byte_level(by_default, "", end), "a<|end|>b"));
-  EXPECT_EQ((Ids{7}), ids_of(byte_level(by_default), " a"));
+  EXPECT_EQ((Ids{7, 9, 6, 1}), ids_of(byte_level(prefixes, "", end), "a<|end|>b"));
+  EXPECT_EQ((Ids{7}), ids_of(byte_level(prefixes), " a"));
   EXPECT_EQ((Ids{0}), ids_of(byte_level(), "a"));
 }
 
