@@ -92,7 +92,7 @@ struct ContinueRecord {
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
 
-// then: the token's bytes (text_bytes)
+// then: the token's bytes, of a control token its name (text_bytes)
 struct TokenRecord {
   uint32_t position = 0;
   uint32_t step = 0;
