@@ -67,8 +67,8 @@ struct Config {
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
   }
-  // Whether matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k and v.
-  // Biases that the family has; and that there are, which a file may add to.
+  // Whether a family's matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k
+  // and v; and whether this file's do, which may have more.
   bool needs_biases() const noexcept { return norm == NormKind::kLayer; }
   bool needs_head_biases() const noexcept { return needs_biases() || arch.starts_with("qwen2"); }
   bool heads_biased() const noexcept { return needs_head_biases() || added_head_biases; }

@@ -153,8 +153,8 @@ int bench(const BenchOptions& options) {
   const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
   Measured warm_up;
-  SessionOptions session{2, options.levels[0], options.cache,
-                         true};  // one token, and one generated
+  constexpr int64_t kTwo = 2;  // one token, and one generated
+  SessionOptions session{kTwo, options.levels[0], options.cache, true};
   measure(model, {prompt[0]}, 1, session, warm_up);
   session.context = int64_t{options.prompt} + options.generate;
   std::vector<Measured> results(options.levels.size());

@@ -204,7 +204,8 @@ void add_sampling(CLI::App& app, Sampling& sampling) {
 void add_generation(CLI::App& app, Flags& flags) {
   add_model(app, flags);
   auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to begin with");
-  app.add_option("-f,--file", flags.prompt_file, "file that holds the prompt; - is stdin")
+  app.add_option("-f,--file", flags.prompt_file,
+                 "file that holds the prompt, without the end of its last line; - is stdin")
       ->excludes(prompt);
   app.add_option("-n,--predict", flags.n,
                  "tokens to generate (128; pictures and videos: 24); 0 or -1: until the context is "

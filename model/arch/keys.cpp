@@ -197,16 +197,23 @@ void Keys::read_experts(Config& c) const {
                "at most " + std::to_string(kMaxAllExperts) + " experts altogether");
   }
   c.n_expert_used = integer("expert_used_count", c.n_expert);
-  // Qwen's early files say how wide all experts at work are together (llama.cpp).
-  const bool together = arch_ == "qwen2moe" || arch_ == "qwen3moe";
-  const int64_t usual = std::max<int64_t>(1, together ? c.n_ff / c.n_expert_used : c.n_ff);
-  c.n_ff = integer("expert_feed_forward_length", kMaxWidth, usual);
+  c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
   c.expert_renormalise = boolean("expert_weights_norm", true);
   const int64_t gating = file_.get_int(key("expert_gating_func"), 0, 255, 1);
   if (gating > 1) {
     file_.fail(key("expert_gating_func") + " is " + std::to_string(gating),
                "only routers with a softmax (1) are supported");
   }
+}
+
+int64_t Keys::dense_width() const {
+  return same_in_all_layers("feed_forward_length", kMaxWidth,
+                            integer("expert_feed_forward_length", kMaxWidth, 0));
+}
+
+int64_t Keys::expert_width(const Config& c) const {
+  const int64_t together = dense_width() / std::max<int64_t>(1, c.n_expert_used);
+  return integer("expert_feed_forward_length", kMaxWidth, std::max<int64_t>(1, together));
 }
 
 // What would silently give wrong numbers if it were passed over.
@@ -236,8 +243,7 @@ Config Keys::common(NormKind norm, bool rotates) const {
   c.name = printable(file_.get_string("general.name", ""), kLongestName);
   c.n_layer = integer("block_count", kMaxLayers);
   c.n_embd = integer("embedding_length", kMaxWidth);
-  c.n_ff = same_in_all_layers("feed_forward_length", kMaxWidth,
-                              integer("expert_feed_forward_length", kMaxWidth, 0));
+  c.n_ff = dense_width();
   if (c.n_ff == 0) c.n_ff = integer("feed_forward_length", kMaxWidth);  // says that it is missing
   c.n_ctx = integer("context_length", kMaxContext);
   c.n_head = same_in_all_layers("attention.head_count", kMaxHeads);

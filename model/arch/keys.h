@@ -33,6 +33,11 @@ class Keys {
   // or says of every layer whether it is windowed.
   int64_t window_period(int64_t layers, int64_t fallback) const;
 
+  // F of an FFN without experts, which a mixture's file may leave out.
+  int64_t dense_width() const;
+  // Of a mixture whose early files say only how wide all experts at work are together (llama.cpp).
+  int64_t expert_width(const Config& c) const;
+
   // GGUF files of a family whose models have heads of their own lack one only by mistake; folders
   // of Hugging Face say themselves whether it is the embedding.
   bool own_head() const noexcept { return file_.format().starts_with("GGUF"); }

@@ -16,9 +16,8 @@ Config read_qwen2moe(const Keys& keys) {
   Config c = read_qwen2(keys);
   c.own_head = keys.own_head();
   c.expert_renormalise = keys.boolean("expert_weights_norm", false);
-  constexpr int64_t kMost = 1 << 24;
-  c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", kMost,
-                               keys.integer("feed_forward_length", kMost, c.n_ff));
+  if (c.n_expert > 0) c.n_ff = keys.expert_width(c);
+  c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", 1 << 24, keys.dense_width());
   return c;
 }
 

@@ -13,7 +13,9 @@ Config read_qwen3(const Keys& keys) {
 }
 
 Config read_qwen3moe(const Keys& keys) {
-  return read_qwen3(keys);
+  Config c = read_qwen3(keys);
+  if (c.n_expert > 0) c.n_ff = keys.expert_width(c);
+  return c;
 }
 
 }  // namespace model

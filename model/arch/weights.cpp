@@ -230,8 +230,7 @@ class Reader {
   }
 
   Norm norm(const std::string& name, int64_t n) {
-    const bool biased = c_.norm == NormKind::kLayer;
-    return {vector(name + ".weight", n), biased ? vector(name + ".bias", n) : nullptr};
+    return {vector(name + ".weight", n), c_.needs_biases() ? vector(name + ".bias", n) : nullptr};
   }
 
   void name_the_rest() {

@@ -11,8 +11,7 @@ namespace model {
 namespace {
 
 constexpr size_t kMostTensors = 65536;  // of all parts; published models have some thousands
-
-constexpr int64_t kMaxParts = 65535;  // split.count is a u16
+constexpr int64_t kMaxParts = 65535;    // split.count is a u16
 
 ModelFile open_one(const std::string& path) {
   std::shared_ptr<const Mapping> mapping = Mapping::open(path);

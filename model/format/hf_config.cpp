@@ -292,25 +292,21 @@ class Reader {
       fail("rope_scaling", "is of the type " + model::quoted(type) + ", which is not supported");
     }
     std::optional<double> said = number(scaling, "factor");
-    if (!said && type == "yarn") said = growth(scaling);
+    const auto original = whole(scaling, "original_max_position_embeddings");
+    if (!said && type == "yarn" && original.value_or(0) > 0) said = growth(*original);
     if (!said) fail("rope_scaling", "has no factor");
     const double factor = *said;
     if (!(factor > 0.0)) fail("rope_scaling", "has a factor that is not positive");
     if (type == "llama3") return llama3_factors(scaling, factor);
     add("rope.scaling.type", std::string(type));
     add("rope.scaling.factor", factor);
-    if (const auto original = whole(scaling, "original_max_position_embeddings")) {
-      add("rope.scaling.original_context_length", *original);
-    }
+    if (original) add("rope.scaling.original_context_length", *original);
     if (type == "yarn") yarn(scaling, factor);
   }
 
   // How many times the original context the model's is.
-  std::optional<double> growth(const Json& scaling) const {
-    const auto original = whole(scaling, "original_max_position_embeddings");
-    if (!original || *original == 0) return std::nullopt;
-    return static_cast<double>(required("max_position_embeddings")) /
-           static_cast<double>(*original);
+  double growth(uint64_t original) const {
+    return static_cast<double>(required("max_position_embeddings")) / static_cast<double>(original);
   }
 
   void yarn(const Json& scaling, double factor) {
@@ -349,16 +345,14 @@ class Reader {
   // (arXiv:2402.13753).
   void long_factors(const Json& scaling) {
     constexpr uint64_t kOfPhi3 = 4096;
-    const uint64_t context = required("max_position_embeddings");
     std::optional<uint64_t> original = whole("original_max_position_embeddings");
     if (!original) original = whole(scaling, "original_max_position_embeddings");
     if (!original && family_.arch == "phi3") original = kOfPhi3;
     if (!original || *original < 2) fail("original_max_position_embeddings", "is missing");
-    const double growth = static_cast<double>(context) / static_cast<double>(*original);
+    const double times = growth(*original);
     const double attention =
-        growth <= 1.0
-            ? 1.0
-            : std::sqrt(1.0 + std::log(growth) / std::log(static_cast<double>(*original)));
+        times <= 1.0 ? 1.0
+                     : std::sqrt(1.0 + std::log(times) / std::log(static_cast<double>(*original)));
     add("rope.scaling.original_context_length", *original);
     add("rope.scaling.attn_factor", number(scaling, "attention_factor").value_or(attention));
     for (const auto& [key, name] : {std::pair{"long_factor", "rope_factors_long.weight"},

@@ -129,6 +129,8 @@ TEST(Config, QwensExpertsShareTheWidthWhereTheyHaveNoneOfTheirOwn) {
     EXPECT_EQ(12, config_of(g).n_ff) << arch;
     EXPECT_EQ(arch == "qwen2moe" ? 24 : 0, config_of(g).n_ff_shared) << arch;
     EXPECT_EQ(6, config_of(g.u32(arch + ".expert_feed_forward_length", 6)).n_ff) << arch;
+    g.array<uint32_t>(arch + ".feed_forward_length", 4, {24, 24});
+    EXPECT_EQ(arch == "qwen2moe" ? 24 : 0, config_of(g).n_ff_shared) << "said of each layer";
   }
 }
 
