@@ -93,6 +93,18 @@ TEST_F(GgufSplit, ATensorInTwoPartsIsRefused) {
   EXPECT_CONTAINS(refusal(path(0)), "'token_embd.weight' is in another part too");
 }
 
+// Each part may have as many as a file may; what is made of all of them has the same limit.
+TEST_F(GgufSplit, MoreTensorsInAllThanAFileMayHaveAreRefused) {
+  for (int i = 1; i < 3; ++i) {
+    const std::string part = std::to_string(i);
+    for (int n = 0; n < 33000; ++n) {
+      parts_[static_cast<size_t>(i)].tensor(part + "." + std::to_string(n), {1});
+    }
+    write(i);
+  }
+  EXPECT_CONTAINS(refusal(path(0)), path(2), "more than 65536 tensors up to this part");
+}
+
 TEST_F(GgufSplit, AWrongCountOfTensorsIsRefused) {
   parts_[0].i32("split.tensors.count", 99);
   write(0);
