@@ -67,10 +67,11 @@ void Inference::loop() {
       if (!idle) {
         const auto begin = std::chrono::steady_clock::now();
         step();
+        stepped_ = true;
         credit_ += (std::chrono::steady_clock::now() - begin) / kTileShare;
       }
       read_tiles(idle);
-      if (file_) file_->drain();
+      if (file_ && stepped_) file_->drain();
       if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
       // The picture stays; the sentence says what did not work.

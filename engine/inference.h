@@ -37,6 +37,7 @@ class Inference {
   Control& control_;
   Session session_;
   std::unique_ptr<trace::FileWriter> file_;
+  bool stepped_ = false;  // once; before, there is nothing that an older trace should go for
   bool paused_ = false;
   std::chrono::nanoseconds credit_{};
   std::thread thread_;

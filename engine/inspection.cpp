@@ -63,7 +63,7 @@ Inspection summarise(const std::vector<float>& values, int64_t rows, int64_t col
   s.mean = static_cast<float>(sum / n);
   s.rms = static_cast<float>(std::sqrt(squares / n));
   s.rows = std::min(rows, kMaxSide);
-  s.cols = std::min(cols, kMaxSide);
+  s.cols = std::min(cols, rows == 1 ? kMaxSide * kMaxSide : kMaxSide);
   if (s.rows == rows && s.cols == cols) {
     s.values = values;
     return s;

@@ -13,7 +13,8 @@
 namespace engine {
 
 struct Inspection {
-  // At most kMaxSide x kMaxSide; a larger tensor is given as means of blocks.
+  // At most kMaxSide x kMaxSide, or as many in a single row; a larger tensor is given as means of
+  // blocks.
   int64_t rows = 0, cols = 0;
   std::vector<float> values;
   int64_t full_rows = 0, full_cols = 0;
@@ -28,7 +29,7 @@ inline constexpr int64_t kMaxSide = 512;
 Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
                           const std::vector<int32_t>& tokens, size_t done, const Inspect& what);
 
-// Cuts values (rows, cols) down to at most kMaxSide a side and computes the statistics.
+// Cuts values (rows, cols) down to at most that and computes the statistics.
 Inspection summarise(const std::vector<float>& values, int64_t rows, int64_t cols);
 
 }  // namespace engine

@@ -145,6 +145,7 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.grid_cell = 0.5F * std::exp2(std::floor(std::log2(layout_->scale())));
   f.now = now(view.playhead, view.merge, !view.look.reduced_motion);
   f.merge = static_cast<float>(view.merge);
+  f.newest = static_cast<float>(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
   return f;
 }
 

@@ -33,6 +33,7 @@ vec3 placed(vec3 at, float column) {
 // What is left of a light at this playhead, with its sign.
 float light_now(Light light) {
   float merge = max(frame.merge, 1.0);
+  if (light.life < 0.0 && !stands(light.instant, merge, frame.newest)) return 0.0;
   float age = frame.playhead - shown_instant(light.instant, merge);
   return light.value * light_left(age, light.life * merge, frame.shortest_life);
 }

@@ -237,6 +237,7 @@ struct Frame {
   float grid_cell;     // world units between its lines, a heavier one every 8; 0: no grid
   float now;           // column at the front; columns behind it lie at past_z(now - column)
   float merge;         // steps that are shown as one climb, >= 1; 0: 1. See shown_instant()
+  float newest;        // step under the playhead: the newest of its climb
 };
 
 // When something is seen that happened at `instant` (steps) while `merge` steps are shown as one climb:
@@ -257,6 +258,17 @@ float shown_instant(float instant, float merge) {
   if (merge <= 1.0f) return instant;
   float step = floor(instant);
   return (climb_of(step, merge) + (instant - step)) * merge;
+}
+
+// Whether a light that stands still (see light_left) is of the newest step of its climb: of what stands
+// at the crown only one step's numbers are shown, not the largest of several. The last climb may be
+// without its later steps: `newest` is then the last that there is.
+#ifdef __cplusplus
+inline
+#endif
+bool stands(float instant, float merge, float newest) {
+  float step = floor(instant);
+  return merge <= 1.0f || step == newest || climb_of(step + 1.0f, merge) != climb_of(step, merge);
 }
 
 // What is left of a light of unit value at an age (steps) when it lives for `life` (steps, already
@@ -377,7 +389,7 @@ static_assert(sizeof(Light) == 16);
 static_assert(sizeof(Bolt) == 76 && sizeof(BoltDraw) == 40 && sizeof(Joint) == 24);
 static_assert(sizeof(TileQuad) == 48 + 8 * 4 + 16 + 16 + 36 + 12);
 static_assert(sizeof(Glyph) == 36 && sizeof(Line) == 24);
-static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 20);
+static_assert(sizeof(Frame) == 64 + 16 * 3 + 16 + 16 * 8 + 32 + 16 + 24);
 }  // namespace shaders
 #endif
 #undef SHARED_CONST

@@ -77,9 +77,9 @@ int run(const RunOptions& options) {
   std::unique_ptr<trace::FileWriter> file;
   if (!options.trace_path.empty())
     file = std::make_unique<trace::FileWriter>(log, options.trace_path);
+  session.start(options.generate);  // what it refuses must not have replaced an older trace
   end_on_signals();
 
-  session.start(options.generate);
   const size_t prompt = session.tokens().size();
   const auto begin = std::chrono::steady_clock::now();
   while (!session.finished() && interrupted == 0) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "model/error.h"
 
@@ -131,10 +132,24 @@ uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) noexcept {
 
 FileWriter::FileWriter(Log& log, const std::string& path)
     : cursor_(log), path_(path), counts_(kTopicCount, 0) {
-  file_ = std::fopen(path.c_str(), "wb");
+  std::error_code ignored;
+  made_ = !std::filesystem::exists(path, ignored);
+  file_ = std::fopen(path.c_str(), "ab");  // "wb" would empty it
   if (file_ == nullptr) {
     throw Error(ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(errno),
                 path, "choose a folder that exists and can be written");
+  }
+}
+
+void FileWriter::begin() {
+  if (std::exchange(begun_, true)) return;
+  std::error_code error;
+  const bool whole = std::filesystem::is_regular_file(path_, error);
+  if (whole) std::filesystem::resize_file(path_, 0, error);  // a device has nothing to lose
+  if (error) {
+    finished_ = true;
+    throw Error(ExitCode::kFailed, "cannot write the trace: " + error.message(), path_,
+                "choose another file");
   }
   Bytes start;
   start.raw(std::as_bytes(std::span(kMagic)));
@@ -147,10 +162,12 @@ FileWriter::FileWriter(Log& log, const std::string& path)
 
 FileWriter::~FileWriter() {
   try {
-    finish();
+    if (begun_) finish();
   } catch (const Error&) {  // the destructor has nobody to tell
   }
-  if (file_ != nullptr) std::fclose(file_);
+  if (file_ == nullptr) return;
+  std::fclose(file_);
+  if (!begun_ && made_) std::remove(path_.c_str());
 }
 
 void FileWriter::put(std::span<const std::byte> bytes) {
@@ -179,6 +196,7 @@ void FileWriter::drain() {
   }
   cursor_.release(cursor_.forget_before());
   if (records.size() == 0) return;
+  begin();
   Bytes chunk;
   chunk.add(ns).add(ns).add(static_cast<uint64_t>(records.size())).add(crc32(records.span()));
   chunk.text("").add(static_cast<uint64_t>(records.size())).raw(records.span());
@@ -191,6 +209,7 @@ void FileWriter::drain() {
 void FileWriter::finish() {
   if (finished_) return;
   drain();
+  begin();
   finished_ = true;
   Bytes end;
   end.add(data_crc_);

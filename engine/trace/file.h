@@ -21,9 +21,10 @@ namespace trace {
 // Follows a log and appends what is new to a file. One thread.
 class FileWriter {
  public:
-  // Throws Error (failed) when the file cannot be created.
+  // Throws Error (failed) when the file cannot be written. What is there already stays until the
+  // first message is written, so that what is refused before costs nobody an older trace.
   FileWriter(Log& log, const std::string& path);
-  ~FileWriter();  // finishes; failures at this point are dropped
+  ~FileWriter();  // finishes what was begun; failures at this point are dropped
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
 
@@ -42,6 +43,7 @@ class FileWriter {
     uint64_t last_ns;
     uint64_t size;
   };
+  void begin();
   void put(std::span<const std::byte> bytes);
 
   Cursor cursor_;
@@ -51,6 +53,8 @@ class FileWriter {
   uint32_t data_crc_ = 0;
   std::vector<ChunkPlace> chunks_;
   std::vector<uint64_t> counts_;  // messages a topic
+  bool made_ = false;             // there was no such file
+  bool begun_ = false;
   bool finished_ = false;
 };
 

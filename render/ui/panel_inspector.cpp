@@ -36,6 +36,20 @@ std::string token_text(const State& state, uint32_t position) {
                                        : std::string();
 }
 
+// Which of `full` numbers the i-th of `shown` cells stands for, as engine::summarise cuts them.
+struct Block {
+  uint32_t first, last;
+};
+Block block_of(uint32_t i, uint32_t shown, uint32_t full) {
+  const auto begin = [&](uint64_t cell) { return static_cast<uint32_t>(cell * full / shown); };
+  return {begin(i), begin(uint64_t{i} + 1) - 1};
+}
+
+std::string numbers(Block block, uint32_t offset) {
+  const std::string first = std::to_string(block.first + offset);
+  return block.first == block.last ? first : first + ".." + std::to_string(block.last + offset);
+}
+
 }  // namespace
 
 uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
@@ -156,12 +170,12 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
   ImGui::TextDisabled("%s", std::string(answer.formula).c_str());
   ImGui::PopTextWrapPos();
   if (r.rows == 0) return;
+  const char* means =
+      r.rows < r.full_rows || r.cols < r.full_cols ? ", shown as means of blocks" : "";
   if (r.full_rows == 1) {
-    ImGui::TextDisabled("%u values", r.full_cols);
+    ImGui::TextDisabled("%u values%s", r.full_cols, means);
   } else {
-    ImGui::TextDisabled(
-        "%u x %u values%s", r.full_rows, r.full_cols,
-        r.rows < r.full_rows || r.cols < r.full_cols ? ", shown as means of blocks" : "");
+    ImGui::TextDisabled("%u x %u values%s", r.full_rows, r.full_cols, means);
   }
   ImGui::TextDisabled("min %.4g   max %.4g   mean %.4g   rms %.4g", double{r.min}, double{r.max},
                       double{r.mean}, double{r.rms});
@@ -221,16 +235,21 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
       std::max((mouse.y - origin.y) / height * static_cast<float>(rows), 0.0F));
   const size_t at = size_t{row} * cols + col;
   if (col >= cols || row >= rows || at >= answer.values.size()) return;
+  // What the cell stands for: one value, or the mean of a block.
+  const bool one_row = r.rows == 1;
+  const auto y = block_of(one_row ? 0 : row, r.rows, r.full_rows);
+  const auto x = block_of(one_row ? static_cast<uint32_t>(at) : col, r.cols, r.full_cols);
+  const bool single = y.first == y.last && x.first == x.last;
   ImGui::BeginTooltip();
-  if (r.rows == 1) {
-    ImGui::Text("[%zu] = %.6g", at, double{answer.values[at]});
-    if (tensor.per_position)
-      ImGui::Text("token \"%s\"", token_text(state, static_cast<uint32_t>(at)).c_str());
-  } else {
-    ImGui::Text("[%u, %u] = %.6g", row + static_cast<uint32_t>(tensor.first_row), col,
+  if (one_row && r.full_rows == 1) {
+    ImGui::Text("[%s]%s = %.6g", numbers(x, 0).c_str(), single ? "" : " mean",
                 double{answer.values[at]});
-    if (tensor.per_position) ImGui::Text("token \"%s\"", token_text(state, col).c_str());
+  } else {
+    ImGui::Text("[%s, %s]%s = %.6g", numbers(y, static_cast<uint32_t>(tensor.first_row)).c_str(),
+                numbers(x, 0).c_str(), single ? "" : " mean", double{answer.values[at]});
   }
+  if (tensor.per_position && x.first == x.last)
+    ImGui::Text("token \"%s\"", token_text(state, x.first).c_str());
   ImGui::EndTooltip();
 }
 

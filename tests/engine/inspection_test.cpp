@@ -166,6 +166,14 @@ TEST(Inspection, StatisticsAreOfEveryValue) {
   EXPECT_EQ((std::vector<float>{3.0F, -1.0F, 2.0F, 0.0F, 0.0F, 2.0F}), s.values);
 }
 
+TEST(Inspection, ALongVectorKeepsEveryValue) {
+  std::vector<float> values;
+  for (int i = 0; i < 151936; ++i) values.push_back(static_cast<float>(i));
+  const engine::Inspection s = engine::summarise(values, 1, 151936);
+  EXPECT_EQ(151936, s.cols) << "the logits of a large vocabulary";
+  EXPECT_EQ(values, s.values);
+}
+
 TEST(Inspection, ALargeTensorIsGivenAsMeansOfBlocks) {
   const int64_t rows = 2 * engine::kMaxSide, cols = engine::kMaxSide + 1;
   std::vector<float> values;

@@ -12,10 +12,11 @@ using Lights = GpuTest;
 
 std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& steps, size_t nodes,
                                 uint64_t first, uint64_t last, float playhead, float shortest_life,
-                                float merge = 1) {
+                                float merge = 1, float newest = 0) {
   std::vector<glm::vec2> lights(nodes, glm::vec2(0));
   for (uint64_t step = first; step <= last && step < steps.size(); ++step) {
     for (const shaders::Light& light : steps[step]) {
+      if (light.life < 0 && !shaders::stands(light.instant, merge, newest)) continue;
       const float age = playhead - shaders::shown_instant(light.instant, merge);
       const float value = light.value * shaders::light_left(age, light.life * merge, shortest_life);
       glm::vec2& node = lights[light.node];
@@ -38,7 +39,7 @@ TEST_F(Lights, AreTheTracesNumbers) {
       steps[s].push_back({.node = static_cast<uint32_t>(random() % kNodes),
                           .value = 3 * unit(random) - 1.5f,
                           .instant = static_cast<float>(s) + unit(random),
-                          .life = 0.2f + 2 * unit(random)});
+                          .life = (i % 5 == 0 ? -1.0f : 1.0f) * (0.2f + 2 * unit(random))});
     }
     renderer.put_step(s, steps[s], {});
   }
@@ -50,9 +51,11 @@ TEST_F(Lights, AreTheTracesNumbers) {
       input.first_step = 1;
       input.frame.shortest_life = shortest_life;
       input.frame.merge = merge;
+      input.frame.newest = kSteps - 1;
       ASSERT_TRUE(renderer.draw(target, input));
       const auto got = renderer.read_lights();
-      const auto want = expected(steps, kNodes, 1, kSteps - 1, playhead, shortest_life, merge);
+      const auto want =
+          expected(steps, kNodes, 1, kSteps - 1, playhead, shortest_life, merge, kSteps - 1);
       ASSERT_EQ(got.size(), want.size());
       const float rounding = merge == 1 ? 2e-6f : 2e-5f;
       for (size_t i = 0; i < kNodes; ++i) {

@@ -367,6 +367,27 @@ TEST_F(TraceFile, AChunkThatContradictsItselfIsRefused) {
   EXPECT_CONTAINS(refusal(write(bytes)), "sizes contradict each other");
 }
 
+// A command that is refused before anything happened must not cost an older trace.
+TEST_F(TraceFile, WhatIsThereStaysUntilSomethingHappens) {
+  const std::string fresh = folder_.file("fresh.mcap");
+  {
+    Log log;
+    trace::FileWriter again(log, path_);
+    again.drain();
+    const trace::FileWriter nothing(log, fresh);
+  }
+  EXPECT_EQ(bytes_, tests::read_file(path_));
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  Log log;
+  TraceBuilder builder(log, tests::small_model());
+  trace::FileWriter writer(log, path_);
+  builder.describe();
+  builder.start();
+  builder.step();
+  writer.finish();
+  EXPECT_EQ(1U, *positions(tests::read_file(path_))) << "then it is replaced as a whole";
+}
+
 TEST_F(TraceFile, AnUnwritablePlaceIsSaidAtOnce) {
   try {
     trace::FileWriter writer(log_, folder_.file("no/such/folder.mcap"));

@@ -51,6 +51,23 @@ TEST(Moments, AreTheStepUnderThePlayheadWhenNothingIsMerged) {
   EXPECT_EQ(0U, scene::moment_of(0.0, 4.0, 0).last);
 }
 
+// What stands at the crown is of the step whose words and numbers are shown, of no other.
+TEST(Moments, OneStepOfAClimbStands) {
+  for (const uint64_t steps : {1U, 7U, 10U, 43U, 400U}) {
+    for (const double merge : {1.0, 1.7, 2.0, 2.5, 4.0, 10.0 / 3.0, 64.0}) {
+      for (double playhead = 0.1; playhead < static_cast<double>(steps); playhead += 0.5) {
+        const Moment m = scene::moment_of(playhead, merge, steps);
+        for (uint64_t s = m.first; s <= m.last; ++s) {
+          EXPECT_EQ(s == m.last,
+                    shaders::stands(static_cast<float>(s) + 0.7F, static_cast<float>(merge),
+                                    static_cast<float>(m.last)))
+              << "step " << s << " of " << steps << ", merge " << merge;
+        }
+      }
+    }
+  }
+}
+
 // Each step is in exactly one climb, which is shown at the same time in the shader.
 TEST(Moments, AgreeWithWhatTheShaderShows) {
   for (const uint64_t steps : {1U, 7U, 10U, 43U, 400U}) {
