@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "model/error.h"
 #include "model/format/model_file.h"
@@ -142,12 +143,75 @@ std::vector<TextPart> lay_out(ChatTemplate chat, std::span<const Message> messag
   return parts;
 }
 
-// Of the texts "<|user|>" the first, up to the end of the Jinja expression it stands in.
-bool user_turn_ends_with_eos(std::string_view t) noexcept {
-  const size_t user = t.find("<|user|>");
-  const std::string_view expression = t.substr(user, t.find("}}", user) - user);
-  return expression.find("eos_token") != std::string_view::npos ||
-         expression.find("<|endoftext|>") != std::string_view::npos;
+// A template with the strings that it puts together as one, and ends of lines as they are: what
+// stands between two marks is then the same however it was written.
+std::string joined(std::string_view t) {
+  std::string text;
+  for (size_t i = 0; i < t.size(); ++i) {
+    if (t.substr(i).starts_with("\\n")) {
+      text += '\n';
+      ++i;
+      continue;
+    }
+    if (t[i] == '\'' || t[i] == '"') {
+      const size_t plus = std::min(t.find_first_not_of(" \n", i + 1), t.size());
+      const size_t next = std::min(t.find_first_not_of(" \n", plus + 1), t.size());
+      if (plus < t.size() && t[plus] == '+' && next < t.size() &&
+          (t[next] == '\'' || t[next] == '"')) {
+        i = next;
+        continue;
+      }
+    }
+    text += t[i];
+  }
+  return text;
+}
+
+bool begins_with_any(std::string_view t, std::initializer_list<std::string_view> some) noexcept {
+  return std::any_of(some.begin(), some.end(), [&](auto s) { return t.starts_with(s); });
+}
+bool ends_with_any(std::string_view t, std::initializer_list<std::string_view> some) noexcept {
+  return std::any_of(some.begin(), some.end(), [&](auto s) { return t.ends_with(s); });
+}
+
+// What follows the last time that the name stands there.
+std::string_view behind_last(std::string_view t, std::string_view name) noexcept {
+  const size_t at = t.rfind(name);
+  return at == t.npos ? std::string_view() : t.substr(at + name.size());
+}
+
+// Whether somewhere a message, and nothing else but a space, follows [INST], and somewhere one
+// stands before [/INST].
+bool wraps_in_inst(std::string_view t) noexcept {
+  constexpr std::string_view kOpen = "[INST]";
+  constexpr std::string_view kClose = "[/INST]";
+  const auto without_space = [](std::string_view s) { return s.substr(s.starts_with(' ')); };
+  bool open = false;
+  bool close = false;
+  for (size_t at = t.find(kOpen); at != t.npos && !open; at = t.find(kOpen, at + 1)) {
+    const std::string_view behind = without_space(t.substr(at + kOpen.size()));
+    open = begins_with_any(behind, {"'", "\"", "{{", "<<SYS>>"});
+  }
+  for (size_t at = t.find(kClose); at != t.npos && !close; at = t.find(kClose, at + 1)) {
+    std::string_view before = t.substr(0, at);
+    before.remove_suffix(before.ends_with(' '));
+    close = ends_with_any(before, {"'", "\"", "}}"});
+  }
+  return open && close;
+}
+
+// Zephyr and Tulu, by what the first turn of the user ends with: EOS, or the end of its line alone.
+std::optional<ChatTemplate> which_bars(std::string_view t) noexcept {
+  const std::string_view rest = t.substr(t.find("<|user|>"));
+  const std::string_view turn =
+      rest.substr(0, std::min(rest.find("{%"), rest.find("<|assistant|>")));
+  if (!begins_with_any(turn, {"<|user|>\n", "<|user|>' }}{{ '\n"})) return std::nullopt;
+  for (const char* end : {"eos_token", "<|endoftext|>", "</s>"}) {
+    if (turn.find(end) != turn.npos) return ChatTemplate::kZephyr;
+  }
+  const bool line = turn.find("'\n'") != turn.npos || turn.find("\"\n\"") != turn.npos;
+  if (line && behind_last(t, "<|assistant|>").starts_with('\n')) return ChatTemplate::kTulu;
+  return std::nullopt;
 }
 
 ChatTemplate which_inst(std::string_view t) noexcept {
@@ -162,17 +226,6 @@ ChatTemplate which_inst(std::string_view t) noexcept {
                                               : ChatTemplate::kMistralV3;
 }
 
-// Whether a line ends behind the name, in a string of Jinja, perhaps in the next one: written out
-// or as an escape.
-bool ends_its_line(std::string_view t, std::string_view name) noexcept {
-  for (size_t at = t.find(name); at != t.npos; at = t.find(name, at + 1)) {
-    std::string_view rest = t.substr(at + name.size());
-    rest.remove_prefix(std::min(rest.find_first_not_of(" '\"+"), rest.size()));
-    if (rest.starts_with('\n') || rest.starts_with("\\n")) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
@@ -183,19 +236,25 @@ std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
        {"<end_of_utterance>", "GPT4 Correct", "<|bom|>", "<|endofturn|>", "[gMASK]"}) {
     if (has(mark)) return std::nullopt;
   }
-  if (has("<|im_start|>")) return has("<|im_sep|>") ? ChatTemplate::kPhi4 : ChatTemplate::kChatMl;
+  const std::string text = joined(t);
+  const auto reads = [&](std::string_view s) { return text.find(s) != text.npos; };
+  if (has("<|im_start|>")) {
+    if (has("<|im_sep|>")) return ChatTemplate::kPhi4;
+    if (!reads("<|im_end|>\n") || !reads("<|im_start|>assistant\n")) return std::nullopt;
+    return ChatTemplate::kChatMl;
+  }
   if (has("<|start_header_id|>") && has("<|end_header_id|>")) return ChatTemplate::kLlama3;
   if (has("<start_of_turn>")) return ChatTemplate::kGemma;
-  if (has("[INST]")) return which_inst(t);
+  if (has("[INST]")) {
+    return wraps_in_inst(text) ? std::optional(which_inst(t)) : std::nullopt;
+  }
   if (has("<｜User｜>") && has("<｜Assistant｜>")) return ChatTemplate::kDeepSeek;
   if (has("<|end|>") && has("<|assistant|>")) {
-    return ends_its_line(t, "<|assistant|>") ? ChatTemplate::kPhi3 : ChatTemplate::kPhi4Mini;
+    const bool lines = reads("<|end|>\n");
+    if (behind_last(text, "<|assistant|>").starts_with('\n') != lines) return std::nullopt;
+    return lines ? ChatTemplate::kPhi3 : ChatTemplate::kPhi4Mini;
   }
-  if (has("<|user|>") && (has("<|assistant|>") || has("<|endoftext|>"))) {
-    if (user_turn_ends_with_eos(t)) return ChatTemplate::kZephyr;
-    // GLM-Edge has the roles outside of strings, and no end of a line behind a message.
-    if (has("'<|user|>") || has("\"<|user|>")) return ChatTemplate::kTulu;
-  }
+  if (has("<|user|>") && (has("<|assistant|>") || has("<|endoftext|>"))) return which_bars(text);
   return std::nullopt;
 }
 
@@ -204,9 +263,13 @@ std::optional<ChatTemplate> chat_template_of(const ModelFile& file) {
 }
 
 bool begins_with_bos(std::string_view t) noexcept {
-  const std::string_view first = t.substr(std::min(t.find("{{"), t.size()));
-  return first.substr(0, first.find("}}")).find("bos_token") != std::string_view::npos ||
-         t.find("= bos_token +") != std::string_view::npos;
+  for (size_t at = t.find("{{"); at != t.npos; at = t.find("{{", at + 2)) {
+    const std::string_view first = t.substr(at, t.find("}}", at) - at);
+    if (first.find("raise_exception") != first.npos) continue;  // writes nothing
+    if (first.find("bos_token") != first.npos) return true;
+    break;
+  }
+  return t.find("= bos_token +") != t.npos;
 }
 
 bool chat_begins_with_bos(const ModelFile& file) {

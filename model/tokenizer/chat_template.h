@@ -1,6 +1,7 @@
 // How a conversation is written down for a model that was trained to chat. A model file carries
 // its template as a Jinja program (tokenizer.chat_template); it is never executed, but the known
-// families are recognised by the names of the tokens and roles in its text.
+// families are recognised by the names of the tokens and roles in its text and by what stands
+// between these. What only resembles one is none.
 //
 // Not carried over: default system prompts, tools, dates, and what makes a model think aloud.
 // Sources: the templates that the makers publish in their tokenizer_config.json, and for Mistral's

@@ -74,13 +74,13 @@ size_t SpecialTexts::longest_at(std::string_view text, size_t pos, bool all,
   return bytes;
 }
 
-SpecialTexts::Found SpecialTexts::find(std::string_view text, size_t taken, size_t pos,
+SpecialTexts::Found SpecialTexts::find(std::string_view text, size_t taken, size_t pos, size_t end,
                                        bool all) const noexcept {
   const auto& begins = all ? begins_ : begins_plain_;
   const Entry* entry = nullptr;
-  for (; pos < text.size(); ++pos) {
+  for (; pos < end; ++pos) {
     if (!begins[static_cast<unsigned char>(text[pos])]) continue;
-    const size_t bytes = longest_at(text, pos, all, entry);
+    const size_t bytes = longest_at(text.substr(0, end), pos, all, entry);
     if (bytes == 0) continue;
     Found found{pos, pos + bytes, entry->id};
     if (entry->rule.single_word && !stands_alone(text, found.begin, found.end)) {

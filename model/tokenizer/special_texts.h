@@ -36,8 +36,9 @@ class SpecialTexts {
   };
 
   // The leftmost special token at or after text[pos], there the longest. all: also those that are
-  // not found in plain text. It takes no space before text[taken] along; taken <= pos.
-  Found find(std::string_view text, size_t taken, size_t pos, bool all) const noexcept;
+  // not found in plain text. Its name ends at or before text[end]; the spaces behind it may go on.
+  // It takes no space before text[taken] along; taken <= pos <= end.
+  Found find(std::string_view text, size_t taken, size_t pos, size_t end, bool all) const noexcept;
 
  private:
   struct Entry {

@@ -86,13 +86,13 @@ void cut(const SpecialTexts& specials, const Searched& in, const OnRun& on_run,
   size_t pos = 0;
   for (const Searched::Part& part : in.parts) {
     while (pos < part.end) {
-      const auto found = specials.find(in.text.substr(0, part.end), taken, pos, part.all);
+      const auto found = specials.find(in.text, taken, pos, part.end, part.all);
       if (found.id < 0) break;
       if (found.begin > taken) on_run(taken, found.begin);
       on_token(found.id);
       pos = taken = found.end;
     }
-    pos = part.end;
+    pos = std::max(pos, part.end);
   }
   if (in.text.size() > taken) on_run(taken, in.text.size());
 }

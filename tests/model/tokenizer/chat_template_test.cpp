@@ -108,10 +108,15 @@ TEST(ChatTemplate, TheFamiliesOfRolesBetweenBars) {
 
 TEST(ChatTemplate, RecognisesTheFamilies) {
   const std::vector<std::pair<std::string, ChatTemplate>> cases = {
-      {"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>'}}",
+      {"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+       "{{ '<|im_start|>assistant\n' }}",
+       ChatTemplate::kChatMl},
+      {"<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+       "<|im_start|>assistant\n",
        ChatTemplate::kChatMl},
       {"{{'<|im_start|>user<|im_sep|>' + message['content'] + '<|im_end|>'}}", ChatTemplate::kPhi4},
-      {"{% set content = '<<SYS>>\\n' + system %}{{ bos_token + '[INST] ' + content.strip() }}",
+      {"{% set content = '<<SYS>>\\n' + system %}{{ bos_token + '[INST] ' + content.strip() + "
+       "' [/INST]' }}",
        ChatTemplate::kLlama2},
       {"{{ '<|start_header_id|>' + role + '<|end_header_id|>\n\n' }}", ChatTemplate::kLlama3},
       {"{{ '[INST] ' + message['content'] + ' [/INST]' }}", ChatTemplate::kInst},
@@ -138,6 +143,8 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
       {"{{ '<|user|>\n' + message['content'] + eos_token }}{{ '<|assistant|>' }}",
        ChatTemplate::kZephyr},
       {"{{ '<|user|>\n' + message['content'] + '<|endoftext|>' }}", ChatTemplate::kZephyr},
+      {"{{ '<|user|>\\n' + message['content'] + '</s>\\n' }}{{ '<|assistant|>\\n' }}",
+       ChatTemplate::kZephyr},
       {"{{ '<|user|>\n' + message['content'] + '\n' }}{{ '<|assistant|>\n' + x + eos_token }}",
        ChatTemplate::kTulu},
       {"{{'<｜User｜>' + message['content']}}{{'<｜Assistant｜>' + content}}",
@@ -148,12 +155,21 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
     ASSERT_TRUE(found) << text;
     EXPECT_EQ(model::chat_template_name(chat), model::chat_template_name(*found)) << text;
   }
-  for (const char* text : {"", "{{ messages[0].content }}", "[gMASK]<sop><|user|> <|assistant|>",
-                           "<|user|>", "### Instruction:",
-                           // GLM-Edge, SmolVLM, OpenChat 3.6
-                           "{% if user %}<|user|>\n{{ content }}{% endif %}<|assistant|>",
-                           "<|im_start|>{{ role }}: {{ content }}<end_of_utterance>\n",
-                           "{{ '<|start_header_id|>GPT4 Correct User<|end_header_id|>' }}"}) {
+  for (const char* text :
+       {"", "{{ messages[0].content }}", "[gMASK]<sop><|user|> <|assistant|>", "<|user|>",
+        "### Instruction:",
+        // GLM-Edge, SmolVLM, OpenChat 3.6
+        "{% if user %}<|user|>\n{{ content }}{% endif %}<|assistant|>",
+        "<|im_start|>{{ role }}: {{ content }}<end_of_utterance>\n",
+        // marks of a family with something else between them
+        "{{ '<|im_start|>' + role + ' ' + content + '<|im_end|>' + ' ' }}"
+        "{{ '<|im_start|>assistant ' }}",
+        "{{ '[INST]\n' + content + '\n[/INST]\n\n' }}",
+        "{{ '[INST] Task: Check if there is unsafe content' + c + '. [/INST]' }}",
+        "{{ '<|user|>\n' + content + '<|end|>\n' }}{{ '<|assistant|>' }}",
+        "{{ '<|user|>' + content }}{{ '<|assistant|>' }}",
+        "{{ '<|user|>\n' + content + '<|eos|>\n' }}{{ '<|assistant|>\n' }}",
+        "{{ '<|start_header_id|>GPT4 Correct User<|end_header_id|>' }}"}) {
     EXPECT_FALSE(model::recognise_chat_template(text)) << text;
   }
 }
@@ -188,6 +204,9 @@ TEST(ChatTemplate, MayBeginWithABos) {
   EXPECT_TRUE(model::begins_with_bos("{{ bos_token }}{% for m in messages %}{{ m.content }}"));
   EXPECT_TRUE(model::begins_with_bos("{% for m in messages %}{{ bos_token + '[INST] ' + c }}"));
   EXPECT_TRUE(model::begins_with_bos(
+      "{% if odd %}{{ raise_exception('Roles must alternate') }}{% endif %}{{ bos_token + c }}"));
+  EXPECT_FALSE(model::begins_with_bos("{{ raise_exception('no bos_token') }}{{ '[INST]' }}"));
+  EXPECT_TRUE(model::begins_with_bos(
       "{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}"));
   EXPECT_FALSE(model::begins_with_bos("{{ '[INST] ' + c }}{% if more %}{{ bos_token + c }}"));
   EXPECT_FALSE(model::begins_with_bos("{{ '<|im_start|>' }}"));
@@ -203,6 +222,17 @@ TEST(ChatTokens, TheTemplateMayAskForABosThatTheFileDoesNot) {
   Ids want = encode_chat(*t, ChatTemplate::kTulu, messages, true);
   want.insert(want.begin(), t->bos_id());
   EXPECT_EQ(want, encode_chat(*t, ChatTemplate::kTulu, messages, true, true));
+}
+
+// Phi-3's special tokens take the white space behind them along, a message's too.
+TEST(ChatTokens, ASpecialTokenTakesTheSpaceAtAMessagesBeginning) {
+  REQUIRE_SHARED_DATA();
+  const auto t = model::make_tokenizer(
+      model::open_gguf(tests::shared_data("vocab/ggml-vocab-phi-3.gguf").string()));
+  const std::vector<Message> messages = {{Role::kUser, " \n leading"}};
+  Ids want = t->encode("<|user|>\n \n leading<|end|>\n<|assistant|>\n", model::Special::kParse);
+  if (t->adds_bos()) want.insert(want.begin(), t->bos_id());
+  EXPECT_EQ(want, encode_chat(*t, ChatTemplate::kPhi3, messages, true));
 }
 
 TEST(ChatTokens, RunsOfTextReachOverTheBoundsOfMessages) {
