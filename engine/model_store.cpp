@@ -76,17 +76,19 @@ bool is_gguf(const fs::path& path) {
   return part == "00001" || part.find_first_not_of("0123456789") != std::string::npos;
 }
 
+// A folder that Hugging Face's libraries would take for a model.
+bool holds_safetensors(const fs::path& folder) {
+  if (!model::is_hf_folder(folder.string())) return false;
+  const std::vector<fs::path> files = entries(folder);
+  return std::any_of(files.begin(), files.end(),
+                     [](const fs::path& f) { return f.extension() == ".safetensors"; });
+}
+
 // The models in one repository's folder: itself, when it holds safetensors, and its GGUF files,
 // also those one folder deeper, where large models keep their parts.
 void add_repository(const fs::path& folder, const std::string& name,
                     std::vector<FoundModel>& found) {
-  if (model::is_hf_folder(folder.string())) {
-    const std::vector<fs::path> files = entries(folder);
-    if (std::any_of(files.begin(), files.end(),
-                    [](const fs::path& f) { return f.extension() == ".safetensors"; })) {
-      found.push_back({name, folder.string()});
-    }
-  }
+  if (holds_safetensors(folder)) found.push_back({name, folder.string()});
   for (const fs::path& entry : entries(folder)) {
     if (is_gguf(entry)) {
       found.push_back({name + ":" + entry.filename().string(), entry.string()});
@@ -100,19 +102,18 @@ void add_repository(const fs::path& folder, const std::string& name,
   }
 }
 
-// The snapshot that refs/main names, else the last one that holds a model.
-fs::path snapshot_of(const fs::path& repository) {
+// A repository's snapshots: the one that refs/main names, then the others, the newest first.
+std::vector<fs::path> snapshots_of(const fs::path& repository) {
   std::string main = read_text(repository / "refs" / "main");
   while (!main.empty() && std::isspace(static_cast<unsigned char>(main.back()))) main.pop_back();
-  const bool plain = !main.empty() && main.find_first_not_of("0123456789abcdef") == main.npos;
-  if (plain && is_folder(repository / "snapshots" / main)) return repository / "snapshots" / main;
-  const std::vector<fs::path> all = entries(repository / "snapshots");
-  const auto last = std::find_if(all.rbegin(), all.rend(), [](const fs::path& snapshot) {
-    std::vector<FoundModel> models;
-    add_repository(snapshot, {}, models);
-    return !models.empty();
-  });
-  return last == all.rend() ? fs::path() : *last;
+  std::vector<fs::path> all = entries(repository / "snapshots");
+  const auto order = [&](const fs::path& snapshot) {
+    std::error_code ignored;
+    return std::pair(snapshot.filename() == main, fs::last_write_time(snapshot, ignored));
+  };
+  std::stable_sort(all.begin(), all.end(),
+                   [&](const fs::path& a, const fs::path& b) { return order(a) > order(b); });
+  return all;
 }
 
 void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
@@ -123,32 +124,37 @@ void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
     name.erase(0, kPrefix.size());
     const size_t dashes = name.find("--");
     if (dashes != std::string::npos) name.replace(dashes, 2, "/");
-    const fs::path snapshot = snapshot_of(repository);
-    if (!snapshot.empty()) add_repository(snapshot, "hf:" + name, found);
+    // What several hold is taken from the first: find_models() keeps one of each name.
+    for (const fs::path& snapshot : snapshots_of(repository)) {
+      add_repository(snapshot, "hf:" + name, found);
+    }
   }
 }
 
-// The file that a manifest of Ollama gives as the model.
-std::optional<fs::path> ollama_blob(const fs::path& root, const fs::path& manifest) {
+// What a manifest of Ollama gives as the model, its name left empty; nothing when it gives none.
+std::optional<FoundModel> ollama_model(const fs::path& root, const fs::path& manifest) {
   constexpr std::string_view kPrefix = "sha256:";
+  FoundModel model;
   try {
     const model::Json document = model::parse_json(read_text(manifest), manifest.string());
     for (const model::Json& layer : model::json_at(document, "layers")) {
-      if (model::json_text(model::json_at(layer, "mediaType")) !=
-          "application/vnd.ollama.image.model") {
-        continue;
+      const std::string_view type = model::json_text(model::json_at(layer, "mediaType"));
+      if (type == "application/vnd.ollama.image.adapter") {
+        model.problem = "has an adapter (LoRA), which would not be applied";
       }
+      if (type != "application/vnd.ollama.image.model" || !model.path.empty()) continue;
       std::string_view digest = model::json_text(model::json_at(layer, "digest"));
       if (!digest.starts_with(kPrefix)) return std::nullopt;
       digest.remove_prefix(kPrefix.size());
       if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != digest.npos) {
         return std::nullopt;
       }
-      return root / "blobs" / ("sha256-" + std::string(digest));
+      model.path = (root / "blobs" / ("sha256-" + std::string(digest))).string();
     }
   } catch (const Error&) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  return model.path.empty() ? std::nullopt : std::optional(model);
 }
 
 // HOST/NAMESPACE/NAME, shortened as Ollama shows it.
@@ -163,12 +169,13 @@ void find_ollama(const fs::path& root, std::vector<FoundModel>& found) {
     for (const fs::path& space : entries(host)) {
       for (const fs::path& name : entries(space)) {
         for (const fs::path& tag : entries(name)) {
-          const auto blob = ollama_blob(root, tag);
-          if (!blob) continue;
+          std::optional<FoundModel> model = ollama_model(root, tag);
+          if (!model) continue;
           const std::string shown = ollama_name(host.filename().string(), space.filename().string(),
                                                 name.filename().string()) +
                                     ":" + tag.filename().string();
-          found.push_back({"ollama:" + shown, blob->string()});
+          model->name = "ollama:" + shown;
+          found.push_back(*std::move(model));
         }
       }
     }
@@ -188,10 +195,11 @@ void find_here(const fs::path& folder, std::vector<FoundModel>& found) {
   const auto add = [&](const fs::path& path) {
     found.push_back({path.lexically_relative(folder).string(), path.string()});
   };
+  if (holds_safetensors(folder)) add(folder);
   for (const fs::path& entry : entries(folder)) {
     if (is_gguf(entry)) add(entry);
     if (!is_folder(entry)) continue;
-    if (model::is_hf_folder(entry.string())) add(entry);
+    if (holds_safetensors(entry)) add(entry);
     for (const fs::path& below : entries(entry)) {
       if (is_gguf(below)) add(below);
     }
@@ -307,6 +315,11 @@ StoreFolders store_folders() {
     return fs::path(value ? value : "");
   };
   const fs::path home = variable("HOME");
+  // huggingface_hub takes ~ for the home in its variables.
+  const auto hugging_face = [&](const char* name) {
+    const std::string value = variable(name).string();
+    return value.starts_with("~/") && !home.empty() ? home / value.substr(2) : fs::path(value);
+  };
   const auto at_home = [&](const char* below) { return home.empty() ? fs::path() : home / below; };
   StoreFolders folders;
   const auto add = [](std::vector<fs::path>& list, const fs::path& path) {
@@ -314,11 +327,11 @@ StoreFolders store_folders() {
   };
   const fs::path cache =
       variable("XDG_CACHE_HOME").empty() ? at_home(".cache") : variable("XDG_CACHE_HOME");
-  const fs::path hub = variable("HF_HUB_CACHE").empty() ? variable("HUGGINGFACE_HUB_CACHE")
-                                                        : variable("HF_HUB_CACHE");
+  const fs::path hub = variable("HF_HUB_CACHE").empty() ? hugging_face("HUGGINGFACE_HUB_CACHE")
+                                                        : hugging_face("HF_HUB_CACHE");
   if (!hub.empty()) {
     add(folders.hugging_face, hub);
-  } else if (const fs::path hf = variable("HF_HOME"); !hf.empty()) {
+  } else if (const fs::path hf = hugging_face("HF_HOME"); !hf.empty()) {
     add(folders.hugging_face, hf / "hub");
   } else if (!cache.empty()) {
     add(folders.hugging_face, cache / "huggingface" / "hub");
@@ -358,8 +371,11 @@ std::string resolve_model(const std::string& name, const StoreFolders& folders) 
   only.*(scheme->folders) = folders.*(scheme->folders);
   std::vector<FoundModel> all = find_models(only);
   const std::vector<FoundModel> some = meanings(name, all);
-  if (some.size() == 1) return some.front().path;
   const std::string shown = model::printable(name, 200);
+  if (some.size() == 1 && some.front().problem.empty()) return some.front().path;
+  if (some.size() == 1) {
+    throw Error(ExitCode::kBadModel, some.front().problem, shown, "take the model it was made for");
+  }
   if (some.size() > 1) {
     throw Error(ExitCode::kBadModel, "means " + std::to_string(some.size()) + " models", shown,
                 listed(some, 8));

@@ -24,8 +24,9 @@ struct StoreFolders {
 StoreFolders store_folders();
 
 struct FoundModel {
-  std::string name;  // for -m
-  std::string path;  // for model::open_model
+  std::string name;          // for -m
+  std::string path;          // for model::open_model
+  std::string problem = {};  // what keeps it from being what its name says, as Error's what
 };
 
 // Every model in the folders, by name. A folder or manifest that is missing, unreadable or
@@ -34,7 +35,8 @@ struct FoundModel {
 std::vector<FoundModel> find_models(const StoreFolders& folders);
 
 // The path that `name` means. A name that needs no store, or that exists as a file, comes back
-// as it is. Throws Error (bad_model): unknown, with the nearest names; or of several meanings.
+// as it is. Throws Error (bad_model): unknown, with the nearest names; of several meanings; or with
+// a problem.
 std::string resolve_model(const std::string& name, const StoreFolders& folders);
 std::string resolve_model(const std::string& name);
 

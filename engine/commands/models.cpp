@@ -26,6 +26,7 @@ Json describe(const FoundModel& found) {
     row["parameters"] = parameters;
     row["bytes"] = file.file_bytes();
     row["problems"] = model::find_problems(file);
+    if (!found.problem.empty()) row["problems"].push_back(found.problem);
     row["runnable"] = row["problems"].empty();
     row["architecture"] = file.get_string("general.architecture");
   } catch (const fulgurite::Error& error) {

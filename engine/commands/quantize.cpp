@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <string_view>
 #include <thread>
@@ -15,10 +14,12 @@
 
 #include "engine/commands/gguf_layout.h"
 #include "engine/loaded_model.h"
+#include "engine/stop_signals.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "model/quantize.h"
 #include "model/train/checkpoint.h"
+#include "model/utf8.h"
 
 namespace engine::commands {
 
@@ -156,7 +157,8 @@ class Progress {
     if (!terminal_) return;
     shown_ = true;
     std::fprintf(stderr, "\r\x1b[K%3.0f %% %s",
-                 100.0 * static_cast<double>(done_) / static_cast<double>(total_), tensor.c_str());
+                 100.0 * static_cast<double>(done_) / static_cast<double>(total_),
+                 model::printable(tensor, 200).c_str());
     std::fflush(stderr);
   }
 
@@ -174,17 +176,18 @@ struct Sizes {
 };
 
 std::string summary(const QuantizeOptions& options, DType target, const Sizes& sizes,
-                    uint64_t bytes_before) {
+                    uint64_t bytes_before, uint64_t bytes_written) {
   std::string types;
   for (const auto& [name, n] : sizes.tensors) {
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", n, name);
   }
-  const auto bytes = static_cast<double>(std::filesystem::file_size(options.output));
+  const auto bytes = static_cast<double>(bytes_written);
   const auto before = static_cast<double>(bytes_before);
-  return fmt::format(
-      "{}: {}, {:.1f} MB of {:.1f} MB ({:.0f} %), {:.2f} bits a weight; tensors: {}",
-      options.output, name_of(target), bytes / 1e6, before / 1e6, 100.0 * bytes / before,
-      8.0 * static_cast<double>(sizes.bytes) / static_cast<double>(sizes.values), types);
+  return fmt::format("{}: {}, {:.1f} MB of {:.1f} MB ({:.0f} %), {:.2f} bits a weight; tensors: {}",
+                     model::printable(options.output, 200), name_of(target), bytes / 1e6,
+                     before / 1e6, 100.0 * bytes / before,
+                     8.0 * static_cast<double>(sizes.bytes) / static_cast<double>(sizes.values),
+                     types);
 }
 
 }  // namespace
@@ -219,22 +222,26 @@ int quantize(const QuantizeOptions& options, std::ostream& out) {
     std::fprintf(stderr,
                  "%s is quantised already: what it lost stays lost; better begin with "
                  "the original\n",
-                 options.input.c_str());
+                 model::printable(options.input, 200).c_str());
   }
+  uint64_t written = 0;
   {
+    const StopSignals signals;
     Progress progress(sizes.values);
     for (size_t i = 0; i < types.size(); ++i) {
       const OutputTensor& t = tensors[i];
       writer.add_tensor(
           t.shape.name, t.shape.ne, types[i],
           [&t, type = types[i], &pool, &progress](int64_t first, int64_t n, std::byte* to) {
+            if (StopSignals::asked())
+              throw Error(ExitCode::kFailed, "stopped; nothing was written");
             progress.add(static_cast<uint64_t>(n * t.shape.cols()), t.shape.name);
             convert_rows(t, first, n, type, to, pool);
           });
     }
-    writer.write(options.output);
+    written = writer.write(options.output);
   }
-  out << summary(options, target.type, sizes, file.file_bytes()) << '\n' << std::flush;
+  out << summary(options, target.type, sizes, file.file_bytes(), written) << '\n' << std::flush;
   if (!out) throw Error(ExitCode::kFailed, "cannot write the result", "stdout");
   return 0;
 }

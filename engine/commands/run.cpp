@@ -4,13 +4,13 @@
 
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/best.h"
 #include "engine/softmax.h"
+#include "engine/stop_signals.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "model/error.h"
@@ -18,19 +18,6 @@
 namespace engine::commands {
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// Once: the text ends after the token at hand. Twice: the program ends.
-void end_on_signals() {
-  interrupted = 0;
-  for (const int signal : {SIGINT, SIGTERM}) {
-    std::signal(signal, [](int number) {
-      interrupted = 1;
-      std::signal(number, SIG_DFL);
-    });
-  }
-}
 
 void print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
@@ -78,11 +65,11 @@ int run(const RunOptions& options) {
   if (!options.trace_path.empty())
     file = std::make_unique<trace::FileWriter>(log, options.trace_path);
   session.start(options.generate);  // what it refuses must not have replaced an older trace
-  end_on_signals();
+  const StopSignals signals;        // the text ends after the token at hand
 
   const size_t prompt = session.tokens().size();
   const auto begin = std::chrono::steady_clock::now();
-  while (!session.finished() && interrupted == 0) {
+  while (!session.finished() && !StopSignals::asked()) {
     const std::string text = session.step();
     if (!options.json) {
       print(text);

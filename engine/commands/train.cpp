@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "engine/stop_signals.h"
 #include "model/error.h"
 #include "model/train/checkpoint.h"
 #include "model/train/corpus.h"
@@ -27,31 +27,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using fulgurite::Error;
 using fulgurite::ExitCode;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// Ctrl-C asks once; a second one ends the program at once.
-class StopSignals {
- public:
-  StopSignals() {
-    interrupted = 0;
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~StopSignals() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
- private:
-  struct sigaction old_int_ = {};
-  struct sigaction old_term_ = {};
-};
 
 uint64_t memory_bytes() {
   const long pages = sysconf(_SC_PHYS_PAGES);
@@ -162,7 +137,7 @@ class Run {
     checkpoint();
     begin_ = Clock::now();
     report_begin_ = begin_;
-    while (trainer_->state().step < settings_.steps && interrupted == 0) {
+    while (trainer_->state().step < settings_.steps && !StopSignals::asked()) {
       const auto report = trainer_->step();
       const int64_t step = trainer_->state().step;
       if (!std::isfinite(report.loss)) {
@@ -179,7 +154,7 @@ class Run {
       if (validation) save();
       checkpoint();
     }
-    if (interrupted != 0) {
+    if (StopSignals::asked()) {
       if (trainer_->state().step != validated_step_) validate();
       save();
       say(

@@ -10,11 +10,15 @@ namespace model {
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
   namespace fs = std::filesystem;
-  std::error_code ignored;
-  if (fs::is_symlink(path, ignored) && fs::exists(path, ignored)) {
-    place_ = fs::canonical(path, ignored).string();
+  std::error_code error;
+  if (!fs::is_other(path,
+                    error)) {  // also behind links: /dev/stdout is one, and of a pipe's no path
+    if (fs::is_symlink(path, error)) {
+      const fs::path real = fs::canonical(path, error);
+      if (!error) place_ = real.string();
+    }
+    part_ = place_ + ".part";
   }
-  if (!fs::is_other(place_, ignored)) part_ = place_ + ".part";
   file_.reset(std::fopen(part_.empty() ? place_.c_str() : part_.c_str(), "wb"));
   if (!file_) fail("cannot be written");
 }

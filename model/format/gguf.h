@@ -62,8 +62,8 @@ class GgufWriter {
   // (rows = 1) stay f32 and 1-D, as llama.cpp wants its norms.
   void add_tensor(std::string name, int64_t rows, int64_t cols, DType type, const float* values);
   // Writes to path + ".part" and renames, so that a file is whole or absent.
-  // Throws Error (failed) naming the path.
-  void write(const std::string& path) const;
+  // Returns the bytes written. Throws Error (failed) naming the path, and what the rows throw.
+  uint64_t write(const std::string& path) const;
 
  private:
   struct Pending {

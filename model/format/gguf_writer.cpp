@@ -157,7 +157,7 @@ void GgufWriter::add_tensor(std::string name, int64_t rows, int64_t cols, DType 
              });
 }
 
-void GgufWriter::write(const std::string& path) const {
+uint64_t GgufWriter::write(const std::string& path) const {
   Bytes head;
   head.number<uint32_t>(0x46554747);  // "GGUF"
   head.number<uint32_t>(3);
@@ -194,6 +194,7 @@ void GgufWriter::write(const std::string& path) const {
     file.write(std::span(kZeros).first(padded(t.bytes()) - t.bytes()));
   }
   file.commit();
+  return head.bytes().size() + offset;
 }
 
 }  // namespace model

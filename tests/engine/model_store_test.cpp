@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "model/error.h"
@@ -65,6 +66,8 @@ class ModelStore : public ::testing::Test {
     write(root / "here/a.gguf", gguf);
     write(root / "here/notes.txt", "no model");
     write(root / "here/folder/config.json", "{}");
+    write(root / "here/folder/model.safetensors", "");
+    write(root / "here/.docker/config.json", R"({"auths": {}})");
     write(root / "here/models/b.gguf", gguf);
     write(root / "here/models/deep/c.gguf", gguf);
   }
@@ -95,13 +98,13 @@ class ModelStore : public ::testing::Test {
 };
 
 TEST_F(ModelStore, EveryStoreIsListedUnderTheNamesThatItsOwnProgramUses) {
-  EXPECT_EQ(
-      (std::vector<std::string>{"a.gguf", "folder", "hf:Org/Tiny-Llama:big/m-00001-of-00002.gguf",
-                                "hf:Org/Tiny-Llama:m-Q4_K.gguf", "hf:Org/Tiny-Llama:m-Q8_0.gguf",
-                                "hf:gpt2", "lmstudio:pub/Model-GGUF:model.Q8_0.gguf",
-                                "models/b.gguf", "ollama:hf.co/Org/Repo:Q4_K_M", "ollama:llama3:8b",
-                                "ollama:llama3:latest", "ollama:someone/own:v1"}),
-      names());
+  EXPECT_EQ((std::vector<std::string>{
+                "a.gguf", "folder", "hf:Org/Tiny-Llama:big/m-00001-of-00002.gguf",
+                "hf:Org/Tiny-Llama:m-Q4_K.gguf", "hf:Org/Tiny-Llama:m-Q8_0.gguf",
+                "hf:Org/Tiny-Llama:old.gguf", "hf:gpt2", "lmstudio:pub/Model-GGUF:model.Q8_0.gguf",
+                "models/b.gguf", "ollama:hf.co/Org/Repo:Q4_K_M", "ollama:llama3:8b",
+                "ollama:llama3:latest", "ollama:someone/own:v1"}),
+            names());
 }
 
 TEST_F(ModelStore, NamesResolveToPaths) {
@@ -149,6 +152,48 @@ TEST_F(ModelStore, WithoutAMainTheLastSnapshotThatHoldsAModelCounts) {
   EXPECT_EQ("hub/models--Org--Cut/snapshots/1/m.gguf", resolve("hf:Org/Cut"));
 }
 
+// A repository changes its README, and what is fetched next lies in another snapshot.
+TEST_F(ModelStore, WhatOnlyAnOlderSnapshotHoldsIsFoundToo) {
+  const fs::path repo = root / "hub/models--Org--Two";
+  const std::string gguf = tests::small_llama().build();
+  write(repo / "refs/main", "bb");
+  for (const char* file : {"aa/Q8_0.gguf", "aa/both.gguf", "bb/Q4_0.gguf", "bb/both.gguf"}) {
+    write(repo / "snapshots" / file, gguf);
+  }
+  EXPECT_EQ("hub/models--Org--Two/snapshots/aa/Q8_0.gguf", resolve("hf:Org/Two:Q8_0"));
+  EXPECT_EQ("hub/models--Org--Two/snapshots/bb/both.gguf", resolve("hf:Org/Two:both"));
+  write(root / "hub/models--Org--Old/refs/main", "2");
+  write(root / "hub/models--Org--Old/snapshots/2/config.json", "{}");
+  write(root / "hub/models--Org--Old/snapshots/1/config.json", "{}");
+  write(root / "hub/models--Org--Old/snapshots/1/model.safetensors", "");
+  EXPECT_EQ("hub/models--Org--Old/snapshots/1", resolve("hf:Org/Old")) << "main has no weights";
+}
+
+TEST_F(ModelStore, WithoutAMainTheNewestSnapshotCounts) {
+  const fs::path repo = root / "hub/models--Org--Hash";
+  for (const std::string name : {"ffff", "1111"}) {
+    write(repo / "snapshots" / name / "m.gguf", tests::small_llama().build());
+  }
+  const auto now = fs::last_write_time(repo / "snapshots/1111");
+  fs::last_write_time(repo / "snapshots/ffff", now - std::chrono::hours(1));
+  EXPECT_EQ("hub/models--Org--Hash/snapshots/1111/m.gguf", resolve("hf:Org/Hash"));
+}
+
+// Its numbers would be those of another model.
+TEST_F(ModelStore, AnAdapterIsNotPassedOver) {
+  tag("registry.ollama.ai/library/tuned/latest",
+      R"({"layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:)" +
+          kDigest +
+          R"("}, {"mediaType": "application/vnd.ollama.image.adapter", "digest": "sha256:bb"}]})");
+  EXPECT_CONTAINS(refusal("ollama:tuned"), "has an adapter (LoRA)");
+}
+
+TEST_F(ModelStore, TheWorkingFolderMayBeAModelItself) {
+  folders.working = root / "here/folder";
+  const std::vector<std::string> all = names();
+  EXPECT_EQ(1, std::count(all.begin(), all.end(), "."));
+}
+
 TEST_F(ModelStore, PathsStayAsTheyAre) {
   EXPECT_EQ("x/y.gguf", resolve_model("x/y.gguf", folders));
   EXPECT_EQ("s3:bucket", resolve_model("s3:bucket", folders));
@@ -156,7 +201,7 @@ TEST_F(ModelStore, PathsStayAsTheyAre) {
 }
 
 TEST_F(ModelStore, ANameOfSeveralModelsListsThem) {
-  EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "means 3 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
+  EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "means 4 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
 }
 
 TEST_F(ModelStore, AnUnknownNameNamesTheNearest) {
@@ -248,6 +293,8 @@ TEST_F(StoreFoldersTest, AreBelowTheHomeUnlessSaidOtherwise) {
   EXPECT_EQ(std::vector<fs::path>{"/c/huggingface/hub"}, engine::store_folders().hugging_face);
   set("HF_HOME", "/hf");
   EXPECT_EQ(std::vector<fs::path>{"/hf/hub"}, engine::store_folders().hugging_face);
+  set("HF_HOME", "~/hf");
+  EXPECT_EQ(std::vector<fs::path>{"/home/me/hf/hub"}, engine::store_folders().hugging_face);
   set("HF_HUB_CACHE", "/hub");
   EXPECT_EQ(std::vector<fs::path>{"/hub"}, engine::store_folders().hugging_face);
   set("OLLAMA_MODELS", "/o");

@@ -92,6 +92,20 @@ TEST(Npy, EveryBitIsKept) {
   EXPECT_EQ(0, std::memcmp(values.data(), npy.data() + 128, 16));
 }
 
+// As a shell's >(...) and /dev/stdout of a program in a pipeline name one.
+TEST(Npy, APipeBehindALinkOfTheSystemIsWrittenTo) {
+  if (!std::filesystem::exists("/proc/self/fd")) GTEST_SKIP() << "needs /proc";
+  int ends[2];
+  ASSERT_EQ(0, pipe(ends));
+  const std::vector<float> one = {1};
+  write_npy("/proc/self/fd/" + std::to_string(ends[1]), one, {1});
+  std::string bytes(200, ' ');
+  ASSERT_EQ(132, read(ends[0], bytes.data(), bytes.size()));
+  EXPECT_EQ("\x93NUMPY", bytes.substr(0, 6));
+  close(ends[0]);
+  close(ends[1]);
+}
+
 TEST(Npy, AFailureNamesThePathAndLeavesTheOldFile) {
   const tests::TempFolder folder;
   const std::vector<float> one = {1};

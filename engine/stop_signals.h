@@ -1,0 +1,25 @@
+// Ctrl-C (SIGINT) and SIGTERM as a request to end well.
+#pragma once
+
+#include <csignal>
+
+namespace engine {
+
+// While one lives a signal asks to stop, and a second one ends the program at once. One at a time;
+// after it signals do again what they did before.
+class StopSignals {
+ public:
+  StopSignals();
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  // Whether one has come since the last StopSignals was made. Any thread.
+  static bool asked() noexcept;
+
+ private:
+  struct sigaction old_int_ = {};
+  struct sigaction old_term_ = {};
+};
+
+}  // namespace engine
