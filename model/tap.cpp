@@ -29,7 +29,7 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
     {Tap::kExperts, "experts", true, "expert, its weight, <p_e FFN_e, df> / |df|^2"},
     {Tap::kGate, "ffn.gate", true, "W_gate m"},
     {Tap::kUp, "ffn.up", true, "W_up m"},
-    {Tap::kAct, "ffn.act", true, "act = f(W_gate m) * (W_up m)"},
+    {Tap::kAct, "ffn.act", true, "act = f(W_gate m) * (W_up m), as W_down reads it"},
     {Tap::kNeuronShare, "ffn.neuron_share", true, "act_n <w_n, df> / |df|^2"},
     {Tap::kCellShare, "ffn.cell_share", true, "sum over 32 neurons of act_n <w_n, df> / |df|^2"},
     {Tap::kChosenShare, "ffn.top_share", true, "neuron, act_n <w_n, df> / |df|^2; the most active"},
@@ -97,8 +97,11 @@ std::string tap_formula(Tap tap, const Config& c) {
     case Tap::kUp:
       return c.ffn_biased() ? "W_up m + b" : usual;
     case Tap::kAct:
-      if (c.gated()) return c.ffn_biased() ? "act = f(W_gate m + b) * (W_up m + b)" : usual;
-      return c.ffn_biased() ? "act = f(W_up m + b)" : "act = f(W_up m)";
+      if (c.gated() && !c.ffn_biased()) return usual;
+      return (c.gated()        ? "act = f(W_gate m + b) * (W_up m + b)"
+              : c.ffn_biased() ? "act = f(W_up m + b)"
+                               : "act = f(W_up m)") +
+             std::string(", as W_down reads it");
     case Tap::kNeuronShare:
       if (c.n_expert > 0) return "p_e act_n <w_n, df> / |df|^2, p_e: its expert's weight";
       return behind_gain("act_n <g w_n, g y> / |g y|^2");

@@ -356,8 +356,10 @@ void Reader::take(const Message& message) {
       const auto* n = pieces.header<NoteRecord>();
       const std::string_view text = pieces.text(n->text_bytes);
       if (n->kind == NoteKind::kFinished) finished_ = true;
-      // An error stays until the next conversation.
-      if (failed()) break;
+      // An error stays until the next conversation; only a refused prompt gives way to another
+      // error.
+      const bool remark = n->kind == NoteKind::kInfo || n->kind == NoteKind::kFinished;
+      if (failed() && (remark || note_kind_ != NoteKind::kError)) break;
       note_ = text;
       note_kind_ = n->kind;
       break;

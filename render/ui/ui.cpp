@@ -18,7 +18,6 @@ Ui::Ui(GLFWwindow* window, float scale)
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
-  if (window != nullptr) io.ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
   // Latin, Greek, Cyrillic, punctuation, arrows and the pictures of control characters.
   static constexpr ImWchar ranges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000,
                                        0x206F, 0x2190, 0x21FF, 0x2400, 0x243F,

@@ -23,7 +23,8 @@ TEST(TapFormula, IsThatOfTheFamily) {
   EXPECT_EQ("q = rope(norm(W_q n))", formula("qwen3.gguf", Tap::kQ));
   EXPECT_EQ("x = E[token] + P[position]", formula("gpt2.gguf", Tap::kEmbedding));
   EXPECT_EQ("x = sqrt(C) E[token]", formula("gemma.gguf", Tap::kEmbedding));
-  EXPECT_EQ("act = f(W_up m + b)", formula("phi2.gguf", Tap::kAct)) << "which has no gate";
+  EXPECT_EQ("act = f(W_up m + b), as W_down reads it", formula("phi2.gguf", Tap::kAct))
+      << "which has no gate";
   EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2.gguf", Tap::kAttnOut));
   EXPECT_EQ("da = sum_h o_h + b", formula("gptneox.gguf", Tap::kAttnOut));
   EXPECT_EQ("df = sum_e p_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));

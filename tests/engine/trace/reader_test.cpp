@@ -325,6 +325,24 @@ TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
   EXPECT_NE(nullptr, reader.position(403).ffn.record) << "the newest is there";
 }
 
+TEST(Reader, EveryRefusedPromptShowsItsOwnReason) {
+  Log log;
+  TraceBuilder builder(log, small_model());
+  Reader reader(log);
+  builder.describe();
+  builder.note(trace::NoteKind::kError, "431 tokens are too many");
+  builder.note(trace::NoteKind::kInfo, "something else");
+  reader.poll();
+  EXPECT_EQ("431 tokens are too many", reader.note()) << "an error is not overwritten by a remark";
+  builder.note(trace::NoteKind::kError, "430 tokens are too many");
+  reader.poll();
+  EXPECT_EQ("430 tokens are too many", reader.note());
+  builder.note(trace::NoteKind::kTraceFailed, "the disk is full");
+  builder.note(trace::NoteKind::kError, "429 tokens are too many");
+  reader.poll();
+  EXPECT_EQ("the disk is full", reader.note());
+}
+
 // One payload of every topic, as the builder writes it.
 std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   Log log;

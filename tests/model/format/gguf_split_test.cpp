@@ -96,9 +96,11 @@ TEST_F(GgufSplit, ATensorInTwoPartsIsRefused) {
 // Each part may have as many as a file may; what is made of all of them has the same limit.
 TEST_F(GgufSplit, MoreTensorsInAllThanAFileMayHaveAreRefused) {
   for (int i = 1; i < 3; ++i) {
-    const std::string part = std::to_string(i);
-    for (int n = 0; n < 33000; ++n) {
-      parts_[static_cast<size_t>(i)].tensor(part + "." + std::to_string(n), {1});
+    std::vector<GgufBytes::Info>& tensors = parts_[static_cast<size_t>(i)].tensors;
+    tensors.clear();
+    for (uint64_t n = 0; n < 32769; ++n) {
+      const std::string name = std::to_string(i) + "." + std::to_string(n);
+      tensors.push_back({name, {1}, 0, 32 * n, le(0.0F)});
     }
     write(i);
   }
