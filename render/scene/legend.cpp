@@ -104,7 +104,7 @@ class Writer {
       const auto n = now_.last - now_.first + 1;
       if (n > 1) {
         note("faster than the eye: " + std::to_string(n) +
-             " steps shown as one: the strongest of each light, the bolts of the newest");
+             " steps shown as one: the strongest of each light, the bolts and bars of the newest");
       }
     }
     if (in_.reader.dropped()) note("memory is full: the oldest detail was let go");

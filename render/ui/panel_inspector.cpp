@@ -239,15 +239,11 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   const bool one_row = r.rows == 1;
   const auto y = block_of(one_row ? 0 : row, r.rows, r.full_rows);
   const auto x = block_of(one_row ? static_cast<uint32_t>(at) : col, r.cols, r.full_cols);
+  const std::string place =
+      (one_row ? "" : numbers(y, static_cast<uint32_t>(tensor.first_row)) + ", ") + numbers(x, 0);
   const bool single = y.first == y.last && x.first == x.last;
   ImGui::BeginTooltip();
-  if (one_row && r.full_rows == 1) {
-    ImGui::Text("[%s]%s = %.6g", numbers(x, 0).c_str(), single ? "" : " mean",
-                double{answer.values[at]});
-  } else {
-    ImGui::Text("[%s, %s]%s = %.6g", numbers(y, static_cast<uint32_t>(tensor.first_row)).c_str(),
-                numbers(x, 0).c_str(), single ? "" : " mean", double{answer.values[at]});
-  }
+  ImGui::Text("[%s]%s = %.6g", place.c_str(), single ? "" : " mean", double{answer.values[at]});
   if (tensor.per_position && x.first == x.last)
     ImGui::Text("token \"%s\"", token_text(state, x.first).c_str());
   ImGui::EndTooltip();
