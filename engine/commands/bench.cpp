@@ -152,11 +152,11 @@ int bench(const BenchOptions& options) {
   }
   const uint64_t weight_bytes = weight_bytes_per_token(model.file);
 
+  // A whole conversation first: pages and clocks would burden the first level alone.
   Measured warm_up;
-  constexpr int64_t kTwo = 2;  // one token, and one generated
-  SessionOptions session{kTwo, options.levels[0], options.cache, true};
-  measure(model, {prompt[0]}, 1, session, warm_up);
-  session.context = int64_t{options.prompt} + options.generate;
+  SessionOptions session{int64_t{options.prompt} + options.generate, options.levels[0],
+                         options.cache, true};
+  measure(model, prompt, options.generate, session, warm_up);
   std::vector<Measured> results(options.levels.size());
   for (uint32_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (size_t i = 0; i < options.levels.size(); ++i) {

@@ -183,7 +183,21 @@ class Run {
 
   std::string state_path() const { return options_.output + ".state"; }
 
+  // A model, or a run, that somebody may have trained for hours.
+  void refuse_to_replace() const {
+    for (const std::string& path : {options_.output, state_path()}) {
+      std::error_code ignored;
+      if (!std::filesystem::is_regular_file(path, ignored)) continue;
+      throw Error(
+          ExitCode::kUsage, "exists already, and training would replace it", path,
+          std::filesystem::exists(state_path(), ignored)
+              ? fmt::format("--resume {} goes on with it; or name another -o", options_.output)
+              : "remove it, or name another -o");
+    }
+  }
+
   void prepare_outputs() const {
+    if (options_.resume != options_.output) refuse_to_replace();
     model::train::check_writable(options_.output);
     model::train::check_writable(state_path());
     if (!options_.log.empty()) model::train::check_writable(options_.log);

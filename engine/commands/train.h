@@ -49,7 +49,8 @@ struct TrainOptions {
 
 // Trains until options.steps are done or Ctrl-C (SIGINT, SIGTERM) asks to stop. Progress goes to
 // stderr. After every validation, and at the end, output + ".state" holds all that --resume
-// needs to go on as if nothing had happened. Outputs are checked before training begins.
+// needs to go on as if nothing had happened. Outputs are checked before training begins; a model
+// or a run that is there already is refused unless it is the one to resume.
 // Returns the exit code; throws Error (usage, failed).
 int train(const TrainOptions& options);
 

@@ -96,17 +96,6 @@ FULGURITE_INLINE I32x16 size_of(const F32x16& v) noexcept {
   return (I32x16)v & INT32_MAX;
 }
 
-FULGURITE_INLINE F32x16 widen_i16(const int16_t* v) noexcept {
-#if defined(__AVX512F__)
-  return to_float((I32x16)_mm512_cvtepi16_epi32(load<__m256i>(v)));
-#elif defined(__AVX2__)
-  return to_float(I32x16{(I32x8)_mm256_cvtepi16_epi32(load<__m128i>(v)),
-                         (I32x8)_mm256_cvtepi16_epi32(load<__m128i>(v + 8))});
-#else
-  return to_float(widen_to_i32(load<U16x16>(v)) << 16 >> 16);
-#endif
-}
-
 // One bit for each lane of a comparison.
 FULGURITE_INLINE uint32_t lanes_of(const I32x16& mask) noexcept {
 #if defined(__AVX512F__)

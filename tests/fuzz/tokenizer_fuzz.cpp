@@ -91,6 +91,24 @@ ModelFile whole_vocabulary(Bytes& in, bool bpe) {
   return file;
 }
 
+// What only a tokenizer.json says; see model/format/hf_tokenizer.h.
+void add_hf_settings(Bytes& in, ModelFile& file) {
+  const auto add = [&](const char* name, auto value) {
+    file.add(std::string("fulgurite.tokenizer.") + name, std::move(value));
+  };
+  const uint8_t settings = in.number();
+  if (settings & 1) add("split_words", true);
+  if (settings & 2) add("fuse_unknown", false);
+  if (settings & 4) add("ignore_merges", true);
+  if (settings & 8) add("add_prefix_space", true);
+  if (settings & 16) add("prepend", std::string(settings & 32 ? "always" : "first"));
+  for (const char* name : {"normalized", "lstrip", "rstrip", "single_word", "merges"}) {
+    std::vector<uint64_t> ids(in.number() % 6);
+    for (uint64_t& id : ids) id = in.number() % 16;
+    if (!ids.empty()) add(name, std::move(ids));
+  }
+}
+
 ModelFile hostile_vocabulary(Bytes& in) {
   ModelFile file("fuzz", "fuzz", 0);
   const uint8_t shape = in.number();
@@ -121,6 +139,7 @@ ModelFile hostile_vocabulary(Bytes& in) {
   if (shape & 64) file.add("tokenizer.ggml.token_type", std::move(kinds));
   file.add("tokenizer.ggml.scores", std::move(scores));
   file.add("tokenizer.ggml.merges", std::move(merges));
+  add_hf_settings(in, file);
   return file;
 }
 

@@ -177,6 +177,28 @@ TEST_F(Train, BadInputIsRefusedBeforeTraining) {
   EXPECT_FALSE(fs::exists(in_folder("m.gguf")));
 }
 
+TEST_F(Train, AModelThatExistsIsNotReplaced) {
+  const TrainOptions o = little("m.gguf");
+  const auto refusal = [&] {
+    try {
+      train(o);
+    } catch (const fulgurite::Error& e) {
+      EXPECT_EQ(e.code(), fulgurite::ExitCode::kUsage);
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  std::ofstream(o.output) << "somebody's model";
+  EXPECT_NE(refusal().find("m.gguf: exists already"), std::string::npos) << refusal();
+  EXPECT_EQ(read(o.output), "somebody's model");
+  std::ofstream(o.output + ".state") << "somebody's run";
+  EXPECT_NE(refusal().find("--resume " + o.output), std::string::npos) << refusal();
+  fs::remove(o.output);
+  EXPECT_NE(refusal().find("m.gguf.state: exists already"), std::string::npos) << refusal();
+  EXPECT_EQ(read(o.output + ".state"), "somebody's run");
+  EXPECT_FALSE(fs::exists(o.output));
+}
+
 TEST_F(Train, EvalRefuses) {
   TrainOptions made = little("m.gguf");
   made.steps = 0;
