@@ -4,15 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <memory>
-#include <optional>
-#include <sstream>
 #include <string>
 
 #include "assets/builtin.h"
@@ -177,11 +171,15 @@ class Source {
       inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
                                                        flags.trace_path);
     });
-    control_.post(scene.generate);
   }
 
   // Null when the trace comes from a file.
   engine::LoadedModel* model() { return model_.get(); }
+  // When the pictures are made. Throws Error (failed) when --trace's file is not whole.
+  int finished(int exit_code) {
+    if (inference_) inference_->finish();
+    return exit_code;
+  }
 
  private:
   void show_structures(Flags& flags) {
@@ -317,7 +315,8 @@ int run_program(int argc, char** argv) {
   view.callback([&] {
     Source source(flags, {record.output, flags.scene.timings});
     record.scene = flags.scene;
-    exit_code = headless ? render::commands::record(record) : render::commands::view(flags.scene);
+    exit_code = source.finished(headless ? render::commands::record(record)
+                                         : render::commands::view(flags.scene));
   });
 
   // run
@@ -354,7 +353,7 @@ int run_program(int argc, char** argv) {
   rec.callback([&] {
     Source source(flags, {record.output, record.frame_hashes});
     record.scene = flags.scene;
-    exit_code = render::commands::record(record);
+    exit_code = source.finished(render::commands::record(record));
   });
 
   // shot
@@ -373,7 +372,7 @@ int run_program(int argc, char** argv) {
     Source source(flags, {still.output});
     still.scene = flags.scene;
     if (at_option->count() > 0) still.at = at;
-    exit_code = render::commands::shot(still);
+    exit_code = source.finished(render::commands::shot(still));
   });
 
   // train
@@ -560,7 +559,7 @@ int run_program(int argc, char** argv) {
       frames.meanwhile = std::ref(*writing);
     }
     frames.scene = flags.scene;
-    exit_code = render::commands::bench_render(frames);
+    exit_code = source.finished(render::commands::bench_render(frames));
   });
 
   std::vector<std::string> words = words_of(argc, argv, commands);

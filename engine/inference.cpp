@@ -17,7 +17,14 @@ Inference::Inference(LoadedModel& model, trace::Log& log, Control& control,
 
 Inference::~Inference() {
   control_.stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Inference::finish() {
+  control_.stop();
+  if (thread_.joinable()) thread_.join();
+  if (file_ && stepped_) file_->finish();
+  if (trace_failure_) throw fulgurite::Error(*trace_failure_);
 }
 
 void Inference::handle(const Command& command) {
@@ -77,7 +84,10 @@ void Inference::loop() {
       // The picture stays; the sentence says what did not work.
       const bool disk = file_ && error.code() == fulgurite::ExitCode::kFailed;
       session_.note(disk ? trace::NoteKind::kTraceFailed : trace::NoteKind::kError, error.what());
-      if (disk) file_.reset();
+      if (disk) {
+        file_.reset();
+        trace_failure_ = error;
+      }
     } catch (const std::bad_alloc&) {
       session_.note(trace::NoteKind::kError, "there is not enough memory for what was asked");
     }

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "engine/control.h"
 #include "engine/session.h"
 #include "engine/trace/file.h"
+#include "model/error.h"
 
 namespace engine {
 
@@ -20,8 +22,12 @@ class Inference {
   // Throws as Session and FileWriter do.
   Inference(LoadedModel& model, trace::Log& log, Control& control, const SessionOptions& options,
             const std::string& trace_path);
-  // Stops after the token at hand, finishes the file and joins.
   ~Inference();
+
+  // Stops after the token at hand, joins and finishes the trace's file. Throws Error (failed) when
+  // the file could not be written to its end. Whoever has nobody to tell leaves it to the
+  // destructor.
+  void finish();
 
  private:
   void loop();
@@ -37,6 +43,7 @@ class Inference {
   Control& control_;
   Session session_;
   std::unique_ptr<trace::FileWriter> file_;
+  std::optional<fulgurite::Error> trace_failure_;
   bool stepped_ = false;  // once; before, there is nothing that an older trace should go for
   bool paused_ = false;
   std::chrono::nanoseconds credit_{};

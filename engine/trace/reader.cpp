@@ -355,6 +355,10 @@ void Reader::take(const Message& message) {
     case Topic::kNote: {
       const auto* n = pieces.header<NoteRecord>();
       const std::string_view text = pieces.text(n->text_bytes);
+      if (n->kind == NoteKind::kTraceFailed) {
+        trace_failure_ = text;
+        break;
+      }
       if (n->kind == NoteKind::kFinished) finished_ = true;
       // An error stays until the next conversation; only a refused prompt gives way to another
       // error.

@@ -163,9 +163,11 @@ class Reader {
   NoteKind note_kind() const { return note_kind_; }
   // The note says what went wrong.
   bool failed() const {
-    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kTraceFailed ||
-           note_kind_ == NoteKind::kModelFailed;
+    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kModelFailed;
   }
+  // Why the trace's file could not be written on; empty: it could, or there is none. No later
+  // conversation is in it, so it stays.
+  std::string_view trace_failure() const { return trace_failure_; }
   // The conversation's last step is there.
   bool finished() const { return finished_; }
 
@@ -201,6 +203,7 @@ class Reader {
   std::deque<Held> held_;
   std::string_view note_;
   NoteKind note_kind_ = NoteKind::kInfo;
+  std::string_view trace_failure_;
   bool finished_ = false;
   bool dropped_ = false;
 };

@@ -74,7 +74,7 @@ nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& op
   const SceneOptions& scene = options.scene;
   Stage stage(device, *scene.log, options.full_quality ? Quality::kFull : Quality::kWindow,
               scene.layout, scene.beside);
-  wait_for_end(stage);
+  run_to_end(scene, stage);
   Player player;
   View view;
   view.look = scene.look;

@@ -13,13 +13,35 @@ namespace render::commands {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
-void wait_for_end(Stage& stage) {
-  const trace::Reader& reader = stage.reader();
+namespace {
+
+// Until `done`, or until nothing more will come.
+template <class Done>
+void wait_until(Stage& stage, Done&& done) {
   for (;;) {
     stage.poll();
-    if (reader.finished() || reader.failed()) break;
+    if (done() || stage.reader().finished() || stage.reader().failed()) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+}
+
+}  // namespace
+
+void begin(const SceneOptions& options, Stage& stage) {
+  wait_until(stage, [&] { return stage.ready(); });
+  if (!stage.ready()) {
+    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
+  }
+  first_pose(options, stage, 1.0F);
+  selected_node(options, stage.layout());
+  zoom_cell(options, stage.layout());
+  if (options.control != nullptr) options.control->post(options.generate);
+}
+
+void run_to_end(const SceneOptions& options, Stage& stage) {
+  begin(options, stage);
+  const trace::Reader& reader = stage.reader();
+  wait_until(stage, [] { return false; });
   if (reader.failed()) {
     const trace::NoteKind kind = reader.note_kind();
     throw Error(kind == trace::NoteKind::kError         ? ExitCode::kUsage
@@ -27,7 +49,7 @@ void wait_for_end(Stage& stage) {
                                                         : ExitCode::kFailed,
                 std::string(reader.note()));
   }
-  if (!stage.ready() || (reader.steps() == 0 && !stage.layout().options().brackets)) {
+  if (reader.steps() == 0 && !stage.layout().options().brackets) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace",
                 "it holds no forward step");
   }

@@ -35,9 +35,14 @@ struct SceneOptions {
   scene::LayoutOptions layout;
 };
 
-// Waits until the conversation in the log is over and the stage has taken it in.
-// Throws Error (failed) with the engine's words when it could not generate.
-void wait_for_end(Stage& stage);
+// Waits until the log has described its model, looks up what the options name in it, and only then
+// asks the engine to generate: that replaces an older file of the trace. Throws Error (usage, bad
+// model).
+void begin(const SceneOptions& options, Stage& stage);
+
+// Begins, and waits until the conversation in the log is over and the stage has taken it in.
+// Throws Error as begin() does, and with the engine's words when it could not generate.
+void run_to_end(const SceneOptions& options, Stage& stage);
 
 // The pose that the options name, at this playhead. Throws Error (usage) when there is none of that
 // name.

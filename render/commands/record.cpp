@@ -95,7 +95,7 @@ int record(const RecordOptions& options) {
   device_options.filter = scene.device;
   gpu::Device device(device_options);
   Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
-  wait_for_end(stage);
+  run_to_end(scene, stage);
 
   const auto steps = static_cast<double>(stage.reader().steps());
   // A structure at rest is looked at for a while.
@@ -166,7 +166,7 @@ int shot(const ShotOptions& options) {
   device_options.filter = scene.device;
   gpu::Device device(device_options);
   Stage stage(device, *scene.log, Quality::kFull, scene.layout, scene.beside);
-  wait_for_end(stage);
+  run_to_end(scene, stage);
   const size_t steps = stage.reader().steps();
   const double typical = stage.at_rest() ? 0.0 : static_cast<double>(steps) - 1.0 + kTypicalShare;
   const double playhead = options.at.value_or(typical);

@@ -395,11 +395,7 @@ int view(const SceneOptions& options) {
   std::signal(SIGINT, [](int) { interrupted = 1; });
   std::signal(SIGTERM, [](int) { interrupted = 1; });
 
-  while (!stage.ready() && interrupted == 0) {
-    stage.poll();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  if (interrupted != 0) return 0;
+  begin(options, stage);
   view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
   view.selected = selected_node(options, stage.layout());
   stage.ask(options.control);

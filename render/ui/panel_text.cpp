@@ -135,10 +135,14 @@ void controls(State& state) {
       state.message = "the engine is busy; try again";
     }
   }
-  if (reader.failed() && !reader.note().empty()) {
-    ImGui::TextColored(ImVec4(1.0F, 0.6F, 0.3F, 1.0F), "%s",
-                       scene::readable_text(reader.note()).c_str());
-  }
+  const auto warn = [](std::string_view note) {
+    if (note.empty()) return;
+    ImGui::PushStyleColor(ImGuiCol_Text, ImVec4(1.0F, 0.6F, 0.3F, 1.0F));
+    ImGui::TextWrapped("%s", scene::readable_text(note).c_str());
+    ImGui::PopStyleColor();
+  };
+  if (reader.failed()) warn(reader.note());
+  warn(reader.trace_failure());
 }
 
 }  // namespace

@@ -66,7 +66,10 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
                  encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
   png_destroy_write_struct(&png, &info);
   written = std::fclose(file.release()) == 0 && written;
-  if (!written) fail(path, "the PNG could not be written", "is the disk full?");
+  if (written) return;
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  fail(path, "the PNG could not be written", "is the disk full?");
 }
 
 void check_writable(const std::filesystem::path& path) {

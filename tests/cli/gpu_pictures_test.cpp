@@ -205,6 +205,40 @@ TEST_F(Pictures, UnwritableOutputs) {
   }
 }
 
+// What a slip of the pen names must not cost the trace that was there.
+TEST_F(Pictures, ATraceIsNotReplacedForAPictureOfNothing) {
+  write(in_folder("old.mcap"), "a long conversation");
+  for (const std::vector<std::string>& slip : {std::vector<std::string>{"--camera", "nowhere"},
+                                               {"--select", "L9.H9"},
+                                               {"--zoom-to", "blk.99.ffn_up.weight[0,0]"}}) {
+    for (const std::string command : {"shot", "record"}) {
+      std::vector<std::string> words = {
+          command, "-p", "A", "-n", "1", "--trace", in_folder("old.mcap")};
+      words.insert(words.end(), {"-o", in_folder(command == "shot" ? "x.png" : "x.mp4")});
+      words.insert(words.end(), slip.begin(), slip.end());
+      expect_refusal(fulgurite(words), 2, slip[0]);
+      EXPECT_EQ("a long conversation", read_file(in_folder("old.mcap"))) << command << slip[0];
+    }
+  }
+}
+
+TEST_F(Pictures, ATraceThatDidNotFitIsNoSuccess) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  const Outcome outcome = fulgurite({"shot", "-p", "A", "-n", "2", "--window-size", "64x64", "-o",
+                                     in_folder("x.png"), "--trace", "/dev/full"});
+  EXPECT_EQ(kFailed, outcome.exit_code);
+  EXPECT_NE(outcome.err.find("/dev/full: the trace stopped"), std::string::npos) << outcome.err;
+  EXPECT_EQ(png_size(read_file(in_folder("x.png"))), std::pair(64U, 64U)) << "the picture is made";
+}
+
+TEST_F(Pictures, NoHalfPictureIsLeft) {
+  const std::string line = "trap '' XFSZ; ulimit -f 2; exec " + program() +
+                           " shot -p A -n 1 --window-size 640x360 -o " + in_folder("x.png");
+  const Outcome outcome = tests::run_program({"sh", "-c", line}, kNoDisplay);
+  expect_refusal(outcome, kRecordingFailed, "is the disk full?");
+  EXPECT_FALSE(fs::exists(in_folder("x.png")));
+}
+
 TEST_F(Pictures, AVideoNeedsAnEnding) {
   expect_refusal(fulgurite(record_words(in_folder("video"))), 2, "FILE.mp4");
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -178,7 +179,7 @@ TEST_F(InferenceTest, WritesTheTraceToAFileAsItGoes) {
   run(0, folder.file("t.mcap"));
   control_.post(Generate{"Once upon a time", 6, tests::kGreedy});
   ASSERT_TRUE(eventually_finished(1));
-  inference_.reset();
+  inference_->finish();
   reader_.poll();
   trace::Log loaded;
   EXPECT_TRUE(trace::load_file(folder.file("t.mcap"), loaded).complete);
@@ -187,6 +188,15 @@ TEST_F(InferenceTest, WritesTheTraceToAFileAsItGoes) {
   EXPECT_EQ(reader_.positions(), replay.positions());
   EXPECT_EQ(reader_.steps(), replay.steps());
   EXPECT_EQ(reader_.note(), replay.note());
+}
+
+TEST_F(InferenceTest, GoesOnWhenTheDiskIsFullAndSaysSoAtTheEnd) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  run(0, "/dev/full");
+  control_.post(Generate{"Once upon a time", 3, tests::kGreedy});
+  ASSERT_TRUE(eventually_finished(1));
+  EXPECT_CONTAINS(std::string(reader_.trace_failure()), "/dev/full: the trace stopped");
+  EXPECT_THROW(inference_->finish(), fulgurite::Error);
 }
 
 }  // namespace

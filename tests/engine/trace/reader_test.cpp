@@ -337,10 +337,22 @@ TEST(Reader, EveryRefusedPromptShowsItsOwnReason) {
   builder.note(trace::NoteKind::kError, "430 tokens are too many");
   reader.poll();
   EXPECT_EQ("430 tokens are too many", reader.note());
+}
+
+TEST(Reader, AFullDiskIsRememberedWhateverIsAskedNext) {
+  Log log;
+  TraceBuilder builder(log, small_model());
+  Reader reader(log);
+  builder.describe();
+  builder.start();
+  reader.poll();
+  EXPECT_EQ("", reader.trace_failure());
   builder.note(trace::NoteKind::kTraceFailed, "the disk is full");
   builder.note(trace::NoteKind::kError, "429 tokens are too many");
+  builder.start();
   reader.poll();
-  EXPECT_EQ("the disk is full", reader.note());
+  EXPECT_EQ("the disk is full", reader.trace_failure());
+  EXPECT_FALSE(reader.failed()) << "the conversation goes on";
 }
 
 // One payload of every topic, as the builder writes it.
