@@ -155,10 +155,12 @@ class Source {
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
       const trace::FileContents contents = trace::load_file(flags.file, log_);
       if (contents.messages == 0) {
-        throw Error(ExitCode::kBadModel, "holds nothing to show", flags.file,
-                    "record it again with --trace");
+        throw Error(ExitCode::kBadModel,
+                    contents.damaged ? "is damaged from its beginning" : "holds nothing to show",
+                    flags.file, "record it again with --trace");
       }
-      if (!contents.complete) say(flags.file + " ends in the middle; showing what is whole");
+      const std::string how = contents.damaged ? " is damaged" : " ends";
+      if (!contents.complete) say(flags.file + how + " in the middle; showing what is before");
       end_of_file();
       return;
     }

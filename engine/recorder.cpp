@@ -70,6 +70,21 @@ size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
   return ((b + 1) * n_all + buckets - 1) / buckets;
 }
 
+// What is too long ends with an ellipsis behind a whole character.
+void set_text(trace::Candidate& c, std::string_view text) noexcept {
+  constexpr std::string_view kMore = "\u2026";
+  const bool cut = text.size() > c.text.size();
+  if (cut) {
+    size_t end = c.text.size() - kMore.size();
+    while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
+    text = text.substr(0, end);
+  }
+  c.text_bytes = static_cast<uint32_t>(text.copy(c.text.data(), text.size()));
+  if (!cut) return;
+  kMore.copy(c.text.data() + c.text_bytes, kMore.size());
+  c.text_bytes += static_cast<uint32_t>(kMore.size());
+}
+
 }  // namespace
 
 uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept {
@@ -475,7 +490,7 @@ void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& s
   for (size_t i = 0; i < texts.size(); ++i) {
     const Choice& choice = ranking.best[i];
     trace::Candidate c{choice.id, choice.logit, choice.probability, 0, {}};
-    c.text_bytes = static_cast<uint32_t>(texts[i].copy(c.text.data(), c.text.size()));
+    set_text(c, texts[i]);
     candidates.push_back(c);
     rest -= double{c.probability};
   }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/scene/numbers.h"
 #include "render/scene/text.h"
 
 namespace render {
@@ -54,9 +55,6 @@ scene::Box ffn_box(const LabelInput& in, uint32_t layer) {
 
 void label_wings(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
-  const auto count = [](uint32_t n, const char* one, const char* more) {
-    return std::to_string(n) + (n == 1 ? one : more);
-  };
   const float left = in.layout.attention_left();
   const float y = -0.34F;
   // The names stand below the lowest storey and are those of the whole wing.
@@ -64,17 +62,15 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
                                   box_of(in.layout, in.layout.slot(0, m.kv_heads - 1, 0), in.now));
   const scene::Box first = box_of(in.layout, in.layout.head(0, 0), in.now);
   const scene::Box wing = around(shelf, first);
-  Label heads = colored(in, shaders::kChannelAttention,
-                        count(m.heads, " attention head", " attention heads"));
+  Label heads = colored(in, shaders::kChannelAttention, scene::counted(m.heads, "attention head"));
   heads.anchor = {left * 0.62F, y, 0.6F};
   board.at(heads, 1.0F, wing);
-  Label kv =
-      colored(in, shaders::kChannelKv, "KV cache, " + count(m.kv_heads, " KV head", " KV heads"));
+  Label kv = colored(in, shaders::kChannelKv, "KV cache, " + scene::counted(m.kv_heads, "KV head"));
   kv.anchor = {left - 0.1F, y * 0.4F, shaders::past_z(7.0F)};
   kv.align = LabelAlign::kRight;
   board.at(kv, 1.0F, wing);
   board.beside(ffn_box(in, 0), Side::kBelow,
-               colored(in, shaders::kChannelFfn, "FFN, " + count(m.neurons, " neuron", " neurons")),
+               colored(in, shaders::kChannelFfn, "FFN, " + scene::counted(m.neurons, "neuron")),
                1.0F, 0.5F);
 }
 

@@ -362,8 +362,8 @@ FileContents load_file(const std::string& path, Log& log) {
                     "write it out uncompressed, e.g. with the mcap tool");
         }
         if (raw_size != packed) throw bad("holds a chunk whose sizes contradict each other", again);
-        if (crc != 0 && crc != crc32(body))
-          throw bad("is damaged: a checksum does not match", again);
+        contents.damaged = crc != 0 && crc != crc32(body);
+        if (contents.damaged) break;
         Fields inner(body);
         while (!inner.empty()) {
           uint8_t kind = 0;
@@ -379,6 +379,10 @@ FileContents load_file(const std::string& path, Log& log) {
       }
       default:
         break;  // schemas, indexes, attachments, records of later versions
+    }
+    if (contents.damaged) {
+      contents.complete = false;
+      break;
     }
   }
   if (!ours) throw bad("has no header", again);

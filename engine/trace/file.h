@@ -61,10 +61,11 @@ class FileWriter {
 struct FileContents {
   uint64_t messages = 0;
   bool complete = true;  // false: it ends in the middle; what is whole was taken
+  bool damaged = false;  // then by a checksum that does not match; what is before it was taken
 };
 
 // Appends a file's messages to a log. Throws Error (bad_model): missing, not MCAP, not
-// ours, compressed, or damaged.
+// ours, compressed, or contradicting itself.
 FileContents load_file(const std::string& path, Log& log);
 
 // True when the file begins with MCAP's magic; false also when it cannot be read.

@@ -176,7 +176,7 @@ struct Candidate {
   int32_t id = 0;
   float logit = 0.0F;
   float probability = 0.0F;  // softmax at the sampler's temperature (at 1 when greedy)
-  uint32_t text_bytes = 0;   // <= 20, cut where longer
+  uint32_t text_bytes = 0;   // <= 20; longer ones end with an ellipsis
   std::array<char, 20> text = {};
 };
 

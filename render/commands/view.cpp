@@ -77,6 +77,7 @@ class Controls {
     // Installed before the panels': theirs call these.
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
       self(w).active_ = true;
+      if (action == GLFW_PRESS) self(w).state_->pressed.push_back(key);
       if (action != GLFW_RELEASE) self(w).key(key, mods, action == GLFW_REPEAT);
     });
     glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) {
@@ -256,7 +257,6 @@ class Controls {
       }
       return;
     }
-    if (key == GLFW_KEY_ENTER || key == GLFW_KEY_KP_ENTER) state_->enter = true;
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
     if (!repeat && bookmark(key, mods)) return;

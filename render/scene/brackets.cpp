@@ -39,12 +39,12 @@ void Layout::add_brackets(const Tower& tower) {
   notes_.push_back(
       {origin_ + title, rounded(r.parameters) + " parameters", shaders::kChannelCount, 1.0F});
   bracket(m, {m.ffn_right(), 0.0F, front}, {m.ffn_right(), top, front}, {off, 0.0F, 0.0F},
-          count(r.layers) + " layers", shaders::kChannelRest);
+          counted(r.layers, "layer"), shaders::kChannelRest);
   bracket(m, {m.attention_left(), 0.0F, front}, {-m.gap, 0.0F, front}, {0.0F, -off, 0.0F},
-          count(r.heads) + " heads x " + count(r.head_width), shaders::kChannelAttention);
+          counted(r.heads, "head") + " x " + count(r.head_width), shaders::kChannelAttention);
   const std::string neurons =
       s.experts == 0
-          ? count(r.neurons) + " neurons"
+          ? counted(r.neurons, "neuron")
           : count(s.experts) + " experts x " + count(s.expert_neurons) + " neurons, " +
                 count(s.experts_used) + " used" +
                 (s.shared_neurons > 0 ? " + " + count(s.shared_neurons) + " shared" : "");
@@ -53,8 +53,8 @@ void Layout::add_brackets(const Tower& tower) {
   bracket(m, {-m.spine, 0.0F, front}, {m.spine, 0.0F, front}, {0.0F, -2.6F * off, 0.0F},
           "width " + count(r.width), shaders::kChannelResidual);
   const float back = shaders::past_z(static_cast<float>(s.trained_context) - 0.5F);
-  std::string context = count(s.trained_context) + " positions, " + count(r.kv_heads) +
-                        (r.kv_heads == 1 ? " KV lane" : " KV lanes");
+  std::string context =
+      counted(s.trained_context, "position") + ", " + counted(r.kv_heads, "KV lane");
   if (r.context < s.trained_context) context += ", " + count(r.context) + " shown";
   bracket(m, {m.attention_left(), 0.0F, back}, {m.attention_left(), 0.0F, 0.0F}, {-off, 0.0F, 0.0F},
           context, shaders::kChannelKv);

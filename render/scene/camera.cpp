@@ -186,10 +186,17 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     p.pitch = pitch;
     return p;
   };
-  if (name == "front") return turned(0.0F, 0.06F);
+  if (name == "front") {
+    p.distance *= 1.08F;  // the whole height of a bar
+    return turned(0.0F, 0.06F);
+  }
   if (name == "left") return turned(-1.25F, 0.18F);
-  if (name == "right") return turned(0.9F, 0.18F);
-  if (name == "back") return turned(kPi - 0.5F, 0.25F);
+  if (name == "right" || name == "back") {
+    // The crown is beside the legend, not behind it.
+    Camera camera{name == "right" ? turned(0.9F, 0.18F) : turned(kPi - 0.5F, 0.25F)};
+    camera.pan({0.09F * aspect, 0.0F}, 1.0F);
+    return camera.pose;
+  }
   if (name == "top") return turned(-0.3F, 1.1F);
   if (name == "close") {
     // Half-way up, near enough to see single reads.
@@ -199,10 +206,10 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     return p;
   }
   if (name == "crown") {
-    p.target = {0.0F, layout.crown_y() + 0.1F, 0.9F};
+    p.target = {0.0F, layout.crown_y() + 1.2F, 0.9F};  // bars end under the legend
     p.yaw = -0.2F;
     p.pitch = 0.1F;
-    p.distance = 7.4F / std::min(aspect, 1.6F) * 1.6F;
+    p.distance = 8.0F / std::min(aspect, 1.6F) * 1.6F;
     return p;
   }
   const auto at = [&](uint32_t node) {

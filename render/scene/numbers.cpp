@@ -14,6 +14,10 @@ std::string grouped(uint64_t n) {
   return digits;
 }
 
+std::string counted(uint64_t n, const char* noun) {
+  return grouped(n) + ' ' + noun + (n == 1 ? "" : "s");
+}
+
 std::string rounded(uint64_t n) {
   constexpr const char* kUnits[] = {"", " K", " M", " B", " T"};
   auto value = static_cast<double>(n);

@@ -1,6 +1,6 @@
 #include "render/scene/text.h"
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 
 namespace scene {
@@ -59,6 +59,17 @@ std::string visible_text(std::string_view bytes) {
     i += n == 0 ? 1 : n;
   }
   return out;
+}
+
+size_t unfinished(std::string_view bytes) {
+  constexpr size_t kMost = 3;
+  for (size_t n = 1; n <= std::min(kMost, bytes.size()); ++n) {
+    const auto lead = static_cast<uint8_t>(bytes[bytes.size() - n]);
+    if (lead >= 0x80 && lead < 0xC0) continue;  // of a character that begins before
+    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
+    return length > n ? n : 0;
+  }
+  return 0;
 }
 
 std::string readable_text(std::string_view bytes) {

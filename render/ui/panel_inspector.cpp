@@ -36,6 +36,15 @@ std::string token_text(const State& state, uint32_t position) {
                                        : std::string();
 }
 
+// What a cell of the tape or of the KV cache belongs to.
+std::string tokens_of(const State& state, const scene::NodeRef& ref) {
+  const uint32_t shared = state.stage.layout().positions_per_column();
+  const uint32_t first = ref.column * shared;
+  if (shared > 1)
+    return "positions " + std::to_string(first) + " to " + std::to_string(first + shared - 1);
+  return "token \"" + token_text(state, first) + "\"";
+}
+
 // Which of `full` numbers the i-th of `shown` cells stands for, as engine::summarise cuts them.
 struct Block {
   uint32_t first, last;
@@ -84,9 +93,16 @@ void Inspector::draw(State& state, bool interactive) {
     ImGui::PushTextWrapPos(0.0F);
     ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
     ImGui::PopTextWrapPos();
-    const uint32_t position = shown_position(state);
-    ImGui::TextDisabled("at position %u, token \"%s\"", position,
-                        token_text(state, position).c_str());
+    ImGui::PushTextWrapPos(0.0F);
+    if (ref.kind == scene::Kind::kTape || ref.kind == scene::Kind::kSlot)
+      ImGui::TextUnformatted(tokens_of(state, ref).c_str());
+    if (ref.kind != scene::Kind::kTape) {
+      const uint32_t position = shown_position(state);
+      const char* form = ref.kind == scene::Kind::kSlot ? "as position %u, token \"%s\", reads it"
+                                                        : "at position %u, token \"%s\"";
+      ImGui::TextDisabled(form, position, token_text(state, position).c_str());
+    }
+    ImGui::PopTextWrapPos();
     scene::Meaning meaning;
     if (shown_step(state) < reader.steps())
       meaning = scene::explain(reader, layout, own, shown_step(state));
@@ -113,9 +129,11 @@ void Inspector::draw(State& state, bool interactive) {
 
     const std::vector<scene::TensorName> tensors =
         scene::tensors_of(layout, own, token_of(state, ref), candidate_of(state, ref));
-    if (state.control == nullptr) {
+    if (state.control == nullptr && interactive) {
+      ImGui::PushTextWrapPos(0.0F);
       ImGui::TextDisabled("whole tensors need a running model; this is a recorded trace");
-    } else if (!tensors.empty()) {
+      ImGui::PopTextWrapPos();
+    } else if (state.control != nullptr && !tensors.empty()) {
       tab_ = std::min(tab_, tensors.size() - 1);
       if (interactive) {
         ImGui::SetNextItemWidth(-1.0F);

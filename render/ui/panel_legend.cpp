@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <string>
 
+#include "render/scene/numbers.h"
 #include "render/scene/text.h"
 #include "render/ui/ui.h"
 
@@ -93,13 +94,19 @@ void panel_legend(State& state, bool interactive) {
     constexpr size_t kNameBytes = 28;
     std::string name = model.name.empty() ? model.architecture : model.name;
     if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
-    ImGui::TextUnformatted(scene::readable_text(name).c_str());
-    ImGui::SameLine();
+    name = scene::readable_text(name);
+    ImGui::TextUnformatted(name.c_str());
     const auto millions = static_cast<double>(m.parameters) / 1e6;
-    ImGui::TextDisabled("%.3g %c parameters, %u layers, %u heads%s%s",
-                        millions < 1e3 ? millions : millions / 1e3, millions < 1e3 ? 'M' : 'B',
-                        m.layers, m.heads, model.quantisation.empty() ? "" : ", ",
-                        model.quantisation.c_str());
+    char parameters[24];
+    std::snprintf(parameters, sizeof parameters, "%.3g %c",
+                  millions < 1e3 ? millions : millions / 1e3, millions < 1e3 ? 'M' : 'B');
+    std::string size = std::string(parameters) + " parameters, " +
+                       scene::counted(m.layers, "layer") + ", " + scene::counted(m.heads, "head");
+    if (!model.quantisation.empty()) size += ", " + model.quantisation;
+    // On one line where that makes the panel no wider than its notes.
+    const float room = 27.0F * em - ImGui::CalcTextSize(name.c_str()).x - em;
+    if (ImGui::CalcTextSize(size.c_str()).x < room) ImGui::SameLine();
+    ImGui::TextDisabled("%s", size.c_str());
     ImGui::Separator();
     ImGui::SetWindowFontScale(kSmall);
     ImGui::TextUnformatted(legend.now.c_str());

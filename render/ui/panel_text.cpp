@@ -9,6 +9,7 @@
 #include "render/scene/clock.h"
 #include "render/scene/palette.h"
 #include "render/scene/text.h"
+#include "render/scene/wrap.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -17,58 +18,28 @@ namespace {
 
 constexpr size_t kLines = 5;
 
-struct Piece {
-  std::string text;  // one line's worth
-  uint32_t colour;
-  bool current;
-};
-using Line = std::vector<Piece>;
-
-// Tokens of all steps that have begun; the newest is the current one. Wrapped at `width`.
-std::vector<Line> wrapped(const State& state, float width) {
+// Tokens of all steps that have begun. A character whose bytes several tokens hold is of the last.
+std::vector<std::string> texts_of(const State& state) {
   const trace::Reader& reader = state.stage.reader();
-  const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
-  std::vector<Line> lines(1);
-  if (reader.steps() == 0) return lines;
-  const size_t step = shown_step(state);
-  float x = 0.0F;
-  for (uint32_t p = 0; p <= shown_position(state); ++p) {
-    const trace::Token& token = reader.position(p).token;
-    const bool current = token.record->step == step;
-    const bool prompt = token.record->kind == trace::TokenKind::kPrompt;
-    const uint32_t colour = prompt ? colours.faint_text : colours.text;
-    std::string text = scene::readable_text(token.text);
-    size_t begin = 0;
-    while (begin <= text.size()) {
-      const size_t end = std::min(text.find('\n', begin), text.size());
-      const std::string part = text.substr(begin, end - begin);
-      const float part_width = ImGui::CalcTextSize(part.c_str()).x;
-      if (x + part_width > width && x > 0.0F) {
-        // Take the unfinished word along to the next line.
-        Line moved;
-        Line& line = lines.back();
-        while (part[0] != ' ' && line.size() > 1 && moved.size() < 24 &&
-               line.back().text.find(' ') == std::string::npos) {
-          moved.insert(moved.begin(), line.back());
-          line.pop_back();
-        }
-        lines.push_back(std::move(moved));
-        x = 0.0F;
-        for (const Piece& piece : lines.back()) x += ImGui::CalcTextSize(piece.text.c_str()).x;
-      }
-      if (!part.empty()) lines.back().push_back({part, colour, current && !prompt});
-      x += part_width;
-      if (end == text.size()) break;
-      lines.emplace_back();
-      x = 0.0F;
-      begin = end + 1;
-    }
+  std::vector<std::string> texts;
+  if (reader.steps() == 0) return texts;
+  std::string bytes;
+  const uint32_t last = shown_position(state);
+  for (uint32_t p = 0; p <= last; ++p) {
+    bytes += reader.position(p).token.text;
+    const size_t begun = p < last ? scene::unfinished(bytes) : 0;
+    texts.push_back(scene::readable_text(std::string_view(bytes).substr(0, bytes.size() - begun)));
+    bytes.erase(0, bytes.size() - begun);
   }
-  return lines;
+  return texts;
 }
 
+// The newest lines; what the step at hand has added is marked.
 void text_lines(const State& state, float width, size_t least) {
-  const std::vector<Line> lines = wrapped(state, width);
+  const std::vector<scene::Line> lines =
+      scene::wrap(texts_of(state), width,
+                  [](const std::string& text) { return ImGui::CalcTextSize(text.c_str()).x; });
+  const trace::Reader& reader = state.stage.reader();
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   ImDrawList* draw = ImGui::GetWindowDrawList();
   const ImVec2 origin = ImGui::GetCursorScreenPos();
@@ -76,14 +47,16 @@ void text_lines(const State& state, float width, size_t least) {
   const size_t first = lines.size() > kLines ? lines.size() - kLines : 0;
   for (size_t i = first; i < lines.size(); ++i) {
     ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
-    for (const Piece& piece : lines[i]) {
-      const ImVec2 size = ImGui::CalcTextSize(piece.text.c_str());
-      if (piece.current) {
+    for (const scene::Run& run : lines[i]) {
+      const trace::TokenRecord& token = *reader.position(run.from).token.record;
+      const bool prompt = token.kind == trace::TokenKind::kPrompt;
+      const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
+      if (!prompt && token.step == shown_step(state)) {
         draw->AddRectFilled(
             ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
             (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
       }
-      draw->AddText(at, piece.colour, piece.text.c_str());
+      draw->AddText(at, prompt ? colours.faint_text : colours.text, run.text.c_str());
       at.x += size.x;
     }
   }
@@ -103,8 +76,6 @@ void controls(State& state) {
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
   bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt,
                                      ImGuiInputTextFlags_EnterReturnsTrue);
-  go = go || (state.enter && ImGui::IsItemActive());
-  state.enter = false;
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();

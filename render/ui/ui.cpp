@@ -4,6 +4,8 @@
 
 #include <backends/imgui_impl_glfw.h>
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "model/error.h"
 #include "render/pass/font.h"
@@ -76,10 +78,32 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   return ImGui::GetDrawData();
 }
 
+// Dear ImGui before 1.87 sees only the keys that are down when a frame begins. One that was pressed
+// and let go between two frames is down for one of them: this one, or the next if it was down in
+// the last, since twice is not held.
+void Ui::begin_frame(State& state) {
+  ImGui_ImplGlfw_NewFrame();
+#if IMGUI_VERSION_NUM < 18700
+  ImGuiIO& io = ImGui::GetIO();
+  std::vector<int> down;
+  std::vector<int> later;
+  for (const int key : state.pressed) {
+    if (key < 0 || io.KeysDown[key]) continue;
+    (io.KeysDownDuration[key] < 0.0F ? down : later).push_back(key);
+  }
+  for (const int key : down) io.KeysDown[key] = true;
+  ImGui::NewFrame();
+  for (const int key : down) io.KeysDown[key] = false;
+  state.pressed = std::move(later);
+#else
+  ImGui::NewFrame();
+  state.pressed.clear();
+#endif
+}
+
 ImDrawData* Ui::draw_window(State& state) {
   style(state.view.look.theme);
-  ImGui_ImplGlfw_NewFrame();
-  ImGui::NewFrame();
+  begin_frame(state);
   if (state.panels) {
     panel_legend(state, true);
     panel_text(state, true);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/control.h"
 #include "render/player.h"
@@ -27,7 +28,7 @@ struct State {
   bool quit = false;
   std::string message{};  // of the last thing that was done, for the timeline
   bool focus_prompt = false;
-  bool enter = false;  // pressed since the last frame, also when it was let go between two
+  std::vector<int> pressed{};  // GLFW's keys, since the last frame, also let go between two
 
   // Of the inspector.
   uint64_t next_request = 1;
@@ -55,7 +56,7 @@ class Ui {
 
  private:
   void style(scene::Theme theme);
-  void begin_frame();
+  void begin_frame(State& state);
 
   GLFWwindow* window_;
   float scale_;

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "engine/trace/log.h"
 #include "model/arch/registry.h"
 #include "model/config.h"
@@ -57,6 +62,33 @@ TEST(Recorder, TakesFewerPositionsAtOnceAtFullDetail) {
   }
   EXPECT_GT(full.batch(1), 1);
   EXPECT_EQ(full.batch(100000), 1);
+}
+
+// At the crown there is room for the beginning of a text; that it is one has to be seen.
+TEST(Recorder, ACandidatesTextThatIsTooLongEndsWithAnEllipsis) {
+  trace::Log log;
+  Recorder recorder(shape(1, 1, 1), log, trace::Level::kLive);
+  const std::vector<std::string_view> texts = {
+      "exactly twenty bytes", "one of many, many bytes",
+      "\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9"};
+  const std::vector<Choice> best(texts.size());
+  recorder.logits(0, {best, 0.0}, {}, texts);
+  trace::Cursor cursor(log);
+  trace::Message message;
+  while (cursor.next(message) && message.topic != trace::Topic::kLogits) {
+  }
+  ASSERT_EQ(sizeof(trace::LogitsRecord) + texts.size() * sizeof(trace::Candidate),
+            message.payload.size());
+  std::vector<std::string> found;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    trace::Candidate c;
+    std::memcpy(&c, &message.payload[sizeof(trace::LogitsRecord) + i * sizeof c], sizeof c);
+    found.emplace_back(c.text.data(), c.text_bytes);
+  }
+  EXPECT_EQ("exactly twenty bytes", found[0]);
+  EXPECT_EQ("one of many, many\u2026", found[1]);
+  EXPECT_EQ("\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u00E9\u2026", found[2])
+      << "whole characters";
 }
 
 }  // namespace

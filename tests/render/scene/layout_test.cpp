@@ -314,6 +314,8 @@ TEST(Layout, MoreOfAnythingIsNeverDrawnSmaller) {
 
 TEST(Numbers, AreWrittenForPeople) {
   EXPECT_EQ("0", scene::grouped(0));
+  EXPECT_EQ("1 layer", scene::counted(1, "layer"));
+  EXPECT_EQ("49,152 tokens", scene::counted(49152, "token"));
   EXPECT_EQ("999", scene::grouped(999));
   EXPECT_EQ("50,257", scene::grouped(50257));
   EXPECT_EQ("1,000,000", scene::grouped(1000000));

@@ -35,6 +35,18 @@ TEST(VisibleText, BytesThatAreNoUtf8AreSpelledOut) {
   EXPECT_EQ("a\\x80z", visible_text("a\x80z"));
 }
 
+TEST(Unfinished, IsTheBeginningOfACharacterAtTheEnd) {
+  const std::string text = "\u00E9\u4E2D\U0001F329";
+  EXPECT_EQ(0U, scene::unfinished(text));
+  EXPECT_EQ(3U, scene::unfinished(text.substr(0, 8)));
+  EXPECT_EQ(1U, scene::unfinished(text.substr(0, 6)));
+  EXPECT_EQ(2U, scene::unfinished(text.substr(0, 4)));
+  EXPECT_EQ(1U, scene::unfinished(text.substr(0, 1)));
+  EXPECT_EQ(0U, scene::unfinished("a"));
+  EXPECT_EQ(0U, scene::unfinished(""));
+  EXPECT_EQ(0U, scene::unfinished("\x80\x80\x80\x80")) << "none begins";
+}
+
 TEST(ReadableText, KeepsLinesAndReplacesTheRest) {
   EXPECT_EQ("To be,\nor not", readable_text("To be,\nor not"));
   EXPECT_EQ("a\uFFFDb", readable_text("a\xFF"
