@@ -89,7 +89,9 @@ void Ui::begin_frame(State& state) {
   std::vector<int> later;
   for (const int key : state.pressed) {
     if (key < 0 || io.KeysDown[key]) continue;
-    (io.KeysDownDuration[key] < 0.0F ? down : later).push_back(key);
+    const bool again =
+        io.KeysDownDuration[key] >= 0.0F || std::find(down.begin(), down.end(), key) != down.end();
+    (again ? later : down).push_back(key);
   }
   for (const int key : down) io.KeysDown[key] = true;
   ImGui::NewFrame();
