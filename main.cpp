@@ -110,21 +110,6 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
 }
 
-void parse_size(const std::string& text, uint32_t& width, uint32_t& height) {
-  int used = 0;
-  unsigned w = 0;
-  unsigned h = 0;
-  constexpr unsigned kLargest = 16384;
-  if (std::sscanf(text.c_str(), "%5ux%5u%n", &w, &h, &used) != 2 ||
-      static_cast<size_t>(used) != text.size() || w < 64 || h < 64 || w > kLargest ||
-      h > kLargest) {
-    throw Error(ExitCode::kUsage, "'" + text + "' is no size", "--window-size",
-                "WIDTHxHEIGHT, e.g. 1280x720, 64 to 16384 each");
-  }
-  width = w;
-  height = h;
-}
-
 // The trace and whoever writes it: the engine, or a file.
 class Source {
  public:
@@ -137,7 +122,7 @@ class Source {
     std::vector<std::string> read = flags.structures;
     read.insert(read.end(), {flags.model, flags.prompt_file, flags.file});
     for (const std::string& output : written) refuse_same_file(output, read);
-    parse_size(flags.window_size, scene.width, scene.height);
+    render::commands::set_size(flags.window_size, scene);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
     scene.look.palette = *scene::palette_of(flags.palette);
     if (const auto wrong = choose_channels(flags.channels, flags.gains, scene.look.channels)) {
@@ -152,7 +137,15 @@ class Source {
     if (flags.synthetic)
       throw Error(ExitCode::kUsage, "needs a structure to run through", "--synthetic",
                   "add --structure NAME");
+    if (!flags.file.empty() && !flags.model.empty()) {
+      throw Error(ExitCode::kUsage, "is given beside -m " + flags.model, flags.file,
+                  "leave one of them out");
+    }
     if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
+      if (!flags.trace_path.empty()) {
+        throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
+                    "leave out --trace");
+      }
       const trace::FileContents contents = trace::load_file(flags.file, log_);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
@@ -368,7 +361,8 @@ int run_program(int argc, char** argv) {
       "--at", at,
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
   shot.add_option("--zoom", flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
-      ->check(between(0.0, 1.0));
+      ->check(between(0.0, 1.0))
+      ->needs("--zoom-to");
   shot.add_flag("--headless", headless, "no window; shots never open one");
   shot.callback([&] {
     Source source(flags, {still.output});

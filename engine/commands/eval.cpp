@@ -1,6 +1,7 @@
 #include "engine/commands/eval.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,6 +80,18 @@ void score_window(LoadedModel& model, model::KvCache& cache, std::span<const int
              });
 }
 
+// On a terminal, of a text that takes long: how far it is and what has come out so far.
+void say_progress(size_t done, size_t of, const Score& score) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  if (done < of) {
+    fmt::print(stderr, "\r\033[K{} of {} windows, perplexity {:.4f}", done, of,
+               std::exp(score.loss()));
+  } else {
+    fmt::print(stderr, "\r\033[K");
+  }
+  std::fflush(stderr);
+}
+
 Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
                     const EvalOptions& options, int64_t window) {
   const auto n = static_cast<size_t>(window);
@@ -88,6 +101,7 @@ Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
     model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
     score_window(model, cache, std::span(tokens).subspan(begin, n),
                  std::span(tokens).subspan(begin + 1, n), 0, score);
+    say_progress(begin / n + 1, (tokens.size() - 1) / n, score);
   }
   return score;
 }
@@ -108,6 +122,7 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
     if (bos) chunk[0] = tokenizer.bos_id();
     model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
     score_window(model, cache, chunk, std::span(chunk).subspan(1), window / 2, score);
+    say_progress(i + 1, chunks, score);
   }
   return score;
 }

@@ -1,6 +1,8 @@
 #include "render/commands/options.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <thread>
 
 #include "model/error.h"
@@ -12,6 +14,22 @@ namespace render::commands {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
+
+void set_size(const std::string& text, SceneOptions& options) {
+  int used = 0;
+  unsigned w = 0;
+  unsigned h = 0;
+  constexpr unsigned kLeast = 64;
+  constexpr unsigned kMost = 16384;
+  if (std::sscanf(text.c_str(), "%5ux%5u%n", &w, &h, &used) != 2 ||
+      static_cast<size_t>(used) != text.size() || std::min(w, h) < kLeast ||
+      std::max(w, h) > kMost) {
+    throw Error(ExitCode::kUsage, "'" + text + "' is no size", "--window-size",
+                "WIDTHxHEIGHT, e.g. 1280x720, 64 to 16384 each");
+  }
+  options.width = w;
+  options.height = h;
+}
 
 namespace {
 

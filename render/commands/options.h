@@ -35,6 +35,9 @@ struct SceneOptions {
   scene::LayoutOptions layout;
 };
 
+// WIDTHxHEIGHT into options.width and .height. Throws Error (usage).
+void set_size(const std::string& text, SceneOptions& options);
+
 // Waits until the log has described its model, looks up what the options name in it, and only then
 // asks the engine to generate: that replaces an older file of the trace. Throws Error (usage, bad
 // model).

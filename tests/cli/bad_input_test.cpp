@@ -144,6 +144,17 @@ TEST_F(BadInput, OneFileForTwoOutputs) {
 }
 
 // Reading it would wait for somebody who writes.
+TEST_F(BadInput, OptionsThatContradictEachOther) {
+  constexpr int kUsage = 2;
+  write(in_folder("t.mcap"), "\x89MCAP0\r\n");
+  expect_refusal(fulgurite({"shot", "a.gguf", "-m", "b.gguf"}), kUsage, "a.gguf: is given beside");
+  expect_refusal(fulgurite({"shot", in_folder("t.mcap"), "-m", "b.gguf"}), kUsage, "beside -m");
+  expect_refusal(fulgurite({"shot", in_folder("t.mcap"), "--trace", in_folder("u.mcap")}), kUsage,
+                 "leave out --trace");
+  expect_refusal(fulgurite({"shot", "--zoom", "0.5"}), kUsage, "--zoom requires --zoom-to");
+  EXPECT_FALSE(fs::exists(in_folder("u.mcap")));
+}
+
 TEST_F(BadInput, APipeIsNoModel) {
   const std::string pipe = in_folder("pipe");
   ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
