@@ -482,7 +482,6 @@ int run_program(int argc, char** argv) {
       ->check(CLI::Range(0, 256));
   quantizer.callback([&] {
     refuse_same_file(quantize.output, {quantize.input});
-    refuse_same_file(quantize.output + ".part", {quantize.input});
     exit_code = engine::commands::quantize(quantize, std::cout);
   });
 

@@ -17,9 +17,16 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
       const fs::path real = fs::canonical(path, error);
       if (!error) place_ = real.string();
     }
-    part_ = place_ + ".part";
+    // "x": a file that is there is not ours, like what a browser is downloading.
+    constexpr int kMost = 100;
+    for (int n = 0; n < kMost && !file_; ++n) {
+      part_ = place_ + ".part" + (n > 0 ? std::to_string(n) : "");
+      file_.reset(std::fopen(part_.c_str(), "wbx"));
+      if (!file_ && errno != EEXIST) break;
+    }
+  } else {
+    file_.reset(std::fopen(place_.c_str(), "wb"));
   }
-  file_.reset(std::fopen(part_.empty() ? place_.c_str() : part_.c_str(), "wb"));
   if (!file_) fail("cannot be written");
 }
 

@@ -13,8 +13,8 @@ namespace model {
 
 class AtomicFile {
  public:
-  // Opens path + ".part", or the path itself where it names no file. Throws Error (failed) naming
-  // the path, like all that follows.
+  // Opens path + ".part", or ".part1" and so on where that is somebody's file, or the path itself
+  // where it names none. Throws Error (failed) naming the path, like all that follows.
   explicit AtomicFile(const std::string& path);
   // Without commit() what was written is removed; an older file at `path` stays.
   ~AtomicFile();

@@ -61,7 +61,7 @@ class GgufWriter {
   // Converts rows*cols float32 values to `type`, one that can_quantize(), at once; vectors
   // (rows = 1) stay f32 and 1-D, as llama.cpp wants its norms.
   void add_tensor(std::string name, int64_t rows, int64_t cols, DType type, const float* values);
-  // Writes to path + ".part" and renames, so that a file is whole or absent.
+  // Through an AtomicFile: whole or absent.
   // Returns the bytes written. Throws Error (failed) naming the path, and what the rows throw.
   uint64_t write(const std::string& path) const;
 

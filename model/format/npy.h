@@ -13,8 +13,8 @@
 
 namespace model {
 
-// Writes float32 values in C order (the last of `shape` is the fastest; {} is a scalar) to
-// path + ".part" and renames, so that a file is whole or absent. CHECKs that the shape's product
+// Writes float32 values in C order (the last of `shape` is the fastest; {} is a scalar) as
+// an AtomicFile: whole or absent. CHECKs that the shape's product
 // is the number of values, and that the shape has at most 32 dimensions, none negative.
 // Throws Error (failed) naming the path.
 void write_npy(const std::string& path, std::span<const float> values,

@@ -41,8 +41,8 @@ TEST_F(QuantizeCommand, WhatIsReadIsNeverWritten) {
   const std::string bytes = read_file(model);
   expect_refusal(fulgurite({"quantize", model, model, "Q8_0"}), kUsage, model);
   expect_refusal(fulgurite({"quantize", model, link, "Q8_0"}), kUsage, link);
-  // The output grows in OUT.part before it takes its name.
-  expect_refusal(fulgurite({"quantize", part, in_folder("other.gguf"), "Q8_0"}), kUsage, part);
+  // The output grows under such a name, but not under one that is taken.
+  EXPECT_EQ(fulgurite({"quantize", part, in_folder("other.gguf"), "Q8_0"}).exit_code, 0);
   EXPECT_EQ(bytes, read_file(model));
   EXPECT_EQ(bytes, read_file(part));
 }
