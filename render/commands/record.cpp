@@ -155,7 +155,8 @@ int record(const RecordOptions& options) {
   hashes.finish();
   std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n",
                interrupted != 0 ? "interrupted" : "recorded", encoder.output().c_str(),
-               static_cast<unsigned long long>(encoder.frames()), scene.width, scene.height);
+               static_cast<unsigned long long>(encoder.frames()), encoder.width(),
+               encoder.height());
   return 0;
 }
 

@@ -138,6 +138,8 @@ struct Encoder::Impl {
     }
   }
 
+  uint32_t padded(uint32_t size) const noexcept { return process ? (size + 1) / 2 * 2 : size; }
+
   void throw_failure() {
     if (process && failure->empty()) {
       const int status = process->finish();
@@ -239,6 +241,12 @@ const std::filesystem::path& Encoder::output() const noexcept {
 }
 uint64_t Encoder::frames() const noexcept {
   return impl_->frames;
+}
+uint32_t Encoder::width() const noexcept {
+  return impl_->padded(impl_->options.width);
+}
+uint32_t Encoder::height() const noexcept {
+  return impl_->padded(impl_->options.height);
 }
 
 }  // namespace render

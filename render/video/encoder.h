@@ -39,6 +39,9 @@ class Encoder {
   // The file, or the folder OUT_frames when there is no ffmpeg.
   const std::filesystem::path& output() const noexcept;
   uint64_t frames() const noexcept;
+  // Pixels of the frames there: of a video even.
+  uint32_t width() const noexcept;
+  uint32_t height() const noexcept;
 
  private:
   struct Impl;

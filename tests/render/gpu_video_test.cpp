@@ -111,6 +111,8 @@ TEST_F(Video, OddSizesArePadded) {
   for (int i = 0; i < 3; ++i) encoder.add(frame(161, 91, i));
   encoder.finish();
   EXPECT_EQ(probe(folder_ / "odd.mp4"), "h264,162,92,3");
+  EXPECT_EQ(encoder.width(), 162U);
+  EXPECT_EQ(encoder.height(), 92U);
 }
 
 TEST_F(Video, WhatAKilledRecordingLeavesStillPlays) {
