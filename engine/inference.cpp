@@ -39,10 +39,29 @@ void Inference::handle(const Command& command) {
   }
 }
 
-// A step that fails would fail again: the conversation ends with the reason.
-void Inference::step() {
+// The picture stays when the disk is full; the sentence says what did not work.
+void Inference::write_trace() {
+  if (!file_ || !stepped_) return;
   try {
-    session_.step();
+    file_->drain();
+  } catch (const fulgurite::Error& error) {
+    session_.note(trace::NoteKind::kTraceFailed, error.what());
+    trace_failure_ = error;
+    file_.reset();
+  }
+}
+
+// A step that fails would fail again: the conversation ends with the reason. A long prompt goes to
+// the file batch by batch, and is given up when the program ends; but not in a file that holds
+// conversations before it.
+void Inference::step() {
+  const bool first = !stepped_;
+  try {
+    session_.step([&] {
+      stepped_ = true;
+      write_trace();
+      return !control_.stopping() || (file_ && !first);
+    });
   } catch (const fulgurite::Error& error) {
     session_.abandon(error.what(), error.code() == fulgurite::ExitCode::kBadModel
                                        ? trace::NoteKind::kModelFailed
@@ -78,16 +97,10 @@ void Inference::loop() {
         credit_ += (std::chrono::steady_clock::now() - begin) / kTileShare;
       }
       read_tiles(idle);
-      if (file_ && stepped_) file_->drain();
+      write_trace();
       if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
-      // The picture stays; the sentence says what did not work.
-      const bool disk = file_ && error.code() == fulgurite::ExitCode::kFailed;
-      session_.note(disk ? trace::NoteKind::kTraceFailed : trace::NoteKind::kError, error.what());
-      if (disk) {
-        file_.reset();
-        trace_failure_ = error;
-      }
+      session_.note(trace::NoteKind::kError, error.what());
     } catch (const std::bad_alloc&) {
       session_.note(trace::NoteKind::kError, "there is not enough memory for what was asked");
     }

@@ -34,6 +34,7 @@ class Inference {
   void step();
   void handle(const Command& command);
   void read_tiles(bool idle);
+  void write_trace();
 
   // A generating model spends one part in so many of its time on InspectTile.
   static constexpr int kTileShare = 16;
@@ -44,7 +45,7 @@ class Inference {
   Session session_;
   std::unique_ptr<trace::FileWriter> file_;
   std::optional<fulgurite::Error> trace_failure_;
-  bool stepped_ = false;  // once; before, there is nothing that an older trace should go for
+  bool stepped_ = false;  // in part; before, there is nothing that an older trace should go for
   bool paused_ = false;
   std::chrono::nanoseconds credit_{};
   std::thread thread_;

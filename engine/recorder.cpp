@@ -478,6 +478,10 @@ void Recorder::write(uint32_t position, const Position& p) {
   }
   std::vector<float> p99;
   for (const Percentile& measure : scales_) p99.push_back(measure.p99());
+  // Attention weights end at 1, where the middle of a bin may lie above.
+  for (size_t i = static_cast<size_t>(trace::Measure::kKvRead); i < p99.size();
+       i += trace::kMeasureCount)
+    p99[i] = std::min(p99[i], 1.0F);
   trace::append(log_, Topic::kScale, trace::ScaleRecord{position, layers}, all(p99));
 }
 

@@ -136,7 +136,7 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
   if (tapped) recorder_.end();
 }
 
-std::string Session::step() {
+std::string Session::step(const std::function<bool()>& between) {
   if (finished_) return {};
   const size_t first = done_;
   const auto batch = static_cast<size_t>(
@@ -147,6 +147,10 @@ std::string Session::step() {
     const size_t n = std::min(batch, tokens_.size() - done_);
     run_positions(done_, n, done_ + n == tokens_.size());
     done_ += n;
+    if (between && done_ < tokens_.size() && !between()) {
+      finish("it was stopped");
+      return {};
+    }
   }
   for (size_t p = first; p < done_; ++p) text += model_.tokenizer->piece(tokens_[p]);
   require_finite(logits_, static_cast<int64_t>(done_) - 1);

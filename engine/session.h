@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +39,9 @@ class Session {
 
   // One forward step: the whole prompt first, then one token at a time. Returns the text of
   // what it took in (for a generated token, that token); empty and finished() when over.
-  std::string step();
+  // between: called between the batches of a long prompt, whose detail is in the log then; false
+  // ends the conversation there, without the step.
+  std::string step(const std::function<bool()>& between = {});
   bool finished() const noexcept { return finished_; }
   // Ends the conversation with an error's sentence in the trace.
   void abandon(std::string_view why, trace::NoteKind kind = trace::NoteKind::kError);

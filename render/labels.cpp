@@ -42,11 +42,10 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
 void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
-  // Before the crown is reached the last step's candidates still stand there.
-  const bool reached = now.share >= scene::Clock::kCrown;
-  if (!reached && now.first == 0) return;
-  const size_t shown_step = reached ? now.last : now.first - 1;
-  const trace::StepRecord& record = in.reader.step(shown_step);
+  const std::optional<size_t> step = scene::crown_of(now);
+  if (!step) return;
+  const bool reached = *step == now.last;  // before, the last climb's candidates still stand there
+  const trace::StepRecord& record = in.reader.step(*step);
   const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
   if (logits.record == nullptr) return;
   const float wish = reached ? 1.0F : 0.6F;

@@ -27,10 +27,12 @@ class Outliner {
   // What it was computed from, each with a thread to it; the stronger, the clearer.
   void sources(uint32_t element_of) {
     const scene::Subject& subject = whose(element_of);
+    const std::optional<size_t> step = step_of(element_of);
+    if (!step) return;
     const glm::vec3 to = risen(element_of).center;
     std::vector<scene::Source> all =
         scene::sources_of(*subject.reader, *subject.layout,
-                          subject.layout->ref(subject.own(element_of)), in_.step, kMostSources);
+                          subject.layout->ref(subject.own(element_of)), *step, kMostSources);
     for (scene::Source& source : all) source.element += subject.first_element;
     float most = 1e-6F;  // of those that are terms of one sum; what is whole is 1
     for (const scene::Source& source : all) {
@@ -72,13 +74,20 @@ class Outliner {
     return in_.subjects[in_.layout.ref(element).subject];
   }
 
+  std::optional<size_t> step_of(uint32_t element) const {
+    const scene::Kind kind = in_.layout.ref(element).kind;
+    const bool crown = kind == scene::Kind::kCandidate || kind == scene::Kind::kRestCandidate;
+    return crown ? in_.crown_step : in_.step;
+  }
+
   // A bar at the crown is as high as its probability, until the next token's bars stand there.
   scene::Box risen(uint32_t element) const {
     scene::Box box = box_of(in_.layout, element, in_.now);
     const scene::NodeRef ref = in_.layout.refs()[element];
     const trace::Reader& reader = *whose(element).reader;
-    if (ref.kind != scene::Kind::kCandidate || in_.step >= reader.steps()) return box;
-    const trace::StepRecord& record = reader.step(in_.step);
+    if (ref.kind != scene::Kind::kCandidate || !in_.crown_step || *in_.crown_step >= reader.steps())
+      return box;
+    const trace::StepRecord& record = reader.step(*in_.crown_step);
     const trace::Logits& logits = reader.position(record.first_position + record.count - 1).logits;
     if (logits.record == nullptr || ref.index >= logits.record->candidates) return box;
     const float rise =

@@ -16,8 +16,9 @@ struct OutlineInput {
   std::span<const scene::Subject> subjects;  // each with its trace; the first is the layout's first
   const scene::Layout& layout;
   const scene::Palette& palette;
-  size_t step = 0;   // whose numbers count
-  float now = 0.0F;  // column at the front
+  size_t step = 0;                     // whose numbers count
+  std::optional<size_t> crown_step{};  // the same of the bars at the crown, which stand longer
+  float now = 0.0F;                    // column at the front
   glm::mat4 clip_from_world{1.0F};
   glm::vec3 eye{0.0F};
   glm::vec2 viewport{1.0F};  // pixels

@@ -32,6 +32,12 @@ class Player {
   bool advance(double seconds, size_t steps, bool reduced_motion = false);
 
   void toggle() { playing_ = !playing_; }
+  // From the start; for a story that is over and has been shown to its end.
+  void again() {
+    home();
+    playing_ = true;
+  }
+  bool at_end(size_t steps) const { return steps > 0 && playhead_ >= static_cast<double>(steps); }
   void play(bool on) { playing_ = on; }
   void set_pace(double steps_per_second);
   // To the next power of two, up or down.

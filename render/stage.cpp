@@ -252,10 +252,12 @@ bool Stage::draw(Target& target, const View& view) {
         colours, std::max(viewport.y / 720.0F * view.look.scale * 1.2F, 1.0F), notes.lines);
   }
   if (reader_.steps() > 0 && !tensors_.fills_frame()) {
+    const scene::Moment moment = scene::moment_of(view.playhead, view.merge, reader_.steps());
     add_outlines({.subjects = subjects_,
                   .layout = *layout_,
                   .palette = colours,
-                  .step = scene::moment_of(view.playhead, view.merge, reader_.steps()).last,
+                  .step = moment.last,
+                  .crown_step = scene::crown_of(moment),
                   .now = input.frame.now,
                   .clip_from_world = input.frame.clip_from_world,
                   .eye = input.frame.eye,

@@ -70,7 +70,10 @@ int run(const RunOptions& options) {
   const size_t prompt = session.tokens().size();
   const auto begin = std::chrono::steady_clock::now();
   while (!session.finished() && !StopSignals::asked()) {
-    const std::string text = session.step();
+    const std::string text = session.step([&] {
+      if (file) file->drain();
+      return !StopSignals::asked();
+    });
     if (!options.json) {
       print(text);
     } else if (!session.finished()) {

@@ -54,7 +54,8 @@ class Pieces {
 void check_model(const ModelRecord& m) {
   const bool sane =
       m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 && m.kv_heads >= 1 &&
-      m.heads % m.kv_heads == 0 && m.head_width >= 1 && m.width >= 1 && m.width <= (1U << 24) &&
+      m.heads % m.kv_heads == 0 && m.head_width >= 1 &&
+      uint64_t{m.heads} * m.head_width <= (1U << 26) && m.width >= 1 && m.width <= (1U << 24) &&
       m.neurons >= 1 && m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
       m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24) &&
       // A picture of it can be held in memory.
@@ -65,11 +66,11 @@ void check_model(const ModelRecord& m) {
 void check_structure(const StructureRecord& s, const ModelRecord& m) {
   constexpr uint32_t kMostWidth = 1U << 26;
   const uint64_t neurons = uint64_t{s.experts} * s.expert_neurons + s.shared_neurons;
-  const bool mixture = s.experts >= 1 && s.experts <= 65536 && s.experts_used >= 1 &&
-                       s.experts_used <= s.experts && neurons == m.neurons &&
-                       s.dense_layers < m.layers && s.dense_neurons <= kMostWidth &&
-                       (s.dense_layers == 0) == (s.dense_neurons == 0) &&
-                       uint64_t{m.layers} * s.experts <= (1U << 21);
+  const bool mixture =
+      s.experts >= 1 && s.experts <= 65536 && s.experts_used >= 1 && s.expert_neurons >= 1 &&
+      s.experts_used <= s.experts && neurons == m.neurons && s.dense_layers < m.layers &&
+      s.dense_neurons <= kMostWidth && (s.dense_layers == 0) == (s.dense_neurons == 0) &&
+      uint64_t{m.layers} * s.experts <= (1U << 21);
   const bool dense = s.experts == 0 && s.experts_used == 0 && s.expert_neurons == 0 &&
                      s.shared_neurons == 0 && s.dense_layers == 0 && s.dense_neurons == 0;
   if (!(mixture || dense) || s.query_width < 1 || s.query_width > kMostWidth || s.kv_width < 1 ||
@@ -214,7 +215,8 @@ void Reader::take(const Message& message) {
       break;
     }
     case Topic::kStructure: {
-      if (conversation_ > 0) inconsistent("a description of the model in the middle");
+      if (conversation_ > 0 || !positions_.empty())
+        inconsistent("a description of the model in the middle");
       const auto* s = pieces.header<StructureRecord>();
       check_structure(*s, model_->record);
       model_->structure = *s;

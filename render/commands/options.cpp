@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <thread>
 
@@ -33,12 +34,28 @@ void set_size(const std::string& text, SceneOptions& options) {
 
 namespace {
 
+volatile std::sig_atomic_t interrupts = 0;
+
+}  // namespace
+
+void watch_for_interrupts() {
+  interrupts = 0;
+  std::signal(SIGINT, [](int) { interrupts = 1; });
+  std::signal(SIGTERM, [](int) { interrupts = 1; });
+}
+
+bool interrupted() {
+  return interrupts != 0;
+}
+
+namespace {
+
 // Until `done`, or until nothing more will come.
 template <class Done>
 void wait_until(Stage& stage, Done&& done) {
   for (;;) {
     stage.poll();
-    if (done() || stage.reader().finished() || stage.reader().failed()) return;
+    if (done() || stage.reader().finished() || stage.reader().failed() || interrupted()) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
 }
@@ -60,6 +77,8 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   begin(options, stage);
   const trace::Reader& reader = stage.reader();
   wait_until(stage, [] { return false; });
+  if (interrupted() && !reader.finished())
+    throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
   if (reader.failed()) {
     const trace::NoteKind kind = reader.note_kind();
     throw Error(kind == trace::NoteKind::kError         ? ExitCode::kUsage

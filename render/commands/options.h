@@ -35,6 +35,10 @@ struct SceneOptions {
   scene::LayoutOptions layout;
 };
 
+// From now on Ctrl-C and SIGTERM end what is done in good order: interrupted() says that one came.
+void watch_for_interrupts();
+bool interrupted();
+
 // WIDTHxHEIGHT into options.width and .height. Throws Error (usage).
 void set_size(const std::string& text, SceneOptions& options);
 
@@ -44,7 +48,8 @@ void set_size(const std::string& text, SceneOptions& options);
 void begin(const SceneOptions& options, Stage& stage);
 
 // Begins, and waits until the conversation in the log is over and the stage has taken it in.
-// Throws Error as begin() does, and with the engine's words when it could not generate.
+// Throws Error as begin() does, with the engine's words when it could not generate, and when it was
+// interrupted.
 void run_to_end(const SceneOptions& options, Stage& stage);
 
 // The pose that the options name, at this playhead. Throws Error (usage) when there is none of that

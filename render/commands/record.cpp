@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -24,8 +23,6 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
 
 // The still that `shot` takes by default: the crown is lit, the upper layers still glow.
 constexpr double kTypicalShare = 0.85;
@@ -90,6 +87,7 @@ struct File {
 int record(const RecordOptions& options) {
   const SceneOptions& scene = options.scene;
   Player player;
+  watch_for_interrupts();
   check_writable(options.output);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
@@ -127,15 +125,12 @@ int record(const RecordOptions& options) {
   });
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
   ui::State state{stage, view, player, nullptr, scene.generate};
-  interrupted = 0;
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
 
   Progress progress(frames);
   const glm::vec2 size(scene.width, scene.height);
   ui.draw_overlay(state, size,
                   static_cast<float>(1.0 / options.fps));  // panels measure themselves first
-  for (uint64_t i = 0; i < frames && interrupted == 0; ++i) {
+  for (uint64_t i = 0; i < frames && !interrupted(); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;
     player.seek(view.playhead, stage.reader().steps());
@@ -153,15 +148,15 @@ int record(const RecordOptions& options) {
   target.flush();
   encoder.finish();
   hashes.finish();
-  std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n",
-               interrupted != 0 ? "interrupted" : "recorded", encoder.output().c_str(),
-               static_cast<unsigned long long>(encoder.frames()), encoder.width(),
-               encoder.height());
+  std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n", interrupted() ? "interrupted" : "recorded",
+               encoder.output().c_str(), static_cast<unsigned long long>(encoder.frames()),
+               encoder.width(), encoder.height());
   return 0;
 }
 
 int shot(const ShotOptions& options) {
   const SceneOptions& scene = options.scene;
+  watch_for_interrupts();
   check_writable(options.output);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +14,7 @@
 #include "render/camera_control.h"
 #include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
+#include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
@@ -26,8 +26,6 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
 
 // Frames that are still drawn after the last change: panels and answers to picks settle.
 constexpr int kSettle = 12;
@@ -263,6 +261,11 @@ class Controls {
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
     if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
       return;  // turns the camera while it is held
+    if (key == GLFW_KEY_SPACE && stage_.reader().finished() &&
+        player_.at_end(stage_.reader().steps())) {
+      player_.again();
+      return;
+    }
     if (story_key(key, mods, repeat, player_, view_.look, stage_.reader().steps(),
                   stage_.layout().model().layers))
       return;
@@ -370,6 +373,7 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
 }  // namespace
 
 int view(const SceneOptions& options) {
+  watch_for_interrupts();
   Window window(options.width, options.height);
   gpu::DeviceOptions device_options;
   device_options.filter = options.device;
@@ -391,12 +395,12 @@ int view(const SceneOptions& options) {
   ui::Ui ui(window.get(), std::max(scale, 0.5F) * options.look.scale);
   ui::State state{stage, view, player, options.control, options.generate};
   controls.attach(ui, state);
-  interrupted = 0;
-  std::signal(SIGINT, [](int) { interrupted = 1; });
-  std::signal(SIGTERM, [](int) { interrupted = 1; });
 
   begin(options, stage);
   view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
+  view.selected_cell = zoom_cell(options, stage.layout());
+  if (view.selected_cell)
+    view.camera.pose = scene::cell_pose(stage.layout(), *view.selected_cell, controls.aspect());
   view.selected = selected_node(options, stage.layout());
   stage.ask(options.control);
 
@@ -405,7 +409,7 @@ int view(const SceneOptions& options) {
   bool show_all = view.look.show_all;
   auto last = std::chrono::steady_clock::now();
   int still_frames = 0;
-  while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && interrupted == 0 && !state.quit) {
+  while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {
     // When nothing moves the program sleeps until something does.
     if (still_frames > kSettle) {
       glfwWaitEventsTimeout(0.1);

@@ -39,7 +39,7 @@ class Explainer {
     } else if (to_.kind == Kind::kSpineAttention && from_.kind == Kind::kHead) {
       rest ? head_rest() : head();
     } else if (to_.kind == Kind::kSpineFfn && from_.kind == Kind::kCell) {
-      rest ? neuron_rest() : expert_or_neuron();
+      !rest ? expert_or_neuron() : of_experts() ? expert_rest() : neuron_rest();
     } else if (from_.kind == Kind::kRouter) {
       rest ? unchosen() : chosen();
     } else if (to_.kind == Kind::kCell) {
@@ -201,6 +201,20 @@ class Explainer {
   void neuron_read_rest() {
     say("residual stream -> all other neurons of layer " + std::to_string(to_.layer),
         "share of the activations' energy", "1 - sum of the neurons that are drawn");
+  }
+
+  // Of a mixture both sums may be drawn; the script makes the experts' in the same way.
+  bool of_experts() const {
+    if (at_->experts.record == nullptr) return false;
+    float rest = 1.0F;
+    for (const trace::ExpertShare& e : at_->experts.used_in(to_.layer)) rest -= e.share;
+    return rest == bolt_.share;
+  }
+
+  void expert_rest() {
+    say("what the experts of layer " + std::to_string(from_.layer) +
+            " do not add up to -> residual stream",
+        "share of the FFN update", "1 - sum of the experts' shares");
   }
 
   void neuron_rest() {

@@ -324,7 +324,7 @@ class Writer {
   void experts(const trace::Position& at, uint32_t l) {
     const uint32_t router = layout_.router(l);
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
-    const uint32_t all = layout_.structure().experts;
+    const uint32_t all = at.experts.record->experts;
     const float scale = at.scale.of(l, Measure::kNeuronShare);
     light(router, surest(at.experts, l), clock_.in_layer(l, Clock::kFfn), light_life_);
     float unchosen = 1.0F;
@@ -434,13 +434,13 @@ class Writer {
     for (uint32_t i = 0; i < shown; ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
       const uint32_t node = layout_.candidate(i);
-      light(node, c.probability, Clock::kCrown + 0.02F, kBarsStand);
+      light(node, c.probability, Clock::kBars, kBarsStand);
       if (c.probability >= 0.01F) {
         bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F,
              Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(token_, 9999, 0, i));
       }
     }
-    light(layout_.candidate(Layout::kCandidates), rest_of_bars(at.logits), Clock::kCrown + 0.02F,
+    light(layout_.candidate(Layout::kCandidates), rest_of_bars(at.logits), Clock::kBars,
           kBarsStand);
     if (at.logits.record->sampled < 0) return;
     // The chosen one falls back to the tape, where the next column will be.
@@ -563,7 +563,10 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kSlot: {
       const uint32_t first = ref.column * layout.positions_per_column();
       if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
-      say("attention weight read from here", "mean over the heads that share it of a_j",
+      const bool shared = layout.positions_per_column() > 1;
+      say("attention weight read from here",
+          shared ? "sum over the positions that share a column of the mean of a_j over the heads"
+                 : "mean over the heads that share it of a_j",
           column_read(at.kv, layout, ref.layer, ref.index, first),
           at.scale.of(ref.layer, Measure::kKvRead));
       break;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 
 namespace scene {
 
@@ -43,6 +44,7 @@ class Clock {
 
   static constexpr float kLayers = 0.06F;  // embed before this
   static constexpr float kCrown = 0.80F;   // the layers before this
+  static constexpr float kBars = 0.82F;    // the bars stand
   static constexpr float kFall = 0.90F;    // the chosen token falls back to the tape
 
   // Within a layer: reads of the KV cache, writes of the heads, the FFN.
@@ -134,6 +136,12 @@ inline Moment moment_of(double playhead, double merge, uint64_t steps) {
   m.last = static_cast<uint64_t>(std::clamp(after - 1.0, first < 0.0 ? 0.0 : first, end - 1.0));
   m.share = static_cast<float>(std::clamp(at / merge - group, 0.0, 1.0));
   return m;
+}
+
+// The step whose bars stand at the crown: until the next ones rise they are the last climb's.
+inline std::optional<uint64_t> crown_of(const Moment& m) {
+  if (m.share >= Clock::kBars) return m.last;
+  return m.first > 0 ? std::optional(m.first - 1) : std::nullopt;
 }
 
 }  // namespace scene

@@ -63,7 +63,7 @@ class Writer {
         "the sum less the drawn");
     row(shaders::kChannelDrain, "first position with most of a head, beaded", "", "as a read");
     now();
-    std::string widths = "bolt width: |share|, hollow when against the sum. ";
+    std::string widths = "bolt width: root of |share|, hollow when against the sum. ";
     for (const LegendRow& row : legend_.rows) {
       const bool own = row.channel == shaders::kChannelAttention ||
                        row.channel == shaders::kChannelKv || row.channel == shaders::kChannelFfn;

@@ -13,11 +13,14 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
   const auto lane = static_cast<int32_t>(ref.index * m.kv_heads / m.heads);
   const auto tap = [&](const char* title, const std::string& name, int32_t first = 0,
                        int32_t rows = -1, bool per_position = false) {
-    return TensorName{title, name, first, rows, false, per_position};
+    return TensorName{title, name, first, rows, false, per_position, false};
+  };
+  const auto cached = [&](const char* title, const std::string& name, int32_t kv_head) {
+    return TensorName{title, name, kv_head, -1, false, false, true};
   };
   const auto weight = [&](const char* title, const std::string& name, int32_t first = 0,
                           int32_t rows = -1) {
-    return TensorName{title, name, first, rows, true, false};
+    return TensorName{title, name, first, rows, true, false, false};
   };
   switch (ref.kind) {
     case Kind::kSpineAttention:
@@ -39,8 +42,8 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
               weight("W_v", blk + "attn_v.weight", lane * width, width),
               weight("W_o", blk + "attn_output.weight")};
     case Kind::kSlot:
-      return {tap("keys of this KV head", blk + "kv.k", index),
-              tap("values of this KV head", blk + "kv.v", index),
+      return {cached("keys of this KV head", blk + "kv.k", index),
+              cached("values of this KV head", blk + "kv.v", index),
               weight("W_k", blk + "attn_k.weight", index * width, width),
               weight("W_v", blk + "attn_v.weight", index * width, width)};
     case Kind::kCell: {

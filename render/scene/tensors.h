@@ -15,6 +15,7 @@ struct TensorName {
   int32_t rows = -1;          // -1: to the end
   bool stored = false;        // a weight: the same at every position
   bool per_position = false;  // columns are positions of the context
+  bool cached = false;        // rows are positions of the cache, first_row is a KV head
 };
 
 // token: id at the node's column, for the embedding row; candidate: id at the crown; -1: none.

@@ -7,7 +7,14 @@ namespace scene {
 
 namespace {
 
-// Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0: none.
+std::string hex(char byte) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const auto b = static_cast<uint8_t>(byte);
+  return {'\\', 'x', digits[b >> 4], digits[b & 15]};
+}
+
+}  // namespace
+
 size_t sequence_length(std::string_view s) {
   const auto at = [&](size_t i) { return i < s.size() ? static_cast<uint8_t>(s[i]) : 0U; };
   const auto tail = [&](size_t i, unsigned low = 0x80U, unsigned high = 0xBFU) {
@@ -25,14 +32,6 @@ size_t sequence_length(std::string_view s) {
   }
   return 0;
 }
-
-std::string hex(char byte) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  const auto b = static_cast<uint8_t>(byte);
-  return {'\\', 'x', digits[b >> 4], digits[b & 15]};
-}
-
-}  // namespace
 
 std::string visible_text(std::string_view bytes) {
   std::string out;

@@ -11,6 +11,9 @@ namespace scene {
 // characters and bytes that are no UTF-8 as \xNN.
 std::string visible_text(std::string_view bytes);
 
+// Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0: none.
+size_t sequence_length(std::string_view s);
+
 // Bytes at the end that begin a character which is not complete: a token may hold a part of one.
 size_t unfinished(std::string_view bytes);
 

@@ -53,22 +53,24 @@ class Lines {
 
   // Fills what is left of this line and then whole ones; returns what is left of the text.
   std::string fill_lines(size_t from, std::string text) {
-    while (measure_(text) > width_ - x_) {
-      size_t end = 0;
-      for (size_t next = 0; next < text.size();) {
-        do ++next;
-        while (next < text.size() && (text[next] & 0xC0) == 0x80);
-        // A line holds one character at least.
-        const bool first = end == 0 && x_ == 0.0F;
-        if (!first && measure_(text.substr(0, next)) > width_ - x_) break;
-        end = next;
+    size_t begin = 0;  // of the line
+    float used = x_;
+    for (size_t at = 0; at < text.size();) {
+      size_t next = at;
+      do ++next;
+      while (next < text.size() && (text[next] & 0xC0) == 0x80);
+      const float wide = measure_(text.substr(at, next - at));
+      // A line holds one character at least.
+      if (used > 0.0F && used + wide > width_) {
+        if (at > begin) lines_.back().push_back({from, text.substr(begin, at - begin)});
+        end_line();
+        begin = at;
+        used = 0.0F;
       }
-      if (end == text.size()) break;  // a character that is wider than a line
-      if (end > 0) lines_.back().push_back({from, text.substr(0, end)});
-      text.erase(0, end);
-      end_line();
+      used += wide;
+      at = next;
     }
-    return text;
+    return text.substr(begin);
   }
 
   float width_;

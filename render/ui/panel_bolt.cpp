@@ -34,7 +34,7 @@ void panel_bolt(State& state) {
       ImGui::TextDisabled("negative: it works against its sum, so it is hollow");
     if (!meaning.second.empty())
       ImGui::Text("%s = %.5g", meaning.second.c_str(), double{meaning.second_value});
-    ImGui::TextDisabled("width: the square root of the share");
+    ImGui::TextDisabled("width: the square root of the share, and never less than can be seen");
     ImGui::TextDisabled("light %.3f%s%s", double{meaning.light},
                         meaning.light_formula.empty() ? "" : ": ", meaning.light_formula.c_str());
     if (meaning.scale > 0.0F)

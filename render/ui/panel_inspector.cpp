@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
@@ -23,8 +24,9 @@ int32_t token_of(const State& state, const scene::NodeRef& ref) {
 }
 
 int32_t candidate_of(const State& state, const scene::NodeRef& ref) {
-  if (ref.kind != scene::Kind::kCandidate) return -1;
-  const trace::Logits& logits = state.stage.reader().position(shown_position(state)).logits;
+  const std::optional<size_t> step = step_of(state, ref.kind);
+  if (ref.kind != scene::Kind::kCandidate || !step) return -1;
+  const trace::Logits& logits = state.stage.reader().position(position_of(state, *step)).logits;
   return logits.record != nullptr && ref.index < logits.record->candidates
              ? logits.candidates[ref.index].id
              : -1;
@@ -43,6 +45,15 @@ std::string tokens_of(const State& state, const scene::NodeRef& ref) {
   if (shared > 1)
     return "positions " + std::to_string(first) + " to " + std::to_string(first + shared - 1);
   return "token \"" + token_text(state, first) + "\"";
+}
+
+// Of a sum; what is small keeps its digits.
+std::string percent(float share) {
+  const double value = double{share} * 100.0;
+  char text[32];
+  std::snprintf(text, sizeof text, std::abs(value) < 0.1 && share != 0.0F ? "%5.2g %%" : "%5.1f %%",
+                value);
+  return text;
 }
 
 // Which of `full` numbers the i-th of `shown` cells stands for, as engine::summarise cuts them.
@@ -96,16 +107,16 @@ void Inspector::draw(State& state, bool interactive) {
     ImGui::PushTextWrapPos(0.0F);
     if (ref.kind == scene::Kind::kTape || ref.kind == scene::Kind::kSlot)
       ImGui::TextUnformatted(tokens_of(state, ref).c_str());
-    if (ref.kind != scene::Kind::kTape) {
-      const uint32_t position = shown_position(state);
+    const std::optional<size_t> step = step_of(state, ref.kind);
+    if (ref.kind != scene::Kind::kTape && step) {
+      const uint32_t position = position_of(state, *step);
       const char* form = ref.kind == scene::Kind::kSlot ? "as position %u, token \"%s\", reads it"
                                                         : "at position %u, token \"%s\"";
       ImGui::TextDisabled(form, position, token_text(state, position).c_str());
     }
     ImGui::PopTextWrapPos();
     scene::Meaning meaning;
-    if (shown_step(state) < reader.steps())
-      meaning = scene::explain(reader, layout, own, shown_step(state));
+    if (step && *step < reader.steps()) meaning = scene::explain(reader, layout, own, *step);
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
@@ -115,6 +126,9 @@ void Inspector::draw(State& state, bool interactive) {
       } else {
         ImGui::TextDisabled("light %.3f = the value itself", double{meaning.light});
       }
+      // Bars are the newest step's alone.
+      if (state.view.merge > 1.0 && meaning.scale > 0.0F)
+        ImGui::TextDisabled("of the newest step; the node shows the strongest of several");
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("nothing was measured here at this step");
     }
@@ -124,7 +138,7 @@ void Inspector::draw(State& state, bool interactive) {
       ImGui::TextDisabled("computed as %s", formula.c_str());
       ImGui::PopTextWrapPos();
     }
-    if (ref.subject == 0) strongest(state, ref);
+    if (ref.subject == 0 && step) strongest(state, ref, position_of(state, *step));
     ImGui::Separator();
 
     const std::vector<scene::TensorName> tensors =
@@ -158,6 +172,8 @@ void Inspector::draw(State& state, bool interactive) {
 
 void Inspector::ask(State& state, const scene::TensorName& tensor) {
   const trace::Reader& reader = state.stage.reader();
+  const uint32_t position =
+      position_of(state, step_of(state, ref_.kind).value_or(shown_step(state)));
   // While an answer is on its way nothing more is asked; a stored weight is asked for once.
   if (request_ != 0 && asked_.conversation == reader.conversation() + reader.continuation() &&
       reader.answer(request_) == nullptr)
@@ -166,13 +182,13 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
                           tensor.name,
                           tensor.first_row,
                           tensor.rows,
-                          tensor.stored ? 0 : shown_position(state),
+                          tensor.stored ? 0 : position,
                           reader.conversation() + reader.continuation()};
   if (request_ != 0 && question == asked_) return;
   engine::Inspect what;
   what.request = state.next_request;
   what.name = tensor.name;
-  what.position = shown_position(state);
+  what.position = position;
   what.first_row = tensor.first_row;
   what.rows = tensor.rows;
   if (!state.control->post(what)) return;  // the queue is full: next frame again
@@ -258,56 +274,60 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   const auto y = block_of(one_row ? 0 : row, r.rows, r.full_rows);
   const auto x = block_of(one_row ? static_cast<uint32_t>(at) : col, r.cols, r.full_cols);
   const std::string place =
-      (one_row ? "" : numbers(y, static_cast<uint32_t>(tensor.first_row)) + ", ") + numbers(x, 0);
+      (one_row ? ""
+               : numbers(y, tensor.cached ? 0 : static_cast<uint32_t>(tensor.first_row)) + ", ") +
+      numbers(x, 0);
   const bool single = y.first == y.last && x.first == x.last;
   ImGui::BeginTooltip();
   ImGui::Text("[%s]%s = %.6g", place.c_str(), single ? "" : " mean", double{answer.values[at]});
   if (tensor.per_position && x.first == x.last)
     ImGui::Text("token \"%s\"", token_text(state, x.first).c_str());
+  if (tensor.cached && y.first == y.last)
+    ImGui::Text("token \"%s\"", token_text(state, y.first).c_str());
   ImGui::EndTooltip();
 }
 
 // The largest terms of the sum that the node stands for, straight from the trace.
-void Inspector::strongest(State& state, const scene::NodeRef& ref) {
-  const trace::Position& at = state.stage.reader().position(shown_position(state));
+void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position) {
+  const trace::Position& at = state.stage.reader().position(position);
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {
     const auto reads = at.attention.reads_of(ref.layer, ref.index);
     for (size_t i = 0; i < std::min<size_t>(reads.size(), 5); ++i) {
-      ImGui::Text("%5.1f %%  position %u \"%s\"  weight %.3f", double{reads[i].share} * 100.0,
+      ImGui::Text("%s  position %u \"%s\"  weight %.3g", percent(reads[i].share).c_str(),
                   reads[i].position, token_text(state, reads[i].position).c_str(),
                   double{reads[i].weight});
     }
   } else if (ref.kind == scene::Kind::kSlot && at.attention.record != nullptr) {
     const auto& m = state.stage.layout().model();
-    const uint32_t column = ref.column * state.stage.layout().positions_per_column();
+    const scene::Layout& layout = state.stage.layout();
     for (uint32_t h = 0; h < m.heads; ++h) {
       if (h * m.kv_heads / m.heads != ref.index) continue;
       for (const trace::KvRead& read : at.attention.reads_of(ref.layer, h)) {
-        if (read.position != column) continue;
-        ImGui::Text("%5.1f %%  of head %u's output  weight %.3f", double{read.share} * 100.0, h,
+        if (layout.column_of(read.position) != ref.column) continue;
+        ImGui::Text("%s  of head %u's output  weight %.3g", percent(read.share).c_str(), h,
                     double{read.weight});
       }
     }
   } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr) {
     const uint32_t buckets = at.ffn.record->buckets;
-    ImGui::Text("%5.1f %%  of the FFN update",
-                double{at.ffn.bucket_share[ref.layer * buckets + ref.index]} * 100.0);
+    ImGui::Text("%s  of the FFN update",
+                percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());
     ImGui::TextDisabled("act_n <w_n, df> / |df|^2");
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];
-      ImGui::Text("%5.1f %%  neuron %u  activation %.3g", double{n.share} * 100.0, n.neuron,
+      ImGui::Text("%s  neuron %u  activation %.3g", percent(n.share).c_str(), n.neuron,
                   double{n.activation});
     }
   } else if (ref.kind == scene::Kind::kSpineAttention && at.attention.record != nullptr) {
     for (uint32_t h = 0; h < std::min(at.attention.record->heads, 8U); ++h) {
-      ImGui::Text("%5.1f %%  head %u", double{at.attention.head(ref.layer, h).share} * 100.0, h);
+      ImGui::Text("%s  head %u", percent(at.attention.head(ref.layer, h).share).c_str(), h);
     }
   } else if ((ref.kind == scene::Kind::kCandidate || ref.kind == scene::Kind::kRestCandidate) &&
              at.logits.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.logits.record->candidates, 6U); ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
-      ImGui::Text("%5.1f %%  \"%s\"  logit %.3f%s", double{c.probability} * 100.0,
+      ImGui::Text("%s  \"%s\"  logit %.3f%s", percent(c.probability).c_str(),
                   scene::visible_text({c.text.data(), c.text_bytes}).c_str(), double{c.logit},
                   c.id == at.logits.record->sampled ? "  drawn" : "");
     }

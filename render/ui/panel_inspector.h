@@ -29,7 +29,7 @@ class Inspector {
   void ask(State& state, const scene::TensorName& tensor);
   void show(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
   void heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
-  void strongest(State& state, const scene::NodeRef& ref);
+  void strongest(State& state, const scene::NodeRef& ref, uint32_t position);
 
   scene::NodeRef ref_;
   size_t tab_ = 0;

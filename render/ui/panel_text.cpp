@@ -18,15 +18,19 @@ namespace {
 
 constexpr size_t kLines = 5;
 
-// Tokens of all steps that have begun. A character whose bytes several tokens hold is of the last.
-std::vector<std::string> texts_of(const State& state) {
+// Tokens of the steps that have begun, from position `first` on: enough for the lines that are
+// shown. A character whose bytes several tokens hold is of the last.
+std::vector<std::string> texts_of(const State& state, uint32_t& first) {
+  constexpr uint32_t kTokens = 1024;  // begins move by this much: lines stay where they are
+  constexpr size_t kBytes = 4096;     // of a token's text; no vocabulary has longer ones
   const trace::Reader& reader = state.stage.reader();
   std::vector<std::string> texts;
   if (reader.steps() == 0) return texts;
   std::string bytes;
   const uint32_t last = shown_position(state);
-  for (uint32_t p = 0; p <= last; ++p) {
-    bytes += reader.position(p).token.text;
+  first = last / kTokens > 1 ? (last / kTokens - 1) * kTokens : 0;
+  for (uint32_t p = first; p <= last; ++p) {
+    bytes += reader.position(p).token.text.substr(0, kBytes);
     const size_t begun = p < last ? scene::unfinished(bytes) : 0;
     texts.push_back(scene::readable_text(std::string_view(bytes).substr(0, bytes.size() - begun)));
     bytes.erase(0, bytes.size() - begun);
@@ -36,8 +40,9 @@ std::vector<std::string> texts_of(const State& state) {
 
 // The newest lines; what the step at hand has added is marked.
 void text_lines(const State& state, float width, size_t least) {
+  uint32_t begin = 0;
   const std::vector<scene::Line> lines =
-      scene::wrap(texts_of(state), width,
+      scene::wrap(texts_of(state, begin), width,
                   [](const std::string& text) { return ImGui::CalcTextSize(text.c_str()).x; });
   const trace::Reader& reader = state.stage.reader();
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
@@ -48,7 +53,7 @@ void text_lines(const State& state, float width, size_t least) {
   for (size_t i = first; i < lines.size(); ++i) {
     ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
     for (const scene::Run& run : lines[i]) {
-      const trace::TokenRecord& token = *reader.position(run.from).token.record;
+      const trace::TokenRecord& token = *reader.position(begin + run.from).token.record;
       const bool prompt = token.kind == trace::TokenKind::kPrompt;
       const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
       if (!prompt && token.step == shown_step(state)) {
@@ -67,15 +72,23 @@ void text_lines(const State& state, float width, size_t least) {
 void controls(State& state) {
   const trace::Reader& reader = state.stage.reader();
   if (state.control == nullptr) {
-    ImGui::TextDisabled("a recorded trace: it can be watched, not continued");
+    ImGui::TextDisabled("%s", state.stage.at_rest()
+                                  ? "a structure: no model runs in it"
+                                  : "a recorded trace: it can be watched, not continued");
     return;
   }
   auto& what = state.generate;
   if (state.focus_prompt) ImGui::SetKeyboardFocusHere();
   state.focus_prompt = false;
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
-  bool go = ImGui::InputTextWithHint("##prompt", "prompt", &what.prompt,
-                                     ImGuiInputTextFlags_EnterReturnsTrue);
+  const std::string typed = state.editing.shown(what.prompt);
+  std::string edited = typed;
+  bool go =
+      ImGui::InputTextWithHint("##prompt", "prompt", &edited, ImGuiInputTextFlags_EnterReturnsTrue);
+  // Escape would bring back what stood there before; what somebody wrote stays.
+  const bool escaped =
+      ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Escape));
+  if (!escaped && edited != typed) what.prompt = state.editing.meant(edited);
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
@@ -85,14 +98,17 @@ void controls(State& state) {
     auto top_k = static_cast<int>(what.sampling.top_k);
     auto seed = static_cast<int>(what.sampling.seed);
     // Written back only when it was changed: a widget may hold less than the value.
-    if (ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context))) {
+    if (ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context),
+                         "%d", ImGuiSliderFlags_AlwaysClamp)) {
       what.n = static_cast<uint32_t>(std::max(n, 1));
     }
-    ImGui::SliderFloat("temperature", &what.sampling.temperature, 0.0F, 2.0F, "%.2f");
-    if (ImGui::SliderInt("top-k", &top_k, 0, 100)) {
+    ImGui::SliderFloat("temperature", &what.sampling.temperature, 0.0F, 2.0F, "%.2f",
+                       ImGuiSliderFlags_AlwaysClamp);
+    if (ImGui::SliderInt("top-k", &top_k, 0, 100, "%d", ImGuiSliderFlags_AlwaysClamp)) {
       what.sampling.top_k = static_cast<uint32_t>(std::max(top_k, 0));
     }
-    ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f");
+    ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f",
+                       ImGuiSliderFlags_AlwaysClamp);
     if (ImGui::InputInt("seed", &seed)) {
       what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
     }

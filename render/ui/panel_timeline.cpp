@@ -27,8 +27,12 @@ void panel_timeline(State& state) {
   ImGui::SetNextWindowPos(ImVec2(em, display.y - em * 0.8F), ImGuiCond_Always, ImVec2(0.0F, 1.0F));
   ImGui::SetNextWindowSize(ImVec2(display.x - 2.0F * em, 0.0F));
   if (ImGui::Begin("timeline", nullptr, kFixed)) {
-    if (ImGui::Button(player.playing() ? "Pause" : "Play", ImVec2(em * 4.0F, 0.0F)))
-      player.toggle();
+    const bool over = state.stage.reader().finished() && player.at_end(steps);
+    if (ImGui::Button(over               ? "Again"
+                      : player.playing() ? "Pause"
+                                         : "Play",
+                      ImVec2(em * 4.0F, 0.0F)))
+      over ? player.again() : player.toggle();
     const scene::Clock clock(state.stage.layout().model().layers);
     const auto button = [&](const char* label, const char* tip) {
       ImGui::SameLine();
@@ -66,7 +70,15 @@ void panel_timeline(State& state) {
     if (player.merge() > 1.0)
       how += ", " + std::to_string(static_cast<int>(player.merge())) + " as one";
     ImGui::TextDisabled("%s  F1: help", how.c_str());
-    if (!state.message.empty()) ImGui::TextUnformatted(state.message.c_str());
+    // In its place, so that nothing moves; for a while.
+    if (state.message != state.said) {
+      state.said = state.message;
+      state.said_for = 0.0F;
+    }
+    state.said_for += ImGui::GetIO().DeltaTime;
+    constexpr float kSeconds = 8.0F;
+    if (state.said_for > kSeconds) state.message = state.said = "";
+    ImGui::TextUnformatted(state.message.c_str());
   }
   ImGui::End();
 }
@@ -75,6 +87,7 @@ void panel_help(State& state) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos(ImVec2(display.x * 0.5F, display.y * 0.45F), ImGuiCond_Appearing,
                           ImVec2(0.5F, 0.5F));
+  ImGui::SetNextWindowBgAlpha(1.0F);
   if (ImGui::Begin("Help", &state.help,
                    ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {
     constexpr const char* keys[][2] = {

@@ -39,8 +39,9 @@ void element_tip(const State& state, uint32_t element) {
     ImGui::TextDisabled("computed as %s", scene::formula_of(ref.kind, layout.structure()).c_str());
     ImGui::TextDisabled("from %s", std::string(row->words).c_str());
   }
-  if (shown_step(state) >= reader.steps()) return;
-  const scene::Meaning meaning = scene::explain(reader, layout, ref, shown_step(state));
+  const std::optional<size_t> step = step_of(state, ref.kind);
+  if (!step || *step >= reader.steps()) return;
+  const scene::Meaning meaning = scene::explain(reader, layout, ref, *step);
   if (meaning.known) {
     ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.value});
     ImGui::TextDisabled("%s", meaning.formula.c_str());
@@ -63,7 +64,7 @@ void hover_tip(State& state) {
       ImGui::Text("%s = %.4g", meaning.second.c_str(), double{meaning.second_value});
     ImGui::TextDisabled("%s", meaning.formula.c_str());
     end_tip();
-  } else if (view.hovered != 0) {
+  } else if (view.hovered != 0 && view.hovered != view.selected) {  // the inspector says more
     const scene::NodeRef ref = state.stage.layout().refs()[view.hovered - 1];
     if (state.stage.layout().path(ref).empty()) return;
     begin_tip();

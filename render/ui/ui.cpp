@@ -135,7 +135,19 @@ size_t shown_step(const State& state) {
 }
 
 uint32_t shown_position(const State& state) {
-  const trace::StepRecord& record = state.stage.reader().step(shown_step(state));
+  return position_of(state, shown_step(state));
+}
+
+std::optional<size_t> step_of(const State& state, scene::Kind kind) {
+  const size_t steps = state.stage.reader().steps();
+  if (steps == 0) return {};
+  const scene::Moment now = scene::moment_of(state.player.playhead(), state.view.merge, steps);
+  const bool crown = kind == scene::Kind::kCandidate || kind == scene::Kind::kRestCandidate;
+  return crown ? scene::crown_of(now) : now.last;
+}
+
+uint32_t position_of(const State& state, size_t step) {
+  const trace::StepRecord& record = state.stage.reader().step(step);
   return record.first_position + record.count - 1;
 }
 

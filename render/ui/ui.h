@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/control.h"
 #include "render/player.h"
+#include "render/scene/editable.h"
 #include "render/stage.h"
 
 struct GLFWwindow;
@@ -27,8 +29,12 @@ struct State {
   bool panels = true;
   bool quit = false;
   std::string message{};  // of the last thing that was done, for the timeline
+  std::string said{};     // what stands there, and for how long, seconds
+  float said_for = 0.0F;
   bool focus_prompt = false;
   std::vector<int> pressed{};  // GLFW's keys, since the last frame, also let go between two
+
+  scene::Editable editing{};  // of the prompt
 
   // Of the inspector.
   uint64_t next_request = 1;
@@ -80,5 +86,9 @@ void cell_tip(State& state);
 // step() is only meaningful when there is at least one.
 size_t shown_step(const State& state);
 uint32_t shown_position(const State& state);
+// The step whose numbers a node shows: that one, but at the crown the one whose bars stand there;
+// none before the first.
+std::optional<size_t> step_of(const State& state, scene::Kind kind);
+uint32_t position_of(const State& state, size_t step);
 
 }  // namespace ui

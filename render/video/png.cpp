@@ -57,8 +57,14 @@ bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, ui
 void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height,
                std::span<const uint8_t> rgba, int compression) {
   CHECK(rgba.size() == size_t{width} * height * 4);
-  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wb"));
-  if (file == nullptr) fail(path, std::strerror(errno));
+  // A picture that is there stays until the new one is whole.
+  std::error_code ignored;
+  const bool beside = std::filesystem::is_regular_file(path, ignored);
+  const std::filesystem::path target = beside ? std::filesystem::canonical(path) : path;
+  const std::filesystem::path place =
+      beside ? std::filesystem::path(target.string() + ".new") : target;
+  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(place.c_str(), beside ? "wbx" : "wb"));
+  if (file == nullptr) fail(place, std::strerror(errno));
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, on_png_error, nullptr);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   std::vector<uint8_t> row(size_t{width} * 3);
@@ -66,9 +72,8 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
                  encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
   png_destroy_write_struct(&png, &info);
   written = std::fclose(file.release()) == 0 && written;
-  if (written) return;
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  if (written && (!beside || std::rename(place.c_str(), target.c_str()) == 0)) return;
+  if (std::filesystem::is_regular_file(place, ignored)) std::filesystem::remove(place, ignored);
   fail(path, "the PNG could not be written", "is the disk full?");
 }
 

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "engine/trace/file.h"
 #include "model/error.h"
 #include "tests/support/conversation.h"
 #include "tests/support/oracle.h"
@@ -183,6 +187,67 @@ TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {
   EXPECT_TRUE(r.finished());
   EXPECT_EQ(trace::NoteKind::kFinished, r.note_kind());
   EXPECT_EQ("all tokens were generated", r.note());
+}
+
+// The small model with room for a prompt of several batches.
+std::string model_of_long_context(const tests::TempFolder& folder) {
+  std::string bytes = tests::read_file(tests::gqa_model_path());
+  const std::string key = "llama.context_length";
+  const uint32_t context = 4096;
+  constexpr size_t kType = 4;
+  bytes.replace(bytes.find(key) + key.size() + kType, sizeof context,
+                reinterpret_cast<const char*>(&context), sizeof context);
+  std::ofstream(folder.file("long.gguf"), std::ios::binary) << bytes;
+  return folder.file("long.gguf");
+}
+
+// A file that takes a long prompt in at its end would need memory for all of its detail, and lose
+// what the log's limit drops.
+TEST(Session, ALongPromptCanBeTakenInBatchByBatch) {
+  constexpr uint64_t kLimit = uint64_t{12} << 20;
+  const tests::TempFolder folder;
+  Conversation talk(model_of_long_context(folder), trace::Level::kLive, kLimit);
+  std::vector<int32_t> ids;
+  for (int i = 0; i < 2000; ++i) ids.push_back(3 + i * 7 % 200);
+  talk.session.start(ids, 1, tests::kGreedy);
+  size_t batches = 0;
+  {
+    trace::FileWriter file(talk.log, folder.file("t.mcap"));
+    while (!talk.session.finished()) {
+      talk.session.step([&] {
+        ++batches;
+        file.drain();
+        return true;
+      });
+      file.drain();
+    }
+    file.finish();
+  }
+  EXPECT_GT(batches, 2U);
+  trace::Log loaded;
+  ASSERT_TRUE(trace::load_file(folder.file("t.mcap"), loaded).complete);
+  trace::Reader reader(loaded);
+  reader.poll();
+  ASSERT_EQ(2001U, reader.positions());
+  for (uint32_t p = 0; p < 2001; ++p) {
+    ASSERT_NE(nullptr, reader.position(p).attention.record) << p;
+  }
+  EXPECT_GT(std::filesystem::file_size(folder.file("t.mcap")), 2 * kLimit);
+}
+
+TEST(Session, IsStoppedBetweenTheBatchesOfAPrompt) {
+  const tests::TempFolder folder;
+  Conversation talk(model_of_long_context(folder));
+  talk.session.start(std::vector<int32_t>(2000, 5), 1, tests::kGreedy);
+  int batches = 0;
+  EXPECT_EQ("", talk.session.step([&] { return ++batches < 2; }));
+  EXPECT_EQ(2, batches);
+  EXPECT_TRUE(talk.session.finished());
+  talk.reader.poll();
+  EXPECT_EQ(0U, talk.reader.steps());
+  EXPECT_TRUE(talk.reader.finished());
+  talk.run("The king", 3);
+  EXPECT_EQ(4U, talk.reader.steps()) << "and can begin anew";
 }
 
 TEST(Session, EndsWhereTheContextEnds) {

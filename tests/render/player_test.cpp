@@ -244,4 +244,16 @@ TEST(Player, FollowGoesToTheNewestStep) {
   EXPECT_GE(player.playhead(), 499.0);
 }
 
+TEST(Player, AStoryThatIsOverPlaysAgainFromItsStart) {
+  Player player;
+  EXPECT_FALSE(player.at_end(0)) << "nothing has happened";
+  player.seek(3.0, 3);
+  EXPECT_TRUE(player.at_end(3));
+  EXPECT_FALSE(player.at_end(4)) << "more has come";
+  player.play(false);
+  player.again();
+  EXPECT_EQ(0.0, player.playhead());
+  EXPECT_TRUE(player.playing());
+}
+
 }  // namespace

@@ -34,6 +34,27 @@ TEST(Percentile, LiesWithinFourPercentOfTheSortedList) {
   }
 }
 
+// The prompt's first position may be hundreds of times as large as all that follow, which lie below
+// the bins that were kept for it.
+TEST(Percentile, ComesDownWhenTheFirstValuesWereTheLargest) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> spread(0.9F, 1.1F);
+  for (const float first : {100.0F, 300.0F, 1000.0F, 1e6F}) {
+    Percentile p;
+    std::vector<float> all;
+    for (int batch = 0; batch < 400; ++batch) {
+      std::vector<float> values(200);
+      for (float& value : values) value = spread(random) * (batch == 0 ? first : 1.0F);
+      all.insert(all.end(), values.begin(), values.end());
+      p.add(values);
+      EXPECT_GT(p.p99(), 0.9F) << "token " << batch << ": lights would be far too bright";
+      if (batch > 200) {
+        EXPECT_LT(p.p99(), first) << batch;
+      }
+    }
+  }
+}
+
 TEST(Percentile, ZerosAndNanSayNothing) {
   Percentile p;
   EXPECT_EQ(p.p99(), 1.0F);

@@ -207,6 +207,11 @@ TEST(ReaderHostile, AStructureThatMakesNoSenseIsRefused) {
       [](trace::StructureRecord& s) { s.experts_used = 4; },
       [](trace::StructureRecord& s) { s.experts_used = 0; },
       [](trace::StructureRecord& s) { s.expert_neurons = 0; },
+      [](trace::StructureRecord& s) {
+        s.shared_neurons +=
+            s.experts * s.expert_neurons;  // the sum is right, but experts are empty
+        s.expert_neurons = 0;
+      },
       [](trace::StructureRecord& s) { s.experts = 0; },
       [](trace::StructureRecord& s) { s.window_period = 0; },
       [](trace::StructureRecord& s) { s.dense_layers = 3; },
@@ -224,6 +229,17 @@ TEST(ReaderHostile, AStructureThatMakesNoSenseIsRefused) {
     builder.structure(s);
     EXPECT_THROW(reader.poll(), fulgurite::Error) << i;
   }
+}
+
+// Detail was checked against the structure that was known then.
+TEST(ReaderHostile, AStructureBehindATokenIsRefused) {
+  Log log;
+  Reader reader(log);
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.step();
+  builder.structure(tests::small_mixture());
+  EXPECT_THROW(reader.poll(), fulgurite::Error);
 }
 
 TEST_F(ReaderTest, ExpertsThatDoNotFitTheStructureAreRefused) {

@@ -51,6 +51,18 @@ TEST(Moments, AreTheStepUnderThePlayheadWhenNothingIsMerged) {
   EXPECT_EQ(0U, scene::moment_of(0.0, 4.0, 0).last);
 }
 
+TEST(Moments, BarsStandUntilTheNextOnesRise) {
+  const auto crown = [](double playhead, double merge) {
+    return scene::crown_of(scene::moment_of(playhead, merge, 10));
+  };
+  EXPECT_FALSE(crown(0.5, 1.0)) << "none yet";
+  EXPECT_EQ(0U, crown(0.85, 1.0));
+  EXPECT_EQ(0U, crown(1.5, 1.0)) << "while the next token climbs";
+  EXPECT_EQ(1U, crown(1.85, 1.0));
+  EXPECT_EQ(9U, crown(10.0, 1.0));
+  EXPECT_EQ(3U, crown(5.0, 4.0)) << "of the climb before";
+}
+
 // What stands at the crown is of the step whose words and numbers are shown, of no other.
 TEST(Moments, OneStepOfAClimbStands) {
   for (const uint64_t steps : {1U, 7U, 10U, 43U, 400U}) {

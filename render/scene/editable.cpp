@@ -1,0 +1,64 @@
+#include "render/scene/editable.h"
+
+#include <algorithm>
+
+#include "render/scene/text.h"
+
+namespace scene {
+
+namespace {
+
+constexpr size_t kFirst = 0xE000;
+constexpr size_t kStandIns = 0x1900;
+
+std::string stand_in(size_t number) {
+  const size_t c = kFirst + number;
+  return {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+          static_cast<char>(0x80 | (c & 0x3F))};
+}
+
+// Which stand-in these three bytes are; kStandIns: none.
+size_t number_of(std::string_view bytes) {
+  const auto at = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(bytes[i])); };
+  const size_t c = (at(0) & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F);
+  return c >= kFirst && c < kFirst + kStandIns ? c - kFirst : kStandIns;
+}
+
+}  // namespace
+
+std::string Editable::shown(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size();) {
+    const size_t n = sequence_length(text.substr(i));
+    const std::string_view c = text.substr(i, std::max<size_t>(n, 1));
+    i += c.size();
+    const bool keeps = n == 1 || n == 2 || (n == 3 && number_of(c) == kStandIns);
+    if (keeps && c[0] != '\0') {
+      out += c;
+      continue;
+    }
+    const auto known = std::find(kept_.begin(), kept_.end(), c);
+    const auto number = static_cast<size_t>(known - kept_.begin());
+    if (number == kStandIns) return out;  // nobody writes so many
+    if (known == kept_.end()) kept_.emplace_back(c);
+    out += stand_in(number);
+  }
+  return out;
+}
+
+std::string Editable::meant(std::string_view shown) const {
+  std::string out;
+  for (size_t i = 0; i < shown.size();) {
+    const size_t n = std::max<size_t>(sequence_length(shown.substr(i)), 1);
+    const size_t number = n == 3 ? number_of(shown.substr(i, n)) : kStandIns;
+    if (number < kept_.size()) {
+      out += kept_[number];
+    } else {
+      out += shown.substr(i, n);
+    }
+    i += n;
+  }
+  return out;
+}
+
+}  // namespace scene

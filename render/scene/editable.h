@@ -1,0 +1,22 @@
+// A text for a field that knows characters of 16 bits alone (Dear ImGui's in the distribution).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scene {
+
+// Stands in for what such a field would destroy, characters beyond U+FFFF and what is no UTF-8, by
+// one character each of the private use area (U+E000 ...), and for that area itself.
+class Editable {
+ public:
+  // The text as the field may have it, and back. Stand-ins mean the same for the object's life.
+  std::string shown(std::string_view text);
+  std::string meant(std::string_view shown) const;
+
+ private:
+  std::vector<std::string> kept_;  // by stand-in
+};
+
+}  // namespace scene
