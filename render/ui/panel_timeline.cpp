@@ -17,9 +17,32 @@ constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFla
                                     ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                     ImGuiWindowFlags_NoScrollbar;
 
+// What the last thing that was done came to, above the timeline's end, for a while.
+void message(State& state) {
+  if (state.message != state.said) {
+    state.said = state.message;
+    state.said_for = 0.0F;
+  }
+  constexpr float kSeconds = 8.0F;
+  state.said_for += ImGui::GetIO().DeltaTime;
+  if (state.said_for > kSeconds) state.message = state.said = "";
+  if (state.message.empty()) return;
+  const ImVec2 display = ImGui::GetIO().DisplaySize;
+  const float em = ImGui::GetFontSize();
+  ImGui::SetNextWindowPos(ImVec2(display.x - em, display.y - 4.4F * em), ImGuiCond_Always,
+                          ImVec2(1.0F, 1.0F));
+  if (ImGui::Begin("message", nullptr,
+                   kFixed | ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoInputs |
+                       ImGuiWindowFlags_NoFocusOnAppearing)) {
+    ImGui::TextUnformatted(state.message.c_str());
+  }
+  ImGui::End();
+}
+
 }  // namespace
 
 void panel_timeline(State& state) {
+  message(state);
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   const size_t steps = state.stage.reader().steps();
@@ -70,15 +93,6 @@ void panel_timeline(State& state) {
     if (player.merge() > 1.0)
       how += ", " + std::to_string(static_cast<int>(player.merge())) + " as one";
     ImGui::TextDisabled("%s  F1: help", how.c_str());
-    // In its place, so that nothing moves; for a while.
-    if (state.message != state.said) {
-      state.said = state.message;
-      state.said_for = 0.0F;
-    }
-    state.said_for += ImGui::GetIO().DeltaTime;
-    constexpr float kSeconds = 8.0F;
-    if (state.said_for > kSeconds) state.message = state.said = "";
-    ImGui::TextUnformatted(state.message.c_str());
   }
   ImGui::End();
 }
