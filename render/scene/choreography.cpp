@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "render/scene/bolt_rank.h"
+#include "render/scene/dependency.h"
 
 namespace scene {
 
@@ -36,7 +37,7 @@ float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_
   return sum;
 }
 
-// How many candidates have a bar of their own, and the probability of all others.
+// Candidates with a bar of their own, and the probability of all others.
 uint32_t bars(const trace::Logits& logits) {
   return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
 }
@@ -520,14 +521,6 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));
 }
 
-std::string activation_formula(const trace::StructureRecord& structure) {
-  const bool silu = (structure.flags & trace::kStructureSilu) != 0;
-  if (!silu && (structure.flags & trace::kStructureGelu) == 0) return "act: activations";
-  const std::string f = silu ? "silu" : "gelu";
-  return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
-                                                         : "act = " + f + "(up)";
-}
-
 Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
                 size_t step) {
   Meaning meaning;
@@ -561,12 +554,12 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
           at.scale.of(ref.layer, Measure::kHeadShare));
       break;
     case Kind::kSlot: {
-      const uint32_t first = ref.column * layout.positions_per_column();
+      const uint32_t together = layout.positions_per_column();
+      const uint32_t first = ref.column * together;
       if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
-      const bool shared = layout.positions_per_column() > 1;
       say("attention weight read from here",
-          shared ? "sum over the positions that share a column of the mean of a_j over the heads"
-                 : "mean over the heads that share it of a_j",
+          together > 1 ? "sum over the column of the heads' mean of a_j"
+                       : "mean over the heads that share it of a_j",
           column_read(at.kv, layout, ref.layer, ref.index, first),
           at.scale.of(ref.layer, Measure::kKvRead));
       break;

@@ -57,9 +57,6 @@ float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& model, 
 float column_now(const trace::Reader& reader, const Layout& layout, double playhead,
                  double merge = 1.0, bool glide = true);
 
-// "act = silu(gate) * up", as far as the trace tells.
-std::string activation_formula(const trace::StructureRecord& structure);
-
 // What a node's light stands for at a step, for the inspector and the tests.
 struct Meaning {
   std::string measure;  // "share of the attention update"

@@ -261,6 +261,14 @@ std::string formula_of(Kind kind, const trace::StructureRecord& structure) {
   return Formulas(structure).of(kind);
 }
 
+std::string activation_formula(const trace::StructureRecord& structure) {
+  const bool silu = (structure.flags & trace::kStructureSilu) != 0;
+  if (!silu && (structure.flags & trace::kStructureGelu) == 0) return "act: activations";
+  const std::string f = silu ? "silu" : "gelu";
+  return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
+                                                         : "act = " + f + "(up)";
+}
+
 std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,
                                const NodeRef& ref, size_t step, size_t limit) {
   const Dependency* row = dependency_of(ref.kind);

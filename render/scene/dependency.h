@@ -43,6 +43,9 @@ const Dependency* dependency_of(Kind kind);
 // scenery. A trace without a structure tells nothing of norms, biases and gates.
 std::string formula_of(Kind kind, const trace::StructureRecord& structure);
 
+// "act = silu(gate) * up", as far as the trace tells.
+std::string activation_formula(const trace::StructureRecord& structure);
+
 struct Source {
   uint32_t element;     // of the layout
   float weight = 1.0F;  // 0..1: how much of it, where the trace knows; 1 where it does not

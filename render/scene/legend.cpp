@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "render/scene/dependency.h"
+
 namespace scene {
 
 namespace {
