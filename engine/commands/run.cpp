@@ -35,6 +35,9 @@ nlohmann::ordered_json describe(const LoadedModel& model, int32_t id, double log
           {"logprob", logprob}};
 }
 
+// Nobody but the trace's file reads it, batch by batch; a batch's detail has 64 MB.
+constexpr uint64_t kDetailBytes = uint64_t{256} << 20;
+
 // One line about the token that was drawn from these logits.
 std::string json_line(const LoadedModel& model, std::span<const float> logits, size_t position,
                       int32_t id, size_t n) {
@@ -57,7 +60,7 @@ std::string json_line(const LoadedModel& model, std::span<const float> logits, s
 
 int run(const RunOptions& options) {
   LoadedModel model(options.model, thread_count(options.threads));
-  trace::Log log;
+  trace::Log log(kDetailBytes);
   SessionOptions session_options = options.session;
   if (options.trace_path.empty()) session_options.level = trace::Level::kOff;
   Session session(model, log, session_options);
@@ -68,11 +71,13 @@ int run(const RunOptions& options) {
   const StopSignals signals;        // the text ends after the token at hand
 
   const size_t prompt = session.tokens().size();
+  bool in_prompt = false;  // was it stopped
   const auto begin = std::chrono::steady_clock::now();
   while (!session.finished() && !StopSignals::asked()) {
     const std::string text = session.step([&] {
       if (file) file->drain();
-      return !StopSignals::asked();
+      in_prompt = StopSignals::asked();
+      return !in_prompt;
     });
     if (!options.json) {
       print(text);
@@ -87,8 +92,12 @@ int run(const RunOptions& options) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const size_t tokens = session.tokens().size();
-  fmt::print(stderr, "{} tokens in {:.2f} s, {:.0f} tokens/s\n", tokens, seconds,
-             static_cast<double>(tokens) / seconds);
+  if (in_prompt) {
+    fmt::print(stderr, "stopped in the prompt of {} tokens\n", prompt);
+  } else {
+    fmt::print(stderr, "{} tokens in {:.2f} s, {:.0f} tokens/s\n", tokens, seconds,
+               static_cast<double>(tokens) / seconds);
+  }
   const bool full = session.finished() && static_cast<int64_t>(tokens) >= session.context();
   if (full && (options.generate.n == 0 || tokens < prompt + options.generate.n)) {
     fmt::print(stderr, "the context of {} tokens is full\n", session.context());
