@@ -68,7 +68,7 @@ void CameraControl::go(const scene::Pose& pose) {
 }
 
 void CameraControl::home(float aspect) {
-  go(scene::home_pose(stage_.layout().bounds(stage_.columns_in_view()), aspect));
+  go(scene::home_pose(stage_.layout(), stage_.columns_in_view(), aspect));
 }
 
 void CameraControl::focus() {

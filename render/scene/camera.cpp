@@ -176,11 +176,38 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
   return p;
 }
 
+Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
+  const Box box = layout.bounds(columns);
+  Camera camera{home_pose(box, aspect)};
+  const shaders::Node bar = layout.node(layout.candidate(0));
+  const glm::vec3 left = bar.center - bar.half_size;
+  const glm::vec3 right(layout.ffn_right(), left.y, 0.0F);
+  const float legend = -1.0F + 1.17F / aspect;  // its right edge
+  constexpr float kNarrow = 1.3F;               // pictures that it covers anyhow
+  if (aspect < kNarrow || layout.subjects() > 1) return camera.pose;
+  constexpr float kLegendEnds = 0.0F;  // below, upwards
+  constexpr float kMostRight = 0.84F;  // labels stand beyond
+  constexpr int kPasses = 12;
+  for (int pass = 0; pass < kPasses; ++pass) {
+    const glm::mat4 world = camera.clip_from_world(aspect);
+    const auto seen = [&](glm::vec3 at) {
+      const glm::vec4 clip = world * glm::vec4(at, 1.0F);
+      return glm::vec2(clip.x, -clip.y) / clip.w;
+    };
+    const float hidden = legend - seen(left).x;
+    if (hidden <= 0.0F || seen(left).y < kLegendEnds) break;
+    const float room = std::max(kMostRight - seen(right).x, 0.0F);
+    camera.pan({0.5F * aspect * std::min(hidden, room), 0.0F}, 1.0F);
+    if (room < hidden) camera.pose.distance *= 1.05F;
+  }
+  return camera.pose;
+}
+
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
                                float aspect, float now) {
   const Box box = layout.bounds(columns);
+  if (name.empty() || name == "home") return home_pose(layout, columns, aspect);
   Pose p = home_pose(box, aspect);
-  if (name.empty() || name == "home") return p;
   const auto turned = [&](float yaw, float pitch) {
     p.yaw = yaw;
     p.pitch = pitch;

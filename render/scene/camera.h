@@ -62,6 +62,9 @@ class Camera {
 
 // From the front left, the whole box in the frame. aspect: width / height of the frame.
 Pose home_pose(const Box& box, float aspect);
+// The same for the newest `columns` of a scene, and the bars at the crown beside the legend, which
+// covers a picture's upper left.
+Pose home_pose(const Layout& layout, uint32_t columns, float aspect);
 // Closer on one node, from where the camera is now.
 Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where);
 

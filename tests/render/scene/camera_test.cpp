@@ -44,6 +44,22 @@ TEST(Camera, HomeShowsTheWholeBoxInEveryFrame) {
   }
 }
 
+TEST(Camera, HomeShowsTheBarsBesideTheLegend) {
+  for (const uint32_t layers : {1U, 2U, 6U, 32U}) {
+    trace::ModelRecord model = tests::small_model();
+    model.layers = layers;
+    model.heads = 8;
+    const scene::Layout few(model);
+    const float aspect = 16.0F / 9.0F;
+    const Camera camera{home_pose(few, 16, aspect)};
+    const shaders::Node bar = few.node(few.candidate(0));
+    const glm::vec2 left = project(camera, aspect, bar.center - bar.half_size);
+    const glm::vec2 right = project(camera, aspect, {few.ffn_right(), few.storey_y(layers), 0.0F});
+    EXPECT_GT(left.x, -0.36F) << layers;
+    EXPECT_LT(right.x, 0.9F) << layers;
+  }
+}
+
 TEST(Camera, ClipSpaceIsVulkans) {
   Camera camera;
   camera.pose = {{1.0F, 2.0F, 3.0F}, 0.0F, 0.0F, 10.0F};
