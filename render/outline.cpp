@@ -75,9 +75,7 @@ class Outliner {
   }
 
   std::optional<size_t> step_of(uint32_t element) const {
-    const scene::Kind kind = in_.layout.ref(element).kind;
-    const bool crown = kind == scene::Kind::kCandidate || kind == scene::Kind::kRestCandidate;
-    return crown ? in_.crown_step : in_.step;
+    return at_crown(in_.layout.ref(element).kind) ? in_.crown_step : in_.step;
   }
 
   // A bar at the crown is as high as its probability, until the next token's bars stand there.

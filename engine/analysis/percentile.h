@@ -1,5 +1,5 @@
-// The running 99th percentile of a stream of magnitudes, to within 4 %; where it falls below a 64th
-// of what it was, that is told as long as values from before are the hundredth.
+// The running 99th percentile of a stream of magnitudes, to within 4 %. Values below a 64th of it
+// count as that 64th: where the percentile falls so far, it is told too large, never too small.
 #pragma once
 
 #include <algorithm>

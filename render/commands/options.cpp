@@ -64,6 +64,8 @@ void wait_until(Stage& stage, Done&& done) {
 
 void begin(const SceneOptions& options, Stage& stage) {
   wait_until(stage, [&] { return stage.ready(); });
+  if (interrupted())
+    throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
   if (!stage.ready()) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
   }

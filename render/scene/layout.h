@@ -37,6 +37,11 @@ enum class Kind : uint8_t {
   kRouter,  // chooses the experts of a mixture
 };
 
+// A bar, whose numbers stand until the next climb's; see crown_of() in scene/clock.h.
+constexpr bool at_crown(Kind kind) {
+  return kind == Kind::kCandidate || kind == Kind::kRestCandidate;
+}
+
 // What a box stands for. index: head, KV head, cell or rank, by kind.
 struct NodeRef {
   Kind kind = Kind::kScenery;

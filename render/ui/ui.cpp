@@ -142,8 +142,7 @@ std::optional<size_t> step_of(const State& state, scene::Kind kind) {
   const size_t steps = state.stage.reader().steps();
   if (steps == 0) return {};
   const scene::Moment now = scene::moment_of(state.player.playhead(), state.view.merge, steps);
-  const bool crown = kind == scene::Kind::kCandidate || kind == scene::Kind::kRestCandidate;
-  return crown ? scene::crown_of(now) : now.last;
+  return scene::at_crown(kind) ? scene::crown_of(now) : now.last;
 }
 
 uint32_t position_of(const State& state, size_t step) {
