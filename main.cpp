@@ -53,7 +53,8 @@ using engine::commands::refuse_same_outputs;
 
 // What generating commands share, and what a picture needs.
 struct Flags : engine::commands::Flags {
-  std::string file;  // positional: a model or a trace
+  std::string file;         // positional: a model or a trace
+  size_t conversation = 0;  // of a trace, from 1; 0: the last
   std::string window_size = "1280x720";
   std::string theme = "dark";
   std::string palette = "default";
@@ -77,12 +78,15 @@ void add_scene(CLI::App& app, Flags& flags) {
   });
   app.add_option("FILE", flags.file,
                  "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option("--conversation", flags.conversation, "which one of a trace, from 1")
+      ->check(CLI::Range(size_t{1}, size_t{1} << 32));
   app.add_option("--structure", flags.structures,
                  "show models without weights, side by side at the same scale: " +
                      engine::structure_names() + ", a GGUF file or a config.json")
       ->delimiter(',');
   app.add_flag("--synthetic", flags.synthetic,
-               "with --structure: invented numbers run through every one, on one clock");
+               "with --structure: invented numbers run through every one, on one clock")
+      ->needs("--structure");
   app.add_flag("--true-proportions", flags.scene.layout.true_proportions,
                "extents grow as the numbers do, not as roots of them");
   app.add_option("--window-size", flags.window_size, "WIDTHxHEIGHT in pixels")
@@ -134,9 +138,6 @@ class Source {
       show_structures(flags);
       return;
     }
-    if (flags.synthetic)
-      throw Error(ExitCode::kUsage, "needs a structure to run through", "--synthetic",
-                  "add --structure NAME");
     if (!flags.file.empty() && !flags.model.empty()) {
       throw Error(ExitCode::kUsage, "is given beside -m " + flags.model, flags.file,
                   "leave one of them out");
@@ -146,7 +147,7 @@ class Source {
         throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                     "leave out --trace");
       }
-      const trace::FileContents contents = trace::load_file(flags.file, log_);
+      const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
                     contents.damaged ? "is damaged from its beginning" : "holds nothing to show",
@@ -154,9 +155,15 @@ class Source {
       }
       const std::string how = contents.damaged ? " is damaged" : " ends";
       if (!contents.complete) say(flags.file + how + " in the middle; showing what is before");
+      if (contents.conversations > 1 && flags.conversation == 0) {
+        say(flags.file + " holds " + std::to_string(contents.conversations) +
+            " conversations; showing --conversation " + std::to_string(contents.conversation));
+      }
       end_of_file();
       return;
     }
+    if (flags.conversation > 0)
+      throw Error(ExitCode::kUsage, "needs a trace", "--conversation", "name a trace's FILE");
     if (!flags.file.empty()) flags.model = flags.file;
     scene.generate = generate_of(flags);
     scene.control = &control_;

@@ -14,7 +14,7 @@ packages=(
   libvulkan-dev glslc spirv-tools mesa-vulkan-drivers
   libglfw3-dev libglm-dev libeigen3-dev libimgui-dev
   libfreetype-dev libfontconfig-dev fonts-dejavu-core
-  nlohmann-json3-dev libcli11-dev libfmt-dev libpng-dev ffmpeg
+  nlohmann-json3-dev libcli11-dev libfmt-dev zlib1g-dev libpng-dev ffmpeg
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -1,11 +1,14 @@
 #include "engine/trace/file.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -116,18 +119,8 @@ class Fields {
 }  // namespace
 
 uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) noexcept {
-  static const auto table = [] {
-    std::array<uint32_t, 256> t{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t c = i;
-      for (int bit = 0; bit < 8; ++bit) c = (c >> 1) ^ ((c & 1) != 0 ? 0xEDB88320U : 0U);
-      t[i] = c;
-    }
-    return t;
-  }();
-  crc = ~crc;
-  for (const std::byte b : bytes) crc = table[(crc ^ static_cast<uint8_t>(b)) & 0xFFU] ^ (crc >> 8);
-  return ~crc;
+  const auto* at = reinterpret_cast<const Bytef*>(bytes.data());
+  return static_cast<uint32_t>(::crc32_z(crc, at, bytes.size()));
 }
 
 FileWriter::FileWriter(Log& log, const std::string& path)
@@ -248,40 +241,93 @@ void FileWriter::finish() {
   put(summary.span());
 }
 
-bool is_trace_file(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored))
-    return false;  // a pipe would keep us waiting
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      std::fopen(path.c_str(), "rb"),
-      [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
-  std::array<unsigned char, kMagic.size()> head{};
-  return file && std::fread(head.data(), 1, head.size(), file.get()) == head.size() &&
-         head == kMagic;
+namespace {
+
+using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+
+File open_file(const std::string& path) {
+  return {std::fopen(path.c_str(), "rb"),
+          [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); }};
 }
 
-FileContents load_file(const std::string& path, Log& log) {
-  const auto bad = [&](const std::string& what, const std::string& hint) {
-    return Error(ExitCode::kBadModel, what, path, hint);
-  };
-  const std::string again = "record it again with --trace";
-  std::error_code failed;
-  const uint64_t size = std::filesystem::file_size(path, failed);
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      std::fopen(path.c_str(), "rb"),
-      [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); });
-  if (failed || !file) throw bad("cannot be read as a trace", "name a file made with --trace");
+bool begins_with_magic(std::FILE* file) {
   std::array<unsigned char, kMagic.size()> head{};
-  if (std::fread(head.data(), 1, head.size(), file.get()) != head.size() || head != kMagic) {
-    throw bad("is not an MCAP file", "name a file made with --trace");
+  return std::fread(head.data(), 1, head.size(), file) == head.size() && head == kMagic;
+}
+
+// What is in a file, from its beginning to its end or to where it is cut off or damaged.
+class Messages {
+ public:
+  using Take = std::function<void(Topic, std::span<const std::byte> payload)>;
+
+  // take: called with every message of a topic that is known. Throws Error (bad_model).
+  Messages(const std::string& path, Take take) : path_(path), take_(std::move(take)) {
+    std::error_code failed;
+    const uint64_t size = std::filesystem::file_size(path, failed);
+    const File file = open_file(path);
+    if (failed || !file) throw bad("cannot be read as a trace", kOurs);
+    if (!begins_with_magic(file.get())) throw bad("is not an MCAP file", kOurs);
+    walk(file.get(), size - kMagic.size());
+    if (!ours_) throw bad("has no header", kAgain);
   }
 
-  FileContents contents;
-  uint64_t left = size - head.size();
-  std::array<Topic, 65536> topics{};
-  bool ours = false;
-  std::vector<std::byte> record;
-  const auto take_message = [&](std::span<const std::byte> content) {
+  bool complete() const { return complete_ && !damaged_; }
+  bool damaged() const { return damaged_; }
+
+ private:
+  static constexpr const char* kOurs = "name a file made with --trace";
+  static constexpr const char* kAgain = "record it again with --trace";
+
+  Error bad(const std::string& what, const std::string& hint) const {
+    return {ExitCode::kBadModel, what, path_, hint};
+  }
+
+  void walk(std::FILE* file, uint64_t left) {
+    std::vector<std::byte> record;
+    while (!damaged_) {
+      std::array<std::byte, 9> frame{};
+      complete_ =
+          left >= frame.size() && std::fread(frame.data(), 1, frame.size(), file) == frame.size();
+      if (!complete_) return;
+      left -= frame.size();
+      const auto opcode = static_cast<Opcode>(frame[0]);
+      uint64_t length = 0;
+      std::memcpy(&length, frame.data() + 1, sizeof length);
+      if (opcode == Opcode::kDataEnd) return;
+      complete_ = length <= left;
+      if (!complete_) return;
+      record.resize(length);
+      complete_ = std::fread(record.data(), 1, length, file) == length;
+      if (!complete_) return;
+      left -= length;
+      if (opcode == Opcode::kHeader) take_header(record);
+      if (opcode == Opcode::kChannel) take_channel(record);
+      if (opcode == Opcode::kMessage) take_message(record);
+      if (opcode == Opcode::kChunk) take_chunk(record);
+      // Passed over: schemas, indexes, attachments, records of later versions.
+    }
+  }
+
+  void take_header(std::span<const std::byte> content) {
+    std::string_view profile;
+    ours_ = Fields(content).text(profile) && profile == kProfile;
+    if (!ours_) throw bad("is an MCAP file of another program", kOurs);
+  }
+
+  void take_channel(std::span<const std::byte> content) {
+    Fields fields(content);
+    uint16_t id = 0;
+    uint16_t schema = 0;
+    std::string_view topic;
+    if (!fields.get(id) || !fields.get(schema) || !fields.text(topic))
+      throw bad("holds a channel that is too short", kAgain);
+    for (uint16_t t = 1; t < kTopicCount; ++t) {
+      if (topic.size() > 1 && topic.substr(1) == topic_name(static_cast<Topic>(t)))
+        topics_[id] = static_cast<Topic>(t);
+    }
+  }
+
+  void take_message(std::span<const std::byte> content) {
     Fields fields(content);
     uint16_t channel = 0;
     uint32_t sequence = 0;
@@ -289,103 +335,88 @@ FileContents load_file(const std::string& path, Log& log) {
     uint64_t publish_ns = 0;
     if (!fields.get(channel) || !fields.get(sequence) || !fields.get(log_ns) ||
         !fields.get(publish_ns)) {
-      throw bad("holds a message that is too short", again);
+      throw bad("holds a message that is too short", kAgain);
     }
-    const Topic topic = topics[channel];
-    if (topic == Topic{}) return;  // a topic of a later version
-    const auto payload = fields.rest();
+    const Topic topic = topics_[channel];
+    if (topic != Topic{}) take_(topic, fields.rest());  // else of a later version
+  }
+
+  void take_chunk(std::span<const std::byte> content) {
+    Fields fields(content);
+    uint64_t start = 0, end = 0, raw_size = 0, packed = 0;
+    uint32_t crc = 0;
+    std::string_view compression;
+    std::span<const std::byte> body;
+    if (!fields.get(start) || !fields.get(end) || !fields.get(raw_size) || !fields.get(crc) ||
+        !fields.text(compression) || !fields.get(packed) || !fields.take(packed, body)) {
+      throw bad("holds a chunk that is too short", kAgain);
+    }
+    if (!compression.empty()) {
+      throw bad("is compressed with " + std::string(compression),
+                "write it out uncompressed, e.g. with the mcap tool");
+    }
+    if (raw_size != packed) throw bad("holds a chunk whose sizes contradict each other", kAgain);
+    damaged_ = crc != 0 && crc != crc32(body);
+    if (damaged_) return;
+    Fields inner(body);
+    while (!inner.empty()) {
+      uint8_t kind = 0;
+      uint64_t bytes = 0;
+      std::span<const std::byte> record;
+      if (!inner.get(kind) || !inner.get(bytes) || !inner.take(bytes, record))
+        throw bad("holds a chunk that is too short", kAgain);
+      if (static_cast<Opcode>(kind) == Opcode::kMessage) take_message(record);
+      if (static_cast<Opcode>(kind) == Opcode::kChannel) take_channel(record);
+    }
+  }
+
+  const std::string& path_;
+  Take take_;
+  std::array<Topic, 65536> topics_{};  // of channels
+  bool ours_ = false;
+  bool complete_ = true;
+  bool damaged_ = false;
+};
+
+}  // namespace
+
+bool is_trace_file(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
+    return false;  // a pipe would keep us waiting
+  const File file = open_file(path);
+  return file && begins_with_magic(file.get());
+}
+
+FileContents load_file(const std::string& path, Log& log, size_t conversation) {
+  std::vector<bool> with_steps;  // of the conversations
+  Messages(path, [&](Topic topic, auto) {
+    if (topic == Topic::kStart) with_steps.push_back(false);
+    if (topic == Topic::kStep && !with_steps.empty()) with_steps.back() = true;
+  });
+  FileContents contents;
+  contents.conversations = with_steps.size();
+  if (conversation > contents.conversations) {
+    throw Error(ExitCode::kUsage, "there is no conversation " + std::to_string(conversation), path,
+                "it holds " + std::to_string(contents.conversations));
+  }
+  contents.conversation = conversation > 0 ? conversation : contents.conversations;
+  if (conversation == 0) {
+    const auto last = std::find(with_steps.rbegin(), with_steps.rend(), true);
+    if (last != with_steps.rend())
+      contents.conversation = static_cast<size_t>(with_steps.rend() - last);
+  }
+
+  size_t current = 0;  // 0: what holds for all
+  const Messages taken(path, [&](Topic topic, std::span<const std::byte> payload) {
+    if (topic == Topic::kStart) ++current;
+    if (current != 0 && current != contents.conversation) return;
     std::memcpy(log.reserve(topic, payload.size()), payload.data(), payload.size());
     log.commit();
     ++contents.messages;
-  };
-  const auto take_channel = [&](std::span<const std::byte> content) {
-    Fields fields(content);
-    uint16_t id = 0;
-    uint16_t schema = 0;
-    std::string_view topic;
-    if (!fields.get(id) || !fields.get(schema) || !fields.text(topic)) {
-      throw bad("holds a channel that is too short", again);
-    }
-    for (uint16_t t = 1; t < kTopicCount; ++t) {
-      if (topic.size() > 1 && topic.substr(1) == topic_name(static_cast<Topic>(t))) {
-        topics[id] = static_cast<Topic>(t);
-      }
-    }
-  };
-  for (;;) {
-    std::array<std::byte, 9> frame{};
-    if (left < frame.size() ||
-        std::fread(frame.data(), 1, frame.size(), file.get()) != frame.size()) {
-      contents.complete = false;
-      break;
-    }
-    left -= frame.size();
-    const auto opcode = static_cast<Opcode>(frame[0]);
-    uint64_t length = 0;
-    std::memcpy(&length, frame.data() + 1, sizeof length);
-    if (opcode == Opcode::kDataEnd) break;
-    if (length > left) {
-      contents.complete = false;
-      break;
-    }
-    record.resize(length);
-    if (std::fread(record.data(), 1, length, file.get()) != length) {
-      contents.complete = false;
-      break;
-    }
-    left -= length;
-    Fields fields(record);
-    switch (opcode) {
-      case Opcode::kHeader: {
-        std::string_view profile;
-        ours = fields.text(profile) && profile == kProfile;
-        if (!ours) throw bad("is an MCAP file of another program", "name a file made with --trace");
-        break;
-      }
-      case Opcode::kChannel:
-        take_channel(record);
-        break;
-      case Opcode::kMessage:
-        take_message(record);
-        break;
-      case Opcode::kChunk: {
-        uint64_t start = 0, end = 0, raw_size = 0, packed = 0;
-        uint32_t crc = 0;
-        std::string_view compression;
-        std::span<const std::byte> body;
-        if (!fields.get(start) || !fields.get(end) || !fields.get(raw_size) || !fields.get(crc) ||
-            !fields.text(compression) || !fields.get(packed) || !fields.take(packed, body)) {
-          throw bad("holds a chunk that is too short", again);
-        }
-        if (!compression.empty()) {
-          throw bad("is compressed with " + std::string(compression),
-                    "write it out uncompressed, e.g. with the mcap tool");
-        }
-        if (raw_size != packed) throw bad("holds a chunk whose sizes contradict each other", again);
-        contents.damaged = crc != 0 && crc != crc32(body);
-        if (contents.damaged) break;
-        Fields inner(body);
-        while (!inner.empty()) {
-          uint8_t kind = 0;
-          uint64_t bytes = 0;
-          std::span<const std::byte> content;
-          if (!inner.get(kind) || !inner.get(bytes) || !inner.take(bytes, content)) {
-            throw bad("holds a chunk that is too short", again);
-          }
-          if (static_cast<Opcode>(kind) == Opcode::kMessage) take_message(content);
-          if (static_cast<Opcode>(kind) == Opcode::kChannel) take_channel(content);
-        }
-        break;
-      }
-      default:
-        break;  // schemas, indexes, attachments, records of later versions
-    }
-    if (contents.damaged) {
-      contents.complete = false;
-      break;
-    }
-  }
-  if (!ours) throw bad("has no header", again);
+  });
+  contents.complete = taken.complete();
+  contents.damaged = taken.damaged();
   return contents;
 }
 

@@ -59,19 +59,22 @@ class FileWriter {
 };
 
 struct FileContents {
-  uint64_t messages = 0;
-  bool complete = true;  // false: it ends in the middle; what is whole was taken
-  bool damaged = false;  // then by a checksum that does not match; what is before it was taken
+  uint64_t messages = 0;     // that were taken
+  size_t conversations = 0;  // of the file
+  size_t conversation = 0;   // which of them was taken, from 1
+  bool complete = true;      // false: it ends in the middle; what is whole was taken
+  bool damaged = false;      // then by a checksum that does not match; what is before it was taken
 };
 
-// Appends a file's messages to a log. Throws Error (bad_model): missing, not MCAP, not
-// ours, compressed, or contradicting itself.
-FileContents load_file(const std::string& path, Log& log);
+// Appends what a file says of its model, and of one conversation, to a log. conversation: from 1;
+// 0: the last that took a step, else the last. Throws Error (bad_model): missing, not MCAP, not
+// ours, compressed, or contradicting itself; (usage): it has fewer conversations.
+FileContents load_file(const std::string& path, Log& log, size_t conversation = 0);
 
 // True when the file begins with MCAP's magic; false also when it cannot be read.
 bool is_trace_file(const std::string& path);
 
-// CRC-32 as in zlib and MCAP (ISO-HDLC, polynomial 0x04C11DB7 reflected).
+// CRC-32 as MCAP means it (ISO-HDLC, polynomial 0x04C11DB7 reflected).
 uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc = 0) noexcept;
 
 }  // namespace trace

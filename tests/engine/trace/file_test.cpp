@@ -340,6 +340,44 @@ TEST_F(TraceFile, AFlippedBitCostsWhatComesBehindItAlone) {
   }
 }
 
+// What was asked last may have been stopped in its prompt: what was seen before it counts more.
+TEST_F(TraceFile, OneOfItsConversationsIsTaken) {
+  const std::string path = folder_.file("three.mcap");
+  Log log;
+  TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  for (const uint32_t steps : {2U, 3U, 0U}) {
+    builder.start();
+    for (uint32_t step = 0; step < steps; ++step) builder.step();
+  }
+  trace::FileWriter(log, path).finish();
+  const auto steps_of = [&](size_t conversation, FileContents& contents) {
+    Log loaded;
+    contents = trace::load_file(path, loaded, conversation);
+    trace::Reader reader(loaded);
+    reader.poll();
+    EXPECT_EQ(1U, reader.conversation()) << "the others are not in memory";
+    EXPECT_NE(nullptr, reader.model());
+    return reader.steps();
+  };
+  FileContents contents;
+  EXPECT_EQ(3U, steps_of(0, contents)) << "the last with a step";
+  EXPECT_EQ(2U, contents.conversation);
+  EXPECT_EQ(3U, contents.conversations);
+  EXPECT_TRUE(contents.complete);
+  EXPECT_EQ(2U, steps_of(1, contents));
+  EXPECT_EQ(1U, contents.conversation);
+  EXPECT_EQ(0U, steps_of(3, contents)) << "if somebody asks for it";
+  Log loaded;
+  try {
+    trace::load_file(path, loaded, 4);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(ExitCode::kUsage, error.code());
+    EXPECT_CONTAINS(error.what(), "there is no conversation 4 (it holds 3)");
+  }
+}
+
 TEST_F(TraceFile, WhatIsNotOursIsRefused) {
   EXPECT_CONTAINS(refusal(folder_.file("missing")), "cannot be read");
   EXPECT_CONTAINS(refusal(write("")), "is not an MCAP file");
