@@ -85,6 +85,15 @@ void Inference::read_tiles(bool idle) {
   }
 }
 
+// Where there is no memory for a sentence either, it is lost; the thread goes on.
+void Inference::say(const char* what) noexcept {
+  try {
+    session_.note(trace::NoteKind::kError, what);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 void Inference::loop() {
   while (!control_.stopping()) {
     try {
@@ -100,9 +109,11 @@ void Inference::loop() {
       write_trace();
       if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
-      session_.note(trace::NoteKind::kError, error.what());
+      say(error.what());
     } catch (const std::bad_alloc&) {
-      session_.note(trace::NoteKind::kError, "there is not enough memory for what was asked");
+      say("there is not enough memory for what was asked");
+    } catch (const std::exception& error) {
+      say(error.what());
     }
   }
 }

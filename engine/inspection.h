@@ -1,5 +1,4 @@
-// Any tensor of any past position: the KV cache holds the past, so running that one
-// position again with the wanted tap open gives the same numbers to the last bit.
+// Any tensor of any past position, for people: its statistics, and its values or means of them.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +7,7 @@
 
 #include "engine/control.h"
 #include "engine/loaded_model.h"
-#include "model/kv_cache.h"
+#include "engine/past.h"
 
 namespace engine {
 
@@ -25,11 +24,25 @@ struct Inspection {
 
 inline constexpr int64_t kMaxSide = 512;
 
-// tokens: ids of the conversation, of which the first `done` are in the cache.
-Inspection inspect_tensor(LoadedModel& model, model::KvCache& cache,
-                          const std::vector<int32_t>& tokens, size_t done, const Inspect& what);
+// Throws std::bad_alloc.
+Inspection inspect_tensor(const LoadedModel& model, const Past& past, const Inspect& what);
 
-// Cuts values (rows, cols) down to at most that and computes the statistics.
-Inspection summarise(const std::vector<float>& values, int64_t rows, int64_t cols);
+// Cuts a tensor down to at most that and computes the statistics, row by row: it need not be in
+// memory as a whole.
+class Summary {
+ public:
+  Summary(int64_t rows, int64_t cols);
+  // The next of the rows: (cols).
+  void add_row(const float* values);
+  // When all of them have come.
+  Inspection result() &&;
+
+ private:
+  Inspection s_;
+  double sum_ = 0.0;
+  double squares_ = 0.0;
+  int64_t row_ = 0;
+  std::vector<double> blocks_;  // sums of the row of blocks that is being added to
+};
 
 }  // namespace engine

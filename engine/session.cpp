@@ -197,7 +197,12 @@ void Session::note(trace::NoteKind kind, std::string_view sentence) {
 }
 
 void Session::inspect(const Inspect& what) {
-  const Inspection found = inspect_tensor(model_, cache_, tokens_, done_, what);
+  Inspection found;
+  try {
+    found = inspect_tensor(model_, {cache_, tokens_, done_}, what);
+  } catch (const std::bad_alloc&) {  // who asked waits for an answer
+    found.formula = "there is not enough memory for this tensor";
+  }
   const std::string_view name = what.name;
   trace::TensorRecord record;
   record.request = what.request;

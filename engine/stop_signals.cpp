@@ -1,17 +1,20 @@
 #include "engine/stop_signals.h"
 
+#include <atomic>
+
 namespace engine {
 
 namespace {
 
-volatile std::sig_atomic_t stop_asked = 0;
+std::atomic<bool> stop_asked{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
 
 }  // namespace
 
 StopSignals::StopSignals() {
-  stop_asked = 0;
+  stop_asked = false;
   struct sigaction action = {};
-  action.sa_handler = [](int) { stop_asked = 1; };
+  action.sa_handler = [](int) { stop_asked = true; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, &old_int_);
   sigaction(SIGTERM, &action, &old_term_);
@@ -23,7 +26,7 @@ StopSignals::~StopSignals() {
 }
 
 bool StopSignals::asked() noexcept {
-  return stop_asked != 0;
+  return stop_asked;
 }
 
 }  // namespace engine

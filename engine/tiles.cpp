@@ -1,8 +1,8 @@
 #include "engine/tiles.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "model/arch/matrices.h"
@@ -128,50 +128,6 @@ model::Texels gather(const Region& region, const Reduction& mip) {
   return to;
 }
 
-// "blk.3.kv.k", "blk.3.kv.v".
-struct CachePlace {
-  int64_t layer;
-  bool keys;
-};
-std::optional<CachePlace> find_cache(std::string_view name, int64_t n_layer) {
-  constexpr std::string_view kBefore = "blk.";
-  if (!name.starts_with(kBefore)) return {};
-  int64_t layer = -1;
-  const char* end = name.data() + name.size();
-  const auto [rest, error] = std::from_chars(name.data() + kBefore.size(), end, layer);
-  if (error != std::errc() || layer < 0 || layer >= n_layer) return {};
-  const std::string_view which(rest, static_cast<size_t>(end - rest));
-  if (which != ".kv.k" && which != ".kv.v") return {};
-  return CachePlace{layer, which == ".kv.k"};
-}
-
-// Copies every tap that somebody waits for.
-class CaptureAll final : public model::TapSink {
- public:
-  struct Values {
-    int64_t rows = 0, cols = 0;
-    std::vector<float> data;
-  };
-  void want(model::TapPlace place, std::string name) {
-    wanted_.emplace_back(place, std::move(name));
-  }
-  bool wants(model::Tap tap) const noexcept override {
-    return std::any_of(wanted_.begin(), wanted_.end(),
-                       [&](const auto& one) { return one.first.tap == tap; });
-  }
-  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
-              int64_t cols) noexcept override {
-    for (const auto& [place, name] : wanted_) {
-      if (place.tap != tap || (model::tap_info(tap).per_layer && layer != place.layer)) continue;
-      seen[name] = {rows, cols, {data, data + rows * cols}};
-    }
-  }
-  std::map<std::string, Values> seen;
-
- private:
-  std::vector<std::pair<model::TapPlace, std::string>> wanted_;
-};
-
 }  // namespace
 
 size_t TileReader::Mip::bytes() const noexcept {
@@ -189,8 +145,11 @@ std::chrono::nanoseconds TileReader::work(std::chrono::nanoseconds budget, const
   while (!jobs_.empty() && Clock::now() < until) {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
-    if (!advance(job, std::min(until, Clock::now() + kTurn), past, emit)) {
-      jobs_.push_back(std::move(job));
+    try {
+      if (!advance(job, std::min(until, Clock::now() + kTurn), past, emit))
+        jobs_.push_back(std::move(job));
+    } catch (const std::bad_alloc&) {
+      emit(job.what, nothing("there is not enough memory for this tensor"));
     }
   }
   return Clock::now() - begin;
@@ -331,21 +290,18 @@ bool TileReader::cached(Job& job, bool keys, int64_t layer, const Past& past, In
 
 // Runs the position again with every tap open that somebody waits for.
 void TileReader::capture(const InspectTile& what, const Past& past) {
-  const model::Config& c = model_.network->config();
-  const uint32_t position = what.position;
-  CaptureAll sink;
+  std::vector<std::string> names;
+  std::vector<model::TapPlace> places;
   const auto want = [&](const InspectTile& one) {
-    const auto place = model::find_tap(one.name, c.n_layer);
-    if (place && one.position == position) sink.want(*place, one.name);
+    const auto place = model::find_tap(one.name, model_.network->config().n_layer);
+    if (!place || one.position != what.position) return;
+    names.push_back(one.name);
+    places.push_back(*place);
   };
   want(what);
   for (const Job& job : jobs_) want(job.what);
-  std::vector<float> logits(static_cast<size_t>(c.n_vocab));
-  model_.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
-                          logits.data(), 1, &sink);
-  for (auto& [name, values] : sink.seen) {
-    captured_[name] = {values.rows, values.cols, std::move(values.data)};
-  }
+  std::vector<TapValues> values = run_again(model_, past, what.position, places);
+  for (size_t i = 0; i < names.size(); ++i) captured_[names[i]] = std::move(values[i]);
 }
 
 void TileReader::tap(const Job& job, const Past& past, const Emit& emit) {
@@ -355,12 +311,9 @@ void TileReader::tap(const Job& job, const Past& past, const Emit& emit) {
   if (what.position >= past.done) return emit(what, nothing("this position has not been run yet"));
   if (what.position != captured_position_) captured_.clear();
   captured_position_ = what.position;
-  if (captured_.find(what.name) == captured_.end()) {
-    capture(what, past);
-  }
-  const auto found = captured_.find(what.name);
-  if (found == captured_.end()) return emit(what, nothing("this model makes no such tensor"));
-  const Values& values = found->second;
+  if (captured_.find(what.name) == captured_.end()) capture(what, past);
+  const TapValues& values = captured_.at(what.name);
+  if (values.data.empty()) return emit(what, nothing("this model makes no such tensor"));
   Region region;
   const std::string wrong = cut(what, values.rows, values.cols, region);
   if (!wrong.empty()) return emit(what, nothing(wrong));

@@ -13,7 +13,7 @@
 
 #include "engine/control.h"
 #include "engine/loaded_model.h"
-#include "model/kv_cache.h"
+#include "engine/past.h"
 #include "model/reduce.h"
 
 namespace engine {
@@ -27,13 +27,6 @@ struct Tile {
   int64_t full_rows = 0, full_cols = 0;
   float read = 1.0F;    // share of the cells that were read
   std::string formula;  // or, when rows is 0, why there is nothing
-};
-
-// What running a position again takes. tokens: of which the first `done` are in the cache.
-struct Past {
-  model::KvCache& cache;
-  const std::vector<int32_t>& tokens;
-  size_t done;
 };
 
 // One thread: the one that runs the model.
@@ -73,10 +66,6 @@ class TileReader {
     Instant spoke;  // when the last part was sent, or the job began
     bool begun;
   };
-  struct Values {
-    int64_t rows = 0, cols = 0;
-    std::vector<float> data;
-  };
 
   bool advance(Job& job, Instant until, const Past& past, const Emit& emit);
   bool stored(Job& job, const model::Tensor& tensor, const std::string& where, Instant until,
@@ -92,9 +81,9 @@ class TileReader {
   std::deque<Job> jobs_;
   std::map<std::string, std::unique_ptr<Mip>, std::less<>> mips_;
   uint64_t clock_ = 0;
-  // Taps of the position that was run again last; "" values: the model makes no such tensor.
+  // Taps of the position that was run again last.
   uint32_t captured_position_ = 0;
-  std::map<std::string, Values, std::less<>> captured_;
+  std::map<std::string, TapValues, std::less<>> captured_;
 };
 
 }  // namespace engine

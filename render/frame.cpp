@@ -222,7 +222,11 @@ bool Renderer::Impl::draw(Target& target, const FrameInput& input) {
     stats.bolts_drawn = slot.bolts.mapped<uint32_t>()[1];
   }
   TargetImage image;
-  if (!target.acquire(image)) return false;
+  if (!target.acquire(image)) {
+    // A window without an area may stay so for hours, and what happens goes on.
+    if (context.uploader.pending()) run_now([](VkCommandBuffer) {});
+    return false;
+  }
   turn = (turn + 1) % slots.size();
   const auto begin_recording = std::chrono::steady_clock::now();
   context.draw_calls = 0;
@@ -339,10 +343,6 @@ Renderer::~Renderer() = default;
 void Renderer::set_nodes(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
                          uint32_t elements) {
   impl_->set_nodes(nodes, grids, elements);
-}
-
-void Renderer::update_nodes(uint32_t first, std::span<const shaders::Node> nodes) {
-  impl_->store.update(first, nodes);
 }
 
 void Renderer::put_step(uint64_t step, std::span<const shaders::Light> lights,

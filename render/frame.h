@@ -85,8 +85,6 @@ class Renderer {
   // have a light. Steps that were put refer to the old ones: call drop_steps() as well.
   void set_nodes(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
                  uint32_t elements);
-  // first + nodes.size() must not exceed the number of nodes.
-  void update_nodes(uint32_t first, std::span<const shaders::Node> nodes);
 
   // Uploads what happens during a step; a second call with the same step replaces it. When the
   // storage is full (kStepBytes in frame.cpp) the steps farthest from this one are forgotten:

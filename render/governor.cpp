@@ -28,6 +28,8 @@ void Governor::add(double gpu_ms, uint32_t bolts) {
   if (frames_ <= kSettle) return;
   smooth_ms_ = frames_ == kSettle + 1 ? gpu_ms : smooth_ms_ + kNewest * (gpu_ms - smooth_ms_);
   if (frames_ < 2 * kSettle) return;
+  // A step that has held for so long: what was too much once need not be so for ever.
+  if (frames_ % kLongest == 0) patience_ = std::max(patience_ / 2, kShortest);
   const double here = cost(kSteps[at_], bolts);
   const auto expected_ms = [&](size_t step) {
     return smooth_ms_ * cost(kSteps[step], bolts) / here;

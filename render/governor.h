@@ -30,14 +30,16 @@ class Governor {
   const Step& now() const { return kSteps[at_]; }
 
  private:
+  static constexpr int kShortest = 30;
+
   void move(size_t to);
 
   double budget_ms_;
   size_t at_;
-  double smooth_ms_ = 0.0;  // of the frames since the last change
-  int frames_ = 0;          // since the last change
-  int roomy_ = 0;           // of them in a row that would have fitted at the next larger step
-  int patience_ = 30;       // how many of those it takes
+  double smooth_ms_ = 0.0;    // of the frames since the last change
+  int frames_ = 0;            // since the last change
+  int roomy_ = 0;             // of them in a row that would have fitted at the next larger step
+  int patience_ = kShortest;  // how many of those it takes
 };
 
 }  // namespace render

@@ -43,7 +43,7 @@ class Player {
   // To the next power of two, up or down.
   void faster();
   void slower();
-  // By a share of a step or by whole steps; stops following when it goes back.
+  // By a share of a step or by whole steps. Stops following.
   void move(double steps_by, size_t steps);
   // To the same instant of the previous or next token, or to where the previous or next layer or
   // operation is seen best; and pauses.

@@ -38,7 +38,7 @@ struct View {
   double merge = 1.0;     // steps that are shown as one climb
   scene::Camera camera;
   Look look;
-  uint32_t hovered = 0;  // node index + 1; 0: none
+  uint32_t hovered = 0;  // element + 1; 0: none
   uint32_t selected = 0;
   // A value of a tensor that is pointed at, and one that is chosen.
   std::optional<scene::CellRef> hovered_cell{};

@@ -266,6 +266,7 @@ void TensorView::Writer::place(const scene::Layout& layout) {
     text += " = " + short_number(double{*value}, 6);
   }
   std::string what = s.name + "  " + (s.rows == 1 ? "" : grouped(s.rows) + " x ") + grouped(s.cols);
+  if (s.rows > 1 && s.transposed) what += ", its rows across";
   if (const SheetFacts* facts = view_.store_.facts(s.id)) {
     what += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
     if (!s.stored) what += "   at position " + std::to_string(facts->position);

@@ -156,7 +156,7 @@ void FileWriter::begin() {
 FileWriter::~FileWriter() {
   try {
     if (begun_) finish();
-  } catch (const Error&) {  // the destructor has nobody to tell
+  } catch (const std::exception&) {  // the destructor has nobody to tell
   }
   if (file_ == nullptr) return;
   std::fclose(file_);

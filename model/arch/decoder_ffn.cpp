@@ -209,12 +209,13 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
 
 namespace {
 
-// The experts of largest probability, best first, ties by number.
+// The experts of largest probability, best first, ties by number; what is no number comes last.
 std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
+  const auto key = [&](int64_t e) { return std::isnan(probability[e]) ? -1.0F : probability[e]; };
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t{0});
   std::partial_sort(order.begin(), order.begin() + used, order.end(), [&](int64_t a, int64_t b) {
-    return probability[a] != probability[b] ? probability[a] > probability[b] : a < b;
+    return key(a) != key(b) ? key(a) > key(b) : a < b;
   });
   order.resize(static_cast<size_t>(used));
   return order;

@@ -43,12 +43,10 @@ void Device::create_instance(const DeviceOptions& options) {
   instance_ = made.handle;
   messenger_ = made.messenger;
   if (messenger_ == VK_NULL_HANDLE) return;
-  const auto load = [&](const char* name) { return vkGetInstanceProcAddr(instance_, name); };
-  set_name_ =
-      reinterpret_cast<PFN_vkSetDebugUtilsObjectNameEXT>(load("vkSetDebugUtilsObjectNameEXT"));
-  begin_label_ =
-      reinterpret_cast<PFN_vkCmdBeginDebugUtilsLabelEXT>(load("vkCmdBeginDebugUtilsLabelEXT"));
-  end_label_ = reinterpret_cast<PFN_vkCmdEndDebugUtilsLabelEXT>(load("vkCmdEndDebugUtilsLabelEXT"));
+  // Names of objects only: labels of command buffers make validation 1.3.239 free one twice, in a
+  // race of its queue's thread with the one that records.
+  set_name_ = reinterpret_cast<PFN_vkSetDebugUtilsObjectNameEXT>(
+      vkGetInstanceProcAddr(instance_, "vkSetDebugUtilsObjectNameEXT"));
 }
 
 void Device::choose(const DeviceOptions& options) {
@@ -203,19 +201,6 @@ void Device::name_object(VkObjectType type, uint64_t handle, const char* name) c
       .objectHandle = handle,
       .pObjectName = name};
   VK_CHECK(set_name_(device_, &info));
-}
-
-void Device::begin_label(VkCommandBuffer commands, const char* name) const {
-  if (begin_label_ == nullptr) return;
-  const VkDebugUtilsLabelEXT label{.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
-                                   .pNext = nullptr,
-                                   .pLabelName = name,
-                                   .color = {}};
-  begin_label_(commands, &label);
-}
-
-void Device::end_label(VkCommandBuffer commands) const {
-  if (end_label_ != nullptr) end_label_(commands);
 }
 
 void Device::run_now(const std::function<void(VkCommandBuffer)>& record) {

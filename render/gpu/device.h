@@ -81,8 +81,6 @@ class Device {
 
   // For VK_EXT_debug_utils; nothing without validation.
   void name_object(VkObjectType type, uint64_t handle, const char* name) const;
-  void begin_label(VkCommandBuffer commands, const char* name) const;
-  void end_label(VkCommandBuffer commands) const;
 
   // Records into a fresh command buffer, submits it and waits: start-up, tests, read-backs.
   void run_now(const std::function<void(VkCommandBuffer)>& record);
@@ -113,8 +111,6 @@ class Device {
   std::vector<Retired> retired_;
   LiveObjects live_;
   PFN_vkSetDebugUtilsObjectNameEXT set_name_ = nullptr;
-  PFN_vkCmdBeginDebugUtilsLabelEXT begin_label_ = nullptr;
-  PFN_vkCmdEndDebugUtilsLabelEXT end_label_ = nullptr;
 };
 
 // Throws Error: device_lost for VK_ERROR_DEVICE_LOST, failed for everything else below zero.

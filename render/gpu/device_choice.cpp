@@ -48,6 +48,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+// Whether it is the number of one of so many devices.
+bool is_index(const std::string& text, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (text == std::to_string(i)) return true;
+  }
+  return false;
+}
+
 std::string missing_extension(VkPhysicalDevice physical, bool surface) {
   uint32_t count = 0;
   VK_CHECK(vkEnumerateDeviceExtensionProperties(physical, nullptr, &count, nullptr));
@@ -151,17 +159,17 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
     throw Error(ExitCode::kNoVulkan, "no Vulkan device was found", {},
                 "install mesa-vulkan-drivers, which also draws without a GPU");
   }
-  const bool by_index =
-      !filter.empty() && std::all_of(filter.begin(), filter.end(),
-                                     [](unsigned char c) { return std::isdigit(c) != 0; });
+  // A number that no device has may still be part of a name.
+  const auto asked_for = [&, by_index = is_index(filter, candidates.size())](size_t i) {
+    return by_index ? filter == std::to_string(i)
+                    : lower(candidates[i].name).find(lower(filter)) != std::string::npos;
+  };
   size_t best = candidates.size();
   std::string reasons;
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
-    const bool asked_for = filter.empty() || (by_index && filter == std::to_string(i)) ||
-                           lower(candidate.name).find(lower(filter)) != std::string::npos;
     const std::string reason = !candidate.rejected.empty() ? candidate.rejected
-                               : asked_for                 ? ""
+                               : asked_for(i)              ? ""
                                                            : "not asked for";
     if (!reason.empty()) {
       reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", candidate.name, reason);

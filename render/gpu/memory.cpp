@@ -98,10 +98,4 @@ void Allocator::free(const Allocation& allocation) noexcept {
   blocks_.erase(it);
 }
 
-uint64_t Allocator::bytes_in_blocks() const noexcept {
-  uint64_t bytes = 0;
-  for (const auto& block : blocks_) bytes += block->ranges.size();
-  return bytes;
-}
-
 }  // namespace gpu

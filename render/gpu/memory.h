@@ -38,7 +38,6 @@ class Allocator {
   Allocation allocate(const VkMemoryRequirements& requirements, Memory kind, bool tiled);
   void free(const Allocation& allocation) noexcept;
 
-  uint64_t bytes_in_blocks() const noexcept;
   size_t blocks() const noexcept { return blocks_.size(); }
 
  private:

@@ -1,5 +1,5 @@
 // First fit over an index range, with neighbours joined when freed. Knows nothing of Vulkan:
-// memory blocks, step storage and the glyph atlas rows are all ranges.
+// memory blocks and step storage are ranges.
 #pragma once
 
 #include <cstdint>

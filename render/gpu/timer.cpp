@@ -55,7 +55,6 @@ void Timer::begin_frame(VkCommandBuffer commands) {
 }
 
 void Timer::begin(VkCommandBuffer commands, const char* name) {
-  device_.begin_label(commands, name);
   if (!usable_) return;
   Frame& frame = frames_[current_];
   CHECK(frame.names.size() < kScopes);
@@ -65,12 +64,10 @@ void Timer::begin(VkCommandBuffer commands, const char* name) {
 }
 
 void Timer::end(VkCommandBuffer commands) {
-  if (usable_) {
-    Frame& frame = frames_[current_];
-    vkCmdWriteTimestamp2(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, frame.pool,
-                         static_cast<uint32_t>(2 * frame.names.size() - 1));
-  }
-  device_.end_label(commands);
+  if (!usable_) return;
+  const Frame& frame = frames_[current_];
+  vkCmdWriteTimestamp2(commands, VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT, frame.pool,
+                       static_cast<uint32_t>(2 * frame.names.size() - 1));
 }
 
 void Timer::end_frame(VkCommandBuffer commands) {

@@ -1,5 +1,4 @@
-// GPU time per pass, and the labels that debuggers show, by one line: GPU_SCOPE(timer, commands,
-// "bloom").
+// GPU time per pass, by one line: GPU_SCOPE(timer, commands, "bloom").
 #pragma once
 
 #include <array>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/error.h"
 #include "render/gpu/barrier.h"
 
 namespace gpu {
@@ -49,6 +50,7 @@ void Staging::frame_recorded() {
 
 void Uploader::write(const Buffer& to, VkDeviceSize offset, std::span<const std::byte> data) {
   if (data.empty()) return;
+  CHECK(offset <= to.bytes() && data.size() <= to.bytes() - offset);
   const Staging::Slice slice = staging_.put(data);
   Op op;
   op.from = slice.buffer;
@@ -57,16 +59,20 @@ void Uploader::write(const Buffer& to, VkDeviceSize offset, std::span<const std:
   ops_.push_back(op);
 }
 
-void Uploader::copy(const Buffer& from, const Buffer& to, VkDeviceSize bytes) {
+void Uploader::move(Buffer from, const Buffer& to, VkDeviceSize bytes) {
+  CHECK(bytes <= from.bytes() && bytes <= to.bytes());
   Op op;
   op.from = from.handle();
   op.to = to.handle();
   op.range = {0, 0, bytes};
   ops_.push_back(op);
+  moved_.push_back(std::move(from));
 }
 
 void Uploader::write(const Image& to, VkOffset2D at, VkExtent2D size,
                      std::span<const std::byte> data, bool fresh) {
+  CHECK(at.x >= 0 && static_cast<uint32_t>(at.x) + size.width <= to.extent().width);
+  CHECK(at.y >= 0 && static_cast<uint32_t>(at.y) + size.height <= to.extent().height);
   const Staging::Slice slice = staging_.put(data);
   Op op;
   op.from = slice.buffer;
@@ -113,6 +119,7 @@ void Uploader::flush(VkCommandBuffer commands) {
   }
   barrier(commands, kTransferWrite, kAnything);
   ops_.clear();
+  moved_.clear();
 }
 
 }  // namespace gpu

@@ -48,8 +48,9 @@ class Uploader {
  public:
   Uploader(Device& device, Staging& staging) : device_(device), staging_(staging) {}
   void write(const Buffer& to, VkDeviceSize offset, std::span<const std::byte> data);
-  // The whole buffer moves to a larger one; before all writes to `to` that follow.
-  void copy(const Buffer& from, const Buffer& to, VkDeviceSize bytes);
+  // The whole buffer moves to a larger one; before all writes to `to` that follow. `from` is let go
+  // of when that is recorded.
+  void move(Buffer from, const Buffer& to, VkDeviceSize bytes);
   // Rows of the rectangle follow each other without gaps. The image is kept in GENERAL; fresh: it
   // has just been made.
   void write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data,
@@ -58,6 +59,7 @@ class Uploader {
   void prepare(const Image& image);
   // Records everything in order, between barriers against whatever came before and comes after.
   void flush(VkCommandBuffer commands);
+  bool pending() const noexcept { return !ops_.empty(); }
 
  private:
   struct Op {
@@ -72,6 +74,7 @@ class Uploader {
   Device& device_;
   Staging& staging_;
   std::vector<Op> ops_;
+  std::vector<Buffer> moved_;
 };
 
 template <typename T>

@@ -43,11 +43,6 @@ void SceneStore::set(std::span<const shaders::Node> nodes, std::span<const shade
   context_.uploader.write(grids_, 0, std::as_bytes(grids));
 }
 
-void SceneStore::update(uint32_t first, std::span<const shaders::Node> nodes) {
-  CHECK(first <= node_count_ && nodes.size() <= node_count_ - first);
-  context_.uploader.write(nodes_, uint64_t{first} * sizeof(shaders::Node), std::as_bytes(nodes));
-}
-
 void SceneStore::reserve_raised(uint32_t count) {
   if (count <= raised_) return;
   raised_ = std::max(count, raised_ + raised_ / 2);

@@ -16,7 +16,6 @@ class SceneStore {
   // nodes: plates first. grids: in the order of their elements and blocks.
   void set(std::span<const shaders::Node> nodes, std::span<const shaders::Grid> grids,
            uint32_t elements);
-  void update(uint32_t first, std::span<const shaders::Node> nodes);
   // Room for so many lit things that stand out of their plates; before the frame is recorded.
   void reserve_raised(uint32_t count);
 

@@ -34,13 +34,14 @@ bool RecordBuffer::place(std::span<const std::byte> records, uint32_t max_record
   const auto count = static_cast<uint32_t>(records.size() / record_bytes_);
   auto offset = ranges_.allocate(count);
   if (!offset) {
-    const uint64_t size = std::max<uint64_t>(ranges_.size() * 2, ranges_.size() + count);
-    if (size > max_records && ranges_.used() != 0) return false;
+    const uint64_t enough = ranges_.size() + count;
+    if (enough > max_records && ranges_.used() != 0) return false;
+    const uint64_t size = std::max(enough, std::min<uint64_t>(ranges_.size() * 2, max_records));
     gpu::Buffer larger(context_.device, size * record_bytes_,
                        VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                            VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                        gpu::Memory::kDevice, name_);
-    context_.uploader.copy(buffer_, larger, ranges_.size() * record_bytes_);
+    context_.uploader.move(std::move(buffer_), larger, ranges_.size() * record_bytes_);
     buffer_ = std::move(larger);
     ranges_.grow(size);
     offset = ranges_.allocate(count);

@@ -14,6 +14,12 @@ namespace {
 using model::Tap;
 using tests::Conversation;
 
+engine::Inspection summarise(const std::vector<float>& values, int64_t rows, int64_t cols) {
+  engine::Summary summary(rows, cols);
+  for (int64_t row = 0; row < rows; ++row) summary.add_row(values.data() + row * cols);
+  return std::move(summary).result();
+}
+
 class InspectionOf : public ::testing::TestWithParam<std::string> {
  protected:
   InspectionOf() : talk_(GetParam()) {
@@ -25,7 +31,7 @@ class InspectionOf : public ::testing::TestWithParam<std::string> {
   // An answer holds these values, or, when they are too many, means of them.
   static void expect_values(const trace::TensorAnswer& answer, const std::vector<float>& values,
                             int64_t rows, int64_t cols) {
-    const engine::Inspection expected = engine::summarise(values, rows, cols);
+    const engine::Inspection expected = summarise(values, rows, cols);
     EXPECT_EQ(static_cast<uint32_t>(rows), answer.record->full_rows);
     EXPECT_EQ(static_cast<uint32_t>(cols), answer.record->full_cols);
     EXPECT_EQ(static_cast<uint32_t>(expected.rows), answer.record->rows);
@@ -156,7 +162,7 @@ TEST(Inspection, BeforeAnythingWasRunThereAreOnlyWeights) {
 }
 
 TEST(Inspection, StatisticsAreOfEveryValue) {
-  const engine::Inspection s = engine::summarise({3.0F, -1.0F, 2.0F, 0.0F, 0.0F, 2.0F}, 2, 3);
+  const engine::Inspection s = summarise({3.0F, -1.0F, 2.0F, 0.0F, 0.0F, 2.0F}, 2, 3);
   EXPECT_EQ(2, s.rows);
   EXPECT_EQ(3, s.cols);
   EXPECT_EQ(-1.0F, s.min);
@@ -169,7 +175,7 @@ TEST(Inspection, StatisticsAreOfEveryValue) {
 TEST(Inspection, ALongVectorKeepsEveryValue) {
   std::vector<float> values;
   for (int i = 0; i < 151936; ++i) values.push_back(static_cast<float>(i));
-  const engine::Inspection s = engine::summarise(values, 1, 151936);
+  const engine::Inspection s = summarise(values, 1, 151936);
   EXPECT_EQ(151936, s.cols) << "the logits of a large vocabulary";
   EXPECT_EQ(values, s.values);
 }
@@ -178,7 +184,7 @@ TEST(Inspection, ALargeTensorIsGivenAsMeansOfBlocks) {
   const int64_t rows = 2 * engine::kMaxSide, cols = engine::kMaxSide + 1;
   std::vector<float> values;
   for (int64_t i = 0; i < rows * cols; ++i) values.push_back(static_cast<float>(i / cols));
-  const engine::Inspection s = engine::summarise(values, rows, cols);
+  const engine::Inspection s = summarise(values, rows, cols);
   EXPECT_EQ(engine::kMaxSide, s.rows);
   EXPECT_EQ(engine::kMaxSide, s.cols);
   EXPECT_EQ(rows, s.full_rows);

@@ -93,6 +93,25 @@ TEST(Governor, DoesNotSwingWhereNoScaleFitsWell) {
   EXPECT_LT(changes(governor, {0.0, 18.0, 1.0, 9'000}, 2000), 12);
 }
 
+// Five bad moments in a day's session must not cost detail for the rest of it.
+TEST(Governor, ForgetsWhatWasTooMuchLongAgo) {
+  const Device fast{2.0, 4.0}, slow{2.0, 40.0};
+  const auto frames_to_recover = [&](Governor& governor) {
+    changes(governor, slow, 20);
+    int frames = 0;
+    for (; governor.now().scale < 1.0F && frames < 100000; ++frames)
+      governor.add(fast.frame(governor.now()), 0);
+    return frames;
+  };
+  Governor governor(12.0);
+  const int first = frames_to_recover(governor);
+  int later = first;
+  for (int i = 0; i < 4; ++i) later = frames_to_recover(governor);
+  EXPECT_GT(later, 2 * first) << "again and again: it waits longer";
+  changes(governor, fast, 20000);
+  EXPECT_LT(2 * frames_to_recover(governor), later);
+}
+
 TEST(Governor, StaysAtTheLastStepWhateverTheLoad) {
   Governor governor(16.0);
   changes(governor, {500.0, 500.0, 10.0, 50'000}, 200);

@@ -44,6 +44,8 @@ TEST(DeviceChoice, TakesPartOfANameOrAnIndex) {
   EXPECT_EQ(choose_device(kMachine, "LLVMpipe"), 0u);
   EXPECT_EQ(choose_device(kMachine, "geforce"), 2u);
   EXPECT_EQ(choose_device(kMachine, "1"), 1u);
+  EXPECT_EQ(choose_device(kMachine, "0"), 0u) << "though a faster one is called 3060";
+  EXPECT_EQ(choose_device(kMachine, "3060"), 2u);
 }
 
 TEST(DeviceChoice, SaysWhyEachOneWasRejected) {

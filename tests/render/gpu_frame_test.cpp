@@ -125,7 +125,7 @@ TEST_F(Frames, NodesAreGhostsBeforeTheirBirth) {
   ASSERT_TRUE(renderer.draw(target, input_at(1)));
   const auto born = target.read_back();
   nodes[1].birth = 5;
-  renderer.update_nodes(1, std::span(nodes).subspan(1, 1));
+  renderer.set_nodes(numbered(nodes), {}, static_cast<uint32_t>(nodes.size()));
   ASSERT_TRUE(renderer.draw(target, input_at(1)));
   const auto unborn = target.read_back();
   EXPECT_LT(light_of(unborn), light_of(born));

@@ -1,0 +1,63 @@
+#include "engine/past.h"
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+
+namespace engine {
+
+namespace {
+
+// Copies taps of one position.
+class Capture final : public model::TapSink {
+ public:
+  explicit Capture(std::span<const model::TapPlace> places)
+      : values(places.size()), places_(places) {}
+  bool wants(model::Tap tap) const noexcept override {
+    return std::any_of(places_.begin(), places_.end(),
+                       [&](const model::TapPlace& place) { return place.tap == tap; });
+  }
+  void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
+              int64_t cols) noexcept override {
+    for (size_t i = 0; i < places_.size(); ++i) {
+      if (places_[i].tap != tap) continue;
+      if (model::tap_info(tap).per_layer && layer != places_[i].layer) continue;
+      try {
+        values[i] = {rows, cols, {data, data + rows * cols}};
+      } catch (const std::bad_alloc&) {  // must not leave the pass
+        out_of_memory = true;
+      }
+    }
+  }
+  std::vector<TapValues> values;
+  bool out_of_memory = false;
+
+ private:
+  std::span<const model::TapPlace> places_;
+};
+
+}  // namespace
+
+std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uint32_t position,
+                                 std::span<const model::TapPlace> places) {
+  Capture capture(places);
+  std::vector<float> logits(static_cast<size_t>(model.network->config().n_vocab));
+  model.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
+                         logits.data(), 1, &capture);
+  if (capture.out_of_memory) throw std::bad_alloc();
+  return std::move(capture.values);
+}
+
+std::optional<CachePlace> find_cache(std::string_view name, int64_t n_layer) {
+  constexpr std::string_view kBefore = "blk.";
+  if (!name.starts_with(kBefore)) return {};
+  int64_t layer = -1;
+  const char* end = name.data() + name.size();
+  const auto [rest, error] = std::from_chars(name.data() + kBefore.size(), end, layer);
+  if (error != std::errc() || layer < 0 || layer >= n_layer) return {};
+  const std::string_view which(rest, static_cast<size_t>(end - rest));
+  if (which != ".kv.k" && which != ".kv.v") return {};
+  return CachePlace{layer, which == ".kv.k"};
+}
+
+}  // namespace engine
