@@ -384,7 +384,7 @@ int run_program(int argc, char** argv) {
   engine::commands::add_training(trainer, train);
   trainer.callback([&] {
     refuse_same_file(train.output, {train.text});
-    refuse_same_file(train.log, {train.text, train.output, train.resume});
+    refuse_same_file(train.log, {train.text, train.output, train.output + ".state", train.resume});
     refuse_same_outputs({train.output, train.log});
     exit_code = engine::commands::train(train);
   });

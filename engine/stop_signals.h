@@ -5,8 +5,9 @@
 
 namespace engine {
 
-// While one lives a signal asks to stop, and a second one ends the program at once. One at a time;
-// after it signals do again what they did before.
+// While one lives a signal asks to stop, and another one that comes a second later or more ends the
+// program at once: until then it is the same wish, which timeout(1), for one, sends twice. One at a
+// time; after it signals do again what they did before.
 class StopSignals {
  public:
   StopSignals();

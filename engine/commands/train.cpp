@@ -72,8 +72,10 @@ model::train::Settings settings_of(const TrainOptions& o) {
   s.clip = real(o.clip);
   s.dropout = real(o.dropout);
   s.seed = o.seed;
-  s.threads = o.threads != 0 ? o.threads
-                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // More threads than sequences have nothing to do.
+  const auto most = static_cast<int>(std::clamp<int64_t>(2 * o.batch, 1, 256));
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  s.threads = o.threads != 0 ? o.threads : std::clamp(cores, 1, most);
   return s;
 }
 
@@ -113,12 +115,11 @@ class Run {
  public:
   explicit Run(const TrainOptions& options)
       : options_(options), config_(config_of(options)), settings_(settings_of(options)) {
-    if (options.eval_every < 1 || options.log_every < 1 || options.eval_window < 1) {
-      throw Error(ExitCode::kUsage, "must be 1 or more", "--eval-every, --eval-window");
-    }
+    if (options.eval_every < 1 || options.log_every < 1)
+      throw Error(ExitCode::kUsage, "must be 1 or more", "--eval-every, --log-every");
     model::train::check_settings(config_, settings_, memory_bytes() / 4 * 3);
     prepare_outputs();
-    corpus_.emplace(options.text, std::max(options.ctx, options.eval_window));
+    corpus_.emplace(options.text, options.ctx);
     trainer_.emplace(config_, settings_, corpus_->training());
     if (!options.resume.empty()) resume();
     log_.emplace(options.log, trainer_->state().step);
@@ -140,11 +141,7 @@ class Run {
     while (trainer_->state().step < settings_.steps && !StopSignals::asked()) {
       const auto report = trainer_->step();
       const int64_t step = trainer_->state().step;
-      if (!std::isfinite(report.loss)) {
-        throw Error(ExitCode::kFailed,
-                    fmt::format("the loss became {} at step {}", report.loss, step),
-                    options_.output, "a smaller --lr");
-      }
+      if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm)) diverged("loss");
       sum_ += report.loss;
       ++count_;
       const bool last = step == settings_.steps;
@@ -155,12 +152,7 @@ class Run {
       checkpoint();
     }
     if (StopSignals::asked()) {
-      if (trainer_->state().step != validated_step_) validate();
-      save();
-      say(
-          fmt::format("stopped at step {} of {}: {} holds the best weights so far, and --resume {} "
-                      "goes on from here",
-                      trainer_->state().step, settings_.steps, options_.output, options_.output));
+      stop();
     } else {
       say(fmt::format("done in {}: best validation loss {:.4f} at step {}, written to {}",
                       duration(seconds_since(begin_)), best_loss_, best_step_, options_.output));
@@ -169,6 +161,28 @@ class Run {
   }
 
  private:
+  [[noreturn]] void diverged(const char* what) const {
+    throw Error(ExitCode::kFailed,
+                fmt::format("the {} is no number at step {}", what, trainer_->state().step),
+                options_.output, "a smaller --lr");
+  }
+
+  // First what cannot be had again. The last weights are the model if they are the best; but a run
+  // that goes on does so as if it had not been stopped.
+  void stop() {
+    const int64_t step = trainer_->state().step;
+    save();
+    if (step != validated_step_ && !gave_up_) {
+      say("stopping: one more validation (Ctrl-C again leaves it out)");
+      const double loss = trainer_->evaluate(corpus_->validation(), window()).loss;
+      if (loss < best_loss_) save_model(trainer_->state().weights);
+    }
+    say(
+        fmt::format("stopped at step {} of {}: {} holds the best weights so far; the same command "
+                    "with --resume {} goes on from here",
+                    step, settings_.steps, options_.output, options_.output));
+  }
+
   static double seconds_since(Clock::time_point t) {
     return std::chrono::duration<double>(Clock::now() - t).count();
   }
@@ -185,7 +199,9 @@ class Run {
 
   // A model, or a run, that somebody may have trained for hours.
   void refuse_to_replace() const {
-    for (const std::string& path : {options_.output, state_path()}) {
+    std::vector<std::string> paths = {options_.output, state_path(), options_.log};
+    for (const int64_t step : options_.checkpoint_steps) paths.push_back(snapshot_path(step));
+    for (const std::string& path : paths) {
       std::error_code ignored;
       if (!std::filesystem::is_regular_file(path, ignored)) continue;
       throw Error(
@@ -197,7 +213,9 @@ class Run {
   }
 
   void prepare_outputs() const {
-    if (options_.resume != options_.output) refuse_to_replace();
+    std::error_code ignored;
+    if (!std::filesystem::equivalent(options_.resume, options_.output, ignored))
+      refuse_to_replace();
     model::train::check_writable(options_.output);
     model::train::check_writable(state_path());
     if (!options_.log.empty()) model::train::check_writable(options_.log);
@@ -213,41 +231,51 @@ class Run {
   }
 
   void resume() {
-    model::train::RunState state =
-        model::train::load_state(options_.resume + ".state", config_, settings_.seed);
+    model::train::RunState state = model::train::load_state(options_.resume + ".state", config_,
+                                                            settings_.seed, options_.muon);
     best_loss_ = state.best_step < 0 ? best_loss_ : state.best_loss;
     best_step_ = state.best_step;
     best_ = std::move(state.best);
     trainer_->set_state(std::move(state.trainer));
-    if (best_) save_model();
+    if (best_) save_model(*best_);
   }
 
-  void save_model() const {
-    const model::train::Parameters& weights = best_ ? *best_ : trainer_->state().weights;
+  // Validation looks no further back than the model can.
+  int64_t window() const { return std::min(options_.eval_window, options_.ctx); }
+
+  void save_model(const model::train::Parameters& weights) {
+    written_ = true;
     model::train::save_gguf(weights.weights(), config_, options_.output,
                             options_.f32 ? model::DType::kF32 : model::DType::kF16);
   }
 
-  void save() const {
-    if (!best_) save_model();
+  void save() {
+    if (!written_) save_model(best_ ? *best_ : trainer_->state().weights);
     model::train::save_state({.trainer = trainer_->state(),
                               .seed = settings_.seed,
+                              .muon = settings_.muon,
                               .best_loss = best_loss_,
                               .best_step = best_step_,
                               .best = best_},
                              state_path());
   }
 
-  // Validates, logs the start of a run, and writes the model when it is the best so far.
-  double validate() {
-    const double loss = trainer_->evaluate(corpus_->validation(), options_.eval_window).loss;
+  // Validates, logs the start of a run, and writes the model when it is the best so far; an
+  // untrained one only when there is nothing to come. None: a stop was asked for meanwhile.
+  std::optional<double> validate() {
+    const auto found =
+        trainer_->evaluate(corpus_->validation(), window(), [] { return StopSignals::asked(); });
+    gave_up_ = found.tokens == 0;
+    if (gave_up_) return {};
+    const double loss = found.loss;
+    if (!std::isfinite(loss)) diverged("validation's loss");
     const int64_t step = trainer_->state().step;
     validated_step_ = step;
     if (loss < best_loss_) {
       best_loss_ = loss;
       best_step_ = step;
       best_ = trainer_->state().weights;
-      save_model();
+      if (step > 0 || settings_.steps == 0) save_model(*best_);
     }
     if (step == 0) {
       log_->line(fmt::format(R"({{"step":0,"val_loss":{:.5f},"lr":0,"seconds":0}})", loss));
@@ -266,9 +294,10 @@ class Run {
     std::string json = fmt::format(R"({{"step":{},"train_loss":{:.5f})", step, loss);
     std::string line = fmt::format("step {}/{}: loss {:.4f}", step, settings_.steps, loss);
     if (validation) {
-      const double val = validate();
-      json += fmt::format(R"(,"val_loss":{:.5f})", val);
-      line += fmt::format(", validation {:.4f} (best {:.4f})", val, best_loss_);
+      if (const auto val = validate()) {
+        json += fmt::format(R"(,"val_loss":{:.5f})", *val);
+        line += fmt::format(", validation {:.4f} (best {:.4f})", *val, best_loss_);
+      }
     }
     const double elapsed = seconds_since(begin_);
     const double left =
@@ -282,12 +311,15 @@ class Run {
     report_begin_ = Clock::now();
   }
 
+  std::string snapshot_path(int64_t step) const {
+    return fmt::format("{}/step-{:06}.gguf", options_.checkpoints, step);
+  }
+
   void checkpoint() const {
     const int64_t step = trainer_->state().step;
     const auto& steps = options_.checkpoint_steps;
     if (std::find(steps.begin(), steps.end(), step) == steps.end()) return;
-    model::train::save_gguf(trainer_->state().weights.weights(), config_,
-                            fmt::format("{}/step-{:06}.gguf", options_.checkpoints, step),
+    model::train::save_gguf(trainer_->state().weights.weights(), config_, snapshot_path(step),
                             model::DType::kF16);
   }
 
@@ -301,7 +333,9 @@ class Run {
   double best_loss_ = std::numeric_limits<double>::infinity();
   int64_t best_step_ = -1;
   int64_t validated_step_ = -1;
-  double sum_ = 0.0;  // of the losses since the last report
+  bool gave_up_ = false;  // the last validation: a stop was asked for
+  bool written_ = false;  // the model's file
+  double sum_ = 0.0;      // of the losses since the last report
   int64_t count_ = 0;
   Clock::time_point begin_, report_begin_;
 };

@@ -70,6 +70,10 @@ T take(const std::string& in, size_t& at) {
   return std::bit_cast<T>(bytes);
 }
 
+constexpr uint32_t optimiser(bool muon) noexcept {
+  return muon ? 1 : 2;
+}
+
 std::array<int64_t, 8> shape_of(const Config& c) {
   return {c.n_layer, c.n_embd, c.n_head, c.n_head_kv, c.n_ff, c.n_vocab, c.n_ctx, c.tied ? 1 : 0};
 }
@@ -166,7 +170,7 @@ void save_state(const RunState& state, const std::string& path) {
   out.reserve(kHeaderBytes + 8 + static_cast<size_t>(weights.size()) * 16);
   out.append(kMagic.data(), kMagic.size());
   put(out, kVersion);
-  put(out, uint32_t{0});
+  put(out, optimiser(state.muon));
   for (const int64_t n : shape_of(weights.config())) put(out, n);
   put(out, state.seed);
   put(out, state.trainer.step);
@@ -182,7 +186,7 @@ void save_state(const RunState& state, const std::string& path) {
   write_atomically(out, path);
 }
 
-RunState load_state(const std::string& path, const Config& config, uint64_t seed) {
+RunState load_state(const std::string& path, const Config& config, uint64_t seed, bool muon) {
   const auto refuse = [&path](const std::string& what, const std::string& hint = {}) {
     throw Error(ExitCode::kUsage, what, path, hint);
   };
@@ -193,8 +197,12 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
   }
   size_t at = kMagic.size();
   const auto version = take<uint32_t>(in, at);
-  take<uint32_t>(in, at);
+  const auto saved_with = take<uint32_t>(in, at);
   if (version != kVersion) refuse("has version " + std::to_string(version) + ", not 1");
+  if (saved_with != 0 && saved_with != optimiser(muon)) {
+    refuse(std::string("was saved with ") + (muon ? "--adamw" : "--muon"),
+           "resume with the same optimiser");
+  }
   const std::array<int64_t, 8> wanted = shape_of(config);
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto n = take<int64_t>(in, at);
@@ -213,6 +221,7 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
                              .moment1 = Parameters(config),
                              .moment2 = Parameters(config)},
                  .seed = seed,
+                 .muon = muon,
                  .best_loss = 0.0,
                  .best_step = -1,
                  .best = Parameters(config)};

@@ -1,6 +1,7 @@
 // Trained weights as GGUF files that llama.cpp can load too, and a run's state beside them.
 //
-//   state file = "FULGSTAT" | u32 version | u32 0 | i64 L C H K F V ctx, tied | u64 seed
+//   state file = "FULGSTAT" | u32 version | u32 1: Muon, 2: AdamW alone, 0: not said
+//                | i64 L C H K F V ctx, tied | u64 seed
 //                | i64 step | i64 best step | f64 best loss | i64 n
 //                | f32 weights[n], moment1[n], moment2[n], best[n] | u64 FNV-1a of all before
 // Little-endian, in the order of for_each_tensor (model/train/weights.h).
@@ -32,6 +33,7 @@ Parameters load_gguf(const ModelFile& file);
 struct RunState {
   Trainer::State trainer;
   uint64_t seed = 0;
+  bool muon = false;  // the moments are those of Muon, where it is used
   double best_loss = 0.0;
   int64_t best_step = -1;          // -1: nothing was validated yet
   std::optional<Parameters> best;  // weights at best_step
@@ -41,7 +43,7 @@ struct RunState {
 void save_state(const RunState& state, const std::string& path);
 
 // Throws Error (usage) when the file is missing, damaged, of another version, or of another
-// shape than `config` or another seed; the message says which.
-RunState load_state(const std::string& path, const Config& config, uint64_t seed);
+// shape than `config`, another seed or another optimiser; the message says which.
+RunState load_state(const std::string& path, const Config& config, uint64_t seed, bool muon);
 
 }  // namespace model::train

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/train/weights.h"
 #include "model/config.h"
+#include "model/train/weights.h"
 
 namespace model::train {
 

@@ -1,6 +1,7 @@
 #include "model/train/trainer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
@@ -41,7 +42,8 @@ double trainer_bytes(const Config& c, const Settings& s) noexcept {
                       static_cast<double>(c.n_head) * static_cast<double>(s.length);
   const double workspace =
       rows * (static_cast<double>(c.n_layer) * wide + static_cast<double>(c.n_vocab));
-  return 4.0 * ((5.0 + s.threads) * parameters + static_cast<double>(s.threads) * workspace +
+  // Weights, two moments, the best, and all four once more while the state is written.
+  return 4.0 * ((8.0 + s.threads) * parameters + static_cast<double>(s.threads) * workspace +
                 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.length));
 }
 
@@ -101,16 +103,19 @@ std::vector<Transformer> make_workspaces(const Config& config, int64_t window, i
 }
 
 Evaluation evaluate(const Weights& weights, std::span<const int32_t> tokens, int64_t window,
-                    ThreadPool& pool, std::vector<Transformer>& workspaces) {
+                    ThreadPool& pool, std::vector<Transformer>& workspaces,
+                    const std::function<bool()>& stop) {
   CHECK(window > 0 && static_cast<int>(workspaces.size()) == pool.size());
   const int64_t windows = tokens.empty() ? 0 : (static_cast<int64_t>(tokens.size()) - 1) / window;
   const int64_t group = group_sequences(window);
   const int64_t groups = (windows + group - 1) / group;
   // A sum per group, added up in order: the same for any number of threads.
   std::vector<double> sums(static_cast<size_t>(groups));
+  std::atomic<bool> stopped{false};
   pool.run([&](int thread) {
     const auto [first, last] = ThreadPool::share(groups, thread, pool.size());
-    for (int64_t g = first; g < last; ++g) {
+    for (int64_t g = first; g < last && !stopped; ++g) {
+      if (stop && stop()) stopped = true;
       const Batch batch = {.tokens = tokens.data() + g * group * window,
                            .targets = tokens.data() + g * group * window + 1,
                            .sequences = std::min(group, windows - g * group),
@@ -120,6 +125,7 @@ Evaluation evaluate(const Weights& weights, std::span<const int32_t> tokens, int
     }
   });
   Evaluation result;
+  if (stopped) return result;
   result.tokens = windows * window;
   for (const double sum : sums) result.loss += sum;
   if (result.tokens > 0) result.loss /= static_cast<double>(result.tokens);
@@ -267,12 +273,13 @@ Trainer::StepReport Trainer::step() {
   return report;
 }
 
-Evaluation Trainer::evaluate(std::span<const int32_t> tokens, int64_t window) {
+Evaluation Trainer::evaluate(std::span<const int32_t> tokens, int64_t window,
+                             const std::function<bool()>& stop) {
   if (window <= settings_.length) {
-    return train::evaluate(state_.weights.weights(), tokens, window, pool_, workspaces_);
+    return train::evaluate(state_.weights.weights(), tokens, window, pool_, workspaces_, stop);
   }
   std::vector<Transformer> larger = make_workspaces(config(), window, pool_.size());
-  return train::evaluate(state_.weights.weights(), tokens, window, pool_, larger);
+  return train::evaluate(state_.weights.weights(), tokens, window, pool_, larger, stop);
 }
 
 }  // namespace model::train

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -52,13 +53,15 @@ float learning_rate(const Settings& settings, int64_t step) noexcept;
 // Mean -log p in nats a token over all positions of the consecutive, non-overlapping windows
 // tokens[i .. i + window) with the targets one further on. A rest shorter than a window is left
 // out. workspaces holds one per thread of the pool, for windows of at least this length.
-// The result does not depend on the number of threads.
+// The result does not depend on the number of threads. stop: asked now and then, from any thread of
+// the pool; once it says yes the result is of no tokens.
 struct Evaluation {
   double loss = 0.0;
   int64_t tokens = 0;  // positions that were predicted; 0 when there is no whole window
 };
 Evaluation evaluate(const Weights& weights, std::span<const int32_t> tokens, int64_t window,
-                    ThreadPool& pool, std::vector<Transformer>& workspaces);
+                    ThreadPool& pool, std::vector<Transformer>& workspaces,
+                    const std::function<bool()>& stop = {});
 
 // Workspaces for evaluate() alone.
 std::vector<Transformer> make_workspaces(const Config& config, int64_t window, int threads);
@@ -78,7 +81,8 @@ class Trainer {
   StepReport step();
 
   // Mean loss without dropout over consecutive windows of `tokens`, see above.
-  Evaluation evaluate(std::span<const int32_t> tokens, int64_t window);
+  Evaluation evaluate(std::span<const int32_t> tokens, int64_t window,
+                      const std::function<bool()>& stop = {});
 
   // What has to be kept to go on exactly where a run was left.
   struct State {

@@ -1,5 +1,5 @@
-// The weights of a model being trained. The Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU
-// (Touvron et al. 2023, arXiv:2302.13971; Shazeer 2020, arXiv:2002.05202).
+// The weights of a model being trained. The Llama family: RMSNorm, rotary positions, grouped-query
+// attention, SwiGLU (Touvron et al. 2023, arXiv:2302.13971; Shazeer 2020, arXiv:2002.05202).
 //
 //   x = token_embd[id]
 //   for each layer:  x += W_o attention(rope(W_q n), rope(W_k n), W_v n),  n = rmsnorm(x)

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 namespace {
 
 using engine::StopSignals;
@@ -15,11 +18,21 @@ TEST(StopSignals, AreARequestWhileOneLivesAndForgottenByTheNext) {
   }
 }
 
-TEST(StopSignalsDeathTest, ASecondOneEndsTheProgram) {
+// timeout(1) signals its child and then its group, of which the child is one.
+TEST(StopSignals, TwoAtOnceAreOneWish) {
+  const StopSignals signals;
+  std::raise(SIGINT);
+  std::raise(SIGINT);
+  std::raise(SIGTERM);
+  EXPECT_TRUE(StopSignals::asked());
+}
+
+TEST(StopSignalsDeathTest, ASecondOneLaterEndsTheProgram) {
   EXPECT_EXIT(
       {
         const StopSignals signals;
         std::raise(SIGINT);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1100));
         std::raise(SIGINT);
       },
       testing::KilledBySignal(SIGINT), "");

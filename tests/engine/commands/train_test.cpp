@@ -135,9 +135,63 @@ TEST_F(Train, InterruptSavesAndStops) {
   EXPECT_EQ(train(o), 0);
   killer.join();
   EXPECT_LT(loss_of("m.gguf"), std::log(256.0));
+  // Whoever goes on does so as if it had not been stopped: what was best is so at a step at which
+  // the whole run would have validated as well.
+  std::array<int64_t, 2> steps{};
+  std::ifstream state(o.output + ".state", std::ios::binary);
+  state.seekg(8 + 4 + 4 + 8 * 8 + 8);
+  state.read(reinterpret_cast<char*>(steps.data()), sizeof steps);
+  EXPECT_GT(steps[0], 0);
+  EXPECT_EQ(steps[1], 0);
   o.resume = o.output;
   o.steps = 1;  // already behind us: nothing left to do, and nothing breaks
   EXPECT_EQ(train(o), 0);
+}
+
+// A model that sees 16 tokens is chosen by what it makes of 16.
+TEST_F(Train, ValidatesWithinTheContext) {
+  TrainOptions o = little("m.gguf");
+  o.ctx = 16;
+  o.eval_window = 128;
+  o.log = in_folder("log");
+  ASSERT_EQ(train(o), 0);
+  std::string last;
+  std::ifstream lines(o.log);
+  for (std::string line; std::getline(lines, line);) last = line;
+  const std::string text = read(o.text);
+  std::ofstream(in_folder("text.txt"), std::ios::binary) << text.substr(text.size() * 9 / 10);
+  EvalOptions measured;
+  measured.model.path = o.output;
+  measured.text = in_folder("text.txt");
+  measured.window = 16;
+  measured.threads = 1;
+  measured.json = true;
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(eval(measured), 0);
+  const auto json = nlohmann::json::parse(::testing::internal::GetCapturedStdout());
+  EXPECT_NEAR(nlohmann::json::parse(last).at("val_loss").get<double>(),
+              json.at("loss").get<double>(), 1e-3)
+      << "matrices are written as F16";
+}
+
+// Before the first validation that followed training there is nothing that would be missed.
+TEST_F(Train, ARunThatFailsLeavesNothingInItsWay) {
+  TrainOptions o = little("m.gguf");
+  o.muon = false;
+  o.lr = o.min_lr = 1.0;
+  o.weight_decay = 10.0;
+  o.warmup = 0;
+  o.steps = 3000;
+  o.eval_every = 3000;
+  for (int i = 0; i < 2; ++i) {
+    try {
+      train(o);
+      ADD_FAILURE();
+    } catch (const fulgurite::Error& e) {
+      EXPECT_EQ(e.code(), fulgurite::ExitCode::kFailed);
+      EXPECT_NE(std::string(e.what()).find("is no number at step"), std::string::npos) << e.what();
+    }
+  }
 }
 
 TEST_F(Train, BadInputIsRefusedBeforeTraining) {
@@ -178,7 +232,7 @@ TEST_F(Train, BadInputIsRefusedBeforeTraining) {
 }
 
 TEST_F(Train, AModelThatExistsIsNotReplaced) {
-  const TrainOptions o = little("m.gguf");
+  TrainOptions o = little("m.gguf");
   const auto refusal = [&] {
     try {
       train(o);
@@ -197,6 +251,15 @@ TEST_F(Train, AModelThatExistsIsNotReplaced) {
   EXPECT_NE(refusal().find("m.gguf.state: exists already"), std::string::npos) << refusal();
   EXPECT_EQ(read(o.output + ".state"), "somebody's run");
   EXPECT_FALSE(fs::exists(o.output));
+  fs::remove(o.output + ".state");
+  o.log = in_folder("notes.txt");
+  std::ofstream(o.log) << "somebody's notes";
+  EXPECT_NE(refusal().find("notes.txt: exists already"), std::string::npos) << refusal();
+  o.log.clear();
+  o.checkpoints = folder_.string();
+  o.checkpoint_steps = {3};
+  std::ofstream(in_folder("step-000003.gguf")) << "somebody's model";
+  EXPECT_NE(refusal().find("step-000003.gguf: exists already"), std::string::npos) << refusal();
 }
 
 TEST_F(Train, EvalRefuses) {

@@ -123,6 +123,7 @@ RunState sample() {
                              .moment1 = Parameters(shape()),
                              .moment2 = Parameters(shape())},
                  .seed = 5,
+                 .muon = true,
                  .best_loss = 1.25,
                  .best_step = 16,
                  .best = Parameters(shape())};
@@ -138,7 +139,7 @@ TEST_F(Checkpoint, StateRoundTrip) {
   const std::string path = in_folder("m.gguf.state");
   save_state(state, path);
   EXPECT_FALSE(fs::exists(path + ".part"));
-  const RunState back = load_state(path, shape(), 5);
+  const RunState back = load_state(path, shape(), 5, true);
   EXPECT_EQ(back.trainer.step, 17);
   EXPECT_EQ(back.best_step, 16);
   EXPECT_EQ(back.best_loss, 1.25);
@@ -154,33 +155,34 @@ TEST_F(Checkpoint, StateOfAnotherRunIsRefused) {
   save_state(sample(), path);
   Config other = shape();
   other.n_ff = 32;
-  expect_refusal([&] { load_state(path, other, 5); }, "--ffn 24, not 32");
+  expect_refusal([&] { load_state(path, other, 5, true); }, "--ffn 24, not 32");
   other = shape();
   other.n_ctx = 128;
-  expect_refusal([&] { load_state(path, other, 5); }, "--ctx 64");
-  expect_refusal([&] { load_state(path, shape(), 6); }, "--seed 5");
+  expect_refusal([&] { load_state(path, other, 5, true); }, "--ctx 64");
+  expect_refusal([&] { load_state(path, shape(), 6, true); }, "--seed 5");
+  expect_refusal([&] { load_state(path, shape(), 5, false); }, "was saved with --muon");
 }
 
 TEST_F(Checkpoint, DamagedStateIsRefused) {
   const std::string path = in_folder("s");
   save_state(sample(), path);
   const std::string whole = read(path);
-  expect_refusal([&] { load_state(in_folder("none"), shape(), 5); }, "no such file");
+  expect_refusal([&] { load_state(in_folder("none"), shape(), 5, true); }, "no such file");
   for (const size_t kept :
        {size_t{1}, size_t{7}, size_t{40}, size_t{119}, whole.size() / 2, whole.size() - 1}) {
     write(path, whole.substr(0, kept));
-    expect_refusal([&] { load_state(path, shape(), 5); }, path);
+    expect_refusal([&] { load_state(path, shape(), 5, true); }, path);
   }
   std::string flipped = whole;
   flipped[whole.size() / 2] ^= 1;
   write(path, flipped);
-  expect_refusal([&] { load_state(path, shape(), 5); }, "checksum");
+  expect_refusal([&] { load_state(path, shape(), 5, true); }, "checksum");
   std::string newer = whole;
   newer[8] = 9;
   write(path, newer);
-  expect_refusal([&] { load_state(path, shape(), 5); }, "version 9");
+  expect_refusal([&] { load_state(path, shape(), 5, true); }, "version 9");
   write(path, whole + "x");
-  expect_refusal([&] { load_state(path, shape(), 5); }, "damaged");
+  expect_refusal([&] { load_state(path, shape(), 5, true); }, "damaged");
 }
 
 TEST_F(Checkpoint, UnwritablePathsAreFoundBeforehand) {
