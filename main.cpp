@@ -305,7 +305,6 @@ int run_program(int argc, char** argv) {
     return *app.add_subcommand(name, what);
   };
 
-  // view
   bool headless = false;
   render::commands::RecordOptions record;
   CLI::App& view = command("view", "open the window (the default)");
@@ -383,7 +382,6 @@ int run_program(int argc, char** argv) {
   CLI::App& trainer = command("train", "train a model on a text");
   engine::commands::add_training(trainer, train);
   trainer.callback([&] {
-    refuse_same_file(train.output, {train.text});
     refuse_same_file(train.log, {train.text, train.output, train.output + ".state", train.resume});
     refuse_same_outputs({train.output, train.log});
     exit_code = engine::commands::train(train);
@@ -565,6 +563,7 @@ int run_program(int argc, char** argv) {
   });
 
   std::vector<std::string> words = words_of(argc, argv, commands);
+  const std::string help = " (try: fulgurite " + (words.empty() ? "" : words[0]) + " --help)";
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(words);
@@ -573,7 +572,8 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::CallForVersion&) {
     std::cout << app.version() << '\n';
   } catch (const CLI::ParseError& error) {
-    say(std::string(error.what()) + " (try: fulgurite --help)");
+    const std::vector<std::string> rest = app.remaining(true);  // which CLI11 tells backwards
+    say((rest.empty() ? error.what() : "not expected: " + CLI::detail::join(rest, " ")) + help);
     return static_cast<int>(ExitCode::kUsage);
   }
   return exit_code;

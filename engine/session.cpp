@@ -88,7 +88,9 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
     throw Error(ExitCode::kUsage,
                 "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
                     std::to_string(context_),
-                "the prompt", "shorten it or raise -c");
+                "the prompt",
+                context_ < model_.network->config().n_ctx ? "shorten it or raise -c"
+                                                          : "shorten it: the model knows no more");
   }
   CHECK(!ids.empty());
   tiles_.forget_positions();

@@ -5,9 +5,11 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <sstream>
+#include <string_view>
 
 #include "engine/commands/text_file.h"
 #include "engine/model_store.h"
@@ -75,6 +77,18 @@ std::vector<std::filesystem::path> files_of(const std::string& input) {
 
 }  // namespace
 
+namespace {
+
+bool is_gguf_file(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  std::array<char, 4> head{};
+  std::ifstream(path, std::ios::binary).read(head.data(), head.size());
+  return std::string_view(head.data(), head.size()) == "GGUF";
+}
+
+}  // namespace
+
 void refuse_same_file(const std::string& output, const std::vector<std::string>& inputs) {
   std::error_code missing;
   if (output.empty() || !std::filesystem::exists(output, missing)) return;
@@ -85,6 +99,10 @@ void refuse_same_file(const std::string& output, const std::vector<std::string>&
       throw Error(ExitCode::kUsage, "is read and cannot be written as well", output,
                   "name another output");
     }
+  }
+  if (is_gguf_file(output)) {
+    throw Error(ExitCode::kUsage, "is a model and would be replaced", output,
+                "remove it, or name another output");
   }
 }
 
@@ -267,13 +285,14 @@ void add_training(CLI::App& app, TrainOptions& train) {
   app.add_option("-o,--output", train.output, "the model (GGUF)")->required();
   app.add_option("--name", train.name, "general.name of the model")->capture_default_str();
   app.add_flag("--f32", train.f32, "write float32 instead of float16");
-  app.add_option("--layers", train.layers)->capture_default_str();
-  app.add_option("--heads", train.heads)->capture_default_str();
+  app.add_option("--layers", train.layers, "attention and FFN, so many times")
+      ->capture_default_str();
+  app.add_option("--heads", train.heads, "of attention, a layer")->capture_default_str();
   app.add_option("--kv-heads", train.kv_heads, "0: half of the heads");
   app.add_option("--dim", train.dim, "width of the residual stream")->capture_default_str();
   app.add_option("--ffn", train.ffn, "FFN neurons a layer; 0: 27/16 of --dim");
   app.add_option("-c,--ctx,--ctx-size", train.ctx, "context length")->capture_default_str();
-  app.add_option("--steps", train.steps)->capture_default_str();
+  app.add_option("--steps", train.steps, "updates of the weights")->capture_default_str();
   app.add_option("--batch", train.batch, "sequences a step")->capture_default_str();
   app.add_option("--full-every", train.full_every,
                  "one step in so many uses whole windows of --ctx, the others half ones")
@@ -284,13 +303,18 @@ void add_training(CLI::App& app, TrainOptions& train) {
   app.add_option("--min-lr", train.min_lr, "at the end of the cosine")->capture_default_str();
   app.add_option("--warmup", train.warmup, "steps; -1: 200, or a tenth of a short run")
       ->capture_default_str();
-  app.add_option("--weight-decay", train.weight_decay)->capture_default_str();
-  app.add_option("--dropout", train.dropout)->capture_default_str();
-  app.add_option("--clip", train.clip, "largest norm of the gradient")->capture_default_str();
+  app.add_option("--weight-decay", train.weight_decay, "of matrices, a step and unit of rate")
+      ->capture_default_str();
+  app.add_option("--dropout", train.dropout, "share of values left out while it learns")
+      ->capture_default_str();
+  app.add_option("--clip", train.clip, "largest norm of the gradient; 0: any")
+      ->capture_default_str();
   app.add_option("--momentum", train.momentum, "of Muon")->capture_default_str();
   app.add_option("--beta1", train.beta1, "of AdamW")->capture_default_str();
   app.add_option("--beta2", train.beta2, "of AdamW")->capture_default_str();
-  app.add_option("-s,--seed", train.seed)->check(whole_number())->capture_default_str();
+  app.add_option("-s,--seed", train.seed, "of weights, windows and dropout")
+      ->check(whole_number())
+      ->capture_default_str();
   app.add_option("-t,--threads", train.threads, "0: as many as the machine has")
       ->check(CLI::Range(0, 256));
   app.add_option("--eval-every", train.eval_every, "steps between validations")

@@ -37,7 +37,8 @@ CLI::Validator between(double low, double high);
 CLI::Validator whole_number();
 
 // Throws Error (usage) when the output is one of the inputs, which may be models named in any way,
-// or another file of such a model: it would be gone before it is read.
+// or another file of such a model: it would be gone before it is read; or when it is a GGUF file
+// that is there, which somebody may have only once.
 void refuse_same_file(const std::string& output, const std::vector<std::string>& inputs);
 
 // Throws Error (usage) when two outputs are one file.

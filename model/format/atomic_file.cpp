@@ -17,6 +17,14 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
       const fs::path real = fs::canonical(path, error);
       if (!error) place_ = real.string();
     }
+    // Renaming would replace what its owner has protected.
+    constexpr fs::perms kWrite =
+        fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+    const fs::file_status there = fs::status(place_, error);
+    if (fs::is_regular_file(there) && (there.permissions() & kWrite) == fs::perms::none) {
+      errno = EACCES;
+      fail("is read-only and stays");
+    }
     // "x": a file that is there is not ours, like what a browser is downloading.
     constexpr int kMost = 100;
     for (int n = 0; n < kMost && !file_; ++n) {

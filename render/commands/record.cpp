@@ -158,6 +158,9 @@ int shot(const ShotOptions& options) {
   const SceneOptions& scene = options.scene;
   watch_for_interrupts();
   check_writable(options.output);
+  const std::string ending = std::filesystem::path(options.output).extension().string();
+  if (!ending.empty() && ending != ".png" && ending != ".PNG")
+    throw Error(ExitCode::kUsage, "pictures are PNG files", options.output, "end it with .png");
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);

@@ -42,6 +42,26 @@ TEST_F(BadInput, AnOutputIsNoInput) {
   EXPECT_EQ(read_file(text), "A text that nobody else has.");
 }
 
+// Two arguments that changed places would cost the original.
+TEST_F(BadInput, AModelIsNotReplaced) {
+  const std::string model = in_folder("mine.gguf");
+  fs::copy_file("assets/fulgurite.gguf", model);
+  const std::string bytes = read_file(model);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"quantize", "assets/fulgurite.gguf", model, "Q8_0"},
+                                             {"run", "-n", "1", "--trace", model},
+                                             {"shot", "-n", "1", "-o", model},
+                                             {"logits", "-p", "x", "-o", model}}) {
+    expect_refusal(fulgurite(words), 2, "mine.gguf: is a model and would be replaced");
+  }
+  EXPECT_EQ(read_file(model), bytes);
+  const std::string locked = in_folder("locked.npy");
+  write(locked, "precious");
+  fs::permissions(locked, fs::perms::owner_read);
+  expect_refusal(fulgurite({"logits", "-p", "x", "-o", locked}), 1, "is read-only and stays");
+  EXPECT_EQ(read_file(locked), "precious");
+}
+
 // However the model is named: by its store, as a folder, by a part.
 TEST_F(BadInput, AnOutputIsNoFileOfTheModel) {
   const std::string store = in_folder("lms/.lmstudio/models/pub/repo");
