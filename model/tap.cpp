@@ -37,7 +37,7 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
     {Tap::kFfnOut, "ffn.out", true, "df = W_down act"},
     {Tap::kResidPost, "resid.post", true, "x + da + df"},
     {Tap::kNorm, "norm", false, "norm(x)"},
-    {Tap::kLogits, "logits", false, "W_U norm"},
+    {Tap::kLogits, "logits", false, "W_U norm(x)"},
 }};
 
 }  // namespace
@@ -119,8 +119,8 @@ std::string tap_formula(Tap tap, const Config& c) {
              : c.ffn_biased() ? "df = W_down act + b"
                               : usual;
     case Tap::kLogits:
-      if (c.head_biased) return "W_U norm + b";
-      return c.final_soft_cap > 0.0F ? "cap(W_U norm)" : usual;
+      if (c.head_biased) return "W_U norm(x) + b";
+      return c.final_soft_cap > 0.0F ? "cap(W_U norm(x))" : usual;
     default:
       return usual;
   }

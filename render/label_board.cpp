@@ -70,23 +70,28 @@ float LabelBoard::pixels(glm::vec3 at, float length) const {
   return w > 0.0F ? length * px_per_unit_ / w : 0.0F;
 }
 
-float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
+std::optional<Rect> LabelBoard::rect_of(const Label& label) const {
   const auto anchor = project(label.anchor);
-  if (!anchor || !(wish > 0.0F)) return 0.0F;
+  if (!anchor) return {};
   const glm::vec2 size = measure_text(label.text, label.size_px, label.mono);
   const float shift = label.align == LabelAlign::kLeft     ? 0.0F
                       : label.align == LabelAlign::kCenter ? 0.5F
                                                            : 1.0F;
   const glm::vec2 low = *anchor + label.offset_px - glm::vec2(size.x * shift, size.y * 0.5F);
-  const Rect rect{low, low + size};
-  const float visible = placement_.place(rect, wish);
+  return Rect{low, low + size};
+}
+
+float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
+  const auto rect = rect_of(label);
+  if (!rect || !(wish > 0.0F)) return 0.0F;
+  const float visible = placement_.place(*rect, wish);
   constexpr float kLeast = 0.03F;  // fainter is not worth drawing
   if (visible < kLeast) return 0.0F;
   const float alpha = static_cast<float>(label.rgba >> 24) * visible;
   label.rgba = (label.rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(alpha)) << 24;
   result_.labels.push_back(label);
   result_.labels.back().anchor += origin_;
-  result_.rects.push_back(rect);
+  result_.rects.push_back(*rect);
   result_.named.push_back(named);
   return visible;
 }
@@ -105,12 +110,12 @@ float LabelBoard::at(Label label, float wish, const std::optional<scene::Box>& o
   return put(label, wish, {});
 }
 
-float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
-                         bool leader, bool through) {
+std::optional<LabelBoard::Spot> LabelBoard::spot(const scene::Box& box, Side side, Label label,
+                                                 float wish, float gap_em, bool through) const {
   const std::optional<Rect> thing = extent(box);
   label.anchor = box.center;
   const auto anchor = project(label.anchor);
-  if (!thing || !anchor) return 0.0F;
+  if (!thing || !anchor) return {};
   const float gap = gap_em * size_px_;
   const float half = 0.5F * measure_text(label.text, label.size_px, label.mono).y;
   const glm::vec2 middle = 0.5F * (thing->low + thing->high);
@@ -145,14 +150,30 @@ float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wi
     const glm::vec2 off = (from - *anchor) * (w / px_per_unit_);
     wish *= seen(box.center + eye_.right * off.x + eye_.down * off.y, box);
   }
-  const uint32_t rgb = label.rgba & 0x00FFFFFFU;
-  const float visible = put(label, wish, thing);
+  return Spot{std::move(label), *thing, from, to, wish};
+}
+
+float LabelBoard::room_beside(const scene::Box& box, Side side, const Label& label, float wish,
+                              float gap_em) const {
+  const auto at = spot(box, side, label, wish, gap_em, false);
+  const auto rect = at ? rect_of(at->label) : std::nullopt;
+  return rect ? placement_.room(*rect, at->wish) : 0.0F;
+}
+
+float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
+                         bool leader, bool through) {
+  auto at = spot(box, side, std::move(label), wish, gap_em, through);
+  if (!at) return 0.0F;
+  const uint32_t rgb = at->label.rgba & 0x00FFFFFFU;
+  const float visible = put(at->label, at->wish, at->thing);
   if (!leader || visible == 0.0F) return visible;
-  const glm::vec2 towards = glm::normalize(to - from);
-  const float inset = side == Side::kAbove || side == Side::kBelow ? half : 3.0F;
+  const glm::vec2 towards = glm::normalize(at->to - at->from);
+  const bool over = side == Side::kAbove || side == Side::kBelow;
+  const float half = 0.5F * measure_text(at->label.text, at->label.size_px, at->label.mono).y;
+  const float inset = over ? half : 3.0F;
   result_.lines.push_back(
-      {.from = from,
-       .to = to - towards * inset,
+      {.from = at->from,
+       .to = at->to - towards * inset,
        .width = std::max(0.08F * size_px_, 1.0F),
        .rgba = rgb | static_cast<uint32_t>(std::lround(180.0F * visible)) << 24});
   return visible;

@@ -51,6 +51,9 @@ class LabelBoard {
   // through: it shows whatever stands before the box.
   float beside(const scene::Box& box, Side side, Label label, float wish, float gap_em = 0.3F,
                bool leader = false, bool through = false);
+  // What beside() would return.
+  float room_beside(const scene::Box& box, Side side, const Label& label, float wish,
+                    float gap_em) const;
   // At the label's own anchor and offset. of: what it names, which does not hide it.
   float at(Label label, float wish, const std::optional<scene::Box>& of = {});
 
@@ -73,6 +76,16 @@ class LabelBoard {
 
  private:
   static constexpr float kFadeEm = 0.3F;
+  // Where a label beside a thing comes.
+  struct Spot {
+    Label label;
+    scene::Rect thing;
+    glm::vec2 from, to;  // on the thing's rim; the middle of the label's nearest edge
+    float wish;
+  };
+  std::optional<Spot> spot(const scene::Box& box, Side side, Label label, float wish, float gap_em,
+                           bool through) const;
+  std::optional<scene::Rect> rect_of(const Label& label) const;
   float put(Label& label, float wish, std::optional<scene::Rect> named);
   // How much of what lies around a point of the world can be seen; own: what it belongs to.
   float seen(glm::vec3 point, const scene::Box& own) const;

@@ -1,5 +1,7 @@
 #include "render/labels.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -39,6 +41,45 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
 }
 
+namespace {
+
+Label percent_label(const LabelInput& in, float probability) {
+  char percent[16];
+  std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
+                double{probability} * 100.0);
+  Label number;
+  number.size_px = in.size_px * 0.8F;
+  number.rgba = in.palette.faint_text;
+  number.text = percent;
+  return number;
+}
+
+// A word that finds no room under its bar goes down a row or two, with its number under it: into
+// the row where there is most of it to see.
+void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& bar,
+                    const Label& word, const Label& number, float wish) {
+  constexpr int kRows = 3;
+  const auto gap = [](int row) { return 0.2F + 2.7F * static_cast<float>(row); };
+  constexpr float kAlike = 0.35F; // between two such rows it fades over
+  std::array<float, kRows> room{};
+  for (int row = 0; row < kRows; ++row) {
+    room[static_cast<size_t>(row)] = board.room_beside(bar, Side::kBelow, word, wish, gap(row)) -
+                                     kAlike * static_cast<float>(row);
+  }
+  for (int row = 0; row < kRows; ++row) {
+    float other = 0.0F;
+    for (int r = 0; r < kRows; ++r) {
+      if (r != row) other = std::max(other, room[static_cast<size_t>(r)]);
+    }
+    const float best = ramp(-kAlike, kAlike, room[static_cast<size_t>(row)] - other);
+    const float visible = board.beside(bar, Side::kBelow, word, best * wish, gap(row), row > 0);
+    board.beside(bar, Side::kBelow, number, visible,
+                 gap(row) + 1.2F * word.size_px / in.size_px + 0.1F);
+  }
+}
+
+}  // namespace
+
 void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
@@ -50,8 +91,6 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (logits.record == nullptr) return;
   const float wish = reached ? 1.0F : 0.6F;
   const uint32_t n = std::min<uint32_t>(logits.record->candidates, scene::Layout::kCandidates);
-  // A word that finds no room under its bar goes down a row or two, with its number under it.
-  constexpr int kRows = 3;
   for (uint32_t i = 0; i < n; ++i) {
     const trace::Candidate& c = logits.candidates[i];
     if (c.probability < 0.001F) break;
@@ -62,22 +101,19 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     word.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
     word.mono = true;
     word.text = scene::visible_text({c.text.data(), c.text_bytes});
-    char percent[16];
-    std::snprintf(percent, sizeof percent, c.probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
-                  double{c.probability} * 100.0);
-    Label number;
-    number.size_px = in.size_px * 0.8F;
-    number.rgba = in.palette.faint_text;
-    number.text = percent;
-    float left = wish;
-    for (int row = 0; row < kRows && left > 0.05F; ++row) {
-      const float gap = 0.2F + 2.7F * static_cast<float>(row);
-      const float visible = board.beside(bar, Side::kBelow, word, left, gap, row > 0);
-      board.beside(bar, Side::kBelow, number, visible,
-                   gap + 1.2F * word.size_px / in.size_px + 0.1F);
-      left = std::max(left - visible, 0.0F);
-    }
+    const Label number = percent_label(in, c.probability);
+    word_under_bar(in, board, bar, word, number, wish);
   }
+  // What is left of 1 may be the highest of them.
+  float rest = 1.0F;
+  for (uint32_t i = 0; i < n; ++i) rest -= logits.candidates[i].probability;
+  if (rest < 0.001F) return;
+  const scene::Box bar = box_of(in.layout, in.layout.candidate(scene::Layout::kCandidates), in.now);
+  Label word;
+  word.size_px = in.size_px * 0.9F;
+  word.rgba = channel_rgba(in.palette, shaders::kChannelRest);
+  word.text = "all others";
+  word_under_bar(in, board, bar, word, percent_label(in, rest), wish);
 }
 
 // The tokens beside the tape, from the newest back, as far as they have room side by side.

@@ -69,9 +69,27 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
   kv.anchor = {left - 0.1F, y * 0.4F, shaders::past_z(7.0F)};
   kv.align = LabelAlign::kRight;
   board.at(kv, 1.0F, wing);
-  board.beside(ffn_box(in, 0), Side::kBelow,
-               colored(in, shaders::kChannelFfn, "FFN, " + scene::counted(m.neurons, "neuron")),
-               1.0F, 0.5F);
+  const auto& s = in.layout.structure();
+  std::string ffn = "FFN, " + scene::counted(m.neurons, "neuron");
+  if (s.experts > 0) {
+    ffn = "FFN, " + scene::counted(s.experts, "expert") + " of " +
+          scene::counted(s.expert_neurons, "neuron") + ", " + std::to_string(s.experts_used) +
+          " chosen" + (s.shared_neurons > 0 ? ", and one that always works" : "");
+  }
+  board.beside(ffn_box(in, 0), Side::kBelow, colored(in, shaders::kChannelFfn, ffn), 1.0F, 0.5F);
+  // The lowest layer that has them: its router, and the numbers of its experts where they are wide
+  // enough for one.
+  if (s.experts == 0 || in.layout.router(s.dense_layers) == shaders::kNoElement) return;
+  board.beside(box_of(in.layout, in.layout.router(s.dense_layers), in.now), Side::kAbove,
+               colored(in, shaders::kChannelFfn, "router", 0.8F), 1.0F, 0.3F);
+  for (uint32_t e = 0; e < s.experts; ++e) {
+    const scene::Box plate = in.layout.expert_plate(s.dense_layers, e);
+    const float px =
+        board.pixels(plate.center, 2.0F * std::min(plate.half_size.x, plate.half_size.y));
+    Label number = colored(in, shaders::kChannelFfn, std::to_string(e), 0.8F);
+    number.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
+    board.at(number, ramp(1.2F * in.size_px, 2.0F * in.size_px, px));
+  }
 }
 
 // Away from the middle of its model, so that a word stands beside its dimension line, not on it.
@@ -109,12 +127,19 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
       const float out = 0.6F * (in.layout.crown_y() - in.layout.spine_top().y);
       plate = around(plate, {{x + out, plate.center.y, 1.0F}, glm::vec3(0.0F)});
     }
-    const float visible = board.beside(plate, Side::kRight, label, 1.0F, 0.8F);
-    // Where the plate's end is out of the picture, at the spine.
-    const scene::Box foot = box_of(in.layout, in.layout.spine(l, false, 0), in.now);
+    // Of a plate that is seen from its side the end may stand at another storey's height.
+    const glm::vec3 half(plate.half_size.x, 0.0F, 0.0F);
+    const auto near = board.project(plate.center - half);
+    const auto far = board.project(plate.center + half);
+    const float across = near && far ? std::abs(far->x - near->x) : 1e9F;
+    const float open = ramp(5.0F * in.size_px, 8.0F * in.size_px, across);
+    const float visible = board.beside(plate, Side::kRight, label, open, 0.8F);
+    // Where the plate's end is out of the picture, at the spine, as high as the plate.
+    scene::Box foot = box_of(in.layout, in.layout.spine(l, true, 0), in.now);
+    foot.center.y = plate.center.y;
     const float size = board.pixels(foot.center, in.layout.pitch());
     board.beside(foot, Side::kRight, label,
-                 (1.0F - visible) * ramp(6.0F * in.size_px, 9.0F * in.size_px, size), 0.5F);
+                 (1.0F - visible) * ramp(2.0F * in.size_px, 3.0F * in.size_px, size), 0.5F);
   }
 }
 

@@ -130,15 +130,6 @@ class Explainer {
         "share of the attention update", "1 - sum of the heads that are drawn");
   }
 
-  // Of a mixture: the expert that a cell belongs to.
-  uint32_t expert_of(const NodeRef& cell) const {
-    const auto& m = layout_.model();
-    const auto& s = layout_.structure();
-    const uint64_t neuron = (uint64_t{cell.index} * m.neurons + m.buckets - 1) / m.buckets;
-    return static_cast<uint32_t>(
-        std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
-  }
-
   void expert_or_neuron() {
     if (at_->experts.record == nullptr) return neuron();
     const auto used = at_->experts.used_in(to_.layer);
@@ -152,7 +143,7 @@ class Explainer {
 
   void chosen() {
     say("layer " + std::to_string(from_.layer) + " router -> expert " +
-            std::to_string(expert_of(to_)),
+            std::to_string(layout_.expert_of(to_)),
         "probability", "softmax(W_router norm(x_mid))_e");
   }
 

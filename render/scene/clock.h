@@ -15,17 +15,17 @@ enum class Phase : uint8_t { kEmbed, kRead, kWrite, kFfn, kCrown, kFall };
 constexpr const char* phase_name(Phase phase) {
   switch (phase) {
     case Phase::kEmbed:
-      return "embed";
+      return "its embedding enters the residual stream";
     case Phase::kRead:
-      return "attention reads";
+      return "heads read the KV cache";
     case Phase::kWrite:
-      return "attention writes";
+      return "heads add to the residual stream";
     case Phase::kFfn:
-      return "FFN";
+      return "FFN neurons add to the residual stream";
     case Phase::kCrown:
-      return "crown";
+      return "the candidates for the next token";
     case Phase::kFall:
-      return "falls back to the tape";
+      return "the drawn token falls to the tape";
   }
   return "";
 }

@@ -242,6 +242,14 @@ uint32_t Layout::router(uint32_t layer) const {
   return towers_[0].first_router + layer - structure().dense_layers;
 }
 
+uint32_t Layout::expert_of(const NodeRef& cell) const {
+  const auto& m = model();
+  const auto& s = structure();
+  const uint64_t neuron = (uint64_t{cell.index} * m.neurons + m.buckets - 1) / m.buckets;
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+}
+
 Box Layout::expert_plate(uint32_t layer, uint32_t e) const {
   CHECK(layer < model().layers && e <= structure().experts);
   const uint32_t each = towers_[0].measures.expert_cells;

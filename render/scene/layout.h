@@ -140,6 +140,8 @@ class Layout {
   // that always works is number `experts`. kNoElement and an empty box in a layer without.
   uint32_t router(uint32_t layer) const;
   Box expert_plate(uint32_t layer, uint32_t e) const;
+  // Of a mixture: the expert that a cell belongs to.
+  uint32_t expert_of(const NodeRef& cell) const;
 
   // The spine at the top of a sub-layer: where its update enters. One place for both where
   // attention and FFN are parallel.

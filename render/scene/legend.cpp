@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "render/scene/dependency.h"
+#include "render/scene/text.h"
 
 namespace scene {
 
@@ -59,7 +60,7 @@ class Writer {
             (mixture() && !in_.telling.show_all
                  ? ""
                  : "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it"));
-    row(shaders::kChannelCrown, "bar: softmax probability", "", "the same");
+    row(shaders::kChannelCrown, "bar: softmax probability" + whose_bars(), "", "the same");
     row(shaders::kChannelTape, "a token is there", "", "probability of the drawn one");
     row(shaders::kChannelRest, "what is not drawn one by one, dotted", "",
         "the sum less the drawn");
@@ -83,6 +84,14 @@ class Writer {
     if (mixture()) layer += "; of the experts that the router chose";
     if (layer.starts_with("; ")) layer.erase(0, 2);
     if (!layer.empty()) note(layer);
+    note(
+        "x: residual stream; da, df: what attention and FFN add to it; o_h: what head h does; a_j: "
+        "attention weight; w_n: column of neuron n; full at the 99th percentile so far");
+    if (at_ != nullptr) note(sampling());
+    if (prompt()) {
+      note(std::to_string(in_.reader.step(now_.last).count) +
+           " tokens at once: heads, FFN and spine are those of the last one");
+    }
     if (in_.sheets) {
       note("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +
            ", by the root of value / full colour, which stands beside each tensor");
@@ -126,10 +135,40 @@ class Writer {
   }
   void note(std::string text) { legend_.notes.push_back(std::move(text)); }
 
-  // What the layer in flight is measured against.
+  // What the layer in flight is measured against; between them, all layers.
   std::string full(Measure measure) const {
     if (at_ == nullptr || at_->scale.record == nullptr) return {};
-    return "full at " + number(double{at_->scale.of(layer_, measure)});
+    if (in_layer()) return "full at " + number(double{at_->scale.of(layer_, measure)});
+    float low = at_->scale.of(0, measure);
+    float high = low;
+    for (uint32_t l = 1; l < m_.layers; ++l) {
+      low = std::min(low, at_->scale.of(l, measure));
+      high = std::max(high, at_->scale.of(l, measure));
+    }
+    const std::string to = number(double{high});
+    return "full at " + (number(double{low}) == to ? to : number(double{low}) + " to " + to);
+  }
+
+  bool in_layer() const {
+    return operation_.phase == Phase::kRead || operation_.phase == Phase::kWrite ||
+           operation_.phase == Phase::kFfn;
+  }
+
+  // Until the crown is reached, what stands there is older.
+  std::string whose_bars() const {
+    if (at_ == nullptr) return {};
+    const std::optional<uint64_t> step = crown_of(now_);
+    return step && *step != now_.last ? ", of the step before" : "";
+  }
+
+  // How the next token is drawn from the bars.
+  std::string sampling() const {
+    const trace::StartRecord& s = *in_.reader.start();
+    if (s.temperature <= 0.0F) return "bars: softmax(logits); the likeliest is taken";
+    std::string how = "bars: softmax(logits / " + number(double{s.temperature}) + "); one is drawn";
+    if (s.top_k > 0) how += ", of the top-k " + std::to_string(s.top_k);
+    if (s.top_p < 1.0F) how += ", top-p " + number(double{s.top_p});
+    return how;
   }
 
   void now() {
@@ -137,11 +176,13 @@ class Writer {
       legend_.now = "nothing yet";
       return;
     }
-    const bool in_layer = operation_.phase == Phase::kRead || operation_.phase == Phase::kWrite ||
-                          operation_.phase == Phase::kFfn;
-    const std::string storey = "layer " + std::to_string(layer_);
-    legend_.now = in_layer ? storey + ", " + phase_name(operation_.phase)
-                           : std::string(phase_name(operation_.phase)) + "; scales of " + storey;
+    legend_.now = in_layer() ? "layer " + std::to_string(layer_) + ": " : "";
+    legend_.now += phase_name(operation_.phase);
+    const trace::StepRecord& step = in_.reader.step(now_.last);
+    const uint32_t last = step.first_position + step.count - 1;
+    legend_.who = step.count > 1 ? "the prompt, " + std::to_string(step.count) + " tokens"
+                                 : "position " + std::to_string(last) + ", \"" +
+                                       visible_text(at_->token.text) + "\"";
   }
 
   bool too_many() const {

@@ -40,7 +40,8 @@ struct LegendRow {
 
 struct Legend {
   std::vector<LegendRow> rows;     // one a channel
-  std::string now;                 // "layer 4, attention writes"
+  std::string who;                 // "position 17, "e"": whose step is in flight; empty: none
+  std::string now;                 // "layer 4: heads add to the residual stream"
   std::vector<std::string> notes;  // the rest of the truth, a line each
 };
 

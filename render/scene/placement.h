@@ -28,14 +28,17 @@ class Placement {
   // In order of importance. wish: how visible it wants to be, 0..1. Returns how visible it may be;
   // 0 outside of the screen. What is granted stands in the way of those that follow.
   float place(const Rect& rect, float wish);
+  // What place() would grant.
+  float room(const Rect& rect, float wish) const;
 
  private:
   struct Taken {
     Rect rect;
     float visible;
   };
+  // Indices into cells_ of those that a rectangle may reach.
   template <class Visit>
-  void cells(const Rect& rect, Visit visit);
+  void cells(const Rect& rect, Visit visit) const;
 
   glm::vec2 viewport_;
   float fade_;

@@ -225,6 +225,24 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
   heatmap(state, tensor, answer);
 }
 
+namespace {
+
+// Under the cells of a row with a position each: their tokens, where they have room.
+void letters(const State& state, ImVec2 origin, float cell, float height, uint32_t positions) {
+  const float em = ImGui::GetFontSize();
+  ImGui::Dummy(ImVec2(0.0F, em));
+  for (uint32_t i = 0; i < positions; ++i) {
+    const std::string token = token_text(state, i);
+    const float width = ImGui::CalcTextSize(token.c_str()).x;
+    if (width > cell) continue;
+    const float x = origin.x + (static_cast<float>(i) + 0.5F) * cell - 0.5F * width;
+    ImGui::GetWindowDrawList()->AddText(ImVec2(x, origin.y + height + 0.15F * em),
+                                        ImGui::GetColorU32(ImGuiCol_Text), token.c_str());
+  }
+}
+
+}  // namespace
+
 void Inspector::heatmap(State& state, const scene::TensorName& tensor,
                         const trace::TensorAnswer& answer) {
   const trace::TensorRecord& r = *answer.record;
@@ -258,12 +276,20 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
     texture_words_ = colours.words;
   }
   const float width = ImGui::GetContentRegionAvail().x;
-  const float cell = std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);
-  const float height = std::clamp(cell * static_cast<float>(rows), 12.0F, width * 1.05F);
+  // A short row lies under its bars.
+  const bool strip = rows == 1 && r.rows == 1;
+  const float cell = strip
+                         ? width / static_cast<float>(cols)
+                         : std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);
+  const float em = ImGui::GetFontSize();
+  const float height =
+      strip ? 1.4F * em : std::clamp(cell * static_cast<float>(rows), 12.0F, width * 1.05F);
   const ImVec2 origin = ImGui::GetCursorScreenPos();
   ImGui::Image(reinterpret_cast<ImTextureID>(texture_),
                ImVec2(cell * static_cast<float>(cols), height));
-  if (!ImGui::IsItemHovered()) return;
+  const bool hovered = ImGui::IsItemHovered();
+  if (strip && tensor.per_position) letters(state, origin, cell, height, cols);
+  if (!hovered) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const auto col = static_cast<uint32_t>(std::max((mouse.x - origin.x) / cell, 0.0F));
   const auto row = static_cast<uint32_t>(
@@ -288,6 +314,22 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   ImGui::EndTooltip();
 }
 
+namespace {
+
+// Of a cell in a mixture: its expert, where the router left it out.
+std::optional<uint32_t> idle_expert(const State& state, const trace::Position& at,
+                                    const scene::NodeRef& cell) {
+  const scene::Layout& layout = state.stage.layout();
+  if (at.experts.record == nullptr || layout.router(cell.layer) == shaders::kNoElement) return {};
+  const uint32_t expert = layout.expert_of(cell);
+  for (const trace::ExpertShare& used : at.experts.used_in(cell.layer)) {
+    if (used.expert == expert) return {};
+  }
+  return expert;
+}
+
+}  // namespace
+
 // The largest terms of the sum that the node stands for, straight from the trace.
 void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position) {
   const trace::Position& at = state.stage.reader().position(position);
@@ -309,7 +351,19 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
                     double{read.weight});
       }
     }
+  } else if (ref.kind == scene::Kind::kRouter && at.experts.record != nullptr) {
+    const uint32_t n = at.experts.record->experts;
+    for (const trace::ExpertShare& e : at.experts.used_in(ref.layer)) {
+      if (e.expert >= n) continue;  // the one that always works
+      ImGui::Text("expert %u  probability %.3g  %s of the FFN update", e.expert,
+                  double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
+                  percent(e.share).c_str());
+    }
   } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr) {
+    if (const auto expert = idle_expert(state, at, ref)) {
+      ImGui::TextDisabled("not computed: the router did not choose expert %u", *expert);
+      return;
+    }
     const uint32_t buckets = at.ffn.record->buckets;
     ImGui::Text("%s  of the FFN update",
                 percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());

@@ -104,14 +104,16 @@ void panel_legend(State& state, bool interactive) {
                        scene::counted(m.layers, "layer") + ", " + scene::counted(m.heads, "head");
     if (!model.quantisation.empty()) size += ", " + model.quantisation;
     // On one line where that makes the panel no wider than its notes.
-    const float room = 27.0F * em - ImGui::CalcTextSize(name.c_str()).x - em;
+    const float room = 26.0F * em - ImGui::CalcTextSize(name.c_str()).x - em;
     if (ImGui::CalcTextSize(size.c_str()).x < room) ImGui::SameLine();
     ImGui::TextDisabled("%s", size.c_str());
     ImGui::Separator();
-    ImGui::SetWindowFontScale(kSmall);
+    const std::string who = scene::readable_text(legend.who);
+    if (!who.empty()) ImGui::TextUnformatted(who.c_str());
     ImGui::TextUnformatted(legend.now.c_str());
+    ImGui::SetWindowFontScale(kSmall);
     for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
-    ImGui::PushTextWrapPos(27.0F * em);
+    ImGui::PushTextWrapPos(26.0F * em);
     ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
     for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
     ImGui::PopStyleColor();

@@ -145,7 +145,8 @@ void panel_text(State& state, bool interactive) {
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_AlwaysAutoResize;
-  if (ImGui::Begin("text", nullptr, interactive ? flags : flags | ImGuiWindowFlags_NoBackground)) {
+  if (!interactive) ImGui::SetNextWindowBgAlpha(0.6F);
+  if (ImGui::Begin("text", nullptr, flags)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
     text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);
     ImGui::PopFont();

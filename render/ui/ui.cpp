@@ -48,11 +48,15 @@ void Ui::style(scene::Theme theme) {
   ImGuiStyle style;
   if (theme == scene::Theme::kDark) {
     ImGui::StyleColorsDark(&style);
-    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.78F);
+    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.88F);
     style.Colors[ImGuiCol_Border] = ImVec4(0.3F, 0.34F, 0.42F, 0.35F);
+    style.Colors[ImGuiCol_FrameBg] = ImVec4(0.10F, 0.12F, 0.17F, 0.9F);
+    style.Colors[ImGuiCol_PlotHistogram] = ImVec4(0.62F, 0.70F, 0.82F, 1.0F);
   } else {
     ImGui::StyleColorsLight(&style);
-    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.98F, 0.98F, 0.99F, 0.88F);
+    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.98F, 0.98F, 0.99F, 0.92F);
+    style.Colors[ImGuiCol_TextDisabled] = ImVec4(0.36F, 0.39F, 0.44F, 1.0F);
+    style.Colors[ImGuiCol_PlotHistogram] = ImVec4(0.32F, 0.40F, 0.54F, 1.0F);
   }
   style.WindowRounding = 6.0F;
   style.FrameRounding = 4.0F;

@@ -128,6 +128,51 @@ TEST_F(Labels, NameTheLayersTheCandidatesAndTheNewestToken) {
   EXPECT_FALSE(home.contains("57")) << "neurons are not named from afar";
 }
 
+// From everywhere a storey's name stands as high as a part of that storey, not beside another.
+TEST_F(Labels, ALayersNameStandsAtItsOwnStorey) {
+  show(tests::small_model(), 8, 4);
+  size_t seen = 0;
+  for (const char* name : {"home", "front", "left", "right", "back", "close", "L1.H2", "L2"}) {
+    const scene::Pose pose = *scene::named_pose(name, *layout_, 12, kAspect, 11.0F);
+    const Annotations notes = at(pose);
+    scene::Camera camera{pose};
+    const glm::mat4 world = camera.clip_from_world(kAspect);
+    const auto height = [&](glm::vec3 point) {
+      const glm::vec4 clip = world * glm::vec4(point, 1.0F);
+      return (clip.y / clip.w * 0.5F + 0.5F) * kScreen.y;
+    };
+    for (size_t i = 0; i < notes.labels.size(); ++i) {
+      if (!notes.labels[i].text.starts_with("layer ")) continue;
+      const auto layer = static_cast<uint32_t>(std::stoul(notes.labels[i].text.substr(6)));
+      const float y = 0.5F * (notes.rects[i].low.y + notes.rects[i].high.y);
+      const float low = layout_->storey_y(layer);
+      const float high = low + layout_->pitch();
+      // At the spine, or at the far end of the plate.
+      const auto within = [&](float x) {
+        const float a = height({x, low, 0.0F});
+        const float b = height({x, high, 0.0F});
+        return y >= std::min(a, b) - 0.5F * kSize && y <= std::max(a, b) + 0.5F * kSize;
+      };
+      EXPECT_TRUE(within(0.0F) || within(layout_->ffn_right()))
+          << notes.labels[i].text << " from " << name;
+      ++seen;
+    }
+  }
+  EXPECT_GT(seen, 12U);
+}
+
+// A word that fits under its bar in several rows stands in one of them.
+TEST_F(Labels, ACandidateStandsOnce) {
+  show(tests::small_model(), 8, 4);
+  for (const scene::Pose& pose : poses(200)) {
+    std::map<std::string, int> clear;
+    for (const Label& label : at(pose).labels) {
+      if (label.mono && alpha(label) > 0.45F && label.text.size() == 1) ++clear[label.text];
+    }
+    for (const auto& [word, times] : clear) EXPECT_EQ(1, times) << word;
+  }
+}
+
 TEST_F(Labels, NameWhatIsNear) {
   show(tests::small_model(), 8, 4);
   const auto near = [&](const char* name) {

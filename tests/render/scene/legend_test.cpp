@@ -36,7 +36,7 @@ class Legends : public ::testing::Test {
   }
   LegendInput at(double playhead) const { return {reader_, layout_, playhead}; }
   static std::string words(const Legend& legend) {
-    std::string all = legend.now;
+    std::string all = legend.who + "|" + legend.now;
     for (const LegendRow& row : legend.rows)
       all += "|" + row.measure + "|" + row.scale + "|" + row.bolts;
     for (const std::string& note : legend.notes) all += "|" + note;
@@ -85,8 +85,12 @@ TEST_F(Legends, SayTheScaleOfTheLayerInFlight) {
       const double playhead =
           static_cast<double>(step) + double{clock.in_layer(layer, scene::Clock::kWrite + 0.05F)};
       const Legend l = legend(at(playhead));
-      EXPECT_EQ("layer " + std::to_string(layer) + ", attention writes", l.now);
+      EXPECT_EQ("layer " + std::to_string(layer) + ": heads add to the residual stream", l.now);
       const trace::StepRecord& record = reader_.step(step);
+      EXPECT_EQ(step == 0 ? "the prompt, 6 tokens"
+                          : "position " + std::to_string(record.first_position) + ", \"t" +
+                                std::to_string(record.first_position) + "\"",
+                l.who);
       const trace::Scale& scale = reader_.position(record.first_position + record.count - 1).scale;
       for (const auto& [channel, measure] : kScaled) {
         char number[24];
@@ -97,11 +101,43 @@ TEST_F(Legends, SayTheScaleOfTheLayerInFlight) {
   }
 }
 
+// Lights of several layers shine then, each by its own scale.
+TEST_F(Legends, SayBetweenWhichScalesLieWhereNoLayerIsInFlight) {
+  const trace::Scale& scale = reader_.position(reader_.step(4).first_position).scale;
+  float low = 1e9F;
+  float high = 0.0F;
+  for (uint32_t l = 0; l < model_.layers; ++l) {
+    low = std::min(low, scale.of(l, Measure::kActivation));
+    high = std::max(high, scale.of(l, Measure::kActivation));
+  }
+  char range[48];
+  std::snprintf(range, sizeof range, "full at %.3g to %.3g", double{low}, double{high});
+  for (const double playhead : {4.01, 4.85})
+    EXPECT_EQ(range, legend(at(playhead)).rows[shaders::kChannelFfn].scale);
+}
+
 TEST_F(Legends, SayWhichPhaseIsInFlight) {
-  EXPECT_TRUE(says(legend(at(4.01)), "embed"));
-  EXPECT_TRUE(says(legend(at(4.85)), "crown"));
-  EXPECT_TRUE(says(legend(at(4.95)), "falls back to the tape"));
-  EXPECT_TRUE(says(legend(at(21.0)), "falls back to the tape")) << "the end is the last step's";
+  EXPECT_TRUE(says(legend(at(4.01)), "its embedding enters"));
+  EXPECT_TRUE(says(legend(at(4.85)), "the candidates for the next token"));
+  EXPECT_TRUE(says(legend(at(4.95)), "falls to the tape"));
+  EXPECT_TRUE(says(legend(at(21.0)), "falls to the tape")) << "the end is the last step's";
+}
+
+TEST_F(Legends, SayWhoseBarsStandAtTheCrown) {
+  EXPECT_TRUE(says(legend(at(4.5)), "softmax probability, of the step before"));
+  EXPECT_FALSE(says(legend(at(4.85)), "of the step before"));
+  EXPECT_FALSE(says(legend(at(0.5)), "of the step before")) << "there is none";
+}
+
+TEST_F(Legends, SayHowATokenIsDrawn) {
+  EXPECT_TRUE(says(legend(at(4.5)),
+                   "bars: softmax(logits / 0.8); one is drawn, of the top-k 40, top-p 0.95"));
+}
+
+TEST_F(Legends, SayWhichTokenOfAPromptIsShown) {
+  constexpr const char* kLast = "6 tokens at once: heads, FFN and spine are those of the last one";
+  EXPECT_TRUE(says(legend(at(0.5)), kLast));
+  EXPECT_FALSE(says(legend(at(1.5)), "at once"));
 }
 
 TEST_F(Legends, SayWhatIsSwitchedOffAndWhatHasAGain) {
