@@ -114,6 +114,7 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
 }
 
 void label_layers(const LabelInput& in, LabelBoard& board) {
+  if (in.layout.subjects() > 1) return;  // their layers are counted by a line
   const float x = in.layout.ffn_right();
   std::vector<uint32_t> layers = near_layers(in, board, x, 2.0F);
   for (const uint32_t l : by_roundness(layers)) {

@@ -33,11 +33,10 @@ void Layout::add_brackets(const Tower& tower) {
   const auto count = [](uint64_t n) { return grouped(n); };
 
   // The name first: what is noted first is lettered first.
-  const glm::vec3 title(0.3F * m.ffn_right(), m.crown_top(), front);
-  notes_.push_back({origin_ + title + glm::vec3(0.0F, 0.75F * m.detail, 0.0F), tower.model.name,
-                    shaders::kChannelCount, 1.35F});
-  notes_.push_back(
-      {origin_ + title, rounded(r.parameters) + " parameters", shaders::kChannelCount, 1.0F});
+  const glm::vec3 title(0.3F * m.ffn_right(), m.crown_top() + 1.1F * m.detail, front);
+  notes_.push_back({origin_ + title,
+                    tower.model.name + ", " + rounded(r.parameters) + " parameters",
+                    shaders::kChannelCount, 1.25F});
   bracket(m, {m.ffn_right(), 0.0F, front}, {m.ffn_right(), top, front}, {off, 0.0F, 0.0F},
           counted(r.layers, "layer"), shaders::kChannelRest);
   bracket(m, {m.attention_left(), 0.0F, front}, {-m.gap, 0.0F, front}, {0.0F, -off, 0.0F},

@@ -276,9 +276,14 @@ Box Layout::bounds(uint32_t columns) const {
     const float back = shaders::past_z(static_cast<float>(std::min(columns, m.columns)));
     // Lettering stands around it.
     const float rim = options_.brackets ? m.detail : 0.0F;
-    low = glm::min(low, glm::vec3(tower.x + m.attention_left() - rim, kFloorY - 0.5F * rim, back));
-    high = glm::max(
-        high, glm::vec3(tower.x + m.ffn_right() + 2.0F * rim, m.crown_top() + 1.5F * rim, 1.0F));
+    // So does the line that is as long as the vocabulary.
+    const float words = options_.brackets
+                            ? 0.5F * width_of_channels(tower.model.record.vocabulary, options_)
+                            : 0.0F;
+    const float left = std::min(m.attention_left() - rim, -words);
+    const float right = std::max(m.ffn_right() + 2.0F * rim, words);
+    low = glm::min(low, glm::vec3(tower.x + left, kFloorY - 0.5F * rim, back));
+    high = glm::max(high, glm::vec3(tower.x + right, m.crown_top() + 1.5F * rim, 1.0F));
   }
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }

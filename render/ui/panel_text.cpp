@@ -50,13 +50,15 @@ void text_lines(const State& state, float width, size_t least) {
   const ImVec2 origin = ImGui::GetCursorScreenPos();
   const float height = ImGui::GetTextLineHeight() * 1.2F;
   const size_t first = lines.size() > kLines ? lines.size() - kLines : 0;
+  const uint32_t last = reader.steps() > 0 ? position_of(state, shown_step(state)) : 0;
   for (size_t i = first; i < lines.size(); ++i) {
     ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
     for (const scene::Run& run : lines[i]) {
       const trace::TokenRecord& token = *reader.position(begin + run.from).token.record;
       const bool prompt = token.kind == trace::TokenKind::kPrompt;
       const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
-      if (!prompt && token.step == shown_step(state)) {
+      // Of a prompt the last token: heads, FFN and spine are its.
+      if (token.step == shown_step(state) && (!prompt || begin + run.from == last)) {
         draw->AddRectFilled(
             ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
             (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
@@ -145,7 +147,8 @@ void panel_text(State& state, bool interactive) {
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_AlwaysAutoResize;
-  if (!interactive) ImGui::SetNextWindowBgAlpha(0.6F);
+  if (!interactive && state.stage.reader().positions() == 0) return;
+  if (!interactive) ImGui::SetNextWindowBgAlpha(0.75F);
   if (ImGui::Begin("text", nullptr, flags)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
     text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);

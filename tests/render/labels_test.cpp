@@ -167,7 +167,7 @@ TEST_F(Labels, ACandidateStandsOnce) {
   for (const scene::Pose& pose : poses(200)) {
     std::map<std::string, int> clear;
     for (const Label& label : at(pose).labels) {
-      if (label.mono && alpha(label) > 0.45F && label.text.size() == 1) ++clear[label.text];
+      if (label.mono && alpha(label) > 0.55F && label.text.size() == 1) ++clear[label.text];
     }
     for (const auto& [word, times] : clear) EXPECT_EQ(1, times) << word;
   }

@@ -292,7 +292,12 @@ TEST(Layout, ModelsSideBySideKeepApartAndShareOneScale) {
   EXPECT_EQ("large > layer 3 > attention > head 2", both.path({Kind::kHead, 3, 2, 0, 1}));
   std::set<std::string> notes;
   for (const scene::Note& note : both.notes()) notes.insert(note.text);
-  for (const char* text : {"small", "large", "24 layers", "16 heads x 8", "4,096 neurons"})
+  for (const uint32_t subject : {0U, 1U}) {
+    const trace::Model& m = both.subject(subject);
+    const std::string parameters = scene::rounded(m.record.parameters) + " parameters";
+    EXPECT_TRUE(notes.contains(m.name + ", " + parameters)) << m.name;
+  }
+  for (const char* text : {"24 layers", "16 heads x 8", "4,096 neurons"})
     EXPECT_TRUE(notes.contains(text)) << text;
 }
 
