@@ -60,7 +60,7 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
                     const Label& word, const Label& number, float wish) {
   constexpr int kRows = 3;
   const auto gap = [](int row) { return 0.2F + 2.7F * static_cast<float>(row); };
-  constexpr float kAlike = 0.35F; // between two such rows it fades over
+  constexpr float kAlike = 0.35F;  // between two such rows it fades over
   std::array<float, kRows> room{};
   for (int row = 0; row < kRows; ++row) {
     room[static_cast<size_t>(row)] = board.room_beside(bar, Side::kBelow, word, wish, gap(row)) -

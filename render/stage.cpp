@@ -235,10 +235,9 @@ bool Stage::draw(Target& target, const View& view) {
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
-    std::vector<Label> more =
-        tensors_.labels(*layout_, {colours, input.frame.clip_from_world,
-                                   viewport.y / 720.0F * 13.0F * view.look.scale,
-                                   view.selected_cell, occluders_.get(), input.frame.now});
+    std::vector<Label> more = tensors_.labels({colours, input.frame.clip_from_world,
+                                               viewport.y / 720.0F * 13.0F * view.look.scale,
+                                               occluders_.get(), input.frame.now});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
   }

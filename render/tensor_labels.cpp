@@ -68,7 +68,6 @@ class TensorView::Writer {
   }
 
   void sheet(size_t index);
-  void place(const scene::Layout& layout);
   std::vector<Label> labels;
 
  private:
@@ -251,37 +250,30 @@ void TensorView::Writer::sheet(size_t index) {
   }
 }
 
-// Where one is, when a sheet fills the middle of the frame.
-void TensorView::Writer::place(const scene::Layout& layout) {
-  const auto hit = view_.under({0.0F, 0.0F});
-  if (!hit || view_.appearance_[hit->sheet] < 1.0F) return;
-  const scene::Sheet& s = view_.sheets_[hit->sheet];
-  const double down_px = glm::length(s.down) / (hit->distance * view_.pixel_size_);
-  if (down_px < 0.8 * double{view_.viewport_.y}) return;
-  const float em = words_.size_px;
-  const scene::CellRef cell =
-      words_.selected && words_.selected->sheet == s.id ? *words_.selected : hit->cell;
-  std::string text = scene::path(layout, cell);
-  if (const auto value = view_.store_.value(s, cell)) {
-    text += " = " + short_number(double{*value}, 6);
+std::optional<TensorView::Place> TensorView::place(
+    const scene::Layout& layout, const std::optional<scene::CellRef>& selected) const {
+  const auto hit = under({0.0F, 0.0F});
+  if (!hit || appearance_[hit->sheet] < 1.0F) return {};
+  const scene::Sheet& s = sheets_[hit->sheet];
+  const double down_px = glm::length(s.down) / (hit->distance * pixel_size_);
+  if (down_px < 0.8 * double{viewport_.y}) return {};
+  const scene::CellRef cell = selected && selected->sheet == s.id ? *selected : hit->cell;
+  Place at;
+  at.cell = scene::path(layout, cell);
+  if (const auto value = store_.value(s, cell)) at.cell += " = " + short_number(double{*value}, 6);
+  at.tensor = s.name + "  " + (s.rows == 1 ? "" : grouped(s.rows) + " x ") + grouped(s.cols);
+  if (s.rows > 1 && s.transposed) at.tensor += ", its rows across";
+  if (const SheetFacts* facts = store_.facts(s.id)) {
+    at.tensor += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
+    if (!s.stored) at.tensor += "   at position " + std::to_string(facts->position);
   }
-  std::string what = s.name + "  " + (s.rows == 1 ? "" : grouped(s.rows) + " x ") + grouped(s.cols);
-  if (s.rows > 1 && s.transposed) what += ", its rows across";
-  if (const SheetFacts* facts = view_.store_.facts(s.id)) {
-    what += "   " + facts->formula + "   full colour " + short_number(double{facts->scale});
-    if (!s.stored) what += "   at position " + std::to_string(facts->position);
-  }
-  if (!view_.answered_) what += "   numbers need the running model";
-  const glm::vec2 at(0.5F * view_.viewport_.x, view_.viewport_.y - 2.6F * em);
-  put(at, text, 1.15F * em, words_.palette.text, LabelAlign::kCenter, 1.0F);
-  put(at + glm::vec2(0.0F, 1.5F * em), what, 0.85F * em, words_.palette.faint_text,
-      LabelAlign::kCenter, 1.0F);
+  if (!answered_) at.tensor += "   numbers need the running model";
+  return at;
 }
 
-std::vector<Label> TensorView::labels(const scene::Layout& layout, const Words& words) const {
+std::vector<Label> TensorView::labels(const Words& words) const {
   Writer writer(*this, words);
   for (size_t i = 0; i < sheets_.size(); ++i) writer.sheet(i);
-  writer.place(layout);
   return std::move(writer.labels);
 }
 

@@ -44,14 +44,20 @@ class TensorView {
 
   struct Words {
     const scene::Palette& palette;
-    glm::mat4 clip_from_world{1.0F};  // with which the labels will be projected
-    float size_px = 14.0F;            // of a normal label
-    std::optional<scene::CellRef> selected{};
+    glm::mat4 clip_from_world{1.0F};              // with which the labels will be projected
+    float size_px = 14.0F;                        // of a normal label
     const scene::Occluders* occluders = nullptr;  // what words are hidden by; null: nothing
     float now = 0.0F;                             // column at the front
   };
-  // Titles with shapes, scales, the numbers of lines and of cells, and where one is.
-  std::vector<Label> labels(const scene::Layout& layout, const Words& words) const;
+  // Titles with shapes, scales, the numbers of lines and of cells.
+  std::vector<Label> labels(const Words& words) const;
+  // Where one is, when a sheet fills the middle of the frame.
+  struct Place {
+    std::string cell;    // the selected one, or the one in the middle; with its number
+    std::string tensor;  // its shape, what it is, its scale
+  };
+  std::optional<Place> place(const scene::Layout& layout,
+                             const std::optional<scene::CellRef>& selected) const;
   // The outlines of parts of the sheets that can be seen.
   void outline(const std::vector<scene::CellSource>& parts, const scene::Palette& palette,
                float width_px, std::vector<shaders::Line>& lines) const;

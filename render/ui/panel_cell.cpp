@@ -2,6 +2,8 @@
 // tip.
 #include <imgui.h>
 
+#include <algorithm>
+
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -56,6 +58,28 @@ void cell_tip(State& state) {
   ImGui::BeginTooltip();
   show(state, *state.view.hovered_cell);
   ImGui::EndTooltip();
+}
+
+// Between the text and the right edge: which tensor fills the picture, and which cell of it.
+void panel_place(State& state, bool interactive) {
+  const auto at = state.stage.tensors().place(state.stage.layout(), state.view.selected_cell);
+  if (!at) return;
+  const ImVec2 display = ImGui::GetIO().DisplaySize;
+  const float em = ImGui::GetFontSize();
+  const float left = 2.0F * em + text_width(display.x, em);
+  ImGui::SetNextWindowPos(ImVec2(left, display.y - bottom_of_panels(interactive, em)),
+                          ImGuiCond_Always, ImVec2(0.0F, 1.0F));
+  ImGui::SetNextWindowSizeConstraints(ImVec2(0.0F, 0.0F),
+                                      ImVec2(std::max(display.x - left - em, 10.0F * em), 1e6F));
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
+                                 ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_AlwaysAutoResize |
+                                 ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoInputs;
+  if (ImGui::Begin("place", nullptr, flags)) {
+    ImGui::TextUnformatted(at->cell.c_str());
+    ImGui::TextDisabled("%s", at->tensor.c_str());
+  }
+  ImGui::End();
 }
 
 }  // namespace ui

@@ -69,6 +69,9 @@ void panel_legend(State& state, bool interactive) {
   const auto& m = model.record;
   const float em = ImGui::GetFontSize();
   ImGui::SetNextWindowPos(ImVec2(em, em));
+  // As wide as it will be at any moment, so that it does not breathe as numbers change.
+  ImGui::SetNextWindowSizeConstraints(ImVec2((interactive ? 28.9F : 26.5F) * em, 0.0F),
+                                      ImGui::GetIO().DisplaySize);
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_AlwaysAutoResize |

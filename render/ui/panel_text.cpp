@@ -136,19 +136,25 @@ void controls(State& state) {
 
 }  // namespace
 
+float text_width(float display, float em) {
+  return std::clamp(display * 0.36F, std::min(20.0F * em, display - 2.0F * em), 36.0F * em);
+}
+
+float bottom_of_panels(bool interactive, float em) {
+  return (interactive ? 4.4F : 1.0F) * em;
+}
+
 void panel_text(State& state, bool interactive) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
-  const float width =
-      std::clamp(display.x * 0.36F, std::min(20.0F * em, display.x - 2.0F * em), 36.0F * em);
-  ImGui::SetNextWindowPos(ImVec2(em, display.y - (interactive ? 4.4F : 1.0F) * em),
+  ImGui::SetNextWindowPos(ImVec2(em, display.y - bottom_of_panels(interactive, em)),
                           ImGuiCond_Always, ImVec2(0.0F, 1.0F));
-  ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
+  ImGui::SetNextWindowSize(ImVec2(text_width(display.x, em), 0.0F));
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_AlwaysAutoResize;
   if (!interactive && state.stage.reader().positions() == 0) return;
-  if (!interactive) ImGui::SetNextWindowBgAlpha(0.75F);
+  if (!interactive) ImGui::SetNextWindowBgAlpha(0.85F);
   if (ImGui::Begin("text", nullptr, flags)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
     text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);

@@ -48,7 +48,7 @@ void Ui::style(scene::Theme theme) {
   ImGuiStyle style;
   if (theme == scene::Theme::kDark) {
     ImGui::StyleColorsDark(&style);
-    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.88F);
+    style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.93F);
     style.Colors[ImGuiCol_Border] = ImVec4(0.3F, 0.34F, 0.42F, 0.35F);
     style.Colors[ImGuiCol_FrameBg] = ImVec4(0.10F, 0.12F, 0.17F, 0.9F);
     style.Colors[ImGuiCol_PlotHistogram] = ImVec4(0.62F, 0.70F, 0.82F, 1.0F);
@@ -78,6 +78,7 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   panel_text(state, false);
   inspector_->draw(state, false);
   panel_bolt(state);
+  panel_place(state, false);
   ImGui::Render();
   return ImGui::GetDrawData();
 }
@@ -117,6 +118,7 @@ ImDrawData* Ui::draw_window(State& state) {
     inspector_->draw(state, true);
     panel_bolt(state);
     panel_cell(state);
+    panel_place(state, true);
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);

@@ -71,6 +71,11 @@ class Ui {
   std::unique_ptr<Inspector> inspector_;
 };
 
+// Pixels that the text panel is wide in a picture of that width, and that the panels above the
+// timeline keep from the picture's lower edge. em: the font's size.
+float text_width(float display, float em);
+float bottom_of_panels(bool interactive, float em);
+
 // The panels.
 void panel_text(State& state, bool interactive);
 void panel_legend(State& state, bool interactive);
@@ -80,6 +85,7 @@ void panel_times(State& state);
 void panel_bolt(State& state);
 void hover_tip(State& state);
 void panel_cell(State& state);
+void panel_place(State& state, bool interactive);
 void cell_tip(State& state);
 
 // The step and the position whose numbers are shown: those under the playhead.

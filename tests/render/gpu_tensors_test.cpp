@@ -242,8 +242,7 @@ TEST_F(TensorStoreTest, WithoutAModelSheetsAreThereAndSayThatTheyHaveNoNumbers) 
   camera_.pose.distance *= 100.0F;
   update(nullptr);
   bool said = false;
-  for (const Label& label :
-       view_.labels(*layout_, {palette_, camera_.clip_from_world(16.0F / 9.0F), 13.0F, {}}))
+  for (const Label& label : view_.labels({palette_, camera_.clip_from_world(16.0F / 9.0F), 13.0F}))
     said = said || label.text.find("running model") != std::string::npos;
   EXPECT_TRUE(said);
 }
