@@ -9,6 +9,7 @@
 #include "model/error.h"
 #include "render/gpu/device.h"
 #include "render/gpu/instance.h"
+#include "shaders/shared.h"
 
 namespace gpu {
 namespace {
@@ -27,6 +28,9 @@ const char* kind_name(VkPhysicalDeviceType type) {
       return "other";
   }
 }
+
+// Of the one layout that all pipelines share: see shaders/shared.h.
+constexpr uint32_t kStorageBuffers = shaders::kBindTextureA - shaders::kBindFrame - 1;
 
 int rank(VkPhysicalDeviceType type) {
   switch (type) {
@@ -126,6 +130,12 @@ std::vector<Candidate> inspect_devices(
     vkGetPhysicalDeviceFeatures2(physical, &features.features2);
     if (const std::string name = features.missing(); !name.empty()) {
       candidate.rejected = "lacks " + name;
+      continue;
+    }
+    const uint32_t buffers = candidate.properties.limits.maxPerStageDescriptorStorageBuffers;
+    if (buffers < kStorageBuffers) {
+      candidate.rejected =
+          fmt::format("has {} storage buffers a stage, {} are needed", buffers, kStorageBuffers);
       continue;
     }
     if (const std::string name = missing_extension(physical, can_present != nullptr);

@@ -1,5 +1,7 @@
 #include "render/pass/lights.h"
 
+#include <algorithm>
+
 #include "render/gpu/barrier.h"
 #include "shaders/shared.h"
 #include "shaders/spirv.h"
@@ -43,9 +45,14 @@ void LightsPass::record(VkCommandBuffer commands, const SceneBuffers& scene,
   };
   const auto dispatch = [&](const gpu::Pipeline& pipeline) {
     pipeline.bind(commands);
-    for (const RecordRange range : ranges_) {
-      layout.push(commands, Push{range, scene.grid_count});
-      vkCmdDispatch(commands, (range.count + 63) / 64, 1, 1);
+    constexpr uint32_t kMostRecords = 65535 * 64;  // of one dispatch, on every device
+    for (RecordRange left : ranges_) {
+      while (left.count > 0) {
+        const RecordRange now{left.first, std::min(left.count, kMostRecords)};
+        layout.push(commands, Push{now, scene.grid_count});
+        vkCmdDispatch(commands, (now.count + 63) / 64, 1, 1);
+        left = {left.first + now.count, left.count - now.count};
+      }
     }
   };
   // Maxima of several dispatches commute, but each must see whole words.

@@ -72,6 +72,7 @@ class Writer {
         record_(reader.step(step)),
         token_(record_.first_position + record_.count - 1),
         clock_(layout.model().layers),
+        apart_(columns_apart(record_.count, layout.model().layers)),
         bolt_life_(std::min(kBoltSpans * clock_.layer_span(), 0.6F)),
         light_life_(std::min(kLightSpans * clock_.layer_span(), 0.9F)) {}
 
@@ -161,7 +162,7 @@ class Writer {
         light(layout_.slot(l, k, layout_.column_of(position)),
               brightness(own, at.scale.of(l, Measure::kKvRead)), when, light_life_);
       }
-      if (at.attention.record == nullptr) continue;
+      if (at.attention.record == nullptr || position % apart_ != 0) continue;
       uint32_t best_head = 0;
       const trace::KvRead* best = nullptr;
       for (uint32_t h = 0; h < m.heads; ++h) {
@@ -464,6 +465,7 @@ class Writer {
   const trace::StepRecord& record_;
   uint32_t token_;  // position of the newest token of the step
   Clock clock_;
+  uint32_t apart_;
   float bolt_life_;
   float light_life_;
   Script script_;

@@ -33,6 +33,11 @@ inline constexpr float kSmallestEnergy = 0.02F;
 // With show_all: bolts of a step and of a kind, at most; what is too much goes to the rest bolts.
 inline constexpr uint32_t kMostBolts = 65536;
 
+// Of a prompt's columns every how manieth shows its reads: no more than kMostBolts altogether.
+constexpr uint32_t columns_apart(uint64_t columns, uint32_t layers) {
+  return static_cast<uint32_t>((columns * layers + kMostBolts - 1) / kMostBolts);
+}
+
 // How a person wants it told.
 struct Telling {
   bool show_all = false;  // every read and neuron that the trace lists, not only the strongest

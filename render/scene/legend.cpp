@@ -89,8 +89,11 @@ class Writer {
         "attention weight; w_n: column of neuron n; full at the 99th percentile so far");
     if (at_ != nullptr) note(sampling());
     if (prompt()) {
-      note(std::to_string(in_.reader.step(now_.last).count) +
-           " tokens at once: heads, FFN and spine are those of the last one");
+      const uint32_t count = in_.reader.step(now_.last).count;
+      const uint32_t apart = columns_apart(count, m_.layers);
+      note(std::to_string(count) +
+           " tokens at once: heads, FFN and spine are those of the last one" +
+           (apart > 1 ? "; reads of one column in " + std::to_string(apart) : ""));
     }
     if (in_.sheets) {
       note("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +

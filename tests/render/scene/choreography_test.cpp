@@ -369,6 +369,19 @@ TEST_F(Choreography, APromptIsAWaveFromTheOldestColumnToTheNewest) {
   for (uint32_t c = 0; c + 1 < 6; ++c) EXPECT_LT(first_light[c], first_light[c + 1]);
 }
 
+// A long prompt's wave stays within what a device can draw at once.
+TEST(ColumnsApart, LeaveNoMoreReadsThanABudget) {
+  EXPECT_EQ(1U, scene::columns_apart(6, 3));
+  EXPECT_EQ(1U, scene::columns_apart(2048, 32));
+  for (const uint64_t columns : {2049U, 8192U, 131072U}) {
+    for (const uint32_t layers : {32U, 126U}) {
+      const uint32_t apart = scene::columns_apart(columns, layers);
+      EXPECT_GT(apart, 1U);
+      EXPECT_LE(columns / apart * layers, scene::kMostBolts);
+    }
+  }
+}
+
 TEST_F(Choreography, ForksAreCopiesOfTheirParent) {
   int forks = 0;
   every_step([&](size_t, const Script& script, const trace::Position&) {
