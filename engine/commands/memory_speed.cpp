@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/trace/machine_memory.h"
 #include "model/kernels/thread_pool.h"
 #include "model/pages.h"
 
@@ -20,9 +21,7 @@ namespace {
 size_t buffer_bytes() {
   constexpr size_t kMegabyte = size_t{1} << 20;
   const size_t cache = static_cast<size_t>(std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE)));
-  const size_t memory =
-      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
-  return std::min(std::max(256 * kMegabyte, 4 * cache), memory / 8);
+  return std::min(std::max(256 * kMegabyte, 4 * cache), trace::machine_memory() / 8);
 }
 
 uint64_t add_up(std::span<const uint64_t> words) noexcept {

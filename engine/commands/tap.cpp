@@ -1,7 +1,6 @@
 #include "engine/commands/tap.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "engine/commands/passes.h"
 #include "engine/commands/tap_list.h"
 #include "engine/threads.h"
+#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/format/npy.h"
 
@@ -34,8 +34,7 @@ constexpr int64_t kBatch = 16;  // positions at once; some taps of many are larg
 
 // Both copies of an array of so many floats must fit.
 void require_memory(int64_t floats) {
-  const double there =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const auto there = static_cast<double>(trace::machine_memory());
   const double needed = 2.0 * sizeof(float) * static_cast<double>(floats);
   if (needed <= 0.5 * there) return;
   throw Error(ExitCode::kFailed,

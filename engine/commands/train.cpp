@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "engine/stop_signals.h"
+#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/train/checkpoint.h"
 #include "model/train/corpus.h"
@@ -27,13 +28,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using fulgurite::Error;
 using fulgurite::ExitCode;
-
-uint64_t memory_bytes() {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page = sysconf(_SC_PAGE_SIZE);
-  if (pages <= 0 || page <= 0) return uint64_t{8} << 30U;
-  return static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
-}
 
 std::string duration(double seconds) {
   const auto s = static_cast<int64_t>(std::max(0.0, seconds));
@@ -117,7 +111,7 @@ class Run {
       : options_(options), config_(config_of(options)), settings_(settings_of(options)) {
     if (options.eval_every < 1 || options.log_every < 1)
       throw Error(ExitCode::kUsage, "must be 1 or more", "--eval-every, --log-every");
-    model::train::check_settings(config_, settings_, memory_bytes() / 4 * 3);
+    model::train::check_settings(config_, settings_, trace::machine_memory() / 4 * 3);
     prepare_outputs();
     corpus_.emplace(options.text, options.ctx);
     trainer_.emplace(config_, settings_, corpus_->training());

@@ -1,12 +1,12 @@
 #include "engine/trace/log.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <new>
 
+#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 
 namespace trace {
@@ -57,9 +57,7 @@ void make_ready([[maybe_unused]] std::byte* at, [[maybe_unused]] size_t bytes) n
 }  // namespace
 
 uint64_t Log::default_detail_limit() {
-  const auto pages = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PHYS_PAGES)));
-  const auto page_bytes = static_cast<uint64_t>(std::max<long>(0, sysconf(_SC_PAGESIZE)));
-  return pages * page_bytes / 4;
+  return machine_memory() / 4;
 }
 
 Log::Log(uint64_t detail_limit) : detail_limit_(std::max<uint64_t>(detail_limit, 2 * kChunkBytes)) {

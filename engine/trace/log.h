@@ -48,7 +48,7 @@ class Log {
   uint64_t detail_bytes() const noexcept { return detail_bytes_.load(std::memory_order_relaxed); }
   uint64_t dropped_chunks() const noexcept { return drop_before_.load(std::memory_order_relaxed); }
 
-  // 25 % of the machine's memory.
+  // A quarter of machine_memory().
   static uint64_t default_detail_limit();
 
  private:
