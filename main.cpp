@@ -134,6 +134,8 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
+    if (flags.conversation > 0 && !trace::is_trace_file(flags.file))
+      throw Error(ExitCode::kUsage, "needs a trace", "--conversation", "name a trace's FILE");
     if (!flags.structures.empty()) {
       show_structures(flags);
       return;
@@ -162,8 +164,6 @@ class Source {
       end_of_file();
       return;
     }
-    if (flags.conversation > 0)
-      throw Error(ExitCode::kUsage, "needs a trace", "--conversation", "name a trace's FILE");
     if (!flags.file.empty()) flags.model = flags.file;
     scene.generate = generate_of(flags);
     scene.control = &control_;

@@ -8,23 +8,20 @@ namespace engine {
 
 namespace {
 
-std::atomic<bool> stop_asked{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
-
-std::atomic<int64_t> asked_at_ms{0};
-static_assert(std::atomic<int64_t>::is_always_lock_free);
+std::atomic<int64_t> asked_at_ms{0};  // 0: not asked
+static_assert(std::atomic<int64_t>::is_always_lock_free, "a signal handler writes it");
 constexpr int64_t kSameWishMs = 1000;
 
 int64_t now_ms() noexcept {
   timespec now = {};
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000 + 1;
 }
 
 void ask(int signal) {
-  if (!stop_asked.exchange(true)) {
-    asked_at_ms = now_ms();
-  } else if (now_ms() - asked_at_ms >= kSameWishMs) {
+  const int64_t now = now_ms();
+  int64_t first = 0;
+  if (!asked_at_ms.compare_exchange_strong(first, now) && now - first >= kSameWishMs) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
@@ -33,7 +30,7 @@ void ask(int signal) {
 }  // namespace
 
 StopSignals::StopSignals() {
-  stop_asked = false;
+  asked_at_ms = 0;
   struct sigaction action = {};
   action.sa_handler = ask;
   sigaction(SIGINT, &action, &old_int_);
@@ -46,7 +43,7 @@ StopSignals::~StopSignals() {
 }
 
 bool StopSignals::asked() noexcept {
-  return stop_asked;
+  return asked_at_ms != 0;
 }
 
 }  // namespace engine

@@ -75,10 +75,6 @@ std::vector<std::filesystem::path> files_of(const std::string& input) {
   return files;
 }
 
-}  // namespace
-
-namespace {
-
 bool is_gguf_file(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(path, ignored)) return false;

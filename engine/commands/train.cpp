@@ -67,7 +67,7 @@ model::train::Settings settings_of(const TrainOptions& o) {
   s.dropout = real(o.dropout);
   s.seed = o.seed;
   // More threads than sequences have nothing to do.
-  const auto most = static_cast<int>(std::clamp<int64_t>(2 * o.batch, 1, 256));
+  const auto most = static_cast<int>(2 * std::clamp<int64_t>(o.batch, 1, 128));
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   s.threads = o.threads != 0 ? o.threads : std::clamp(cores, 1, most);
   return s;
@@ -84,9 +84,11 @@ class LossLog {
       std::ifstream old(path);
       for (std::string line; std::getline(old, line);) {
         long long step = 0;
-        if (std::sscanf(line.c_str(), "{\"step\":%lld", &step) == 1 && step <= resumed_step) {
-          kept += line + "\n";
+        if (std::sscanf(line.c_str(), "{\"step\":%lld", &step) != 1) {
+          throw Error(ExitCode::kUsage, "is not the log of a training run", path,
+                      "name another --log");
         }
+        if (step <= resumed_step) kept += line + "\n";
       }
     }
     file_.open(path, std::ios::trunc);
@@ -128,14 +130,16 @@ class Run {
                     config_.n_head, config_.n_head_kv, config_.n_ff, settings_.threads,
                     model::train::trainer_bytes(config_, settings_) / 1e6));
     const int64_t first = trainer_->state().step;
-    if (first == 0) validate();
+    // Also what a stop has left out.
+    if (first % options_.eval_every == 0 || first >= settings_.steps) validate();
     checkpoint();
     begin_ = Clock::now();
     report_begin_ = begin_;
     while (trainer_->state().step < settings_.steps && !StopSignals::asked()) {
       const auto report = trainer_->step();
       const int64_t step = trainer_->state().step;
-      if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm)) diverged("loss");
+      if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm))
+        diverged(std::isfinite(report.loss) ? "gradient" : "loss");
       sum_ += report.loss;
       ++count_;
       const bool last = step == settings_.steps;
@@ -172,9 +176,10 @@ class Run {
       if (loss < best_loss_) save_model(trainer_->state().weights);
     }
     say(
-        fmt::format("stopped at step {} of {}: {} holds the best weights so far; the same command "
-                    "with --resume {} goes on from here",
-                    step, settings_.steps, options_.output, options_.output));
+        fmt::format("stopped at step {} of {}: {} holds the best weights {}; the same command with "
+                    "--resume {} goes on from here",
+                    step, settings_.steps, options_.output,
+                    gave_up_ ? "of earlier validations" : "so far", options_.output));
   }
 
   static double seconds_since(Clock::time_point t) {
@@ -193,22 +198,31 @@ class Run {
 
   // A model, or a run, that somebody may have trained for hours.
   void refuse_to_replace() const {
-    std::vector<std::string> paths = {options_.output, state_path(), options_.log};
-    for (const int64_t step : options_.checkpoint_steps) paths.push_back(snapshot_path(step));
-    for (const std::string& path : paths) {
-      std::error_code ignored;
-      if (!std::filesystem::is_regular_file(path, ignored)) continue;
-      throw Error(
-          ExitCode::kUsage, "exists already, and training would replace it", path,
-          std::filesystem::exists(state_path(), ignored)
-              ? fmt::format("--resume {} goes on with it; or name another -o", options_.output)
-              : "remove it, or name another -o");
-    }
+    std::error_code ignored;
+    const auto refuse = [&](const std::string& path, const char* option) {
+      if (!std::filesystem::is_regular_file(path, ignored)) return;
+      if (std::filesystem::equivalent(path, options_.text, ignored)) {
+        throw Error(ExitCode::kUsage, "is read and cannot be written as well", path,
+                    fmt::format("name another {}", option));
+      }
+      throw Error(ExitCode::kUsage, "exists already, and training would replace it", path,
+                  std::filesystem::exists(state_path(), ignored)
+                      ? fmt::format("--resume {} goes on with it; or name another {}",
+                                    options_.output, option)
+                      : fmt::format("remove it, or name another {}", option));
+    };
+    refuse(options_.output, "-o");
+    refuse(state_path(), "-o");
+    if (!options_.resume.empty()) return;
+    refuse(options_.log, "--log");
+    for (const int64_t step : options_.checkpoint_steps)
+      refuse(snapshot_path(step), "--checkpoints");
   }
 
   void prepare_outputs() const {
     std::error_code ignored;
-    if (!std::filesystem::equivalent(options_.resume, options_.output, ignored))
+    if (options_.resume != options_.output &&
+        !std::filesystem::equivalent(options_.resume, options_.output, ignored))
       refuse_to_replace();
     model::train::check_writable(options_.output);
     model::train::check_writable(state_path());
@@ -231,7 +245,10 @@ class Run {
     best_step_ = state.best_step;
     best_ = std::move(state.best);
     trainer_->set_state(std::move(state.trainer));
-    if (best_) save_model(*best_);
+    // What a stop left there may be better than the best that the run knows of.
+    std::error_code ignored;
+    written_ = std::filesystem::equivalent(options_.resume, options_.output, ignored);
+    if (best_ && !written_) save_model(*best_);
   }
 
   // Validation looks no further back than the model can.

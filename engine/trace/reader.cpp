@@ -157,6 +157,14 @@ void Reader::forget(uint64_t chunk) {
   }
 }
 
+const StartRecord* Reader::start(size_t step) const {
+  const StartRecord* last = nullptr;
+  for (const auto& [from, start] : starts_) {
+    if (from <= step) last = start;
+  }
+  return last;
+}
+
 void Reader::go_on(const ContinueRecord& record) {
   if (record.positions < 1 || record.positions > positions_.size()) {
     inconsistent("a conversation goes on where it has not been");
@@ -175,9 +183,10 @@ void Reader::go_on(const ContinueRecord& record) {
   });
   answers_.clear();
   tiles_.clear();
-  start_ = &record.start;
   ++continuation_;
   kept_steps_ = steps_.size();
+  while (starts_.size() > 1 && starts_.back().first >= kept_steps_) starts_.pop_back();
+  starts_.push_back({kept_steps_, &record.start});
   note_ = {};
   note_kind_ = NoteKind::kInfo;
   finished_ = false;
@@ -223,7 +232,7 @@ void Reader::take(const Message& message) {
       break;
     }
     case Topic::kStart:
-      start_ = pieces.header<StartRecord>();
+      starts_ = {{0, pieces.header<StartRecord>()}};
       ++conversation_;
       positions_.clear();
       steps_.clear();

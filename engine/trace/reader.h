@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/trace/log.h"
@@ -137,7 +138,8 @@ class Reader {
   const Model* model() const { return model_ ? &*model_ : nullptr; }
   // Nothing more will be said about the model.
   bool described() const { return described_; }
-  const StartRecord* start() const { return start_; }
+  // With which settings a step was made; nullptr: the trace does not say.
+  const StartRecord* start(size_t step) const;
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
 
@@ -182,7 +184,7 @@ class Reader {
   Cursor cursor_;
   std::optional<Model> model_;
   bool described_ = false;
-  const StartRecord* start_ = nullptr;
+  std::vector<std::pair<size_t, const StartRecord*>> starts_;  // from which step on each holds
   uint64_t conversation_ = 0;
   uint64_t continuation_ = 0;
   size_t kept_steps_ = 0;

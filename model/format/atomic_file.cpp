@@ -8,6 +8,15 @@
 
 namespace model {
 
+bool is_read_only(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr fs::perms kWrite =
+      fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
+  std::error_code error;
+  const fs::file_status there = fs::status(path, error);
+  return fs::is_regular_file(there) && (there.permissions() & kWrite) == fs::perms::none;
+}
+
 AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -17,13 +26,9 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
       const fs::path real = fs::canonical(path, error);
       if (!error) place_ = real.string();
     }
-    // Renaming would replace what its owner has protected.
-    constexpr fs::perms kWrite =
-        fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
-    const fs::file_status there = fs::status(place_, error);
-    if (fs::is_regular_file(there) && (there.permissions() & kWrite) == fs::perms::none) {
-      errno = EACCES;
-      fail("is read-only and stays");
+    if (is_read_only(place_)) {  // renaming would replace what its owner has protected
+      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "is read-only and stays", path_,
+                             "make it writable, or name another file");
     }
     // "x": a file that is there is not ours, like what a browser is downloading.
     constexpr int kMost = 100;

@@ -11,6 +11,9 @@
 
 namespace model {
 
+// A file that is there and whose permissions let nobody write.
+bool is_read_only(const std::string& path);
+
 class AtomicFile {
  public:
   // Opens path + ".part", or ".part1" and so on where that is somebody's file, or the path itself

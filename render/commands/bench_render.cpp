@@ -72,6 +72,7 @@ void sample(Samples& s, const Stage& stage, double panels_ms) {
 
 nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& options) {
   const SceneOptions& scene = options.scene;
+  if (!options.picture.empty()) check_picture(options.picture);
   Stage stage(device, *scene.log, options.full_quality ? Quality::kFull : Quality::kWindow,
               scene.layout, scene.beside);
   run_to_end(scene, stage);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "model/error.h"
@@ -158,10 +157,7 @@ int record(const RecordOptions& options) {
 int shot(const ShotOptions& options) {
   const SceneOptions& scene = options.scene;
   watch_for_interrupts();
-  check_writable(options.output);
-  const std::string ending = std::filesystem::path(options.output).extension().string();
-  if (!ending.empty() && ending != ".png" && ending != ".PNG")
-    throw Error(ExitCode::kUsage, "pictures are PNG files", options.output, "end it with .png");
+  check_picture(options.output);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);

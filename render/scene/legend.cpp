@@ -87,7 +87,7 @@ class Writer {
     note(
         "x: residual stream; da, df: what attention and FFN add to it; o_h: what head h does; a_j: "
         "attention weight; w_n: column of neuron n; full at the 99th percentile so far");
-    if (at_ != nullptr) note(sampling());
+    if (const std::string how = sampling(); !how.empty()) note(how);
     if (prompt()) {
       const uint32_t count = in_.reader.step(now_.last).count;
       const uint32_t apart = columns_apart(count, m_.layers);
@@ -157,21 +157,43 @@ class Writer {
            operation_.phase == Phase::kFfn;
   }
 
+  bool merged() const { return now_.last > now_.first; }
+
   // Until the crown is reached, what stands there is older.
   std::string whose_bars() const {
     if (at_ == nullptr) return {};
     const std::optional<uint64_t> step = crown_of(now_);
-    return step && *step != now_.last ? ", of the step before" : "";
+    if (!step || *step == now_.last) return {};
+    return merged() ? ", of the climb before" : ", of the step before";
   }
 
-  // How the next token is drawn from the bars.
+  // How the next token is drawn from the bars; empty: the trace does not say.
   std::string sampling() const {
-    const trace::StartRecord& s = *in_.reader.start();
-    if (s.temperature <= 0.0F) return "bars: softmax(logits); the likeliest is taken";
-    std::string how = "bars: softmax(logits / " + number(double{s.temperature}) + "); one is drawn";
-    if (s.top_k > 0) how += ", of the top-k " + std::to_string(s.top_k);
-    if (s.top_p < 1.0F) how += ", top-p " + number(double{s.top_p});
+    const trace::StartRecord* s = at_ == nullptr ? nullptr : in_.reader.start(now_.last);
+    if (s == nullptr || is(trace::kStructureSynthetic)) return {};
+    if (s->temperature <= 0.0F)
+      return "bars: softmax(logits); the likeliest but for penalties is taken";
+    std::string how = "bars: softmax(logits";
+    how += s->temperature == 1.0F ? ")" : " / " + number(double{s->temperature}) + ")";
+    how += "; one is drawn";
+    if (s->top_k > 0) how += ", of the top-k " + std::to_string(s->top_k);
+    if (s->top_p < 1.0F) how += ", top-p " + number(double{s->top_p});
     return how;
+  }
+
+  // Whose step is in flight.
+  std::string who() const {
+    const trace::StepRecord& step = in_.reader.step(now_.last);
+    const uint32_t last = step.first_position + step.count - 1;
+    if (step.count > 1) {
+      return (step.first_position > 0 ? "the prompt goes on, " : "the prompt, ") +
+             std::to_string(step.count) + " tokens";
+    }
+    const std::string text = "\"" + visible_text(at_->token.text) + "\"";
+    if (!merged()) return "position " + std::to_string(last) + ", " + text;
+    const uint32_t first = in_.reader.step(now_.first).first_position;
+    return "positions " + std::to_string(first) + " to " + std::to_string(last) + ", the last " +
+           text;
   }
 
   void now() {
@@ -181,11 +203,7 @@ class Writer {
     }
     legend_.now = in_layer() ? "layer " + std::to_string(layer_) + ": " : "";
     legend_.now += phase_name(operation_.phase);
-    const trace::StepRecord& step = in_.reader.step(now_.last);
-    const uint32_t last = step.first_position + step.count - 1;
-    legend_.who = step.count > 1 ? "the prompt, " + std::to_string(step.count) + " tokens"
-                                 : "position " + std::to_string(last) + ", \"" +
-                                       visible_text(at_->token.text) + "\"";
+    legend_.who = who();
   }
 
   bool too_many() const {

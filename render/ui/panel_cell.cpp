@@ -66,18 +66,25 @@ void panel_place(State& state, bool interactive) {
   if (!at) return;
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
-  const float left = 2.0F * em + text_width(display.x, em);
-  ImGui::SetNextWindowPos(ImVec2(left, display.y - bottom_of_panels(interactive, em)),
-                          ImGuiCond_Always, ImVec2(0.0F, 1.0F));
-  ImGui::SetNextWindowSizeConstraints(ImVec2(0.0F, 0.0F),
-                                      ImVec2(std::max(display.x - left - em, 10.0F * em), 1e6F));
+  // Where that is too narrow, above the text.
+  float left = 2.0F * em + text_width(display.x, em);
+  float bottom = bottom_of_panels(interactive, em);
+  if (display.x - left < 26.0F * em) {
+    left = em;
+    bottom += (interactive ? 10.0F : 5.5F) * em;
+  }
+  const float width = std::max(display.x - left - em, 10.0F * em);
+  ImGui::SetNextWindowPos(ImVec2(left, display.y - bottom), ImGuiCond_Always, ImVec2(0.0F, 1.0F));
+  ImGui::SetNextWindowSizeConstraints(ImVec2(0.0F, 0.0F), ImVec2(width, 1e6F));
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_AlwaysAutoResize |
                                  ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoInputs;
   if (ImGui::Begin("place", nullptr, flags)) {
+    ImGui::PushTextWrapPos(width - 2.0F * ImGui::GetStyle().WindowPadding.x);
     ImGui::TextUnformatted(at->cell.c_str());
     ImGui::TextDisabled("%s", at->tensor.c_str());
+    ImGui::PopTextWrapPos();
   }
   ImGui::End();
 }

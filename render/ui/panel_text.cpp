@@ -145,6 +145,7 @@ float bottom_of_panels(bool interactive, float em) {
 }
 
 void panel_text(State& state, bool interactive) {
+  if (!interactive && state.stage.reader().positions() == 0) return;
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   ImGui::SetNextWindowPos(ImVec2(em, display.y - bottom_of_panels(interactive, em)),
@@ -153,7 +154,6 @@ void panel_text(State& state, bool interactive) {
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_AlwaysAutoResize;
-  if (!interactive && state.stage.reader().positions() == 0) return;
   if (!interactive) ImGui::SetNextWindowBgAlpha(0.85F);
   if (ImGui::Begin("text", nullptr, flags)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);

@@ -90,4 +90,12 @@ void check_writable(const std::filesystem::path& path) {
   if (!was_there) ::unlink(path.c_str());
 }
 
+void check_picture(const std::filesystem::path& path) {
+  check_writable(path);
+  const std::string ending = path.extension().string();
+  if (ending.empty() || ending == ".png" || ending == ".PNG") return;
+  throw fulgurite::Error(fulgurite::ExitCode::kUsage, "pictures are PNG files", path.string(),
+                         "end it with .png");
+}
+
 }  // namespace render

@@ -16,4 +16,7 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
 // a directory in its place. Leaves nothing behind and touches no file that is there.
 void check_writable(const std::filesystem::path& path);
 
+// check_writable() of a picture; throws Error (usage) when its ending is that of another format.
+void check_picture(const std::filesystem::path& path);
+
 }  // namespace render

@@ -159,9 +159,9 @@ TEST(Session, DescribesTheModelAndTheConversation) {
   EXPECT_EQ(176U, m.record.neurons);
   EXPECT_EQ(512U, m.record.vocabulary);
   EXPECT_EQ(198080U, m.record.parameters);
-  EXPECT_EQ(5U, talk.reader.start()->seed);
-  EXPECT_EQ(0.9F, talk.reader.start()->temperature);
-  EXPECT_EQ(Level::kLive, talk.reader.start()->level);
+  EXPECT_EQ(5U, talk.reader.start(0)->seed);
+  EXPECT_EQ(0.9F, talk.reader.start(0)->temperature);
+  EXPECT_EQ(Level::kLive, talk.reader.start(0)->level);
 }
 
 TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {

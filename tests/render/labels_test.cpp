@@ -164,13 +164,16 @@ TEST_F(Labels, ALayersNameStandsAtItsOwnStorey) {
 // A word that fits under its bar in several rows stands in one of them.
 TEST_F(Labels, ACandidateStandsOnce) {
   show(tests::small_model(), 8, 4);
+  size_t seen = 0;
   for (const scene::Pose& pose : poses(200)) {
     std::map<std::string, int> clear;
     for (const Label& label : at(pose).labels) {
       if (label.mono && alpha(label) > 0.55F && label.text.size() == 1) ++clear[label.text];
     }
     for (const auto& [word, times] : clear) EXPECT_EQ(1, times) << word;
+    seen += clear.size();
   }
+  EXPECT_GT(seen, 200U);
 }
 
 TEST_F(Labels, NameWhatIsNear) {

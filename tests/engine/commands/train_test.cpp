@@ -148,6 +148,42 @@ TEST_F(Train, InterruptSavesAndStops) {
   EXPECT_EQ(train(o), 0);
 }
 
+// What a stop left out is made up for when the run goes on, and what it left behind stays.
+TEST_F(Train, AStopCostsNothing) {
+  ASSERT_EQ(train(little("whole.gguf")), 0);
+  TrainOptions o = little("m.gguf");
+  o.steps = 30;
+  o.eval_every = 1000;  // as if the validations at 10, 20 and 30 had been left out
+  ASSERT_EQ(train(o), 0);
+  const double before = loss_of("m.gguf");
+  o.resume = o.output;
+  o.eval_every = 10;
+  o.steps = 30;
+  ASSERT_EQ(train(o), 0);
+  EXPECT_EQ(loss_of("m.gguf"), before);
+  o.steps = 40;
+  ASSERT_EQ(train(o), 0);
+  EXPECT_LE(loss_of("m.gguf"), before);
+  // The state alone is enough.
+  fs::remove(o.output);
+  ASSERT_EQ(train(o), 0);
+  EXPECT_EQ(read(in_folder("whole.gguf")), read(in_folder("m.gguf")));
+}
+
+TEST_F(Train, WhatIsProtectedIsSaidBeforeTraining) {
+  TrainOptions o = little("m.gguf");
+  o.steps = 10;
+  ASSERT_EQ(train(o), 0);
+  fs::permissions(o.output + ".state", fs::perms::owner_read);
+  o.resume = o.output;
+  o.steps = 1'000'000'000;
+  EXPECT_THROW(train(o), fulgurite::Error);
+  fs::permissions(o.output + ".state", fs::perms::owner_read | fs::perms::owner_write);
+  o.log = in_folder("text.txt");
+  EXPECT_THROW(train(o), fulgurite::Error) << "no log of a run";
+  EXPECT_GT(fs::file_size(o.log), 1000U);
+}
+
 // A model that sees 16 tokens is chosen by what it makes of 16.
 TEST_F(Train, ValidatesWithinTheContext) {
   TrainOptions o = little("m.gguf");

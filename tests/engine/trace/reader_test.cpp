@@ -46,7 +46,7 @@ TEST_F(ReaderTest, AnswersAboutEveryPosition) {
   EXPECT_EQ("a name", reader_.model()->name);
   EXPECT_EQ("llama", reader_.model()->architecture);
   EXPECT_EQ("F32", reader_.model()->quantisation);
-  EXPECT_EQ(0.8F, reader_.start()->temperature);
+  EXPECT_EQ(0.8F, reader_.start(0)->temperature);
   ASSERT_EQ(6U, reader_.positions());
   ASSERT_EQ(2U, reader_.steps());
   EXPECT_EQ(5U, reader_.step(0).count);
@@ -109,7 +109,9 @@ TEST_F(ReaderTest, AConversationThatGoesOnKeepsWhatWas) {
   EXPECT_EQ(6U, reader_.step(2).first_position);
   EXPECT_EQ(2U, reader_.step(2).count);
   EXPECT_EQ(detail, reader_.position(5).ffn.record);
-  EXPECT_EQ(2U, reader_.start()->seed);
+  EXPECT_EQ(1U, reader_.start(1)->seed) << "steps that stay were made as they were";
+  EXPECT_EQ(2U, reader_.start(2)->seed);
+  EXPECT_EQ(2U, reader_.start(3)->seed);
 }
 
 TEST_F(ReaderTest, AConversationThatGoesOnWithinAStepCutsIt) {

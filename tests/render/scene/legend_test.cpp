@@ -134,6 +134,31 @@ TEST_F(Legends, SayHowATokenIsDrawn) {
                    "bars: softmax(logits / 0.8); one is drawn, of the top-k 40, top-p 0.95"));
 }
 
+TEST_F(Legends, SayNothingOfTheDrawingWhereATraceDoesNot) {
+  trace::Log log;
+  tests::TraceBuilder bare(log, model_);
+  bare.describe();
+  bare.step(2);
+  trace::Reader reader(log);
+  reader.poll();
+  EXPECT_FALSE(says(scene::legend({reader, layout_, 0.5}), "bars: "));
+}
+
+TEST_F(Legends, SayWhichStepsAreShownAsOne) {
+  LegendInput in = at(8.5);
+  in.merge = 4.0;
+  const Legend l = legend(in);
+  EXPECT_EQ("positions 13 to 16, the last \"t16\"", l.who);
+  EXPECT_TRUE(says(l, "of the climb before"));
+}
+
+TEST_F(Legends, SayThatAPromptGoesOn) {
+  builder_.go_on(10, 5);
+  builder_.step(3);
+  reader_.poll();
+  EXPECT_EQ("the prompt goes on, 3 tokens", legend(at(5.5)).who);
+}
+
 TEST_F(Legends, SayWhichTokenOfAPromptIsShown) {
   constexpr const char* kLast = "6 tokens at once: heads, FFN and spine are those of the last one";
   EXPECT_TRUE(says(legend(at(0.5)), kLast));
