@@ -66,6 +66,13 @@ TEST_F(Pictures, TwoRecordingsHaveTheSameFrames) {
   for (size_t i = 1; i < hashes.size(); ++i) EXPECT_NE(hashes[i], hashes[i - 1]) << "frame " << i;
 }
 
+TEST_F(Pictures, APictureIsAPngByName) {
+  const Outcome outcome = fulgurite({"shot", "-n", "1", "-o", in_folder("a.jpg")});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_CONTAINS(outcome.err, "a.jpg: pictures are PNG files (end it with .png)");
+  EXPECT_FALSE(fs::exists(in_folder("a.jpg")));
+}
+
 TEST_F(Pictures, WithoutFfmpegRecordWritesPngFrames) {
   Environment environment = kNoDisplay;
   environment["PATH"] = in_folder("");
