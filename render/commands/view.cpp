@@ -73,10 +73,11 @@ class Controls {
       : window_(window), stage_(stage), view_(view), player_(player), camera_(stage, view) {
     glfwSetWindowUserPointer(window, this);
     // Installed before the panels': theirs call these.
-    glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int, int action, int mods) {
+    glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int scancode, int action, int mods) {
       self(w).active_ = true;
       if (action == GLFW_PRESS) self(w).state_->pressed.push_back(key);
-      if (action != GLFW_RELEASE) self(w).key(key, mods, action == GLFW_REPEAT);
+      if (action != GLFW_RELEASE)
+        self(w).key(as_printed(key, scancode), mods, action == GLFW_REPEAT);
     });
     glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) {
       self(w).active_ = true;
@@ -240,10 +241,33 @@ class Controls {
     return true;
   }
 
+  // GLFW names keys by their places on a US keyboard; commands are letters and signs, wherever the
+  // keyboard has them.
+  static int as_printed(int key, int scancode) {
+    const char* name = glfwGetKeyName(key, scancode);
+    if (name == nullptr || name[0] == '\0' || name[1] != '\0') return key;
+    const char c = name[0];
+    if (c >= 'a' && c <= 'z') return GLFW_KEY_A + (c - 'a');
+    if (c >= 'A' && c <= 'Z') return GLFW_KEY_A + (c - 'A');
+    switch (c) {
+      case '+':
+        return GLFW_KEY_EQUAL;
+      case '-':
+        return GLFW_KEY_MINUS;
+      case ',':
+        return GLFW_KEY_COMMA;
+      case '.':
+        return GLFW_KEY_PERIOD;
+      default:
+        return key;
+    }
+  }
+
   void key(int key, int mods, bool repeat) {
     const bool control = (mods & GLFW_MOD_CONTROL) != 0;
     if (control && key == GLFW_KEY_Q) state_->quit = true;
     if (key == GLFW_KEY_ESCAPE) {
+      if (ui_->popup_open()) return;  // which closes itself
       if (state_->help) {
         state_->help = false;
       } else if (state_->times) {
@@ -352,6 +376,9 @@ std::string save_picture(gpu::Device& device, Stage& stage, const View& view, Vk
   still.refine = true;
   still.ui = nullptr;
   still.pick.reset();
+  still.hovered = 0;
+  still.hovered_bolt.reset();
+  still.hovered_cell.reset();
   stage.draw(target, still);
   write_png(path, extent.width, extent.height, target.read_back());
   return std::filesystem::absolute(path).string();
@@ -432,14 +459,10 @@ int view(const SceneOptions& options) {
       view.hovered_bolt.reset();
       view.selected_bolt.reset();
     }
-    // What is new begins here: a conversation that goes on does not begin again.
-    if (const auto beginning = stage.take_beginning()) {
-      if (player.following()) {
-        player.follow(stage.reader().steps());
-      } else {
-        player.seek(*beginning, stage.reader().steps());
-      }
-    }
+    // What is new begins here and is seen from there; a conversation that goes on does not begin
+    // again.
+    if (const auto beginning = stage.take_beginning())
+      player.seek(*beginning, stage.reader().steps());
     const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps(),
                                          view.look.reduced_motion);
     controls.update(seconds);

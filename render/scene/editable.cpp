@@ -8,6 +8,8 @@ namespace scene {
 
 namespace {
 
+constexpr std::string_view kLineEnd = "\u21B5";
+constexpr std::string_view kTab = "\u21E5";
 constexpr size_t kFirst = 0xE000;
 constexpr size_t kStandIns = 0x1900;
 
@@ -32,7 +34,12 @@ std::string Editable::shown(std::string_view text) {
     const size_t n = sequence_length(text.substr(i));
     const std::string_view c = text.substr(i, std::max<size_t>(n, 1));
     i += c.size();
-    const bool keeps = n == 1 || n == 2 || (n == 3 && number_of(c) == kStandIns);
+    if (c == "\n" || c == "\t") {
+      out += c == "\n" ? kLineEnd : kTab;
+      continue;
+    }
+    const bool arrow = c == kLineEnd || c == kTab;
+    const bool keeps = n == 1 || n == 2 || (n == 3 && number_of(c) == kStandIns && !arrow);
     if (keeps && c[0] != '\0') {
       out += c;
       continue;
@@ -51,12 +58,30 @@ std::string Editable::meant(std::string_view shown) const {
   for (size_t i = 0; i < shown.size();) {
     const size_t n = std::max<size_t>(sequence_length(shown.substr(i)), 1);
     const size_t number = n == 3 ? number_of(shown.substr(i, n)) : kStandIns;
-    if (number < kept_.size()) {
+    const std::string_view c = shown.substr(i, n);
+    if (c == kLineEnd || c == kTab) {
+      out += c == kTab ? '\t' : '\n';
+    } else if (number < kept_.size()) {
       out += kept_[number];
     } else {
-      out += shown.substr(i, n);
+      out += c;
     }
     i += n;
+  }
+  return out;
+}
+
+std::string Editable::in_one_line(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    if (text[i] == '\n' || text[i] == '\r') {
+      out += kLineEnd;
+    } else if (text[i] == '\t') {
+      out += kTab;
+    } else {
+      out += text[i];
+    }
   }
   return out;
 }

@@ -7,13 +7,16 @@
 
 namespace scene {
 
-// Stands in for what such a field would destroy, characters beyond U+FFFF and what is no UTF-8, by
-// one character each of the private use area (U+E000 ...), and for that area itself.
+// Stands in for what such a field would destroy: ends of lines and tabs by the arrows that the
+// text panel shows for them; characters beyond U+FFFF, what is no UTF-8, and such arrows, by one
+// character each of the private use area (U+E000 ...), and for that area itself.
 class Editable {
  public:
   // The text as the field may have it, and back. Stand-ins mean the same for the object's life.
   std::string shown(std::string_view text);
   std::string meant(std::string_view shown) const;
+  // A text of several lines as it may be pasted into the field.
+  static std::string in_one_line(std::string_view text);
 
  private:
   std::vector<std::string> kept_;  // by stand-in

@@ -73,7 +73,7 @@ class Writer {
       if (own && row.on && !row.bolts.empty()) widths += row.bolts + "; ";
     }
     widths.resize(widths.find_last_not_of("; ") + 1);
-    note(widths);
+    mean(widths);
     std::string layer;
     if (is(trace::kStructureSilu) || is(trace::kStructureGelu)) {
       layer = activation_formula(in_.layout.structure());
@@ -83,8 +83,8 @@ class Writer {
     if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
     if (mixture()) layer += "; of the experts that the router chose";
     if (layer.starts_with("; ")) layer.erase(0, 2);
-    if (!layer.empty()) note(layer);
-    note(
+    if (!layer.empty()) mean(layer);
+    mean(
         "x: residual stream; da, df: what attention and FFN add to it; o_h: what head h does; a_j: "
         "attention weight; w_n: column of neuron n; full at the 99th percentile so far");
     if (const std::string how = sampling(); !how.empty()) note(how);
@@ -96,13 +96,13 @@ class Writer {
            (apart > 1 ? "; reads of one column in " + std::to_string(apart) : ""));
     }
     if (in_.sheets) {
-      note("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +
+      mean("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +
            ", by the root of value / full colour, which stands beside each tensor");
     }
     if (in_.layout.subjects() > 1 && in_.layout.options().all_move)
       note("every model is measured against its own scales; these are the first one's");
     if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");
-    note("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
+    mean("decoration: paths, forks, fading, flicker, the lead of a prompt's older columns");
     std::string how = "palette " + std::string(palette_names()[static_cast<size_t>(in_.palette)]);
     how +=
         in_.telling.show_all ? "; all reads and neurons that are listed" : "; the strongest bolts";
@@ -137,6 +137,7 @@ class Writer {
                             std::move(bolts)});
   }
   void note(std::string text) { legend_.notes.push_back(std::move(text)); }
+  void mean(std::string text) { legend_.meanings.push_back(std::move(text)); }
 
   // What the layer in flight is measured against; between them, all layers.
   std::string full(Measure measure) const {

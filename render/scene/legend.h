@@ -39,10 +39,11 @@ struct LegendRow {
 };
 
 struct Legend {
-  std::vector<LegendRow> rows;     // one a channel
-  std::string who;                 // "position 17, "e"": whose step is in flight; empty: none
-  std::string now;                 // "layer 4: heads add to the residual stream"
-  std::vector<std::string> notes;  // the rest of the truth, a line each
+  std::vector<LegendRow> rows;        // one a channel
+  std::string who;                    // "position 17, "e"": whose step is in flight; empty: none
+  std::string now;                    // "layer 4: heads add to the residual stream"
+  std::vector<std::string> notes;     // the rest of the truth at this moment, a line each
+  std::vector<std::string> meanings;  // what the signs mean, at any moment
 };
 
 Legend legend(const LegendInput& input);

@@ -155,6 +155,7 @@ void Inspector::draw(State& state, bool interactive) {
           for (size_t i = 0; i < tensors.size(); ++i) {
             if (ImGui::Selectable(tensors[i].title.c_str(), i == tab_)) tab_ = i;
           }
+          if (escape_pressed()) ImGui::CloseCurrentPopup();
           ImGui::EndCombo();
         }
       }

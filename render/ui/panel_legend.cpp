@@ -118,9 +118,14 @@ void panel_legend(State& state, bool interactive) {
     for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
     ImGui::PushTextWrapPos(26.0F * em);
     ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
+    if (!interactive || state.meanings) {
+      for (const std::string& meaning : legend.meanings) ImGui::TextUnformatted(meaning.c_str());
+    }
     for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
     ImGui::PopStyleColor();
     ImGui::PopTextWrapPos();
+    if (interactive && ImGui::SmallButton(state.meanings ? "less" : "what the signs mean"))
+      state.meanings = !state.meanings;
     ImGui::SetWindowFontScale(1.0F);
   }
   ImGui::End();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "render/scene/clock.h"
@@ -71,6 +72,13 @@ void text_lines(const State& state, float width, size_t least) {
   ImGui::Dummy(ImVec2(width, height * static_cast<float>(used)));
 }
 
+// On the first frame of an edit: where it goes on, with nothing chosen that a key would replace.
+int caret_to_end(ImGuiInputTextCallbackData* data) {
+  if (std::exchange(*static_cast<bool*>(data->UserData), false))
+    data->CursorPos = data->SelectionStart = data->SelectionEnd = data->BufTextLen;
+  return 0;
+}
+
 void controls(State& state) {
   const trace::Reader& reader = state.stage.reader();
   if (state.control == nullptr) {
@@ -80,16 +88,19 @@ void controls(State& state) {
     return;
   }
   auto& what = state.generate;
-  if (state.focus_prompt) ImGui::SetKeyboardFocusHere();
-  state.focus_prompt = false;
+  if (std::exchange(state.focus_prompt, false)) {
+    ImGui::SetKeyboardFocusHere();
+    state.caret_to_end = true;
+  }
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
-  bool go =
-      ImGui::InputTextWithHint("##prompt", "prompt", &edited, ImGuiInputTextFlags_EnterReturnsTrue);
+  bool go = ImGui::InputTextWithHint(
+      "##prompt", "prompt", &edited,
+      ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways, caret_to_end,
+      &state.caret_to_end);
   // Escape would bring back what stood there before; what somebody wrote stays.
-  const bool escaped =
-      ImGui::IsItemDeactivated() && ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Escape));
+  const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();
   if (!escaped && edited != typed) what.prompt = state.editing.meant(edited);
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
@@ -114,6 +125,9 @@ void controls(State& state) {
     if (ImGui::InputInt("seed", &seed)) {
       what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
     }
+    const bool again = ImGui::Button("Generate");
+    go = go || again;
+    if (again || escape_pressed()) ImGui::CloseCurrentPopup();
     ImGui::EndPopup();
   }
   if (go) {
@@ -124,13 +138,17 @@ void controls(State& state) {
       state.message = "the engine is busy; try again";
     }
   }
-  const auto warn = [](std::string_view note) {
+  const auto warn = [&](std::string_view note) {
     if (note.empty()) return;
-    ImGui::PushStyleColor(ImGuiCol_Text, ImVec4(1.0F, 0.6F, 0.3F, 1.0F));
+    const bool dark = state.view.look.theme == scene::Theme::kDark;
+    ImGui::PushStyleColor(ImGuiCol_Text,
+                          dark ? ImVec4(1.0F, 0.6F, 0.3F, 1.0F) : ImVec4(0.72F, 0.28F, 0.0F, 1.0F));
     ImGui::TextWrapped("%s", scene::readable_text(note).c_str());
     ImGui::PopStyleColor();
   };
   if (reader.failed()) warn(reader.note());
+  if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))
+    ImGui::TextDisabled("%s", scene::readable_text(reader.note()).c_str());
   warn(reader.trace_failure());
 }
 
@@ -157,7 +175,8 @@ void panel_text(State& state, bool interactive) {
   if (!interactive) ImGui::SetNextWindowBgAlpha(0.85F);
   if (ImGui::Begin("text", nullptr, flags)) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
-    text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);
+    if (!state.stage.at_rest())
+      text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);
     ImGui::PopFont();
     if (interactive) controls(state);
   }

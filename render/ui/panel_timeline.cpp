@@ -17,8 +17,10 @@ constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFla
                                     ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                     ImGuiWindowFlags_NoScrollbar;
 
+}  // namespace
+
 // What the last thing that was done came to, above the timeline's end, for a while.
-void message(State& state) {
+void panel_message(State& state) {
   if (state.message != state.said) {
     state.said = state.message;
     state.said_for = 0.0F;
@@ -39,10 +41,7 @@ void message(State& state) {
   ImGui::End();
 }
 
-}  // namespace
-
 void panel_timeline(State& state) {
-  message(state);
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   const size_t steps = state.stage.reader().steps();
@@ -99,8 +98,10 @@ void panel_timeline(State& state) {
 
 void panel_help(State& state) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
-  ImGui::SetNextWindowPos(ImVec2(display.x * 0.5F, display.y * 0.45F), ImGuiCond_Appearing,
-                          ImVec2(0.5F, 0.5F));
+  const float em = ImGui::GetFontSize();
+  ImGui::SetNextWindowPos(ImVec2(display.x * 0.5F, em), ImGuiCond_Appearing, ImVec2(0.5F, 0.0F));
+  ImGui::SetNextWindowSizeConstraints(ImVec2(0.0F, 0.0F),
+                                      ImVec2(display.x - 2.0F * em, display.y - 2.0F * em));
   ImGui::SetNextWindowBgAlpha(1.0F);
   if (ImGui::Begin("Help", &state.help,
                    ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings)) {

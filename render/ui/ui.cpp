@@ -2,6 +2,7 @@
 
 #include <imgui.h>
 
+#include <GLFW/glfw3.h>
 #include <backends/imgui_impl_glfw.h>
 #include <algorithm>
 #include <utility>
@@ -32,7 +33,15 @@ Ui::Ui(GLFWwindow* window, float scale)
     }
   }
   io.Fonts->Build();
-  if (window != nullptr) ImGui_ImplGlfw_InitForVulkan(window, true);
+  if (window == nullptr) return;
+  ImGui_ImplGlfw_InitForVulkan(window, true);
+  // A field of one line drops what ends lines: it comes as a sign for it, see scene::Editable.
+  io.GetClipboardTextFn = [](void* from) {
+    static std::string text;
+    const char* raw = glfwGetClipboardString(static_cast<GLFWwindow*>(from));
+    text = scene::Editable::in_one_line(raw == nullptr ? "" : raw);
+    return text.c_str();
+  };
 }
 
 Ui::~Ui() {
@@ -56,6 +65,8 @@ void Ui::style(scene::Theme theme) {
     ImGui::StyleColorsLight(&style);
     style.Colors[ImGuiCol_WindowBg] = ImVec4(0.98F, 0.98F, 0.99F, 0.92F);
     style.Colors[ImGuiCol_TextDisabled] = ImVec4(0.36F, 0.39F, 0.44F, 1.0F);
+    style.Colors[ImGuiCol_FrameBg] = ImVec4(0.88F, 0.90F, 0.93F, 1.0F);
+    style.FrameBorderSize = 1.0F;
     style.Colors[ImGuiCol_PlotHistogram] = ImVec4(0.32F, 0.40F, 0.54F, 1.0F);
   }
   style.WindowRounding = 6.0F;
@@ -122,10 +133,19 @@ ImDrawData* Ui::draw_window(State& state) {
   }
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
+  panel_message(state);
   hover_tip(state);
   cell_tip(state);
   ImGui::Render();
   return ImGui::GetDrawData();
+}
+
+bool Ui::popup_open() const {
+  return ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+}
+
+bool escape_pressed() {
+  return ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Escape));
 }
 
 bool Ui::wants_mouse() const {

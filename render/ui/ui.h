@@ -32,6 +32,8 @@ struct State {
   std::string said{};     // what stands there, and for how long, seconds
   float said_for = 0.0F;
   bool focus_prompt = false;
+  bool caret_to_end = false;   // of the prompt, when it is edited next
+  bool meanings = false;       // the legend's explanations are shown
   std::vector<int> pressed{};  // GLFW's keys, since the last frame, also let go between two
 
   scene::Editable editing{};  // of the prompt
@@ -57,6 +59,8 @@ class Ui {
   // Everything, for a window.
   ImDrawData* draw_window(State& state);
 
+  // A menu or a list is open: Escape is its.
+  bool popup_open() const;
   bool wants_mouse() const;
   bool wants_keyboard() const;
 
@@ -76,10 +80,14 @@ class Ui {
 float text_width(float display, float em);
 float bottom_of_panels(bool interactive, float em);
 
+// Of this frame.
+bool escape_pressed();
+
 // The panels.
 void panel_text(State& state, bool interactive);
 void panel_legend(State& state, bool interactive);
 void panel_timeline(State& state);
+void panel_message(State& state);
 void panel_help(State& state);
 void panel_times(State& state);
 void panel_bolt(State& state);

@@ -18,6 +18,17 @@ TEST(Editable, EveryTextComesBackAsItWas) {
   }
 }
 
+// A play is written in lines: they survive a field that has but one.
+TEST(Editable, EndsOfLinesAreSignsInTheField) {
+  Editable editable;
+  const std::string play = "JULIET:\n\tO Romeo\nROMEO:";
+  EXPECT_EQ("JULIET:\u21B5\u21E5O Romeo\u21B5ROMEO:", editable.shown(play));
+  EXPECT_EQ(play, editable.meant(editable.shown(play)));
+  EXPECT_EQ(play, editable.meant(Editable::in_one_line("JULIET:\r\n\tO Romeo\nROMEO:")));
+  const std::string arrows = "a \u21B5 that was there, \u21E5";
+  EXPECT_EQ(arrows, editable.meant(editable.shown(arrows)));
+}
+
 TEST(Editable, ShowsCharactersOfSixteenBitsAlone) {
   Editable editable;
   const std::string shown = editable.shown("a\u00E9\u4F60\U0001F600\xFF");

@@ -40,6 +40,7 @@ class Legends : public ::testing::Test {
     for (const LegendRow& row : legend.rows)
       all += "|" + row.measure + "|" + row.scale + "|" + row.bolts;
     for (const std::string& note : legend.notes) all += "|" + note;
+    for (const std::string& meaning : legend.meanings) all += "|" + meaning;
     return all;
   }
   static bool says(const Legend& legend, const std::string& what) {
