@@ -154,13 +154,10 @@ class Controls {
     if (!click_) return;
     click_ = false;
     view_.selected_cell = view_.hovered_cell;
-    if (view_.selected_cell) {
-      view_.selected = 0;
-      view_.selected_bolt.reset();
-      return;
-    }
-    view_.selected = result.node;
-    view_.selected_bolt = result.bolt;
+    const bool cell = view_.selected_cell.has_value();
+    view_.selected = cell ? 0 : result.node;
+    view_.selected_bolt = cell ? std::nullopt : result.bolt;
+    if (std::exchange(focus_on_pick_, false)) camera_.focus();
   }
 
   // True when something on the screen may have changed through the person's doing.
@@ -196,18 +193,27 @@ class Controls {
     view_.hovered_cell = hit->cell;
   }
 
+  bool second_click() const { return glfwGetTime() - last_click_ < 0.35; }
+
   void button(int button, bool pressed, int mods) {
     if (!pressed) {
       if (dragging_ && travelled_ < 4.0F && !panning_) {
-        click_ = true;
-        const double now = glfwGetTime();
-        if (now - last_click_ < 0.35) camera_.focus();
-        last_click_ = now;
+        // The second of two goes to what the first has chosen, whose answer may be on its way.
+        const bool twice = second_click();
+        last_click_ = glfwGetTime();
+        if (!twice) {
+          click_ = true;
+        } else if (click_) {
+          focus_on_pick_ = true;
+        } else {
+          camera_.focus();
+        }
       }
       dragging_ = false;
       return;
     }
-    if (ui_->wants_mouse()) return;
+    // The panel of what was chosen may have opened under the cursor.
+    if (ui_->wants_mouse() && !second_click()) return;
     dragging_ = true;
     travelled_ = 0.0F;
     panning_ = button != GLFW_MOUSE_BUTTON_LEFT || (mods & GLFW_MOD_SHIFT) != 0;
@@ -360,6 +366,7 @@ class Controls {
   bool dragging_ = false;
   bool panning_ = false;
   bool click_ = false;
+  bool focus_on_pick_ = false;
   bool moved_ = false;
   bool active_ = true;
   bool screenshot_ = false;

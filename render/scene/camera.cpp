@@ -182,12 +182,12 @@ Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
   const shaders::Node bar = layout.node(layout.candidate(0));
   const glm::vec3 left = bar.center - bar.half_size;
   const glm::vec3 right(layout.ffn_right(), left.y, 0.0F);
-  const float legend = -1.0F + 1.17F / aspect;  // its right edge
+  const float legend = -1.0F + 1.24F / aspect;  // its right edge
   constexpr float kNarrow = 1.3F;               // pictures that it covers anyhow
   if (aspect < kNarrow || layout.subjects() > 1) return camera.pose;
-  constexpr float kLegendEnds = 0.0F;  // below, upwards
-  constexpr float kMostRight = 0.84F;  // labels stand beyond
-  constexpr int kPasses = 12;
+  constexpr float kLegendEnds = -0.15F;  // below, upwards
+  constexpr float kMostRight = 0.84F;    // labels stand beyond
+  constexpr int kPasses = 24;
   for (int pass = 0; pass < kPasses; ++pass) {
     const glm::mat4 world = camera.clip_from_world(aspect);
     const auto seen = [&](glm::vec3 at) {

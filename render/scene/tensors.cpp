@@ -13,14 +13,18 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
   const auto lane = static_cast<int32_t>(ref.index * m.kv_heads / m.heads);
   const auto tap = [&](const char* title, const std::string& name, int32_t first = 0,
                        int32_t rows = -1, bool per_position = false) {
-    return TensorName{title, name, first, rows, false, per_position, false};
+    return TensorName{title, name, first, rows, false, per_position, false, -1};
+  };
+  const auto one_of = [&](const char* title, const std::string& name, int64_t own) {
+    return TensorName{title, name, 0, -1, false, false, false, own};
   };
   const auto cached = [&](const char* title, const std::string& name, int32_t kv_head) {
-    return TensorName{title, name, kv_head, -1, false, false, true};
+    const int64_t own = int64_t{ref.column} * layout.positions_per_column();
+    return TensorName{title, name, kv_head, -1, false, false, true, own};
   };
   const auto weight = [&](const char* title, const std::string& name, int32_t first = 0,
                           int32_t rows = -1) {
-    return TensorName{title, name, first, rows, true, false, false};
+    return TensorName{title, name, first, rows, true, false, false, -1};
   };
   switch (ref.kind) {
     case Kind::kSpineAttention:
@@ -52,28 +56,30 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
       const uint64_t neurons = s.experts > 0 && !mixed ? s.dense_neurons : m.neurons;
       auto first =
           static_cast<int32_t>((uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets);
+      const int64_t own = first;
       if (mixed) {
         const uint32_t e = std::min(static_cast<uint32_t>(first) / s.expert_neurons, s.experts);
         first -= static_cast<int32_t>(e * s.expert_neurons);
         const std::string of = e < s.experts ? "." + std::to_string(e) : "_shexp";
         return {
-            tap("activations of all experts", blk + "ffn.act"),
-            tap("gate", blk + "ffn.gate"),
-            tap("up", blk + "ffn.up"),
+            one_of("activations of all experts", blk + "ffn.act", own),
+            one_of("gate", blk + "ffn.gate", own),
+            one_of("up", blk + "ffn.up", own),
             weight("W_gate of this expert, this row", blk + "ffn_gate" + of + ".weight", first, 1),
             weight("W_up, this row", blk + "ffn_up" + of + ".weight", first, 1),
             weight("W_down", blk + "ffn_down" + of + ".weight")};
       }
-      return {tap("activations", blk + "ffn.act"),
-              tap("gate", blk + "ffn.gate"),
-              tap("up", blk + "ffn.up"),
+      return {one_of("activations", blk + "ffn.act", own),
+              one_of("gate", blk + "ffn.gate", own),
+              one_of("up", blk + "ffn.up", own),
               weight("W_gate, this row", blk + "ffn_gate.weight", first, 1),
               weight("W_up, this row", blk + "ffn_up.weight", first, 1),
               weight("W_down", blk + "ffn_down.weight")};
     }
     case Kind::kCandidate:
     case Kind::kRestCandidate: {
-      std::vector<TensorName> names = {tap("logits", "logits"), tap("normed residual", "norm")};
+      std::vector<TensorName> names = {one_of("logits", "logits", candidate),
+                                       tap("normed residual", "norm")};
       if (candidate >= 0)
         names.push_back(weight("embedding row", "token_embd.weight", candidate, 1));
       return names;

@@ -16,6 +16,7 @@ struct TensorName {
   bool stored = false;        // a weight: the same at every position
   bool per_position = false;  // columns are positions of the context
   bool cached = false;        // rows are positions of the cache, first_row is a KV head
+  int64_t own = -1;  // what the node stands for: of the cache a row, else a column; -1: all
 };
 
 // token: id at the node's column, for the embedding row; candidate: id at the crown; -1: none.

@@ -242,6 +242,31 @@ void letters(const State& state, ImVec2 origin, float cell, float height, uint32
   }
 }
 
+// A frame around what the node stands for. shape: rows and columns of the picture; cell: of its
+// cells, pixels.
+void mark_own(const scene::TensorName& tensor, const trace::TensorRecord& r, glm::uvec2 shape,
+              ImVec2 origin, ImVec2 cell) {
+  if (tensor.own < 0 || tensor.own >= (tensor.cached ? r.full_rows : r.full_cols)) return;
+  const auto own = static_cast<uint64_t>(tensor.own);
+  glm::uvec2 low(0);  // column, row
+  glm::uvec2 high(shape.y, 0);
+  if (tensor.cached) {
+    low.y = static_cast<uint32_t>(own * r.rows / r.full_rows);
+  } else if (r.rows == 1) {
+    const auto at = static_cast<uint32_t>(own * r.cols / r.full_cols);
+    low = {at % shape.y, at / shape.y};
+    high.x = low.x + 1;
+  } else {
+    return;
+  }
+  high.y = low.y + 1;
+  const auto at = [&](glm::uvec2 corner) {
+    return ImVec2(origin.x + static_cast<float>(corner.x) * cell.x,
+                  origin.y + static_cast<float>(corner.y) * cell.y);
+  };
+  ImGui::GetWindowDrawList()->AddRect(at(low), at(high), ImGui::GetColorU32(ImGuiCol_Text));
+}
+
 }  // namespace
 
 void Inspector::heatmap(State& state, const scene::TensorName& tensor,
@@ -289,6 +314,7 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   ImGui::Image(reinterpret_cast<ImTextureID>(texture_),
                ImVec2(cell * static_cast<float>(cols), height));
   const bool hovered = ImGui::IsItemHovered();
+  mark_own(tensor, r, {rows, cols}, origin, {cell, height / static_cast<float>(rows)});
   if (strip && tensor.per_position) letters(state, origin, cell, height, cols);
   if (!hovered) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
