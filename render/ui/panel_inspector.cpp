@@ -94,12 +94,13 @@ void Inspector::draw(State& state, bool interactive) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
   const float width = std::min(27.0F * em, display.x * 0.4F);
-  ImGui::SetNextWindowPos(ImVec2(display.x - em, em), ImGuiCond_Always, ImVec2(1.0F, 0.0F));
+  // It opens where the FFN may stand; whoever wants to see that draws it aside.
+  ImGui::SetNextWindowPos(ImVec2(display.x - em, em),
+                          interactive ? ImGuiCond_Appearing : ImGuiCond_Always, ImVec2(1.0F, 0.0F));
   ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
   ImGui::SetNextWindowSizeConstraints(ImVec2(width, 0.0F), ImVec2(width, display.y - 6.0F * em));
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove |
-                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoTitleBar |
-                                 ImGuiWindowFlags_NoFocusOnAppearing;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
     ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
