@@ -16,9 +16,10 @@ struct Label {
   float size_px = 14;           // font size (em), in pixels of the target
   uint32_t rgba = 0xffffffffu;  // sRGB, as in ImGui: red in the lowest byte, alpha in the highest
   LabelAlign align = LabelAlign::kCenter;
-  bool mono = false;  // DejaVu Sans Mono rather than DejaVu Sans, or what fontconfig finds
-  bool halo = true;   // a soft dark (light theme: light) edge, so that it reads over lightning
-  std::string text;   // UTF-8, one line; broken sequences show as U+FFFD
+  bool mono = false;     // DejaVu Sans Mono rather than DejaVu Sans, or what fontconfig finds
+  bool halo = true;      // a soft dark (light theme: light) edge, so that it reads over lightning
+  uint32_t element = 0;  // + 1, which a click on the label means; 0: none
+  std::string text;      // UTF-8, one line; broken sequences show as U+FFFD
 };
 
 // Size of one line in pixels: x advance width, y line height. Finds fonts on first use and caches

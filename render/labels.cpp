@@ -43,6 +43,11 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
 
 namespace {
 
+// Of models that stand beside the first, elements have other numbers: their words mean none.
+uint32_t meant(const LabelInput& in, uint32_t element) {
+  return in.subjects.empty() ? 0 : element + 1;
+}
+
 Label percent_label(const LabelInput& in, float probability) {
   char percent[16];
   std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
@@ -101,6 +106,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     word.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
     word.mono = true;
     word.text = scene::visible_text({c.text.data(), c.text_bytes});
+    word.element = meant(in, in.layout.candidate(i));
     const Label number = percent_label(in, c.probability);
     word_under_bar(in, board, bar, word, number, wish);
   }
@@ -113,6 +119,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   word.size_px = in.size_px * 0.9F;
   word.rgba = channel_rgba(in.palette, shaders::kChannelRest);
   word.text = "all others";
+  word.element = meant(in, in.layout.candidate(scene::Layout::kCandidates));
   word_under_bar(in, board, bar, word, percent_label(in, rest), wish);
 }
 
@@ -140,6 +147,7 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     label.align = LabelAlign::kLeft;
     label.mono = true;
     label.text = scene::visible_text(in.reader.position(first_of(c)).token.text);
+    label.element = meant(in, in.layout.tape(static_cast<uint32_t>(c)));
     const float newest = 1.0F - ramp(0.3F, 0.7F, age);
     const glm::vec2 apart = glm::abs(*next - *here);
     // The size at which it fits beside the next, by height or by width, as a share of the normal.

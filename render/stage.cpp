@@ -233,6 +233,12 @@ bool Stage::draw(Target& target, const View& view) {
                          viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected,
                          occluders_.get(), subjects_});
   }
+  lettered_.clear();
+  for (size_t i = 0; i < notes.rects.size(); ++i) {
+    constexpr uint32_t kReadable = 0x60;  // alpha
+    if (notes.labels[i].element != 0 && notes.labels[i].rgba >> 24 >= kReadable)
+      lettered_.emplace_back(notes.rects[i], notes.labels[i].element);
+  }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
     std::vector<Label> more = tensors_.labels({colours, input.frame.clip_from_world,
@@ -275,6 +281,15 @@ bool Stage::draw(Target& target, const View& view) {
   input.refine = view.refine;
   input.pick = view.pick;
   return renderer_.draw(target, input);
+}
+
+uint32_t Stage::lettered_at(glm::vec2 pixel) const {
+  for (const auto& [rect, element] : lettered_) {
+    if (glm::all(glm::greaterThanEqual(pixel, rect.low)) &&
+        glm::all(glm::lessThanEqual(pixel, rect.high)))
+      return element;
+  }
+  return 0;
 }
 
 }  // namespace render

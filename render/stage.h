@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "engine/trace/reader.h"
 #include "render/frame.h"
@@ -14,6 +15,7 @@
 #include "render/scene/layout.h"
 #include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
+#include "render/scene/placement.h"
 #include "render/scene/subject.h"
 #include "render/tensor_view.h"
 
@@ -68,6 +70,8 @@ class Stage {
   void ask(engine::Control* control) { control_ = control; }
   // As of the newest frame.
   const TensorView& tensors() const { return tensors_; }
+  // The element + 1 that a word of the newest frame at this pixel means; 0: there is none.
+  uint32_t lettered_at(glm::vec2 pixel) const;
 
   // Takes in what is new in the trace. True when the picture may have changed.
   bool poll();
@@ -137,7 +141,8 @@ class Stage {
   uint64_t continuation_ = 0;
   std::optional<double> beginning_;
   bool shown_all_ = false;
-  uint32_t shown_position_ = 0;  // whose activations the sheets show
+  uint32_t shown_position_ = 0;                             // whose activations the sheets show
+  std::vector<std::pair<scene::Rect, uint32_t>> lettered_;  // words and the elements they mean, + 1
 };
 
 }  // namespace render

@@ -145,7 +145,9 @@ class Controls {
   }
 
   void picked(const PickResult& result) {
-    view_.hovered = result.node;
+    const uint32_t node =
+        result.node == 0 && !result.bolt ? stage_.lettered_at(result.pixel) : result.node;
+    view_.hovered = node;
     view_.hovered_bolt = result.bolt;
     if (view_.hovered_cell) {
       view_.hovered = 0;
@@ -155,7 +157,7 @@ class Controls {
     click_ = false;
     view_.selected_cell = view_.hovered_cell;
     const bool cell = view_.selected_cell.has_value();
-    view_.selected = cell ? 0 : result.node;
+    view_.selected = cell ? 0 : node;
     view_.selected_bolt = cell ? std::nullopt : result.bolt;
     if (std::exchange(focus_on_pick_, false)) camera_.focus();
   }

@@ -1,6 +1,7 @@
 // What is under the pixel: the pick target against a ray cast over the layout, element by element.
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
 
@@ -190,6 +191,30 @@ TEST_F(Picks, AThousandPixelsShowTheNodeThatARayMeetsFirst) {
   EXPECT_GE(compared, 1000U);
   EXPECT_GE(hits, 700U);
   EXPECT_GE(kinds.size(), 6U) << "of most kinds";
+}
+
+// A letter is what everyone aims at: it means the bar above it, or the tile of the tape beside it.
+TEST_F(Picks, WordsMeanWhatTheyName) {
+  View view = view_at(3.95, *scene::named_pose("home", stage_->layout(), 12, kAspect, 10.0F));
+  view.look.labels = true;
+  Offscreen target(device(), 1280, 720);
+  ASSERT_TRUE(stage_->draw(target, view));
+  std::map<scene::Kind, std::set<uint32_t>> meant;
+  for (float y = 0.0F; y < 720.0F; y += 3.0F) {
+    for (float x = 0.0F; x < 1280.0F; x += 3.0F) {
+      if (const uint32_t element = stage_->lettered_at({x, y})) {
+        const scene::NodeRef ref = stage_->layout().ref(element - 1);
+        meant[ref.kind].insert(element);
+      }
+    }
+  }
+  EXPECT_GT(meant[scene::Kind::kCandidate].size(), 3U);
+  EXPECT_GT(meant[scene::Kind::kTape].size(), 0U);
+  for (const auto& [kind, elements] : meant) {
+    EXPECT_TRUE(kind == scene::Kind::kCandidate || kind == scene::Kind::kTape ||
+                kind == scene::Kind::kRestCandidate);
+  }
+  EXPECT_EQ(0U, stage_->lettered_at({-5.0F, 300.0F}));
 }
 
 TEST_F(Picks, ABoltIsFoundAlongItsPathAndKnowsItsTerm) {
