@@ -95,8 +95,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
   if (logits.record == nullptr) return;
   const float wish = reached ? 1.0F : 0.6F;
-  const uint32_t n = std::min<uint32_t>(logits.record->candidates, scene::Layout::kCandidates);
-  for (uint32_t i = 0; i < n; ++i) {
+  for (uint32_t i = 0; i < scene::bars(logits); ++i) {
     const trace::Candidate& c = logits.candidates[i];
     if (c.probability < 0.001F) break;
     const bool chosen = c.id == logits.record->sampled;
@@ -111,8 +110,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     word_under_bar(in, board, bar, word, number, wish);
   }
   // What is left of 1 may be the highest of them.
-  float rest = 1.0F;
-  for (uint32_t i = 0; i < n; ++i) rest -= logits.candidates[i].probability;
+  const float rest = scene::rest_of_bars(logits);
   if (rest < 0.001F) return;
   const scene::Box bar = box_of(in.layout, in.layout.candidate(scene::Layout::kCandidates), in.now);
   Label word;

@@ -42,7 +42,6 @@ bool Player::advance(double seconds, size_t steps, bool reduced_motion) {
   effective_pace_ = pace_;
   const double before = playhead_;
   const double end = end_of(steps);
-  playhead_ = std::min(playhead_, end);  // of a story that became shorter
   double left = seconds;
   // A few climbs at most lie within a frame.
   for (int i = 0; i < 16 && left > 0.0 && playhead_ < end; ++i) {

@@ -8,13 +8,15 @@
 
 namespace model {
 
-bool is_read_only(const std::string& path) {
+void refuse_read_only(const std::string& path) {
   namespace fs = std::filesystem;
   constexpr fs::perms kWrite =
       fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write;
   std::error_code error;
   const fs::file_status there = fs::status(path, error);
-  return fs::is_regular_file(there) && (there.permissions() & kWrite) == fs::perms::none;
+  if (!fs::is_regular_file(there) || (there.permissions() & kWrite) != fs::perms::none) return;
+  throw fulgurite::Error(fulgurite::ExitCode::kFailed, "is read-only and stays", path,
+                         "make it writable, or name another file");
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
@@ -26,10 +28,7 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
       const fs::path real = fs::canonical(path, error);
       if (!error) place_ = real.string();
     }
-    if (is_read_only(place_)) {  // renaming would replace what its owner has protected
-      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "is read-only and stays", path_,
-                             "make it writable, or name another file");
-    }
+    refuse_read_only(path);
     // "x": a file that is there is not ours, like what a browser is downloading.
     constexpr int kMost = 100;
     for (int n = 0; n < kMost && !file_; ++n) {

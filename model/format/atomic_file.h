@@ -11,8 +11,9 @@
 
 namespace model {
 
-// A file that is there and whose permissions let nobody write.
-bool is_read_only(const std::string& path);
+// Throws Error (failed) when a file is there whose permissions let nobody write: renaming another
+// into its place would replace what its owner has protected.
+void refuse_read_only(const std::string& path);
 
 class AtomicFile {
  public:

@@ -99,8 +99,7 @@ void check_writable(const std::string& path) {
   if (!folder.empty() && !fs::is_directory(folder, ignored)) {
     throw Error(ExitCode::kFailed, "its folder does not exist", path, "make the folder first");
   }
-  if (is_read_only(path))
-    throw Error(ExitCode::kFailed, "is read-only and stays", path, "make it writable");
+  refuse_read_only(path);
   if (fs::is_other(path, ignored)) return;  // a device or a pipe, which opening may wait for
   const std::string part = path + ".part";
   const bool there = fs::exists(part, ignored);

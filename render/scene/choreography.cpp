@@ -37,16 +37,6 @@ float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_
   return sum;
 }
 
-// Candidates with a bar of their own, and the probability of all others.
-uint32_t bars(const trace::Logits& logits) {
-  return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
-}
-float rest_of_bars(const trace::Logits& logits) {
-  float rest = 1.0F;
-  for (uint32_t i = 0; i < bars(logits); ++i) rest -= logits.candidates[i].probability;
-  return std::max(rest, 0.0F);
-}
-
 // The router's largest probability: how sure it is.
 float surest(const trace::Experts& experts, uint32_t l) {
   const uint32_t n = experts.record->experts;
@@ -478,6 +468,16 @@ float ease(float t) {
 
 }  // namespace
 
+uint32_t bars(const trace::Logits& logits) {
+  return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
+}
+
+float rest_of_bars(const trace::Logits& logits) {
+  float rest = 1.0F;
+  for (uint32_t i = 0; i < bars(logits); ++i) rest -= logits.candidates[i].probability;
+  return std::max(rest, 0.0F);
+}
+
 float brightness(float value, float scale) {
   constexpr float kAtScale = 0.881373587F;  // asinh(1)
   return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;
@@ -567,7 +567,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       break;
     }
     case Kind::kCell:
-      if (at.ffn.record == nullptr || !scaled) break;
+      if (at.ffn.record == nullptr || !scaled || idle_expert(at, layout, ref)) break;
       say("activation",
           (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
               activation_formula(layout.structure()),

@@ -43,6 +43,10 @@ struct Telling {
   bool show_all = false;  // every read and neuron that the trace lists, not only the strongest
 };
 
+// Candidates with a bar of their own, and the probability of all others. logits.record: not null.
+uint32_t bars(const trace::Logits& logits);
+float rest_of_bars(const trace::Logits& logits);
+
 // Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
 float brightness(float value, float scale);
 

@@ -269,6 +269,20 @@ std::string activation_formula(const trace::StructureRecord& structure) {
                                                          : "act = " + f + "(up)";
 }
 
+std::optional<uint32_t> idle_expert(const trace::Position& at, const Layout& layout,
+                                    const NodeRef& cell) {
+  if (at.experts.record == nullptr || at.ffn.record == nullptr ||
+      layout.router(cell.layer) == shaders::kNoElement)
+    return {};
+  // A cell may hold neurons of two experts, one of which worked.
+  if (at.ffn.rms[cell.layer * layout.model().buckets + cell.index] != 0.0F) return {};
+  const uint32_t expert = layout.expert_of(cell);
+  for (const trace::ExpertShare& used : at.experts.used_in(cell.layer)) {
+    if (used.expert == expert) return {};
+  }
+  return expert;
+}
+
 std::vector<Source> sources_of(const trace::Reader& reader, const Layout& layout,
                                const NodeRef& ref, size_t step, size_t limit) {
   const Dependency* row = dependency_of(ref.kind);

@@ -3,6 +3,7 @@
 // tooltip takes its words from it, and the order of the animation is tested against it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,11 @@ std::string formula_of(Kind kind, const trace::StructureRecord& structure);
 
 // "act = silu(gate) * up", as far as the trace tells.
 std::string activation_formula(const trace::StructureRecord& structure);
+
+// Of a cell in a mixture: its expert, if the router left it out at this position, so that none of
+// the cell's neurons was computed.
+std::optional<uint32_t> idle_expert(const trace::Position& at, const Layout& layout,
+                                    const NodeRef& cell);
 
 struct Source {
   uint32_t element;     // of the layout

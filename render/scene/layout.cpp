@@ -477,10 +477,10 @@ std::string Layout::path(const NodeRef& ref) const {
       uint64_t last = ((uint64_t{ref.index} + 1) * neurons + m.buckets - 1) / m.buckets - 1;
       std::string expert;
       if (mixed) {
-        const uint64_t e = std::min<uint64_t>(first / s.expert_neurons, s.experts);
+        const uint32_t e = expert_of(ref);
         expert = e < s.experts ? "expert " + std::to_string(e) + " > " : "shared expert > ";
-        first -= e * s.expert_neurons;
-        last -= e * s.expert_neurons;
+        first -= uint64_t{e} * s.expert_neurons;
+        last -= uint64_t{e} * s.expert_neurons;
       }
       return storey + " > FFN > " + expert + "neuron " + std::to_string(first) +
              (last > first ? ".." + std::to_string(last) : "");

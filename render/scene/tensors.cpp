@@ -58,7 +58,7 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
           static_cast<int32_t>((uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets);
       const int64_t own = first;
       if (mixed) {
-        const uint32_t e = std::min(static_cast<uint32_t>(first) / s.expert_neurons, s.experts);
+        const uint32_t e = layout.expert_of(ref);
         first -= static_cast<int32_t>(e * s.expert_neurons);
         const std::string of = e < s.experts ? "." + std::to_string(e) : "_shexp";
         return {

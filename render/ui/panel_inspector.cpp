@@ -70,6 +70,18 @@ std::string numbers(Block block, uint32_t offset) {
   return block.first == block.last ? first : first + ".." + std::to_string(block.last + offset);
 }
 
+// Why a node has no number at a step.
+std::string unmeasured(const trace::Reader& reader, const scene::Layout& layout,
+                       const scene::NodeRef& ref, std::optional<size_t> step) {
+  if (ref.kind == scene::Kind::kCell && step && *step < reader.steps()) {
+    const trace::StepRecord& record = reader.step(*step);
+    const trace::Position& at = reader.position(record.first_position + record.count - 1);
+    if (const auto expert = scene::idle_expert(at, layout, ref))
+      return "not computed: the router did not choose expert " + std::to_string(*expert);
+  }
+  return "nothing was measured here at this step";
+}
+
 }  // namespace
 
 uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
@@ -131,7 +143,7 @@ void Inspector::draw(State& state, bool interactive) {
       if (state.view.merge > 1.0 && meaning.scale > 0.0F)
         ImGui::TextDisabled("of the newest step; the node shows the strongest of several");
     } else if (ref.kind != scene::Kind::kTape) {
-      ImGui::TextDisabled("nothing was measured here at this step");
+      ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
     }
     const std::string formula = scene::formula_of(ref.kind, layout.structure());
     if (!formula.empty()) {
@@ -342,22 +354,6 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   ImGui::EndTooltip();
 }
 
-namespace {
-
-// Of a cell in a mixture: its expert, where the router left it out.
-std::optional<uint32_t> idle_expert(const State& state, const trace::Position& at,
-                                    const scene::NodeRef& cell) {
-  const scene::Layout& layout = state.stage.layout();
-  if (at.experts.record == nullptr || layout.router(cell.layer) == shaders::kNoElement) return {};
-  const uint32_t expert = layout.expert_of(cell);
-  for (const trace::ExpertShare& used : at.experts.used_in(cell.layer)) {
-    if (used.expert == expert) return {};
-  }
-  return expert;
-}
-
-}  // namespace
-
 // The largest terms of the sum that the node stands for, straight from the trace.
 void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position) {
   const trace::Position& at = state.stage.reader().position(position);
@@ -387,11 +383,8 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
                   double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
                   percent(e.share).c_str());
     }
-  } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr) {
-    if (const auto expert = idle_expert(state, at, ref)) {
-      ImGui::TextDisabled("not computed: the router did not choose expert %u", *expert);
-      return;
-    }
+  } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr &&
+             !scene::idle_expert(at, state.stage.layout(), ref)) {
     const uint32_t buckets = at.ffn.record->buckets;
     ImGui::Text("%s  of the FFN update",
                 percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());

@@ -218,4 +218,34 @@ TEST_F(Dependencies, TheAnimationFollowsTheOrderOfComputation) {
   EXPECT_GT(compared, 100U);
 }
 
+// What the router leaves out is not computed: no number stands for it, not even 0.
+TEST(IdleExpert, HasNoNumber) {
+  trace::Log log;
+  tests::TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  builder.structure(tests::small_mixture());
+  builder.start();
+  builder.step();
+  trace::Reader reader(log);
+  reader.poll();
+  const Layout layout({*reader.model()});
+  trace::Position at = reader.position(0);
+  const auto used = at.experts.used_in(0);
+  const auto chosen = [&](uint32_t e) {
+    return std::any_of(used.begin(), used.end(), [&](const auto& one) { return one.expert == e; });
+  };
+  std::vector<float> rms(at.ffn.rms.begin(), at.ffn.rms.end());
+  at.ffn.rms = rms;
+  int idle = 0;
+  for (uint32_t c = 0; c < layout.model().buckets; ++c) {
+    const NodeRef cell{Kind::kCell, 0, c, 0};
+    const uint32_t expert = layout.expert_of(cell);
+    EXPECT_FALSE(scene::idle_expert(at, layout, cell)) << "something of it was computed";
+    rms[c] = 0.0F;
+    EXPECT_EQ(!chosen(expert), scene::idle_expert(at, layout, cell).has_value());
+    idle += chosen(expert) ? 0 : 1;
+  }
+  EXPECT_GT(idle, 2);
+}
+
 }  // namespace
