@@ -1,13 +1,16 @@
 // fuzz-seeds FOLDER: small inputs of the right form for every fuzz target, FOLDER/TARGET/NAME, from
 // which libFuzzer finds its way faster than from nothing.
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "engine/trace/file.h"
 #include "tests/support/gguf_bytes.h"
 #include "tests/support/safetensors_bytes.h"
 #include "tests/support/toy_tokenizers.h"
+#include "tests/support/trace_builder.h"
 
 namespace {
 
@@ -98,6 +101,49 @@ void safetensors(const Folder& folder) {
   }
 }
 
+// A model of one layer as a trace tells it, with all that can be said of a conversation. Without
+// the checksums of its chunks (MCAP's specification: zero where there is none), so that a changed
+// byte is read.
+void trace_file(const fs::path& path, bool mixture) {
+  trace::ModelRecord model = tests::small_model();
+  model.layers = 1;
+  model.heads = model.kv_heads = 2;
+  model.neurons = mixture ? 60 : 8;
+  model.buckets = mixture ? 20 : 4;
+  trace::Log log;
+  {
+    trace::FileWriter writer(log, path);
+    tests::TraceBuilder builder(log, model);
+    builder.describe();
+    if (mixture) builder.structure(tests::small_mixture());
+    builder.start();
+    builder.step(2);
+    builder.answer(1, 1, {1.0F, 2.0F});
+    builder.note(trace::NoteKind::kInfo, "a note");
+    builder.go_on(1, 1);
+    builder.step();
+    writer.finish();
+  }
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  const std::string bytes(std::istreambuf_iterator<char>(file), {});
+  constexpr size_t kMagic = 8, kHead = 9, kChunk = 6;
+  for (size_t at = kMagic; at + kHead < bytes.size();) {
+    uint64_t length;
+    std::memcpy(&length, &bytes[at + 1], sizeof length);
+    if (bytes[at] == kChunk) {
+      file.seekp(static_cast<std::streamoff>(at + kHead + 24));
+      file.write("\0\0\0\0", 4);
+    }
+    at += kHead + length;
+  }
+}
+
+void traces(const fs::path& folder) {
+  fs::create_directories(folder);
+  trace_file(folder / "dense", false);
+  trace_file(folder / "mixture", true);
+}
+
 // What the first bytes choose is in the targets' own sources.
 void by_first_byte(const Folder& folder, char modes, size_t bytes) {
   for (char mode = 0; mode < modes; ++mode) {
@@ -120,5 +166,6 @@ int main(int argc, char** argv) {
   by_first_byte(Folder(root / "tokenizer"), 4, 80);
   by_first_byte(Folder(root / "dequantize"), 16, 288);
   by_first_byte(Folder(root / "quantize"), 8, 1024);
+  traces(root / "trace");
   return 0;
 }
