@@ -97,9 +97,11 @@ uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) 
 Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   constexpr int64_t kSmall = int64_t{1} << 20;
   const int64_t neurons_of_layer = config.neurons();
+  // Of the last block, where it is not whole, the neurons would lie in other cells.
   all_neurons = level == trace::Level::kFull || config.n_expert > 0 ||
+                neurons_of_layer % model::kCellWidth != 0 ||
                 config.n_layer * config.n_ff * config.n_embd <= kSmall;
-  const int64_t together = (neurons_of_layer + model::kCellWidth - 1) / model::kCellWidth;
+  const int64_t together = neurons_of_layer / model::kCellWidth;
   buckets =
       static_cast<uint32_t>(all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
   if (config.n_expert > 0) {
@@ -199,8 +201,10 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   Position& p = positions_[static_cast<size_t>(position) - first_];
   const auto keep = [&](std::vector<float>& copy) { copy.assign(data, data + n); };
   const auto stream = [&](size_t which) {
-    p.size = norm(data, cols);
-    p.rms[l * 3 + which] = p.size / std::sqrt(static_cast<float>(cols));
+    const float size = norm(data, cols);
+    // A parallel block's FFN reads what its attention reads.
+    if (which != 1 || !config_.parallel) p.size = size;
+    p.rms[l * 3 + which] = size / std::sqrt(static_cast<float>(cols));
   };
   const auto update = [&](size_t which) {
     float& u = p.update[l * 2 + which];

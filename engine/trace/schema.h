@@ -111,7 +111,7 @@ struct StepRecord {
 };
 
 // then: float rms[L][3] of x before attention, between, after the FFN;
-//       float update[L][2] = |da| / |x|, |df| / |x|
+//       float update[L][2] = |da| / |x|, |df| / |x|, x what attention and what the FFN reads
 struct ResidualRecord {
   uint32_t position = 0;
   uint32_t layers = 0;

@@ -545,7 +545,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       if (at.residual.record == nullptr || !scaled) break;
       const bool ffn = ref.kind == Kind::kSpineFfn;
       say(ffn ? "relative FFN update" : "relative attention update",
-          ffn ? "|df| / |x|" : "|da| / |x|", at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
+          ffn ? "|df| / |x|, x as the FFN reads it" : "|da| / |x|, x as attention reads it", at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
           at.scale.of(ref.layer, Measure::kUpdate));
       break;
     }

@@ -26,13 +26,15 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
                           int32_t rows = -1) {
     return TensorName{title, name, first, rows, true, false, false, -1};
   };
+  const bool parallel = (layout.structure().flags & trace::kStructureParallel) != 0;
   switch (ref.kind) {
     case Kind::kSpineAttention:
       return {tap("x before attention", blk + "resid.pre"),
               tap("attention update", blk + "attn.out"), tap("x after it", blk + "resid.mid"),
               weight("norm gain", blk + "attn_norm.weight")};
     case Kind::kSpineFfn:
-      return {tap("x before the FFN", blk + "resid.mid"), tap("FFN update", blk + "ffn.out"),
+      return {tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
+              tap("FFN update", blk + "ffn.out"),
               tap("x after it", blk + "resid.post"), weight("norm gain", blk + "ffn_norm.weight")};
     case Kind::kHead:
       return {tap("attention weights", blk + "attn.weights", index, 1, true),

@@ -10,6 +10,7 @@
 #include "engine/trace/log.h"
 #include "model/arch/registry.h"
 #include "model/config.h"
+#include "model/kernels/matmul.h"
 
 namespace engine {
 namespace {
@@ -62,6 +63,21 @@ TEST(Recorder, TakesFewerPositionsAtOnceAtFullDetail) {
   }
   EXPECT_GT(full.batch(1), 1);
   EXPECT_EQ(full.batch(100000), 1);
+}
+
+// Shares that are gathered while W_down is read are those of whole blocks of 32 columns.
+TEST(Recorder, ACellsShareIsThatOfItsOwnNeurons) {
+  model::Config c = shape(16, 8, 8);
+  c.n_embd = 1024;
+  for (c.n_ff = 64; c.n_ff < 3000; c.n_ff += 4) {
+    const Detail detail(c, trace::Level::kLive);
+    for (int64_t n = 0; !detail.all_neurons && n < c.n_ff; ++n) {
+      ASSERT_EQ(n / model::kCellWidth, n * detail.buckets / c.n_ff)
+          << "neuron " << n << " of " << c.n_ff;
+    }
+  }
+  c.n_ff = 2048;
+  EXPECT_FALSE(Detail(c, trace::Level::kLive).all_neurons);
 }
 
 // At the crown there is room for the beginning of a text; that it is one has to be seen.

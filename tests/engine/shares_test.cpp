@@ -162,6 +162,30 @@ TEST_P(Shares, CandidatesAndRestAreTheWholeCrown) {
   }
 }
 
+TEST_P(Shares, ResidualSaysHowLargeTheStreamIsAndItsUpdatesBesideWhatTheirBlockReads) {
+  const size_t last = talk_ptr_->reader.positions() - 1;
+  const model::Config& c = talk_ptr_->model.network->config();
+  const tests::Passes passes(*talk_ptr_->model.network, talk_ptr_->session.tokens());
+  const trace::Residual& residual = talk_ptr_->reader.position(last).residual;
+  for (int64_t l = 0; l < c.n_layer; ++l) {
+    const auto size = [&](Tap tap) {
+      const tests::Capture::Values& v = passes.positions[last].at(tap, l);
+      return std::sqrt(model::dot(v.data.data(), v.data.data(), v.cols));
+    };
+    const auto at3 = [&](size_t i) { return double{residual.rms[static_cast<size_t>(l) * 3 + i]}; };
+    const auto update = [&](size_t i) {
+      return double{residual.update[static_cast<size_t>(l) * 2 + i]};
+    };
+    const double root = std::sqrt(static_cast<double>(c.n_embd));
+    const double pre = size(Tap::kResidPre), mid = size(Tap::kResidMid);
+    EXPECT_NEAR(1.0, at3(0) * root / pre, 1e-5);
+    EXPECT_NEAR(1.0, at3(1) * root / mid, 1e-5);
+    EXPECT_NEAR(1.0, at3(2) * root / size(Tap::kResidPost), 1e-5);
+    EXPECT_NEAR(1.0, update(0) / (size(Tap::kAttnOut) / pre), 1e-5);
+    EXPECT_NEAR(1.0, update(1) / (size(Tap::kFfnOut) / (c.parallel ? pre : mid)), 1e-5);
+  }
+}
+
 // Full detail lists every neuron.
 class FullShares : public Shares {};
 
@@ -326,27 +350,6 @@ TEST_P(BruteForce, Neurons) {
       for (size_t i = 0; i < df.size(); ++i) term += down[i][n.neuron] * df[i];
       EXPECT_NEAR(double{n.activation} * term / product(df, df), n.share, kConserved);
     }
-  }
-}
-
-TEST_P(BruteForce, ResidualSaysHowLargeTheStreamAndItsUpdatesAre) {
-  const auto size = [](const tests::Capture::Values& v) {
-    return std::sqrt(model::dot(v.data.data(), v.data.data(), v.cols));
-  };
-  const double root = std::sqrt(static_cast<double>(c().n_embd));
-  for (int64_t l = 0; l < c().n_layer; ++l) {
-    const auto at3 = [&](size_t i) {
-      return double{at().residual.rms[static_cast<size_t>(l) * 3 + i]};
-    };
-    const auto update = [&](size_t i) {
-      return double{at().residual.update[static_cast<size_t>(l) * 2 + i]};
-    };
-    const double pre = size(tap(Tap::kResidPre, l)), mid = size(tap(Tap::kResidMid, l));
-    EXPECT_NEAR(1.0, at3(0) * root / pre, 1e-5);
-    EXPECT_NEAR(1.0, at3(1) * root / mid, 1e-5);
-    EXPECT_NEAR(1.0, at3(2) * root / size(tap(Tap::kResidPost, l)), 1e-5);
-    EXPECT_NEAR(1.0, update(0) / (size(tap(Tap::kAttnOut, l)) / pre), 1e-5);
-    EXPECT_NEAR(1.0, update(1) / (size(tap(Tap::kFfnOut, l)) / mid), 1e-5);
   }
 }
 
