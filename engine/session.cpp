@@ -116,6 +116,14 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   } else {
     trace::append(log_, Topic::kStart, start);
   }
+  const trace::PenaltiesRecord none;
+  if (sampling.min_p != none.min_p || sampling.repeat_penalty != none.repeat ||
+      sampling.frequency_penalty != none.frequency || sampling.presence_penalty != none.presence) {
+    trace::append(
+        log_, Topic::kPenalties,
+        trace::PenaltiesRecord{sampling.min_p, sampling.repeat_penalty, sampling.frequency_penalty,
+                               sampling.presence_penalty, sampling.repeat_last_n, 0});
+  }
 }
 
 // Positions first .. first + n - 1 in one forward pass.

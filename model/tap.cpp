@@ -26,7 +26,7 @@ constexpr std::array<TapInfo, kTapCount> kTaps = {{
     {Tap::kResidMid, "resid.mid", true, "x + da"},
     {Tap::kFfnNorm, "ffn.norm", true, "m = norm(x)"},
     {Tap::kRouter, "router", true, "p = softmax(W_router m)"},
-    {Tap::kExperts, "experts", true, "expert, its weight, <p_e FFN_e, df> / |df|^2"},
+    {Tap::kExperts, "experts", true, "expert, its weight, <G_e FFN_e, df> / |df|^2"},
     {Tap::kGate, "ffn.gate", true, "W_gate m"},
     {Tap::kUp, "ffn.up", true, "W_up m"},
     {Tap::kAct, "ffn.act", true, "act = f(W_gate m) * (W_up m), as W_down reads it"},
@@ -103,19 +103,19 @@ std::string tap_formula(Tap tap, const Config& c) {
                                : "act = f(W_up m)") +
              std::string(", as W_down reads it");
     case Tap::kNeuronShare:
-      if (c.n_expert > 0) return "p_e act_n <w_n, df> / |df|^2, p_e: its expert's weight";
+      if (c.n_expert > 0) return "G_e act_n <w_n, df> / |df|^2, G_e: its expert's weight";
       return behind_gain("act_n <g w_n, g y> / |g y|^2");
     case Tap::kCellShare:
       return behind_gain("sum over 32 neurons of act_n <g w_n, g y> / |g y|^2");
     case Tap::kChosenShare:
       return behind_gain("neuron, act_n <g w_n, g y> / |g y|^2; the most active");
     case Tap::kExperts:
-      return behind_gain("expert, its weight, <g p_e FFN_e, g y> / |g y|^2");
+      return behind_gain("expert, its weight, <g G_e FFN_e, g y> / |g y|^2");
     case Tap::kFfnBiasShare:
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kFfnOut:
       return c.post_norms     ? "df = norm(y), y = W_down act"
-             : c.n_expert > 0 ? "df = sum_e p_e FFN_e(m)"
+             : c.n_expert > 0 ? "df = sum_e G_e FFN_e(m)"
              : c.ffn_biased() ? "df = W_down act + b"
                               : usual;
     case Tap::kLogits:

@@ -88,6 +88,9 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.score_soft_cap > 0.0F) s.flags |= trace::kStructureScoreCap;
   if (c.final_soft_cap > 0.0F) s.flags |= trace::kStructureLogitCap;
   if (c.rope != model::RopeKind::kNone) s.flags |= trace::kStructureRotated;
+  if (c.n_expert > 0 && c.expert_renormalise) s.flags |= trace::kStructureRenormalised;
+  if (c.embedding_scale != 1.0F) s.flags |= trace::kStructureScaledEmbedding;
+  if (c.head_biased) s.flags |= trace::kStructureOutputBias;
   s.trained_context = u32(c.n_ctx);
   s.query_width = u32(c.n_head * c.head_dim);
   s.kv_width = u32(2 * c.n_head_kv * c.head_dim);

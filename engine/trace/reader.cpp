@@ -157,12 +157,22 @@ void Reader::forget(uint64_t chunk) {
   }
 }
 
-const StartRecord* Reader::start(size_t step) const {
-  const StartRecord* last = nullptr;
-  for (const auto& [from, start] : starts_) {
-    if (from <= step) last = start;
+const Reader::Settings* Reader::settings(size_t step) const {
+  const Settings* last = nullptr;
+  for (const Settings& s : settings_) {
+    if (s.from <= step) last = &s;
   }
   return last;
+}
+
+const StartRecord* Reader::start(size_t step) const {
+  const Settings* found = settings(step);
+  return found == nullptr ? nullptr : found->start;
+}
+
+const PenaltiesRecord* Reader::penalties(size_t step) const {
+  const Settings* found = settings(step);
+  return found == nullptr ? nullptr : found->penalties;
 }
 
 void Reader::go_on(const ContinueRecord& record) {
@@ -185,8 +195,8 @@ void Reader::go_on(const ContinueRecord& record) {
   tiles_.clear();
   ++continuation_;
   kept_steps_ = steps_.size();
-  while (starts_.size() > 1 && starts_.back().first >= kept_steps_) starts_.pop_back();
-  starts_.push_back({kept_steps_, &record.start});
+  while (settings_.size() > 1 && settings_.back().from >= kept_steps_) settings_.pop_back();
+  settings_.push_back({kept_steps_, &record.start, nullptr});
   note_ = {};
   note_kind_ = NoteKind::kInfo;
   finished_ = false;
@@ -232,7 +242,7 @@ void Reader::take(const Message& message) {
       break;
     }
     case Topic::kStart:
-      starts_ = {{0, pieces.header<StartRecord>()}};
+      settings_ = {{0, pieces.header<StartRecord>(), nullptr}};
       ++conversation_;
       positions_.clear();
       steps_.clear();
@@ -246,6 +256,12 @@ void Reader::take(const Message& message) {
     case Topic::kContinue:
       go_on(*pieces.header<ContinueRecord>());
       break;
+    case Topic::kPenalties: {
+      const auto* p = pieces.header<PenaltiesRecord>();
+      if (settings_.empty()) inconsistent("penalties of no conversation");
+      settings_.back().penalties = p;
+      break;
+    }
     case Topic::kToken: {
       const auto* t = pieces.header<TokenRecord>();
       if (t->position != positions_.size()) inconsistent("tokens are not in order");

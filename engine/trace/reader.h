@@ -140,6 +140,8 @@ class Reader {
   bool described() const { return described_; }
   // With which settings a step was made; nullptr: the trace does not say.
   const StartRecord* start(size_t step) const;
+  // What else was done to that step's logits; nullptr: nothing, or the trace does not say.
+  const PenaltiesRecord* penalties(size_t step) const;
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
 
@@ -184,7 +186,13 @@ class Reader {
   Cursor cursor_;
   std::optional<Model> model_;
   bool described_ = false;
-  std::vector<std::pair<size_t, const StartRecord*>> starts_;  // from which step on each holds
+  struct Settings {
+    size_t from = 0;  // the first step that was made with them
+    const StartRecord* start = nullptr;
+    const PenaltiesRecord* penalties = nullptr;
+  };
+  const Settings* settings(size_t step) const;
+  std::vector<Settings> settings_;
   uint64_t conversation_ = 0;
   uint64_t continuation_ = 0;
   size_t kept_steps_ = 0;

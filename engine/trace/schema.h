@@ -34,13 +34,15 @@ enum class Topic : uint16_t {
   kStructure = 15,  // once, after kModel: StructureRecord
   kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
+  kPenalties = 18,  // after kStart or kContinue, where there are any: PenaltiesRecord
 };
-inline constexpr uint16_t kTopicCount = 18;
+inline constexpr uint16_t kTopicCount = 19;
 
 constexpr std::string_view topic_name(Topic topic) noexcept {
   constexpr std::array<std::string_view, kTopicCount> names = {
-      "",       "model", "start", "token",  "step", "residual", "attention", "kv",      "ffn",
-      "logits", "scale", "time",  "tensor", "note", "tile",     "structure", "experts", "continue"};
+      "",     "model",     "start",   "token",    "step",     "residual", "attention",
+      "kv",   "ffn",       "logits",  "scale",    "time",     "tensor",   "note",
+      "tile", "structure", "experts", "continue", "penalties"};
   return names[static_cast<size_t>(topic)];
 }
 
@@ -80,6 +82,17 @@ struct StartRecord {
   float top_p = 1.0F;
   uint32_t top_k = 0;
   Level level = Level::kLive;
+};
+
+// What else the sampler does to the logits of a conversation: the
+// candidates' probabilities are those before it. As llama.cpp defines them.
+struct PenaltiesRecord {
+  float min_p = 0.0F;         // 0: all
+  float repeat = 1.0F;        // 1: none
+  float frequency = 0.0F;     // 0: none
+  float presence = 0.0F;      // 0: none
+  int32_t repeat_last_n = 0;  // tokens that they look back; -1: all
+  uint32_t reserved = 0;
 };
 
 // A conversation goes on after the first `positions` of it: they stay with all their detail, and so
@@ -263,13 +276,16 @@ enum StructureFlag : uint32_t {
   kStructureSilu = 64,        // f is silu
   kStructureGelu = 128,       // f is gelu; neither: the trace does not say
   kStructureHeadNorms = 256,  // queries and keys are normalised, head by head ...
-  kStructureProjectionNorms = 512,  // ... or all heads of a projection together
-  kStructureBiases = 1024,          // something is added to what each matrix gives ...
-  kStructureHeadBiases = 2048,      // ... or to queries, keys and values at least
-  kStructureRotated = 4096,         // queries and keys are rotated by their position
-  kStructureScoreCap = 8192,        // scores are bent to stay below a cap ...
-  kStructureLogitCap = 16384,       // ... and so are logits
-  kStructureRootScale = 32768,      // scores are q . k / sqrt(D); else by another factor
+  kStructureProjectionNorms = 512,     // ... or all heads of a projection together
+  kStructureBiases = 1024,             // something is added to what each matrix gives ...
+  kStructureHeadBiases = 2048,         // ... or to queries, keys and values at least
+  kStructureRotated = 4096,            // queries and keys are rotated by their position
+  kStructureScoreCap = 8192,           // scores are bent to stay below a cap ...
+  kStructureLogitCap = 16384,          // ... and so are logits
+  kStructureRootScale = 32768,         // scores are q . k / sqrt(D); else by another factor
+  kStructureRenormalised = 65536,      // the chosen experts' probabilities are divided by their sum
+  kStructureScaledEmbedding = 131072,  // the embedding is multiplied by a factor
+  kStructureOutputBias = 262144,       // something is added to the logits
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense
@@ -292,8 +308,9 @@ struct StructureRecord {
 // An expert's term of the FFN update. expert E is the one that always works.
 struct ExpertShare {
   uint32_t expert = 0;
-  float weight = 0.0F;  // p_e, which its output is multiplied by
-  float share = 0.0F;   // <p_e FFN_e, df> / |df|^2; sums to 1 over all that worked
+  float weight = 0.0F;  // G_e, which its output is multiplied by: its probability, where the model
+                        // does so divided by the sum of the chosen; of expert E what its gate says
+  float share = 0.0F;   // <G_e FFN_e, df> / |df|^2; sums to 1 over all that worked
 };
 
 // What the routers of a mixture decided. then: float probability[L][experts];

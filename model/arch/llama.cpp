@@ -7,7 +7,7 @@
 //   logits = W_output rmsnorm(x)
 //
 // A mixture has E such FFNs: p = softmax(W_router m), the best p are divided by their sum, and
-// the update is the sum of p_e FFN_e(m).
+// the update is the sum of G_e FFN_e(m).
 #include "model/arch/families.h"
 
 namespace model {

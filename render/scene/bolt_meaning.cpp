@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "render/scene/dependency.h"
 #include "render/scene/text.h"
 
 namespace scene {
@@ -39,13 +40,16 @@ class Explainer {
     } else if (to_.kind == Kind::kSpineAttention && from_.kind == Kind::kHead) {
       rest ? head_rest() : head();
     } else if (to_.kind == Kind::kSpineFfn && from_.kind == Kind::kCell) {
-      !rest ? expert_or_neuron() : of_experts() ? expert_rest() : neuron_rest();
+      rest ? neuron_rest() : expert_or_neuron();
     } else if (from_.kind == Kind::kRouter) {
       rest ? unchosen() : chosen();
     } else if (to_.kind == Kind::kCell) {
       rest ? neuron_read_rest() : neuron_read();
     } else if (to_.kind == Kind::kCandidate) {
       candidate();
+    } else if (to_.kind == Kind::kRestCandidate) {
+      say("residual stream -> all other tokens", "probability",
+          "1 - sum of the candidates that are drawn");
     } else if (from_.kind == Kind::kTape) {
       entry();
     } else if (to_.kind == Kind::kTape) {
@@ -111,7 +115,7 @@ class Explainer {
   void prompt_read() {
     say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
             " -> position " + std::to_string(to_.column * layout_.positions_per_column()) +
-            ", layer " + std::to_string(to_.layer) + ": its strongest",
+            ", layer " + std::to_string(to_.layer) + ": its largest of an earlier position",
         "share of the attention update", "a_j <W_O,h v_j, o_h> / |o_h|^2 times the head's share");
   }
 
@@ -133,12 +137,21 @@ class Explainer {
   void expert_or_neuron() {
     if (at_->experts.record == nullptr) return neuron();
     const auto used = at_->experts.used_in(to_.layer);
-    const auto it = find(used, [&](const trace::ExpertShare& e) { return e.share == bolt_.share; });
+    const uint32_t expert = layout_.expert_of(from_);
+    auto it = find(used, [&](const trace::ExpertShare& e) {
+      return e.expert == expert && e.share == bolt_.share;
+    });
+    // In a trace whose cells hold neurons of two experts.
+    if (it == used.end())
+      it = find(used, [&](const trace::ExpertShare& e) { return e.share == bolt_.share; });
     if (it == used.end()) return neuron();
-    say("layer " + std::to_string(from_.layer) + " expert " + std::to_string(it->expert) +
+    const bool shared = it->expert == layout_.structure().experts;
+    say("layer " + std::to_string(from_.layer) +
+            (shared ? " shared expert" : " expert " + std::to_string(it->expert)) +
             " -> residual stream",
-        "share of the FFN update", "<p_e FFN_e, df> / |df|^2");
-    second("the router's weight p_e", it->weight);
+        "share of the FFN update", "<G_e FFN_e, df> / |df|^2");
+    second(shared ? "its gate G_e" : "its weight G_e, " + weight_formula(layout_.structure()),
+           it->weight);
   }
 
   void chosen() {
@@ -154,7 +167,7 @@ class Explainer {
 
   void neuron() {
     say(layout_.path(from_) + " -> residual stream", "share of the FFN update",
-        "act_n <w_n, df> / |df|^2");
+        neuron_formula(layout_.structure()));
     against(trace::Measure::kNeuronShare);
     if (at_->ffn.record == nullptr) return;
     const uint32_t top = at_->ffn.record->top;
@@ -194,20 +207,6 @@ class Explainer {
         "share of the activations' energy", "1 - sum of the neurons that are drawn");
   }
 
-  // Of a mixture both sums may be drawn; the script makes the experts' in the same way.
-  bool of_experts() const {
-    if (at_->experts.record == nullptr) return false;
-    float rest = 1.0F;
-    for (const trace::ExpertShare& e : at_->experts.used_in(to_.layer)) rest -= e.share;
-    return rest == bolt_.share;
-  }
-
-  void expert_rest() {
-    say("what the experts of layer " + std::to_string(from_.layer) +
-            " do not add up to -> residual stream",
-        "share of the FFN update", "1 - sum of the experts' shares");
-  }
-
   void neuron_rest() {
     say("all other neurons and the bias of layer " + std::to_string(from_.layer) +
             " -> residual stream",
@@ -225,7 +224,7 @@ class Explainer {
 
   void entry() {
     say("token \"" + visible_text(at_->token.text) + "\" -> residual stream", "share",
-        "x_0 = the embedding of the token: the whole of it");
+        formula_of(Kind::kTape, layout_.structure()) + ": the whole of it");
   }
 
   void fall() {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "render/scene/bolt_rank.h"
-#include "render/scene/dependency.h"
 
 namespace scene {
 
@@ -26,23 +25,6 @@ constexpr float kLightSpans = 4.5F;
 // In the wave of a prompt the oldest column leads the newest by so much of a layer: decoration.
 constexpr float kLead = 0.3F;
 constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
-
-// Attention weight that the positions of a column, from `first` on, received together.
-float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_t k,
-                  uint32_t first) {
-  const uint32_t slots = kv.record->slots;
-  const uint32_t end = std::min(first + layout.positions_per_column(), slots);
-  float sum = 0.0F;
-  for (uint32_t j = first; j < end; ++j) sum += kv.read[(l * kv.record->kv_heads + k) * slots + j];
-  return sum;
-}
-
-// The router's largest probability: how sure it is.
-float surest(const trace::Experts& experts, uint32_t l) {
-  const uint32_t n = experts.record->experts;
-  const auto all = experts.probability.subspan(size_t{l} * n, n);
-  return n == 0 ? 0.0F : *std::max_element(all.begin(), all.end());
-}
 
 uint32_t seed_of(size_t token, uint32_t layer, uint32_t part, uint32_t index) {
   uint64_t h = token * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U +
@@ -139,7 +121,7 @@ class Writer {
   }
 
   // The wave of a prompt: what every column reads from its own new slot and, as a bolt from
-  // slot to slot, its strongest read in every layer.
+  // slot to slot, its largest read of an earlier position in every layer.
   void column_of_prompt(uint32_t position) {
     const trace::Position& at = reader_.position(position);
     if (at.kv.record == nullptr || at.scale.record == nullptr) return;
@@ -155,16 +137,18 @@ class Writer {
       if (at.attention.record == nullptr || position % apart_ != 0) continue;
       uint32_t best_head = 0;
       const trace::KvRead* best = nullptr;
+      float most = kSmallestBolt;
       for (uint32_t h = 0; h < m.heads; ++h) {
+        const float of_head = at.attention.head(l, h).share;
         for (const trace::KvRead& read : at.attention.reads_of(l, h)) {
-          if (read.position == position) continue;
-          if (best == nullptr || read.weight > best->weight) {
-            best = &read;
-            best_head = h;
-          }
+          const float share = std::abs(read.share * of_head);
+          if (read.position == position || share < most) continue;
+          most = share;
+          best = &read;
+          best_head = h;
         }
       }
-      if (best == nullptr || best->weight < 0.1F) continue;
+      if (best == nullptr) continue;
       const uint32_t lane = best_head * m.kv_heads / m.heads;
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(best->position));
       const uint32_t to = layout_.slot(l, lane, layout_.column_of(position));
@@ -312,7 +296,7 @@ class Writer {
   }
 
   // The router to the experts that it chose: its probabilities, 1 over all experts. The experts to
-  // the spine: <p_e FFN_e, df> / |df|^2, 1 over all that worked.
+  // the spine: <G_e FFN_e, df> / |df|^2, 1 over all that worked.
   void experts(const trace::Position& at, uint32_t l) {
     const uint32_t router = layout_.router(l);
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);
@@ -320,7 +304,6 @@ class Writer {
     const float scale = at.scale.of(l, Measure::kNeuronShare);
     light(router, surest(at.experts, l), clock_.in_layer(l, Clock::kFfn), light_life_);
     float unchosen = 1.0F;
-    float rest = 1.0F;
     for (const trace::ExpertShare& one : at.experts.used_in(l)) {
       if (one.expert > all) continue;
       const Box plate = layout_.expert_plate(l, one.expert);
@@ -333,7 +316,7 @@ class Writer {
              clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.08F, shaders::kChannelFfn,
              shaders::kBoltRead, seed_of(token_, l, 1004, one.expert));
       }
-      rest -= one.share;
+      if (one.share == 0.0F) continue;  // as of neurons, where the update is nothing
       bolt(node, to, face, layout_.junction(l, true), one.share,
            std::min(1.2F, 0.4F + 0.5F * std::abs(brightness(one.share, std::max(scale, 0.2F)))),
            clock_.in_layer(l, kFfnWrites), bolt_life_, 0.14F, shaders::kChannelFfn, 0,
@@ -344,11 +327,6 @@ class Writer {
       bolt(router, middle, center(router), center(middle), unchosen, 0.3F,
            clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.02F, shaders::kChannelRest,
            shaders::kBoltRest | shaders::kBoltRead, seed_of(token_, l, 1006, 0));
-    }
-    if (std::abs(rest) > kSmallestRest) {
-      bolt(middle, to, center(middle), layout_.junction(l, true), rest, 0.4F,
-           clock_.in_layer(l, kFfnWrites), bolt_life_, 0.02F, shaders::kChannelRest,
-           shaders::kBoltRest, seed_of(token_, l, 1007, 0));
     }
   }
 
@@ -365,6 +343,23 @@ class Writer {
     return layout_.cell(l, static_cast<uint32_t>(uint64_t{neuron} * m.buckets / m.neurons));
   }
 
+  // The neurons that the residual stream is drawn into: of a full list the most active, else those
+  // that are listed.
+  std::vector<trace::NeuronShare> most_active(const trace::Position& at, uint32_t l) const {
+    const uint32_t top = at.ffn.record->top;
+    const auto all = at.ffn.top.subspan(size_t{l} * top, top);
+    std::vector<trace::NeuronShare> list(all.begin(), all.end());
+    const size_t most = std::min<size_t>(top, telling_.show_all ? most_of(1) : kNeurons);
+    const auto end = list.begin() + static_cast<ptrdiff_t>(most);
+    const auto size = [](const trace::NeuronShare& n) {
+      return std::isnan(n.activation) ? 0.0F : std::abs(n.activation);
+    };
+    std::partial_sort(list.begin(), end, list.end(),
+                      [&](const auto& x, const auto& y) { return size(x) > size(y); });
+    list.erase(end, list.end());
+    return list;
+  }
+
   // The residual stream goes into the neurons: act_n^2 / |act|^2, 1 over the neurons.
   void neurons_read(const trace::Position& at, uint32_t l) {
     const float energy = activation_energy(at.ffn, layout_.model(), l);
@@ -377,7 +372,7 @@ class Writer {
         parallel ? glm::vec3(0.0F, layout_.storey_y(l), 0.0F) : layout_.junction(l, false);
     const float when = clock_.in_layer(l, parallel ? Clock::kRead : Clock::kFfn);
     float rest = 1.0F;
-    for (const trace::NeuronShare& n : listed(at, l)) {
+    for (const trace::NeuronShare& n : most_active(at, l)) {
       const float share = n.activation * n.activation / energy;
       if (share < kSmallestEnergy && !telling_.show_all) continue;
       rest -= share;
@@ -423,20 +418,26 @@ class Writer {
     const uint32_t shown = bars(at.logits);
     const glm::vec3 top = layout_.spine_top();
     const uint32_t spine = layout_.spine(layout_.model().layers - 1, true, Layout::kSpineParts - 1);
+    float rest = 1.0F;
     for (uint32_t i = 0; i < shown; ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
       const uint32_t node = layout_.candidate(i);
       light(node, c.probability, Clock::kBars, kBarsStand);
       if (c.probability >= 0.01F) {
+        rest -= c.probability;
         bolt(spine, node, top, center(node), c.probability, std::sqrt(c.probability) * 1.2F,
              Clock::kCrown, 0.22F, 0.1F, shaders::kChannelCrown, 0, seed_of(token_, 9999, 0, i));
       }
     }
-    light(layout_.candidate(Layout::kCandidates), rest_of_bars(at.logits), Clock::kBars,
-          kBarsStand);
+    const uint32_t others = layout_.candidate(Layout::kCandidates);
+    light(others, rest_of_bars(at.logits), Clock::kBars, kBarsStand);
+    if (rest > kSmallestRest) {
+      bolt(spine, others, top, center(others), rest, 0.4F, Clock::kCrown, 0.22F, 0.1F,
+           shaders::kChannelRest, shaders::kBoltRest, seed_of(token_, 9999, 2, 0));
+    }
     if (at.logits.record->sampled < 0) return;
     // The chosen one falls back to the tape, where the next column will be.
-    uint32_t chosen = layout_.candidate(Layout::kCandidates);
+    uint32_t chosen = others;
     for (uint32_t i = 0; i < shown; ++i) {
       if (at.logits.candidates[i].id == at.logits.record->sampled) chosen = layout_.candidate(i);
     }
@@ -468,44 +469,9 @@ float ease(float t) {
 
 }  // namespace
 
-uint32_t bars(const trace::Logits& logits) {
-  return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
-}
-
-float rest_of_bars(const trace::Logits& logits) {
-  float rest = 1.0F;
-  for (uint32_t i = 0; i < bars(logits); ++i) rest -= logits.candidates[i].probability;
-  return std::max(rest, 0.0F);
-}
-
-float brightness(float value, float scale) {
-  constexpr float kAtScale = 0.881373587F;  // asinh(1)
-  return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;
-}
-
 Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step,
                    Telling telling) {
   return Writer(reader, layout, step, telling).write();
-}
-
-const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head) {
-  if (attention.record->position < kDrainFrom) return nullptr;
-  for (const trace::KvRead& read : attention.reads_of(layer, head)) {
-    if (read.position == 0) return read.weight > kDrainWeight ? &read : nullptr;
-  }
-  return nullptr;
-}
-
-float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint32_t layer) {
-  const auto begin = [&](uint64_t bucket) {
-    return (bucket * m.neurons + m.buckets - 1) / m.buckets;
-  };
-  double energy = 0.0;
-  for (uint32_t b = 0; b < m.buckets; ++b) {
-    const double rms = double{ffn.rms[size_t{layer} * m.buckets + b]};
-    energy += rms * rms * static_cast<double>(begin(b + 1) - begin(b));
-  }
-  return static_cast<float>(energy);
 }
 
 float column_now(const trace::Reader& reader, const Layout& layout, double playhead, double merge,
@@ -521,78 +487,6 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   const float next =
       front(moment_of(static_cast<double>(now.last) + 1.5, merge, reader.steps()).last);
   return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));
-}
-
-Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
-                size_t step) {
-  Meaning meaning;
-  if (step >= reader.steps()) return meaning;
-  const trace::StepRecord& record = reader.step(step);
-  const trace::Position& at = reader.position(record.first_position + record.count - 1);
-  const auto& m = layout.model();
-  const auto say = [&](std::string measure, std::string formula, float value, float scale) {
-    meaning = {std::move(measure),
-               std::move(formula),
-               value,
-               scale,
-               scale > 0.0F ? brightness(value, scale) : value,
-               true};
-  };
-  const bool scaled = at.scale.record != nullptr;
-  switch (ref.kind) {
-    case Kind::kSpineAttention:
-    case Kind::kSpineFfn: {
-      if (at.residual.record == nullptr || !scaled) break;
-      const bool ffn = ref.kind == Kind::kSpineFfn;
-      say(ffn ? "relative FFN update" : "relative attention update",
-          ffn ? "|df| / |x|, x as the FFN reads it" : "|da| / |x|, x as attention reads it", at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
-          at.scale.of(ref.layer, Measure::kUpdate));
-      break;
-    }
-    case Kind::kHead:
-      if (at.attention.record == nullptr || !scaled) break;
-      say("share of the attention update", "<o_h, da> / |da|^2",
-          at.attention.head(ref.layer, ref.index).share,
-          at.scale.of(ref.layer, Measure::kHeadShare));
-      break;
-    case Kind::kSlot: {
-      const uint32_t together = layout.positions_per_column();
-      const uint32_t first = ref.column * together;
-      if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
-      say("attention weight read from here",
-          together > 1 ? "sum over the column of the heads' mean of a_j"
-                       : "mean over the heads that share it of a_j",
-          column_read(at.kv, layout, ref.layer, ref.index, first),
-          at.scale.of(ref.layer, Measure::kKvRead));
-      break;
-    }
-    case Kind::kCell:
-      if (at.ffn.record == nullptr || !scaled || idle_expert(at, layout, ref)) break;
-      say("activation",
-          (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
-              activation_formula(layout.structure()),
-          at.ffn.rms[ref.layer * m.buckets + ref.index],
-          at.scale.of(ref.layer, Measure::kActivation));
-      break;
-    case Kind::kCandidate:
-      if (at.logits.record == nullptr || ref.index >= at.logits.record->candidates) break;
-      say("probability", "softmax(logits / temperature)",
-          at.logits.candidates[ref.index].probability, 0.0F);
-      break;
-    case Kind::kRestCandidate:
-      if (at.logits.record == nullptr) break;
-      say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
-      break;
-    case Kind::kRouter:
-      if (at.experts.record == nullptr) break;
-      say("largest probability of an expert", "max softmax(W_router m)",
-          surest(at.experts, ref.layer), 0.0F);
-      break;
-    case Kind::kTape:
-    case Kind::kScenery:
-      break;
-  }
-  return meaning;
 }
 
 }  // namespace scene

@@ -55,7 +55,7 @@ class Formulas {
         return "x_mid = x + " + update("sum_h W_O,h z_h" + bias_);
       case Kind::kSpineFfn:
         return "x_out = x_mid + " +
-               update((structure_.experts > 0 ? std::string("sum_e p_e FFN_e, each sum_n act_n w_n")
+               update((structure_.experts > 0 ? std::string("sum_e G_e FFN_e, each sum_n act_n w_n")
                                               : "sum_n act_n w_n") +
                       bias_);
       case Kind::kHead:
@@ -65,15 +65,15 @@ class Formulas {
       case Kind::kCell:
         return "act = " + activation();
       case Kind::kRouter:
-        return "p_e = softmax(W_router norm(" + read_by_ffn_ + "))_e";
+        return "p_e = softmax(W_router norm(" + read_by_ffn_ + "))_e, " +
+               weight_formula(structure_);
       case Kind::kCandidate:
-        return std::string("p = softmax(") +
-               (is(trace::kStructureLogitCap) ? "cap(W_U norm(x_L))" : "W_U norm(x_L)") +
-               " / temperature)";
+        return "p = softmax(" + logits() + " / temperature)";
       case Kind::kRestCandidate:
         return "1 - sum of the bars";
       case Kind::kTape:
-        return std::string("x_0 = the embedding of the token") +
+        return std::string("x_0 = ") + (is(trace::kStructureScaledEmbedding) ? "scale * " : "") +
+               "the embedding of the token" +
                (is(trace::kStructurePositions) ? " + that of its position" : "");
       default:
         return "";
@@ -85,6 +85,13 @@ class Formulas {
 
   std::string update(const std::string& sum) const {
     return is(trace::kStructurePostNorms) ? "norm(" + sum + ")" : sum;
+  }
+
+  std::string logits() const {
+    const bool biased = is(trace::kStructureOutputBias);
+    if (is(trace::kStructureLogitCap))
+      return biased ? "cap(W_U norm(x_L) + b)" : "cap(W_U norm(x_L))";
+    return biased ? "(W_U norm(x_L) + b)" : "W_U norm(x_L)";
   }
 
   std::string turned(const std::string& matrix, const std::string& x) const {
@@ -267,6 +274,15 @@ std::string activation_formula(const trace::StructureRecord& structure) {
   const std::string f = silu ? "silu" : "gelu";
   return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
                                                          : "act = " + f + "(up)";
+}
+
+std::string weight_formula(const trace::StructureRecord& structure) {
+  return (structure.flags & trace::kStructureRenormalised) != 0 ? "G_e = p_e / sum of the chosen p"
+                                                                : "G_e = p_e of the chosen";
+}
+
+std::string neuron_formula(const trace::StructureRecord& structure) {
+  return std::string(structure.experts > 0 ? "G_e " : "") + "act_n <w_n, df> / |df|^2";
 }
 
 std::optional<uint32_t> idle_expert(const trace::Position& at, const Layout& layout,

@@ -47,6 +47,14 @@ std::string formula_of(Kind kind, const trace::StructureRecord& structure);
 // "act = silu(gate) * up", as far as the trace tells.
 std::string activation_formula(const trace::StructureRecord& structure);
 
+// "G_e = p_e / sum of the chosen p": what a mixture's experts are weighed by. Traces that do not
+// say whether it divides are of models before the flag was there, and say "G_e = p_e of the
+// chosen".
+std::string weight_formula(const trace::StructureRecord& structure);
+
+// A neuron's share of the FFN update.
+std::string neuron_formula(const trace::StructureRecord& structure);
+
 // Of a cell in a mixture: its expert, if the router left it out at this position, so that none of
 // the cell's neurons was computed.
 std::optional<uint32_t> idle_expert(const trace::Position& at, const Layout& layout,

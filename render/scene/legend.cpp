@@ -49,24 +49,25 @@ class Writer {
     row(shaders::kChannelAttention, "head: <o_h,da>/|da|\u00b2", full(Measure::kHeadShare),
         "<o_h,da>/|da|\u00b2 from a head, a_j<W v_j,o_h>/|o_h|\u00b2 into it");
     row(shaders::kChannelKv, "slot: mean a_j read from it", full(Measure::kKvRead),
-        prompt() ? "strongest read of each token, of da" : "");
+        prompt() ? "each token's largest read of an earlier one, of da" : "");
     row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",
         full(Measure::kActivation),
-        (mixture() ? "router's probability of an expert into it, <p_e FFN_e,df>/|df|\u00b2 from it"
+        (mixture() ? "router's probability of an expert into it, <G_e FFN_e,df>/|df|\u00b2 from it"
                    : "") +
             std::string(mixture() && !in_.telling.show_all ? ""
                         : mixture()                        ? "; "
                                                            : "") +
             (mixture() && !in_.telling.show_all
                  ? ""
-                 : "act\u00b2/|act|\u00b2 into a neuron, act<w_n,df>/|df|\u00b2 from it"));
+                 : "act\u00b2/|act|\u00b2 into a neuron, " + std::string(mixture() ? "G_e " : "") +
+                       "act<w_n,df>/|df|\u00b2 from it"));
     row(shaders::kChannelCrown, "bar: softmax probability" + whose_bars(), "", "the same");
     row(shaders::kChannelTape, "a token is there", "", "probability of the drawn one");
     row(shaders::kChannelRest, "what is not drawn one by one, dotted", "",
         "the sum less the drawn");
     row(shaders::kChannelDrain, "first position with most of a head, beaded", "", "as a read");
     now();
-    std::string widths = "bolt width: root of |share|, hollow when against the sum. ";
+    std::string widths = "bolt width: root of |share| up to 1, hollow when against the sum. ";
     for (const LegendRow& row : legend_.rows) {
       const bool own = row.channel == shaders::kChannelAttention ||
                        row.channel == shaders::kChannelKv || row.channel == shaders::kChannelFfn;
@@ -81,7 +82,10 @@ class Writer {
     if (is(trace::kStructurePostNorms))
       layer += "; da, df and o_h behind the gain of the norm after the sum";
     if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
-    if (mixture()) layer += "; of the experts that the router chose";
+    if (mixture()) {
+      layer += "; of the experts that the router chose, each weighed by G_e, " +
+               weight_formula(in_.layout.structure());
+    }
     if (layer.starts_with("; ")) layer.erase(0, 2);
     if (!layer.empty()) mean(layer);
     mean(
@@ -172,14 +176,18 @@ class Writer {
   std::string sampling() const {
     const trace::StartRecord* s = at_ == nullptr ? nullptr : in_.reader.start(now_.last);
     if (s == nullptr || is(trace::kStructureSynthetic)) return {};
-    if (s->temperature <= 0.0F)
-      return "bars: softmax(logits); the likeliest but for penalties is taken";
+    const trace::PenaltiesRecord* p = in_.reader.penalties(now_.last);
+    const bool penalties =
+        p != nullptr && (p->repeat != 1.0F || p->frequency != 0.0F || p->presence != 0.0F);
+    const std::string after = penalties ? ", after penalties that the bars are without" : "";
+    if (s->temperature <= 0.0F) return "bars: softmax(logits); the likeliest is taken" + after;
     std::string how = "bars: softmax(logits";
     how += s->temperature == 1.0F ? ")" : " / " + number(double{s->temperature}) + ")";
     how += "; one is drawn";
     if (s->top_k > 0) how += ", of the top-k " + std::to_string(s->top_k);
     if (s->top_p < 1.0F) how += ", top-p " + number(double{s->top_p});
-    return how;
+    if (p != nullptr && p->min_p > 0.0F) how += ", min-p " + number(double{p->min_p});
+    return how + after;
   }
 
   // Whose step is in flight.

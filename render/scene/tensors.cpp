@@ -34,8 +34,8 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
               weight("norm gain", blk + "attn_norm.weight")};
     case Kind::kSpineFfn:
       return {tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
-              tap("FFN update", blk + "ffn.out"),
-              tap("x after it", blk + "resid.post"), weight("norm gain", blk + "ffn_norm.weight")};
+              tap("FFN update", blk + "ffn.out"), tap("x after it", blk + "resid.post"),
+              weight("norm gain", blk + "ffn_norm.weight")};
     case Kind::kHead:
       return {tap("attention weights", blk + "attn.weights", index, 1, true),
               tap("scores", blk + "attn.scores", index, 1, true),

@@ -34,7 +34,10 @@ void panel_bolt(State& state) {
       ImGui::TextDisabled("negative: it works against its sum, so it is hollow");
     if (!meaning.second.empty())
       ImGui::Text("%s = %.5g", meaning.second.c_str(), double{meaning.second_value});
-    ImGui::TextDisabled("width: the square root of the share, and never less than can be seen");
+    const bool thin = (bolt->flags & shaders::kBoltRead) != 0;
+    ImGui::TextDisabled(
+        "width: the square root of the share up to 1%s, and never less than can be seen",
+        thin ? ", six tenths of it" : "");
     ImGui::TextDisabled("light %.3f%s%s", double{meaning.light},
                         meaning.light_formula.empty() ? "" : ": ", meaning.light_formula.c_str());
     if (meaning.scale > 0.0F)

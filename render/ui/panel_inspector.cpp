@@ -8,6 +8,7 @@
 
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
+#include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
 
 namespace ui {
@@ -388,7 +389,8 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     const uint32_t buckets = at.ffn.record->buckets;
     ImGui::Text("%s  of the FFN update",
                 percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());
-    ImGui::TextDisabled("act_n <w_n, df> / |df|^2");
+    const trace::StructureRecord& structure = state.stage.layout().structure();
+    ImGui::TextDisabled("%s", scene::neuron_formula(structure).c_str());
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];

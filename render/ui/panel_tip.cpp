@@ -4,6 +4,7 @@
 #include "render/scene/bolt_meaning.h"
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
+#include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
 #include "render/ui/ui.h"
 

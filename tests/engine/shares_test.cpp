@@ -165,7 +165,8 @@ TEST_P(Shares, CandidatesAndRestAreTheWholeCrown) {
 TEST_P(Shares, ResidualSaysHowLargeTheStreamIsAndItsUpdatesBesideWhatTheirBlockReads) {
   const size_t last = talk_ptr_->reader.positions() - 1;
   const model::Config& c = talk_ptr_->model.network->config();
-  const tests::Passes passes(*talk_ptr_->model.network, talk_ptr_->session.tokens());
+  const tests::Passes passes(*talk_ptr_->model.network, talk_ptr_->session.tokens(),
+                             rounds() ? model::CacheType::kF16 : model::CacheType::kF32);
   const trace::Residual& residual = talk_ptr_->reader.position(last).residual;
   for (int64_t l = 0; l < c.n_layer; ++l) {
     const auto size = [&](Tap tap) {

@@ -13,6 +13,7 @@
 #include "render/scene/bolt_meaning.h"
 #include "render/scene/choreography.h"
 #include "render/scene/layout.h"
+#include "render/scene/node_meaning.h"
 
 namespace {
 

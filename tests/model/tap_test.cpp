@@ -27,7 +27,7 @@ TEST(TapFormula, IsThatOfTheFamily) {
       << "which has no gate";
   EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2.gguf", Tap::kAttnOut));
   EXPECT_EQ("da = sum_h o_h + b", formula("gptneox.gguf", Tap::kAttnOut));
-  EXPECT_EQ("df = sum_e p_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));
+  EXPECT_EQ("df = sum_e G_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));
   EXPECT_EQ("a = softmax(s) within the window, 0 outside", formula("gemma3.gguf", Tap::kWeights));
   EXPECT_EQ("a = softmax(s)", formula("llama-gqa.gguf", Tap::kWeights));
 }

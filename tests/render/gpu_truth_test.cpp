@@ -9,6 +9,7 @@
 
 #include "engine/trace/file.h"
 #include "render/scene/choreography.h"
+#include "render/scene/node_meaning.h"
 #include "render/stage.h"
 #include "tests/render/gpu_fixture.h"
 #include "tests/support/run_program.h"

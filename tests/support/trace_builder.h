@@ -73,6 +73,9 @@ class TraceBuilder {
     trace::append(log_, trace::Topic::kStart,
                   trace::StartRecord{1, 0.8F, 0.95F, 40, trace::Level::kLive});
   }
+  void penalties(const trace::PenaltiesRecord& p) {
+    trace::append(log_, trace::Topic::kPenalties, p);
+  }
   // Goes on after so many positions of it, in so many steps.
   void go_on(uint32_t positions, uint32_t steps) {
     position_ = positions;

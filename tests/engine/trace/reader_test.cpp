@@ -98,6 +98,7 @@ TEST_F(ReaderTest, AConversationThatGoesOnKeepsWhatWas) {
   reader_.poll();
   const auto* detail = reader_.position(5).ffn.record;
   builder_.go_on(6, 2);
+  builder_.penalties({0.1F, 1.5F, 0.0F, 0.0F, 64, 0});
   builder_.step(2);
   builder_.step();
   EXPECT_TRUE(reader_.poll());
@@ -112,6 +113,9 @@ TEST_F(ReaderTest, AConversationThatGoesOnKeepsWhatWas) {
   EXPECT_EQ(1U, reader_.start(1)->seed) << "steps that stay were made as they were";
   EXPECT_EQ(2U, reader_.start(2)->seed);
   EXPECT_EQ(2U, reader_.start(3)->seed);
+  EXPECT_EQ(nullptr, reader_.penalties(1));
+  ASSERT_NE(nullptr, reader_.penalties(2));
+  EXPECT_EQ(1.5F, reader_.penalties(3)->repeat);
 }
 
 TEST_F(ReaderTest, AConversationThatGoesOnWithinAStepCutsIt) {
@@ -428,6 +432,15 @@ TEST_F(ReaderTest, DetailOfAPositionWithoutATokenIsRefused) {
   builder_.start();
   builder_.detail(0, false);
   EXPECT_CONTAINS(refusal(), "has no token");
+}
+
+TEST(ReaderHostile, PenaltiesOfNoConversationAreRefused) {
+  Log log;
+  TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  builder.penalties({});
+  Reader reader(log);
+  EXPECT_THROW(reader.poll(), fulgurite::Error);
 }
 
 TEST_F(ReaderTest, AStepThatIsNotTheNextOneIsRefused) {

@@ -1,5 +1,6 @@
 // Every light is a measured number, and lightning is conserved.
 #include "render/scene/choreography.h"
+#include "render/scene/node_meaning.h"
 
 #include <gtest/gtest.h>
 
@@ -177,7 +178,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       double sum = 0.0;
       bool rest = false;
     };
-    std::map<uint32_t, Sum> heads, neurons, activations;
+    std::map<uint32_t, Sum> heads, neurons, activations, crown;
     std::map<std::pair<uint32_t, uint32_t>, Sum> reads;
     for (const Bolt& b : script.bolts) {
       if (is(b, shaders::kBoltFork)) continue;
@@ -187,6 +188,7 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
       if (to.kind == Kind::kSpineFfn && from.kind == Kind::kCell) sum = &neurons[to.layer];
       if (to.kind == Kind::kCell) sum = &activations[to.layer];
       if (to.kind == Kind::kHead) sum = &reads[{to.layer, to.index}];
+      if (to.kind == Kind::kCandidate || to.kind == Kind::kRestCandidate) sum = &crown[0];
       if (sum == nullptr) continue;
       sum->sum += double{b.share};
       sum->rest = sum->rest || is(b, shaders::kBoltRest);
@@ -203,6 +205,8 @@ TEST_F(Choreography, DrawnSharesAndTheRestAddUpToOne) {
     ASSERT_EQ(m().layers, activations.size());
     for (const auto& [l, s] : activations) check(s, 0.0, 0.01);
     for (const auto& [head, s] : reads) check(s, 0.0, 0.05);
+    ASSERT_EQ(1U, crown.size());
+    check(crown[0], 0.0, 0.01);
   });
   EXPECT_GT(rests, 100);
 }
@@ -275,7 +279,9 @@ INSTANTIATE_TEST_SUITE_P(Choreography, Drain,
 // A mixture: the router lights the experts that it chose, and these are what adds up.
 TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
   trace::Log log;
-  tests::TraceBuilder builder(log, tests::small_model());
+  trace::ModelRecord model = tests::small_model();
+  model.buckets = 15;  // no cell holds neurons of two experts
+  tests::TraceBuilder builder(log, model);
   builder.describe();
   builder.structure(tests::small_mixture());
   builder.start();
@@ -300,7 +306,7 @@ TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
         if (rest) continue;
         bool found = false;
         for (const trace::ExpertShare& e : at.experts.used_in(to.layer))
-          found |= e.share == b.share;
+          found |= e.share == b.share && e.expert == layout.expert_of(from);
         EXPECT_TRUE(found);
       }
     }
@@ -323,6 +329,45 @@ TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
   EXPECT_GT(choreograph(reader, layout, 3, {true}).bolts.size(),
             choreograph(reader, layout, 3).bolts.size())
       << "all: the neurons as well";
+}
+
+// Where every neuron is listed, those that the stream goes into are not those that add most.
+TEST_F(Choreography, OfAFullListTheMostActiveNeuronsAreReadInto) {
+  trace::ModelRecord small = tests::small_model();
+  small.neurons = 40;
+  trace::Log log;
+  tests::TraceBuilder builder(log, small);
+  builder.describe();
+  builder.start();
+  std::vector<float> rms(small.layers * small.buckets), none(small.layers);
+  std::vector<float> share(rms.size(), 1.0F / static_cast<float>(small.buckets));
+  std::vector<trace::NeuronShare> all;
+  for (uint32_t l = 0; l < small.layers; ++l) {
+    for (uint32_t n = 0; n < small.neurons; ++n)
+      all.push_back({n, static_cast<float>(n), 1.0F / 40.0F});
+    for (uint32_t b = 0; b < small.buckets; ++b) {
+      const auto first = static_cast<float>(2 * b);  // two neurons a cell
+      rms[l * small.buckets + b] =
+          std::sqrt((first * first + (first + 1.0F) * (first + 1.0F)) / 2.0F);
+    }
+  }
+  builder.token("t");
+  trace::append(log, trace::Topic::kFfn,
+                trace::FfnRecord{0, small.layers, small.buckets, small.neurons}, tests::all(rms),
+                tests::all(share), tests::all(none), tests::all(none), tests::all(all));
+  const std::vector<float> p99(small.layers * trace::kMeasureCount, 1.0F);
+  trace::append(log, trace::Topic::kScale, trace::ScaleRecord{0, small.layers}, tests::all(p99));
+  trace::append(log, trace::Topic::kStep, trace::StepRecord{0, 0, 1, 0});
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout(small);
+  int read_into = 0;
+  for (const Bolt& b : choreograph(reader, layout, 0).bolts) {
+    if (!is(b, shaders::kBoltRead) || is(b, shaders::kBoltRest)) continue;
+    ++read_into;
+    EXPECT_GE(layout.refs()[b.to_node].index, 12U) << "neuron 24 and above";
+  }
+  EXPECT_EQ(3 * 16, read_into);
 }
 
 TEST_F(Choreography, AParallelBlocksNeuronsReadWhatItsHeadsRead) {
@@ -367,6 +412,36 @@ TEST_F(Choreography, APromptIsAWaveFromTheOldestColumnToTheNewest) {
   }
   ASSERT_EQ(6U, first_light.size());
   for (uint32_t c = 0; c + 1 < 6; ++c) EXPECT_LT(first_light[c], first_light[c + 1]);
+}
+
+// Its own slot, which a column nearly always reads, is lit; no bolt goes from it to itself.
+TEST_F(Choreography, AColumnOfAPromptShowsItsLargestReadOfAnEarlierOne) {
+  std::map<std::pair<uint32_t, uint32_t>, const Bolt*> drawn;  // by layer and reader
+  const Script script = choreograph(reader_, layout_, 0);
+  for (const Bolt& b : script.bolts) {
+    if (ref(b.from_node).kind == Kind::kSlot && ref(b.to_node).kind == Kind::kSlot)
+      drawn[{ref(b.to_node).layer, ref(b.to_node).column}] = &b;
+  }
+  for (uint32_t l = 0; l < m().layers; ++l) {
+    for (uint32_t p = 1; p < 5; ++p) {
+      const trace::Attention& attention = reader_.position(p).attention;
+      float most = 0.0F;
+      uint32_t from = 0;
+      for (uint32_t h = 0; h < m().heads; ++h) {
+        for (const trace::KvRead& read : attention.reads_of(l, h)) {
+          const float share = read.share * attention.head(l, h).share;
+          if (read.position == p || std::abs(share) <= std::abs(most)) continue;
+          most = share;
+          from = read.position;
+        }
+      }
+      const Bolt* bolt = drawn[{l, p}];
+      ASSERT_EQ(std::abs(most) >= scene::kSmallestBolt, bolt != nullptr);
+      if (bolt == nullptr) continue;
+      EXPECT_EQ(most, bolt->share) << "layer " << l << ", position " << p;
+      EXPECT_EQ(from, ref(bolt->from_node).column);
+    }
+  }
 }
 
 // A long prompt's wave stays within what a device can draw at once.

@@ -89,6 +89,10 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
   gptneox.flags = trace::kStructureGelu | trace::kStructureParallel | trace::kStructureBiases;
   EXPECT_EQ("act = gelu(W_up norm(x) + b)", formula_of(Kind::kCell, gptneox));
 
+  trace::StructureRecord phi2 = gptneox;
+  phi2.flags |= trace::kStructureOutputBias;
+  EXPECT_EQ("p = softmax((W_U norm(x_L) + b) / temperature)", formula_of(Kind::kCandidate, phi2));
+
   trace::StructureRecord gemma;
   gemma.flags = trace::kStructureGated | trace::kStructureGelu | trace::kStructureRotated |
                 trace::kStructurePostNorms | trace::kStructureHeadNorms |
@@ -97,11 +101,20 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
   EXPECT_EQ("z_h = sum_j a_j v_j, a = softmax(cap(scale q k_j)), q = rope(norm(W_q norm(x)))",
             formula_of(Kind::kHead, gemma));
   EXPECT_EQ("p = softmax(cap(W_U norm(x_L)) / temperature)", formula_of(Kind::kCandidate, gemma));
+  gemma.flags |= trace::kStructureScaledEmbedding;
+  EXPECT_EQ("x_0 = scale * the embedding of the token", formula_of(Kind::kTape, gemma));
 
   trace::StructureRecord mixtral = llama;
   mixtral.experts = 8;
-  EXPECT_EQ("x_out = x_mid + sum_e p_e FFN_e, each sum_n act_n w_n",
+  EXPECT_EQ("x_out = x_mid + sum_e G_e FFN_e, each sum_n act_n w_n",
             formula_of(Kind::kSpineFfn, mixtral));
+  EXPECT_EQ("p_e = softmax(W_router norm(x_mid))_e, G_e = p_e of the chosen",
+            formula_of(Kind::kRouter, mixtral));
+  mixtral.flags |= trace::kStructureRenormalised;
+  EXPECT_EQ("p_e = softmax(W_router norm(x_mid))_e, G_e = p_e / sum of the chosen p",
+            formula_of(Kind::kRouter, mixtral));
+  EXPECT_EQ("G_e act_n <w_n, df> / |df|^2", scene::neuron_formula(mixtral));
+  EXPECT_EQ("act_n <w_n, df> / |df|^2", scene::neuron_formula(llama));
   EXPECT_EQ("act = f(norm(x_mid))", formula_of(Kind::kCell, {})) << "where the trace is silent";
 }
 

@@ -7,6 +7,7 @@
 #include "engine/trace/reader.h"
 #include "model/error.h"
 #include "render/scene/choreography.h"
+#include "render/scene/node_meaning.h"
 #include "tests/support/trace_builder.h"
 
 namespace {

@@ -135,6 +135,21 @@ TEST_F(Legends, SayHowATokenIsDrawn) {
                    "bars: softmax(logits / 0.8); one is drawn, of the top-k 40, top-p 0.95"));
 }
 
+// The bars are the model's probabilities; what a sampler makes of them is another matter.
+TEST_F(Legends, SayWhatTheBarsAreWithout) {
+  EXPECT_FALSE(says(legend(at(4.5)), "penalties"));
+  builder_.start();
+  builder_.penalties({0.3F, 1.0F, 0.0F, 0.0F, 64, 0});
+  builder_.step(6);
+  reader_.poll();
+  EXPECT_TRUE(says(legend(at(0.5)), "top-p 0.95, min-p 0.3|"));
+  builder_.start();
+  builder_.penalties({0.0F, 1.8F, 0.0F, 0.0F, 64, 0});
+  builder_.step(6);
+  reader_.poll();
+  EXPECT_TRUE(says(legend(at(0.5)), "top-p 0.95, after penalties that the bars are without"));
+}
+
 TEST_F(Legends, SayNothingOfTheDrawingWhereATraceDoesNot) {
   trace::Log log;
   tests::TraceBuilder bare(log, model_);

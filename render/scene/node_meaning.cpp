@@ -1,0 +1,83 @@
+#include "render/scene/node_meaning.h"
+
+#include "render/scene/dependency.h"
+#include "render/scene/quantities.h"
+
+namespace scene {
+
+using trace::Measure;
+
+Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref,
+                size_t step) {
+  Meaning meaning;
+  if (step >= reader.steps()) return meaning;
+  const trace::StepRecord& record = reader.step(step);
+  const trace::Position& at = reader.position(record.first_position + record.count - 1);
+  const auto& m = layout.model();
+  const auto say = [&](std::string measure, std::string formula, float value, float scale) {
+    meaning = {std::move(measure),
+               std::move(formula),
+               value,
+               scale,
+               scale > 0.0F ? brightness(value, scale) : value,
+               true};
+  };
+  const bool scaled = at.scale.record != nullptr;
+  switch (ref.kind) {
+    case Kind::kSpineAttention:
+    case Kind::kSpineFfn: {
+      if (at.residual.record == nullptr || !scaled) break;
+      const bool ffn = ref.kind == Kind::kSpineFfn;
+      say(ffn ? "relative FFN update" : "relative attention update",
+          ffn ? "|df| / |x|, x as the FFN reads it" : "|da| / |x|, x as attention reads it",
+          at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
+          at.scale.of(ref.layer, Measure::kUpdate));
+      break;
+    }
+    case Kind::kHead:
+      if (at.attention.record == nullptr || !scaled) break;
+      say("share of the attention update", "<o_h, da> / |da|^2",
+          at.attention.head(ref.layer, ref.index).share,
+          at.scale.of(ref.layer, Measure::kHeadShare));
+      break;
+    case Kind::kSlot: {
+      const uint32_t together = layout.positions_per_column();
+      const uint32_t first = ref.column * together;
+      if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
+      say("attention weight read from here",
+          together > 1 ? "sum over the column of the heads' mean of a_j"
+                       : "mean over the heads that share it of a_j",
+          column_read(at.kv, layout, ref.layer, ref.index, first),
+          at.scale.of(ref.layer, Measure::kKvRead));
+      break;
+    }
+    case Kind::kCell:
+      if (at.ffn.record == nullptr || !scaled || idle_expert(at, layout, ref)) break;
+      say("activation",
+          (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
+              activation_formula(layout.structure()),
+          at.ffn.rms[ref.layer * m.buckets + ref.index],
+          at.scale.of(ref.layer, Measure::kActivation));
+      break;
+    case Kind::kCandidate:
+      if (at.logits.record == nullptr || ref.index >= at.logits.record->candidates) break;
+      say("probability", "softmax(logits / temperature)",
+          at.logits.candidates[ref.index].probability, 0.0F);
+      break;
+    case Kind::kRestCandidate:
+      if (at.logits.record == nullptr) break;
+      say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
+      break;
+    case Kind::kRouter:
+      if (at.experts.record == nullptr) break;
+      say("largest probability of an expert", "max softmax(W_router m)",
+          surest(at.experts, ref.layer), 0.0F);
+      break;
+    case Kind::kTape:
+    case Kind::kScenery:
+      break;
+  }
+  return meaning;
+}
+
+}  // namespace scene

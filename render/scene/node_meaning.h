@@ -1,0 +1,23 @@
+// What a node's light stands for, in words and numbers: the other half of choreography.h.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "engine/trace/reader.h"
+#include "render/scene/layout.h"
+
+namespace scene {
+
+// What a node's light stands for at a step, for the inspector and the tests.
+struct Meaning {
+  std::string measure;  // "share of the attention update"
+  std::string formula;  // "<o_h, da> / |da|^2"
+  float value = 0.0F;   // the raw number of the trace
+  float scale = 0.0F;   // what brightness is measured against; 0: shown as it is
+  float light = 0.0F;   // what the GPU is given
+  bool known = false;   // false: this step holds nothing for the node
+};
+Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref, size_t step);
+
+}  // namespace scene

@@ -1,0 +1,58 @@
+#include "render/scene/quantities.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace scene {
+
+float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_t k,
+                  uint32_t first) {
+  const uint32_t slots = kv.record->slots;
+  const uint32_t end = std::min(first + layout.positions_per_column(), slots);
+  float sum = 0.0F;
+  for (uint32_t j = first; j < end; ++j) sum += kv.read[(l * kv.record->kv_heads + k) * slots + j];
+  return sum;
+}
+
+float surest(const trace::Experts& experts, uint32_t l) {
+  const uint32_t n = experts.record->experts;
+  const auto all = experts.probability.subspan(size_t{l} * n, n);
+  return n == 0 ? 0.0F : *std::max_element(all.begin(), all.end());
+}
+
+uint32_t bars(const trace::Logits& logits) {
+  return std::min<uint32_t>(logits.record->candidates, Layout::kCandidates);
+}
+
+float rest_of_bars(const trace::Logits& logits) {
+  float rest = 1.0F;
+  for (uint32_t i = 0; i < bars(logits); ++i) rest -= logits.candidates[i].probability;
+  return std::max(rest, 0.0F);
+}
+
+float brightness(float value, float scale) {
+  constexpr float kAtScale = 0.881373587F;  // asinh(1)
+  return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;
+}
+
+const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head) {
+  if (attention.record->position < kDrainFrom) return nullptr;
+  for (const trace::KvRead& read : attention.reads_of(layer, head)) {
+    if (read.position == 0) return read.weight > kDrainWeight ? &read : nullptr;
+  }
+  return nullptr;
+}
+
+float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint32_t layer) {
+  const auto begin = [&](uint64_t bucket) {
+    return (bucket * m.neurons + m.buckets - 1) / m.buckets;
+  };
+  double energy = 0.0;
+  for (uint32_t b = 0; b < m.buckets; ++b) {
+    const double rms = double{ffn.rms[size_t{layer} * m.buckets + b]};
+    energy += rms * rms * static_cast<double>(begin(b + 1) - begin(b));
+  }
+  return static_cast<float>(energy);
+}
+
+}  // namespace scene

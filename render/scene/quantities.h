@@ -1,0 +1,38 @@
+// Numbers of the trace as lights and bolts show them: what is put together of several, and how a
+// value becomes brightness.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/trace/reader.h"
+#include "render/scene/layout.h"
+
+namespace scene {
+
+// A first position that holds more of a head's attention than this is a sink: its read is drawn as
+// a drain. Not before there are some positions that it could have looked at instead.
+inline constexpr float kDrainWeight = 0.5F;
+inline constexpr uint32_t kDrainFrom = 3;  // position of the reader
+
+// Candidates with a bar of their own, and the probability of all others. logits.record: not null.
+uint32_t bars(const trace::Logits& logits);
+float rest_of_bars(const trace::Logits& logits);
+
+// Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
+float brightness(float value, float scale);
+
+// The read that goes down the drain, or null.
+const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head);
+
+// Sum of the squares of a layer's activations: what a neuron's share of the energy is measured by.
+float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& model, uint32_t layer);
+
+// Attention weight that the positions of a column, from `first` on, received together: mean over
+// the heads that share KV head k.
+float column_read(const trace::Kv& kv, const Layout& layout, uint32_t layer, uint32_t k,
+                  uint32_t first);
+
+// The router's largest probability: how sure it is.
+float surest(const trace::Experts& experts, uint32_t layer);
+
+}  // namespace scene
