@@ -22,6 +22,7 @@
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/inference.h"
+#include "engine/standard_streams.h"
 #include "engine/structure/structure.h"
 #include "engine/structure/synthetic.h"
 #include "engine/threads.h"
@@ -48,13 +49,15 @@ void say(const std::string& text) {
 }
 
 using engine::commands::between;
+using engine::commands::refuse_generation;
 using engine::commands::refuse_same_file;
 using engine::commands::refuse_same_outputs;
 
 // What generating commands share, and what a picture needs.
 struct Flags : engine::commands::Flags {
-  std::string file;         // positional: a model or a trace
-  size_t conversation = 0;  // of a trace, from 1; 0: the last
+  const CLI::App* command = nullptr;  // that was given
+  std::string file;                   // positional: a model or a trace
+  size_t conversation = 0;            // of a trace, from 1; 0: the last
   std::string window_size = "1280x720";
   std::string theme = "dark";
   std::string palette = "default";
@@ -73,6 +76,7 @@ void add_scene(CLI::App& app, Flags& flags) {
   add_generation(app, flags);
   // A picture of every token of a long text would take hours to render: fewer unless asked for.
   app.parse_complete_callback([&app, &flags] {
+    flags.command = &app;
     if ((app.get_name() != "view" || app.count("--headless") > 0) && app.count("-n") == 0)
       flags.n = kTokensOfAVideo;
   });
@@ -149,6 +153,7 @@ class Source {
         throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                     "leave out --trace");
       }
+      refuse_generation(*flags.command, "a trace holds what was generated");
       const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
@@ -189,6 +194,7 @@ class Source {
       throw Error(ExitCode::kUsage, "shows models without running one", "--structure",
                   "leave out " + (flags.file.empty() ? "-m" : flags.file));
     }
+    refuse_generation(*flags.command, "--structure runs no model");
     std::vector<trace::Model> models;
     for (const std::string& name : flags.structures)
       models.push_back(engine::find_structure(name, source_of(flags)));
@@ -312,7 +318,8 @@ int run_program(int argc, char** argv) {
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.add_option("-o,--output", record.output, "with --headless: the video");
   view.add_option("--timings", flags.scene.timings,
-                  "write what each frame of the window took to this file, one JSON object a line");
+                  "write what each frame of the window took to this file, one JSON object a line")
+      ->excludes("--headless");
   view.callback([&] {
     Source source(flags, {record.output, flags.scene.timings});
     record.scene = flags.scene;
@@ -435,18 +442,8 @@ int run_program(int argc, char** argv) {
   engine::commands::EvalOptions eval;
   CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
   add_model(evaluate, flags);
-  evaluate.add_option("-f,--file", eval.text, "the text; - is stdin")->required();
-  evaluate
-      .add_option("-c,--ctx-size,--window", eval.window,
-                  "tokens that are seen together; 0: 128, with --chunks 512")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  evaluate
-      .add_option("--chunks", eval.chunks,
-                  "measure as llama-perplexity does: score the second half of so many chunks of "
-                  "the window's size; 0: all of the text")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   add_cache_type(evaluate, flags);
-  evaluate.add_flag("--json", eval.json, "as JSON");
+  add_evaluation(evaluate, eval);
   evaluate.callback([&] {
     eval.model = source_of(flags);
     eval.threads = flags.threads;
@@ -582,6 +579,7 @@ int run_program(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  engine::keep_standard_streams();
   try {
     const int exit_code = run_program(argc, argv);
     if (exit_code != 0 || (std::cout.flush() && std::fflush(stdout) == 0 && !std::ferror(stdout))) {

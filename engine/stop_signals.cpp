@@ -33,13 +33,16 @@ StopSignals::StopSignals() {
   asked_at_ms = 0;
   struct sigaction action = {};
   action.sa_handler = ask;
-  sigaction(SIGINT, &action, &old_int_);
-  sigaction(SIGTERM, &action, &old_term_);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], &action, &old_[i]);
+    // nohup has it ignored.
+    if (kSignals[i] == SIGHUP && old_[i].sa_handler == SIG_IGN)
+      sigaction(SIGHUP, &old_[i], nullptr);
+  }
 }
 
 StopSignals::~StopSignals() {
-  sigaction(SIGINT, &old_int_, nullptr);
-  sigaction(SIGTERM, &old_term_, nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &old_[i], nullptr);
 }
 
 bool StopSignals::asked() noexcept {

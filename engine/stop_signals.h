@@ -1,6 +1,7 @@
-// Ctrl-C (SIGINT) and SIGTERM as a request to end well.
+// Ctrl-C (SIGINT), SIGTERM and a terminal that goes away (SIGHUP) as a request to end well.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 namespace engine {
@@ -19,8 +20,8 @@ class StopSignals {
   static bool asked() noexcept;
 
  private:
-  struct sigaction old_int_ = {};
-  struct sigaction old_term_ = {};
+  static constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
+  std::array<struct sigaction, kSignals.size()> old_ = {};
 };
 
 }  // namespace engine

@@ -262,6 +262,30 @@ std::vector<int64_t> ids_of(const std::string& text) {
 
 }  // namespace
 
+void refuse_generation(const CLI::App& app, const std::string& why) {
+  Flags unused;
+  CLI::App generating;
+  add_generation(generating, unused);
+  for (const CLI::Option* option : generating.get_options()) {
+    const std::string name = option->get_name();
+    if (name == "--help" || name == "--model" || name == "--threads") continue;
+    if (app.count(name) > 0)
+      throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, "leave it out");
+  }
+}
+
+void add_evaluation(CLI::App& app, EvalOptions& eval) {
+  app.add_option("-f,--file", eval.text, "the text; - is stdin")->required();
+  app.add_option("-c,--ctx-size,--window", eval.window,
+                 "tokens that are seen together; 0: 128, with --chunks 512")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
+  app.add_option("--chunks", eval.chunks,
+                 "measure as llama-perplexity does: score the second half of so many chunks of "
+                 "the window's size; 0: all of the text")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  app.add_flag("--json", eval.json, "as JSON");
+}
+
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
   add_model(app, flags);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/eval.h"
 #include "engine/commands/train.h"
 #include "engine/control.h"
 #include "engine/session.h"
@@ -44,6 +45,10 @@ void refuse_same_file(const std::string& output, const std::vector<std::string>&
 // Throws Error (usage) when two outputs are one file.
 void refuse_same_outputs(const std::vector<std::string>& outputs);
 
+// Throws Error (usage), with `why`, when an option of add_generation was given that changes what is
+// generated or says where it is written; -m and -t change nothing.
+void refuse_generation(const CLI::App& app, const std::string& why);
+
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);
 Generate generate_of(const Flags& flags);
@@ -58,7 +63,8 @@ void add_sampling(CLI::App& app, Sampling& sampling);
 void add_generation(CLI::App& app, Flags& flags);
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);
-// What `train` takes.
+// What `eval` and `train` take.
+void add_evaluation(CLI::App& app, EvalOptions& eval);
 void add_training(CLI::App& app, TrainOptions& train);
 
 }  // namespace engine::commands

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <sstream>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -71,6 +72,28 @@ model::train::Settings settings_of(const TrainOptions& o) {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   s.threads = o.threads != 0 ? o.threads : std::clamp(cores, 1, most);
   return s;
+}
+
+// What a run is told besides its shape, its seed and its optimiser, a flag a line.
+std::string text_of(const model::train::Settings& s) {
+  std::string text;
+  const auto add = [&](const char* flag, auto value) {
+    text += fmt::format("{} {}\n", flag, value);
+  };
+  add("--steps", s.steps);
+  add("--warmup", s.warmup);
+  add("--batch", s.batch);
+  add("--full-every", s.full_every);
+  add("--lr", s.lr);
+  add("--min-lr", s.min_lr);
+  add("--momentum", s.momentum);
+  add("--beta1", s.beta1);
+  add("--beta2", s.beta2);
+  add("--weight-decay", s.weight_decay);
+  add("--clip", s.clip);
+  add("--dropout", s.dropout);
+  add("--threads", s.threads);
+  return text;
 }
 
 // The loss log: one JSON object a line. When a run is resumed, lines of steps that will be
@@ -152,8 +175,10 @@ class Run {
     if (StopSignals::asked()) {
       stop();
     } else {
-      say(fmt::format("done in {}: best validation loss {:.4f} at step {}, written to {}",
-                      duration(seconds_since(begin_)), best_loss_, best_step_, options_.output));
+      const std::string when = written_loss_ == best_loss_ ? fmt::format("at step {}", best_step_)
+                                                           : std::string("of an earlier stop");
+      say(fmt::format("done in {}: best validation loss {:.4f} {}, written to {}",
+                      duration(seconds_since(begin_)), written_loss_, when, options_.output));
     }
     return 0;
   }
@@ -173,7 +198,10 @@ class Run {
     if (step != validated_step_ && !gave_up_) {
       say("stopping: one more validation (Ctrl-C again leaves it out)");
       const double loss = trainer_->evaluate(corpus_->validation(), window()).loss;
-      if (loss < best_loss_) save_model(trainer_->state().weights);
+      if (loss < written_loss_) {
+        save_model(trainer_->state().weights, loss);
+        save();
+      }
     }
     say(
         fmt::format("stopped at step {} of {}: {} holds the best weights {}; the same command with "
@@ -233,6 +261,15 @@ class Run {
       }
       return;
     }
+    if (options_.checkpoint_steps.empty()) {
+      throw Error(ExitCode::kUsage, "needs --checkpoint-steps", "--checkpoints",
+                  "say at which steps: 0,100,1000");
+    }
+    for (const int64_t step : options_.checkpoint_steps) {
+      if (step >= 0 && step <= options_.steps) continue;
+      throw Error(ExitCode::kUsage, fmt::format("{} is no step of this run", step),
+                  "--checkpoint-steps", fmt::format("0 to {}", options_.steps));
+    }
     std::error_code failure;
     std::filesystem::create_directories(options_.checkpoints, failure);
     model::train::check_writable(options_.checkpoints + "/step-000000.gguf");
@@ -241,33 +278,55 @@ class Run {
   void resume() {
     model::train::RunState state = model::train::load_state(options_.resume + ".state", config_,
                                                             settings_.seed, options_.muon);
-    best_loss_ = state.best_step < 0 ? best_loss_ : state.best_loss;
-    best_step_ = state.best_step;
-    best_ = std::move(state.best);
+    say_what_is_new(state.settings);
     trainer_->set_state(std::move(state.trainer));
-    // What a stop left there may be better than the best that the run knows of.
     std::error_code ignored;
     written_ = std::filesystem::equivalent(options_.resume, options_.output, ignored);
-    if (best_ && !written_) save_model(*best_);
+    if (state.text != 0 && state.text != corpus_->hash()) {
+      say(fmt::format("{} is another text than before: what was best does not count on it",
+                      options_.text));
+      return;
+    }
+    if (state.best_step < 0) return;
+    best_loss_ = state.best_loss;
+    best_step_ = state.best_step;
+    best_ = std::move(state.best);
+    // What a stop left there may be better than the best that the run knows of.
+    written_loss_ = state.written_loss;
+    if (!written_) save_model(*best_, best_loss_);
+  }
+
+  // Before: text_of() of the run that goes on; empty: it does not say.
+  void say_what_is_new(const std::string& before) const {
+    std::istringstream old_lines(before), lines(text_of(settings_));
+    for (std::string old, line; std::getline(old_lines, old) && std::getline(lines, line);) {
+      if (old != line)
+        say(fmt::format("{} from here on, {} before", line, old.substr(old.find(' ') + 1)));
+    }
   }
 
   // Validation looks no further back than the model can.
   int64_t window() const { return std::min(options_.eval_window, options_.ctx); }
 
-  void save_model(const model::train::Parameters& weights) {
+  // loss: of the validation part with these weights.
+  void save_model(const model::train::Parameters& weights, double loss) {
     written_ = true;
+    written_loss_ = loss;
     model::train::save_gguf(weights.weights(), config_, options_.output,
                             options_.f32 ? model::DType::kF32 : model::DType::kF16);
   }
 
   void save() {
-    if (!written_) save_model(best_ ? *best_ : trainer_->state().weights);
+    if (!written_) save_model(best_ ? *best_ : trainer_->state().weights, best_loss_);
     model::train::save_state({.trainer = trainer_->state(),
                               .seed = settings_.seed,
                               .muon = settings_.muon,
                               .best_loss = best_loss_,
                               .best_step = best_step_,
-                              .best = best_},
+                              .best = best_,
+                              .written_loss = written_loss_,
+                              .text = corpus_->hash(),
+                              .settings = text_of(settings_)},
                              state_path());
   }
 
@@ -286,7 +345,7 @@ class Run {
       best_loss_ = loss;
       best_step_ = step;
       best_ = trainer_->state().weights;
-      if (step > 0 || settings_.steps == 0) save_model(*best_);
+      if (loss < written_loss_ && (step > 0 || settings_.steps == 0)) save_model(*best_, loss);
     }
     if (step == 0) {
       log_->line(fmt::format(R"({{"step":0,"val_loss":{:.5f},"lr":0,"seconds":0}})", loss));
@@ -342,6 +401,7 @@ class Run {
   std::optional<LossLog> log_;
   std::optional<model::train::Parameters> best_;
   double best_loss_ = std::numeric_limits<double>::infinity();
+  double written_loss_ = std::numeric_limits<double>::infinity();  // of the model's file
   int64_t best_step_ = -1;
   int64_t validated_step_ = -1;
   bool gave_up_ = false;  // the last validation: a stop was asked for

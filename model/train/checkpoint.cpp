@@ -22,7 +22,7 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 constexpr std::array<char, 8> kMagic = {'F', 'U', 'L', 'G', 'S', 'T', 'A', 'T'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;  // 1 ended behind the best weights
 
 void append_utf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
@@ -183,6 +183,10 @@ void save_state(const RunState& state, const std::string& path) {
     out.append(reinterpret_cast<const char*>(p->data()),
                static_cast<size_t>(p->size()) * sizeof(float));
   }
+  put(out, state.written_loss);
+  put(out, state.text);
+  put(out, static_cast<uint64_t>(state.settings.size()));
+  out += state.settings;
   put(out, fnv1a(out, out.size()));
   write_atomically(out, path);
 }
@@ -191,7 +195,11 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
   const auto refuse = [&path](const std::string& what, const std::string& hint = {}) {
     throw Error(ExitCode::kUsage, what, path, hint);
   };
-  const std::string in = read_text(path);
+  constexpr size_t kTailBytes = 8 + 8 + 8;
+  constexpr size_t kMostSettings = 1 << 16;
+  const size_t bytes = static_cast<size_t>(Parameters::count(config)) * sizeof(float);
+  const std::string in =
+      read_text(path, kHeaderBytes + 4 * bytes + kTailBytes + kMostSettings + sizeof(uint64_t));
   if (in.size() < kHeaderBytes || std::memcmp(in.data(), kMagic.data(), kMagic.size()) != 0) {
     refuse("is not the state of a training run",
            "--resume takes the model; its state lies beside it in MODEL.state");
@@ -199,7 +207,8 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
   size_t at = kMagic.size();
   const auto version = take<uint32_t>(in, at);
   const auto saved_with = take<uint32_t>(in, at);
-  if (version != kVersion) refuse("has version " + std::to_string(version) + ", not 1");
+  if (version < 1 || version > kVersion)
+    refuse("has version " + std::to_string(version) + "; this program knows 1 and 2");
   if (saved_with != 0 && saved_with != optimiser(muon)) {
     refuse(std::string("was saved with ") + (muon ? "--adamw" : "--muon"),
            "resume with the same optimiser");
@@ -230,8 +239,9 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
   state.best_step = take<int64_t>(in, at);
   state.best_loss = take<double>(in, at);
   const auto n = take<int64_t>(in, at);
-  const size_t bytes = static_cast<size_t>(state.trainer.weights.size()) * sizeof(float);
-  if (n != state.trainer.weights.size() || in.size() != kHeaderBytes + 4 * bytes + 8) {
+  const size_t least = kHeaderBytes + 4 * bytes + (version > 1 ? kTailBytes : 0) + sizeof(uint64_t);
+  if (n != state.trainer.weights.size() || in.size() < least ||
+      (version == 1 && in.size() != least)) {
     refuse("is truncated or damaged");
   }
   size_t end = in.size() - sizeof(uint64_t);
@@ -243,6 +253,13 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
        {&state.trainer.weights, &state.trainer.moment1, &state.trainer.moment2, &*state.best}) {
     std::memcpy(p->data(), in.data() + at, bytes);
     at += bytes;
+  }
+  state.written_loss = state.best_loss;
+  if (version > 1) {
+    state.written_loss = take<double>(in, at);
+    state.text = take<uint64_t>(in, at);
+    if (take<uint64_t>(in, at) != in.size() - least) refuse("is truncated or damaged");
+    state.settings = in.substr(at, in.size() - least);
   }
   if (state.best_step < 0) state.best.reset();
   return state;

@@ -37,6 +37,9 @@ struct RunState {
   double best_loss = 0.0;
   int64_t best_step = -1;          // -1: nothing was validated yet
   std::optional<Parameters> best;  // weights at best_step
+  double written_loss = 0.0;       // of what the model's file holds: a stop may have left better
+  uint64_t text = 0;               // hash of what was trained on; 0: an older state, not known
+  std::string settings{};          // the rest of what the run was told, "--lr 0.003\n..."
 };
 
 // Whole or absent; throws Error (failed).

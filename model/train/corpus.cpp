@@ -9,8 +9,6 @@
 namespace model::train {
 namespace {
 
-constexpr uint64_t kMaxBytes = uint64_t{4} << 30U;
-
 [[noreturn]] void fail(const std::string& path, const std::string& what,
                        const std::string& hint = {}) {
   throw fulgurite::Error(fulgurite::ExitCode::kFailed, what, path, hint);
@@ -18,13 +16,14 @@ constexpr uint64_t kMaxBytes = uint64_t{4} << 30U;
 
 }  // namespace
 
-std::string read_text(const std::string& path) {
+std::string read_text(const std::string& path, uint64_t most) {
   std::error_code ignored;
   if (path.empty()) fail("text", "no file was named", "-f FILE");
   if (!std::filesystem::exists(path, ignored)) fail(path, "no such file");
   if (std::filesystem::is_directory(path, ignored)) fail(path, "is a directory, not a text");
   const uint64_t size = std::filesystem::file_size(path, ignored);
-  if (!ignored && size > kMaxBytes) fail(path, "is larger than 4 GB");
+  if (!ignored && size > most)
+    fail(path, "has " + std::to_string(size) + " bytes, more than " + std::to_string(most));
   std::ifstream file(path, std::ios::binary);
   std::string text;
   if (file && !ignored) {
@@ -48,6 +47,12 @@ Corpus::Corpus(const std::string& path, int64_t window) {
   }
   tokens_.reserve(text.size());
   for (const char byte : text) tokens_.push_back(static_cast<unsigned char>(byte));
+}
+
+uint64_t Corpus::hash() const noexcept {
+  uint64_t hash = 0xCBF29CE484222325U;
+  for (const int32_t byte : tokens_) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001B3U;
+  return hash;
 }
 
 std::span<const int32_t> Corpus::training() const noexcept {

@@ -18,13 +18,15 @@ class Corpus {
 
   std::span<const int32_t> training() const noexcept;
   std::span<const int32_t> validation() const noexcept;
+  // FNV-1a of the text: the same for the same text alone.
+  uint64_t hash() const noexcept;
 
  private:
   std::vector<int32_t> tokens_;
   size_t split_ = 0;
 };
 
-// The bytes of a file; throws as above, and when it is empty.
-std::string read_text(const std::string& path);
+// The bytes of a file; throws as above, and when it is empty or larger than `most`.
+std::string read_text(const std::string& path, uint64_t most = uint64_t{4} << 30U);
 
 }  // namespace model::train

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <thread>
 
 #include "model/error.h"
@@ -35,13 +36,28 @@ void set_size(const std::string& text, SceneOptions& options) {
 namespace {
 
 volatile std::sig_atomic_t interrupts = 0;
+volatile std::time_t interrupted_at = 0;
+
+// A second wish, seconds later, does not wait for whoever hangs.
+void interrupt(int signal) {
+  constexpr std::time_t kSameWish = 2;
+  const std::time_t now = std::time(nullptr);
+  if (interrupts != 0 && now - interrupted_at >= kSameWish) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  if (interrupts == 0) interrupted_at = now;
+  interrupts = 1;
+}
 
 }  // namespace
 
 void watch_for_interrupts() {
   interrupts = 0;
-  std::signal(SIGINT, [](int) { interrupts = 1; });
-  std::signal(SIGTERM, [](int) { interrupts = 1; });
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // nohup has it ignored.
+    if (std::signal(signal, interrupt) == SIG_IGN && signal == SIGHUP) std::signal(signal, SIG_IGN);
+  }
 }
 
 bool interrupted() {
@@ -81,7 +97,10 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   wait_until(stage, [] { return false; });
   if (interrupted() && !reader.finished())
     throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
-  if (reader.failed()) {
+  // What a trace holds can be drawn although a later prompt of it was refused.
+  if (reader.failed() && options.control == nullptr && reader.steps() > 0) {
+    std::fprintf(stderr, "the trace says: %s\n", std::string(reader.note()).c_str());
+  } else if (reader.failed()) {
     const trace::NoteKind kind = reader.note_kind();
     throw Error(kind == trace::NoteKind::kError         ? ExitCode::kUsage
                 : kind == trace::NoteKind::kModelFailed ? ExitCode::kBadModel

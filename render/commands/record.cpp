@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -26,6 +27,9 @@ namespace {
 
 // The still that `shot` takes by default: the crown is lit, the upper layers still glow.
 constexpr double kTypicalShare = 0.85;
+
+// How long a picture waits for what it asked the engine.
+constexpr std::chrono::seconds kPatience{60};
 
 // How far the camera drifts around the scene during a recording, radians.
 constexpr float kDrift = 0.22F;
@@ -114,6 +118,8 @@ int record(const RecordOptions& options) {
   stage.ask(scene.control);
   view.selected_cell = cell;
 
+  if (interrupted())
+    throw Error(ExitCode::kRecordingFailed, "interrupted before its first frame", options.output);
   // Only now, when nothing but the disk can fail: what was there before stays until here.
   File hashes(options.frame_hashes);
   Encoder encoder({options.output, scene.width, scene.height, options.fps});
@@ -130,7 +136,7 @@ int record(const RecordOptions& options) {
   const glm::vec2 size(scene.width, scene.height);
   ui.draw_overlay(state, size,
                   static_cast<float>(1.0 / options.fps));  // panels measure themselves first
-  for (uint64_t i = 0; i < frames && !interrupted(); ++i) {
+  for (uint64_t i = 0; i < frames && (i == 0 || !interrupted()); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = share * steps;
     player.seek(view.playhead, stage.reader().steps());
@@ -188,22 +194,35 @@ int shot(const ShotOptions& options) {
   }
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
-  // The inspector asks the engine, which lives on: a few frames until its answer is there.
   ui::State state{stage, view, player, scene.control, scene.generate};
   stage.look_at_tensors(view, glm::vec2(scene.width, scene.height));
-  const int frames = view.selected != 0 && scene.control != nullptr ? 40 : 4;
-  for (int i = 0; i < frames; ++i) {
+  const auto overlay = [&] {
     stage.poll();
     view.ui = ui.draw_overlay(state, glm::vec2(scene.width, scene.height), 0.1F);
-    if (i + 1 < frames && view.selected != 0) usleep(5000);
+  };
+  overlay();
+  // The inspector has asked the engine, which lives on.
+  const auto begin = std::chrono::steady_clock::now();
+  while (state.next_request > 1 && state.shown_tensor.empty() && !interrupted()) {
+    if (std::chrono::steady_clock::now() - begin > kPatience) {
+      throw Error(ExitCode::kFailed, "the tensor was not there within a minute", "--select",
+                  "try again without it");
+    }
+    usleep(5000);
+    overlay();
   }
+  for (int i = 0; i < 3; ++i) overlay();  // panels measure themselves
   stage.draw(target, view);
   write_png(options.output, scene.width, scene.height, target.read_back());
   if (cell) {
     // What the picture says of it, where one is near enough for it to say something.
     const auto sheet = scene::find_sheet(stage.layout(), cell->sheet);
-    if (const auto value = stage.tensors().store().value(*sheet, *cell))
+    if (const auto value = stage.tensors().store().value(*sheet, *cell)) {
       std::printf("%s = %.9g\n", scene.zoom_to.c_str(), double{*value});
+    } else if (scene.control == nullptr) {
+      std::fprintf(stderr, "%s has no number here: that needs its model, running\n",
+                   scene.zoom_to.c_str());
+    }
   }
   std::fprintf(stderr, "picture: %s\n", options.output.c_str());
   return 0;

@@ -19,6 +19,11 @@ void check(VkResult result, const char* what) {
     throw fulgurite::Error(fulgurite::ExitCode::kDeviceLost, "the Vulkan device was lost", call,
                            "the driver's log may say why; --device chooses another");
   }
+  if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY) {
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed,
+                           "there is not enough memory for the picture", call,
+                           "a smaller --window-size, or another --device");
+  }
   throw fulgurite::Error(fulgurite::ExitCode::kFailed,
                          fmt::format("Vulkan error {}", static_cast<int>(result)), call);
 }

@@ -109,7 +109,6 @@ void controls(State& state) {
   if (ImGui::BeginPopup("sampling")) {
     auto n = static_cast<int>(what.n);
     auto top_k = static_cast<int>(what.sampling.top_k);
-    auto seed = static_cast<int>(what.sampling.seed);
     // Written back only when it was changed: a widget may hold less than the value.
     if (ImGui::SliderInt("tokens", &n, 1, static_cast<int>(state.stage.layout().model().context),
                          "%d", ImGuiSliderFlags_AlwaysClamp)) {
@@ -122,9 +121,8 @@ void controls(State& state) {
     }
     ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f",
                        ImGuiSliderFlags_AlwaysClamp);
-    if (ImGui::InputInt("seed", &seed)) {
-      what.sampling.seed = static_cast<uint64_t>(std::max(seed, 0));
-    }
+    constexpr uint64_t kOne = 1;
+    ImGui::InputScalar("seed", ImGuiDataType_U64, &what.sampling.seed, &kOne);
     const bool again = ImGui::Button("Generate");
     go = go || again;
     if (again || escape_pressed()) ImGui::CloseCurrentPopup();

@@ -80,6 +80,11 @@ struct Encoder::Impl {
       std::error_code failed;
       fs::create_directories(output, failed);
       if (failed) throw Error(ExitCode::kRecordingFailed, failed.message(), output.string());
+      // Frames of another video would stand among those of this one.
+      if (!fs::is_empty(output, failed)) {
+        throw Error(ExitCode::kRecordingFailed, "is where frames would go, and is not empty",
+                    output.string(), "remove it, name another -o, or install ffmpeg");
+      }
       fmt::print(stderr,
                  "fulgurite: there is no ffmpeg: frames go to {}/000000.png and on (install ffmpeg "
                  "for a video)\n",

@@ -175,6 +175,35 @@ TEST_F(BadInput, OptionsThatContradictEachOther) {
   EXPECT_FALSE(fs::exists(in_folder("u.mcap")));
 }
 
+// What nothing is generated for cannot do what it was asked to.
+TEST_F(BadInput, OptionsOfGeneratingWhereNothingIsGenerated) {
+  const std::string trace = in_folder("t.mcap");
+  ASSERT_EQ(fulgurite({"run", "-n", "2", "--trace", trace}).exit_code, 0);
+  const std::string out = in_folder("x.png");
+  expect_refusal(fulgurite({"shot", trace, "-o", out, "-n", "3"}), 2, "a trace holds");
+  expect_refusal(fulgurite({"shot", trace, "-o", out, "--temp", "1"}), 2, "--temp");
+  expect_refusal(fulgurite({"shot", "--structure", "gpt2", "-o", out, "-p", "x"}), 2, "--prompt");
+  expect_refusal(fulgurite({"shot", "--structure", "gpt2", "--synthetic", "-o", out, "--trace",
+                            in_folder("new.mcap")}),
+                 2, "--trace");
+  expect_refusal(fulgurite({"view", "--headless", "--timings", in_folder("t.json")}), 2,
+                 "--timings");
+}
+
+// A file that is opened would get the number of a stream that the caller has closed.
+TEST_F(BadInput, AClosedStreamIsNotWhatIsOpenedNext) {
+  for (const char* closed : {">&-", "2>&-"}) {
+    const std::string trace = in_folder("t.mcap");
+    const std::string command =
+        "'" + program() + "' run -n 4 -p ROMEO: --trace '" + trace + "' " + closed;
+    tests::run_program({"sh", "-c", command});
+    const std::string bytes = read_file(trace);
+    EXPECT_EQ(bytes.substr(bytes.size() - 8), std::string("\x89MCAP0\r\n", 8)) << closed;
+    EXPECT_EQ(bytes.find("tokens/s"), std::string::npos) << closed;
+    fs::remove(trace);
+  }
+}
+
 TEST_F(BadInput, APipeIsNoModel) {
   const std::string pipe = in_folder("pipe");
   ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));

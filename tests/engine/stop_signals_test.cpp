@@ -10,7 +10,7 @@ namespace {
 using engine::StopSignals;
 
 TEST(StopSignals, AreARequestWhileOneLivesAndForgottenByTheNext) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const StopSignals signals;
     EXPECT_FALSE(StopSignals::asked());
     std::raise(signal);
@@ -36,6 +36,16 @@ TEST(StopSignalsDeathTest, ASecondOneLaterEndsTheProgram) {
         std::raise(SIGINT);
       },
       testing::KilledBySignal(SIGINT), "");
+}
+
+TEST(StopSignals, AHangupThatNohupIgnoresStaysIgnored) {
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignals signals;
+    std::raise(SIGHUP);
+    EXPECT_FALSE(StopSignals::asked());
+  }
+  std::signal(SIGHUP, before);
 }
 
 TEST(StopSignalsDeathTest, AfterwardsTheyDoWhatTheyDidBefore) {

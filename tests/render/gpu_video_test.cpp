@@ -190,6 +190,15 @@ TEST_F(Video, WithoutFfmpegPngFilesAreWritten) {
   }
 }
 
+TEST_F(Video, FramesOfAnotherVideoStayAlone) {
+  fake_ffmpeg("");
+  fs::create_directories(folder_ / "out_frames");
+  std::ofstream(folder_ / "out_frames/000007.png") << "older";
+  const std::string said =
+      failure([&] { Encoder encoder({.output = folder_ / "out.mp4", .width = 32, .height = 20}); });
+  EXPECT_NE(said.find("is not empty"), std::string::npos) << said;
+}
+
 TEST(FrameHash, DependsOnEveryByteAndItsPlace) {
   std::vector<uint8_t> bytes(4099);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 37);

@@ -94,6 +94,37 @@ TEST_F(Train, ResumedRunEqualsTheWholeRun) {
   EXPECT_EQ(read(in_folder("whole.gguf.state")), read(in_folder("half.gguf.state")));
 }
 
+TEST_F(Train, AResumedRunSaysWhatIsNew) {
+  TrainOptions o = little("m.gguf");
+  o.steps = 10;
+  ASSERT_EQ(train(o), 0);
+  o.resume = o.output;
+  o.steps = 12;
+  o.lr = 1e-4;
+  ::testing::internal::CaptureStderr();
+  ASSERT_EQ(train(o), 0);
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("--steps 12 from here on, 10 before"), std::string::npos) << said;
+  EXPECT_NE(said.find("--lr 0.0001 from here on, 0.003 before"), std::string::npos) << said;
+  EXPECT_EQ(said.find("--batch"), std::string::npos) << "which is what it was";
+}
+
+// Losses on two texts cannot be compared: the first validation on the new one is the best so far.
+TEST_F(Train, AResumedRunOnAnotherTextKeepsWhatItLearns) {
+  TrainOptions o = little("m.gguf");
+  ASSERT_EQ(train(o), 0);
+  std::string noise;
+  for (int i = 0; i < 6000; ++i) noise += static_cast<char>('!' + i * i * 7919 % 89);
+  std::ofstream(in_folder("text.txt"), std::ios::binary) << noise;
+  const double before = loss_of("m.gguf");
+  o.resume = o.output;
+  o.steps = 80;
+  ::testing::internal::CaptureStderr();
+  ASSERT_EQ(train(o), 0);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("another text"), std::string::npos);
+  EXPECT_LT(loss_of("m.gguf"), before);
+}
+
 TEST_F(Train, LogAndCheckpoints) {
   TrainOptions o = little("m.gguf");
   o.log = in_folder("loss.jsonl");
@@ -244,7 +275,14 @@ TEST_F(Train, BadInputIsRefusedBeforeTraining) {
   refused([&](auto& o) { o.output = folder_.string(); }, kFailed, "directory");
   refused([&](auto& o) { o.log = in_folder("no/log"); }, kFailed, "folder");
   refused([&](auto& o) { o.checkpoint_steps = {1}; }, kUsage, "--checkpoints");
-  refused([&](auto& o) { o.checkpoints = in_folder("text.txt"); }, kFailed, "text.txt");
+  refused([&](auto& o) { o.checkpoints = in_folder("kept"); }, kUsage, "--checkpoint-steps");
+  const auto kept = [&](auto& o, const char* folder, int64_t step) {
+    o.checkpoints = in_folder(folder);
+    o.checkpoint_steps = {step};
+  };
+  refused([&](auto& o) { kept(o, "kept", -3); }, kUsage, "-3 is no step of this run");
+  refused([&](auto& o) { kept(o, "kept", o.steps + 1); }, kUsage, "0 to 1000000000");
+  refused([&](auto& o) { kept(o, "text.txt", 1); }, kFailed, "text.txt");
   refused([&](auto& o) { o.heads = 3; }, kUsage, "--heads");
   refused([&](auto& o) { o.eval_every = 0; }, kUsage, "--eval-every");
   refused(
