@@ -24,7 +24,7 @@ constexpr float kBoltSpans = 2.2F;
 constexpr float kLightSpans = 4.5F;
 // In the wave of a prompt the oldest column leads the newest by so much of a layer: decoration.
 constexpr float kLead = 0.3F;
-constexpr float kBarsStand = -0.95F;  // steps, without fading: until the next token's bars
+constexpr float kBarsStand = -1.0F;  // steps, without fading: until the next token's bars
 
 uint32_t seed_of(size_t token, uint32_t layer, uint32_t part, uint32_t index) {
   uint64_t h = token * 0x9E3779B97F4A7C15U + layer * 0xBF58476D1CE4E5B9U +

@@ -55,8 +55,8 @@ const std::vector<Case>& cases() {
       {"ffn-alone", romeo({"--at", "9.6", "--channels", "ffn"})},
       // Other models.
       {"side-by-side", {"--structure", "gpt2,llama3-8b"}},
-      {"gpt2", {"--structure", "gpt2", "--synthetic", "-n", "4", "--at", "2.5"}},
-      {"mixture", {"--structure", "mixtral-8x7b", "--synthetic", "-n", "3", "--at", "1.5"}},
+      {"gpt2", {"--structure", "gpt2", "--synthetic", "--at", "2.5"}},
+      {"mixture", {"--structure", "mixtral-8x7b", "--synthetic", "--at", "1.5"}},
   };
   return all;
 }
