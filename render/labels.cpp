@@ -79,7 +79,7 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
     const float best = ramp(-kAlike, kAlike, room[static_cast<size_t>(row)] - other);
     const float visible = board.beside(bar, Side::kBelow, word, best * wish, gap(row), row > 0);
     board.beside(bar, Side::kBelow, number, visible,
-                 gap(row) + 1.2F * word.size_px / in.size_px + 0.1F);
+                 gap(row) + 1.2F * word.size_px / in.size_px + 0.45F);
   }
 }
 

@@ -212,6 +212,10 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
 void label_cells(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
   const float line = 1.15F * in.size_px;
+  // Later than the names of parts: a whole tower of numbers is no overview.
+  const auto near_enough = [&](glm::vec3 at) {
+    return ramp(7.0F * line, 10.0F * line, board.pixels(at, in.layout.pitch()));
+  };
   const float x = box_of(in.layout, in.layout.cell(0, 0), in.now).center.x;
   for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
     const uint32_t first = in.layout.cell(l, 0);
@@ -244,7 +248,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
             board.pixels(cell.center, 2.3F * (down ? corner.half_size.y : corner.half_size.x));
         const uint64_t neuron = (uint64_t{bucket(i)} * m.neurons + m.buckets - 1) / m.buckets;
         board.beside(cell, side, colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F),
-                     ramp(least, 1.5F * least, size) * high_enough(in, board, cell.center),
+                     ramp(least, 1.5F * least, size) * near_enough(cell.center),
                      down ? 0.3F : 0.15F);
       }
     };

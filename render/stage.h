@@ -47,6 +47,7 @@ struct View {
   std::optional<scene::CellRef> selected_cell{};
   std::optional<BoltRef> hovered_bolt{};
   std::optional<BoltRef> selected_bolt{};  // then no element is
+  bool plays = false;                      // the playhead moves by itself
   bool refine = false;                     // the picture will stand: FrameInput::refine
   ImDrawData* ui = nullptr;
   std::optional<glm::ivec2> pick{};

@@ -6,6 +6,7 @@
 layout(location = 0) noperspective in vec3 across;
 layout(location = 1) flat in vec4 shape;
 layout(location = 2) noperspective in vec4 tint;
+layout(location = 4) noperspective in float halo_px;
 layout(location = 0) out vec4 color;
 
 void main() {
@@ -38,7 +39,7 @@ void main() {
     core = 0.35 * core + 0.5 * bead;
     body = 0.18 * body + 0.8 * bead;
   }
-  float halo = 1.0 - x / (2.6 * radius + 3.0);
+  float halo = 1.0 - x / (2.6 * radius + halo_px);
   halo *= halo;
   float strength = brightness * shown * dash;
   // Where a ribbon passes behind the eye, what is interpolated means nothing; no number passes this.

@@ -11,6 +11,7 @@ layout(location = 0) noperspective out vec3 across;  // pixels from the middle; 
 layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, 1 hollow 2 pipe
 layout(location = 2) noperspective out vec4 tint;   // rgb; heat 0..1
 layout(location = 3) flat out uint record;  // of the bolt, in the buffer
+layout(location = 4) noperspective out float halo_px;  // behind the radius
 
 void main() {
   uint vertex = uint(gl_VertexIndex);
@@ -34,9 +35,12 @@ void main() {
   float taper = fork ? 1.0 - 0.7 * t : 1.0;
   float width_px = width / pixel;
   float radius_px = 0.5 * max(width_px, 1.2);
-  brightness *= 0.35 + 0.65 * min(width_px / 1.2, 1.0);
+  // A tower of hundreds of layers would be white else.
+  float thin = clamp(width_px / 1.2, 0.25, 1.0);
+  brightness *= thin;
+  halo_px = 3.0 * thin;
   if (negative || drain) radius_px = max(1.5 * radius_px, 1.6);
-  float reach_px = 2.6 * radius_px + 3.0;
+  float reach_px = 2.6 * radius_px + halo_px;
 
   float u = (vertex & 1u) == 0u ? -1.0 : 1.0;
   across = vec3(u * reach_px, t, brightness * taper);

@@ -28,6 +28,10 @@ namespace {
 // The still that `shot` takes by default: the crown is lit, the upper layers still glow.
 constexpr double kTypicalShare = 0.85;
 
+// The end of a film is looked at: seconds, and no more than this share of it.
+constexpr double kHold = 1.2;
+constexpr double kMostHold = 0.15;
+
 // How long a picture waits for what it asked the engine.
 constexpr std::chrono::seconds kPatience{60};
 
@@ -108,8 +112,10 @@ int record(const RecordOptions& options) {
 
   View view;
   view.look = scene.look;
-  view.pace = steps / seconds;
-  view.merge = scene::merge_for(steps, seconds, scene.look.reduced_motion);
+  const double moving = seconds - std::min(kHold, kMostHold * seconds);
+  view.pace = steps / moving;
+  view.plays = true;
+  view.merge = scene::merge_for(steps, moving, scene.look.reduced_motion);
   view.camera.pose = first_pose(scene, stage, aspect, steps);
   view.selected = selected_node(scene, stage.layout());
   const float yaw = view.camera.pose.yaw;
@@ -138,7 +144,7 @@ int record(const RecordOptions& options) {
                   static_cast<float>(1.0 / options.fps));  // panels measure themselves first
   for (uint64_t i = 0; i < frames && (i == 0 || !interrupted()); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
-    view.playhead = share * steps;
+    view.playhead = std::min(share * seconds / moving, 1.0) * steps;
     player.seek(view.playhead, stage.reader().steps());
     if (cell) {
       // There in time to read the number.

@@ -481,6 +481,7 @@ int view(const SceneOptions& options) {
     view.refine = still_frames >= kSettle;
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
+    view.plays = player.playing();
     view.merge = player.merge();
     view.ui = ui.draw_window(state);
     if (!stage.draw(swapchain, view)) {

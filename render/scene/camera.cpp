@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include <glm/gtc/matrix_transform.hpp>
 
@@ -176,31 +178,48 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
   return p;
 }
 
-Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
-  const Box box = layout.bounds(columns);
-  Camera camera{home_pose(box, aspect)};
-  const shaders::Node bar = layout.node(layout.candidate(0));
-  const glm::vec3 left = bar.center - bar.half_size;
-  const glm::vec3 right(layout.ffn_right(), left.y, 0.0F);
+namespace {
+
+// Moves the camera until what of these elements would stand behind the legend stands beside it.
+Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint32_t> elements,
+                   float aspect) {
   const float legend = -1.0F + 1.24F / aspect;  // its right edge
   constexpr float kNarrow = 1.3F;               // pictures that it covers anyhow
-  if (aspect < kNarrow || layout.subjects() > 1) return camera.pose;
+  if (aspect < kNarrow || layout.subjects() > 1) return pose;
   constexpr float kLegendEnds = -0.15F;  // below, upwards
   constexpr float kMostRight = 0.84F;    // labels stand beyond
   constexpr int kPasses = 24;
+  Camera camera{pose};
   for (int pass = 0; pass < kPasses; ++pass) {
     const glm::mat4 world = camera.clip_from_world(aspect);
     const auto seen = [&](glm::vec3 at) {
       const glm::vec4 clip = world * glm::vec4(at, 1.0F);
       return glm::vec2(clip.x, -clip.y) / clip.w;
     };
-    const float hidden = legend - seen(left).x;
-    if (hidden <= 0.0F || seen(left).y < kLegendEnds) break;
-    const float room = std::max(kMostRight - seen(right).x, 0.0F);
+    float hidden = 0.0F;
+    for (const uint32_t element : elements) {
+      const shaders::Node node = layout.node(element);
+      const glm::vec2 at = seen(node.center - glm::vec3(node.half_size.x, node.half_size.y, 0.0F));
+      if (at.y >= kLegendEnds && at.y <= 1.0F) hidden = std::max(hidden, legend - at.x);
+    }
+    if (hidden <= 0.0F) break;
+    const float right = seen({layout.ffn_right(), camera.pose.target.y, 0.0F}).x;
+    const float room = std::max(kMostRight - right, 0.0F);
     camera.pan({0.5F * aspect * std::min(hidden, room), 0.0F}, 1.0F);
     if (room < hidden) camera.pose.distance *= 1.05F;
   }
   return camera.pose;
+}
+
+}  // namespace
+
+Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
+  // The likeliest bar and the leftmost heads.
+  std::vector<uint32_t> lefts = {layout.candidate(0)};
+  const auto& m = layout.model();
+  for (uint32_t l = 0; m.heads > 0 && l < m.layers; ++l)
+    lefts.push_back(layout.head(l, m.heads - 1));
+  return beside_legend(home_pose(layout.bounds(columns), aspect), layout, lefts, aspect);
 }
 
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
@@ -265,7 +284,12 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     Box one = box;
     one.center.y = layout.storey_y(*storey) + 0.5F * layout.pitch();
     one.half_size.y = 0.5F * layout.pitch();
-    return home_pose(one, aspect);
+    const uint32_t heads = layout.model().heads;
+    if (heads == 0) return home_pose(one, aspect);
+    // Reads arc up to the storey above.
+    const uint32_t above = std::min(*storey + 1, layout.model().layers - 1);
+    const std::array left = {layout.head(*storey, heads - 1), layout.head(above, heads - 1)};
+    return beside_legend(home_pose(one, aspect), layout, left, aspect);
   }
   return parse_pose(name, p);
 }

@@ -43,9 +43,9 @@ class Clock {
       : span_((kCrown - kLayers) / static_cast<float>(layers)), layers_(layers) {}
 
   static constexpr float kLayers = 0.06F;  // embed before this
-  static constexpr float kCrown = 0.80F;   // the layers before this
-  static constexpr float kBars = 0.82F;    // the bars stand
-  static constexpr float kFall = 0.90F;    // the chosen token falls back to the tape
+  static constexpr float kCrown = 0.76F;   // the layers before this
+  static constexpr float kBars = 0.79F;    // the bolts of the crown are there, the bars stand
+  static constexpr float kFall = 0.88F;    // the chosen token falls back to the tape
 
   // Within a layer: reads of the KV cache, writes of the heads, the FFN.
   static constexpr float kRead = 0.0F;

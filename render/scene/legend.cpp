@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "render/scene/dependency.h"
+#include "render/scene/numbers.h"
 #include "render/scene/text.h"
 
 namespace scene {
@@ -31,6 +32,8 @@ const trace::Position* shown(const LegendInput& in) {
   const trace::StepRecord& step = in.reader.step(now.last);
   return &in.reader.position(step.first_position + step.count - 1);
 }
+
+constexpr float kShortestPhase = Clock::kFfn - Clock::kWrite;  // of a layer
 
 class Writer {
  public:
@@ -146,7 +149,8 @@ class Writer {
   // What the layer in flight is measured against; between them, all layers.
   std::string full(Measure measure) const {
     if (at_ == nullptr || at_->scale.record == nullptr) return {};
-    if (in_layer()) return "full at " + number(double{at_->scale.of(layer_, measure)});
+    if (in_layer() && time_for(kShortestPhase))
+      return "full at " + number(double{at_->scale.of(layer_, measure)});
     float low = at_->scale.of(0, measure);
     float high = low;
     for (uint32_t l = 1; l < m_.layers; ++l) {
@@ -155,6 +159,12 @@ class Writer {
     }
     const std::string to = number(double{high});
     return "full at " + (number(double{low}) == to ? to : number(double{low}) + " to " + to);
+  }
+
+  // Whether what lasts so much of a layer can be read.
+  bool time_for(float part) const {
+    constexpr double kReading = 0.2;  // s
+    return in_.pace * kReading <= double{part * clock_.layer_span()} * in_.merge;
   }
 
   bool in_layer() const {
@@ -210,8 +220,14 @@ class Writer {
       legend_.now = "nothing yet";
       return;
     }
-    legend_.now = in_layer() ? "layer " + std::to_string(layer_) + ": " : "";
-    legend_.now += phase_name(operation_.phase);
+    if (!time_for(1.0F)) {
+      legend_.now = "climbing " + counted(m_.layers, "layer");
+    } else if (!in_layer()) {
+      legend_.now = phase_name(operation_.phase);
+    } else {
+      legend_.now = "layer " + std::to_string(layer_);
+      if (time_for(kShortestPhase)) legend_.now += std::string(": ") + phase_name(operation_.phase);
+    }
     legend_.who = who();
   }
 

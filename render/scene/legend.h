@@ -27,6 +27,8 @@ struct LegendInput {
   uint32_t bolts_drawn = 0;
   Theme theme = Theme::kDark;
   bool sheets = false;  // tensors are in sight
+  // Steps a second; 0: the playhead stands. What would be gone before it is read is not said.
+  double pace = 0.0;
 };
 
 struct LegendRow {

@@ -54,6 +54,17 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PopID();
 }
 
+// Names of model files can be long; what is cut off is in `fulgurite inspect`.
+std::string cut_to(std::string text, float width) {
+  if (ImGui::CalcTextSize(text.c_str()).x <= width) return text;
+  constexpr const char* kMore = "\u2026";
+  while (!text.empty() && ImGui::CalcTextSize((text + kMore).c_str()).x > width) {
+    while (text.size() > 1 && (text.back() & 0xC0) == 0x80) text.pop_back();
+    text.pop_back();
+  }
+  return text + kMore;
+}
+
 // Well enough for their colours to be seen.
 bool sheets_in_sight(const render::TensorView& tensors) {
   constexpr float kSeen = 0.3F;  // of a sheet that is all there
@@ -91,13 +102,11 @@ void panel_legend(State& state, bool interactive) {
                                               stats.bolts_lit,
                                               bolts_drawn,
                                               look.theme,
-                                              sheets_in_sight(state.stage.tensors())});
+                                              sheets_in_sight(state.stage.tensors()),
+                                              state.view.plays ? state.view.pace : 0.0});
   if (ImGui::Begin("legend", nullptr, flags)) {
-    // Names of model files can be long; what is cut off is in `fulgurite inspect`.
-    constexpr size_t kNameBytes = 28;
-    std::string name = model.name.empty() ? model.architecture : model.name;
-    if (name.size() > kNameBytes) name = name.substr(0, kNameBytes) + "\u2026";
-    name = scene::readable_text(name);
+    const std::string name = cut_to(
+        scene::readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);
     ImGui::TextUnformatted(name.c_str());
     const auto millions = static_cast<double>(m.parameters) / 1e6;
     char parameters[24];

@@ -523,7 +523,7 @@ TEST_F(Choreography, DetailThatWasDroppedLeavesNoLight) {
 
 TEST_F(Choreography, TheFrontGlidesToTheNextColumnWhileTheTokenFalls) {
   EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.0)) << "the prompt's last";
-  EXPECT_EQ(5.0F, column_now(reader_, layout_, 0.89));
+  EXPECT_EQ(5.0F, column_now(reader_, layout_, double{Clock::kFall} - 0.01));
   EXPECT_EQ(6.0F, column_now(reader_, layout_, 1.0));
   EXPECT_EQ(25.0F, column_now(reader_, layout_, 21.0));
   EXPECT_EQ(25.0F, column_now(reader_, layout_, 99.0));
@@ -548,7 +548,7 @@ TEST_F(Choreography, WithoutGlidingTheFrontIsThereAtOnce) {
 TEST_F(Choreography, WhereStepsAreShownAsOneTheFrontGoesOnByAllOfThem) {
   EXPECT_EQ(8.0F, column_now(reader_, layout_, 0.0, 4.0)) << "steps 0 to 3: columns to 8";
   EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0, 4.0));
-  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0 + 4.0 * 0.89, 4.0));
+  EXPECT_EQ(12.0F, column_now(reader_, layout_, 4.0 + 4.0 * (double{Clock::kFall} - 0.01), 4.0));
   EXPECT_GT(column_now(reader_, layout_, 4.0 + 4.0 * 0.95, 4.0), 12.5F);
 }
 

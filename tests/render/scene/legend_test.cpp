@@ -124,6 +124,23 @@ TEST_F(Legends, SayWhichPhaseIsInFlight) {
   EXPECT_TRUE(says(legend(at(21.0)), "falls to the tape")) << "the end is the last step's";
 }
 
+// Three layers take 0.7 of a step; the shortest phase a quarter of one.
+TEST_F(Legends, SayOnlyWhatCanBeReadWhileItIsThere) {
+  LegendInput in = at(4.3);
+  const std::string whole = legend(in).now;
+  EXPECT_EQ(0U, whole.find("layer 1: "));
+  in.pace = 0.25;
+  EXPECT_EQ(whole, legend(in).now);
+  in.pace = 1.0;
+  EXPECT_EQ("layer 1", legend(in).now);
+  EXPECT_TRUE(says(legend(in), " to ")) << "scales of all layers";
+  in.pace = 4.0;
+  EXPECT_EQ("climbing 3 layers", legend(in).now);
+  in.merge = 4.0;
+  in.playhead = 5.2;
+  EXPECT_EQ("layer 1", legend(in).now) << "a climb of four steps is as slow as one of one";
+}
+
 TEST_F(Legends, SayWhoseBarsStandAtTheCrown) {
   EXPECT_TRUE(says(legend(at(4.5)), "softmax probability, of the step before"));
   EXPECT_FALSE(says(legend(at(4.85)), "of the step before"));
