@@ -64,7 +64,7 @@ Label percent_label(const LabelInput& in, float probability) {
 void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& bar,
                     const Label& word, const Label& number, float wish) {
   constexpr int kRows = 3;
-  const auto gap = [](int row) { return 0.2F + 2.7F * static_cast<float>(row); };
+  const auto gap = [](int row) { return 0.2F + 3.1F * static_cast<float>(row); };
   constexpr float kAlike = 0.35F;  // between two such rows it fades over
   std::array<float, kRows> room{};
   for (int row = 0; row < kRows; ++row) {

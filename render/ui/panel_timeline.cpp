@@ -73,19 +73,22 @@ void panel_timeline(State& state) {
     if (button(">|", "with the newest token (End)")) player.follow(steps);
     ImGui::SameLine();
     auto playhead = static_cast<float>(player.playhead());
-    ImGui::SetNextItemWidth(-em * 20.0F);
+    ImGui::SetNextItemWidth(-em * 21.0F);
     if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F),
                            "step %.2f")) {
       player.seek(static_cast<double>(playhead), steps);
     }
     ImGui::SameLine();
     auto pace = static_cast<float>(player.pace());
-    ImGui::SetNextItemWidth(em * 7.0F);
+    ImGui::SetNextItemWidth(em * 4.0F);
     if (ImGui::SliderFloat("##pace", &pace, static_cast<float>(render::Player::kSlowest),
-                           static_cast<float>(render::Player::kFastest), "%.3g steps/s",
+                           static_cast<float>(render::Player::kFastest), "",
                            ImGuiSliderFlags_Logarithmic)) {
       player.set_pace(static_cast<double>(pace));
     }
+    // Beside it: its handle would lie on the number.
+    ImGui::SameLine();
+    ImGui::Text("%.3g steps/s", double{pace});
     ImGui::SameLine();
     std::string how = "of " + std::to_string(steps);
     if (!state.stage.reader().finished()) how += ", live";
