@@ -84,8 +84,8 @@ struct StartRecord {
   Level level = Level::kLive;
 };
 
-// What else the sampler does to the logits of a conversation: the
-// candidates' probabilities are those before it. As llama.cpp defines them.
+// What else the sampler does to the logits of a conversation, as llama.cpp defines it. The
+// candidates' probabilities are those before it.
 struct PenaltiesRecord {
   float min_p = 0.0F;         // 0: all
   float repeat = 1.0F;        // 1: none

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -45,14 +46,6 @@ std::vector<std::string> byte_tokens() {
     tokens.push_back(token);
   }
   return tokens;
-}
-
-uint64_t fnv1a(const std::string& bytes, size_t n) {
-  uint64_t hash = 0xCBF29CE484222325U;
-  for (size_t i = 0; i < n; ++i) {
-    hash = (hash ^ static_cast<unsigned char>(bytes[i])) * 0x100000001B3U;
-  }
-  return hash;
 }
 
 template <class T>
@@ -187,7 +180,7 @@ void save_state(const RunState& state, const std::string& path) {
   put(out, state.text);
   put(out, static_cast<uint64_t>(state.settings.size()));
   out += state.settings;
-  put(out, fnv1a(out, out.size()));
+  put(out, fnv1a(out));
   write_atomically(out, path);
 }
 
@@ -245,7 +238,7 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
     refuse("is truncated or damaged");
   }
   size_t end = in.size() - sizeof(uint64_t);
-  const uint64_t sum = fnv1a(in, end);
+  const uint64_t sum = fnv1a(std::string_view(in).substr(0, end));
   if (take<uint64_t>(in, end) != sum || state.trainer.step < 0) {
     refuse("is damaged: its checksum is wrong");
   }

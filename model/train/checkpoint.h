@@ -3,7 +3,9 @@
 //   state file = "FULGSTAT" | u32 version | u32 1: Muon, 2: AdamW alone, 0: not said
 //                | i64 L C H K F V ctx, tied | u64 seed
 //                | i64 step | i64 best step | f64 best loss | i64 n
-//                | f32 weights[n], moment1[n], moment2[n], best[n] | u64 FNV-1a of all before
+//                | f32 weights[n], moment1[n], moment2[n], best[n]
+//                | f64 written loss | u64 text | u64 m | char settings[m]   (not in version 1)
+//                | u64 FNV-1a of all before
 // Little-endian, in the order of for_each_tensor (model/train/weights.h).
 #pragma once
 

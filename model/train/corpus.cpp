@@ -45,13 +45,14 @@ Corpus::Corpus(const std::string& path, int64_t window) {
              std::to_string(window) + " in its first 90 % and in its last 10 %",
          "a longer text, or a smaller --ctx");
   }
+  hash_ = fnv1a(text);
   tokens_.reserve(text.size());
   for (const char byte : text) tokens_.push_back(static_cast<unsigned char>(byte));
 }
 
-uint64_t Corpus::hash() const noexcept {
+uint64_t fnv1a(std::string_view bytes) noexcept {
   uint64_t hash = 0xCBF29CE484222325U;
-  for (const int32_t byte : tokens_) hash = (hash ^ static_cast<uint64_t>(byte)) * 0x100000001B3U;
+  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001B3U;
   return hash;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace model::train {
@@ -18,13 +19,17 @@ class Corpus {
 
   std::span<const int32_t> training() const noexcept;
   std::span<const int32_t> validation() const noexcept;
-  // FNV-1a of the text: the same for the same text alone.
-  uint64_t hash() const noexcept;
+  // fnv1a() of the text.
+  uint64_t hash() const noexcept { return hash_; }
 
  private:
   std::vector<int32_t> tokens_;
   size_t split_ = 0;
+  uint64_t hash_ = 0;
 };
+
+// FNV-1a of 64 bits (Fowler, Noll & Vo).
+uint64_t fnv1a(std::string_view bytes) noexcept;
 
 // The bytes of a file; throws as above, and when it is empty or larger than `most`.
 std::string read_text(const std::string& path, uint64_t most = uint64_t{4} << 30U);
