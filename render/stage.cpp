@@ -225,13 +225,13 @@ bool Stage::draw(Target& target, const View& view) {
   input.clip_from_eye = tensors_.clip_from_eye();
   const auto choreographed = Clock::now();
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
+  const float words = scene::words_scale(viewport) * view.look.scale;
   Annotations notes;
   if (view.look.labels && !tensors_.fills_frame()) {
     const std::vector<scene::Rect> covered = covered_by(view.ui);
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
-                         input.frame.clip_from_world, viewport,
-                         viewport.y / 720.0F * 13.0F * view.look.scale, covered, view.selected,
-                         occluders_.get(), subjects_});
+                         input.frame.clip_from_world, viewport, 13.0F * words, covered,
+                         view.selected, occluders_.get(), subjects_});
   }
   lettered_.clear();
   for (size_t i = 0; i < notes.rects.size(); ++i) {
@@ -241,9 +241,8 @@ bool Stage::draw(Target& target, const View& view) {
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
-    std::vector<Label> more = tensors_.labels({colours, input.frame.clip_from_world,
-                                               viewport.y / 720.0F * 13.0F * view.look.scale,
-                                               occluders_.get(), input.frame.now});
+    std::vector<Label> more = tensors_.labels(
+        {colours, input.frame.clip_from_world, 13.0F * words, occluders_.get(), input.frame.now});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
   }
@@ -254,7 +253,7 @@ bool Stage::draw(Target& target, const View& view) {
         std::min<uint32_t>(shown_position_, static_cast<uint32_t>(reader_.positions()) - 1);
     tensors_.outline(
         scene::cell_sources(*layout_, *cell, position, reader_.position(position).token.record->id),
-        colours, std::max(viewport.y / 720.0F * view.look.scale * 1.2F, 1.0F), notes.lines);
+        colours, std::max(words * 1.2F, 1.0F), notes.lines);
   }
   if (reader_.steps() > 0 && !tensors_.fills_frame()) {
     const scene::Moment moment = scene::moment_of(view.playhead, view.merge, reader_.steps());
@@ -267,7 +266,7 @@ bool Stage::draw(Target& target, const View& view) {
                   .clip_from_world = input.frame.clip_from_world,
                   .eye = input.frame.eye,
                   .viewport = viewport,
-                  .width_px = std::max(viewport.y / 720.0F * view.look.scale * 1.5F, 1.0F),
+                  .width_px = std::max(words * 1.5F, 1.0F),
                   .hovered = view.hovered,
                   .selected = view.selected,
                   .hovered_bolt = view.hovered_bolt ? bolt(*view.hovered_bolt) : std::nullopt,

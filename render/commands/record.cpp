@@ -38,6 +38,10 @@ constexpr std::chrono::seconds kPatience{60};
 // How far the camera drifts around the scene during a recording, radians.
 constexpr float kDrift = 0.22F;
 
+float panel_scale(const SceneOptions& scene) {
+  return std::max(scene::words_scale({scene.width, scene.height}), 0.5F) * scene.look.scale;
+}
+
 // A bar on a terminal; elsewhere a line every quarter.
 class Progress {
  public:
@@ -135,7 +139,7 @@ int record(const RecordOptions& options) {
     }
     encoder.add(rgba);
   });
-  ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
+  ui::Ui ui(nullptr, panel_scale(scene));
   ui::State state{stage, view, player, nullptr, scene.generate};
 
   Progress progress(frames);
@@ -199,7 +203,7 @@ int shot(const ShotOptions& options) {
     view.selected_cell = cell;
   }
   Offscreen target(device, scene.width, scene.height);
-  ui::Ui ui(nullptr, std::max(static_cast<float>(scene.height) / 720.0F, 0.5F) * view.look.scale);
+  ui::Ui ui(nullptr, panel_scale(scene));
   ui::State state{stage, view, player, scene.control, scene.generate};
   stage.look_at_tensors(view, glm::vec2(scene.width, scene.height));
   const auto overlay = [&] {

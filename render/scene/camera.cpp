@@ -18,6 +18,7 @@ namespace {
 constexpr float kPi = 3.14159265F;
 constexpr float kClosest = 1e-4F;  // a cell of a matrix of ten thousand columns fills the frame
 constexpr float kFarthest = 2e4F;  // the largest models in true proportions fit
+constexpr float kNarrow = 1.25F;   // frames in which words are as large as the width allows
 
 float ease(float t) {
   return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F);
@@ -124,16 +125,36 @@ void Camera::keep_near(const Box& box) {
   pose.pitch = clamp_pitch(pose.pitch);
 }
 
-Pose home_pose(const Box& box, float aspect) {
+namespace {
+
+// A part of the frame, in clip space (y down).
+struct Part {
+  glm::vec2 low{-1.0F};
+  glm::vec2 high{1.0F};
+};
+
+// What the words of a picture cover, as shares of it: the legend its upper left, the text a strip
+// at its bottom. As large as ui/panel_legend.cpp and ui/panel_text.cpp make them without switches.
+struct Words {
+  explicit Words(float aspect) : scale(std::min(aspect / kNarrow, 1.0F)) {}
+  float scale;
+  float legend_right(float aspect) const { return 0.62F * scale / aspect; }
+  float legend_bottom() const { return 0.575F * scale; }
+  float text_top() const { return 1.0F - 0.1F * scale; }
+};
+
+// From the front left, every corner of the box in this part of the frame, with a margin for labels.
+Pose fit(const Box& box, float aspect, const Part& part) {
+  const glm::vec2 middle = 0.5F * (part.low + part.high);
+  const glm::vec2 half = 0.5F * (part.high - part.low);
   Pose p;
   // A row of models is looked at more from the front.
   p.yaw = -0.47F * std::clamp(box.half_size.y * aspect / box.half_size.x, 0.4F, 1.0F);
   p.pitch = 0.2F;
   p.target = box.center;
-  // Bring every corner inside the frame, with a margin for labels.
   Camera camera;
   float distance = 1.0F;
-  float half_width = 1.0F;  // of the box in the frame, as a share of the frame's
+  float half_width = 1.0F;  // of the box, as a share of the frame's
   for (int pass = 0; pass < 24; ++pass) {
     p.distance = distance;
     camera.pose = p;
@@ -150,9 +171,10 @@ Pose home_pose(const Box& box, float aspect) {
       high = glm::max(high, glm::vec2(at) / at.w);
     }
     if (!behind) {
-      camera.pan((low + high) * -0.5F * glm::vec2(aspect, 1.0F) * 0.5F, 1.0F);
+      camera.pan((middle - (low + high) * 0.5F) * glm::vec2(aspect, 1.0F) * 0.5F, 1.0F);
       p.target = camera.pose.target;
-      const float extent = std::max((high.x - low.x) * 0.5F, (high.y - low.y) * 0.5F);
+      const glm::vec2 extents = (high - low) * 0.5F / half;
+      const float extent = std::max(extents.x, extents.y);
       distance *= std::clamp(extent / 0.95F, 0.5F, 2.0F);
       half_width = (high.x - low.x) * 0.5F;
     } else {
@@ -171,6 +193,22 @@ Pose home_pose(const Box& box, float aspect) {
   return p;
 }
 
+}  // namespace
+
+float words_scale(glm::vec2 frame_px) {
+  return std::min(frame_px.y, frame_px.x / kNarrow) / 720.0F;
+}
+
+Pose home_pose(const Box& box, float aspect) {
+  if (aspect >= kNarrow) return fit(box, aspect, {});
+  const Words words(aspect);
+  const glm::vec2 low = 2.0F * glm::vec2(words.legend_right(aspect), words.legend_bottom()) - 1.0F;
+  const glm::vec2 high(1.0F, 2.0F * words.text_top() - 1.0F);
+  const Pose below = fit(box, aspect, {{-1.0F, low.y}, high});
+  const Pose beside = fit(box, aspect, {{low.x, -1.0F}, high});
+  return below.distance < beside.distance ? below : beside;
+}
+
 Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
   Pose p = now;
   p.target = where;
@@ -183,11 +221,10 @@ namespace {
 // Moves the camera until what of these elements would stand behind the legend stands beside it.
 Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint32_t> elements,
                    float aspect) {
-  const float legend = -1.0F + 1.24F / aspect;  // its right edge
-  constexpr float kNarrow = 1.3F;               // pictures that it covers anyhow
-  if (aspect < kNarrow || layout.subjects() > 1) return pose;
-  constexpr float kLegendEnds = -0.15F;  // below, upwards
-  constexpr float kMostRight = 0.84F;    // labels stand beyond
+  const Words words(aspect);
+  const float legend = 2.0F * words.legend_right(aspect) - 1.0F;
+  const float legend_ends = 1.0F - 2.0F * words.legend_bottom();  // below, upwards
+  constexpr float kMostRight = 0.84F;                             // labels stand beyond
   constexpr int kPasses = 24;
   Camera camera{pose};
   for (int pass = 0; pass < kPasses; ++pass) {
@@ -199,8 +236,10 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
     float hidden = 0.0F;
     for (const uint32_t element : elements) {
       const shaders::Node node = layout.node(element);
-      const glm::vec2 at = seen(node.center - glm::vec3(node.half_size.x, node.half_size.y, 0.0F));
-      if (at.y >= kLegendEnds && at.y <= 1.0F) hidden = std::max(hidden, legend - at.x);
+      const glm::vec3 corner = node.center - glm::vec3(node.half_size.x, node.half_size.y, 0.0F);
+      const glm::vec2 at = seen(corner);
+      const float top = seen(corner + glm::vec3(0.0F, node.grow, 0.0F)).y;
+      if (top >= legend_ends && at.y <= 1.0F) hidden = std::max(hidden, legend - at.x);
     }
     if (hidden <= 0.0F) break;
     const float right = seen({layout.ffn_right(), camera.pose.target.y, 0.0F}).x;
@@ -211,6 +250,15 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
   return camera.pose;
 }
 
+// The whole box, and of these elements nothing behind the legend.
+Pose clear_pose(const Box& box, const Layout& layout, std::span<const uint32_t> elements,
+                float aspect) {
+  const Pose apart = home_pose(box, aspect);
+  if (layout.subjects() > 1) return apart;
+  const Pose beside = beside_legend(fit(box, aspect, {}), layout, elements, aspect);
+  return aspect < kNarrow && apart.distance < beside.distance ? apart : beside;
+}
+
 }  // namespace
 
 Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
@@ -219,7 +267,7 @@ Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
   const auto& m = layout.model();
   for (uint32_t l = 0; m.heads > 0 && l < m.layers; ++l)
     lefts.push_back(layout.head(l, m.heads - 1));
-  return beside_legend(home_pose(layout.bounds(columns), aspect), layout, lefts, aspect);
+  return clear_pose(layout.bounds(columns), layout, lefts, aspect);
 }
 
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
@@ -259,8 +307,12 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     p.pitch = 0.26F;
     p.distance = 9.4F / std::min(aspect, 1.6F) * 1.6F;
     Camera camera{p};
-    camera.pan({0.17F * aspect, 0.0F}, 1.0F);
-    return camera.pose;
+    if (aspect < kNarrow) {
+      camera.pan({0.0F, 0.5F * Words(aspect).legend_bottom()}, 1.0F);
+      return camera.pose;
+    }
+    camera.pan({0.3022F, 0.0F}, 1.0F);
+    return beside_legend(camera.pose, layout, std::array{layout.candidate(0)}, aspect);
   }
   const auto at = [&](uint32_t node) {
     const shaders::Node box_of_node = layout.nodes()[node];
@@ -289,7 +341,7 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     // Reads arc up to the storey above.
     const uint32_t above = std::min(*storey + 1, layout.model().layers - 1);
     const std::array left = {layout.head(*storey, heads - 1), layout.head(above, heads - 1)};
-    return beside_legend(home_pose(one, aspect), layout, left, aspect);
+    return clear_pose(one, layout, left, aspect);
   }
   return parse_pose(name, p);
 }

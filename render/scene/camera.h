@@ -60,10 +60,15 @@ class Camera {
   glm::vec3 backward() const;
 };
 
-// From the front left, the whole box in the frame. aspect: width / height of the frame.
+// How large words are in a frame of this size, 1 in one of 1280x720: as its height has it, in a
+// narrow one its width, so that the legend leaves room for the scene.
+float words_scale(glm::vec2 frame_px);
+
+// From the front left, the whole box in the frame, of a narrow one in what the legend and the
+// text leave free. aspect: width / height of the frame.
 Pose home_pose(const Box& box, float aspect);
-// The same for the newest `columns` of a scene, and the bars at the crown beside the legend, which
-// covers a picture's upper left.
+// The same for the newest `columns` of a scene, and the bars at the crown beside or below the
+// legend, which covers a picture's upper left.
 Pose home_pose(const Layout& layout, uint32_t columns, float aspect);
 // Closer on one node, from where the camera is now.
 Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where);

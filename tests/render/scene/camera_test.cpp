@@ -60,6 +60,34 @@ TEST(Camera, HomeShowsTheBarsBesideTheLegend) {
   }
 }
 
+TEST(Camera, NarrowPicturesShowTheTowerBesideOrBelowTheLegend) {
+  const scene::Layout layout(tests::small_model());
+  const scene::Box box = layout.bounds(16);
+  for (const float aspect : {9.0F / 16.0F, 0.8F, 1.0F, 1.2F}) {
+    // As measured in pictures: at 1.25 the legend has half of the width, and 0.575 of the height.
+    const float shrunk = aspect / 1.25F;
+    const glm::vec2 legend(2.0F * 0.62F * shrunk / aspect - 1.0F, 2.0F * 0.575F * shrunk - 1.0F);
+    for (const char* name : {"home", "crown"}) {
+      const Camera camera{*scene::named_pose(name, layout, 16, aspect)};
+      const shaders::Node bar = layout.node(layout.candidate(0));
+      const glm::vec3 left = bar.center - glm::vec3(bar.half_size.x, bar.half_size.y, 0.0F);
+      const glm::vec2 foot = project(camera, aspect, left);
+      const glm::vec2 top = project(camera, aspect, left + glm::vec3(0.0F, bar.grow, 0.0F));
+      EXPECT_TRUE(top.y > legend.y || foot.x > legend.x - 1e-3F) << name << ' ' << aspect;
+      EXPECT_LT(foot.y, 1.0F) << name << ' ' << aspect;
+    }
+    const Camera camera{home_pose(layout, 16, aspect)};
+    EXPECT_LT(project(camera, aspect, box.center + box.half_size).x, 1.0F) << aspect;
+    EXPECT_LT(project(camera, aspect, box.center - box.half_size).y, 1.0F) << aspect;
+  }
+}
+
+TEST(WordsScale, IsThatOfTheHeightUnlessTheFrameIsNarrow) {
+  EXPECT_FLOAT_EQ(1.0F, scene::words_scale({1280.0F, 720.0F}));
+  EXPECT_FLOAT_EQ(3.0F, scene::words_scale({5120.0F, 2160.0F}));
+  EXPECT_FLOAT_EQ(1.2F, scene::words_scale({1080.0F, 1920.0F}));
+}
+
 TEST(Camera, ClipSpaceIsVulkans) {
   Camera camera;
   camera.pose = {{1.0F, 2.0F, 3.0F}, 0.0F, 0.0F, 10.0F};
