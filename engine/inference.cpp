@@ -67,7 +67,8 @@ void Inference::step() {
                                        ? trace::NoteKind::kModelFailed
                                        : trace::NoteKind::kError);
   } catch (const std::bad_alloc&) {
-    session_.abandon("there is not enough memory; a shorter context (-c) needs less");
+    session_.abandon("there is not enough memory; a shorter context (-c) needs less",
+                     trace::NoteKind::kFailed);
   }
 }
 
@@ -86,9 +87,9 @@ void Inference::read_tiles(bool idle) {
 }
 
 // Where there is no memory for a sentence either, it is lost; the thread goes on.
-void Inference::say(const char* what) noexcept {
+void Inference::say(trace::NoteKind kind, const char* what) noexcept {
   try {
-    session_.note(trace::NoteKind::kError, what);
+    session_.note(kind, what);
   } catch (const std::exception&) {
     return;
   }
@@ -109,11 +110,11 @@ void Inference::loop() {
       write_trace();
       if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
     } catch (const fulgurite::Error& error) {
-      say(error.what());
+      say(trace::NoteKind::kError, error.what());
     } catch (const std::bad_alloc&) {
-      say("there is not enough memory for what was asked");
+      say(trace::NoteKind::kFailed, "there is not enough memory for what was asked");
     } catch (const std::exception& error) {
-      say(error.what());
+      say(trace::NoteKind::kFailed, error.what());
     }
   }
 }

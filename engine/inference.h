@@ -30,7 +30,7 @@ class Inference {
   void finish();
 
  private:
-  void say(const char* what) noexcept;
+  void say(trace::NoteKind kind, const char* what) noexcept;
   void loop();
   void step();
   void handle(const Command& command);

@@ -17,8 +17,8 @@ namespace engine {
 
 namespace {
 
-// FNV-1a over eight bytes at a time (Fowler, Noll & Vo), the tail byte by byte; of large
-// tensors every 64th word, so that a file of gigabytes is not read through for a name.
+// FNV-1a (Fowler, Noll & Vo) over eight bytes at a time, of large tensors over every 64th word, so
+// that a file of gigabytes is not read through for a name; then over the tensor's name.
 uint64_t hash_tensor(const model::Tensor& tensor, uint64_t hash) noexcept {
   constexpr uint64_t kPrime = 0x100000001B3U;
   const size_t bytes = tensor.bytes();

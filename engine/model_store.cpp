@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/edit_distance.h"
 #include "model/error.h"
 #include "model/format/hf_folder.h"
 #include "model/format/json.h"
@@ -206,22 +207,6 @@ void find_here(const fs::path& folder, std::vector<FoundModel>& found) {
   }
 }
 
-// Levenshtein's distance: insertions, deletions and changes that make b of a.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 std::string listed(const std::vector<FoundModel>& models, size_t most) {
   std::string text;
   for (size_t i = 0; i < std::min(models.size(), most); ++i) {
@@ -388,8 +373,8 @@ std::string resolve_model(const std::string& name, const StoreFolders& folders) 
   if (all.empty()) throw Error(ExitCode::kBadModel, what + ", which holds no model", shown, where);
   const std::string key = lower(name).substr(0, 200);
   std::stable_sort(all.begin(), all.end(), [&](const FoundModel& a, const FoundModel& b) {
-    return distance(key, lower(a.name).substr(0, 200)) <
-           distance(key, lower(b.name).substr(0, 200));
+    return edit_distance(key, lower(a.name).substr(0, 200)) <
+           edit_distance(key, lower(b.name).substr(0, 200));
   });
   throw Error(ExitCode::kBadModel, what, shown, "nearest: " + listed(all, kNearMisses));
 }

@@ -41,9 +41,13 @@ class Capture final : public model::TapSink {
 std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uint32_t position,
                                  std::span<const model::TapPlace> places) {
   Capture capture(places);
-  std::vector<float> logits(static_cast<size_t>(model.network->config().n_vocab));
+  const bool unembeds = std::any_of(places.begin(), places.end(), [](const model::TapPlace& place) {
+    return model::needs_logits(place.tap);
+  });
+  std::vector<float> logits;
+  if (unembeds) logits.resize(static_cast<size_t>(model.network->config().n_vocab));
   model.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
-                         logits.data(), 1, &capture);
+                         unembeds ? logits.data() : nullptr, unembeds ? 1 : 0, &capture);
   if (capture.out_of_memory) throw std::bad_alloc();
   return std::move(capture.values);
 }

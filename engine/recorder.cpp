@@ -265,10 +265,10 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   }
 }
 
-void Recorder::reduce(int kind, int64_t layer) noexcept {
+void Recorder::reduce(model::Operation part, int64_t layer) noexcept {
   for (uint32_t i = 0; i < n_; ++i) {
     Position& p = positions_[i];
-    if (kind == 0) {
+    if (part == model::Operation::kAttention) {
       slots_read(p, layer, first_ + i + 1);
     } else {
       bucket_energy(p, layer);
@@ -425,13 +425,13 @@ void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
   p.rest_share[static_cast<size_t>(layer)] = rest;
 }
 
-void Recorder::on_operation(int kind, int64_t layer, int64_t bytes) noexcept {
+void Recorder::on_operation(model::Operation which, int64_t layer, int64_t bytes) noexcept {
   constexpr std::array operations = {trace::Operation::kAttention, trace::Operation::kFfn,
                                      trace::Operation::kEmbed, trace::Operation::kUnembed};
   const auto now = std::chrono::steady_clock::now();
   const auto ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(now - last_operation_).count();
-  times_.push_back({operations[static_cast<size_t>(kind)], static_cast<uint32_t>(layer),
+  times_.push_back({operations[static_cast<size_t>(which)], static_cast<uint32_t>(layer),
                     static_cast<uint64_t>(ns), static_cast<uint64_t>(bytes)});
   last_operation_ = now;
 }

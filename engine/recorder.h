@@ -54,10 +54,10 @@ class Recorder final : public model::TapSink {
   bool wants_heads() const noexcept override { return true; }
   void on_head(int64_t layer, int64_t position, int64_t head,
                const model::AttendedHead& read) noexcept override;
-  void reduce(int kind, int64_t layer) noexcept override;
+  void reduce(model::Operation part, int64_t layer) noexcept override;
   // Writes residual, attention, kv, ffn, experts and scale of each position.
   void layers_done() noexcept override;
-  void on_operation(int kind, int64_t layer, int64_t bytes) noexcept override;
+  void on_operation(model::Operation which, int64_t layer, int64_t bytes) noexcept override;
   // Writes the time of each position. Throws what layers_done() could not: std::bad_alloc.
   void end();
 

@@ -55,8 +55,6 @@ class Sampler {
   // add up to 1, best first. Good until the next call.
   std::span<const Choice> candidates(std::span<const int32_t> recent = {});
 
-  const Sampling& settings() const noexcept { return sampling_; }
-
  private:
   // Sets the list that the samplers work on and how many of its best they keep.
   void choose(std::span<const int32_t> recent);

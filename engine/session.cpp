@@ -197,6 +197,7 @@ void Session::finish(std::string_view why) {
 }
 
 void Session::abandon(std::string_view why, trace::NoteKind kind) {
+  finished_ = true;  // also where there is no memory for the sentence
   note(kind, why);
   finish("it could not go on");
 }

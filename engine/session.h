@@ -19,7 +19,7 @@
 namespace engine {
 
 struct SessionOptions {
-  int64_t context = 0;  // positions; 0: what the model was trained for
+  int64_t context = 0;  // positions; 0: what the model was trained for, 4096 at most
   trace::Level level = trace::Level::kLive;
   std::optional<model::CacheType> cache = {};  // else the model's own
   bool passes_end = false;                     // goes on behind a token that ends a text

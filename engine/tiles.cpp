@@ -179,10 +179,10 @@ bool TileReader::advance(Job& job, Instant until, const Past& past, const Emit& 
 }
 
 TileReader::Mip& TileReader::mip_of(const std::string& name, const model::Tensor& tensor) {
-  auto& slot = mips_[name];
-  if (slot == nullptr) {
-    slot = std::make_unique<Mip>(
+  if (!mips_.contains(name)) {
+    auto made = std::make_unique<Mip>(
         Mip{tensor, Reduction({0, 0, tensor.rows(), tensor.cols(), kMipShift, kMipShift})});
+    mips_.emplace(name, std::move(made));
     size_t bytes = 0;
     for (const auto& [other, mip] : mips_) bytes += mip->bytes();
     while (bytes > kMipBytes && mips_.size() > 1) {

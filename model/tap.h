@@ -47,6 +47,11 @@ enum class Tap : uint8_t {
 };
 inline constexpr int kTapCount = 30;
 
+// Whether a pass comes to this tap only where it computes logits.
+constexpr bool needs_logits(Tap tap) noexcept {
+  return tap == Tap::kNorm || tap == Tap::kLogits;
+}
+
 // How many neurons kChosenShare has, at most; how many neurons a cell has.
 inline constexpr int64_t kChosenNeurons = 16;
 inline constexpr int64_t kCellWidth = 32;
@@ -82,34 +87,35 @@ struct AttendedHead {
   float energy;          // as kHeadEnergy
 };
 
+// A part of a forward pass.
+enum class Operation { kAttention, kFfn, kEmbed, kUnembed };
+
 class TapSink {
  public:
   virtual ~TapSink() = default;
   // Whether on_tap is to be called for this tap. Those that cost a pass over the weights
   // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
   virtual bool wants(Tap tap) const noexcept = 0;
-  // data (rows, cols) stays good until return, that of attn.weights until reduce(0, layer) has
-  // returned. Must not throw: it runs inside the pass.
-  // Within a layer a tap comes for all positions of the batch before the next tap does.
+  // data (rows, cols) stays good until return, that of attn.weights until reduce(kAttention, layer)
+  // has returned. Must not throw: it runs inside the pass.
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
                       int64_t cols) noexcept = 0;
   // Whether on_head is to be called.
   virtual bool wants_heads() const noexcept { return false; }
-  // Every head of every position, before reduce(0, layer). From any thread of the pass, and from
-  // several at once: most often from the one that attended, which has all of it at hand.
+  // Every head of every position, before reduce(kAttention, layer). From any thread of the pass,
+  // and from several at once: most often from the one that attended, which has all of it at hand.
   virtual void on_head(int64_t /*layer*/, int64_t /*position*/, int64_t /*head*/,
                        const AttendedHead& /*read*/) noexcept {}
-  // What the taps of `layer`'s attention (0) or FFN (1) left to be done, now that all of them have
+  // What the taps of `layer`'s attention or FFN left to be done, now that all of them have
   // come: called once, by the caller beside the next product, and over before the same
   // taps of another layer come.
-  virtual void reduce(int /*kind*/, int64_t /*layer*/) noexcept {}
+  virtual void reduce(Operation /*part*/, int64_t /*layer*/) noexcept {}
   // The last reduce() of this forward pass is done: no tap of a layer comes any more. Called by the
   // caller beside the last product, or at the end.
   virtual void layers_done() noexcept {}
   // An operation of `layer` has ended, for all positions of the batch, that began at the end of
   // the one before it and read so many bytes of weights and cache.
-  // 0 attention, 1 FFN, 2 embedding, 3 unembedding.
-  virtual void on_operation(int /*kind*/, int64_t /*layer*/, int64_t /*bytes*/) noexcept {}
+  virtual void on_operation(Operation /*which*/, int64_t /*layer*/, int64_t /*bytes*/) noexcept {}
 };
 
 }  // namespace model

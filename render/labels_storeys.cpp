@@ -210,7 +210,6 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
 // Where neurons are near, the number of the first of each row stands at the plate's left edge, and
 // those of its uppermost row above it.
 void label_cells(const LabelInput& in, LabelBoard& board) {
-  const auto& m = in.layout.model();
   const float line = 1.15F * in.size_px;
   // Later than the names of parts: a whole tower of numbers is no overview.
   const auto near_enough = [&](glm::vec3 at) {
@@ -246,7 +245,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
         const scene::Box cell = box(i);
         const float size =
             board.pixels(cell.center, 2.3F * (down ? corner.half_size.y : corner.half_size.x));
-        const uint64_t neuron = (uint64_t{bucket(i)} * m.neurons + m.buckets - 1) / m.buckets;
+        const uint64_t neuron = in.layout.first_neuron(l, bucket(i));
         board.beside(cell, side, colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F),
                      ramp(least, 1.5F * least, size) * near_enough(cell.center),
                      down ? 0.3F : 0.15F);
@@ -273,7 +272,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
                 if (b == shaders::kNoElement) return;
                 const scene::Box cell = at(c, r);
                 const float size = board.pixels(cell.center, 2.0F * cell.half_size.y);
-                const uint64_t neuron = (uint64_t{b} * m.neurons + m.buckets - 1) / m.buckets;
+                const uint64_t neuron = in.layout.first_neuron(l, b);
                 Label label = colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F);
                 // In the middle of the gap above it.
                 label.anchor = cell.center +

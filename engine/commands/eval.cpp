@@ -14,7 +14,6 @@
 #include "engine/softmax.h"
 #include "engine/threads.h"
 #include "model/error.h"
-#include "model/train/corpus.h"
 
 namespace engine::commands {
 
@@ -130,9 +129,10 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
 }  // namespace
 
 int eval(const EvalOptions& options) {
-  const std::string text =
-      options.text == "-" ? read_text_file("-") : model::train::read_text(options.text);
-  if (text.empty()) throw Error(ExitCode::kFailed, "is empty", "stdin");
+  const std::string text = read_text_file(options.text);
+  if (text.empty()) {
+    throw Error(ExitCode::kFailed, "is empty", options.text == "-" ? "stdin" : options.text);
+  }
   LoadedModel model(options.model, thread_count(options.threads));
   const model::Config& c = model.network->config();
   const int64_t window = choose_window(options, c);

@@ -9,12 +9,12 @@
 #include <cstdlib>
 #include <map>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "engine/commands/gguf_layout.h"
 #include "engine/loaded_model.h"
 #include "engine/stop_signals.h"
+#include "engine/threads.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "model/quantize.h"
@@ -198,9 +198,7 @@ int quantize(const QuantizeOptions& options, std::ostream& out) {
   if (file.tensors().empty()) file.fail("holds no tensors", "name a model with weights");
   model::train::check_writable(options.output);
 
-  model::ThreadPool pool(options.threads > 0
-                             ? std::min(options.threads, 256)
-                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+  model::ThreadPool pool(std::min(thread_count(options.threads), 256));
   model::GgufWriter writer;
   add_metadata(writer, file, target);
   const Layout layout = layout_of(file);

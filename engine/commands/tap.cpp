@@ -144,16 +144,16 @@ int tap(const TapOptions& options) {
   const int64_t first = one ? options.position : 0;
   run_silently(model, std::span(tokens).first(static_cast<size_t>(first)), 0, cache);
 
-  const bool needs_logits = place->tap == model::Tap::kNorm || place->tap == model::Tap::kLogits;
+  const bool unembeds = model::needs_logits(place->tap);
   const bool reaches = place->tap == model::Tap::kScores || place->tap == model::Tap::kWeights;
   Stack stack(*place, first);
   std::vector<float> logits;
   // The first position alone, then batches.
   for (int64_t p = first, n = 1; p < positions; p += n, n = std::min(kBatch, positions - p)) {
-    if (needs_logits) logits.resize(static_cast<size_t>(n * c.n_vocab));
+    if (unembeds) logits.resize(static_cast<size_t>(n * c.n_vocab));
     const auto ids = std::span(tokens).subspan(static_cast<size_t>(p), static_cast<size_t>(n));
-    model.network->forward(ids, p, cache, needs_logits ? logits.data() : nullptr,
-                           needs_logits ? n : 0, &stack);
+    model.network->forward(ids, p, cache, unembeds ? logits.data() : nullptr, unembeds ? n : 0,
+                           &stack);
     if (stack.empty()) no_such_tap(model, options.name);
     if (p == first) stack.make_room(positions - first, reaches ? positions : stack.cols());
   }

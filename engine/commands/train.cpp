@@ -13,10 +13,10 @@
 #include <optional>
 #include <sstream>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "engine/stop_signals.h"
+#include "engine/threads.h"
 #include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/train/checkpoint.h"
@@ -69,8 +69,7 @@ model::train::Settings settings_of(const TrainOptions& o) {
   s.seed = o.seed;
   // More threads than sequences have nothing to do.
   const auto most = static_cast<int>(2 * std::clamp<int64_t>(o.batch, 1, 128));
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
-  s.threads = o.threads != 0 ? o.threads : std::clamp(cores, 1, most);
+  s.threads = o.threads != 0 ? o.threads : std::min(physical_cores(), most);
   return s;
 }
 

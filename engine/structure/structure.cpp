@@ -82,7 +82,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
   if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
-  if (c.attention_biased() || c.ffn_biased()) s.flags |= trace::kStructureBiases;
+  if (c.attention_biased()) s.flags |= trace::kStructureBiases;
+  if (c.ffn_biased()) s.flags |= trace::kStructureFfnBiases;
   if (c.heads_biased()) s.flags |= trace::kStructureHeadBiases;
   if (c.root_scale()) s.flags |= trace::kStructureRootScale;
   if (c.score_soft_cap > 0.0F) s.flags |= trace::kStructureScoreCap;

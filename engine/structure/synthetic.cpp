@@ -28,7 +28,7 @@ std::span<const T> all(const std::vector<T>& v) {
 class Writer {
  public:
   Writer(const trace::Model& model, uint64_t seed, trace::Log& log)
-      : m_(model.record), s_(model.structure), log_(log), state_(seed * 2 + 1) {}
+      : model_(model), m_(model.record), s_(model.structure), log_(log), state_(seed * 2 + 1) {}
 
   void step(uint32_t step, uint32_t first, uint32_t count) {
     const auto kind = step == 0 ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
@@ -166,6 +166,7 @@ class Writer {
     std::vector<float> listed;
     std::vector<trace::NeuronShare> strongest;
     for (uint32_t l = 0; l < m_.layers; ++l) {
+      const uint64_t neurons = model_.neurons(l);
       std::vector<bool> works(s_.experts, s_.experts > 0 && l < s_.dense_layers);
       std::vector<uint32_t> experts_of;
       if (s_.experts > 0) experts_of = chosen(p, l);
@@ -177,7 +178,7 @@ class Writer {
       float* cells = rms.data() + size_t{l} * m_.buckets;
       for (uint32_t b = 0; b < m_.buckets; ++b) {
         const float u = uniform();
-        const uint64_t neuron = uint64_t{b} * m_.neurons / m_.buckets;
+        const uint64_t neuron = uint64_t{b} * neurons / m_.buckets;
         cells[b] = dark(neuron) ? 0.0F : u * u * u * u * u * u * 1.2F;
       }
       shares(bucket_share, m_.buckets);
@@ -187,13 +188,13 @@ class Writer {
                 [](float a, float b) { return std::abs(a) > std::abs(b); });
       const float told = 0.4F + 0.3F * uniform();
       for (uint32_t i = 0; i < top; ++i) {
-        uint64_t neuron = static_cast<uint64_t>(uniform() * static_cast<float>(m_.neurons - 1));
+        uint64_t neuron = static_cast<uint64_t>(uniform() * static_cast<float>(neurons - 1));
         if (dark(neuron)) {
           neuron = uint64_t{experts_of[i % experts_of.size()]} * s_.expert_neurons +
                    neuron % s_.expert_neurons;
         }
         strongest.push_back({static_cast<uint32_t>(neuron), 1.0F, told * listed[i]});
-        cells[neuron * m_.buckets / m_.neurons] = 0.8F + 0.4F * uniform();
+        cells[neuron * m_.buckets / neurons] = 0.8F + 0.4F * uniform();
       }
       rest.push_back(1.0F - told);
     }
@@ -247,6 +248,7 @@ class Writer {
         all(candidates));
   }
 
+  const trace::Model& model_;
   const trace::ModelRecord& m_;
   const trace::StructureRecord& s_;
   trace::Log& log_;

@@ -190,13 +190,15 @@ void FileWriter::drain() {
   cursor_.release(cursor_.forget_before());
   if (records.size() == 0) return;
   begin();
-  Bytes chunk;
-  chunk.add(ns).add(ns).add(static_cast<uint64_t>(records.size())).add(crc32(records.span()));
-  chunk.text("").add(static_cast<uint64_t>(records.size())).raw(records.span());
-  Bytes framed;
-  framed.record(Opcode::kChunk, chunk);
-  chunks_.push_back({offset_, framed.size(), ns, ns, records.size()});
-  put(framed.span());
+  Bytes head;  // of the chunk, whose records are not copied once more
+  head.add(ns).add(ns).add(static_cast<uint64_t>(records.size())).add(crc32(records.span()));
+  head.text("").add(static_cast<uint64_t>(records.size()));
+  Bytes frame;
+  frame.add(Opcode::kChunk).add(static_cast<uint64_t>(head.size() + records.size()));
+  frame.raw(head.span());
+  chunks_.push_back({offset_, frame.size() + records.size(), ns, ns, records.size()});
+  put(frame.span());
+  put(records.span());
 }
 
 void FileWriter::finish() {

@@ -91,6 +91,7 @@ StructureRecord structure_of(const ModelRecord& m) {
 
 bool Reader::poll() {
   const uint64_t gone = cursor_.forget_before();
+  dropped_ = gone > 0;
   forget(gone);
   cursor_.release(gone);
   bool any = false;
@@ -113,7 +114,6 @@ const TileAnswer* Reader::tile(uint64_t request) const {
 
 void Reader::forget(uint64_t chunk) {
   for (; !held_.empty() && held_.front().chunk < chunk; held_.pop_front()) {
-    dropped_ = true;
     const Held& old = held_.front();
     if (old.topic == Topic::kTensor) {
       answers_.erase(old.key);

@@ -24,6 +24,12 @@ struct Model {
   std::string name;
   std::string architecture;
   std::string quantisation;
+
+  // Of the FFN of one layer, all experts together.
+  uint32_t neurons(uint32_t layer) const noexcept {
+    const bool dense = structure.experts > 0 && layer < structure.dense_layers;
+    return dense ? structure.dense_neurons : record.neurons;
+  }
 };
 
 // What a trace that says nothing of its model's structure means.
@@ -41,7 +47,7 @@ struct Attention {
   std::span<const KvRead> reads;      // (L, H, reads)
 
   const HeadShare& head(size_t layer, size_t h) const { return heads[layer * record->heads + h]; }
-  // The reads of one head, strongest share first.
+  // The reads of one head: the strongest share first, as far as schema.h says.
   std::span<const KvRead> reads_of(size_t layer, size_t h) const {
     return reads.subspan((layer * record->heads + h) * record->reads, head(layer, h).reads);
   }
@@ -167,7 +173,8 @@ class Reader {
   NoteKind note_kind() const { return note_kind_; }
   // The note says what went wrong.
   bool failed() const {
-    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kModelFailed;
+    return note_kind_ == NoteKind::kError || note_kind_ == NoteKind::kModelFailed ||
+           note_kind_ == NoteKind::kFailed;
   }
   // Why the trace's file could not be written on; empty: it could, or there is none. No later
   // conversation is in it, so it stays.
@@ -175,7 +182,7 @@ class Reader {
   // The conversation's last step is there.
   bool finished() const { return finished_; }
 
-  // True once detail had to be dropped to keep the memory limit.
+  // True once detail had to be dropped to keep the memory limit, also before this reader came.
   bool dropped() const { return dropped_; }
 
  private:

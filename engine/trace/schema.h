@@ -68,7 +68,7 @@ struct ModelRecord {
   uint32_t context = 0;     // longest context
   uint32_t buckets = 0;     // cells of an FFN plate: neuron n lies in cell n * buckets / F
   uint64_t parameters = 0;
-  uint64_t weights_hash = 0;  // FNV-1a of the model file: the same file answers inspections
+  uint64_t weights_hash = 0;  // of a sample of the weights, and their names: FNV-1a
   uint32_t name_bytes = 0;
   uint32_t architecture_bytes = 0;
   uint32_t quantisation_bytes = 0;
@@ -224,7 +224,7 @@ struct TimeRecord {
   uint32_t position = 0;
   uint32_t operations = 0;
 };
-enum class Operation : uint32_t { kEmbed = 0, kAttention = 1, kFfn = 2, kUnembed = 3, kTaps = 4 };
+enum class Operation : uint32_t { kEmbed = 0, kAttention = 1, kFfn = 2, kUnembed = 3 };
 struct OperationTime {
   Operation operation = Operation::kEmbed;
   uint32_t layer = 0;
@@ -258,7 +258,8 @@ enum class NoteKind : uint32_t {
   kFinished = 1,
   kError = 2,
   kTraceFailed = 3,
-  kModelFailed = 4
+  kModelFailed = 4,
+  kFailed = 5  // for another reason than what was asked or the model
 };
 // then: the sentence
 struct NoteRecord {
@@ -277,8 +278,8 @@ enum StructureFlag : uint32_t {
   kStructureGelu = 128,       // f is gelu; neither: the trace does not say
   kStructureHeadNorms = 256,  // queries and keys are normalised, head by head ...
   kStructureProjectionNorms = 512,     // ... or all heads of a projection together
-  kStructureBiases = 1024,             // something is added to what each matrix gives ...
-  kStructureHeadBiases = 2048,         // ... or to queries, keys and values at least
+  kStructureBiases = 1024,             // something is added to what W_O gives ...
+  kStructureHeadBiases = 2048,         // ... and to queries, keys and values
   kStructureRotated = 4096,            // queries and keys are rotated by their position
   kStructureScoreCap = 8192,           // scores are bent to stay below a cap ...
   kStructureLogitCap = 16384,          // ... and so are logits
@@ -286,6 +287,7 @@ enum StructureFlag : uint32_t {
   kStructureRenormalised = 65536,      // the chosen experts' probabilities are divided by their sum
   kStructureScaledEmbedding = 131072,  // the embedding is multiplied by a factor
   kStructureOutputBias = 262144,       // something is added to the logits
+  kStructureFfnBiases = 524288,        // to what W_gate, W_up and W_down give
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

@@ -101,7 +101,7 @@ void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cach
 }
 
 void Decoder::resize(int64_t n, int64_t capacity) {
-  if (reach_ < capacity) {
+  if (reach_ != capacity) {
     reach_ = capacity;
     const bool far = config_.rope_original > 0 && capacity > config_.rope_original;
     rope_.frequency =
@@ -191,7 +191,8 @@ void Decoder::embed(const Pass& pass, const int32_t* ids) {
   }
   tap(pass, Tap::kEmbedding, 0, a_.x, 1, c.n_embd);
   if (pass.sink != nullptr) {
-    pass.sink->on_operation(2, 0, pass.n * static_cast<int64_t>(weights_.token_embd.row_bytes()));
+    pass.sink->on_operation(Operation::kEmbed, 0,
+                            pass.n * static_cast<int64_t>(weights_.token_embd.row_bytes()));
   }
 }
 
@@ -217,7 +218,8 @@ void Decoder::unembed(const Pass& pass, float* logits, int64_t rows) {
       pass.sink->on_tap(Tap::kLogits, 0, position, logits + i * c.n_vocab, 1, c.n_vocab);
     }
   }
-  pass.sink->on_operation(3, 0, static_cast<int64_t>(weights_.output.weight.bytes()));
+  pass.sink->on_operation(Operation::kUnembed, 0,
+                          static_cast<int64_t>(weights_.output.weight.bytes()));
 }
 
 void Decoder::normalise(const Norm& norm, const Values& x, Values& y, int64_t n) {

@@ -101,7 +101,7 @@ class Decoder final : public Model {
   void store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept;
   void attend_all(const Pass& pass, int64_t l);
   void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
-                       float* weights) const noexcept;
+                       float* weights) noexcept;
   void output_projection(const Pass& pass, int64_t l);
   bool has_factors() const noexcept;
   void fetch_factor(int64_t l, int64_t h) const noexcept;
@@ -153,7 +153,7 @@ class Decoder final : public Model {
   Input z_input_, act_input_;  // of W_O and of W_down: what is put off looks at them later
   Activations a_;
   int64_t rows_ = 0;   // for which a_ is large enough
-  int64_t reach_ = 0;  // for which rope_ is right
+  int64_t reach_ = 0;  // of the cache that rope_ is right for
 };
 
 }  // namespace model

@@ -28,13 +28,14 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   if (pass.sink == nullptr) return;
   pool_.beside([this, pass, l] {
     tap_attention(pass, l);
-    pass.sink->reduce(0, l);
+    pass.sink->reduce(Operation::kAttention, l);
   });
   const size_t weights =
       w.wq.weight.bytes() + w.wk.weight.bytes() + w.wv.weight.bytes() + w.wo.weight.bytes();
   const int64_t reach = pass.first + pass.n;
   const int64_t read = c.windowed(l) ? std::min(c.window, reach) : reach;
-  pass.sink->on_operation(0, l, static_cast<int64_t>(weights) + pass.cache.bytes(1, read));
+  pass.sink->on_operation(Operation::kAttention, l,
+                          static_cast<int64_t>(weights) + pass.cache.bytes(1, read));
 }
 
 // What does not have to be seen at once: none of it is written to before the FFN's update is made.
@@ -100,7 +101,7 @@ void Decoder::store(const Pass& pass, int64_t l, int64_t first, int64_t last) co
 }
 
 void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
-                              float* weights) const noexcept {
+                              float* weights) noexcept {
   const Config& c = config_;
   const int64_t end = pass.first + i + 1;
   const int64_t heads = c.n_head / c.n_head_kv;  // that read a lane, one after the other
@@ -118,7 +119,7 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
       .next_k = i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.lane(l, next).k
                                                                       : nullptr,
   };
-  attend(head, scores, weights, const_cast<float*>(a_.z.data()) + (i * c.n_head + h) * c.head_dim);
+  attend(head, scores, weights, a_.z.data() + (i * c.n_head + h) * c.head_dim);
 }
 
 // The batch's k and v go into the cache, and its heads attend. A lane that only one thread reads is

@@ -42,10 +42,10 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
       if (config_.n_expert == 0) neuron_shares(pass, l);
       tap(pass, Tap::kFfnOut, l, a_.update, 1, config_.n_embd);
       tap(pass, Tap::kResidPost, l, a_.x, 1, config_.n_embd);
-      pass.sink->reduce(1, l);
+      pass.sink->reduce(Operation::kFfn, l);
       if (l + 1 == config_.n_layer) pass.sink->layers_done();
     });
-    pass.sink->on_operation(1, l, static_cast<int64_t>(bytes));
+    pass.sink->on_operation(Operation::kFfn, l, static_cast<int64_t>(bytes));
   }
   make_update(w.ffn_post_norm, pass.n);
 }

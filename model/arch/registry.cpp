@@ -28,12 +28,6 @@ constexpr std::array kFamilies = {
 
 }  // namespace
 
-std::vector<std::string_view> known_architectures() {
-  std::vector<std::string_view> names;
-  for (const Family& family : kFamilies) names.push_back(family.architecture);
-  return names;
-}
-
 Config read_config(const ModelFile& file) {
   const std::string wanted = file.get_string("general.architecture");
   std::string known;

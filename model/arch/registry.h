@@ -37,7 +37,4 @@ inline constexpr int64_t kBatch = 128;
 // wrong shape.
 std::unique_ptr<Model> make_model(const ModelFile& file, int threads = 1);
 
-// Names of the architectures that make_model knows.
-std::vector<std::string_view> known_architectures();
-
 }  // namespace model

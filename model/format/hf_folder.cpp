@@ -225,7 +225,7 @@ std::map<std::string, std::vector<std::string>> shard_names(const std::filesyste
 // model.safetensors.index.json: {"weight_map": {"tensor": "file"}, "metadata": ...}
 class IndexReader final : public JsonReader {
  public:
-  explicit IndexReader(const std::string& name) : JsonReader(name), name_(name) {}
+  explicit IndexReader(const std::string& name) : JsonReader(name) {}
 
   void on_key(std::string key) override {
     if (depth() == 1) is_map_ = key == "weight_map";
@@ -252,7 +252,7 @@ class IndexReader final : public JsonReader {
     if (shard.find_first_of(std::string_view("/\\\0", 3)) != shard.npos || shard == "." ||
         shard == "..") {
       throw Error(ExitCode::kBadModel,
-                  "names " + model::quoted(shard) + ", which is not a file of its folder", name_,
+                  "names " + model::quoted(shard) + ", which is not a file of its folder", name(),
                   "do not trust it");
     }
     if (tensors_.size() == kMaxStoredTensors) {
@@ -264,7 +264,6 @@ class IndexReader final : public JsonReader {
     shards_[std::string(shard)].push_back(tensor_);
   }
 
-  const std::string& name_;
   bool is_map_ = false;
   std::string tensor_;
   std::set<std::string> tensors_;

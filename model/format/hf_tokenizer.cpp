@@ -36,7 +36,7 @@ struct AddedToken {
 class DocumentReader final : public JsonReader {
  public:
   DocumentReader(const std::string& name, size_t n_vocab)
-      : JsonReader(name), name_(name), n_vocab_(n_vocab), rest_(name, kMostRestBytes) {}
+      : JsonReader(name), n_vocab_(n_vocab), rest_(name, kMostRestBytes) {}
 
   Json take_rest() { return rest_.take(); }
 
@@ -166,7 +166,7 @@ class DocumentReader final : public JsonReader {
 
   void add_added() {
     if (!entry_.complete()) return;
-    const Json token = std::exchange(entry_, JsonBuilder(name_, kMostAddedBytes)).take();
+    const Json token = std::exchange(entry_, JsonBuilder(name(), kMostAddedBytes)).take();
     const Json& id = json_at(token, "id");
     const std::string_view text = json_text(json_at(token, "content"));
     if (!id.is_number_unsigned() || text.empty()) fail("an added token has no id or no content");
@@ -178,15 +178,14 @@ class DocumentReader final : public JsonReader {
                      json_flag(token, "rstrip", false), json_flag(token, "single_word", false)});
   }
 
-  const std::string& name_;
   const size_t n_vocab_;
   JsonBuilder rest_;
   std::string top_;       // the last key of the document
   std::string in_model_;  // and of its "model"
   Part part_ = Part::kRest;
-  size_t begin_ = 0;                           // its depth
-  size_t n_parts_ = 0;                         // of the merge that is read
-  JsonBuilder entry_{name_, kMostAddedBytes};  // the added token that is read
+  size_t begin_ = 0;                            // its depth
+  size_t n_parts_ = 0;                          // of the merge that is read
+  JsonBuilder entry_{name(), kMostAddedBytes};  // the added token that is read
 };
 
 class Builder {

@@ -32,6 +32,9 @@ class JsonReader {
   // Throws Error (bad_model).
   [[noreturn]] void fail(std::string what) const;
 
+ protected:
+  const std::string& name() const noexcept { return name_; }
+
  private:
   friend void read_json(std::string_view text, JsonReader& reader);
 

@@ -111,14 +111,14 @@ class Header {
 class HeaderReader final : public JsonReader {
  public:
   HeaderReader(const Header& header, const std::string& name)
-      : JsonReader(name), header_(header), name_(name), entry_(name, kMetadataBytes) {}
+      : JsonReader(name), header_(header), entry_(name, kMetadataBytes) {}
 
   void on_key(std::string key) override {
     if (depth() > 1) return entry_.on_key(std::move(key));
     key_ = std::move(key);
     if (is_metadata() && std::exchange(has_metadata_, true))
       fail("the key '" + key_ + "' comes twice");
-    entry_ = JsonBuilder(name_, is_metadata() ? kMetadataBytes : kEntryBytes);
+    entry_ = JsonBuilder(name(), is_metadata() ? kMetadataBytes : kEntryBytes);
   }
   void on_value(Json value) override {
     entry_.on_value(std::move(value));
@@ -158,7 +158,6 @@ class HeaderReader final : public JsonReader {
   }
 
   const Header& header_;
-  const std::string& name_;
   std::string key_;
   JsonBuilder entry_;
   bool has_metadata_ = false;

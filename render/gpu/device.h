@@ -18,7 +18,7 @@ namespace gpu {
 class Allocator;
 
 struct DeviceOptions {
-  std::string filter;       // --device: part of the name, any case, or an index of list_devices()
+  std::string filter;       // --device: part of the name, any case, or Vulkan's index of it
   bool validation = false;  // so does the environment variable FULGURITE_VALIDATION=1
 
   // For a window (Swapchain::device_options fills both); empty for offscreen.
@@ -35,10 +35,6 @@ struct LiveObjects {
   uint32_t allocations = 0;  // blocks of device memory
   bool operator==(const LiveObjects&) const = default;
 };
-
-// One line per device: "0: llvmpipe (LLVM 15.0.6, 256 bits) [cpu]", with the reason when it is
-// rejected. Throws Error (no_vulkan) when there is no loader or driver.
-std::vector<std::string> list_devices();
 
 class Device {
  public:

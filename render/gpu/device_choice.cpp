@@ -201,14 +201,4 @@ std::string describe(const Candidate& candidate) {
                      candidate.rejected.empty() ? "" : " rejected: " + candidate.rejected);
 }
 
-std::vector<std::string> list_devices() {
-  const Instance instance = make_instance(false, {});
-  std::vector<std::string> lines;
-  for (const Candidate& candidate : inspect_devices(instance.handle, nullptr)) {
-    lines.push_back(fmt::format("{}: {}", lines.size(), describe(candidate)));
-  }
-  destroy_instance(instance);
-  return lines;
-}
-
 }  // namespace gpu

@@ -172,9 +172,8 @@ class Explainer {
     if (at_->ffn.record == nullptr) return;
     const uint32_t top = at_->ffn.record->top;
     const auto terms = at_->ffn.top.subspan(size_t{to_.layer} * top, top);
-    const auto& m = layout_.model();
     const auto it = find(terms, [&](const trace::NeuronShare& n) {
-      return n.share == bolt_.share && uint64_t{n.neuron} * m.buckets / m.neurons == from_.index;
+      return n.share == bolt_.share && layout_.cell_of(from_.layer, n.neuron) == bolt_.from_node;
     });
     if (it == terms.end()) return;
     meaning_.name = "layer " + std::to_string(from_.layer) + " neuron " +
@@ -188,13 +187,12 @@ class Explainer {
         "act_n^2 / |act|^2");
     against(trace::Measure::kActivation);
     if (at_->ffn.record == nullptr) return;
-    const float energy = activation_energy(at_->ffn, layout_.model(), to_.layer);
+    const float energy = activation_energy(at_->ffn, layout_, to_.layer);
     const uint32_t top = at_->ffn.record->top;
     const auto terms = at_->ffn.top.subspan(size_t{to_.layer} * top, top);
-    const auto& m = layout_.model();
     const auto it = find(terms, [&](const trace::NeuronShare& n) {
       return n.activation * n.activation / energy == bolt_.share &&
-             uint64_t{n.neuron} * m.buckets / m.neurons == to_.index;
+             layout_.cell_of(to_.layer, n.neuron) == bolt_.to_node;
     });
     if (it == terms.end()) return;
     meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " neuron " +

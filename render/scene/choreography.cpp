@@ -292,7 +292,7 @@ class Writer {
   uint32_t cell_of_expert(uint32_t l, uint32_t e) const {
     const uint32_t n =
         std::min(e * layout_.structure().expert_neurons, layout_.model().neurons - 1);
-    return cell_of(l, n);
+    return layout_.cell_of(l, n);
   }
 
   // The router to the experts that it chose: its probabilities, 1 over all experts. The experts to
@@ -338,10 +338,6 @@ class Writer {
     return at.ffn.top.subspan(size_t{l} * top,
                               std::min(top, telling_.show_all ? most_of(1) : kNeurons));
   }
-  uint32_t cell_of(uint32_t l, uint32_t neuron) const {
-    const auto& m = layout_.model();
-    return layout_.cell(l, static_cast<uint32_t>(uint64_t{neuron} * m.buckets / m.neurons));
-  }
 
   // The neurons that the residual stream is drawn into: of a full list the most active, else those
   // that are listed.
@@ -362,7 +358,7 @@ class Writer {
 
   // The residual stream goes into the neurons: act_n^2 / |act|^2, 1 over the neurons.
   void neurons_read(const trace::Position& at, uint32_t l) {
-    const float energy = activation_energy(at.ffn, layout_.model(), l);
+    const float energy = activation_energy(at.ffn, layout_, l);
     if (!(energy > 0.0F)) return;
     const float scale = at.scale.of(l, Measure::kActivation);
     // A parallel block's FFN reads what its attention reads.
@@ -376,7 +372,7 @@ class Writer {
       const float share = n.activation * n.activation / energy;
       if (share < kSmallestEnergy && !telling_.show_all) continue;
       rest -= share;
-      const uint32_t node = cell_of(l, n.neuron);
+      const uint32_t node = layout_.cell_of(l, n.neuron);
       bolt(from, node, at_spine, face_of(node), share,
            std::min(0.9F, 0.6F * std::abs(brightness(n.activation, scale))), when, bolt_life_,
            -0.06F, shaders::kChannelFfn, shaders::kBoltRead, seed_of(token_, l, 1002, n.neuron));
@@ -399,7 +395,7 @@ class Writer {
     for (const trace::NeuronShare& n : listed(at, l)) {
       if (std::abs(n.share) < kSmallestBolt && !telling_.show_all) continue;
       rest -= n.share;
-      const uint32_t node = cell_of(l, n.neuron);
+      const uint32_t node = layout_.cell_of(l, n.neuron);
       bolt(node, to, face_of(node), layout_.junction(l, true), n.share,
            std::min(1.2F, 0.75F * std::abs(brightness(n.share, share_scale))),
            clock_.in_layer(l, kFfnWrites), bolt_life_, 0.1F, shaders::kChannelFfn, 0,

@@ -46,6 +46,7 @@ class Formulas {
   explicit Formulas(const trace::StructureRecord& structure)
       : structure_(structure),
         bias_(is(trace::kStructureBiases) ? " + b" : ""),
+        ffn_bias_(is(trace::kStructureFfnBiases) ? " + b" : ""),
         head_bias_(is(trace::kStructureHeadBiases) ? " + b" : ""),
         read_by_ffn_(is(trace::kStructureParallel) ? "x" : "x_mid") {}
 
@@ -57,7 +58,7 @@ class Formulas {
         return "x_out = x_mid + " +
                update((structure_.experts > 0 ? std::string("sum_e G_e FFN_e, each sum_n act_n w_n")
                                               : "sum_n act_n w_n") +
-                      bias_);
+                      ffn_bias_);
       case Kind::kHead:
         return "z_h = sum_j a_j v_j, a = softmax(" + score() + "), q = " + turned("W_q", "x");
       case Kind::kSlot:
@@ -111,12 +112,13 @@ class Formulas {
     const bool silu = is(trace::kStructureSilu);
     if (!silu && !is(trace::kStructureGelu)) return "f(" + x + ")";
     const std::string f = silu ? "silu" : "gelu";
-    if (is(trace::kStructureGated)) return f + "(W_gate " + x + ") * W_up " + x;
-    return f + "(W_up " + x + bias_ + ")";
+    const std::string up = "W_up " + x + ffn_bias_;
+    if (!is(trace::kStructureGated)) return f + "(" + up + ")";
+    return f + "(W_gate " + x + ffn_bias_ + ") * " + (ffn_bias_.empty() ? up : "(" + up + ")");
   }
 
   const trace::StructureRecord& structure_;
-  std::string bias_, head_bias_, read_by_ffn_;
+  std::string bias_, ffn_bias_, head_bias_, read_by_ffn_;
 };
 
 uint32_t top_of(const Layout& layout, uint32_t layer, bool ffn) {
@@ -221,12 +223,10 @@ class Finder {
   void cells() {
     if (at_ == nullptr || at_->ffn.record == nullptr) return;
     const trace::FfnRecord& record = *at_->ffn.record;
-    std::vector<Source> found;
     for (uint32_t b = 0; b < record.buckets; ++b) {
-      found.push_back({layout_.cell(ref_.layer, b),
-                       std::abs(at_->ffn.bucket_share[ref_.layer * record.buckets + b])});
+      add(layout_.cell(ref_.layer, b),
+          std::abs(at_->ffn.bucket_share[ref_.layer * record.buckets + b]));
     }
-    for (const Source& cell : found) add(cell.element, cell.weight);
   }
 
   // Of the token at this column: the bar of the step that it came out of, if that one still stands.

@@ -12,6 +12,11 @@ using shaders::Grid;
 
 namespace {
 
+uint64_t first_of_cell(const trace::Model& model, uint32_t layer, uint64_t bucket) {
+  const uint64_t buckets = model.record.buckets;
+  return (bucket * model.neurons(layer) + buckets - 1) / buckets;
+}
+
 constexpr float kPi = 3.14159265F;
 // A node that exists from the beginning.
 constexpr float kAlways = -1e9F;
@@ -242,12 +247,20 @@ uint32_t Layout::router(uint32_t layer) const {
   return towers_[0].first_router + layer - structure().dense_layers;
 }
 
+uint32_t Layout::cell_of(uint32_t layer, uint32_t neuron) const {
+  const uint64_t buckets = model().buckets;
+  const uint64_t bucket = uint64_t{neuron} * buckets / towers_[0].model.neurons(layer);
+  return cell(layer, static_cast<uint32_t>(std::min(bucket, buckets - 1)));
+}
+
+uint64_t Layout::first_neuron(uint32_t layer, uint64_t bucket) const {
+  return first_of_cell(towers_[0].model, layer, bucket);
+}
+
 uint32_t Layout::expert_of(const NodeRef& cell) const {
-  const auto& m = model();
   const auto& s = structure();
-  const uint64_t neuron = (uint64_t{cell.index} * m.neurons + m.buckets - 1) / m.buckets;
-  return static_cast<uint32_t>(
-      std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+  return static_cast<uint32_t>(std::min<uint64_t>(
+      first_neuron(cell.layer, cell.index) / std::max(s.expert_neurons, 1U), s.experts));
 }
 
 Box Layout::expert_plate(uint32_t layer, uint32_t e) const {
@@ -453,7 +466,6 @@ void Layout::add_tape(Tower& tower) {
 
 std::string Layout::path(const NodeRef& ref) const {
   const Tower& tower = towers_[ref.subject];
-  const trace::ModelRecord& m = tower.model.record;
   const trace::StructureRecord& s = tower.model.structure;
   const uint32_t per_column = tower.measures.per_column;
   const std::string of = towers_.size() > 1 ? tower.model.name + " > " : "";
@@ -472,9 +484,9 @@ std::string Layout::path(const NodeRef& ref) const {
       return storey + " > KV shelf > KV head " + index + " > position " + positions;
     case Kind::kCell: {
       const bool mixed = s.experts > 0 && ref.layer >= s.dense_layers;
-      const uint64_t neurons = s.experts > 0 && !mixed ? s.dense_neurons : m.neurons;
-      uint64_t first = (uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets;
-      uint64_t last = ((uint64_t{ref.index} + 1) * neurons + m.buckets - 1) / m.buckets - 1;
+      uint64_t first = first_of_cell(tower.model, ref.layer, ref.index);
+      const uint64_t end = first_of_cell(tower.model, ref.layer, uint64_t{ref.index} + 1);
+      uint64_t last = std::max(end, first + 1) - 1;
       std::string expert;
       if (mixed) {
         const uint32_t e = expert_of(ref);

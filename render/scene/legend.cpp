@@ -20,7 +20,7 @@ std::string number(double value) {
 }
 
 // Two digits: a line that is read, not a counter that runs.
-std::string rounded(uint32_t value) {
+std::string two_digits(uint32_t value) {
   uint32_t unit = 1;
   while (value / unit >= 100) unit *= 10;
   return std::to_string((value + unit / 2) / unit * unit);
@@ -118,7 +118,7 @@ class Writer {
     if (in_.telling.show_all && too_many())
       note("too many are listed: the weakest are in the rest");
     if (in_.bolts_drawn < in_.bolts_lit) {
-      note("to keep up, about " + rounded(in_.bolts_drawn) + " of " + rounded(in_.bolts_lit) +
+      note("to keep up, about " + two_digits(in_.bolts_drawn) + " of " + two_digits(in_.bolts_lit) +
            " bolts are drawn, the strongest; all when it stands still");
     }
     if (in_.merge > 1.0 && in_.reader.steps() > 0) {

@@ -43,10 +43,9 @@ const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer,
   return nullptr;
 }
 
-float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& m, uint32_t layer) {
-  const auto begin = [&](uint64_t bucket) {
-    return (bucket * m.neurons + m.buckets - 1) / m.buckets;
-  };
+float activation_energy(const trace::Ffn& ffn, const Layout& layout, uint32_t layer) {
+  const auto& m = layout.model();
+  const auto begin = [&](uint64_t bucket) { return layout.first_neuron(layer, bucket); };
   double energy = 0.0;
   for (uint32_t b = 0; b < m.buckets; ++b) {
     const double rms = double{ffn.rms[size_t{layer} * m.buckets + b]};

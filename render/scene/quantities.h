@@ -25,7 +25,7 @@ float brightness(float value, float scale);
 const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head);
 
 // Sum of the squares of a layer's activations: what a neuron's share of the energy is measured by.
-float activation_energy(const trace::Ffn& ffn, const trace::ModelRecord& model, uint32_t layer);
+float activation_energy(const trace::Ffn& ffn, const Layout& layout, uint32_t layer);
 
 // Attention weight that the positions of a column, from `first` on, received together: mean over
 // the heads that share KV head k.

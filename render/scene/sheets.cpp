@@ -312,10 +312,8 @@ std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t 
   const std::string blk = block(layer);
   const std::string of = shared ? "_shexp.weight" : "." + std::to_string(expert) + ".weight";
   const auto id = [&](Part part) { return SheetId{part, layer, expert}; };
-  const auto cells =
-      static_cast<uint32_t>(uint64_t(first) * layout.model().buckets / layout.model().neurons);
-  Group group(static_cast<double>(c), {Kind::kCell, layer, cells, 0}, layout.cell(layer, cells),
-              shaders::kChannelFfn);
+  const uint32_t cell = layout.cell_of(layer, static_cast<uint32_t>(first));
+  Group group(static_cast<double>(c), layout.ref(cell), cell, shaders::kChannelFfn);
   const auto made = [&](Part part, const char* title, const char* name) {
     Sheet sheet = vector_of(id(part), title, blk + name, 0, f, false);
     sheet.first_col = first;

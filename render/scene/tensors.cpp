@@ -55,9 +55,7 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
     case Kind::kCell: {
       const auto& s = layout.structure();
       const bool mixed = s.experts > 0 && ref.layer >= s.dense_layers;
-      const uint64_t neurons = s.experts > 0 && !mixed ? s.dense_neurons : m.neurons;
-      auto first =
-          static_cast<int32_t>((uint64_t{ref.index} * neurons + m.buckets - 1) / m.buckets);
+      auto first = static_cast<int32_t>(layout.first_neuron(ref.layer, ref.index));
       const int64_t own = first;
       if (mixed) {
         const uint32_t e = layout.expert_of(ref);

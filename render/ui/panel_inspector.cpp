@@ -57,7 +57,7 @@ std::string percent(float share) {
   return text;
 }
 
-// Which of `full` numbers the i-th of `shown` cells stands for, as engine::summarise cuts them.
+// Which of `full` numbers the i-th of `shown` cells stands for, as engine/inspection.cpp cuts them.
 struct Block {
   uint32_t first, last;
 };

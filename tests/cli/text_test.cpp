@@ -98,6 +98,13 @@ TEST_F(Files, EvalMeasuresText) {
       {"sh", "-c", program() + " eval -f - --window 128 --json < " + in_folder("text.txt")},
       kNoDisplay);
   EXPECT_EQ(outcome.out, piped.out) << piped.err;
+  const std::string fifo = in_folder("fifo");
+  const Outcome named =
+      tests::run_program({"sh", "-c",
+                          "mkfifo " + fifo + "; cat " + in_folder("text.txt") + " > " + fifo +
+                              " & " + program() + " eval -f " + fifo + " --window 128 --json"},
+                         kNoDisplay);
+  EXPECT_EQ(outcome.out, named.out) << named.err;
 }
 
 TEST_F(Files, BuiltInModelIsGoodEnough) {

@@ -209,11 +209,16 @@ TEST(Structures, SayWhatAnFfnDoesAndWhatIsAdded) {
   c.ffn = model::FfnKind::kGeluExact;  // GPT-NeoX
   EXPECT_EQ(0U, flags() & trace::kStructureGated);
   EXPECT_NE(0U, flags() & trace::kStructureGelu);
+  c.added_attention_bias = true;
+  EXPECT_EQ(trace::kStructureBiases,
+            flags() & (trace::kStructureFfnBiases | trace::kStructureBiases));
+  c.added_attention_bias = false;
   c.arch = "qwen2";
   EXPECT_EQ(trace::kStructureHeadBiases,
             flags() & (trace::kStructureHeadBiases | trace::kStructureBiases));
   c.norm = model::NormKind::kLayer;
   EXPECT_NE(0U, flags() & trace::kStructureBiases);
+  EXPECT_NE(0U, flags() & trace::kStructureFfnBiases);
   c.head_dim = 64;
   c.attention_scale = 0.1F;
   EXPECT_EQ(0U, flags() & trace::kStructureRootScale);

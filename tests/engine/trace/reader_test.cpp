@@ -347,6 +347,21 @@ TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
   EXPECT_NE(nullptr, reader.position(403).ffn.record) << "the newest is there";
 }
 
+TEST(Reader, SaysThatDetailWasDroppedBeforeItCame) {
+  Log log(2 * Log::kChunkBytes);
+  trace::ModelRecord m = small_model();
+  m.context = 4096;
+  TraceBuilder builder(log, m);
+  builder.describe();
+  builder.start();
+  for (int i = 0; i < 400; ++i) builder.step();
+  ASSERT_GT(log.dropped_chunks(), 0U);
+  Reader late(log);
+  late.poll();
+  EXPECT_TRUE(late.dropped());
+  EXPECT_EQ(nullptr, late.position(0).residual.record);
+}
+
 TEST(Reader, EveryRefusedPromptShowsItsOwnReason) {
   Log log;
   TraceBuilder builder(log, small_model());

@@ -149,7 +149,7 @@ TEST_F(Choreography, EveryBoltIsATermOfTheTrace) {
         EXPECT_TRUE(found) << layout_.path(from);
       } else if (to.kind == Kind::kCell) {
         EXPECT_TRUE(is(b, shaders::kBoltRead));
-        const float energy = scene::activation_energy(at.ffn, m(), to.layer);
+        const float energy = scene::activation_energy(at.ffn, layout_, to.layer);
         bool found = false;
         for (const trace::NeuronShare& n :
              at.ffn.top.subspan(to.layer * at.ffn.record->top, at.ffn.record->top)) {

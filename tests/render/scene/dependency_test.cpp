@@ -78,7 +78,7 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
 
   trace::StructureRecord gpt2;
   gpt2.flags = trace::kStructureGelu | trace::kStructurePositions | trace::kStructureBiases |
-               trace::kStructureHeadBiases;
+               trace::kStructureFfnBiases | trace::kStructureHeadBiases;
   EXPECT_EQ("x_mid = x + sum_h W_O,h z_h + b", formula_of(Kind::kSpineAttention, gpt2));
   EXPECT_EQ("k_j = W_k norm(x_j) + b, v_j = W_v norm(x_j) + b", formula_of(Kind::kSlot, gpt2));
   EXPECT_EQ("act = gelu(W_up norm(x_mid) + b)", formula_of(Kind::kCell, gpt2));
@@ -86,8 +86,17 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
             formula_of(Kind::kTape, gpt2));
 
   trace::StructureRecord gptneox;
-  gptneox.flags = trace::kStructureGelu | trace::kStructureParallel | trace::kStructureBiases;
+  gptneox.flags = trace::kStructureGelu | trace::kStructureParallel | trace::kStructureFfnBiases;
   EXPECT_EQ("act = gelu(W_up norm(x) + b)", formula_of(Kind::kCell, gptneox));
+
+  trace::StructureRecord biased = llama;
+  biased.flags |= trace::kStructureBiases;
+  EXPECT_EQ("x_mid = x + sum_h W_O,h z_h + b", formula_of(Kind::kSpineAttention, biased));
+  EXPECT_EQ("x_out = x_mid + sum_n act_n w_n", formula_of(Kind::kSpineFfn, biased));
+  biased.flags |= trace::kStructureFfnBiases;
+  EXPECT_EQ("x_out = x_mid + sum_n act_n w_n + b", formula_of(Kind::kSpineFfn, biased));
+  EXPECT_EQ("act = silu(W_gate norm(x_mid) + b) * (W_up norm(x_mid) + b)",
+            formula_of(Kind::kCell, biased));
 
   trace::StructureRecord phi2 = gptneox;
   phi2.flags |= trace::kStructureOutputBias;

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "render/scene/node_path.h"
 #include "render/scene/numbers.h"
 #include "tests/support/trace_builder.h"
 
@@ -244,6 +245,23 @@ TEST(Layout, ARouterStandsBetweenTheSpineAndItsExperts) {
   }
   EXPECT_EQ("layer 2 > FFN > router of 3 experts", layout.path(layout.ref(layout.router(2))));
   EXPECT_EQ(shaders::kNoElement, Layout(small_model()).router(0));
+}
+
+TEST(Layout, ADenseLayerOfAMixtureHasNeuronsOfItsOwnNumber) {
+  trace::Model mix = mixture_model();
+  mix.structure.dense_layers = 1;
+  mix.structure.dense_neurons = 2 * mix.record.buckets;
+  const Layout layout({mix});
+  for (const uint32_t neuron : {0U, 5U, mix.structure.dense_neurons - 1}) {
+    const uint32_t cell = *scene::find_node("L0.F" + std::to_string(neuron), layout);
+    EXPECT_EQ(layout.cell(0, neuron / 2), cell);
+    EXPECT_EQ(neuron / 2 * 2, layout.first_neuron(0, neuron / 2));
+  }
+  EXPECT_EQ("layer 0 > FFN > neuron 4..5", layout.path(layout.ref(layout.cell_of(0, 5))));
+  EXPECT_FALSE(scene::find_node("L0.F" + std::to_string(mix.structure.dense_neurons), layout));
+  EXPECT_EQ(mix.record.neurons, layout.first_neuron(1, mix.record.buckets));
+  EXPECT_EQ(layout.cell(0, mix.record.buckets - 1), layout.cell_of(0, mix.record.neurons))
+      << "what a trace lists and the layer does not have";
 }
 
 TEST(Layout, ParallelUpdatesEnterAtOnePlace) {
