@@ -64,10 +64,14 @@ model::ModelFile open_model_file(const ModelSource& source) {
 }
 
 LoadedModel::LoadedModel(const ModelSource& source, int threads)
-    : file(open_model_file(source)),
-      network((model::require_runnable(file), model::make_model(file, threads))),
-      tokenizer(model::make_tokenizer(file)),
-      hash(0xCBF29CE484222325U) {
+    : file(open_model_file(source)), hash(0xCBF29CE484222325U) {
+  try {
+    network = model::make_model(file, threads);
+    tokenizer = model::make_tokenizer(file);
+  } catch (const fulgurite::Error&) {
+    model::require_runnable(file);  // says how many more problems there are
+    throw;
+  }
   touch(file.tensors(), threads);
   std::map<model::DType, uint64_t> elements;
   for (const model::Tensor& tensor : file.tensors()) {

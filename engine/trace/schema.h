@@ -208,7 +208,7 @@ enum class Measure : uint32_t {
   kHeadShare = 0,
   kKvRead = 1,
   kActivation = 2,
-  kNeuronShare = 3,
+  kNeuronShare = 3,  // of all neurons; live, of a large model, of the listed ones
   kUpdate = 4,
 };
 inline constexpr uint32_t kMeasureCount = 5;

@@ -62,7 +62,7 @@ class Reader {
     } else {
       w.output = linear("output", c_.n_vocab, c_.n_embd, c_.head_biased);
     }
-    if (problems_ != nullptr) name_the_rest();
+    name_the_rest();
     return w;
   }
 
@@ -167,6 +167,7 @@ class Reader {
   }
 
   void add_problem(std::string line) {
+    if (problems_ == nullptr) file_.fail(std::move(line));
     problems_->push_back(std::move(line));
     if (problems_->size() >= kMostProblems) throw Enough();
   }

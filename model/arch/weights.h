@@ -54,10 +54,9 @@ struct Weights {
   std::deque<std::vector<float>> copies;
 };
 
-// Reads the tensors that the configuration asks for. problems nullptr: the first one that is
-// missing, misshapen or of a type that the kernels cannot read throws Error (bad_model).
-// Else every such sentence is added to it, and one for every tensor that has no place; the first
-// thousand of them.
+// Reads the tensors that the configuration asks for. problems: takes a sentence for each that is
+// missing, misshapen or of a type that the kernels cannot read, and for each in the file that has
+// no place; a thousand of them at most. nullptr: the first one is thrown as Error (bad_model).
 Weights read_weights(const ModelFile& file, const Config& config,
                      std::vector<std::string>* problems);
 
