@@ -493,9 +493,10 @@ int run_program(int argc, char** argv) {
   CLI::App& tokenizer = command("tokenize", "show the tokens that a model makes of a text");
   tokenizer.add_option("-m,--model", flags.model, "model file; without it, the built-in model");
   auto* text = tokenizer.add_option("-p,--prompt", tokenize.text, "the text");
-  auto* text_file =
-      tokenizer.add_option("-f,--file", tokenize.file, "file that holds the text; - is stdin")
-          ->excludes(text);
+  auto* text_file = tokenizer
+                        .add_option("-f,--file", tokenize.file,
+                                    "file that holds the text, to its last byte; - is stdin")
+                        ->excludes(text);
   tokenizer.add_flag("--no-special", plain,
                      "add no BOS or EOS and take the names of special tokens for text");
   tokenizer.add_flag("--json", tokenize.json, "as JSON: ids and pieces");

@@ -36,6 +36,13 @@ constexpr std::array kTypes = {
     TypeInfo{40, "NVFP4", {64, 36}},
 };
 
+// Names of the numbers that were withdrawn, from ggml.h's history.
+constexpr std::array kWithdrawn = {
+    TypeInfo{4, "Q4_2", {}},        TypeInfo{5, "Q4_3", {}},        TypeInfo{31, "Q4_0_4_4", {}},
+    TypeInfo{32, "Q4_0_4_8", {}},   TypeInfo{33, "Q4_0_8_8", {}},   TypeInfo{36, "IQ4_NL_4_4", {}},
+    TypeInfo{37, "IQ4_NL_4_8", {}}, TypeInfo{38, "IQ4_NL_8_8", {}},
+};
+
 const TypeInfo* find_type(uint32_t type) noexcept {
   for (const TypeInfo& info : kTypes) {
     if (info.type == type) return &info;
@@ -48,6 +55,13 @@ const TypeInfo* find_type(uint32_t type) noexcept {
 std::string dtype_name(uint32_t gguf_type) {
   const TypeInfo* info = find_type(gguf_type);
   return info ? info->name : "type " + std::to_string(gguf_type);
+}
+
+std::string_view withdrawn_dtype(uint32_t gguf_type) noexcept {
+  for (const TypeInfo& info : kWithdrawn) {
+    if (info.type == gguf_type) return info.name;
+  }
+  return {};
 }
 
 BlockSize dtype_block(uint32_t gguf_type) noexcept {

@@ -32,6 +32,8 @@ enum class DType : uint32_t {
 // Name as people write it ("F16"); for a number that we do not read, GGUF's own name
 // where it is known ("Q4_K"), else "type 99".
 std::string dtype_name(uint32_t gguf_type);
+// Name of a type that GGUF had once and withdrew ("Q4_0_4_4"); empty: it is none.
+std::string_view withdrawn_dtype(uint32_t gguf_type) noexcept;
 
 // The type of a name, upper or lower case ("q8_0", "Q4_K", "f16"); empty: no such name, or a type
 // that the kernels cannot read.

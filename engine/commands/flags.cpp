@@ -290,7 +290,8 @@ void add_evaluation(CLI::App& app, EvalOptions& eval) {
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
   add_model(app, flags);
   auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to read");
-  auto* file = app.add_option("-f,--file", flags.prompt_file, "file to read; - is stdin");
+  auto* file = app.add_option("-f,--file", flags.prompt_file,
+                              "file to read, without the end of its last line; - is stdin");
   auto* ids = app.add_option_function<std::string>(
       "--tokens", [&tokens](const std::string& text) { tokens = ids_of(text); },
       "token ids to read: 1,2,3");

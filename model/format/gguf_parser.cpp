@@ -201,8 +201,7 @@ MetaValue read_array(Cursor& in, const std::string& what) {
   return {};
 }
 
-MetaValue read_value(Cursor& in, const std::string& what) {
-  const auto type = in.number<uint32_t>(what);
+MetaValue read_value(Cursor& in, uint32_t type, const std::string& what) {
   switch (static_cast<ValueType>(type)) {
     case ValueType::kU8:
       return uint64_t{in.number<uint8_t>(what)};
@@ -291,6 +290,10 @@ Tensor read_info(Cursor& in, uint64_t index, uint64_t& offset) {
   }
   const auto type = in.number<uint32_t>(what);
   const BlockSize block = dtype_block(type);
+  if (const std::string_view old = withdrawn_dtype(type); !old.empty()) {
+    in.fail(what + " is of type " + std::string(old) + ", which was withdrawn",
+            "take the model's Q4_0 file, or convert the original again");
+  }
   if (block.elements == 0) {
     in.fail(what + " has the unknown " + dtype_name(type));
   }
@@ -373,7 +376,10 @@ ModelFile parse_gguf(std::span<const std::byte> bytes, std::string name) {
     }
     const std::string shown = quoted(key);
     if (file.find(key) != nullptr) in.fail("the key " + shown + " comes twice");
-    file.add(std::move(key), read_value(in, shown));
+    const auto type = in.number<uint32_t>(shown);
+    if (key == "general.alignment" && type != static_cast<uint32_t>(ValueType::kU32))
+      in.fail("general.alignment is not an unsigned number of 32 bits", "as GGUF asks for");
+    file.add(std::move(key), read_value(in, type, shown));
   }
   const int64_t alignment =
       file.get_int("general.alignment", 1, std::numeric_limits<uint32_t>::max(),

@@ -364,6 +364,10 @@ ModelFile open_hf_folder(const std::string& path) {
                 "of safetensors");
   }
   const auto tokenizer = map_text(folder / "tokenizer.json", kMaxTokenizerBytes);
+  if (tokenizer && tokenizer->bytes().empty()) {
+    throw Error(ExitCode::kBadModel, "is empty", (folder / "tokenizer.json").string(),
+                "damaged; fetch it again");
+  }
   const auto settings = map_text(folder / "tokenizer_config.json");
   const auto chat = map_text(folder / "chat_template.jinja");
   HfParts parts{path, text_of(config), {text_of(tokenizer), text_of(settings), text_of(chat)}, {}};

@@ -1,6 +1,7 @@
 #include "model/format/npy.h"
 
 #include <bit>
+#include <cstdio>
 #include <string_view>
 
 #include "model/error.h"
@@ -51,6 +52,13 @@ void write_npy(const std::string& path, std::span<const float> values,
                const std::vector<int64_t>& shape) {
   CHECK(shape.size() <= 32 && holds(shape, values.size()));
   const std::string header = header_of(shape);
+  if (path == "-") {
+    if (std::fwrite(header.data(), 1, header.size(), stdout) == header.size() &&
+        std::fwrite(values.data(), sizeof(float), values.size(), stdout) == values.size() &&
+        std::fflush(stdout) == 0)
+      return;
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the result", "stdout");
+  }
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(header)));
   file.write(std::as_bytes(values));

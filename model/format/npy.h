@@ -13,10 +13,10 @@
 
 namespace model {
 
-// Writes float32 values in C order (the last of `shape` is the fastest; {} is a scalar) as
-// an AtomicFile: whole or absent. CHECKs that the shape's product
-// is the number of values, and that the shape has at most 32 dimensions, none negative.
-// Throws Error (failed) naming the path.
+// To "-", stdout, or a file: float32 values in C order (the last of `shape` is the fastest; {} is a
+// scalar) as an AtomicFile: whole or absent. CHECKs that the shape's product is the number of
+// values, and that the shape has at most 32 dimensions, none negative. Throws Error (failed) naming
+// the path.
 void write_npy(const std::string& path, std::span<const float> values,
                const std::vector<int64_t>& shape);
 

@@ -97,7 +97,10 @@ BpeTokenizer::BpeTokenizer(const ModelFile& file, const PreTokenizer& pre)
 
 void BpeTokenizer::read_merges(const ModelFile& file) {
   const auto* merges = file.get_strings("tokenizer.ggml.merges");
-  if (!merges || merges->empty()) return;
+  if (!merges) {  // an empty list means a token a byte; none at all was lost
+    file.fail("tokenizer.ggml.merges is missing", "convert the model again");
+  }
+  if (merges->empty()) return;
   const auto fail = [&](const std::string& what) {
     throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
   };

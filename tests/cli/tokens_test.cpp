@@ -71,6 +71,14 @@ TEST_F(Numbers, SamplingFlagsReachTheSampler) {
   }
 }
 
+TEST_F(Numbers, ADashIsStdout) {
+  const Outcome piped = fulgurite({"logits", "--tokens", "1,2", "--out", "-"});
+  ASSERT_EQ(piped.exit_code, 0) << piped.err;
+  const std::string out = in_folder("x.npy");
+  ASSERT_EQ(fulgurite({"logits", "--tokens", "1,2", "--out", out}).exit_code, 0);
+  EXPECT_EQ(read_file(out), piped.out);
+}
+
 TEST_F(Numbers, WrongUseIsSaidAndNothingWritten) {
   const std::string out = in_folder("x.npy");
   const std::string text = in_folder("text.txt");

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "model/error.h"
 #include "model/format/gguf.h"
@@ -149,6 +150,20 @@ TEST(HfFolder, TheStoriesHaveTheirGgufsNumbers) {
   REQUIRE_SHARED_DATA();
   expect_twins("real/stories260K-hf", "real/stories260K-f32", {"tokenizer."});
   expect_twins("real/TinyStories-656K-hf", "real/TinyStories-656K-f32", {"tokenizer.ggml.scores"});
+}
+
+TEST(HfFolder, AnEmptyTokenizerIsDamagedNotMissing) {
+  const tests::TempFolder folder;
+  std::ofstream(folder.file("config.json")) << "{}";
+  std::ofstream(folder.file("tokenizer.json")).flush();
+  try {
+    model::open_model(folder.file(""));
+    FAIL() << "opened";
+  } catch (const fulgurite::Error& error) {
+    EXPECT_EQ(fulgurite::ExitCode::kBadModel, error.code());
+    EXPECT_NE(std::string::npos, std::string(error.what()).find("tokenizer.json: is empty"))
+        << error.what();
+  }
 }
 
 TEST(HfFolder, ScoresOrderTokensAsTheMergesDo) {
