@@ -102,7 +102,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     const scene::Box bar = box_of(in.layout, in.layout.candidate(i), in.now);
     Label word;
     word.size_px = in.size_px * (chosen ? kChosen : 1.05F);
-    word.rgba = chosen ? in.palette.text : channel_rgba(in.palette, shaders::kChannelCrown);
+    word.rgba = chosen ? in.palette.text : word_rgba(in.palette, shaders::kChannelCrown);
     word.mono = true;
     word.text = scene::visible_text({c.text.data(), c.text_bytes});
     word.element = meant(in, in.layout.candidate(i));
@@ -115,7 +115,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   const scene::Box bar = box_of(in.layout, in.layout.candidate(scene::Layout::kCandidates), in.now);
   Label word;
   word.size_px = in.size_px * 0.9F;
-  word.rgba = channel_rgba(in.palette, shaders::kChannelRest);
+  word.rgba = word_rgba(in.palette, shaders::kChannelRest);
   word.text = "all others";
   word.element = meant(in, in.layout.candidate(scene::Layout::kCandidates));
   word_under_bar(in, board, bar, word, percent_label(in, rest), wish);

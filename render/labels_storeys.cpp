@@ -13,7 +13,7 @@ namespace {
 Label colored(const LabelInput& in, uint32_t channel, std::string text, float size = 1.0F) {
   Label label;
   label.size_px = in.size_px * size;
-  label.rgba = channel_rgba(in.palette, channel);
+  label.rgba = word_rgba(in.palette, channel);
   label.text = std::move(text);
   return label;
 }
@@ -99,7 +99,7 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
     label.anchor = note.at;
     label.size_px = in.size_px * note.size;
     label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
-                                                        : channel_rgba(in.palette, note.channel);
+                                                        : word_rgba(in.palette, note.channel);
     label.text = note.text;
     const auto at = board.project(note.at);
     const auto middle = board.project(note.of);

@@ -114,7 +114,7 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
   } else if (measure_text(text, em * 0.9F, false).x > std::max(width * 1.3F, 2.2F * em)) {
     return;
   }
-  const uint32_t colour = channel_rgba(words_.palette, s.channel);
+  const uint32_t colour = word_rgba(words_.palette, s.channel);
   // A vector that lies along a matrix has its words on the other side.
   const bool below = vector && !s.transposed;
   put(top_left + glm::vec2(0.0F, below ? extent_px.y + 0.75F * em : -0.75F * em), text,

@@ -143,6 +143,19 @@ uint32_t channel_rgba(const Palette& palette, uint32_t channel) {
   return rgba_of(palette.channel[channel]);
 }
 
+uint32_t word_rgba(const Palette& palette, uint32_t channel) {
+  const auto luminance = [](glm::vec3 c) {
+    return glm::dot(c, glm::vec3(0.2126F, 0.7152F, 0.0722F));
+  };
+  const glm::vec3 colour = palette.channel[channel];
+  constexpr float kFlare = 0.05F;
+  constexpr float kReadable = 4.55F;  // what rounding to bytes may take is over
+  const float ground = luminance(palette.background);
+  const float most = (ground + kFlare) / kReadable - kFlare;
+  if (ground < 0.5F || luminance(colour) <= most) return rgba_of(colour);
+  return rgba_of(colour * (most / luminance(colour)));
+}
+
 uint32_t rgba_of(glm::vec3 linear_rgb) {
   uint32_t out = 0xFF000000U;
   for (int i = 0; i < 3; ++i) {

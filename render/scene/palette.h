@@ -47,8 +47,10 @@ Palette palette(Theme theme, PaletteName name = PaletteName::kDefault);
 std::span<const std::string_view> palette_names();
 std::optional<PaletteName> palette_of(std::string_view name);
 
-// For text and panels: sRGB, red in the lowest byte, opaque. A channel's colour; any.
+// For text and panels: sRGB, red in the lowest byte, opaque. A channel's colour; the same for its
+// words, on a light ground so dark that they can be read (contrast 4.5: WCAG 2.1, 1.4.3); any.
 uint32_t channel_rgba(const Palette& palette, uint32_t channel);
+uint32_t word_rgba(const Palette& palette, uint32_t channel);
 uint32_t rgba_of(glm::vec3 linear_rgb);
 
 const char* channel_name(uint32_t channel);

@@ -33,7 +33,7 @@ void controls(scene::Channels& channels, uint32_t channel, ImVec4 colour) {
 void row(State& state, const scene::LegendRow& row, bool interactive) {
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   const float em = ImGui::GetFontSize();
-  const ImVec4 colour = ImGui::ColorConvertU32ToFloat4(channel_rgba(colours, row.channel));
+  const ImVec4 colour = ImGui::ColorConvertU32ToFloat4(word_rgba(colours, row.channel));
   ImGui::PushID(static_cast<int>(row.channel));
   if (interactive) controls(state.view.look.channels, row.channel, colour);
   ImGui::TextColored(colour, "%s", scene::channel_name(row.channel));

@@ -156,6 +156,27 @@ TEST(Palette, EveryChannelStandsOutFromTheGround) {
 }
 
 // WCAG 2.2, "saturated red": R / (R + G + B) >= 0.8, of linear values.
+// WCAG 2.1, 1.4.3: relative luminances, (L1 + 0.05) / (L2 + 0.05) of 4.5 at least.
+TEST(Palette, WordsOnALightGroundCanBeRead) {
+  const auto byte = [](uint32_t rgba, int i) {
+    const double s = (rgba >> (8 * i) & 255U) / 255.0;
+    return s <= 0.04045 ? s / 12.92 : std::pow((s + 0.055) / 1.055, 2.4);
+  };
+  const auto luminance = [&](uint32_t rgba) {
+    return 0.2126 * byte(rgba, 0) + 0.7152 * byte(rgba, 1) + 0.0722 * byte(rgba, 2);
+  };
+  for (const std::string_view name : scene::palette_names()) {
+    const scene::Palette light = scene::palette(Theme::kLight, *scene::palette_of(name));
+    const scene::Palette dark = scene::palette(Theme::kDark, *scene::palette_of(name));
+    const double ground = luminance(scene::rgba_of(light.background));
+    for (uint32_t c = 0; c < shaders::kChannelCount; ++c) {
+      const double word = luminance(scene::word_rgba(light, c));
+      EXPECT_GE((ground + 0.05) / (word + 0.05), 4.5) << name << ' ' << scene::channel_name(c);
+      EXPECT_EQ(scene::channel_rgba(dark, c), scene::word_rgba(dark, c));
+    }
+  }
+}
+
 TEST(Palette, NothingIsSaturatedRed) {
   every_palette([](PaletteName, Theme, const scene::Palette& p) {
     std::vector<vec3> all(p.channel.begin(), p.channel.end());
