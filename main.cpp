@@ -399,7 +399,8 @@ int run_program(int argc, char** argv) {
   engine::commands::LogitsOptions logits;
   CLI::App& predict = command("logits", "write the logits of every position as a NumPy file");
   add_tokens(predict, flags, ids);
-  predict.add_option("-o,--out,--output", logits.output, "the file: float32, (positions, V)")
+  predict
+      .add_option("-o,--out,--output", logits.output, "float32 (.npy): (positions, V); - is stdout")
       ->required();
   predict.callback([&] {
     refuse_same_file(logits.output, {flags.model, flags.prompt_file});
@@ -425,7 +426,7 @@ int run_program(int argc, char** argv) {
   tapper.add_option("--name", tap.name, "which one, as `fulgurite taps` lists it")->required();
   tapper
       .add_option("-o,--out,--output", tap.output,
-                  "the file: float32, (positions, rows, columns), vectors without rows")
+                  "float32 (.npy): (positions, rows, columns), vectors without rows; - is stdout")
       ->required();
   tapper
       .add_option("--position", tap.position, "only this one, from 0, without an axis of positions")

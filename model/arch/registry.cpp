@@ -30,13 +30,10 @@ constexpr std::array kFamilies = {
 }  // namespace
 
 Config read_config(const ModelFile& file) {
-  // Not needed, but of these types in every file that is whole.
+  // Not needed, but numbers in every file that is whole.
   constexpr int64_t kAny = std::numeric_limits<uint32_t>::max();
   for (const char* key : {"general.file_type", "general.quantization_version"}) {
     file.get_int(key, 0, kAny, 0);
-  }
-  for (const char* key : {"tokenizer.ggml.pre", "tokenizer.chat_template"}) {
-    file.get_string(key, "");
   }
   const std::string wanted = file.get_string("general.architecture");
   std::string known;

@@ -97,13 +97,9 @@ BpeTokenizer::BpeTokenizer(const ModelFile& file, const PreTokenizer& pre)
 
 void BpeTokenizer::read_merges(const ModelFile& file) {
   const auto* merges = file.get_strings("tokenizer.ggml.merges");
-  if (!merges) {  // an empty list means a token a byte; none at all was lost
-    file.fail("tokenizer.ggml.merges is missing", "convert the model again");
-  }
-  if (merges->empty()) return;
-  const auto fail = [&](const std::string& what) {
-    throw Error(ExitCode::kBadModel, what, file.name(), "convert the model again");
-  };
+  const auto fail = [&](const std::string& what) { file.fail(what, "convert the model again"); };
+  if (!merges) fail("tokenizer.ggml.merges is missing");
+  if (merges->empty()) return;  // a token a byte
   size_t total = 0;
   for (const std::string& merge : *merges) total += merge.size();
   if (total > (size_t{1} << 30)) fail("the list of merges is too large");

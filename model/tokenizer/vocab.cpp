@@ -328,6 +328,10 @@ std::vector<int32_t> encode_beginning(const Tokenizer& tokenizer, std::string_vi
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const ModelFile& file) {
+  // Whether this kind needs them or not.
+  for (const char* key : {"tokenizer.ggml.pre", "tokenizer.chat_template"}) {
+    file.get_string(key, "");
+  }
   const std::string kind = file.get_string("tokenizer.ggml.model");
   if (kind == "gpt2") return std::make_unique<BpeTokenizer>(file);
   if (kind == "llama") return std::make_unique<SpmTokenizer>(file);

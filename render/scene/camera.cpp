@@ -136,11 +136,13 @@ struct Part {
 // What the words of a picture cover, as shares of it: the legend its upper left, the text a strip
 // at its bottom. As large as ui/panel_legend.cpp and ui/panel_text.cpp make them without switches.
 struct Words {
-  explicit Words(float aspect) : scale(std::min(aspect / kNarrow, 1.0F)) {}
-  float scale;
-  float legend_right(float aspect) const { return 0.62F * scale / aspect; }
-  float legend_bottom() const { return 0.575F * scale; }
-  float text_top() const { return 1.0F - 0.1F * scale; }
+  explicit Words(float aspect) {
+    const float scale = std::min(aspect / kNarrow, 1.0F);
+    legend = {0.62F * scale / aspect, 0.575F * scale};
+    text_top = 1.0F - 0.1F * scale;
+  }
+  glm::vec2 legend;  // its right and its lower edge
+  float text_top;
 };
 
 // From the front left, every corner of the box in this part of the frame, with a margin for labels.
@@ -202,8 +204,8 @@ float words_scale(glm::vec2 frame_px) {
 Pose home_pose(const Box& box, float aspect) {
   if (aspect >= kNarrow) return fit(box, aspect, {});
   const Words words(aspect);
-  const glm::vec2 low = 2.0F * glm::vec2(words.legend_right(aspect), words.legend_bottom()) - 1.0F;
-  const glm::vec2 high(1.0F, 2.0F * words.text_top() - 1.0F);
+  const glm::vec2 low = 2.0F * words.legend - 1.0F;
+  const glm::vec2 high(1.0F, 2.0F * words.text_top - 1.0F);
   const Pose below = fit(box, aspect, {{-1.0F, low.y}, high});
   const Pose beside = fit(box, aspect, {{low.x, -1.0F}, high});
   return below.distance < beside.distance ? below : beside;
@@ -222,9 +224,9 @@ namespace {
 Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint32_t> elements,
                    float aspect) {
   const Words words(aspect);
-  const float legend = 2.0F * words.legend_right(aspect) - 1.0F;
-  const float legend_ends = 1.0F - 2.0F * words.legend_bottom();  // below, upwards
-  constexpr float kMostRight = 0.84F;                             // labels stand beyond
+  const float legend = 2.0F * words.legend.x - 1.0F;
+  const float legend_ends = 1.0F - 2.0F * words.legend.y;  // below, upwards
+  constexpr float kMostRight = 0.84F;                      // labels stand beyond
   constexpr int kPasses = 24;
   Camera camera{pose};
   for (int pass = 0; pass < kPasses; ++pass) {
@@ -308,10 +310,11 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     p.distance = 9.4F / std::min(aspect, 1.6F) * 1.6F;
     Camera camera{p};
     if (aspect < kNarrow) {
-      camera.pan({0.0F, 0.5F * Words(aspect).legend_bottom()}, 1.0F);
+      camera.pan({0.0F, 0.5F * Words(aspect).legend.y}, 1.0F);
       return camera.pose;
     }
-    camera.pan({0.3022F, 0.0F}, 1.0F);
+    constexpr float kAside = 0.3022F;  // of the frame's height, to the right
+    camera.pan({kAside, 0.0F}, 1.0F);
     return beside_legend(camera.pose, layout, std::array{layout.candidate(0)}, aspect);
   }
   const auto at = [&](uint32_t node) {

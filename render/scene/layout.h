@@ -141,7 +141,7 @@ class Layout {
   uint32_t router(uint32_t layer) const;
   Box expert_plate(uint32_t layer, uint32_t e) const;
   // The cell that a neuron of a layer lies in (the last one, where the layer has no such neuron),
-  // and a cell's first neuron; the number of neurons, where `bucket` is the number of cells.
+  // and a cell's first neuron; bucket <= the number of cells, of which it is the number of neurons.
   uint32_t cell_of(uint32_t layer, uint32_t neuron) const;
   uint64_t first_neuron(uint32_t layer, uint64_t bucket) const;
   // Of a mixture: the expert that a cell belongs to.

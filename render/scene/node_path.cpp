@@ -50,7 +50,7 @@ std::optional<uint32_t> find_node(std::string_view path, const Layout& layout) {
   if (is("LA", 1)) return layout.spine(n[0], false, Layout::kSpineParts - 1);
   if (is("LM", 1)) return layout.spine(n[0], true, Layout::kSpineParts - 1);
   if (is("LH", 2) && n[1] < m.heads) return layout.head(n[0], n[1]);
-  if (is("LF", 2) && n[1] < layout.first_neuron(n[0], m.buckets)) return layout.cell_of(n[0], n[1]);
+  if (is("LF", 2) && n[1] < layout.subject(0).neurons(n[0])) return layout.cell_of(n[0], n[1]);
   if (is("LK.", 3) && n[1] < m.kv_heads && n[2] < m.context)
     return layout.slot(n[0], n[1], layout.column_of(n[2]));
   return {};
