@@ -1,5 +1,9 @@
 #include "model/format/atomic_file.h"
 
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -7,6 +11,32 @@
 #include "model/error.h"
 
 namespace model {
+
+namespace {
+
+// Paths of parts, for a signal handler: no locks, no memory.
+std::array<std::atomic<const char*>, 64> unfinished;
+
+// The place of the new entry; unfinished.size() when none is free.
+size_t enter(const char* path) noexcept {
+  for (size_t i = 0; i < unfinished.size(); ++i) {
+    const char* none = nullptr;
+    if (unfinished[i].compare_exchange_strong(none, path)) return i;
+  }
+  return unfinished.size();
+}
+
+void leave(size_t i) noexcept {
+  if (i < unfinished.size()) unfinished[i] = nullptr;
+}
+
+}  // namespace
+
+void remove_unfinished_files() noexcept {
+  for (const auto& entry : unfinished) {
+    if (const char* path = entry.load()) ::unlink(path);
+  }
+}
 
 void refuse_read_only(const std::string& path) {
   namespace fs = std::filesystem;
@@ -40,11 +70,17 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), place_(path) {
     file_.reset(std::fopen(place_.c_str(), "wb"));
   }
   if (!file_) fail("cannot be written");
+  entry_ = part_.empty() ? unfinished.size() : enter(part_.c_str());
 }
 
 AtomicFile::~AtomicFile() {
   if (!file_) return;
   file_.reset();
+  remove_part();
+}
+
+void AtomicFile::remove_part() noexcept {
+  leave(entry_);
   if (!part_.empty()) std::remove(part_.c_str());
 }
 
@@ -62,9 +98,9 @@ void AtomicFile::commit() {
   bool placed = std::fclose(file_.release()) == 0;
   const char* what = placed ? "cannot be replaced" : "writing failed";
   placed = placed && (part_.empty() || std::rename(part_.c_str(), place_.c_str()) == 0);
-  if (placed) return;
+  if (placed) return leave(entry_);
   const int reason = errno;
-  if (!part_.empty()) std::remove(part_.c_str());
+  remove_part();
   errno = reason;
   fail(what);
 }

@@ -15,6 +15,10 @@ namespace model {
 // into its place would replace what its owner has protected.
 void refuse_read_only(const std::string& path);
 
+// Removes what every AtomicFile has written so far, for a program about to end where it stands:
+// safe in a signal handler.
+void remove_unfinished_files() noexcept;
+
 class AtomicFile {
  public:
   // Opens path + ".part", or ".part1" and so on where that is somebody's file, or the path itself
@@ -31,6 +35,7 @@ class AtomicFile {
 
  private:
   [[noreturn]] void fail(const std::string& what) const;
+  void remove_part() noexcept;
 
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
@@ -38,6 +43,7 @@ class AtomicFile {
   std::string path_;
   std::string place_;  // behind links
   std::string part_;   // empty: what is written is there already
+  size_t entry_ = 0;   // of part_ in the list of remove_unfinished_files(), if it found a place
   std::unique_ptr<std::FILE, Close> file_;
 };
 

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "model/error.h"
+#include "model/format/atomic_file.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -49,6 +50,7 @@ void on_bus_error(int, siginfo_t* info, void*) noexcept {
     say("fulgurite: ");
     say(slot.path.load());
     say(": the file shrank while it was being read (is something still writing it?)\n");
+    remove_unfinished_files();
     ::_exit(static_cast<int>(ExitCode::kBadModel));
   }
   ::signal(SIGBUS, SIG_DFL);  // returning repeats the access, which now ends the program

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
+#include "model/format/atomic_file.h"
 #include "tests/support/data.h"
 
 namespace {
@@ -34,6 +36,23 @@ TEST(Mapping, AFileThatShrinksEndsTheProgramWithASentence) {
   write_bytes(path, 1 << 20);
   EXPECT_EXIT(read_a_shrunken_file(path), testing::ExitedWithCode(3),
               "^fulgurite: .*model.x0A.gguf: the file shrank while it was being read .*\\)\n$");
+}
+
+TEST(Mapping, AFileThatShrinksLeavesNoHalfOfAnother) {
+  const tests::TempFolder folder;
+  const std::string path = folder.file("model.gguf");
+  const std::string out = folder.file("out.gguf");
+  write_bytes(path, 1 << 20);
+  const auto write_beside = [&] {
+    const std::byte some[10] = {};
+    model::AtomicFile file(out);
+    file.write(some);
+    if (!std::filesystem::exists(out + ".part")) _exit(98);
+    read_a_shrunken_file(path);
+  };
+  EXPECT_EXIT(write_beside(), testing::ExitedWithCode(3), "shrank");
+  EXPECT_FALSE(std::filesystem::exists(out));
+  EXPECT_FALSE(std::filesystem::exists(out + ".part"));
 }
 
 TEST(Mapping, TheOneOfManyFilesThatShrankIsNamed) {
