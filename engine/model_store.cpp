@@ -215,6 +215,22 @@ std::string listed(const std::vector<FoundModel>& models, size_t most) {
   return models.size() > most ? text + ", ..." : text;
 }
 
+[[noreturn]] void fail_several(const std::string& name, const std::vector<FoundModel>& models) {
+  throw Error(ExitCode::kBadModel, "means " + std::to_string(models.size()) + " models", name,
+              listed(models, 8));
+}
+
+// The GGUF file that a folder which is no model itself holds; the folder where it holds none.
+std::string only_gguf_of(const std::string& folder) {
+  if (model::is_hf_folder(folder)) return folder;
+  std::vector<FoundModel> files;
+  for (const fs::path& entry : entries(folder)) {
+    if (is_gguf(entry)) files.push_back({entry.string(), entry.string()});
+  }
+  if (files.size() > 1) fail_several(model::printable(folder, 200), files);
+  return files.empty() ? folder : files.front().path;
+}
+
 // Whether the word stands in the text, with nothing before and behind it that could belong to it.
 bool has_word(std::string_view text, std::string_view word) {
   const auto of_words = [](char c) {
@@ -350,6 +366,7 @@ std::string resolve_model(const std::string& name, const StoreFolders& folders) 
   const auto scheme = std::find_if(kSchemes.begin(), kSchemes.end(),
                                    [&](const Scheme& s) { return name.starts_with(s.prefix); });
   std::error_code ignored;
+  if (fs::is_directory(name, ignored)) return only_gguf_of(name);
   if (scheme == kSchemes.end() || fs::exists(name, ignored)) return name;
 
   StoreFolders only;
@@ -361,10 +378,7 @@ std::string resolve_model(const std::string& name, const StoreFolders& folders) 
   if (some.size() == 1) {
     throw Error(ExitCode::kBadModel, some.front().problem, shown, "take the model it was made for");
   }
-  if (some.size() > 1) {
-    throw Error(ExitCode::kBadModel, "means " + std::to_string(some.size()) + " models", shown,
-                listed(some, 8));
-  }
+  if (some.size() > 1) fail_several(shown, some);
   std::string where;
   for (const fs::path& folder : only.*(scheme->folders)) {
     where += (where.empty() ? "looked in " : ", ") + model::printable(folder.string(), 200);

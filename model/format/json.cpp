@@ -27,7 +27,7 @@ size_t bytes_of(const std::string& text) noexcept {
   return text.size() > kInside ? text.size() : 0;
 }
 
-// The parser copies a token several times before it is told.
+// The parser copies a token several times before it is told, and takes NUL for the end.
 void check_tokens(std::string_view text, const JsonReader& reader) {
   constexpr size_t kMaxTokenBytes = size_t{1} << 20;
   bool in_text = false;
@@ -37,6 +37,7 @@ void check_tokens(std::string_view text, const JsonReader& reader) {
       reader.fail("holds more than 1 MB without a break at byte " + std::to_string(begin));
     }
     const char c = text[i];
+    if (c == '\0') reader.fail("is not valid JSON at byte " + std::to_string(i));
     if (c == '"') {
       in_text = !in_text;
       begin = i;

@@ -200,6 +200,14 @@ TEST_F(ModelStore, PathsStayAsTheyAre) {
   EXPECT_EQ("", resolve_model("", folders));
 }
 
+TEST_F(ModelStore, AFolderMeansTheGgufFileThatItHolds) {
+  EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string()));
+  EXPECT_EQ("here/folder", resolve((root / "here/folder").string())) << "a model itself";
+  EXPECT_EQ("here/.docker", resolve((root / "here/.docker").string())) << "no model";
+  write(root / "here/models/d.gguf", tests::small_llama().build());
+  EXPECT_CONTAINS(refusal((root / "here/models").string()), "means 2 models", "b.gguf", "d.gguf");
+}
+
 TEST_F(ModelStore, ANameOfSeveralModelsListsThem) {
   EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "means 4 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
 }

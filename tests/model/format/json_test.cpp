@@ -44,6 +44,13 @@ TEST(Json, NothingIsLongerThanAMegabyte) {
   EXPECT_EQ("(accepted)", refusal("[\"" + most.substr(9) + "\", \"" + most.substr(9) + "\"]"));
 }
 
+TEST(Json, NulIsNoEnd) {
+  using std::string_literals::operator""s;
+  for (const std::string& text : {"{}\0"s, "{}\0x"s, "\0"s, "[0,\0 1]"s, "[\"a\0b\"]"s}) {
+    EXPECT_CONTAINS(refusal(text), "not valid JSON at byte " + std::to_string(text.find('\0')));
+  }
+}
+
 // What a reader is told, in one line.
 class Told final : public model::JsonReader {
  public:
