@@ -261,15 +261,19 @@ Pose clear_pose(const Box& box, const Layout& layout, std::span<const uint32_t> 
   return aspect < kNarrow && apart.distance < beside.distance ? apart : beside;
 }
 
-}  // namespace
-
-Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
-  // The likeliest bar and the leftmost heads.
+// From the front: the likeliest bar and the leftmost heads.
+std::vector<uint32_t> left_of(const Layout& layout) {
   std::vector<uint32_t> lefts = {layout.candidate(0)};
   const auto& m = layout.model();
   for (uint32_t l = 0; m.heads > 0 && l < m.layers; ++l)
     lefts.push_back(layout.head(l, m.heads - 1));
-  return clear_pose(layout.bounds(columns), layout, lefts, aspect);
+  return lefts;
+}
+
+}  // namespace
+
+Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
+  return clear_pose(layout.bounds(columns), layout, left_of(layout), aspect);
 }
 
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
@@ -284,7 +288,9 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
   };
   if (name == "front") {
     p.distance *= 1.08F;  // the whole height of a bar
-    return turned(0.0F, 0.06F);
+    p = turned(0.0F, 0.06F);
+    if (aspect < kNarrow || layout.subjects() > 1) return p;
+    return beside_legend(p, layout, left_of(layout), aspect);
   }
   if (name == "left") return turned(-1.25F, 0.18F);
   if (name == "right" || name == "back") {

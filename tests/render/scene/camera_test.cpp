@@ -82,6 +82,19 @@ TEST(Camera, NarrowPicturesShowTheTowerBesideOrBelowTheLegend) {
   }
 }
 
+TEST(Camera, SeenFromTheFrontTheCrownIsBesideTheLegend) {
+  const scene::Layout layout(tests::small_model());
+  const shaders::Node bar = layout.node(layout.candidate(0));
+  for (const float aspect : {1.25F, 1.6F, 16.0F / 9.0F, 21.0F / 9.0F}) {
+    const Camera camera{*scene::named_pose("front", layout, 16, aspect)};
+    EXPECT_EQ(0.0F, camera.pose.yaw);
+    const glm::vec2 left = project(camera, aspect, bar.center - bar.half_size);
+    EXPECT_GT(left.x, 2.0F * 0.62F / aspect - 1.0F - 1e-3F) << aspect;
+    const glm::vec2 right = project(camera, aspect, {layout.ffn_right(), 0.0F, 0.0F});
+    EXPECT_LT(right.x, 0.9F) << aspect;
+  }
+}
+
 TEST(WordsScale, IsThatOfTheHeightUnlessTheFrameIsNarrow) {
   EXPECT_FLOAT_EQ(1.0F, scene::words_scale({1280.0F, 720.0F}));
   EXPECT_FLOAT_EQ(3.0F, scene::words_scale({5120.0F, 2160.0F}));
