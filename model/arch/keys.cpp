@@ -79,8 +79,9 @@ FfnKind Keys::gelu() const {
   return file_.get_bool("fulgurite.gelu.exact", false) ? FfnKind::kGeluExact : FfnKind::kGelu;
 }
 
-int64_t Keys::window() const {
-  return file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
+void Keys::read_windows(Config& c, int64_t usual_period) const {
+  c.window = file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
+  c.window_period = window_period(c.n_layer, usual_period);
 }
 
 int64_t Keys::window_period(int64_t layers, int64_t fallback) const {
@@ -141,7 +142,8 @@ void Keys::read_rope(Config& c) const {
     c.rope_scale = 1.0F / factor;
   } else if (scaling == "yarn") {
     c.rope_scale = 1.0F / factor;
-    magnitude = positive("rope.scaling.yarn_attn_factor", 1.0F + 0.1F * std::log(factor));
+    magnitude =
+        positive("rope.scaling.yarn_attn_factor", 1.0F + 0.1F * std::log(std::max(factor, 1.0F)));
     read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;

@@ -27,11 +27,10 @@ class Keys {
   bool boolean(const char* name, bool fallback) const;
   // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
   FfnKind gelu() const;
-  // "<architecture>.attention.sliding_window"; 0: every position sees all before it.
-  int64_t window() const;
-  // Config::window_period: "<architecture>.attention.sliding_window_pattern", which is the period
-  // or says of every layer whether it is windowed.
-  int64_t window_period(int64_t layers, int64_t fallback) const;
+  // Config::window: "<architecture>.attention.sliding_window", 0 without it. Config::window_period:
+  // "<architecture>.attention.sliding_window_pattern", which is the period or says of every layer
+  // whether it is windowed.
+  void read_windows(Config& c, int64_t usual_period) const;
 
   // F of an FFN without experts, which a mixture's file may leave out.
   int64_t dense_width() const;
@@ -49,6 +48,7 @@ class Keys {
   int64_t vocabulary() const;
   int64_t same_in_all_layers(const char* name, int64_t most) const;
   int64_t same_in_all_layers(const char* name, int64_t most, int64_t fallback) const;
+  int64_t window_period(int64_t layers, int64_t fallback) const;
   void read_rope(Config& c) const;
   void read_yarn(Config& c) const;
   void read_experts(Config& c) const;

@@ -8,7 +8,7 @@ Config read_qwen3(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   c.rope = RopeKind::kHalves;
   c.qk_norm = QkNorm::kHead;
-  c.window = keys.window();
+  keys.read_windows(c, 0);
   return c;
 }
 

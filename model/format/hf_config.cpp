@@ -286,7 +286,8 @@ class Reader {
     std::string_view type = json_text(json_at(scaling, "rope_type"));
     if (type.empty()) type = json_text(json_at(scaling, "type"));
     if (type.empty() && !json_at(scaling, "factor").is_null()) fail("rope_scaling", "has no type");
-    if (type.empty() || type == "default") return;
+    // "dynamic" scales nothing within the trained context, and there is no other here.
+    if (type.empty() || type == "default" || type == "dynamic") return;
     if (type == "longrope" || type == "su") return long_factors(scaling);
     if (type != "linear" && type != "yarn" && type != "llama3") {
       fail("rope_scaling", "is of the type " + model::quoted(type) + ", which is not supported");

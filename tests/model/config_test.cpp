@@ -171,6 +171,21 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
                   "contradicts itself");
 }
 
+TEST(Config, YarnThatShortensMagnifiesNothing) {
+  GgufBytes g = small_llama();
+  g.string("llama.rope.scaling.type", "yarn").f32("llama.rope.scaling.factor", 0.5F);
+  EXPECT_EQ(1.0F, config_of(g).rope_magnitude);
+}
+
+TEST(Config, EveryFamilyWithWindowsTakesTheirPattern) {
+  GgufBytes g = small_llama();
+  g.u32("llama.attention.sliding_window", 8);
+  EXPECT_TRUE(config_of(g).windowed(0) && config_of(g).windowed(1));
+  g.u32("llama.attention.sliding_window_pattern", 2);
+  EXPECT_TRUE(config_of(g).windowed(0));
+  EXPECT_FALSE(config_of(g).windowed(1));
+}
+
 TEST(Config, ScalingsThatLeadToNoNumberAreRefused) {
   EXPECT_CONTAINS(refusal(small_llama().f32("llama.rope.scaling.factor", 1e-45F)),
                   "leads to no finite number", "rope.scaling.factor");

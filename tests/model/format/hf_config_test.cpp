@@ -441,7 +441,9 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_CONTAINS(refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"sliding_attention"}}}),
                   "layer_types holds sliding_attention");
   EXPECT_EQ("(accepted)", refusal("qwen3", {{"head_dim", 4}, {"layer_types", {"full_attention"}}}));
-  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "dynamic"}}}}), "'dynamic'");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", "ntk"}}}}), "'ntk'");
+  EXPECT_EQ("(accepted)",
+            refusal("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}));
   EXPECT_CONTAINS(refusal("llama", {{"is_causal", false}}), "is_causal is off");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", "linear"}}), "rope_scaling is no object");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"factor", 2}}}}), "has no type");
