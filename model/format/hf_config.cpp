@@ -140,6 +140,9 @@ class Reader {
         fail(key, "is on, but the folder holds no such biases");
       }
     }
+    if (family_.arch == "gptneox" && !boolean("attention_bias").value_or(true)) {
+      fail("attention_bias", "is off, which is not supported for this architecture");
+    }
     for (const char* key : {"hidden_act", "hidden_activation", "activation_function"}) {
       const Json& value = json_at(config_, key);
       if (!value.is_null() && !value.is_string()) fail(key, "is no text");

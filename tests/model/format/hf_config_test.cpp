@@ -434,6 +434,7 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_CONTAINS(refusal("gemma", {{"hidden_act", "silu"}, {"head_dim", 4}}), "hidden_act");
   EXPECT_CONTAINS(refusal("olmoe", {{"clip_qkv", 8.0}}), "clip_qkv is not supported");
   EXPECT_CONTAINS(refusal("phi", {{"qk_layernorm", true}}), "qk_layernorm is not supported");
+  EXPECT_CONTAINS(refusal("gpt_neox", {{"attention_bias", false}}), "attention_bias is off");
   EXPECT_CONTAINS(refusal("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 0}}),
                   "use_sliding_window");
   EXPECT_EQ("(accepted)",
