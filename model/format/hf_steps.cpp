@@ -1,5 +1,6 @@
 #include "model/format/hf_steps.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -15,18 +16,95 @@ std::string_view type_of(const Json& step) {
   return json_text(json_at(step, "type"));
 }
 
-// llama.cpp's names of pre-tokenizers, by a part of a pattern that no other one has; the first
-// that fits. Facts: the tokenizer.json files of the models they are named after.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kPatterns = {{
-    {R"([\r\n/]*)", "gpt-4o"},  // and Tekken, told apart by its single digits
-    {R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "llama-bpe"},
-    {R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)", "qwen2"},
-    {R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+)", "deepseek-v3"},
-    {R"(\s?\p{P}+)", "deepseek-coder"},
-    {R"(\s?[A-Za-z)", "deepseek-llm"},
-    {R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", "gpt-2"},
-    {"[0-9][0-9][0-9]", "falcon"},
-}};
+// llama.cpp's names of pre-tokenizers and the steps that they are, as step_text() puts them; one
+// that ends with ~ only begins so. Facts: the tokenizer.json files of the models they are named
+// after.
+struct Known {
+  std::string_view name;
+  std::array<std::string_view, 7> steps;
+};
+constexpr Known kKnown[] = {
+    {"gpt-2", {"ByteLevel"}},
+    {"gpt-2",
+     {R"(Split 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"starcoder", {"Digits", "ByteLevel"}},
+    {"llama-bpe",
+     {R"(Split (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)"
+      R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"qwen2",
+     {R"(Split (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
+      R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"gpt-4o",
+     {R"(Split [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+      R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"tekken",
+     {R"(Split [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|)"
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|)"
+      R"(\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"deepseek-v3",
+     {R"(Split \p{N}{1,3})", "Split [一-龥぀-ゟ゠-ヿ]+",
+      R"(Split [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|)"
+      R"([^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      "Bytes"}},
+    {"deepseek-coder",
+     {R"(Split [\r\n])", R"(Split \s?\p{L}+)", R"(Split \s?\p{P}+)", "Split [一-~", "Digits",
+      "Bytes"}},
+    {"deepseek-llm",
+     {R"(Split [\r\n])", R"(Split \s?[A-Za-z~)", R"(Split \s?[!-/:-~)", R"(Split \s+$)",
+      "Split [一-~", "Digits", "Bytes"}},
+    {"falcon", {"Punctuation Contiguous", "ByteLevel", "Numbers", "Split [0-9][0-9][0-9]"}},
+};
+
+// A step of a byte-level pre-tokenizer in a few words: Bytes is ByteLevel without a pattern of its
+// own, Digits cuts them one by one, Numbers in runs.
+std::string step_text(const Json& step, std::string_view type) {
+  if (type == "ByteLevel") return json_flag(step, "use_regex", true) ? "ByteLevel" : "Bytes";
+  if (type == "Digits") return json_flag(step, "individual_digits", false) ? "Digits" : "Numbers";
+  const std::string behavior(json_text(json_at(step, "behavior")));
+  std::string text(type);
+  if (type == "Punctuation") return text + " " + (behavior.empty() ? "Isolated" : behavior);
+  if (type != "Split") return text;
+  // What a pattern that leaves nothing out matches is the same as what is not left out.
+  const bool inverted = json_flag(step, "invert", false);
+  if (behavior == "Removed" && inverted) {
+    text = "Keep";
+  } else if (behavior != "Isolated") {
+    text += " " + behavior;
+  }
+  text += ' ';
+  for (const char c : json_text(json_at(json_at(step, "pattern"), "Regex"))) {
+    if (c == '\r') {
+      text += "\\r";
+    } else if (c == '\n') {
+      text += "\\n";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+bool are(const std::vector<std::string>& steps, const Known& known) {
+  for (size_t i = 0; i < std::max(steps.size(), known.steps.size()); ++i) {
+    const std::string_view have = i < steps.size() ? std::string_view(steps[i]) : "";
+    std::string_view want = i < known.steps.size() ? known.steps[i] : "";
+    if (!want.ends_with('~')) {
+      if (have != want) return false;
+    } else {
+      want.remove_suffix(1);
+      if (!have.starts_with(want)) return false;
+    }
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -55,25 +133,22 @@ Splits splits_of(const Json& pre_tokenizer) {
   Splits found;
   for_each_step(pre_tokenizer, "pretokenizers", [&](const Json& step) {
     const std::string_view type = type_of(step);
-    const Json& pattern = json_at(step, "pattern");
-    if (type == "ByteLevel") {
-      found.byte_level = true;
-      found.own_pattern = json_flag(step, "use_regex", true);
-      found.adds_space = json_flag(step, "add_prefix_space", false);
-    } else if (type == "Digits") {
-      found.digits = true;
-      found.single_digits = json_flag(step, "individual_digits", false);
-    } else if (type == "Punctuation") {
-      found.punctuation = true;
-    } else if (type == "Split" && json_text(json_at(pattern, "String")) == " ") {
+    if (type == "Split" && json_text(json_at(json_at(step, "pattern"), "String")) == " ") {
       found.at_spaces = true;
-    } else if (type == "Split") {
-      found.patterns.push_back(json_text(json_at(pattern, "Regex")));
     } else if (type == "Metaspace") {
       const std::string_view scheme = json_text(json_at(step, "prepend_scheme"));
       const bool old = json_flag(step, "add_prefix_space", true);
       found.metaspace = !scheme.empty() ? scheme : old ? "always" : "never";
       found.metaspace_words = json_flag(step, "split", true);
+    } else if (type == "ByteLevel" || type == "Digits" || type == "Punctuation" ||
+               type == "Split") {
+      found.steps.push_back(step_text(step, type));
+      if (type == "ByteLevel") {
+        found.byte_level = true;
+        found.adds_space = json_flag(step, "add_prefix_space", false);
+      } else if (found.other.empty()) {
+        found.other = type;
+      }
     } else {
       found.unknown = type.empty() ? "unnamed" : type;
     }
@@ -82,19 +157,19 @@ Splits splits_of(const Json& pre_tokenizer) {
 }
 
 std::string pre_name(const Splits& splits) {
-  if (splits.digits && !splits.single_digits && splits.patterns.empty()) return "unknown: Digits";
-  for (const auto& [part, name] : kPatterns) {
-    for (const std::string_view pattern : splits.patterns) {
-      if (pattern.find(part) == std::string_view::npos) continue;
-      const bool tekken = name == "gpt-4o" && pattern.find(R"(\p{N}{1,3})") == pattern.npos;
-      return tekken ? "tekken" : std::string(name);
-    }
+  std::vector<std::string> steps = splits.steps;
+  // Those of two steps leave nothing out.
+  if (steps.size() == 2 && steps[0].starts_with("Keep ")) steps[0].replace(0, 4, "Split");
+  std::string unknown = "unknown";
+  for (const std::string& step : splits.steps) {
+    unknown += (&step == splits.steps.data() ? ": " : ", ") + step;
   }
-  if (splits.patterns.empty() && splits.own_pattern && !splits.punctuation) {
-    return splits.single_digits ? "starcoder" : "gpt-2";
+  // A space before every piece, not before the text.
+  if (splits.adds_space && steps.size() > 1) return printable(unknown + " with a space", 300);
+  for (const Known& known : kKnown) {
+    if (are(steps, known)) return std::string(known.name);
   }
-  if (splits.patterns.empty()) return "unknown";
-  return "unknown: " + printable(splits.patterns.front(), 200);
+  return printable(unknown, 300);
 }
 
 }  // namespace model

@@ -35,24 +35,22 @@ struct Normalizer {
 
 Normalizer normalizer_of(const Json& normalizer);
 
-// What a pre-tokenizer does, in a few words: the patterns it splits at, and other steps.
+// What a pre-tokenizer does.
 struct Splits {
-  std::vector<std::string_view> patterns;
+  std::vector<std::string> steps;  // of those on bytes, in a few words each: see pre_name()
   bool byte_level = false;
-  bool own_pattern = false;  // ByteLevel with GPT-2's pattern
-  bool adds_space = false;   // ByteLevel before every run
-  bool digits = false;       // one by one, or as runs
-  bool single_digits = false;
-  bool punctuation = false;
+  bool adds_space = false;     // ByteLevel before every run
   bool at_spaces = false;      // that are written as such
   std::string_view metaspace;  // empty: none; "always", "first" or "never" a space before a run
   bool metaspace_words = false;
+  std::string_view other;    // a step for bytes alone: Digits, Punctuation or Split
   std::string_view unknown;  // a step of another kind
 };
 
 Splits splits_of(const Json& pre_tokenizer);
 
-// llama.cpp's name of a pre-tokenizer of bytes (tokenizer.ggml.pre), or "unknown" and its pattern.
+// llama.cpp's name of a pre-tokenizer of bytes (tokenizer.ggml.pre) whose steps are, one for one,
+// those of a known one; or "unknown" and the steps.
 std::string pre_name(const Splits& splits);
 
 }  // namespace model

@@ -255,10 +255,7 @@ class Builder {
         splits_.metaspace != "never") {
       return with("prepend_scheme", splits_.metaspace);
     }
-    if (splits_.digits) return with("pre-tokenizer", "Digits");
-    if (splits_.punctuation) return with("pre-tokenizer", "Punctuation");
-    if (!splits_.patterns.empty()) return with("pre-tokenizer", "Split");
-    return "";
+    return splits_.other.empty() ? "" : with("pre-tokenizer", splits_.other);
   }
 
   void add_byte_level() {
@@ -268,7 +265,9 @@ class Builder {
   }
 
   void add_visible_spaces() {
-    mark_bytes();
+    const bool fallback = json_flag(model_, "byte_fallback", false);
+    if (fallback) mark_bytes();
+    file_.add("fulgurite.tokenizer.byte_fallback", fallback);
     file_.add("tokenizer.ggml.scores", scores());
     const std::string_view scheme = splits_.metaspace;
     const bool prepends = scheme == "always" || scheme == "first";
@@ -439,6 +438,12 @@ class Builder {
     bool templated = false;
     bool adds = false;
     for_each_step(json_at(tokenizer_, "post_processor"), "processors", [&](const Json& step) {
+      const std::string_view type = json_text(json_at(step, "type"));
+      if (type == "RobertaProcessing" || type == "BertProcessing") {
+        const Json& pair = json_at(step, first ? "cls" : "sep");  // its text and its id
+        templated = true;
+        adds = adds || (pair.is_array() && !pair.empty() && json_text(pair[0]) == tokens_[*id]);
+      }
       const Json& single = json_at(step, "single");
       if (!single.is_array() || single.empty()) return;
       templated = true;

@@ -14,6 +14,7 @@
 //   add_prefix_space                  ByteLevel's: a space before a run that begins with none
 //   prepend                           Metaspace's: the same, "always" or before the "first" run
 //   split_words                       Metaspace's: no token reaches over the space of the next word
+//   byte_fallback                     whether bytes stand in for characters that are no tokens
 //   fuse_unknown                      whether a run of what is no token is one unknown token
 //   merges                            of "llama": ids, left and right in turn
 #pragma once

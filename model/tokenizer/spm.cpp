@@ -59,7 +59,7 @@ SpmTokenizer::SpmTokenizer(const ModelFile& file)
   fuses_unknown_ = file.get_bool("fulgurite.tokenizer.fuse_unknown", true);
   byte_ids_.fill(-1);
   index_.reserve(pieces_, texts().size());
-  bool has_bytes = false;
+  bool has_bytes = !file.get_bool("fulgurite.tokenizer.byte_fallback", true);
   for (size_t i = 0; i < texts().size(); ++i) has_bytes = has_bytes || kind(i) == TokenKind::kByte;
   for (size_t i = 0; i < texts().size(); ++i) {
     const std::string& text = texts()[i];

@@ -226,6 +226,31 @@ TEST(HfTokenizer, UnknownCharactersAreOneTokenWhereTheFileFusesThem) {
       << "but not with one that is written";
 }
 
+TEST(HfTokenizer, BytesStandInForCharactersOnlyWhereTheFileSaysSo) {
+  const auto ids = [](const char* fallback) {
+    const std::string more = std::string("\"byte_fallback\":") + fallback + ",";
+    std::string file = visible_spaces(kLlama2, "null", more);
+    file.replace(file.find("\"c\":2"), 5, "\"<0x0A>\":2");
+    return ids_of(file, "a\n");
+  };
+  EXPECT_EQ((Ids{7, 2}), ids("true"));
+  EXPECT_EQ((Ids{7, 9}), ids("false"));
+}
+
+TEST(HfTokenizer, RobertasTemplateAddsItsTokens) {
+  const auto adds = [](const std::string& cls) {
+    const std::string file =
+        R"({"post_processor":{"type":"RobertaProcessing","sep":["c",2],"cls":[")" + cls +
+        "\",0]}," + byte_level().substr(1);
+    ModelFile read_file("folder", "safetensors", 0);
+    model::add_hf_tokenizer({file, R"({"bos_token":"a","eos_token":"c"})", {}}, {}, 16, read_file);
+    return std::pair(read_file.get_bool("tokenizer.ggml.add_bos_token", false),
+                     read_file.get_bool("tokenizer.ggml.add_eos_token", false));
+  };
+  EXPECT_EQ(std::pair(true, true), adds("a"));
+  EXPECT_EQ(std::pair(false, true), adds("b"));
+}
+
 TEST(HfTokenizer, NormalizedTokensAreLookedForInNormalisedText) {
   const std::string added = R"({"id":10,"content":"<x>","special":true,"normalized":true},)"
                             R"({"id":11,"content":"<y>","special":true,"normalized":false})";
