@@ -11,12 +11,16 @@
 #include "model/format/gguf.h"
 #include "model/format/open.h"
 #include "tests/support/data.h"
+#include "tests/support/safetensors_bytes.h"
 
 namespace {
 
+using fulgurite::Error;
 using model::MetaValue;
 using model::ModelFile;
 using model::Tensor;
+using nlohmann::json;
+using tests::small_config;
 
 std::vector<float> numbers(const Tensor& t) {
   std::vector<float> values(static_cast<size_t>(t.elements()));
@@ -183,6 +187,95 @@ TEST(HfFolder, ScoresOrderTokensAsTheMergesDo) {
     EXPECT_EQ(theirs[i] < theirs[i - 1], ours[i] < ours[i - 1]) << i;
   }
   EXPECT_GT(compared, 1500U);
+}
+
+// ---- what is read, and what is refused
+
+class HfFolderFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write("config.json", small_config("llama").dump());
+    tests::SafetensorsBytes one, two;
+    write("m-1.safetensors", one.f32("model.norm.weight", {8}).build());
+    write("m-2.safetensors", two.f32("model.embed_tokens.weight", {6, 8}).build());
+    index({{"model.norm.weight", "m-1.safetensors"},
+           {"model.embed_tokens.weight", "m-2.safetensors"}});
+  }
+  void write(const std::string& name, const std::string& bytes) {
+    std::ofstream(folder_.file(name), std::ios::binary) << bytes;
+  }
+  void index(const json& map) {
+    write("model.safetensors.index.json", json{{"weight_map", map}}.dump());
+  }
+  std::string refusal(const std::string& name = "") {
+    try {
+      model::open_model(folder_.file(name));
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string::npos, std::string(error.what()).find('\n'));
+      return error.what();
+    }
+    return "(accepted)";
+  }
+  tests::TempFolder folder_;
+};
+
+TEST_F(HfFolderFiles, AFolderOrAnyOfItsShardsOpensTheModel) {
+  for (const char* name : {"", "m-1.safetensors"}) {
+    const ModelFile f = model::open_model(folder_.file(name));
+    EXPECT_EQ(2U, f.tensors().size());
+    EXPECT_EQ("no_vocab", f.get_string("tokenizer.ggml.model")) << "it has no tokenizer.json";
+  }
+}
+
+TEST_F(HfFolderFiles, OneFileGoesBeforeAnIndex) {
+  write("model.safetensors", tests::SafetensorsBytes().f32("model.norm.weight", {8}).build());
+  EXPECT_EQ(1U, model::open_model(folder_.file("")).tensors().size());
+}
+
+TEST_F(HfFolderFiles, AMissingShardIsNamed) {
+  std::filesystem::remove(folder_.file("m-2.safetensors"));
+  EXPECT_CONTAINS(refusal(), "m-2.safetensors: no such file");
+}
+
+TEST_F(HfFolderFiles, ATensorThatItsShardLacksIsNamed) {
+  index({{"model.norm.weight", "m-1.safetensors"},
+         {"model.embed_tokens.weight", "m-2.safetensors"},
+         {"lm_head.weight", "m-2.safetensors"}});
+  EXPECT_CONTAINS(refusal(), "m-2.safetensors: has no tensor 'lm_head.weight'");
+}
+
+TEST_F(HfFolderFiles, AnIndexMayNotLeaveItsFolder) {
+  for (const char* name : {"../m-1.safetensors", "/etc/passwd", "..", ".", "a/b", "a\\b"}) {
+    index({{"model.norm.weight", name}});
+    EXPECT_CONTAINS(refusal(), "index.json: ");
+    EXPECT_NE("(accepted)", refusal());
+  }
+  index({{"model.norm.weight", std::string("m\0x", 3)}});
+  EXPECT_CONTAINS(refusal(), "not a file of its folder");
+  index({{"model.norm.weight", 3}});
+  EXPECT_CONTAINS(refusal(), "names no file");
+  index(json::array());
+  EXPECT_CONTAINS(refusal(), "has no weight_map");
+}
+
+TEST_F(HfFolderFiles, WhatIsNoModelSaysWhatIsMissing) {
+  std::filesystem::remove(folder_.file("model.safetensors.index.json"));
+  EXPECT_CONTAINS(refusal(), "holds a config.json, but no model.safetensors");
+  write("pytorch_model.bin", "");
+  EXPECT_CONTAINS(refusal(), "pytorch_model.bin may hold programs");
+  std::filesystem::remove(folder_.file("config.json"));
+  EXPECT_CONTAINS(refusal(), "holds no config.json");
+  EXPECT_CONTAINS(refusal("m-1.safetensors"), "has no config.json beside it");
+}
+
+TEST_F(HfFolderFiles, HostileTextsAreRefused) {
+  for (const std::string& text :
+       {std::string(), std::string("[]"), std::string("nul"), std::string(1 << 20, '['),
+        std::string("{\"model_type\": \"llama\", \"model_type\": \"llama\"}"),
+        std::string("{\"model_type\": \"\xFF\"}")}) {
+    write("config.json", text);
+    EXPECT_NE("(accepted)", refusal());
+  }
 }
 
 }  // namespace
