@@ -222,7 +222,7 @@ std::string listed(const std::vector<FoundModel>& models, size_t most) {
 
 // The GGUF file that a folder which is no model itself holds; the folder where it holds none.
 std::string only_gguf_of(const std::string& folder) {
-  if (model::is_hf_folder(folder)) return folder;
+  if (holds_safetensors(folder)) return folder;
   std::vector<FoundModel> files;
   for (const fs::path& entry : entries(folder)) {
     if (is_gguf(entry)) files.push_back({entry.string(), entry.string()});

@@ -3,7 +3,7 @@
 //   hf:ORG/REPO[:FILE]     the Hugging Face cache; FILE picks one of several GGUF files
 //   ollama:NAME[:TAG]      Ollama's store; TAG is `latest` unless given
 //   lmstudio:ORG/REPO[:FILE]
-//   anything else          a path; of a folder without a config.json its only GGUF file
+//   anything else          a path; of a folder without safetensors its only GGUF file
 #pragma once
 
 #include <filesystem>

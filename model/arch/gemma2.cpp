@@ -16,8 +16,7 @@ Config read_gemma2(const Keys& keys) {
   c.post_norms = true;
   c.score_soft_cap = keys.positive_or_none("attn_logit_softcapping", 50.0F);
   c.final_soft_cap = keys.positive_or_none("final_logit_softcapping", 30.0F);
-  keys.read_windows(c, 2);
-  if (!keys.has("attention.sliding_window")) c.window = 4096;
+  keys.read_windows(c, 4096, 2);
   if (keys.has("rope.freq_base_swa")) {
     keys.file().fail("gemma2.rope.freq_base_swa is not supported");
   }

@@ -12,7 +12,7 @@ Config read_gemma3(const Keys& keys) {
   c.post_norms = true;
   c.qk_norm = QkNorm::kHead;
   c.final_soft_cap = keys.positive_or_none("final_logit_softcapping", 0.0F);
-  keys.read_windows(c, 6);
+  keys.read_windows(c, 0, 6);
   c.rope_base_local =
       keys.positive("rope.local.freq_base", keys.positive("rope.freq_base_swa", 10000.0F));
   if (c.n_layer == kLayersOf27B && !keys.has("attention.scale")) {

@@ -79,9 +79,9 @@ FfnKind Keys::gelu() const {
   return file_.get_bool("fulgurite.gelu.exact", false) ? FfnKind::kGeluExact : FfnKind::kGelu;
 }
 
-void Keys::read_windows(Config& c, int64_t usual_period) const {
-  c.window = file_.get_int(key("attention.sliding_window"), 0, kMaxContext, 0);
-  c.window_period = window_period(c.n_layer, usual_period);
+void Keys::read_windows(Config& c, int64_t usual, int64_t usual_period) const {
+  c.window = file_.get_int(key("attention.sliding_window"), 0, kMaxContext, usual);
+  if (c.window > 0) c.window_period = window_period(c.n_layer, usual_period);
 }
 
 int64_t Keys::window_period(int64_t layers, int64_t fallback) const {

@@ -27,10 +27,10 @@ class Keys {
   bool boolean(const char* name, bool fallback) const;
   // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
   FfnKind gelu() const;
-  // Config::window: "<architecture>.attention.sliding_window", 0 without it. Config::window_period:
+  // Config::window: "<architecture>.attention.sliding_window". Config::window_period:
   // "<architecture>.attention.sliding_window_pattern", which is the period or says of every layer
-  // whether it is windowed.
-  void read_windows(Config& c, int64_t usual_period) const;
+  // whether it is windowed. Where the file is silent, the usual ones.
+  void read_windows(Config& c, int64_t usual = 0, int64_t usual_period = 0) const;
 
   // F of an FFN without experts, which a mixture's file may leave out.
   int64_t dense_width() const;

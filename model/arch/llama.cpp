@@ -16,7 +16,7 @@ Config read_llama(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   // Files converted from Hugging Face's layout keep its order of rows in W_q and W_k.
   if (keys.file().get_bool("fulgurite.rope.halves", false)) c.rope = RopeKind::kHalves;
-  keys.read_windows(c, 0);
+  keys.read_windows(c);
   return c;
 }
 

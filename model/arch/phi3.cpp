@@ -7,7 +7,7 @@ namespace model {
 Config read_phi3(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   c.rope = RopeKind::kHalves;
-  keys.read_windows(c, 0);
+  keys.read_windows(c);
   return c;
 }
 

@@ -8,7 +8,7 @@ namespace model {
 Config read_qwen2(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   c.rope = RopeKind::kHalves;
-  keys.read_windows(c, 0);
+  keys.read_windows(c);
   return c;
 }
 

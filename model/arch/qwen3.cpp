@@ -8,7 +8,7 @@ Config read_qwen3(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   c.rope = RopeKind::kHalves;
   c.qk_norm = QkNorm::kHead;
-  keys.read_windows(c, 0);
+  keys.read_windows(c);
   return c;
 }
 

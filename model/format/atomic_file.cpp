@@ -80,8 +80,8 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::remove_part() noexcept {
-  leave(entry_);
   if (!part_.empty()) std::remove(part_.c_str());
+  leave(entry_);
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {

@@ -60,7 +60,6 @@ constexpr Known kKnown[] = {
     {"deepseek-llm",
      {R"(Split [\r\n])", R"(Split \s?[A-Za-z~)", R"(Split \s?[!-/:-~)", R"(Split \s+$)",
       "Split [一-~", "Digits", "Bytes"}},
-    {"falcon", {"Punctuation Contiguous", "ByteLevel", "Numbers", "Split [0-9][0-9][0-9]"}},
 };
 
 // A step of a byte-level pre-tokenizer in a few words: Bytes is ByteLevel without a pattern of its
@@ -72,7 +71,7 @@ std::string step_text(const Json& step, std::string_view type) {
   std::string text(type);
   if (type == "Punctuation") return text + " " + (behavior.empty() ? "Isolated" : behavior);
   if (type != "Split") return text;
-  // What a pattern that leaves nothing out matches is the same as what is not left out.
+  // Removed and inverted keeps the matches alone: the same as Isolated where nothing else is left.
   const bool inverted = json_flag(step, "invert", false);
   if (behavior == "Removed" && inverted) {
     text = "Keep";
@@ -158,7 +157,7 @@ Splits splits_of(const Json& pre_tokenizer) {
 
 std::string pre_name(const Splits& splits) {
   std::vector<std::string> steps = splits.steps;
-  // Those of two steps leave nothing out.
+  // The patterns of the known ones of two steps match everything.
   if (steps.size() == 2 && steps[0].starts_with("Keep ")) steps[0].replace(0, 4, "Split");
   std::string unknown = "unknown";
   for (const std::string& step : splits.steps) {

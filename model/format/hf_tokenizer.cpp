@@ -224,6 +224,7 @@ class Builder {
     file_.fail("tokenizer.json: " + std::move(what), "damaged; fetch it again");
   }
 
+  bool falls_back() const { return json_flag(model_, "byte_fallback", false); }
   bool decodes_bytes() const {
     return json_text(json_at(json_at(tokenizer_, "decoder"), "type")) == "ByteLevel";
   }
@@ -265,9 +266,8 @@ class Builder {
   }
 
   void add_visible_spaces() {
-    const bool fallback = json_flag(model_, "byte_fallback", false);
-    if (fallback) mark_bytes();
-    file_.add("fulgurite.tokenizer.byte_fallback", fallback);
+    if (falls_back()) mark_bytes();
+    file_.add("fulgurite.tokenizer.byte_fallback", falls_back());
     file_.add("tokenizer.ggml.scores", scores());
     const std::string_view scheme = splits_.metaspace;
     const bool prepends = scheme == "always" || scheme == "first";
@@ -307,12 +307,11 @@ class Builder {
 
   void read_added_tokens() {
     const std::string_view unknown = json_text(json_at(model_, "unk_token"));
-    const bool fallback = json_at(model_, "byte_fallback") == Json(true);
     for (const AddedToken& token : read_.added) {
       added_ids_.erase(tokens_[token.id]);
       tokens_[token.id] = token.text;
       types_[token.id] = token.special ? kControl : kUserDefined;
-      if (token.special && fallback && token.text == unknown) types_[token.id] = kUnknown;
+      if (token.special && falls_back() && token.text == unknown) types_[token.id] = kUnknown;
       added_ids_[token.text] = token.id;
     }
     using Ids = std::vector<uint64_t>;

@@ -59,12 +59,12 @@ SpmTokenizer::SpmTokenizer(const ModelFile& file)
   fuses_unknown_ = file.get_bool("fulgurite.tokenizer.fuse_unknown", true);
   byte_ids_.fill(-1);
   index_.reserve(pieces_, texts().size());
-  bool has_bytes = !file.get_bool("fulgurite.tokenizer.byte_fallback", true);
-  for (size_t i = 0; i < texts().size(); ++i) has_bytes = has_bytes || kind(i) == TokenKind::kByte;
+  bool by_text = file.get_bool("fulgurite.tokenizer.byte_fallback", true);
+  for (size_t i = 0; i < texts().size(); ++i) by_text = by_text && kind(i) != TokenKind::kByte;
   for (size_t i = 0; i < texts().size(); ++i) {
     const std::string& text = texts()[i];
     // Files that know no kinds have bytes, too.
-    const bool spelt = !has_bytes && kind(i) == TokenKind::kNormal && byte_of_text(text) >= 0;
+    const bool spelt = by_text && kind(i) == TokenKind::kNormal && byte_of_text(text) >= 0;
     if (spelt || kind(i) == TokenKind::kByte) {
       add_byte(file, i);
       continue;

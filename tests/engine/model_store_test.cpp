@@ -204,6 +204,8 @@ TEST_F(ModelStore, AFolderMeansTheGgufFileThatItHolds) {
   EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string()));
   EXPECT_EQ("here/folder", resolve((root / "here/folder").string())) << "a model itself";
   EXPECT_EQ("here/.docker", resolve((root / "here/.docker").string())) << "no model";
+  write(root / "here/models/config.json", "{}");
+  EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string())) << "no safetensors";
   write(root / "here/models/d.gguf", tests::small_llama().build());
   EXPECT_CONTAINS(refusal((root / "here/models").string()), "means 2 models", "b.gguf", "d.gguf");
 }

@@ -177,7 +177,7 @@ TEST(Config, YarnThatShortensMagnifiesNothing) {
   EXPECT_EQ(1.0F, config_of(g).rope_magnitude);
 }
 
-TEST(Config, EveryFamilyWithWindowsTakesTheirPattern) {
+TEST(Config, WindowsMayComeInAPatternInAnyFamilyThatHasThem) {
   GgufBytes g = small_llama();
   g.u32("llama.attention.sliding_window", 8);
   EXPECT_TRUE(config_of(g).windowed(0) && config_of(g).windowed(1));

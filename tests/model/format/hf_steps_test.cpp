@@ -52,8 +52,16 @@ const std::vector<Json> kDeepSeekV3 = {
     split("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
           "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"),
     bytes(false)};
-const std::vector<Json> kFalcon = {kPunctuation, bytes(true), digits(false),
-                                   split("[0-9][0-9][0-9]")};
+const std::vector<Json> kDeepSeekCoder = {split("[\r\n]"),       split(R"(\s?\p{L}+)"),
+                                          split(R"(\s?\p{P}+)"), split("[一-龥ࠀ-一가-퟿]+"),
+                                          digits(true),          bytes(false)};
+const std::vector<Json> kDeepSeekLlm = {split("[\r\n]"),
+                                        split(R"(\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿ]+)"),  // cut short
+                                        split(R"(\s?[!-/:-~！-／：-～‘-‟　-。]+)"),
+                                        split(R"(\s+$)"),
+                                        split("[一-龥ࠀ-一가-퟿]+"),
+                                        digits(true),
+                                        bytes(false)};
 
 TEST(PreName, OfPublishedFiles) {
   EXPECT_EQ("gpt-2", name({bytes(true)}));
@@ -65,7 +73,8 @@ TEST(PreName, OfPublishedFiles) {
   EXPECT_EQ("gpt-4o", name({split(cased(kEndings, R"(\p{N}{1,3})")), bytes(false)}));
   EXPECT_EQ("tekken", name({split(cased("", R"(\p{N})")), bytes(false)}));
   EXPECT_EQ("deepseek-v3", name(kDeepSeekV3));
-  EXPECT_EQ("falcon", name(kFalcon));
+  EXPECT_EQ("deepseek-coder", name(kDeepSeekCoder));
+  EXPECT_EQ("deepseek-llm", name(kDeepSeekLlm));
   EXPECT_EQ("gpt-2", pre_name(model::splits_of(bytes(true)))) << "without a sequence";
 }
 
@@ -96,13 +105,17 @@ TEST(PreName, OfStepsThatOnlyHoldAKnownOneIsUnknown) {
            {digits(false), bytes(true)},
            {bytes(true), digits(true)},
            {kPunctuation, bytes(true)},
+           {kPunctuation, bytes(true), digits(false), split("[0-9][0-9][0-9]")},
            {split(kQwen)},
            {}}) {
     EXPECT_EQ(0U, name(steps).find("unknown")) << Json(steps);
   }
-  std::vector<Json> turned = kFalcon;
+  std::vector<Json> turned = kDeepSeekCoder;
   std::reverse(turned.begin(), turned.end());
-  EXPECT_CONTAINS(name(turned), "unknown: Split [0-9][0-9][0-9], Numbers, ByteLevel, Punct");
+  EXPECT_CONTAINS(name(turned), "unknown: Bytes, Digits, Split [");
+  std::vector<Json> less = kDeepSeekLlm;
+  less.erase(less.begin() + 3);
+  EXPECT_CONTAINS(name(less), "unknown: ");
 }
 
 }  // namespace
