@@ -35,8 +35,8 @@ struct FoundModel {
 std::vector<FoundModel> find_models(const StoreFolders& folders);
 
 // The path that `name` means. A name that needs no store, or that exists as a file, comes back
-// as it is. Throws Error (bad_model): unknown, with the nearest names; of several meanings; or with
-// a problem.
+// as it is, but for a folder without safetensors that holds a GGUF file. Throws Error (bad_model):
+// unknown, with the nearest names; of several meanings; or with a problem.
 std::string resolve_model(const std::string& name, const StoreFolders& folders);
 std::string resolve_model(const std::string& name);
 

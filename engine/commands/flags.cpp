@@ -147,8 +147,9 @@ SessionOptions session_of(const Flags& flags) {
 void add_model(CLI::App& app, Flags& flags) {
   app.add_option(
       "-m,--model", flags.model,
-      "a model: a GGUF file, a folder of safetensors, ollama:NAME[:TAG], hf:ORG/REPO[:FILE] "
-      "or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the built-in one");
+      "a model: a GGUF file, a folder of safetensors or with one GGUF file, ollama:NAME[:TAG], "
+      "hf:ORG/REPO[:FILE] or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the "
+      "built-in one");
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));

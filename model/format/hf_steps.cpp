@@ -25,6 +25,7 @@ struct Known {
 };
 constexpr Known kKnown[] = {
     {"gpt-2", {"ByteLevel"}},
+    {"gpt-2", {"ByteLevel with a space"}},
     {"gpt-2",
      {R"(Split 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)",
       "Bytes"}},
@@ -62,15 +63,19 @@ constexpr Known kKnown[] = {
       "Split [一-~", "Digits", "Bytes"}},
 };
 
-// A step of a byte-level pre-tokenizer in a few words: Bytes is ByteLevel without a pattern of its
-// own, Digits cuts them one by one, Numbers in runs.
+// A step of a byte-level pre-tokenizer (ByteLevel, Digits, Punctuation or Split) in a few words:
+// Bytes is ByteLevel without a pattern of its own, Digits cuts them one by one, Numbers in runs.
 std::string step_text(const Json& step, std::string_view type) {
-  if (type == "ByteLevel") return json_flag(step, "use_regex", true) ? "ByteLevel" : "Bytes";
+  if (type == "ByteLevel") {
+    // The space comes before every piece that the steps before it have left, not before the text.
+    const std::string_view space =
+        json_flag(step, "add_prefix_space", false) ? " with a space" : "";
+    return std::string(json_flag(step, "use_regex", true) ? "ByteLevel" : "Bytes").append(space);
+  }
   if (type == "Digits") return json_flag(step, "individual_digits", false) ? "Digits" : "Numbers";
   const std::string behavior(json_text(json_at(step, "behavior")));
   std::string text(type);
   if (type == "Punctuation") return text + " " + (behavior.empty() ? "Isolated" : behavior);
-  if (type != "Split") return text;
   // Removed and inverted keeps the matches alone: the same as Isolated where nothing else is left.
   const bool inverted = json_flag(step, "invert", false);
   if (behavior == "Removed" && inverted) {
@@ -159,15 +164,11 @@ std::string pre_name(const Splits& splits) {
   std::vector<std::string> steps = splits.steps;
   // The patterns of the known ones of two steps match everything.
   if (steps.size() == 2 && steps[0].starts_with("Keep ")) steps[0].replace(0, 4, "Split");
-  std::string unknown = "unknown";
-  for (const std::string& step : splits.steps) {
-    unknown += (&step == splits.steps.data() ? ": " : ", ") + step;
-  }
-  // A space before every piece, not before the text.
-  if (splits.adds_space && steps.size() > 1) return printable(unknown + " with a space", 300);
   for (const Known& known : kKnown) {
     if (are(steps, known)) return std::string(known.name);
   }
+  std::string unknown = "unknown";
+  for (size_t i = 0; i < steps.size(); ++i) unknown.append(i == 0 ? ": " : ", ").append(steps[i]);
   return printable(unknown, 300);
 }
 
