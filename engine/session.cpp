@@ -36,7 +36,7 @@ std::vector<int32_t> text_ids(const model::Tokenizer& tokenizer, const std::stri
 }
 
 std::vector<int32_t> chat_ids(const LoadedModel& model, const Generate& what) {
-  const auto chat = model::chat_template_of(model.file);
+  const auto chat = model::chat_of(model.file);
   if (!chat) {
     throw Error(ExitCode::kUsage, "has no chat template of a known family", model.file.name(),
                 "leave out --chat");
@@ -44,7 +44,7 @@ std::vector<int32_t> chat_ids(const LoadedModel& model, const Generate& what) {
   std::vector<model::Message> messages;
   if (!what.system.empty()) messages.push_back({model::Role::kSystem, what.system});
   messages.push_back({model::Role::kUser, what.prompt});
-  return encode_chat(*model.tokenizer, *chat, messages, true, chat_begins_with_bos(model.file));
+  return encode_chat(*model.tokenizer, *chat, messages, true);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ struct Layout {
   std::array<Turn, 3> turns;  // by Role; an empty one: no such turn
   std::string_view answer;    // what makes the model go on
   bool trims = false;         // messages lose the white space around them
-  // Families without system turns: the system's message goes between these, before the user's.
+  // Families without system turns: the system's message goes between these, before the user's, and
+  // keeps its white space.
   std::string_view system_before = {}, system_behind = {};
   bool begins_again = false;  // every turn of the user but the first begins with a BOS
 };
@@ -104,12 +105,13 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
-// The conversation in the order in which it is written. Views into the layout, the messages and
-// begin and end.
-std::vector<TextPart> lay_out(ChatTemplate chat, std::span<const Message> messages, bool answer,
+// The conversation in the order in which it is written. Views into the chat, its layout, the
+// messages and begin and end.
+std::vector<TextPart> lay_out(const Chat& chat, std::span<const Message> messages, bool answer,
                               std::string_view begin, std::string_view end) {
-  const Layout& layout = layout_of(chat);
-  const bool system_turns = chat == ChatTemplate::kDeepSeek || !layout.turns[0].before.empty();
+  const Layout& layout = layout_of(chat.family);
+  const bool system_turns =
+      chat.family == ChatTemplate::kDeepSeek || !layout.turns[0].before.empty();
   std::vector<TextPart> parts;
   const auto template_text = [&](std::string_view text) {
     if (!text.empty()) parts.push_back({text, Special::kParse});
@@ -119,6 +121,11 @@ std::vector<TextPart> lay_out(ChatTemplate chat, std::span<const Message> messag
   };
   const Message* system = nullptr;  // waits for a turn of the user
   bool first = true;
+  if (!chat.system.empty() && (messages.empty() || messages[0].role != Role::kSystem)) {
+    template_text(layout.turns[0].before);
+    template_text(chat.system);
+    template_text(layout.turns[0].behind);
+  }
   for (const Message& m : messages) {
     if (m.role == Role::kSystem && !system_turns) {
       system = &m;
@@ -129,7 +136,7 @@ std::vector<TextPart> lay_out(ChatTemplate chat, std::span<const Message> messag
     template_text(turn.before);
     if (system && m.role == Role::kUser) {
       template_text(layout.system_before);
-      message_text(*system);
+      parts.push_back({system->text, {}});
       template_text(layout.system_behind);
       system = nullptr;
     }
@@ -140,6 +147,7 @@ std::vector<TextPart> lay_out(ChatTemplate chat, std::span<const Message> messag
     first = false;
   }
   if (answer) template_text(layout.answer);
+  if (answer) template_text(chat.opening);
   return parts;
 }
 
@@ -226,9 +234,8 @@ ChatTemplate which_inst(std::string_view t) noexcept {
                                               : ChatTemplate::kMistralV3;
 }
 
-}  // namespace
-
-std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
+// t as it is, and joined.
+std::optional<ChatTemplate> which_family(std::string_view t, std::string_view text) {
   const auto has = [&](std::string_view s) { return t.find(s) != std::string_view::npos; };
   // Marks of families that are none of these, though their roles look like theirs: SmolVLM,
   // OpenChat, Jamba, EXAONE and ChatGLM.
@@ -236,7 +243,6 @@ std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
        {"<end_of_utterance>", "GPT4 Correct", "<|bom|>", "<|endofturn|>", "[gMASK]"}) {
     if (has(mark)) return std::nullopt;
   }
-  const std::string text = joined(t);
   const auto reads = [&](std::string_view s) { return text.find(s) != text.npos; };
   if (has("<|im_start|>")) {
     if (has("<|im_sep|>")) return ChatTemplate::kPhi4;
@@ -258,10 +264,6 @@ std::optional<ChatTemplate> recognise_chat_template(std::string_view t) {
   return std::nullopt;
 }
 
-std::optional<ChatTemplate> chat_template_of(const ModelFile& file) {
-  return recognise_chat_template(file.get_string("tokenizer.chat_template", ""));
-}
-
 bool begins_with_bos(std::string_view t) noexcept {
   for (size_t at = t.find("{{"); at != t.npos; at = t.find("{{", at + 2)) {
     const std::string_view first = t.substr(at, t.find("}}", at) - at);
@@ -272,29 +274,62 @@ bool begins_with_bos(std::string_view t) noexcept {
   return t.find("= bos_token +") != t.npos;
 }
 
-bool chat_begins_with_bos(const ModelFile& file) {
-  return begins_with_bos(file.get_string("tokenizer.chat_template", ""));
+// The system message that stands in the template as one text, and is not put together of parts.
+std::string own_system(std::string_view text, const Turn& turn) {
+  if (turn.before.empty() || turn.behind.empty()) return {};
+  while (true) {
+    const size_t end = text.find(turn.behind);
+    if (end == text.npos) return {};
+    const std::string_view message = behind_last(text.substr(0, end), turn.before);
+    text.remove_prefix(end + turn.behind.size());
+    if (message.find_first_of("'\"") != message.npos || message.find("{{") != message.npos)
+      continue;
+    std::string plain;
+    for (size_t i = 0; i < message.size(); ++i) {
+      if (message.substr(i).starts_with("\\\\")) ++i;
+      plain += message[i];
+    }
+    if (!plain.empty()) return plain;
+  }
+}
+
+}  // namespace
+
+std::optional<Chat> recognise_chat_template(std::string_view t) {
+  const std::string text = joined(t);
+  const auto family = which_family(t, text);
+  if (!family) return std::nullopt;
+  const Layout& layout = layout_of(*family);
+  Chat chat{*family, begins_with_bos(t), own_system(text, layout.turns[0])};
+  constexpr std::string_view kThink = "<think>\n";
+  const bool thinks =
+      !layout.answer.empty() && behind_last(text, layout.answer).starts_with(kThink);
+  if (thinks) chat.opening = kThink;
+  return chat;
+}
+
+std::optional<Chat> chat_of(const ModelFile& file) {
+  return recognise_chat_template(file.get_string("tokenizer.chat_template", ""));
 }
 
 std::string_view chat_template_name(ChatTemplate chat) noexcept {
   return layout_of(chat).name;
 }
 
-std::string format_chat(ChatTemplate chat, std::span<const Message> messages, bool answer,
+std::string format_chat(const Chat& chat, std::span<const Message> messages, bool answer,
                         std::string_view begin, std::string_view end) {
   std::string text;
   for (const TextPart& part : lay_out(chat, messages, answer, begin, end)) text += part.text;
   return text;
 }
 
-std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, ChatTemplate chat,
-                                 std::span<const Message> messages, bool answer,
-                                 bool begins_with_bos) {
+std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const Chat& chat,
+                                 std::span<const Message> messages, bool answer) {
   const auto name = [&](int32_t id) { return id < 0 ? std::string_view() : tokenizer.label(id); };
   const std::vector<TextPart> parts =
       lay_out(chat, messages, answer, name(tokenizer.bos_id()), name(tokenizer.eos_id()));
   std::vector<int32_t> ids = tokenizer.encode_parts(parts);
-  const bool bos = tokenizer.adds_bos() || (begins_with_bos && tokenizer.bos_id() >= 0);
+  const bool bos = tokenizer.adds_bos() || (chat.begins_with_bos && tokenizer.bos_id() >= 0);
   if (bos) ids.insert(ids.begin(), tokenizer.bos_id());
   return ids;
 }

@@ -3,7 +3,8 @@
 // families are recognised by the names of the tokens and roles in its text and by what stands
 // between these. What only resembles one is none.
 //
-// Not carried over: default system prompts, tools, dates, and what makes a model think aloud.
+// Of what else a template writes, the plain texts are carried over: its own system message, and
+// what it puts into the model's mouth. Tools and dates are not.
 // Sources: the templates that the makers publish in their tokenizer_config.json, and for Mistral's
 // the table of versions in
 // https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization.
@@ -46,16 +47,20 @@ struct Message {
   std::string text;
 };
 
+// What is known of a file's template.
+struct Chat {
+  ChatTemplate family;
+  // Whether what it writes begins with a BOS: what it writes first, or makes of its first message.
+  bool begins_with_bos = false;
+  std::string system = {};   // what it says itself where a conversation has no system message
+  std::string opening = {};  // how the answer begins: "<think>\n", of one that always thinks aloud
+};
+
 // nullopt: a template of no known family.
-std::optional<ChatTemplate> recognise_chat_template(std::string_view template_text);
+std::optional<Chat> recognise_chat_template(std::string_view template_text);
 
 // Of tokenizer.chat_template; nullopt when the file has none as well.
-std::optional<ChatTemplate> chat_template_of(const ModelFile& file);
-
-// Whether what a template writes begins with a BOS: what it writes first, or makes of its first
-// message.
-bool begins_with_bos(std::string_view template_text) noexcept;
-bool chat_begins_with_bos(const ModelFile& file);
+std::optional<Chat> chat_of(const ModelFile& file);
 
 // "ChatML", "Llama 3" ...
 std::string_view chat_template_name(ChatTemplate chat) noexcept;
@@ -63,13 +68,12 @@ std::string_view chat_template_name(ChatTemplate chat) noexcept;
 // The conversation as text, without a BOS in front; with `answer`, up to where the model is to
 // go on. A system message stands first; families without one put it before the next message of
 // the user. begin, end: how the tokens BOS and EOS are written where they come between turns.
-std::string format_chat(ChatTemplate chat, std::span<const Message> messages, bool answer,
+std::string format_chat(const Chat& chat, std::span<const Message> messages, bool answer,
                         std::string_view begin = "<s>", std::string_view end = "</s>");
 
-// Its tokens, with one BOS where the file or its template (begins_with_bos) asks for one. The
-// template's special tokens are tokens; their names inside messages stay text.
-std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, ChatTemplate chat,
-                                 std::span<const Message> messages, bool answer,
-                                 bool begins_with_bos = false);
+// Its tokens, with one BOS where the file or its template asks for one. The template's special
+// tokens are tokens; their names inside messages stay text.
+std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const Chat& chat,
+                                 std::span<const Message> messages, bool answer);
 
 }  // namespace model
