@@ -42,8 +42,8 @@ class Bytes {
  public:
   template <class T>
   Bytes& add(T value) {
-    const auto* at = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), at, at + sizeof value);
+    bytes_.resize(bytes_.size() + sizeof value);
+    std::memcpy(bytes_.data() + bytes_.size() - sizeof value, &value, sizeof value);
     return *this;
   }
   Bytes& text(std::string_view s) {

@@ -1,6 +1,7 @@
 #include "render/scene/editable.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "render/scene/text.h"
 
