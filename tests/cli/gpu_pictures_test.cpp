@@ -238,10 +238,24 @@ TEST_F(Pictures, ATraceThatDidNotFitIsNoSuccess) {
   EXPECT_EQ(png_size(read_file(in_folder("x.png"))), std::pair(64U, 64U)) << "the picture is made";
 }
 
+// A file may grow to this many blocks of 512 bytes and no further, as on a disk that is full.
+Outcome with_short_files(uintmax_t blocks, const std::vector<std::string>& words) {
+  std::string line = "trap '' XFSZ; ulimit -f " + std::to_string(blocks) + "; exec " + program();
+  for (const std::string& word : words) line += " " + word;
+  return tests::run_program({"sh", "-c", line}, kNoDisplay);
+}
+
+// Lavapipe of Mesa 25 keeps its memory in files without a name, and dies where these stay short.
+bool driver_needs_long_files() {
+  return with_short_files(
+             2, {"shot", "-p", "A", "-n", "1", "--window-size", "64x64", "-o", "/dev/null"})
+             .exit_code != 0;
+}
+
 TEST_F(Pictures, NoHalfPictureIsLeft) {
-  const std::string line = "trap '' XFSZ; ulimit -f 2; exec " + program() +
-                           " shot -p A -n 1 --window-size 640x360 -o " + in_folder("x.png");
-  const Outcome outcome = tests::run_program({"sh", "-c", line}, kNoDisplay);
+  if (driver_needs_long_files()) GTEST_SKIP() << "the driver needs long files itself";
+  const Outcome outcome = with_short_files(
+      2, {"shot", "-p", "A", "-n", "1", "--window-size", "640x360", "-o", in_folder("x.png")});
   expect_refusal(outcome, kRecordingFailed, "is the disk full?");
   EXPECT_FALSE(fs::exists(in_folder("x.png")));
 }
@@ -250,14 +264,12 @@ TEST_F(Pictures, AVideoNeedsAnEnding) {
   expect_refusal(fulgurite(record_words(in_folder("video"))), 2, "FILE.mp4");
 }
 
-// A file may grow to this many blocks of 512 bytes and no further, as on a disk that is full.
 TEST_F(Pictures, ARecordingThatDidNotFitIsNoSuccess) {
+  if (driver_needs_long_files()) GTEST_SKIP() << "the driver needs long files itself";
   ASSERT_EQ(fulgurite(record_words(in_folder("whole.mp4"))).exit_code, 0);
   const auto whole = fs::file_size(in_folder("whole.mp4"));
   for (const auto blocks : {uintmax_t{2}, whole / 512 * 2 / 3}) {
-    std::string line = "trap '' XFSZ; ulimit -f " + std::to_string(blocks) + "; exec " + program();
-    for (const std::string& word : record_words(in_folder("a.mp4"))) line += " " + word;
-    const Outcome outcome = tests::run_program({"sh", "-c", line}, kNoDisplay);
+    const Outcome outcome = with_short_files(blocks, record_words(in_folder("a.mp4")));
     EXPECT_EQ(kRecordingFailed, outcome.exit_code) << blocks << " of " << whole << outcome.err;
   }
 }
