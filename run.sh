@@ -8,7 +8,7 @@ set -euo pipefail
 caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# These names hold on Debian 12, Debian 13 and Ubuntu 24.04.
+# These names hold on Debian 12 and 13, and on Ubuntu 24.04 and 26.04.
 packages=(
   build-essential cmake ninja-build pkg-config
   libvulkan-dev glslc spirv-tools mesa-vulkan-drivers

@@ -325,8 +325,7 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   const float height =
       strip ? 1.4F * em : std::clamp(cell * static_cast<float>(rows), 12.0F, width * 1.05F);
   const ImVec2 origin = ImGui::GetCursorScreenPos();
-  ImGui::Image(reinterpret_cast<ImTextureID>(texture_),
-               ImVec2(cell * static_cast<float>(cols), height));
+  ImGui::Image((ImTextureID)texture_, ImVec2(cell * static_cast<float>(cols), height));
   const bool hovered = ImGui::IsItemHovered();
   mark_own(tensor, r, {rows, cols}, origin, {cell, height / static_cast<float>(rows)});
   if (strip && tensor.per_position) letters(state, origin, cell, height, cols);

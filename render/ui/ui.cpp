@@ -36,12 +36,17 @@ Ui::Ui(GLFWwindow* window, float scale)
   if (window == nullptr) return;
   ImGui_ImplGlfw_InitForVulkan(window, true);
   // A field of one line drops what ends lines: it comes as a sign for it, see scene::Editable.
-  io.GetClipboardTextFn = [](void* from) {
+  constexpr auto pasted = [](auto*) {
     static std::string text;
-    const char* raw = glfwGetClipboardString(static_cast<GLFWwindow*>(from));
+    const char* raw = glfwGetClipboardString(nullptr);
     text = scene::Editable::in_one_line(raw == nullptr ? "" : raw);
     return text.c_str();
   };
+#if IMGUI_VERSION_NUM < 19110
+  io.GetClipboardTextFn = pasted;
+#else
+  ImGui::GetPlatformIO().Platform_GetClipboardTextFn = pasted;
+#endif
 }
 
 Ui::~Ui() {
@@ -145,7 +150,11 @@ bool Ui::popup_open() const {
 }
 
 bool escape_pressed() {
+#if IMGUI_VERSION_NUM < 18700
   return ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Escape));
+#else
+  return ImGui::IsKeyPressed(ImGuiKey_Escape);
+#endif
 }
 
 bool Ui::wants_mouse() const {

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# The repository as a stranger finds it: a bare Debian, a clean clone, ./run.sh and ./test.sh.
-#   sudo tests/repository/fresh_root.sh bookworm|trixie
-# Needs root, debootstrap and git; takes the committed state, not the working tree.
-#   DEBIAN_MIRROR      default: deb.debian.org; the apt settings of this machine (proxy, mirror
-#                      of its sources, certificates) are used inside as well
+# The repository as a stranger finds it: a bare system, a clean clone, ./run.sh and ./test.sh.
+#   sudo tests/repository/fresh_root.sh bookworm|trixie|noble|resolute
+# Needs root, debootstrap, git and the keyring of the distribution; takes the committed state, not
+# the working tree.
+#   DEBIAN_MIRROR, UBUNTU_MIRROR
+#                      default: deb.debian.org, archive.ubuntu.com; the apt settings of this machine
+#                      (proxy, mirror of its sources, certificates) are used inside as well
+#   DEBOOTSTRAP        default: debootstrap; may bring options of its own (--no-check-gpg)
 #   FULGURITE_DATA     a folder that the tests find inside; default ../shared/data, if it exists
 #   FRESH_ROOT_CACHE   a folder that keeps the bare system and the downloaded packages between
 #                      runs (default: none is kept)
@@ -12,10 +15,23 @@
 # shellcheck disable=SC2016 # what stands in single quotes is expanded inside the root
 set -euo pipefail
 
-suite=${1:?usage: $0 bookworm|trixie}
+suite=${1:?usage: $0 bookworm|trixie|noble|resolute}
 ((EUID == 0)) || { echo "fresh_root.sh: needs root" >&2; exit 2; }
 repository=$(cd "$(dirname "$0")/../.." && pwd)
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+case $suite in
+  noble | resolute)
+    mirror=${UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
+    security=$mirror
+    components="main universe"
+    script=/usr/share/debootstrap/scripts/gutsy # that of all of them, known by name or not
+    ;;
+  *)
+    mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+    security=${DEBIAN_SECURITY_MIRROR:-${mirror%/debian}/debian-security}
+    components=main
+    script=
+    ;;
+esac
 data=${FULGURITE_DATA:-$repository/../shared/data}
 cache=${FRESH_ROOT_CACHE:-}
 root=$(mktemp -d /var/tmp/fulgurite-fresh-XXXXXX)
@@ -68,7 +84,8 @@ prepare() {
   if [[ -n $cache && -f $cache/$suite.tar ]]; then
     tar -C "$root" -xf "$cache/$suite.tar"
   else
-    debootstrap --variant=minbase "$suite" "$root" "$mirror"
+    ${DEBOOTSTRAP:-debootstrap} --variant=minbase --components="${components// /,}" \
+      "$suite" "$root" "$mirror" ${script:+"$script"}
     if [[ -n $cache ]]; then mkdir -p "$cache" && tar -C "$root" -cf "$cache/$suite.tar" .; fi
   fi
 
@@ -82,9 +99,8 @@ prepare() {
     mkdir -p "$root/usr/local/share"
     cp -RL /usr/local/share/ca-certificates "$root/usr/local/share/"
   fi
-  printf '%s\n' "deb $mirror $suite main" "deb $mirror $suite-updates main" \
-    "deb ${DEBIAN_SECURITY_MIRROR:-${mirror%/debian}/debian-security} $suite-security main" \
-    >"$root/etc/apt/sources.list"
+  printf '%s\n' "deb $mirror $suite $components" "deb $mirror $suite-updates $components" \
+    "deb $security $suite-security $components" >"$root/etc/apt/sources.list"
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no service starts in here
   chmod +x "$root/usr/sbin/policy-rc.d"
 
