@@ -89,6 +89,7 @@ RequiredFeatures::RequiredFeatures(bool on) {
   vulkan13.dynamicRendering = yes;
   vulkan13.synchronization2 = yes;
   vulkan13.maintenance4 = yes;  // compute shaders for Vulkan 1.3 name their size by id
+  vulkan13.shaderDemoteToHelperInvocation = yes;  // what newer compilers make of discard
 }
 
 std::string RequiredFeatures::missing() const {
@@ -97,6 +98,7 @@ std::string RequiredFeatures::missing() const {
   if (vulkan13.dynamicRendering == VK_FALSE) return "dynamicRendering";
   if (vulkan13.synchronization2 == VK_FALSE) return "synchronization2";
   if (vulkan13.maintenance4 == VK_FALSE) return "maintenance4";
+  if (vulkan13.shaderDemoteToHelperInvocation == VK_FALSE) return "shaderDemoteToHelperInvocation";
   return {};
 }
 
