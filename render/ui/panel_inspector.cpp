@@ -227,8 +227,11 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
   } else {
     ImGui::TextDisabled("%u x %u values%s", r.full_rows, r.full_cols, means);
   }
-  ImGui::TextDisabled("min %.4g   max %.4g   mean %.4g   rms %.4g", double{r.min}, double{r.max},
-                      double{r.mean}, double{r.rms});
+  // Where the line is too long it breaks between two of these: what is in each holds together.
+  ImGui::PushTextWrapPos(0.0F);
+  ImGui::TextDisabled("min\u00A0%.4g   max\u00A0%.4g   mean\u00A0%.4g   rms\u00A0%.4g",
+                      double{r.min}, double{r.max}, double{r.mean}, double{r.rms});
+  ImGui::PopTextWrapPos();
   const float em = ImGui::GetFontSize();
   const float width = ImGui::GetContentRegionAvail().x;
   if (r.rows == 1) {
