@@ -379,7 +379,7 @@ std::vector<glm::vec4> Renderer::read_tile(uint32_t slot) {
     gpu::image_barrier(commands, atlas.handle(), atlas.aspect(), gpu::kTransferWrite,
                        gpu::kTransferRead, VK_IMAGE_LAYOUT_GENERAL, kCopy);
     vkCmdCopyImageToBuffer(commands, atlas.handle(), kCopy, copy.handle(), 1, &region);
-    gpu::image_barrier(commands, atlas.handle(), atlas.aspect(), gpu::kTransferRead, gpu::kNothing,
+    gpu::image_barrier(commands, atlas.handle(), atlas.aspect(), gpu::kTransferRead, gpu::kAnything,
                        kCopy, VK_IMAGE_LAYOUT_GENERAL);
     gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   });

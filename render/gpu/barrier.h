@@ -10,7 +10,6 @@ struct Access {
   VkAccessFlags2 access;
 };
 
-inline constexpr Access kNothing{VK_PIPELINE_STAGE_2_NONE, VK_ACCESS_2_NONE};
 inline constexpr Access kAnything{VK_PIPELINE_STAGE_2_ALL_COMMANDS_BIT,
                                   VK_ACCESS_2_MEMORY_READ_BIT | VK_ACCESS_2_MEMORY_WRITE_BIT};
 inline constexpr Access kTransferWrite{VK_PIPELINE_STAGE_2_ALL_TRANSFER_BIT,
@@ -33,6 +32,7 @@ inline constexpr Access kHostRead{VK_PIPELINE_STAGE_2_HOST_BIT, VK_ACCESS_2_HOST
 
 void barrier(VkCommandBuffer commands, Access before, Access after);
 
+// `after` is never nothing: what comes behind the change of layout would not wait for it.
 void image_barrier(VkCommandBuffer commands, VkImage image, VkImageAspectFlags aspect,
                    Access before, Access after, VkImageLayout from, VkImageLayout to);
 

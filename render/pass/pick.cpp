@@ -75,7 +75,7 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
                                  .imageOffset = {},
                                  .imageExtent = {kSide, kSide, 1}};
   vkCmdCopyImageToBuffer(commands, ids_.handle(), kCopy, slot.ids.handle(), 1, &region);
-  gpu::image_barrier(commands, ids_.handle(), ids_.aspect(), gpu::kTransferRead, gpu::kNothing,
+  gpu::image_barrier(commands, ids_.handle(), ids_.aspect(), gpu::kTransferRead, gpu::kColorWrite,
                      kCopy, VK_IMAGE_LAYOUT_GENERAL);
   gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   slot.pixel = pixel;

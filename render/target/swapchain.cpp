@@ -180,7 +180,7 @@ bool Swapchain::acquire(TargetImage& out) {
 
 void Swapchain::finish(VkCommandBuffer commands) {
   gpu::image_barrier(commands, images_[image_], VK_IMAGE_ASPECT_COLOR_BIT, gpu::kColorWrite,
-                     gpu::kNothing, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
+                     gpu::kColorWrite, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL,
                      VK_IMAGE_LAYOUT_PRESENT_SRC_KHR);
 }
 
