@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -42,8 +43,9 @@ class Bytes {
  public:
   template <class T>
   Bytes& add(T value) {
-    bytes_.resize(bytes_.size() + sizeof value);
-    std::memcpy(bytes_.data() + bytes_.size() - sizeof value, &value, sizeof value);
+    for (const std::byte b : std::bit_cast<std::array<std::byte, sizeof(T)>>(value)) {
+      bytes_.push_back(b);
+    }
     return *this;
   }
   Bytes& text(std::string_view s) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
@@ -212,6 +213,26 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
   asked_ = question;
 }
 
+namespace {
+
+// In one line, or in two where they do not fit: ImGui's own wrapping would break a number behind
+// its point.
+void measures(const trace::TensorRecord& r) {
+  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
+  const float gap = ImGui::CalcTextSize("   ").x;
+  float end = right;  // of what stands in the line: the first begins one
+  for (const auto& [name, value] :
+       {std::pair{"min", r.min}, {"max", r.max}, {"mean", r.mean}, {"rms", r.rms}}) {
+    char words[32];
+    std::snprintf(words, sizeof words, "%s %.4g", name, double{value});
+    if (end + gap + ImGui::CalcTextSize(words).x <= right) ImGui::SameLine(0.0F, gap);
+    ImGui::TextDisabled("%s", words);
+    end = ImGui::GetItemRectMax().x;
+  }
+}
+
+}  // namespace
+
 void Inspector::show(State& state, const scene::TensorName& tensor,
                      const trace::TensorAnswer& answer) {
   const trace::TensorRecord& r = *answer.record;
@@ -227,11 +248,7 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
   } else {
     ImGui::TextDisabled("%u x %u values%s", r.full_rows, r.full_cols, means);
   }
-  // Where the line is too long it breaks between two of these: what is in each holds together.
-  ImGui::PushTextWrapPos(0.0F);
-  ImGui::TextDisabled("min\u00A0%.4g   max\u00A0%.4g   mean\u00A0%.4g   rms\u00A0%.4g",
-                      double{r.min}, double{r.max}, double{r.mean}, double{r.rms});
-  ImGui::PopTextWrapPos();
+  measures(r);
   const float em = ImGui::GetFontSize();
   const float width = ImGui::GetContentRegionAvail().x;
   if (r.rows == 1) {

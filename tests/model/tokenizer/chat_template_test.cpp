@@ -223,6 +223,10 @@ model::Chat chat_of_text(const std::string& text) {
   return chat.value_or(model::Chat{});
 }
 
+const std::string kChatMlTurns =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{{ '<|im_start|>assistant\n' }}";
+
 TEST(ChatTemplate, MayBeginWithABos) {
   for (const char* text :
        {"{{ bos_token }}{% for m in messages %}{{ m.content }}",
@@ -236,11 +240,8 @@ TEST(ChatTemplate, MayBeginWithABos) {
                            "{{ '[INST] ' + c }}{% if more %}{{ bos_token + c }}", ""}) {
     EXPECT_FALSE(chat_of_text(text).begins_with_bos) << text;
   }
+  EXPECT_FALSE(chat_of_text(kChatMlTurns).begins_with_bos);
 }
-
-const std::string kChatMlTurns =
-    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}"
-    "{% endfor %}{{ '<|im_start|>assistant\n' }}";
 
 TEST(ChatTemplate, MayHaveASystemMessageOfItsOwn) {
   const std::string own =
