@@ -1,6 +1,5 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): rows of W against one x.
 #include <algorithm>
-#include <type_traits>
 #include <vector>
 
 #include "model/kernels/matmul_rows.h"
@@ -76,8 +75,21 @@ class Rows {
     spelled_ = group_terms_ + blocks;
   }
 
-  bool done() const noexcept { return next_ == last_; }
+  // All rows of two ranges: see matvec_two.
+  template <bool kGather, bool kBack>
+  static void all(Rows& a, Rows& b) noexcept {
+    while (a.next_ != a.last_ && b.next_ != b.last_) next<kGather, kBack>(a, b);
+    a.template rest<kGather, kBack>();
+    b.template rest<kGather, kBack>();
+  }
 
+  // The rows that are left. Not inlined, here and below: the compiler takes minutes as it is.
+  template <bool kGather, bool kBack>
+  [[gnu::noinline]] void rest() noexcept {
+    while (next_ != last_) next<kGather, kBack>();
+  }
+
+ private:
   // The next row of the range; after the last one what that left to be done.
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void next() noexcept {
@@ -124,7 +136,6 @@ class Rows {
     b.template end<kGather, kBack>(row_b);
   }
 
- private:
   // A row on its way. In registers: what is stored might be a Rows for all that the compiler knows.
   struct Row {
     const std::byte* data;
@@ -159,12 +170,18 @@ class Rows {
 
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void last_group(Row& row) noexcept {
-    const std::byte* at = tail_.copy(row.data + whole_ * F::kBytes);
+    terms_of_tail(row.data + whole_ * F::kBytes, row.kept);
+    row.template add<kGather>(load<F32x8>(tail_terms_), whole_);
+  }
+
+  // kept: the row's, if that is wanted.
+  [[gnu::noinline]] void terms_of_tail(const std::byte* row, float* kept) noexcept {
+    const std::byte* at = tail_.copy(row);
     Position x = part(x_, whole_);
     x.x = x_tail_;
     const auto scales = F::scales(at);
-    row.template add<kGather>(F::terms(at, x, scales), whole_);
-    if constexpr (kBack) row.keep(scales, whole_);
+    store(tail_terms_, F::terms(at, x, scales));
+    if (kept_width_ > 0) F::keep(scales, kept + whole_ * kKept);
   }
 
   template <bool kGather, bool kBack>
@@ -316,6 +333,7 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth];
+  alignas(32) float tail_terms_[8];
   int64_t n_chosen_ = 0;
   static constexpr int64_t kPicked = 16;
   Picks<F> picks_;
@@ -340,15 +358,9 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   thread_local RowMemory memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
-    while (!rows.done()) {
-      if (task.gather == nullptr) {
-        rows.template next<false, false>();
-      } else if (range.sums.back == nullptr) {
-        rows.template next<true, false>();
-      } else {
-        rows.template next<true, true>();
-      }
-    }
+    if (task.gather == nullptr) return rows.template rest<false, false>();
+    if (range.sums.back == nullptr) return rows.template rest<true, false>();
+    rows.template rest<true, true>();
   });
 }
 
@@ -358,16 +370,9 @@ void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexc
     using R = Rows<decltype(format)>;
     R rows_a(task, a, memory[0]);
     R rows_b(task, b, memory[1]);
-    const auto run = [&](auto gather, auto back) FULGURITE_LAMBDA {
-      while (!rows_a.done() && !rows_b.done()) {
-        R::template next<gather(), back()>(rows_a, rows_b);
-      }
-      while (!rows_a.done()) rows_a.template next<gather(), back()>();
-      while (!rows_b.done()) rows_b.template next<gather(), back()>();
-    };
-    if (task.gather == nullptr) return run(std::false_type{}, std::false_type{});
-    if (a.sums.back == nullptr) return run(std::true_type{}, std::false_type{});
-    run(std::true_type{}, std::true_type{});
+    if (task.gather == nullptr) return R::template all<false, false>(rows_a, rows_b);
+    if (a.sums.back == nullptr) return R::template all<true, false>(rows_a, rows_b);
+    R::template all<true, true>(rows_a, rows_b);
   });
 }
 
