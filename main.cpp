@@ -21,6 +21,7 @@
 #include "engine/commands/tap.h"
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
+#include "engine/commands/words.h"
 #include "engine/inference.h"
 #include "engine/standard_streams.h"
 #include "engine/structure/structure.h"
@@ -63,6 +64,7 @@ struct Flags : engine::commands::Flags {
   std::string palette = "default";
   std::string channels;
   std::string gains;
+  std::string panels = render::commands::panel_names();
   std::vector<std::string> structures;
   bool synthetic = false;
   render::commands::SceneOptions scene;
@@ -97,7 +99,13 @@ void add_scene(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--camera", flags.scene.camera, render::commands::kViews);
   app.add_option("--select", flags.scene.select,
-                 "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, C0 or T5");
+                 "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, L3.R, C0 or T5");
+  app.add_option("--tensor", flags.scene.tensor,
+                 "with --select: which of the node's tensors, by its name: attn.z")
+      ->needs("--select");
+  app.add_option("--panels", flags.panels,
+                 "what stands over the picture: " + render::commands::panel_names() + "; or none")
+      ->capture_default_str();
   app.add_option("--zoom-to", flags.scene.zoom_to,
                  "a value of a tensor to fly to: blk.3.attn_q.weight[17,204]");
   app.add_option("--theme", flags.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
@@ -131,6 +139,7 @@ class Source {
     read.insert(read.end(), {flags.model, flags.prompt_file, flags.file});
     for (const std::string& output : written) refuse_same_file(output, read);
     render::commands::set_size(flags.window_size, scene);
+    render::commands::set_panels(flags.panels, scene);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
     scene.look.palette = *scene::palette_of(flags.palette);
     if (const auto wrong = choose_channels(flags.channels, flags.gains, scene.look.channels)) {
@@ -260,41 +269,6 @@ class Writing {
   uint64_t before_ = 0;  // tokens of those that are over
 };
 
-// What a script leaves where a variable was empty is no model, no file and no number: only a text
-// may be empty.
-void refuse_empty(const std::vector<std::string>& words) {
-  constexpr std::array kTexts = {"-p", "--prompt", "--system"};
-  for (size_t i = 0; i < words.size(); ++i) {
-    const bool option = words[i].starts_with("--") && words[i].ends_with('=');
-    if (!words[i].empty() && !option) continue;
-    const std::string name = option  ? words[i].substr(0, words[i].size() - 1)
-                             : i > 0 ? words[i - 1]
-                                     : std::string();
-    if (std::find(kTexts.begin(), kTexts.end(), name) != kTexts.end()) continue;
-    throw Error(ExitCode::kUsage, "an argument is empty", name, "leave it out or say something");
-  }
-}
-
-std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
-  std::vector<std::string> words(argv + 1, argv + argc);
-  refuse_empty(words);
-  // `view` is the default: without a command, with flags only, or with a file.
-  const bool named =
-      !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
-  const bool about =
-      !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
-  const bool looks_like_file =
-      !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./:") != std::string::npos);
-  if (words.empty() || (!named && !about && looks_like_file)) {
-    words.insert(words.begin(), "view");
-  } else if (!named && !about) {
-    std::string known;
-    for (const std::string& name : commands) known += (known.empty() ? "" : ", ") + name;
-    throw Error(ExitCode::kUsage, "there is no command '" + words[0] + "'", "", known);
-  }
-  return words;
-}
-
 int run_program(int argc, char** argv) {
   CLI::App app(
       "Fulgurite shows a language model thinking: lightning through a transformer, every light a "
@@ -316,6 +290,7 @@ int run_program(int argc, char** argv) {
   CLI::App& view = command("view", "open the window (the default)");
   add_scene(view, flags);
   view.add_flag("--headless", headless, "no window: render a video, as record does");
+  view.get_option("--panels")->needs("--headless");  // in the window, keys and buttons
   view.add_option("-o,--output", record.output, "with --headless: the video");
   view.add_option("--timings", flags.scene.timings,
                   "write what each frame of the window took to this file, one JSON object a line")
@@ -561,7 +536,7 @@ int run_program(int argc, char** argv) {
     exit_code = source.finished(render::commands::bench_render(frames));
   });
 
-  std::vector<std::string> words = words_of(argc, argv, commands);
+  std::vector<std::string> words = engine::commands::words_of(argc, argv, commands);
   const std::string help = " (try: fulgurite " + (words.empty() ? "" : words[0]) + " --help)";
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {

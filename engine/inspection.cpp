@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "model/arch/matrices.h"
@@ -60,9 +61,32 @@ Inspection lane(const model::Config& c, const Past& past, const CachePlace& plac
   return result;
 }
 
+// A mixture has zeros for the neurons of experts that did not run: they say nothing of the others.
+void measure_those_that_ran(const model::Config& c, const std::vector<float>& neurons,
+                            const TapValues& experts, Inspection& result) {
+  std::vector<float> those;
+  for (int64_t e = 0; e < experts.rows; ++e) {
+    const auto expert = static_cast<int64_t>(experts.data[static_cast<size_t>(3 * e)]);
+    const auto first = neurons.begin() + expert * c.n_ff;
+    those.insert(those.end(), first, first + (expert == c.n_expert ? c.n_ff_shared : c.n_ff));
+  }
+  Summary summary(1, std::ssize(those));
+  summary.add_row(those.data());
+  const Inspection measured = std::move(summary).result();
+  result.min = measured.min;
+  result.max = measured.max;
+  result.mean = measured.mean;
+  result.rms = measured.rms;
+}
+
 Inspection tap(const LoadedModel& model, const Past& past, const model::TapPlace& place,
                const Inspect& what) {
-  const TapValues values = run_again(model, past, what.position, {&place, 1}).front();
+  const model::Config& c = model.network->config();
+  const bool some_ran = c.n_expert > 0 && model::of_neurons(place.tap);
+  const model::TapPlace places[] = {place, {model::Tap::kExperts, place.layer}};
+  const std::vector<TapValues> ran =
+      run_again(model, past, what.position, std::span(places).first(some_ran ? 2 : 1));
+  const TapValues& values = ran.front();
   if (values.data.empty()) return nothing("this model makes no such tensor");
   int64_t first = 0;
   int64_t count = 0;
@@ -71,7 +95,8 @@ Inspection tap(const LoadedModel& model, const Past& past, const model::TapPlace
   for (int64_t i = first; i < first + count; ++i)
     summary.add_row(values.data.data() + i * values.cols);
   Inspection result = std::move(summary).result();
-  result.formula = model::tap_formula(place.tap, model.network->config());
+  if (some_ran) measure_those_that_ran(c, values.data, ran.back(), result);
+  result.formula = model::tap_formula(place.tap, c);
   return result;
 }
 

@@ -17,7 +17,7 @@ struct Inspection {
   int64_t rows = 0, cols = 0;
   std::vector<float> values;
   int64_t full_rows = 0, full_cols = 0;
-  // Of every value, not of the means.
+  // Of every value, not of the means; of a mixture's neurons only those whose experts ran.
   float min = 0.0F, max = 0.0F, mean = 0.0F, rms = 0.0F;
   std::string formula;  // or, when rows is 0, why there is nothing
 };

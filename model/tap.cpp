@@ -46,7 +46,9 @@ const TapInfo& tap_info(Tap tap) noexcept {
   return kTaps[static_cast<size_t>(tap)];
 }
 
-std::string tap_formula(Tap tap, const Config& c) {
+namespace {
+
+std::string formula_of(Tap tap, const Config& c) {
   const std::string usual(tap_info(tap).formula);
   const bool biased_heads = c.heads_biased();
   const auto turned = [&](const std::string& name) {
@@ -124,6 +126,13 @@ std::string tap_formula(Tap tap, const Config& c) {
     default:
       return usual;
   }
+}
+
+}  // namespace
+
+std::string tap_formula(Tap tap, const Config& c) {
+  const bool some_run = c.n_expert > 0 && of_neurons(tap);
+  return formula_of(tap, c) + (some_run ? "; 0 where the expert did not run" : "");
 }
 
 std::string tap_name(Tap tap, int64_t layer) {

@@ -47,6 +47,11 @@ enum class Tap : uint8_t {
 };
 inline constexpr int kTapCount = 30;
 
+// One value for each neuron of a layer: in a mixture 0 where the expert did not run.
+constexpr bool of_neurons(Tap tap) noexcept {
+  return tap == Tap::kGate || tap == Tap::kUp || tap == Tap::kAct || tap == Tap::kNeuronShare;
+}
+
 // Whether a pass comes to this tap only where it computes logits.
 constexpr bool needs_logits(Tap tap) noexcept {
   return tap == Tap::kNorm || tap == Tap::kLogits;

@@ -22,6 +22,14 @@
 namespace render {
 
 // What the person watching has chosen.
+// What stands over a picture without a window.
+struct Panels {
+  bool legend = true;
+  bool meanings = true;  // in the legend: what the signs mean
+  bool text = true;
+  bool inspector = true;  // of whatever is selected
+};
+
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
   scene::PaletteName palette = scene::PaletteName::kDefault;
@@ -31,6 +39,7 @@ struct Look {
   float bloom = 0.55F;
   bool reduced_motion = false;
   bool labels = true;
+  Panels panels;
   float scale = 1.0F;  // of text and panels
 };
 

@@ -1,16 +1,19 @@
 #include "render/commands/options.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <sstream>
 #include <thread>
 
 #include "model/error.h"
 #include "render/bookmarks.h"
 #include "render/scene/choreography.h"
 #include "render/scene/node_path.h"
+#include "render/scene/tensors.h"
 
 namespace render::commands {
 
@@ -31,6 +34,48 @@ void set_size(const std::string& text, SceneOptions& options) {
   }
   options.width = w;
   options.height = h;
+}
+
+namespace {
+
+struct Switch {
+  const char* name;
+  bool& on;
+};
+
+std::array<Switch, 5> switches_of(Look& look) {
+  return {{{"legend", look.panels.legend},
+           {"meanings", look.panels.meanings},
+           {"text", look.panels.text},
+           {"inspector", look.panels.inspector},
+           {"labels", look.labels}}};
+}
+
+}  // namespace
+
+std::string panel_names() {
+  Look look;
+  std::string names;
+  for (const Switch& one : switches_of(look)) {
+    names.append(names.empty() ? "" : ",").append(one.name);
+  }
+  return names;
+}
+
+void set_panels(const std::string& list, SceneOptions& options) {
+  const auto switches = switches_of(options.look);
+  for (const Switch& one : switches) one.on = false;
+  if (list == "none") return;
+  std::istringstream words(list);
+  for (std::string word; std::getline(words, word, ',');) {
+    const auto named = [&](const Switch& one) { return one.name == word; };
+    const auto found = std::find_if(switches.begin(), switches.end(), named);
+    if (found == switches.end()) {
+      throw Error(ExitCode::kUsage, "there is no panel '" + word + "'", "--panels",
+                  panel_names() + ", or none");
+    }
+    found->on = true;
+  }
 }
 
 namespace {
@@ -132,7 +177,7 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
     scene::Camera camera{*pose};
     camera.keep_near(stage.layout().bounds(stage.layout().columns()));
     // The inspector stands on the right: make room.
-    if (!options.select.empty()) {
+    if (!options.select.empty() && options.look.panels.inspector) {
       camera.pose.distance *= 1.12F;
       camera.pan({-0.08F * aspect, 0.0F}, 1.0F);
     }
@@ -152,10 +197,22 @@ std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene
 
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout) {
   if (options.select.empty()) return 0;
-  if (const auto node = scene::find_node(options.select, layout)) return *node + 1;
-  throw Error(ExitCode::kUsage, "there is no node '" + options.select + "'", "--select",
-              "L3.H1 is head 1 of layer 3, L3.F20 neuron 20, L3.K0.5 position 5 of KV head 0, "
-              "L3.A and L3.M what attention and FFN add, C0 the likeliest candidate, T5 a token");
+  const auto node = scene::find_node(options.select, layout);
+  if (!node) {
+    throw Error(ExitCode::kUsage, "there is no node '" + options.select + "'", "--select",
+                "L3.H1 is head 1 of layer 3, L3.F20 neuron 20, L3.K0.5 position 5 of KV head 0, "
+                "L3.A and L3.M what attention and FFN add, L3.R the router of a mixture, C0 the "
+                "likeliest candidate, T5 a token");
+  }
+  if (options.tensor.empty()) return *node + 1;
+  const auto tensors = scene::tensors_of(layout, layout.ref(*node), 0, 0);
+  std::string names;
+  for (const scene::TensorName& tensor : tensors) {
+    if (scene::is_called(tensor, options.tensor)) return *node + 1;
+    names.append(names.empty() ? "" : ", ").append(tensor.name);
+  }
+  throw Error(ExitCode::kUsage, options.select + " has no tensor '" + options.tensor + "'",
+              "--tensor", names);
 }
 
 }  // namespace render::commands

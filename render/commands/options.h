@@ -26,6 +26,7 @@ struct SceneOptions {
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter
   std::string select;           // a node to select, see scene/node_path.h; empty: none
+  std::string tensor;           // of its tensors the one to show; empty: the first
   std::string timings;          // of a window: a file for what each frame took; empty: none
   double pace = 1.0;            // steps a second
   std::string zoom_to;          // a value of a tensor to fly to: "blk.3.attn_q.weight[17,204]"
@@ -41,6 +42,10 @@ bool interrupted();
 
 // WIDTHxHEIGHT into options.width and .height. Throws Error (usage).
 void set_size(const std::string& text, SceneOptions& options);
+
+// A list of panel_names(), or "none", into options.look. Throws Error (usage).
+std::string panel_names();
+void set_panels(const std::string& list, SceneOptions& options);
 
 // Waits until the log has described its model, looks up what the options name in it, and only then
 // asks the engine to generate: that replaces an older file of the trace. Throws Error (usage, bad
@@ -60,7 +65,8 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
 // The value that options.zoom_to names; none when it is empty. Throws Error (usage).
 std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene::Layout& layout);
 
-// Node index + 1 of options.select; 0 when it is empty. Throws Error (usage).
+// Node index + 1 of options.select; 0 when it is empty. Throws Error (usage), also when the node
+// has no options.tensor.
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);
 
 }  // namespace render::commands

@@ -71,6 +71,22 @@ class Progress {
   bool terminal_;
 };
 
+// Draws the panels: again until the engine, which lives on, has answered what the inspector asks.
+template <class Overlay>
+void settle(Stage& stage, const ui::State& state, const Overlay& overlay) {
+  overlay();
+  const auto begin = std::chrono::steady_clock::now();
+  while (state.asks && !interrupted()) {
+    if (std::chrono::steady_clock::now() - begin > kPatience) {
+      throw Error(ExitCode::kFailed, "the tensor was not there within a minute", "--select",
+                  "try again without it");
+    }
+    usleep(500);
+    stage.poll();
+    overlay();
+  }
+}
+
 struct File {
   explicit File(const std::string& named) : path(named) {
     if (path.empty()) return;
@@ -140,12 +156,15 @@ int record(const RecordOptions& options) {
     encoder.add(rgba);
   });
   ui::Ui ui(nullptr, panel_scale(scene));
-  ui::State state{stage, view, player, nullptr, scene.generate};
+  ui::State state{stage, view, player, scene.control, scene.generate};
+  state.wanted_tensor = scene.tensor;
 
   Progress progress(frames);
   const glm::vec2 size(scene.width, scene.height);
-  ui.draw_overlay(state, size,
-                  static_cast<float>(1.0 / options.fps));  // panels measure themselves first
+  const auto overlay = [&] {
+    view.ui = ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));
+  };
+  for (int i = 0; i < 3; ++i) settle(stage, state, overlay);  // panels measure themselves
   for (uint64_t i = 0; i < frames && (i == 0 || !interrupted()); ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(frames);
     view.playhead = std::min(share * seconds / moving, 1.0) * steps;
@@ -157,7 +176,7 @@ int record(const RecordOptions& options) {
     } else if (!view.look.reduced_motion) {
       view.camera.pose.yaw = yaw + kDrift * (0.5F - static_cast<float>(share));
     }
-    view.ui = ui.draw_overlay(state, size, static_cast<float>(1.0 / options.fps));
+    settle(stage, state, overlay);
     stage.draw(target, view);
     progress.show(i + 1);
   }
@@ -205,23 +224,12 @@ int shot(const ShotOptions& options) {
   Offscreen target(device, scene.width, scene.height);
   ui::Ui ui(nullptr, panel_scale(scene));
   ui::State state{stage, view, player, scene.control, scene.generate};
+  state.wanted_tensor = scene.tensor;
   stage.look_at_tensors(view, glm::vec2(scene.width, scene.height));
   const auto overlay = [&] {
-    stage.poll();
     view.ui = ui.draw_overlay(state, glm::vec2(scene.width, scene.height), 0.1F);
   };
-  overlay();
-  // The inspector has asked the engine, which lives on.
-  const auto begin = std::chrono::steady_clock::now();
-  while (state.next_request > 1 && state.shown_tensor.empty() && !interrupted()) {
-    if (std::chrono::steady_clock::now() - begin > kPatience) {
-      throw Error(ExitCode::kFailed, "the tensor was not there within a minute", "--select",
-                  "try again without it");
-    }
-    usleep(5000);
-    overlay();
-  }
-  for (int i = 0; i < 3; ++i) overlay();  // panels measure themselves
+  for (int i = 0; i < 4; ++i) settle(stage, state, overlay);  // panels measure themselves
   stage.draw(target, view);
   write_png(options.output, scene.width, scene.height, target.read_back());
   if (cell) {

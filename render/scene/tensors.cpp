@@ -29,13 +29,13 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
   const bool parallel = (layout.structure().flags & trace::kStructureParallel) != 0;
   switch (ref.kind) {
     case Kind::kSpineAttention:
-      return {tap("x before attention", blk + "resid.pre"),
-              tap("attention update", blk + "attn.out"), tap("x after it", blk + "resid.mid"),
+      return {tap("attention update", blk + "attn.out"),
+              tap("x before attention", blk + "resid.pre"), tap("x after it", blk + "resid.mid"),
               weight("norm gain", blk + "attn_norm.weight")};
     case Kind::kSpineFfn:
-      return {tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
-              tap("FFN update", blk + "ffn.out"), tap("x after it", blk + "resid.post"),
-              weight("norm gain", blk + "ffn_norm.weight")};
+      return {tap("FFN update", blk + "ffn.out"),
+              tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
+              tap("x after it", blk + "resid.post"), weight("norm gain", blk + "ffn_norm.weight")};
     case Kind::kHead:
       return {tap("attention weights", blk + "attn.weights", index, 1, true),
               tap("scores", blk + "attn.scores", index, 1, true),
@@ -95,6 +95,12 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
       break;
   }
   return {};
+}
+
+bool is_called(const TensorName& tensor, std::string_view name) {
+  const std::string_view own = tensor.name;
+  const size_t layer = own.starts_with("blk.") ? own.find('.', 4) + 1 : 0;
+  return name == own || name == own.substr(layer);
 }
 
 }  // namespace scene

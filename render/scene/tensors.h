@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "render/scene/layout.h"
@@ -22,5 +23,8 @@ struct TensorName {
 // token: id at the node's column, for the embedding row; candidate: id at the crown; -1: none.
 std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int32_t token,
                                    int32_t candidate);
+
+// By its name, whole or without the layer: "blk.3.attn.z", "attn.z".
+bool is_called(const TensorName& tensor, std::string_view name);
 
 }  // namespace scene

@@ -93,6 +93,7 @@ uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
 
 void Inspector::draw(State& state, bool interactive) {
   state.shown_tensor.clear();
+  state.asks = false;
   if (state.view.selected == 0 || state.stage.reader().steps() == 0) return;
   const scene::NodeRef ref = state.stage.layout().ref(state.view.selected - 1);
   // Its numbers are those of the model that it belongs to.
@@ -142,8 +143,11 @@ void Inspector::draw(State& state, bool interactive) {
         ImGui::TextDisabled("light %.3f = the value itself", double{meaning.light});
       }
       // Bars are the newest step's alone.
-      if (state.view.merge > 1.0 && meaning.scale > 0.0F)
+      if (state.view.merge > 1.0 && meaning.scale > 0.0F) {
+        ImGui::PushTextWrapPos(0.0F);
         ImGui::TextDisabled("of the newest step; the node shows the strongest of several");
+        ImGui::PopTextWrapPos();
+      }
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
     }
@@ -163,6 +167,7 @@ void Inspector::draw(State& state, bool interactive) {
       ImGui::TextDisabled("whole tensors need a running model; this is a recorded trace");
       ImGui::PopTextWrapPos();
     } else if (state.control != nullptr && !tensors.empty()) {
+      if (!state.wanted_tensor.empty()) choose(tensors, std::exchange(state.wanted_tensor, {}));
       tab_ = std::min(tab_, tensors.size() - 1);
       if (interactive) {
         ImGui::SetNextItemWidth(-1.0F);
@@ -176,6 +181,7 @@ void Inspector::draw(State& state, bool interactive) {
       }
       ask(state, tensors[tab_]);
       if (reader.answer(request_) != nullptr) shown_request_ = request_;
+      state.asks = state.asks || shown_request_ != request_;
       const trace::TensorAnswer* answer = reader.answer(shown_request_);
       if (answer != nullptr && answer->name == tensors[tab_].name) {
         show(state, tensors[tab_], *answer);
@@ -184,6 +190,12 @@ void Inspector::draw(State& state, bool interactive) {
     }
   }
   ImGui::End();
+}
+
+void Inspector::choose(const std::vector<scene::TensorName>& tensors, std::string_view name) {
+  const auto called = [&](const scene::TensorName& one) { return scene::is_called(one, name); };
+  const auto found = std::find_if(tensors.begin(), tensors.end(), called);
+  if (found != tensors.end()) tab_ = static_cast<size_t>(found - tensors.begin());
 }
 
 void Inspector::ask(State& state, const scene::TensorName& tensor) {
@@ -208,7 +220,10 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
   what.position = position;
   what.first_row = tensor.first_row;
   what.rows = tensor.rows;
-  if (!state.control->post(what)) return;  // the queue is full: next frame again
+  if (!state.control->post(what)) {  // the queue is full: next frame again
+    state.asks = true;
+    return;
+  }
   request_ = state.next_request++;
   asked_ = question;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "render/scene/tensors.h"
@@ -26,6 +27,7 @@ class Inspector {
     uint64_t conversation = 0;
     bool operator==(const Question&) const = default;
   };
+  void choose(const std::vector<scene::TensorName>& tensors, std::string_view name);
   void ask(State& state, const scene::TensorName& tensor);
   void show(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
   void heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);

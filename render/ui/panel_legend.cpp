@@ -127,7 +127,7 @@ void panel_legend(State& state, bool interactive) {
     for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
     ImGui::PushTextWrapPos(26.0F * em);
     ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
-    if (!interactive || state.meanings) {
+    if (interactive ? state.meanings : look.panels.meanings) {
       for (const std::string& meaning : legend.meanings) ImGui::TextUnformatted(meaning.c_str());
     }
     for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());

@@ -90,11 +90,14 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   io.MousePos = ImVec2(-1e6F, -1e6F);
   style(state.view.look.theme);
   ImGui::NewFrame();
-  panel_legend(state, false);
-  panel_text(state, false);
-  inspector_->draw(state, false);
-  panel_bolt(state);
-  panel_place(state, false);
+  const render::Panels& panels = state.view.look.panels;
+  if (panels.legend) panel_legend(state, false);
+  if (panels.text) panel_text(state, false);
+  if (panels.inspector) {
+    inspector_->draw(state, false);
+    panel_bolt(state);
+    panel_place(state, false);
+  }
   ImGui::Render();
   return ImGui::GetDrawData();
 }

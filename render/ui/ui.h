@@ -40,7 +40,9 @@ struct State {
 
   // Of the inspector.
   uint64_t next_request = 1;
-  std::string shown_tensor{};  // name of the tensor on the screen; empty: none
+  std::string wanted_tensor{};  // of what is selected first the one to show; empty: the first
+  std::string shown_tensor{};   // name of the tensor on the screen; empty: none
+  bool asks = false;            // the engine has not answered yet
 };
 
 class Inspector;

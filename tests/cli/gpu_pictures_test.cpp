@@ -1,4 +1,5 @@
 // record and shot, with no display: files of the stated size, the same frames every time.
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -185,6 +186,48 @@ TEST_F(Pictures, ARecordedZoomHasTheSameFramesEveryTime) {
   }
   EXPECT_EQ(lines_of(read_file(in_folder("a.txt"))).size(), 10U);
   EXPECT_EQ(read_file(in_folder("a.txt")), read_file(in_folder("b.txt")));
+}
+
+// Wherever the playhead is, the engine is asked and waited for.
+TEST_F(Pictures, ARecordingShowsTheTensorOfWhatIsSelected) {
+  const auto frames_of = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.end(), {"--select", "L3.H1", "--frame-hashes", in_folder(name + ".txt")});
+    std::vector<std::string> words = record_words(in_folder(name + ".mp4"), more);
+    std::replace(words.begin(), words.end(), std::string("160x90"), std::string("640x360"));
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return lines_of(read_file(in_folder(name + ".txt")));
+  };
+  const auto first = frames_of("a", {});
+  EXPECT_EQ(first, frames_of("b", {})) << "the same frames every time";
+  const auto mix = frames_of("c", {"--tensor", "attn.z"});
+  ASSERT_EQ(first.size(), mix.size());
+  for (size_t i = 0; i < mix.size(); ++i) EXPECT_NE(first[i], mix[i]) << "frame " << i;
+}
+
+TEST_F(Pictures, WhatStandsOverThePictureIsLeftOutByName) {
+  const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {
+        "shot",          "-p",       "ROMEO:", "-n",       "4",     "--seed",        "1",      "-o",
+        in_folder(name), "--select", "L3.A",   "--camera", "front", "--window-size", "640x360"};
+    words.insert(words.end(), more.begin(), more.end());
+    return fulgurite(words);
+  };
+  std::vector<std::string> pictures;
+  for (const char* panels :
+       {"legend,meanings,text,inspector,labels", "legend,text,inspector,labels", "legend,labels",
+        "text,inspector", "none"}) {
+    ASSERT_EQ(shot("x.png", {"--panels", panels}).exit_code, 0) << panels;
+    const std::string picture = read_file(in_folder("x.png"));
+    for (const std::string& other : pictures) EXPECT_NE(picture, other) << panels;
+    pictures.push_back(picture);
+  }
+  ASSERT_EQ(shot("all.png", {}).exit_code, 0);
+  EXPECT_EQ(read_file(in_folder("all.png")), pictures.front()) << "all of them, unless asked";
+  constexpr int kUsage = 2;
+  expect_refusal(shot("y.png", {"--panels", "legend,crown"}), kUsage, "no panel 'crown'");
+  expect_refusal(shot("y.png", {"--tensor", "attn.z"}), kUsage, "L3.A has no tensor 'attn.z'");
+  EXPECT_FALSE(fs::exists(in_folder("y.png")));
 }
 
 TEST_F(Pictures, TheCameraGoesToViewsLayersAndNodesByName) {

@@ -58,6 +58,31 @@ TEST_P(Mixtures, RoutersChooseTheMostProbableAndSharesAddUpToOne) {
   }
 }
 
+TEST_P(Mixtures, MeasuresOfNeuronsAreOfThoseThatRan) {
+  Conversation talk(path());
+  talk.run("a b", 4);
+  const trace::StructureRecord s = talk.reader.model()->structure;
+  const auto used = talk.reader.position(2).experts.used_in(1);
+  const std::vector<trace::ExpertShare> experts(used.begin(), used.end());
+  const trace::TensorAnswer& act = talk.ask("blk.1.ffn.act", 2);
+  ASSERT_EQ(1U, act.record->full_rows);
+  ASSERT_EQ(act.record->full_cols, act.values.size()) << "all of them are given";
+  double squares = 0.0;
+  size_t neurons = 0;
+  float largest = -1e30F;
+  for (const trace::ExpertShare& e : experts) {
+    const size_t width = e.expert == s.experts ? s.shared_neurons : s.expert_neurons;
+    for (const float v : act.values.subspan(e.expert * s.expert_neurons, width)) {
+      squares += double{v} * double{v};
+      largest = std::max(largest, v);
+    }
+    neurons += width;
+  }
+  ASSERT_LT(neurons, act.values.size());
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(neurons)), act.record->rms, 1e-6);
+  EXPECT_EQ(largest, act.record->max);
+}
+
 TEST_P(Mixtures, NoCellHoldsNeuronsOfTwoExperts) {
   Conversation talk(path());
   talk.run("a", 1);

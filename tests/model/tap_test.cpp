@@ -28,6 +28,7 @@ TEST(TapFormula, IsThatOfTheFamily) {
   EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2.gguf", Tap::kAttnOut));
   EXPECT_EQ("da = sum_h o_h + b", formula("gptneox.gguf", Tap::kAttnOut));
   EXPECT_EQ("df = sum_e G_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));
+  EXPECT_EQ("W_gate m; 0 where the expert did not run", formula("mixtral.gguf", Tap::kGate));
   EXPECT_EQ("a = softmax(s) within the window, 0 outside", formula("gemma3.gguf", Tap::kWeights));
   EXPECT_EQ("a = softmax(s)", formula("llama-gqa.gguf", Tap::kWeights));
 }
