@@ -85,7 +85,7 @@ class Controls {
     });
     glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int button, int action, int mods) {
       self(w).active_ = true;
-      self(w).button(button, action == GLFW_PRESS, mods);
+      self(w).presses_.push_back({button, action == GLFW_PRESS, mods, self(w).pixel()});
     });
     glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { self(w).active_ = true; });
     glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { self(w).active_ = true; });
@@ -130,18 +130,24 @@ class Controls {
     }
     if (!ui_->wants_keyboard()) fly(seconds);
     moved_ = camera_.advance(seconds) || moved_;
-    const glm::ivec2 at(cursor / window_size * glm::vec2(pixels()));
-    const bool inside = at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
-    view_.pick.reset();
+    const glm::ivec2 at = pixel();
+    const bool inside = is_inside(at);
+    if (click_ && !is_inside(*click_)) click_.reset();  // the window has become smaller
+    view_.pick = click_;
     const bool over = inside && !ui_->wants_mouse() && !dragging_;
     hover_cell(over ? std::optional(cursor / window_size * 2.0F - 1.0F) : std::nullopt);
     if (!over) {
       view_.hovered = 0;
       view_.hovered_bolt.reset();
-    } else if (moved_ || click_ || ++unasked_ >= kAsk) {
+    } else if (!click_ && (moved_ || ++unasked_ >= kAsk)) {
       view_.pick = at;
       unasked_ = 0;
     }
+  }
+
+  // Once a frame, when the panels know what was pressed on them.
+  void press() {
+    for (const Press& press : std::exchange(presses_, {})) button(press);
   }
 
   void picked(const PickResult& result) {
@@ -153,8 +159,8 @@ class Controls {
       view_.hovered = 0;
       view_.hovered_bolt.reset();
     }
-    if (!click_) return;
-    click_ = false;
+    if (click_ != result.pixel) return;  // what the pointer was on before
+    click_.reset();
     view_.selected_cell = view_.hovered_cell;
     const bool cell = view_.selected_cell.has_value();
     view_.selected = cell ? 0 : node;
@@ -163,7 +169,9 @@ class Controls {
   }
 
   // True when something on the screen may have changed through the person's doing.
-  bool take_activity() { return std::exchange(active_, false) || moved_ || dragging_ || click_; }
+  bool take_activity() {
+    return std::exchange(active_, false) || moved_ || dragging_ || click_.has_value();
+  }
 
  private:
   static Controls& self(GLFWwindow* window) {
@@ -175,6 +183,21 @@ class Controls {
     int height = 0;
     glfwGetFramebufferSize(window_, &width, &height);
     return {width, height};
+  }
+
+  // Under the pointer.
+  glm::ivec2 pixel() const {
+    double x = 0.0;
+    double y = 0.0;
+    glfwGetCursorPos(window_, &x, &y);
+    int width = 1;
+    int height = 1;
+    glfwGetWindowSize(window_, &width, &height);
+    const glm::dvec2 size(std::max(width, 1), std::max(height, 1));
+    return glm::ivec2(glm::floor(glm::dvec2(x, y) / size * glm::dvec2(pixels())));
+  }
+  bool is_inside(glm::ivec2 at) const {
+    return at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
   }
 
   // A sheet is pointed at unless a thing stands before it.
@@ -197,14 +220,21 @@ class Controls {
 
   bool second_click() const { return glfwGetTime() - last_click_ < 0.35; }
 
-  void button(int button, bool pressed, int mods) {
-    if (!pressed) {
+  struct Press {
+    int button;
+    bool pressed;  // or let go
+    int mods;
+    glm::ivec2 at;  // pixel
+  };
+
+  void button(const Press& press) {
+    if (!press.pressed) {
       if (dragging_ && travelled_ < 4.0F && !panning_) {
         // The second of two goes to what the first has chosen, whose answer may be on its way.
         const bool twice = second_click();
         last_click_ = glfwGetTime();
         if (!twice) {
-          click_ = true;
+          click_ = press.at;
         } else if (click_) {
           focus_on_pick_ = true;
         } else {
@@ -218,7 +248,7 @@ class Controls {
     if (ui_->wants_mouse() && !second_click()) return;
     dragging_ = true;
     travelled_ = 0.0F;
-    panning_ = button != GLFW_MOUSE_BUTTON_LEFT || (mods & GLFW_MOD_SHIFT) != 0;
+    panning_ = press.button != GLFW_MOUSE_BUTTON_LEFT || (press.mods & GLFW_MOD_SHIFT) != 0;
   }
 
   // W A S D Q E fly; with Shift, the arrows turn around the target.
@@ -367,7 +397,8 @@ class Controls {
   int unasked_ = 0;
   bool dragging_ = false;
   bool panning_ = false;
-  bool click_ = false;
+  std::optional<glm::ivec2> click_;  // the pixel, while it is not known what is there
+  std::vector<Press> presses_;       // of this frame
   bool focus_on_pick_ = false;
   bool moved_ = false;
   bool active_ = true;
@@ -484,6 +515,7 @@ int view(const SceneOptions& options) {
     view.plays = player.playing();
     view.merge = player.merge();
     view.ui = ui.draw_window(state);
+    controls.press();
     if (!stage.draw(swapchain, view)) {
       still_frames = 0;  // it has to be drawn once there is something to draw on
       std::this_thread::sleep_for(std::chrono::milliseconds(10));

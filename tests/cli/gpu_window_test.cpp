@@ -163,8 +163,18 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
   settle(2500);
   display_->key("Escape");
   EXPECT_TRUE(eventually([&] { return title() == "fulgurite\n"; })) << title();
-  display_->click(XDisplay::kWidth / 2, XDisplay::kHeight / 2);
+  // With a pointer that jumps from a panel to the scene and back, as a touch does.
+  const auto jump_and_click = [&](int x, int y) {
+    display_->xdotool({"mousemove", std::to_string(x), std::to_string(y), "click", "1"});
+  };
+  display_->xdotool({"mousemove", "60", "60"});
+  settle(500);
+  jump_and_click(XDisplay::kWidth / 2, XDisplay::kHeight / 2);
   EXPECT_TRUE(eventually([&] { return title() == expected; })) << title();
+  settle(500);
+  jump_and_click(60, 60);
+  settle(1000);
+  EXPECT_EQ(expected, title()) << "a panel was clicked, not the scene behind it";
   display_->key("ctrl+q");
   expect_clean_end();
 }
