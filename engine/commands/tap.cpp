@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/commands/passes.h"
 #include "engine/commands/tap_list.h"
+#include "engine/past.h"
 #include "engine/threads.h"
 #include "engine/trace/machine_memory.h"
 #include "model/error.h"
@@ -30,6 +32,13 @@ constexpr int64_t kBatch = 16;  // positions at once; some taps of many are larg
   }
   throw Error(ExitCode::kUsage, fmt::format("the model has no tensor '{}'", name), "--name",
               fmt::format("near are {}; fulgurite taps lists all", near));
+}
+
+// The inspector's "blk.3.kv.k" is what attn.k made at every position: f32 here, as it was made.
+std::optional<model::TapPlace> place_of(const std::string& name, int64_t n_layer) {
+  if (const auto cached = find_cache(name, n_layer))
+    return model::TapPlace{cached->keys ? model::Tap::kK : model::Tap::kV, cached->layer};
+  return model::find_tap(name, n_layer);
 }
 
 // Both copies of an array of so many floats must fit.
@@ -127,7 +136,7 @@ int taps(const TapsOptions& options, std::ostream& out) {
 int tap(const TapOptions& options) {
   LoadedModel model(options.model, thread_count(options.threads));
   const model::Config& c = model.network->config();
-  const auto place = model::find_tap(options.name, c.n_layer);
+  const auto place = place_of(options.name, c.n_layer);
   if (!place) no_such_tap(model, options.name);
   std::vector<int32_t> tokens = tokens_of(model, options.input);
   const bool one = options.position >= 0;

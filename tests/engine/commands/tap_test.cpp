@@ -129,6 +129,16 @@ TEST_F(Arrays, AttentionRowsAreFilledUpWithZeros) {
 }
 
 // Every name that is listed can be written, and has the shape that was told.
+TEST_F(Arrays, WhatTheInspectorCallsCachedIsWhatWasMade) {
+  for (const auto& [cached, made] :
+       {std::pair{"blk.1.kv.k", "blk.1.attn.k"}, std::pair{"blk.1.kv.v", "blk.1.attn.v"}}) {
+    const tests::NpyFile lane = tap_of(ids_, cached);
+    const tests::NpyFile tap = tap_of(ids_, made);
+    EXPECT_EQ(tap.header, lane.header);
+    EXPECT_EQ(tap.values, lane.values);
+  }
+}
+
 TEST_F(Arrays, EveryListedTapCanBeWritten) {
   LoadedModel loaded(model());
   const std::vector<TapShape> taps = list_taps(loaded);
