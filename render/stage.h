@@ -21,7 +21,6 @@
 
 namespace render {
 
-// What the person watching has chosen.
 // What stands over a picture without a window.
 struct Panels {
   bool legend = true;
@@ -30,6 +29,7 @@ struct Panels {
   bool inspector = true;  // of whatever is selected
 };
 
+// What the person watching has chosen.
 struct Look {
   scene::Theme theme = scene::Theme::kDark;
   scene::PaletteName palette = scene::PaletteName::kDefault;

@@ -104,17 +104,11 @@ class Controls {
   // Once a frame.
   void update(float seconds) {
     moved_ = false;
-    double x = 0.0;
-    double y = 0.0;
-    glfwGetCursorPos(window_, &x, &y);
-    const glm::vec2 cursor(static_cast<float>(x), static_cast<float>(y));
+    const glm::vec2 cursor = pointer();
     const glm::vec2 drag = cursor - cursor_;
     moved_ = drag != glm::vec2(0.0F);
     cursor_ = cursor;
-    int width = 1;
-    int height = 1;
-    glfwGetWindowSize(window_, &width, &height);
-    const glm::vec2 window_size(std::max(width, 1), std::max(height, 1));
+    const glm::vec2 window_size = size();
     if (dragging_ && moved_) {
       travelled_ += glm::length(drag);
       if (panning_) {
@@ -185,17 +179,21 @@ class Controls {
     return {width, height};
   }
 
-  // Under the pointer.
-  glm::ivec2 pixel() const {
-    double x = 0.0;
-    double y = 0.0;
-    glfwGetCursorPos(window_, &x, &y);
+  // In the window's units, of which a pixel may be a part.
+  glm::vec2 size() const {
     int width = 1;
     int height = 1;
     glfwGetWindowSize(window_, &width, &height);
-    const glm::dvec2 size(std::max(width, 1), std::max(height, 1));
-    return glm::ivec2(glm::floor(glm::dvec2(x, y) / size * glm::dvec2(pixels())));
+    return {std::max(width, 1), std::max(height, 1)};
   }
+  glm::vec2 pointer() const {
+    double x = 0.0;
+    double y = 0.0;
+    glfwGetCursorPos(window_, &x, &y);
+    return {static_cast<float>(x), static_cast<float>(y)};
+  }
+  // Under the pointer.
+  glm::ivec2 pixel() const { return glm::floor(pointer() / size() * glm::vec2(pixels())); }
   bool is_inside(glm::ivec2 at) const {
     return at.x >= 0 && at.y >= 0 && at.x < pixels().x && at.y < pixels().y;
   }
@@ -461,6 +459,7 @@ int view(const SceneOptions& options) {
   glfwGetWindowContentScale(window.get(), &scale, &scale_y);
   ui::Ui ui(window.get(), std::max(scale, 0.5F) * options.look.scale);
   ui::State state{stage, view, player, options.control, options.generate};
+  state.wanted_tensor = options.tensor;
   controls.attach(ui, state);
 
   begin(options, stage);

@@ -179,6 +179,16 @@ TEST_F(Window, AClickOnAHeadShowsItsAttentionWeights) {
   expect_clean_end();
 }
 
+TEST_F(Window, OpensWithTheTensorThatWasNamed) {
+  open({"--select", "L3.H1", "--tensor", "attn.z"});
+  if (HasFatalFailure()) return;
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  const std::string expected = "fulgurite: layer 3 > attention > head 1 [blk.3.attn.z]\n";
+  EXPECT_TRUE(eventually([&] { return title() == expected; })) << title();
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
 // A bookmark is kept for the next program, and --camera finds it there.
 TEST_F(Window, BookmarksAreSetAndGoneTo) {
   open();

@@ -128,7 +128,6 @@ TEST_F(Arrays, AttentionRowsAreFilledUpWithZeros) {
   }
 }
 
-// Every name that is listed can be written, and has the shape that was told.
 TEST_F(Arrays, WhatTheInspectorCallsCachedIsWhatWasMade) {
   for (const auto& [cached, made] :
        {std::pair{"blk.1.kv.k", "blk.1.attn.k"}, std::pair{"blk.1.kv.v", "blk.1.attn.v"}}) {
@@ -139,6 +138,7 @@ TEST_F(Arrays, WhatTheInspectorCallsCachedIsWhatWasMade) {
   }
 }
 
+// Every name that is listed can be written, and has the shape that was told.
 TEST_F(Arrays, EveryListedTapCanBeWritten) {
   LoadedModel loaded(model());
   const std::vector<TapShape> taps = list_taps(loaded);
