@@ -243,7 +243,7 @@ class BlockSums {
   BackBytes low_[4] = {};
   BackBytes high_[4] = {};
 };
-#else
+#elif defined(__AVX2__)
 class WholeFactors {
  public:
   FULGURITE_INLINE void set(int half, const I32x8 (&f)[kRowsBack]) noexcept {
@@ -251,9 +251,12 @@ class WholeFactors {
       store(pairs_[half][p], (f[2 * p] & 0xFFFF) | f[2 * p + 1] << 16);
     }
   }
-  // Of rows 2 p and 2 p + 1, 16 bits each.
-  FULGURITE_INLINE int32_t pair(int half, int p, int b) const noexcept {
-    return pairs_[half][p][b];
+  // Of rows 2 p and 2 p + 1, 16 bits each, for the columns of either half in its half.
+  template <int kHalves>
+  FULGURITE_INLINE __m256i pair(int p, int b) const noexcept {
+    const __m256i first = _mm256_set1_epi32(pairs_[0][p][b]);
+    if constexpr (kHalves == 1) return first;
+    return _mm256_blend_epi32(first, _mm256_set1_epi32(pairs_[1][p][b]), 0xF0);
   }
 
  private:
@@ -266,54 +269,67 @@ class BlockSums {
   template <int kHalves>
   FULGURITE_INLINE void add(const U8x32 (&w)[4], const WholeFactors& f, int q, int b) noexcept {
     for (int p = 0; p < 2; ++p) {
-      for (int h = 0; h < 2; ++h) {
-        add_pair(w[2 * p], w[2 * p + 1], h, f.pair(kHalves == 2 ? h : 0, 2 * q + p, b));
-      }
+      const auto first = (__m256i)w[2 * p];
+      const auto second = (__m256i)w[2 * p + 1];
+      const __m256i factors = f.pair<kHalves>(2 * q + p, b);
+      // Columns 0 .. 7 of a half, then the others: of both rows two that lie side by side.
+      add_twos(_mm256_unpacklo_epi16(first, second), factors, 0);
+      add_twos(_mm256_unpackhi_epi16(first, second), factors, 1);
     }
   }
 
   FULGURITE_INLINE void columns(I32x8 (&out)[4]) const noexcept {
     for (int h = 0; h < 2; ++h) {
-#if defined(__AVX2__)
-      const auto a = (__m256i)sums_[2 * h];
-      const auto b = (__m256i)sums_[2 * h + 1];
-      out[2 * h] = (I32x8)_mm256_permute2x128_si256(a, b, 0x20);
-      out[2 * h + 1] = (I32x8)_mm256_permute2x128_si256(a, b, 0x31);
-#else
-      out[2 * h] = sums_[2 * h];
-      out[2 * h + 1] = sums_[2 * h + 1];
-#endif
+      const __m256i first = _mm256_unpacklo_epi32(even_[h], odd_[h]);
+      const __m256i second = _mm256_unpackhi_epi32(even_[h], odd_[h]);
+      out[h] = (I32x8)_mm256_permute2x128_si256(first, second, 0x20);
+      out[2 + h] = (I32x8)_mm256_permute2x128_si256(first, second, 0x31);
     }
   }
 
  private:
-  FULGURITE_INLINE void add_pair(const U8x32& first, const U8x32& second, int h,
-                                 int32_t pair) noexcept {
-#if defined(__AVX2__)
-    const auto half = [h](const U8x32& v) FULGURITE_LAMBDA {
-      const auto wide = (__m256i)v;
-      return _mm256_cvtepi8_epi16(h == 0 ? _mm256_castsi256_si128(wide)
-                                         : _mm256_extracti128_si256(wide, 1));
-    };
-    const __m256i a = half(first);
-    const __m256i b = half(second);
-    const __m256i factors = _mm256_set1_epi32(pair);
-    // Columns 0 .. 3 and 8 .. 11 of the half, then the others.
-    sums_[2 * h] += (I32x8)_mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), factors);
-    sums_[2 * h + 1] += (I32x8)_mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), factors);
-#else
-    const int32_t f0 = static_cast<int16_t>(pair & 0xFFFF);
-    const int32_t f1 = pair >> 16;
-    for (int i = 0; i < 2; ++i) {
-      const int at = 16 * h + 8 * i;
-      const auto part = [at](const U8x32& v) FULGURITE_LAMBDA {
-        return __builtin_convertvector(load<I8x8>(reinterpret_cast<const char*>(&v) + at), I32x8);
-      };
-      sums_[2 * h + i] += part(first) * f0 + part(second) * f1;
-    }
-#endif
+  FULGURITE_INLINE void add_twos(__m256i twos, __m256i factors, int h) noexcept {
+    // The low byte of every 16 bits times 1 is that byte with its sign.
+    const __m256i even = _mm256_maddubs_epi16(_mm256_set1_epi16(1), twos);
+    const __m256i odd = _mm256_srai_epi16(twos, 8);
+    even_[h] = _mm256_add_epi32(even_[h], _mm256_madd_epi16(even, factors));
+    odd_[h] = _mm256_add_epi32(odd_[h], _mm256_madd_epi16(odd, factors));
   }
 
+  __m256i even_[2] = {};
+  __m256i odd_[2] = {};
+};
+#else
+class WholeFactors {
+ public:
+  FULGURITE_INLINE void set(int half, const I32x8 (&f)[kRowsBack]) noexcept {
+    for (int r = 0; r < kRowsBack; ++r) store(factors_[half][r], f[r]);
+  }
+  FULGURITE_INLINE int32_t of(int half, int r, int b) const noexcept {
+    return factors_[half][r][b];
+  }
+
+ private:
+  alignas(32) int32_t factors_[2][kRowsBack][8];
+};
+
+class BlockSums {
+ public:
+  // w: int8_t, of rows 4 q .. 4 q + 3.
+  template <int kHalves>
+  FULGURITE_INLINE void add(const U8x32 (&w)[4], const WholeFactors& f, int q, int b) noexcept {
+    for (int i = 0; i < 4; ++i) {
+      for (int k = 0; k < 4; ++k) {
+        const int32_t factor = f.of(kHalves == 2 ? k / 2 : 0, 4 * q + i, b);
+        const auto eight = load<I8x8>(reinterpret_cast<const char*>(&w[i]) + 8 * k);
+        sums_[k] += __builtin_convertvector(eight, I32x8) * factor;
+      }
+    }
+  }
+
+  FULGURITE_INLINE void columns(I32x8 (&out)[4]) const noexcept { std::copy_n(sums_, 4, out); }
+
+ private:
   I32x8 sums_[4] = {};
 };
 #endif
@@ -346,7 +362,11 @@ class BackOf<BlockRow<F>> {
     if constexpr (kOnlyNibbles<F>) return add_nibbles(rows, at, b, back);
 #endif
     BlockSums sums;
+#if FULGURITE_VNNI
 #pragma GCC unroll 4
+#else
+#pragma GCC unroll 1  // else GCC adds up at the end, and keeps everything on the stack until then
+#endif
     for (int q = 0; q < 4; ++q) {
       BackValues w[4];
 #pragma GCC unroll 4
