@@ -60,6 +60,11 @@ std::string read_text(const fs::path& path) {
   }
 }
 
+std::string trimmed_end(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text;
+}
+
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return text;
@@ -105,8 +110,7 @@ void add_repository(const fs::path& folder, const std::string& name,
 
 // A repository's snapshots: the one that refs/main names, then the others, the newest first.
 std::vector<fs::path> snapshots_of(const fs::path& repository) {
-  std::string main = read_text(repository / "refs" / "main");
-  while (!main.empty() && std::isspace(static_cast<unsigned char>(main.back()))) main.pop_back();
+  const std::string main = trimmed_end(read_text(repository / "refs" / "main"));
   std::vector<fs::path> all = entries(repository / "snapshots");
   const auto order = [&](const fs::path& snapshot) {
     std::error_code ignored;
@@ -308,6 +312,34 @@ constexpr std::array kSchemes = {
     Scheme{"lmstudio:", "LM Studio's folders", &StoreFolders::lm_studio},
 };
 
+// The folder for models that LM Studio's settings name; empty when they name none.
+fs::path downloads_folder(const fs::path& settings) {
+  try {
+    const model::Json document = model::parse_json(read_text(settings), settings.string());
+    return model::json_text(model::json_at(document, "downloadsFolder"));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// LM Studio has its data in the folder that a file at home names (lmstudio-bug-tracker, issue 553),
+// or where its newer and older versions put it, and its models below that or where it was told.
+std::vector<fs::path> lm_studio_folders(const fs::path& home) {
+  std::vector<fs::path> folders;
+  const auto add = [&](const fs::path& folder) {
+    const fs::path normal = folder.lexically_normal();
+    const bool known = std::find(folders.begin(), folders.end(), normal) != folders.end();
+    if (normal.is_absolute() && !known) folders.push_back(normal);
+  };
+  const fs::path named = trimmed_end(read_text(home / ".lmstudio-home-pointer"));
+  for (const fs::path& data : {named, home / ".lmstudio", home / ".cache/lm-studio"}) {
+    if (!data.is_absolute()) continue;
+    add(downloads_folder(data / "settings.json"));
+    add(data / "models");
+  }
+  return folders;
+}
+
 }  // namespace
 
 StoreFolders store_folders() {
@@ -340,8 +372,7 @@ StoreFolders store_folders() {
   const fs::path ollama = variable("OLLAMA_MODELS");
   add(folders.ollama, ollama.empty() ? at_home(".ollama/models") : ollama);
   add(folders.ollama, "/usr/share/ollama/.ollama/models");
-  add(folders.lm_studio, at_home(".lmstudio/models"));
-  add(folders.lm_studio, at_home(".cache/lm-studio/models"));
+  if (!home.empty()) folders.lm_studio = lm_studio_folders(home);
   folders.working = ".";
   return folders;
 }

@@ -20,7 +20,7 @@ struct StoreFolders {
 };
 
 // As those programs choose them: HF_HUB_CACHE (or HUGGINGFACE_HUB_CACHE), HF_HOME, XDG_CACHE_HOME,
-// OLLAMA_MODELS, HOME.
+// OLLAMA_MODELS, HOME, and below that LM Studio's home pointer and settings.
 StoreFolders store_folders();
 
 struct FoundModel {

@@ -313,4 +313,35 @@ TEST_F(StoreFoldersTest, AreBelowTheHomeUnlessSaidOtherwise) {
   EXPECT_TRUE(engine::store_folders().lm_studio.empty());
 }
 
+// As LM Studio is told to keep its data elsewhere (lmstudio-bug-tracker, issue 553), and its
+// models elsewhere again.
+TEST_F(ModelStore, LmStudioSaysItselfWhereItsModelsAre) {
+  const auto folders_at_home = [&] {
+    const char* home = std::getenv("HOME");
+    const std::string old = home ? home : "";
+    setenv("HOME", root.c_str(), 1);
+    const std::vector<fs::path> found = engine::store_folders().lm_studio;
+    home ? setenv("HOME", old.c_str(), 1) : unsetenv("HOME");
+    return found;
+  };
+  const std::vector<fs::path> usual = {root / ".lmstudio/models", root / ".cache/lm-studio/models"};
+  write(root / ".lmstudio-home-pointer", (root / "big/lmstudio").string() + "\n");
+  EXPECT_EQ((std::vector<fs::path>{root / "big/lmstudio/models", usual[0], usual[1]}),
+            folders_at_home());
+  write(root / "big/lmstudio/settings.json", R"({"downloadsFolder": "/mnt/ggufs"})");
+  EXPECT_EQ((std::vector<fs::path>{"/mnt/ggufs", root / "big/lmstudio/models", usual[0], usual[1]}),
+            folders_at_home());
+  write(root / ".lmstudio-home-pointer", (root / ".lmstudio").string());
+  EXPECT_EQ(usual, folders_at_home());
+  for (const char* pointer : {"", "\n", "relative/folder", "\xFF\xFE"}) {
+    write(root / ".lmstudio-home-pointer", pointer);
+    for (const char* settings :
+         {"", "[", "{}", R"({"downloadsFolder": 7})", R"({"downloadsFolder": ""})",
+          R"({"downloadsFolder": "models"})"}) {
+      write(root / ".lmstudio/settings.json", settings);
+      EXPECT_EQ(usual, folders_at_home());
+    }
+  }
+}
+
 }  // namespace
