@@ -43,8 +43,8 @@ int64_t slab_begin(int64_t rows, int64_t slab, int64_t slabs, int64_t unit = kPa
   return std::min(units * slab / slabs * unit, rows);
 }
 
-// Memory for the sums of all pairs of slabs of one position, laid out one after the other. Sums of
-// whole rows are made in each slab on its own.
+// Memory for the sums of all pairs of slabs of one position, laid out one after the other; each
+// slab has sums of its own, so that it does not matter which of a pair comes first.
 class SlabSums {
  public:
   SlabSums(const Gather& gather, int64_t cols, int64_t slabs) : pairs_(slabs / 2) {
@@ -65,9 +65,9 @@ class SlabSums {
 
   // Of the first or the second slab of a pair.
   GatherSums of(int64_t pair, int second) const noexcept {
-    float* at = begin_ + pair * stride();
+    float* at = begin_ + pair * stride() + second * width();
     GatherSums sums;
-    if (back_ > 0) sums.back = second == 0 ? at : at + width();
+    if (back_ > 0) sums.back = at;
     if (blocks_ > 0) sums.blocks = at + back_;
     if (groups_ > 0) sums.groups = at + back_ + lines(blocks_);
     if (chosen_ > 0) sums.chosen = at + back_ + lines(blocks_) + lines(groups_);
@@ -76,7 +76,7 @@ class SlabSums {
 
   void add_slabs_of(int64_t pair) const noexcept {
     float* first = begin_ + pair * stride();
-    add(first + width(), first, 0, back_);
+    add(first + width(), first, 0, width());
   }
 
   // Adds the pairs in order and hands out. Long sums are shared over the pool.
@@ -113,11 +113,11 @@ class SlabSums {
   // Every part begins a cache line: vectors across two lines cost twice.
   static constexpr int64_t kLine = 16;  // floats
   static int64_t lines(int64_t n) noexcept { return (n + kLine - 1) / kLine * kLine; }
-  // Floats of what is handed out; of a pair.
+  // Floats of a slab; of a pair.
   int64_t width() const noexcept {
     return back_ + lines(blocks_) + lines(groups_) + lines(chosen_);
   }
-  int64_t stride() const noexcept { return width() + back_; }
+  int64_t stride() const noexcept { return 2 * width(); }
 
   int64_t pairs_;
   float* begin_ = nullptr;

@@ -372,7 +372,11 @@ void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexc
     R rows_b(task, b, memory[1]);
     if (task.gather == nullptr) return R::template all<false, false>(rows_a, rows_b);
     if (a.sums.back == nullptr) return R::template all<true, false>(rows_a, rows_b);
-    R::template all<true, true>(rows_a, rows_b);
+    if constexpr (FULGURITE_TWO_BLOCKS) return R::template all<true, true>(rows_a, rows_b);
+    // One after the other: the rows that W^T u reads again, up to 32 of a range, would with those
+    // of the other one be as much as a second cache of 512 KB holds.
+    rows_a.template rest<true, true>();
+    rows_b.template rest<true, true>();
   });
 }
 
