@@ -55,7 +55,8 @@ FULGURITE_DECLARE_ISA(
     void matvec_rows(const RowTask& task, const RowRange& range) noexcept;
     // The same for two ranges, eight blocks of a row of each in turn: what is read of x is shared,
     // and a core reads two streams from memory a third faster than one, which waits for the address
-    // of every new page. Each has sums of its own.
+    // of every new page. Sets without AVX-512 take one range after the other where back is wanted.
+    // Each range has sums of its own.
     void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
