@@ -60,16 +60,21 @@ Label percent_label(const LabelInput& in, float probability) {
 }
 
 // A word that finds no room under its bar goes down a row or two, with its number under it: into
-// the row where there is most of it to see.
+// the row where there is most of it to see. Not under bars much narrower than a word, which nobody
+// could tell apart from there.
 void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& bar,
                     const Label& word, const Label& number, float wish) {
   constexpr int kRows = 3;
   const auto gap = [](int row) { return 0.2F + 3.1F * static_cast<float>(row); };
   constexpr float kAlike = 0.35F;  // between two such rows it fades over
+  const float wide =
+      ramp(0.8F * in.size_px, 1.6F * in.size_px, board.pixels(bar.center, 2.0F * bar.half_size.x));
+  const auto wish_of = [&](int row) { return row == 0 ? wish : wide * wish; };
   std::array<float, kRows> room{};
   for (int row = 0; row < kRows; ++row) {
-    room[static_cast<size_t>(row)] = board.room_beside(bar, Side::kBelow, word, wish, gap(row)) -
-                                     kAlike * static_cast<float>(row);
+    room[static_cast<size_t>(row)] =
+        board.room_beside(bar, Side::kBelow, word, wish_of(row), gap(row)) -
+        kAlike * static_cast<float>(row);
   }
   for (int row = 0; row < kRows; ++row) {
     float other = 0.0F;
@@ -77,7 +82,8 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
       if (r != row) other = std::max(other, room[static_cast<size_t>(r)]);
     }
     const float best = ramp(-kAlike, kAlike, room[static_cast<size_t>(row)] - other);
-    const float visible = board.beside(bar, Side::kBelow, word, best * wish, gap(row), row > 0);
+    const float visible =
+        board.beside(bar, Side::kBelow, word, best * wish_of(row), gap(row), row > 0);
     board.beside(bar, Side::kBelow, number, visible,
                  gap(row) + 1.2F * word.size_px / in.size_px + 0.45F);
   }
@@ -184,6 +190,7 @@ Annotations make_labels(const LabelInput& input) {
     board.stand_at(glm::vec3(0.0F));
   }
   if (!input.layout.options().brackets) label_wings(input, board);
+  label_experts(input, board);
   label_layers(input, board);
   label_heads(input, board);
   label_slots(input, board);

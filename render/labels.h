@@ -39,6 +39,7 @@ void label_notes(const LabelInput& in, LabelBoard& board);
 void label_candidates(const LabelInput& in, LabelBoard& board);
 void label_tape(const LabelInput& in, LabelBoard& board);
 void label_wings(const LabelInput& in, LabelBoard& board);
+void label_experts(const LabelInput& in, LabelBoard& board);
 void label_layers(const LabelInput& in, LabelBoard& board);
 void label_heads(const LabelInput& in, LabelBoard& board);
 void label_slots(const LabelInput& in, LabelBoard& board);

@@ -39,16 +39,11 @@ float high_enough(const LabelInput& in, const LabelBoard& board, glm::vec3 at) {
   return ramp(3.0F * line, 5.0F * line, board.pixels(at, in.layout.pitch()));
 }
 
-// The whole of a storey's FFN, or of its heads.
+// Both of them.
 scene::Box around(const scene::Box& a, const scene::Box& b) {
   const glm::vec3 low = glm::min(a.center - a.half_size, b.center - b.half_size);
   const glm::vec3 high = glm::max(a.center + a.half_size, b.center + b.half_size);
   return {(low + high) * 0.5F, (high - low) * 0.5F};
-}
-
-scene::Box ffn_box(const LabelInput& in, uint32_t layer) {
-  return around(box_of(in.layout, in.layout.cell(layer, 0), in.now),
-                box_of(in.layout, in.layout.cell(layer, in.layout.model().buckets - 1), in.now));
 }
 
 }  // namespace
@@ -76,40 +71,71 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
           scene::counted(s.expert_neurons, "neuron") + ", " + std::to_string(s.experts_used) +
           " chosen" + (s.shared_neurons > 0 ? ", and one that always works" : "");
   }
-  board.beside(ffn_box(in, 0), Side::kBelow, colored(in, shaders::kChannelFfn, ffn), 1.0F, 0.5F);
-  // The lowest layer that has them: its router, and the numbers of its experts where they are wide
-  // enough for one.
-  if (s.experts == 0 || in.layout.router(s.dense_layers) == shaders::kNoElement) return;
-  board.beside(box_of(in.layout, in.layout.router(s.dense_layers), in.now), Side::kAbove,
-               colored(in, shaders::kChannelFfn, "router", 0.8F), 1.0F, 0.3F);
-  for (uint32_t e = 0; e < s.experts; ++e) {
-    const scene::Box plate = in.layout.expert_plate(s.dense_layers, e);
-    const float px =
-        board.pixels(plate.center, 2.0F * std::min(plate.half_size.x, plate.half_size.y));
-    Label number = colored(in, shaders::kChannelFfn, std::to_string(e), 0.8F);
-    number.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
-    board.at(number, ramp(1.2F * in.size_px, 2.0F * in.size_px, px));
+  board.beside(in.layout.ffn_plate(0), Side::kBelow, colored(in, shaders::kChannelFfn, ffn), 1.0F,
+               0.5F);
+}
+
+// Which plate is which expert, where they are wide enough for its number, and the lowest router.
+void label_experts(const LabelInput& in, LabelBoard& board) {
+  const auto& s = in.layout.structure();
+  if (s.experts == 0) return;
+  if (in.layout.router(s.dense_layers) != shaders::kNoElement) {
+    board.beside(box_of(in.layout, in.layout.router(s.dense_layers), in.now), Side::kAbove,
+                 colored(in, shaders::kChannelFfn, "router", 0.8F), 1.0F, 0.3F);
+  }
+  const uint32_t plates = s.experts + (s.shared_neurons > 0 ? 1 : 0);
+  const float x = in.layout.ffn_plate(s.dense_layers).center.x;
+  const auto width_px = [&](const scene::Box& plate) {
+    return board.pixels(plate.center, 2.0F * std::min(plate.half_size.x, plate.half_size.y));
+  };
+  for (const uint32_t l : near_layers(in, board, x, 2.0F * in.size_px)) {
+    if (width_px(in.layout.expert_plate(l, 0)) < 0.5F * in.size_px) continue;  // nor are the others
+    for (uint32_t e = 0; e < plates; ++e) {
+      const scene::Box plate = in.layout.expert_plate(l, e);
+      const float px = width_px(plate);
+      const std::string name = e < s.experts ? std::to_string(e) : "shared";
+      Label label = colored(in, shaders::kChannelFfn, name, 0.8F);
+      label.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
+      board.at(label, ramp(1.2F * in.size_px, 2.0F * in.size_px, px));
+    }
   }
 }
 
-// Away from the middle of its model, so that a word stands beside its dimension line, not on it.
+// Names first, whole in the picture; then what is counted, away from the middle of its model, so
+// that a word stands beside its dimension line, not on it.
 void label_notes(const LabelInput& in, LabelBoard& board) {
-  for (const scene::Note& note : in.layout.notes()) {
+  const auto is_name = [](const scene::Note& note) {
+    return note.channel == shaders::kChannelCount;
+  };
+  const auto put = [&](const scene::Note& note) {
+    const auto at = board.project(note.at);
+    if (!at) return;
     Label label;
     label.anchor = note.at;
     label.size_px = in.size_px * note.size;
-    label.rgba = note.channel == shaders::kChannelCount ? in.palette.text
-                                                        : word_rgba(in.palette, note.channel);
+    label.rgba = is_name(note) ? in.palette.text : word_rgba(in.palette, note.channel);
     label.text = note.text;
-    const auto at = board.project(note.at);
+    const glm::vec2 half = 0.5F * measure_text(label.text, label.size_px, label.mono);
     const auto middle = board.project(note.of);
-    const bool counts = note.channel != shaders::kChannelCount;  // a name stands over the whole
-    if (counts && middle && at && glm::length(*at - *middle) > 1.0F) {
+    if (is_name(note)) {
+      const float margin = half.x + board.fade_px();
+      const float most = std::max(margin, board.viewport().x - margin);
+      label.offset_px.x = std::clamp(std::clamp(at->x, margin, most) - at->x, -half.x, half.x);
+    } else if (middle && glm::length(*at - *middle) > 1.0F) {
       const glm::vec2 away = glm::normalize(*at - *middle);
-      const glm::vec2 half = 0.5F * measure_text(label.text, label.size_px, label.mono);
       label.offset_px = away * (0.2F * in.size_px + glm::dot(glm::abs(away), half));
     }
-    board.at(label, 1.0F);
+    // A name that finds no room stands a row or two higher.
+    float wish = 1.0F;
+    for (int row = 0; row < (is_name(note) ? 3 : 1); ++row) {
+      wish -= board.at(label, wish);
+      label.offset_px.y -= 2.0F * (half.y + board.fade_px());
+    }
+  };
+  for (const bool names : {true, false}) {
+    for (const scene::Note& note : in.layout.notes()) {
+      if (is_name(note) == names) put(note);
+    }
   }
 }
 
@@ -122,7 +148,7 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
     label.size_px = in.size_px * 0.9F;
     label.rgba = in.palette.faint_text;
     label.text = "layer " + std::to_string(l);
-    scene::Box plate = ffn_box(in, l);
+    scene::Box plate = in.layout.ffn_plate(l);
     if (in.layout.options().brackets) {
       // Beyond the line that counts the layers: it stands out by about half of the crown's height.
       const float out = 0.6F * (in.layout.crown_y() - in.layout.spine_top().y);

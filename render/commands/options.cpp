@@ -170,8 +170,13 @@ scene::Pose first_pose(const SceneOptions& options, const Stage& stage, float as
                   "--camera", "in the window, Ctrl+" + name.substr(1) + " sets it");
     }
   } else {
+    std::optional<uint32_t> layer;
+    if (const uint32_t selected = selected_node(options, stage.layout()); selected > 0) {
+      const scene::NodeRef ref = stage.layout().ref(selected - 1);
+      if (scene::in_a_layer(ref.kind)) layer = ref.layer;
+    }
     pose = scene::named_pose(name, stage.layout(), stage.columns_in_view(), aspect,
-                             stage.now(playhead));
+                             stage.now(playhead), layer);
   }
   if (pose) {
     scene::Camera camera{*pose};

@@ -212,7 +212,7 @@ class Explainer {
   }
 
   void candidate() {
-    say("residual stream -> candidate " + std::to_string(to_.index + 1), "probability",
+    say("residual stream -> candidate " + std::to_string(to_.index), "probability",
         "softmax(logits / temperature)");
     if (at_->logits.record == nullptr || to_.index >= at_->logits.record->candidates) return;
     const trace::Candidate& c = at_->logits.candidates[to_.index];

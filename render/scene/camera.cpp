@@ -16,9 +16,10 @@ namespace scene {
 namespace {
 
 constexpr float kPi = 3.14159265F;
-constexpr float kClosest = 1e-4F;  // a cell of a matrix of ten thousand columns fills the frame
-constexpr float kFarthest = 2e4F;  // the largest models in true proportions fit
-constexpr float kNarrow = 1.25F;   // frames in which words are as large as the width allows
+constexpr float kClosest = 1e-4F;    // a cell of a matrix of ten thousand columns fills the frame
+constexpr float kFarthest = 2e4F;    // the largest models in true proportions fit
+constexpr float kNarrow = 1.25F;     // frames in which words are as large as the width allows
+constexpr float kMostRight = 0.84F;  // in clip space: labels stand beyond
 
 float ease(float t) {
   return t * t * t * (t * (t * 6.0F - 15.0F) + 10.0F);
@@ -187,12 +188,22 @@ Pose fit(const Box& box, float aspect, const Part& part) {
   // To the right as far as there is room beside the labels there: words stand on the left.
   constexpr float kWords = 0.32F;  // shares of half a frame
   constexpr float kLabels = 0.16F;
-  const float room = std::max(1.0F - half_width - kLabels, 0.0F);
+  const float room = std::max(part.high.x - middle.x - half_width - kLabels, 0.0F);
   const float moved = std::min(std::max(aspect - 1.0F, 0.0F) / aspect * kWords, room);
   camera.pose = p;
   camera.pan({moved * aspect * 0.5F, 0.0F}, 1.0F);
   p.target = camera.pose.target;
   return p;
+}
+
+// In what the words leave free: beside or below them, wherever it is larger.
+Pose fit_clear_of_words(const Box& box, float aspect) {
+  const Words words(aspect);
+  const glm::vec2 low = 2.0F * words.legend - 1.0F;
+  const glm::vec2 high(aspect < kNarrow ? 1.0F : kMostRight, 2.0F * words.text_top - 1.0F);
+  const Pose below = fit(box, aspect, {{-1.0F, low.y}, high});
+  const Pose beside = fit(box, aspect, {{low.x, -1.0F}, high});
+  return below.distance < beside.distance ? below : beside;
 }
 
 }  // namespace
@@ -202,13 +213,7 @@ float words_scale(glm::vec2 frame_px) {
 }
 
 Pose home_pose(const Box& box, float aspect) {
-  if (aspect >= kNarrow) return fit(box, aspect, {});
-  const Words words(aspect);
-  const glm::vec2 low = 2.0F * words.legend - 1.0F;
-  const glm::vec2 high(1.0F, 2.0F * words.text_top - 1.0F);
-  const Pose below = fit(box, aspect, {{-1.0F, low.y}, high});
-  const Pose beside = fit(box, aspect, {{low.x, -1.0F}, high});
-  return below.distance < beside.distance ? below : beside;
+  return aspect < kNarrow ? fit_clear_of_words(box, aspect) : fit(box, aspect, {});
 }
 
 Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
@@ -226,7 +231,6 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
   const Words words(aspect);
   const float legend = 2.0F * words.legend.x - 1.0F;
   const float legend_ends = 1.0F - 2.0F * words.legend.y;  // below, upwards
-  constexpr float kMostRight = 0.84F;                      // labels stand beyond
   constexpr int kPasses = 24;
   Camera camera{pose};
   for (int pass = 0; pass < kPasses; ++pass) {
@@ -255,8 +259,8 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
 // The whole box, and of these elements nothing behind the legend.
 Pose clear_pose(const Box& box, const Layout& layout, std::span<const uint32_t> elements,
                 float aspect) {
+  if (layout.subjects() > 1) return fit_clear_of_words(box, aspect);
   const Pose apart = home_pose(box, aspect);
-  if (layout.subjects() > 1) return apart;
   const Pose beside = beside_legend(fit(box, aspect, {}), layout, elements, aspect);
   return aspect < kNarrow && apart.distance < beside.distance ? apart : beside;
 }
@@ -277,7 +281,7 @@ Pose home_pose(const Layout& layout, uint32_t columns, float aspect) {
 }
 
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
-                               float aspect, float now) {
+                               float aspect, float now, std::optional<uint32_t> of) {
   const Box box = layout.bounds(columns);
   if (name.empty() || name == "home") return home_pose(layout, columns, aspect);
   Pose p = home_pose(box, aspect);
@@ -301,8 +305,9 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
   }
   if (name == "top") return turned(-0.3F, 1.1F);
   if (name == "close") {
-    // Half-way up, near enough to see single reads.
-    p.target = {-0.6F, layout.storey_y(layout.model().layers / 2) + layout.pitch() * 0.6F, 0.0F};
+    // Near enough to see single reads.
+    const uint32_t storey = of.value_or(layout.model().layers / 2);
+    p.target = {-0.6F, layout.storey_y(storey) + layout.pitch() * 0.6F, 0.0F};
     p.yaw = -0.38F;
     p.distance = 6.2F;
     return p;

@@ -75,9 +75,10 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where);
 
 // The views that --camera names: "home", "front", "left", "right", "back", "top", "close", "crown",
 // "tape", a node or a storey as scene/node_path.h names them, or what parse_pose() reads. now:
-// column at the front. Nothing when it is none of them.
+// column at the front. of: the layer that "close" looks at; none: the one half-way up. Nothing when
+// it is none of them.
 std::optional<Pose> named_pose(const std::string& name, const Layout& layout, uint32_t columns,
-                               float aspect, float now = 0.0F);
+                               float aspect, float now = 0.0F, std::optional<uint32_t> of = {});
 
 // A camera's ease from one pose to another, as time goes on.
 class Move {

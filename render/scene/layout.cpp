@@ -281,6 +281,15 @@ Box Layout::expert_plate(uint32_t layer, uint32_t e) const {
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
 
+Box Layout::ffn_plate(uint32_t layer) const {
+  const uint32_t first = cell(layer, 0);
+  const Grid* grid = grid_of(first);
+  CHECK(grid != nullptr);
+  const shaders::Node& plate =
+      boxes_[grid->first_node + (first - grid->first_element) / grid->elements];
+  return {plate.center, plate.half_size};
+}
+
 Box Layout::bounds(uint32_t columns) const {
   glm::vec3 low(1e9F);
   glm::vec3 high(-1e9F);
@@ -498,7 +507,7 @@ std::string Layout::path(const NodeRef& ref) const {
              (last > first ? ".." + std::to_string(last) : "");
     }
     case Kind::kCandidate:
-      return of + "crown > candidate " + std::to_string(ref.index + 1);
+      return of + "crown > candidate " + index;
     case Kind::kRestCandidate:
       return of + "crown > all other tokens";
     case Kind::kTape:

@@ -42,6 +42,10 @@ constexpr bool at_crown(Kind kind) {
   return kind == Kind::kCandidate || kind == Kind::kRestCandidate;
 }
 
+constexpr bool in_a_layer(Kind kind) {
+  return !at_crown(kind) && kind != Kind::kTape && kind != Kind::kScenery;
+}
+
 // What a box stands for. index: head, KV head, cell or rank, by kind.
 struct NodeRef {
   Kind kind = Kind::kScenery;
@@ -140,6 +144,7 @@ class Layout {
   // that always works is number `experts`. kNoElement and an empty box in a layer without.
   uint32_t router(uint32_t layer) const;
   Box expert_plate(uint32_t layer, uint32_t e) const;
+  Box ffn_plate(uint32_t layer) const;  // the whole of it
   // The cell that a neuron of a layer lies in (the last one, where the layer has no such neuron),
   // and a cell's first neuron; bucket <= the number of cells, of which it is the number of neurons.
   uint32_t cell_of(uint32_t layer, uint32_t neuron) const;

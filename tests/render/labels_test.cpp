@@ -30,7 +30,10 @@ class Labels : public ::testing::Test {
     builder.step(prompt);
     for (uint32_t i = 0; i < more; ++i) builder.step();
     reader_->poll();
-    layout_ = std::make_unique<scene::Layout>(model);
+    stand(scene::Layout(model));
+  }
+  void stand(scene::Layout layout) {
+    layout_ = std::make_unique<scene::Layout>(std::move(layout));
     occluders_ = std::make_unique<scene::Occluders>(*layout_);
     palette_ = scene::palette(scene::Theme::kDark);
   }
@@ -174,6 +177,65 @@ TEST_F(Labels, ACandidateStandsOnce) {
     seen += clear.size();
   }
   EXPECT_GT(seen, 200U);
+}
+
+// Every layer of a mixture, the one that always works among them; the words that count the experts
+// stand below all of them.
+TEST_F(Labels, NameTheExperts) {
+  show(tests::small_model(), 8, 4);
+  trace::Model mix{tests::small_model(), tests::small_mixture(), "mix", "qwen2moe", "F32"};
+  mix.record.buckets = 15;  // cells of 4 neurons
+  stand(scene::Layout({mix}));
+  scene::Pose pose = scene::home_pose(layout_->bounds(12), kAspect);
+  pose.yaw = pose.pitch = 0.0F;
+  const Annotations notes = at(pose);
+  const glm::mat4 world = scene::Camera{pose}.clip_from_world(kAspect);
+  const auto seen = [&](glm::vec3 point) {
+    const glm::vec4 clip = world * glm::vec4(point, 1.0F);
+    return (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * kScreen;
+  };
+  for (uint32_t l = 0; l < layout_->model().layers; ++l) {
+    for (uint32_t e = 0; e <= layout_->structure().experts; ++e) {
+      const std::string name = e < layout_->structure().experts ? std::to_string(e) : "shared";
+      const scene::Box plate = layout_->expert_plate(l, e);
+      const glm::vec2 low = seen(plate.center - plate.half_size);
+      const glm::vec2 high = seen(plate.center + plate.half_size);
+      bool found = false;
+      for (size_t i = 0; i < notes.labels.size(); ++i) {
+        const glm::vec2 middle = 0.5F * (notes.rects[i].low + notes.rects[i].high);
+        found = found || (notes.labels[i].text == name && middle.x > low.x && middle.x < high.x &&
+                          middle.y < low.y && middle.y > high.y);
+      }
+      EXPECT_TRUE(found) << "expert " << name << " of layer " << l;
+    }
+  }
+  const scene::Box plate = layout_->ffn_plate(0);
+  for (size_t i = 0; i < notes.labels.size(); ++i) {
+    if (!notes.labels[i].text.starts_with("FFN, ")) continue;
+    EXPECT_GT(notes.rects[i].low.y, seen(plate.center - plate.half_size).y);
+  }
+}
+
+TEST_F(Labels, OfModelsSideBySideEveryNameIsWholeInThePicture) {
+  show(tests::small_model(), 8, 4);
+  const auto named = [](std::string name) {
+    return trace::Model{tests::small_model(), {}, std::move(name), "llama", "F32"};
+  };
+  scene::LayoutOptions options;
+  options.brackets = true;
+  stand(scene::Layout({named("left"), named("a right one that has quite a long name")}, options));
+  for (const char* view : {"home", "front", "top"}) {
+    const Annotations notes = at(*scene::named_pose(view, *layout_, 12, kAspect, 11.0F));
+    std::map<std::string, float> names;  // one that fades stands in two rows
+    for (size_t i = 0; i < notes.labels.size(); ++i) {
+      if (notes.labels[i].text.find(" parameters") == std::string::npos) continue;
+      names[notes.labels[i].text] += alpha(notes.labels[i]);
+      EXPECT_GE(notes.rects[i].low.x, 0.0F) << view;
+      EXPECT_LE(notes.rects[i].high.x, kScreen.x) << view;
+    }
+    EXPECT_EQ(2U, names.size()) << view;
+    for (const auto& [name, visible] : names) EXPECT_GT(visible, 0.9F) << name << " from " << view;
+  }
 }
 
 TEST_F(Labels, NameWhatIsNear) {

@@ -95,6 +95,33 @@ TEST(Camera, SeenFromTheFrontTheCrownIsBesideTheLegend) {
   }
 }
 
+TEST(Camera, ModelsSideBySideStandBesideOrBelowTheLegend) {
+  const trace::Model one{tests::small_model(), {}, "a", "llama", "F32"};
+  for (const size_t models : {2U, 3U, 6U}) {
+    const scene::Layout layout(std::vector<trace::Model>(models, one));
+    const scene::Box box = layout.bounds(16);
+    for (const float aspect : {0.8F, 1.25F, 16.0F / 9.0F, 21.0F / 9.0F}) {
+      const Camera camera{home_pose(layout, 16, aspect)};
+      const float words = std::min(aspect / 1.25F, 1.0F);  // as in the test of narrow pictures
+      const glm::vec2 legend(2.0F * 0.62F * words / aspect - 1.0F, 2.0F * 0.575F * words - 1.0F);
+      glm::vec2 low(1e9F);
+      glm::vec2 high(-1e9F);
+      for (int corner = 0; corner < 8; ++corner) {
+        const glm::vec3 sign((corner & 1) != 0 ? 1 : -1, (corner & 2) != 0 ? 1 : -1,
+                             (corner & 4) != 0 ? 1 : -1);
+        const glm::vec2 at = project(camera, aspect, box.center + sign * box.half_size);
+        low = glm::min(low, at);
+        high = glm::max(high, at);
+      }
+      EXPECT_TRUE(low.x > legend.x || low.y > legend.y) << models << ' ' << aspect;
+      EXPECT_LT(high.x, 1.0F) << models << ' ' << aspect;
+      EXPECT_GT(low.x, -1.0F) << models << ' ' << aspect;
+      EXPECT_LT(high.y, 1.0F) << models << ' ' << aspect;
+      EXPECT_GT(low.y, -1.0F) << models << ' ' << aspect;
+    }
+  }
+}
+
 TEST(WordsScale, IsThatOfTheHeightUnlessTheFrameIsNarrow) {
   EXPECT_FLOAT_EQ(1.0F, scene::words_scale({1280.0F, 720.0F}));
   EXPECT_FLOAT_EQ(3.0F, scene::words_scale({5120.0F, 2160.0F}));
@@ -244,6 +271,15 @@ TEST(NamedPose, KnowsItsNamesAndNumbers) {
   EXPECT_EQ(glm::vec3(1.0F, -2.0F, 3.5F), named_pose(" 10, 20 ,5,1,-2,3.5", l, 16, 1.5F)->target);
   EXPECT_LT(named_pose("0,89.99,5", l, 16, 1.5F)->pitch, kPi / 2);
   EXPECT_GT(named_pose("0,0,-5", l, 16, 1.5F)->distance, 0.0F);
+}
+
+TEST(NamedPose, CloseIsHalfWayUpOrAtTheLayerThatIsAskedFor) {
+  const scene::Layout l = layout();
+  EXPECT_EQ(named_pose("close", l, 16, 1.5F)->target,
+            named_pose("close", l, 16, 1.5F, 0.0F, l.model().layers / 2)->target);
+  const float y = named_pose("close", l, 16, 1.5F, 0.0F, 2)->target.y;
+  EXPECT_GT(y, l.storey_y(2));
+  EXPECT_LT(y, l.storey_y(3));
 }
 
 TEST(NamedPose, RefusesNonsense) {

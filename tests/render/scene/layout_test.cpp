@@ -228,6 +228,31 @@ TEST(Layout, EveryExpertHasAPlateOfItsOwn) {
             layout.path(layout.ref(layout.cell(1, 12))));
 }
 
+TEST(Layout, AnFfnsPlateHoldsAllOfItsCellsAndNoMore) {
+  for (const uint32_t dense : {0U, 1U, 3U}) {
+    trace::Model model = mixture_model();
+    model.structure.dense_layers = dense;
+    model.structure.dense_neurons = 48;
+    if (dense == 3) model = {small_model(), {}, "dense", "llama", "F32"};
+    const Layout layout({model});
+    for (uint32_t l = 0; l < 3; ++l) {
+      const scene::Box plate = layout.ffn_plate(l);
+      glm::vec2 least(1e9F);  // free at the plate's edges, left and below, right and above
+      glm::vec2 most(1e9F);
+      for (uint32_t c = 0; c < layout.model().buckets; ++c) {
+        const shaders::Node cell = layout.node(layout.cell(l, c));
+        const glm::vec2 offset = cell.center - plate.center;
+        least = glm::min(least, glm::vec2(plate.half_size - cell.half_size) + offset);
+        most = glm::min(most, glm::vec2(plate.half_size - cell.half_size) - offset);
+      }
+      EXPECT_GT(std::min(least.x, std::min(most.x, most.y)), -1e-5F) << dense << ' ' << l;
+      EXPECT_GT(least.y, -1e-5F) << dense << ' ' << l;
+      const glm::vec3 cell = layout.node(layout.cell(l, 0)).half_size;
+      EXPECT_LT(std::max(least.x, most.x), cell.x) << dense << ' ' << l;
+    }
+  }
+}
+
 TEST(Layout, ARouterStandsBetweenTheSpineAndItsExperts) {
   trace::Model mix = mixture_model();
   mix.structure.dense_layers = 1;
@@ -352,7 +377,7 @@ TEST(Layout, PathsAreForPeople) {
   const Layout layout(small_model());
   EXPECT_EQ("layer 2 > attention > head 3", layout.path({Kind::kHead, 2, 3, 0}));
   EXPECT_EQ("layer 0 > KV shelf > KV head 1 > position 5", layout.path({Kind::kSlot, 0, 1, 5}));
-  EXPECT_EQ("crown > candidate 1", layout.path({Kind::kCandidate, 3, 0, 0}));
+  EXPECT_EQ("crown > candidate 0", layout.path({Kind::kCandidate, 3, 0, 0}));
   EXPECT_EQ("tape > position 9", layout.path({Kind::kTape, 0, 0, 9}));
   const Layout wide(shaped(1, 1, 1, 4, 4, 2 * Layout::kMaxSlots));
   EXPECT_EQ(2U, wide.positions_per_column());
