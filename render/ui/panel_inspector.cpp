@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
@@ -277,15 +280,32 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
 
 namespace {
 
-// Under the cells of a row with a position each: their tokens, where they have room.
-void letters(const State& state, ImVec2 origin, float cell, float height, uint32_t positions) {
+// Under the cells of a row with a position each: their tokens, those of the largest values first,
+// as far as they have room.
+void letters(const State& state, ImVec2 origin, float cell, float height,
+             std::span<const float> values) {
   const float em = ImGui::GetFontSize();
+  const float right = origin.x + cell * static_cast<float>(values.size());
   ImGui::Dummy(ImVec2(0.0F, em));
-  for (uint32_t i = 0; i < positions; ++i) {
+  std::vector<uint32_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0U);
+  const auto size = [&](uint32_t i) { return std::isnan(values[i]) ? -1.0F : std::abs(values[i]); };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return size(a) > size(b); });
+  std::vector<std::pair<float, float>> taken;
+  for (const uint32_t i : order) {
     const std::string token = token_text(state, i);
     const float width = ImGui::CalcTextSize(token.c_str()).x;
-    if (width > cell) continue;
-    const float x = origin.x + (static_cast<float>(i) + 0.5F) * cell - 0.5F * width;
+    const float middle = origin.x + (static_cast<float>(i) + 0.5F) * cell;
+    const float x = std::max(std::min(middle - 0.5F * width, right - width), origin.x);
+    const float apart = 0.2F * em;
+    if (x + width > right + 0.5F * em ||
+        std::any_of(taken.begin(), taken.end(), [&](const auto& other) {
+          return x - apart < other.second && other.first < x + width + apart;
+        })) {
+      continue;
+    }
+    taken.emplace_back(x, x + width);
     ImGui::GetWindowDrawList()->AddText(ImVec2(x, origin.y + height + 0.15F * em),
                                         ImGui::GetColorU32(ImGuiCol_Text), token.c_str());
   }
@@ -363,7 +383,7 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
   ImGui::Image((ImTextureID)texture_, ImVec2(cell * static_cast<float>(cols), height));
   const bool hovered = ImGui::IsItemHovered();
   mark_own(tensor, r, {rows, cols}, origin, {cell, height / static_cast<float>(rows)});
-  if (strip && tensor.per_position) letters(state, origin, cell, height, cols);
+  if (strip && tensor.per_position) letters(state, origin, cell, height, answer.values);
   if (!hovered) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const auto col = static_cast<uint32_t>(std::max((mouse.x - origin.x) / cell, 0.0F));

@@ -114,13 +114,18 @@ void controls(State& state) {
                          "%d", ImGuiSliderFlags_AlwaysClamp)) {
       what.n = static_cast<uint32_t>(std::max(n, 1));
     }
-    ImGui::SliderFloat("temperature", &what.sampling.temperature, 0.0F, 2.0F, "%.2f",
-                       ImGuiSliderFlags_AlwaysClamp);
+    const auto slider = [](const char* name, float& value, float low, float high) {
+      ImGui::SliderFloat(name, &value, low, high, "%.2f", ImGuiSliderFlags_AlwaysClamp);
+    };
+    slider("temperature", what.sampling.temperature, 0.0F, 2.0F);
     if (ImGui::SliderInt("top-k", &top_k, 0, 100, "%d", ImGuiSliderFlags_AlwaysClamp)) {
       what.sampling.top_k = static_cast<uint32_t>(std::max(top_k, 0));
     }
-    ImGui::SliderFloat("top-p", &what.sampling.top_p, 0.05F, 1.0F, "%.2f",
-                       ImGuiSliderFlags_AlwaysClamp);
+    slider("top-p", what.sampling.top_p, 0.05F, 1.0F);
+    slider("min-p", what.sampling.min_p, 0.0F, 1.0F);
+    slider("repetition penalty", what.sampling.repeat_penalty, 1.0F, 2.0F);
+    slider("frequency penalty", what.sampling.frequency_penalty, 0.0F, 2.0F);
+    slider("presence penalty", what.sampling.presence_penalty, 0.0F, 2.0F);
     constexpr uint64_t kOne = 1;
     ImGui::InputScalar("seed", ImGuiDataType_U64, &what.sampling.seed, &kOne);
     const bool again = ImGui::Button("Generate");
