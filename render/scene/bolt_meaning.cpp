@@ -167,7 +167,7 @@ class Explainer {
 
   void neuron() {
     say(layout_.path(from_) + " -> residual stream", "share of the FFN update",
-        neuron_formula(layout_.structure()));
+        neuron_formula(layout_.structure_of(to_.layer)));
     against(trace::Measure::kNeuronShare);
     if (at_->ffn.record == nullptr) return;
     const uint32_t top = at_->ffn.record->top;

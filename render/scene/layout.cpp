@@ -281,6 +281,12 @@ Box Layout::expert_plate(uint32_t layer, uint32_t e) const {
   return {(low + high) * 0.5F, (high - low) * 0.5F};
 }
 
+trace::StructureRecord Layout::structure_of(uint32_t layer) const {
+  trace::StructureRecord s = structure();
+  if (layer < s.dense_layers) s.experts = s.experts_used = s.expert_neurons = s.shared_neurons = 0;
+  return s;
+}
+
 Box Layout::ffn_plate(uint32_t layer) const {
   const uint32_t first = cell(layer, 0);
   const Grid* grid = grid_of(first);

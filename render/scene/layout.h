@@ -102,6 +102,8 @@ class Layout {
 
   const trace::ModelRecord& model() const { return towers_[0].model.record; }
   const trace::StructureRecord& structure() const { return towers_[0].model.structure; }
+  // As if all layers were like this one: without experts where it has none.
+  trace::StructureRecord structure_of(uint32_t layer) const;
   size_t subjects() const { return towers_.size(); }
   const trace::Model& subject(size_t i) const { return towers_[i].model; }
   const LayoutOptions& options() const { return options_; }

@@ -154,7 +154,7 @@ void Inspector::draw(State& state, bool interactive) {
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
     }
-    const std::string formula = scene::formula_of(ref.kind, layout.structure());
+    const std::string formula = scene::formula_of(ref.kind, layout.structure_of(ref.layer));
     if (!formula.empty()) {
       ImGui::PushTextWrapPos(0.0F);
       ImGui::TextDisabled("computed as %s", formula.c_str());
@@ -443,8 +443,8 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     const uint32_t buckets = at.ffn.record->buckets;
     ImGui::Text("%s  of the FFN update",
                 percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());
-    const trace::StructureRecord& structure = state.stage.layout().structure();
-    ImGui::TextDisabled("%s", scene::neuron_formula(structure).c_str());
+    const trace::StructureRecord of_layer = state.stage.layout().structure_of(ref.layer);
+    ImGui::TextDisabled("%s", scene::neuron_formula(of_layer).c_str());
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];

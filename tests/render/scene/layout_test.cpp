@@ -259,6 +259,8 @@ TEST(Layout, ARouterStandsBetweenTheSpineAndItsExperts) {
   mix.structure.dense_neurons = 48;
   const Layout layout({mix});
   EXPECT_EQ(shaders::kNoElement, layout.router(0)) << "a dense layer";
+  EXPECT_EQ(0U, layout.structure_of(0).experts);
+  EXPECT_EQ(3U, layout.structure_of(1).experts);
   for (const uint32_t l : {1U, 2U}) {
     const uint32_t router = layout.router(l);
     EXPECT_EQ((NodeRef{Kind::kRouter, l, 0, 0}), layout.ref(router));
