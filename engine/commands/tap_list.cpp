@@ -43,9 +43,29 @@ bool is_matrix(model::Tap tap) noexcept {
     case Tap::kExperts:
     case Tap::kChosenShare:
       return true;
-    default:
-      return false;
+    case Tap::kEmbedding:
+    case Tap::kResidPre:
+    case Tap::kAttnNorm:
+    case Tap::kHeadEnergy:
+    case Tap::kHeadShare:
+    case Tap::kAttnBiasShare:
+    case Tap::kAttnOut:
+    case Tap::kResidMid:
+    case Tap::kFfnNorm:
+    case Tap::kRouter:
+    case Tap::kGate:
+    case Tap::kUp:
+    case Tap::kAct:
+    case Tap::kNeuronShare:
+    case Tap::kCellShare:
+    case Tap::kFfnBiasShare:
+    case Tap::kFfnOut:
+    case Tap::kResidPost:
+    case Tap::kNorm:
+    case Tap::kLogits:
+      break;
   }
+  return false;
 }
 
 std::string TapShape::shape() const {

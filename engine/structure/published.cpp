@@ -62,9 +62,8 @@ int64_t norm(const Config& c, int64_t width) {
 }
 
 int64_t ffn(const Config& c, int64_t neurons) {
-  const bool gated = c.ffn != FfnKind::kGelu;
   const int64_t biases = c.needs_biases() ? neurons + c.n_embd : 0;
-  return (gated ? 3 : 2) * c.n_embd * neurons + biases;
+  return (c.gated() ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
 int64_t attention(const Config& c) {

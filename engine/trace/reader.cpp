@@ -151,7 +151,16 @@ void Reader::forget(uint64_t chunk) {
       case Topic::kTime:
         p.time = {};
         break;
-      default:
+      case Topic::kTensor:  // answers: above
+      case Topic::kTile:
+      case Topic::kModel:  // the rest is no detail and stays
+      case Topic::kStart:
+      case Topic::kToken:
+      case Topic::kStep:
+      case Topic::kNote:
+      case Topic::kStructure:
+      case Topic::kContinue:
+      case Topic::kPenalties:
         break;
     }
   }

@@ -36,20 +36,77 @@ enum class Topic : uint16_t {
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
   kPenalties = 18,  // after kStart or kContinue, where there are any: PenaltiesRecord
 };
-inline constexpr uint16_t kTopicCount = 19;
-
+// As files call it; empty: no topic.
 constexpr std::string_view topic_name(Topic topic) noexcept {
-  constexpr std::array<std::string_view, kTopicCount> names = {
-      "",     "model",     "start",   "token",    "step",     "residual", "attention",
-      "kv",   "ffn",       "logits",  "scale",    "time",     "tensor",   "note",
-      "tile", "structure", "experts", "continue", "penalties"};
-  return names[static_cast<size_t>(topic)];
+  switch (topic) {
+    case Topic::kModel:
+      return "model";
+    case Topic::kStart:
+      return "start";
+    case Topic::kToken:
+      return "token";
+    case Topic::kStep:
+      return "step";
+    case Topic::kResidual:
+      return "residual";
+    case Topic::kAttention:
+      return "attention";
+    case Topic::kKv:
+      return "kv";
+    case Topic::kFfn:
+      return "ffn";
+    case Topic::kLogits:
+      return "logits";
+    case Topic::kScale:
+      return "scale";
+    case Topic::kTime:
+      return "time";
+    case Topic::kTensor:
+      return "tensor";
+    case Topic::kNote:
+      return "note";
+    case Topic::kTile:
+      return "tile";
+    case Topic::kStructure:
+      return "structure";
+    case Topic::kExperts:
+      return "experts";
+    case Topic::kContinue:
+      return "continue";
+    case Topic::kPenalties:
+      return "penalties";
+  }
+  return {};
 }
+inline constexpr uint16_t kTopicCount = 19;  // one more than the last
+static_assert(topic_name(Topic{kTopicCount}).empty() &&
+              !topic_name(Topic{kTopicCount - 1}).empty());
 
 // Detail can be dropped when memory is short; the rest never is.
 constexpr bool is_detail(Topic topic) noexcept {
-  return (topic >= Topic::kResidual && topic <= Topic::kTensor) || topic == Topic::kTile ||
-         topic == Topic::kExperts;
+  switch (topic) {
+    case Topic::kResidual:
+    case Topic::kAttention:
+    case Topic::kKv:
+    case Topic::kFfn:
+    case Topic::kLogits:
+    case Topic::kScale:
+    case Topic::kTime:
+    case Topic::kTensor:
+    case Topic::kTile:
+    case Topic::kExperts:
+      return true;
+    case Topic::kModel:
+    case Topic::kStart:
+    case Topic::kToken:
+    case Topic::kStep:
+    case Topic::kNote:
+    case Topic::kStructure:
+    case Topic::kContinue:
+    case Topic::kPenalties:
+      break;
+  }
+  return false;
 }
 
 // How much detail a position carries.

@@ -162,8 +162,28 @@ std::vector<CellSource> cell_sources(const Layout& layout, const CellRef& cell, 
     case Part::kEmbedded:
       if (token >= 0) w.one(Part::kEmbed, token, col);
       break;
-    default:
-      break;  // stored
+    case Part::kQuery:  // stored
+    case Part::kKey:
+    case Part::kValue:
+    case Part::kOutput:
+    case Part::kQueryGain:
+    case Part::kKeyGain:
+    case Part::kGate:
+    case Part::kUp:
+    case Part::kDown:
+    case Part::kRouter:
+    case Part::kExpertGate:
+    case Part::kExpertUp:
+    case Part::kExpertDown:
+    case Part::kSharedGate:
+    case Part::kAttentionGain:
+    case Part::kAttentionAfter:
+    case Part::kFfnGain:
+    case Part::kFfnAfter:
+    case Part::kUnembed:
+    case Part::kLastGain:
+    case Part::kEmbed:
+      break;
   }
   return std::move(w.found);
 }

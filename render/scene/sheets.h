@@ -25,6 +25,7 @@
 
 namespace scene {
 
+// Group after group: find_sheet() goes by it.
 enum class Part : uint8_t {
   // of a head
   kQuery,  // W_q: rows of the head

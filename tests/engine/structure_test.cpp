@@ -107,6 +107,17 @@ class ConfigFile : public ::testing::Test {
   std::filesystem::path folder_;
 };
 
+// Of EleutherAI/pythia-160m, abridged; the count is that of Biderman et al. 2023
+// (arXiv:2304.01373), table 1, and of the checkpoint's tensors.
+TEST_F(ConfigFile, OfPythiaHasTwoMatricesAnFfn) {
+  const std::string path = write(R"({"architectures": ["GPTNeoXForCausalLM"],
+      "model_type": "gpt_neox", "hidden_act": "gelu", "hidden_size": 768, "intermediate_size": 3072,
+      "layer_norm_eps": 1e-05, "max_position_embeddings": 2048, "num_attention_heads": 12,
+      "num_hidden_layers": 12, "rotary_emb_base": 10000, "rotary_pct": 0.25,
+      "tie_word_embeddings": false, "use_parallel_residual": true, "vocab_size": 50304})");
+  EXPECT_EQ(162'322'944U, engine::find_structure(path, builtin()).record.parameters);
+}
+
 // Mistral 7B v0.1's, abridged.
 constexpr const char* kMistral = R"({"model_type": "mistral", "hidden_size": 4096,
   "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,

@@ -64,6 +64,14 @@ std::vector<int64_t> widths(DType type) {
   return {256, 512, 768, 1792};
 }
 
+TEST(Matmul, EveryTypeThatCanBeReadIsTriedHere) {
+  for (uint32_t number = 0; number < 256; ++number) {
+    const bool tried = std::find(kEveryType.begin(), kEveryType.end(),
+                                 static_cast<DType>(number)) != kEveryType.end();
+    EXPECT_EQ(dtype_supported(number), tried) << dtype_name(number);
+  }
+}
+
 TEST(Matmul, TheReferenceIsTheProductOfTheRoundedInput) {
   ThreadPool pool(1);
   for (const DType type : kEveryType) {

@@ -260,6 +260,22 @@ TEST(Sheets, TheOnesThatAppearAreAmongThoseNearWhateverTheModelsDepth) {
   }
 }
 
+TEST(Sheets, EveryOneIsFoundByItsIdAndByItsName) {
+  for (const Layout& layout : {Layout(tests::small_model()), mixture()}) {
+    for (const Sheet& sheet : all(layout)) {
+      const auto found = scene::find_sheet(layout, sheet.id);
+      ASSERT_TRUE(found) << sheet.name << ", " << sheet.title;
+      EXPECT_EQ(sheet.id, found->id) << sheet.name;
+      EXPECT_EQ(sheet.name, found->name);
+      const auto cell =
+          scene::find_cell(layout, sheet.name + "[" + std::to_string(sheet.first_row) + "," +
+                                       std::to_string(sheet.first_col) + "]");
+      ASSERT_TRUE(cell) << sheet.name;
+      EXPECT_TRUE(scene::find_sheet(layout, cell->sheet)) << sheet.name;
+    }
+  }
+}
+
 TEST(Sheets, ACellIsNamedFoundAndHit) {
   const Layout layout(eight_billion());
   for (const char* name :
