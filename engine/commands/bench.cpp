@@ -33,6 +33,7 @@ double median(std::vector<double> values) {
 struct Measured {
   std::vector<double> prompt_s, generation_s;  // the whole prompt; one token
   uint64_t trace_bytes_per_token = 0;
+  uint32_t prompt_passes = 1;  // over the weights
 };
 
 const char* level_name(trace::Level level) {
@@ -64,7 +65,8 @@ void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t ge
   Session session(model, log, options);
   session.start(prompt, generate, {0.0F, 0, 1.0F, 1});
   const auto begin = std::chrono::steady_clock::now();
-  session.step();
+  result.prompt_passes = 1;
+  session.step([&] { return ++result.prompt_passes > 0; });
   result.prompt_s.push_back(seconds_since(begin));
   const auto begin_generation = std::chrono::steady_clock::now();
   size_t generated = 0;
@@ -77,11 +79,13 @@ nlohmann::ordered_json summary(const Measured& measured, const BenchOptions& opt
                                uint64_t weight_bytes) {
   const double prompt_s = median(measured.prompt_s);
   const double rate = measured.generation_s.empty() ? 0.0 : 1.0 / median(measured.generation_s);
+  const auto bytes = static_cast<double>(weight_bytes);
   return {{"prompt_tokens_per_s", options.prompt / prompt_s},
           {"generation_tokens_per_s", rate},
           {"first_token_ms", prompt_s * 1e3},
           {"trace_bytes_per_token", measured.trace_bytes_per_token},
-          {"weight_bytes_per_s", static_cast<double>(weight_bytes) * rate}};
+          {"weight_bytes_per_s", bytes * rate},
+          {"prompt_weight_bytes_per_s", bytes * measured.prompt_passes / prompt_s}};
 }
 
 void print_table(const nlohmann::ordered_json& json, const BenchOptions& options) {
@@ -94,20 +98,24 @@ void print_table(const nlohmann::ordered_json& json, const BenchOptions& options
       "at most {:.0f} MB resident\n",
       json["weight_bytes"].get<double>() / 1e6, memory / 1e9, json["load_ms"].get<double>(),
       json["peak_bytes"].get<double>() / 1e6);
-  fmt::print("{:<6}{:>16}{:>14}{:>9}{:>17}{:>20}{:>16}\n", "taps", "prompt tokens/s", "generated/s",
-             "to off", "first token ms", "trace bytes/token", "GB/s, of memory");
+  const auto of_memory = [&](double bytes_per_s) {
+    return fmt::format("{:.1f}, {:.0f} %", bytes_per_s / 1e9, 100.0 * bytes_per_s / memory);
+  };
+  constexpr const char* kSpeed = "GB/s, of memory";
+  fmt::print("{:<6}{:>16}{:>17}{:>13}{:>17}{:>8}{:>16}{:>19}\n", "taps", "prompt tokens/s", kSpeed,
+             "generated/s", kSpeed, "to off", "first token ms", "trace bytes/token");
   for (const trace::Level level : options.levels) {
     const auto& row = json[level_name(level)];
     const double rate = row["generation_tokens_per_s"].get<double>();
-    const double read = row["weight_bytes_per_s"].get<double>();
     fmt::print(
-        "{:<6}{:>16.1f}{:>14.1f}{:>9}{:>17.2f}{:>20.0f}{:>16}\n", level_name(level),
-        row["prompt_tokens_per_s"].get<double>(), rate,
+        "{:<6}{:>16.1f}{:>17}{:>13.1f}{:>17}{:>8}{:>16.2f}{:>19.0f}\n", level_name(level),
+        row["prompt_tokens_per_s"].get<double>(),
+        of_memory(row["prompt_weight_bytes_per_s"].get<double>()), rate,
+        of_memory(row["weight_bytes_per_s"].get<double>()),
         json.contains("off")
             ? fmt::format("{:.2f}", rate / json["off"]["generation_tokens_per_s"].get<double>())
             : "-",
-        row["first_token_ms"].get<double>(), row["trace_bytes_per_token"].get<double>(),
-        fmt::format("{:.1f}, {:.0f} %", read / 1e9, 100.0 * read / memory));
+        row["first_token_ms"].get<double>(), row["trace_bytes_per_token"].get<double>());
   }
 }
 

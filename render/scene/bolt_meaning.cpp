@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "render/scene/dependency.h"
+#include "render/scene/tensors.h"
 #include "render/scene/text.h"
 
 namespace scene {
@@ -99,6 +100,9 @@ class Explainer {
       meaning_.name += " \"" + visible_text(reader_.position(it->position).token.text) + "\"";
     }
     meaning_.name += " -> " + head_name();
+    meaning_.tensor = value_name("attn.weights", to_.layer, {to_.index, it->position}) + ", " +
+                      value_name("kv.v", to_.layer, {it->position}) + ", " +
+                      value_name("attn.head_back", to_.layer, {to_.index});
     if ((bolt_.flags & shaders::kBoltDrain) != 0) meaning_.name += ": an attention sink";
     second("attention weight a_j", it->weight);
   }
@@ -123,6 +127,7 @@ class Explainer {
     say("layer " + std::to_string(from_.layer) + " head " + std::to_string(from_.index) +
             " -> residual stream",
         "share of the attention update", "<o_h, da> / |da|^2");
+    meaning_.tensor = value_name("attn.head_share", from_.layer, {from_.index});
     against(trace::Measure::kHeadShare);
     if (at_->attention.record != nullptr)
       second("|o_h|", at_->attention.head(from_.layer, from_.index).norm);
@@ -150,6 +155,7 @@ class Explainer {
             (shared ? " shared expert" : " expert " + std::to_string(it->expert)) +
             " -> residual stream",
         "share of the FFN update", "<G_e FFN_e, df> / |df|^2");
+    meaning_.tensor = value_name("experts", from_.layer);
     second(shared ? "its gate G_e" : "its weight G_e, " + weight_formula(layout_.structure()),
            it->weight);
   }
@@ -158,6 +164,7 @@ class Explainer {
     say("layer " + std::to_string(from_.layer) + " router -> expert " +
             std::to_string(layout_.expert_of(to_)),
         "probability", "softmax(W_router norm(x_mid))_e");
+    meaning_.tensor = value_name("router", from_.layer, {layout_.expert_of(to_)});
   }
 
   void unchosen() {
@@ -178,6 +185,7 @@ class Explainer {
     if (it == terms.end()) return;
     meaning_.name = "layer " + std::to_string(from_.layer) + " neuron " +
                     std::to_string(it->neuron) + " -> residual stream";
+    meaning_.tensor = value_name("ffn.neuron_share", from_.layer, {it->neuron});
     second("activation act_n", it->activation);
   }
 
@@ -197,6 +205,7 @@ class Explainer {
     if (it == terms.end()) return;
     meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " neuron " +
                     std::to_string(it->neuron);
+    meaning_.tensor = value_name("ffn.act", to_.layer, {it->neuron});
     second("activation act_n", it->activation);
   }
 
@@ -217,17 +226,20 @@ class Explainer {
     if (at_->logits.record == nullptr || to_.index >= at_->logits.record->candidates) return;
     const trace::Candidate& c = at_->logits.candidates[to_.index];
     meaning_.name += " \"" + visible_text({c.text.data(), c.text_bytes}) + "\"";
+    meaning_.tensor = value_name("logits", {}, {static_cast<uint32_t>(c.id)});
     second("logit", c.logit);
   }
 
   void entry() {
     say("token \"" + visible_text(at_->token.text) + "\" -> residual stream", "share",
         formula_of(Kind::kTape, layout_.structure()) + ": the whole of it");
+    meaning_.tensor = value_name("embd", {});
   }
 
   void fall() {
     say("the token that was drawn -> tape", "probability of what was drawn",
         "softmax(logits / temperature)");
+    meaning_.tensor = value_name("logits", {});
     if (at_->logits.record != nullptr) second("entropy, nats", at_->logits.record->entropy);
   }
 

@@ -13,6 +13,7 @@ struct BoltMeaning {
   std::string name;     // "KV read, position 12 -> layer 3 head 1"
   std::string measure;  // "share of the head's output"
   std::string formula;  // "a_j <W_O,h v_j, o_h> / |o_h|^2"
+  std::string tensor;   // as in node_meaning.h; empty: none of its own
   float share = 0.0F;   // the raw number of the trace that sets its width
   std::string second;   // another number of the same term, "attention weight"; empty: none
   float second_value = 0.0F;

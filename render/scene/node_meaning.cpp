@@ -1,7 +1,10 @@
 #include "render/scene/node_meaning.h"
 
+#include <algorithm>
+
 #include "render/scene/dependency.h"
 #include "render/scene/quantities.h"
+#include "render/scene/tensors.h"
 
 namespace scene {
 
@@ -14,9 +17,11 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
   const trace::StepRecord& record = reader.step(step);
   const trace::Position& at = reader.position(record.first_position + record.count - 1);
   const auto& m = layout.model();
-  const auto say = [&](std::string measure, std::string formula, float value, float scale) {
+  const auto say = [&](std::string measure, std::string formula, std::string tensor, float value,
+                       float scale) {
     meaning = {std::move(measure),
                std::move(formula),
+               std::move(tensor),
                value,
                scale,
                scale > 0.0F ? brightness(value, scale) : value,
@@ -28,8 +33,11 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kSpineFfn: {
       if (at.residual.record == nullptr || !scaled) break;
       const bool ffn = ref.kind == Kind::kSpineFfn;
+      const bool parallel = (layout.structure().flags & trace::kStructureParallel) != 0;
       say(ffn ? "relative FFN update" : "relative attention update",
           ffn ? "|df| / |x|, x as the FFN reads it" : "|da| / |x|, x as attention reads it",
+          value_name(ffn ? "ffn.out" : "attn.out", ref.layer) + ", " +
+              value_name(ffn && !parallel ? "resid.mid" : "resid.pre", ref.layer),
           at.residual.update[ref.layer * 2 + (ffn ? 1 : 0)],
           at.scale.of(ref.layer, Measure::kUpdate));
       break;
@@ -37,41 +45,52 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     case Kind::kHead:
       if (at.attention.record == nullptr || !scaled) break;
       say("share of the attention update", "<o_h, da> / |da|^2",
+          value_name("attn.head_share", ref.layer, {ref.index}),
           at.attention.head(ref.layer, ref.index).share,
           at.scale.of(ref.layer, Measure::kHeadShare));
       break;
     case Kind::kSlot: {
       const uint32_t together = layout.positions_per_column();
       const uint32_t first = ref.column * together;
+      const uint32_t heads = m.heads / m.kv_heads;  // that share it
       if (at.kv.record == nullptr || !scaled || first >= at.kv.record->slots) break;
       say("attention weight read from here",
           together > 1 ? "sum over the column of the heads' mean of a_j"
                        : "mean over the heads that share it of a_j",
+          value_name("attn.weights", ref.layer,
+                     {{uint64_t{ref.index} * heads, (uint64_t{ref.index} + 1) * heads - 1},
+                      {first, std::min(first + together, at.kv.record->slots) - 1}}),
           column_read(at.kv, layout, ref.layer, ref.index, first),
           at.scale.of(ref.layer, Measure::kKvRead));
       break;
     }
-    case Kind::kCell:
+    case Kind::kCell: {
       if (at.ffn.record == nullptr || !scaled || idle_expert(at, layout, ref)) break;
+      const uint64_t first = layout.first_neuron(ref.layer, ref.index);
+      const uint64_t end = layout.first_neuron(ref.layer, uint64_t{ref.index} + 1);
       say("activation",
           (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
               activation_formula(layout.structure()),
+          value_name("ffn.act", ref.layer, {{first, std::max(end, first + 1) - 1}}),
           at.ffn.rms[ref.layer * m.buckets + ref.index],
           at.scale.of(ref.layer, Measure::kActivation));
       break;
+    }
     case Kind::kCandidate:
       if (at.logits.record == nullptr || ref.index >= at.logits.record->candidates) break;
       say("probability", "softmax(logits / temperature)",
+          value_name("logits", {}, {static_cast<uint32_t>(at.logits.candidates[ref.index].id)}),
           at.logits.candidates[ref.index].probability, 0.0F);
       break;
     case Kind::kRestCandidate:
       if (at.logits.record == nullptr) break;
-      say("probability of all others", "1 - sum of the bars", rest_of_bars(at.logits), 0.0F);
+      say("probability of all others", "1 - sum of the bars", value_name("logits", {}),
+          rest_of_bars(at.logits), 0.0F);
       break;
     case Kind::kRouter:
       if (at.experts.record == nullptr) break;
       say("largest probability of an expert", "max softmax(W_router m)",
-          surest(at.experts, ref.layer), 0.0F);
+          value_name("router", ref.layer), surest(at.experts, ref.layer), 0.0F);
       break;
     case Kind::kTape:
     case Kind::kScenery:

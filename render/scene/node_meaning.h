@@ -13,6 +13,7 @@ namespace scene {
 struct Meaning {
   std::string measure;  // "share of the attention update"
   std::string formula;  // "<o_h, da> / |da|^2"
+  std::string tensor;   // "blk.3.attn.head_share[1]": what holds it, or what it is made of
   float value = 0.0F;   // the raw number of the trace
   float scale = 0.0F;   // what brightness is measured against; 0: shown as it is
   float light = 0.0F;   // what the GPU is given

@@ -1,6 +1,7 @@
 #include "render/scene/tensors.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace scene {
 
@@ -101,6 +102,20 @@ bool is_called(const TensorName& tensor, std::string_view name) {
   const std::string_view own = tensor.name;
   const size_t layer = own.starts_with("blk.") ? own.find('.', 4) + 1 : 0;
   return name == own || name == own.substr(layer);
+}
+
+std::string value_name(std::string_view tap, std::optional<uint32_t> layer,
+                       std::initializer_list<IndexRange> indices) {
+  std::string name;
+  if (layer) name.append("blk.").append(std::to_string(*layer)).append(".");
+  name.append(tap);
+  char before = '[';
+  for (const IndexRange& index : indices) {
+    name += std::exchange(before, ',');
+    name += std::to_string(index.first);
+    if (index.last > index.first) name.append("..").append(std::to_string(index.last));
+  }
+  return indices.size() > 0 ? name + ']' : name;
 }
 
 }  // namespace scene

@@ -30,6 +30,7 @@ void panel_bolt(State& state) {
                         static_cast<unsigned long long>(view.selected_bolt->step));
     ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.share});
     ImGui::TextDisabled("%s", meaning.formula.c_str());
+    if (!meaning.tensor.empty()) ImGui::TextDisabled("of %s", meaning.tensor.c_str());
     if (meaning.share < 0.0F)
       ImGui::TextDisabled("negative: it works against its sum, so it is hollow");
     if (!meaning.second.empty())

@@ -94,6 +94,15 @@ uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
       shaders::cell_color(colours.below, colours.zero, colours.above, value / extreme));
 }
 
+namespace {
+
+// Where it ends at the latest if it begins at the top: above the timeline.
+float bottom_of_inspector() {
+  return ImGui::GetIO().DisplaySize.y - 5.0F * ImGui::GetFontSize();
+}
+
+}  // namespace
+
 void Inspector::draw(State& state, bool interactive) {
   state.shown_tensor.clear();
   state.asks = false;
@@ -116,7 +125,8 @@ void Inspector::draw(State& state, bool interactive) {
   ImGui::SetNextWindowPos(ImVec2(display.x - em, em),
                           interactive ? ImGuiCond_Appearing : ImGuiCond_Always, ImVec2(1.0F, 0.0F));
   ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
-  ImGui::SetNextWindowSizeConstraints(ImVec2(width, 0.0F), ImVec2(width, display.y - 6.0F * em));
+  ImGui::SetNextWindowSizeConstraints(ImVec2(width, 0.0F),
+                                      ImVec2(width, bottom_of_inspector() - em));
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
@@ -139,6 +149,9 @@ void Inspector::draw(State& state, bool interactive) {
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
+      ImGui::PushTextWrapPos(0.0F);
+      ImGui::TextDisabled("of %s", meaning.tensor.c_str());
+      ImGui::PopTextWrapPos();
       if (meaning.scale > 0.0F) {
         ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light},
                             double{meaning.scale});
@@ -377,9 +390,12 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
                          ? width / static_cast<float>(cols)
                          : std::min(width / static_cast<float>(cols), ImGui::GetFontSize() * 1.2F);
   const float em = ImGui::GetFontSize();
-  const float height =
-      strip ? 1.4F * em : std::clamp(cell * static_cast<float>(rows), 12.0F, width * 1.05F);
   const ImVec2 origin = ImGui::GetCursorScreenPos();
+  // The whole of it without scrolling, unless that would be a strip.
+  const float room = std::max(bottom_of_inspector() - 0.8F * em - origin.y, 8.0F * em);
+  const float height =
+      strip ? 1.4F * em
+            : std::clamp(cell * static_cast<float>(rows), 12.0F, std::min(width * 1.05F, room));
   ImGui::Image((ImTextureID)texture_, ImVec2(cell * static_cast<float>(cols), height));
   const bool hovered = ImGui::IsItemHovered();
   mark_own(tensor, r, {rows, cols}, origin, {cell, height / static_cast<float>(rows)});

@@ -135,6 +135,11 @@ TEST_F(Numbers, BenchTellsEveryFigureOfEveryLevel) {
     EXPECT_NEAR(row.at("weight_bytes_per_s").get<double>(),
                 result["weight_bytes"].get<double>() * row["generation_tokens_per_s"].get<double>(),
                 1.0);
+    EXPECT_NEAR(
+        row.at("prompt_weight_bytes_per_s").get<double>() /
+            (result["weight_bytes"].get<double>() * row["prompt_tokens_per_s"].get<double>() / 8.0),
+        1.0, 1e-6)
+        << "one pass";
   }
   EXPECT_EQ(result["off"]["trace_bytes_per_token"], 0);
   EXPECT_GT(result["live"]["trace_bytes_per_token"].get<int>(), 1000);
