@@ -128,12 +128,21 @@ class Writer {
              " steps shown as one: the strongest of each light, the bolts and bars of the newest");
       }
     }
-    if (in_.reader.dropped()) note("memory is full: the oldest detail was let go");
+    if (in_.reader.dropped()) note(let_go());
     if (at_ != nullptr && at_->attention.record == nullptr) note("this step's detail is not there");
     return std::move(legend_);
   }
 
  private:
+  std::string let_go() const {
+    uint32_t gone = 0;
+    while (gone < in_.reader.positions() && in_.reader.position(gone).residual.record == nullptr) {
+      ++gone;
+    }
+    return "memory is full: the detail of " +
+           (gone > 0 ? "the first " + counted(gone, "position") : "what came before") +
+           " was let go";
+  }
   bool prompt() const { return in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1; }
   bool is(uint32_t flag) const { return (in_.layout.structure().flags & flag) != 0; }
   bool mixture() const { return in_.layout.structure().experts > 0; }

@@ -55,6 +55,28 @@ class Legends : public ::testing::Test {
   trace::Reader reader_;
 };
 
+TEST_F(Legends, SayHowManyPositionsHaveLostTheirDetail) {
+  EXPECT_FALSE(says(legend(at(4.5)), "memory is full"));
+  trace::Log small(2 * trace::Log::kChunkBytes);
+  trace::ModelRecord long_one = model_;
+  long_one.context = 4096;
+  tests::TraceBuilder builder(small, long_one);
+  trace::Reader reader(small);
+  builder.describe();
+  builder.start();
+  builder.step(6);
+  for (int i = 0; i < 600; ++i) builder.step();
+  reader.poll();
+  ASSERT_TRUE(reader.dropped());
+  uint32_t lost = 0;
+  for (uint32_t p = 0; p < reader.positions(); ++p)
+    lost += reader.position(p).attention.record == nullptr ? 1 : 0;
+  ASSERT_GT(lost, 1U);
+  EXPECT_TRUE(says(
+      scene::legend({reader, layout_, 599.5}),
+      "memory is full: the detail of the first " + std::to_string(lost) + " positions was let go"));
+}
+
 TEST_F(Legends, SayHowManyBoltsAreLeftOut) {
   LegendInput input = at(4.5);
   EXPECT_FALSE(says(legend(input), "to keep up"));
