@@ -55,7 +55,7 @@ using engine::commands::refuse_same_outputs;
 
 // What generating commands share, and what a picture needs.
 struct Flags : engine::commands::Flags {
-  const CLI::App* command = nullptr;  // that was given
+  const CLI::App* command = nullptr;  // that was given; null: what was opened in a window
   std::string file;                   // positional: a model or a trace
   size_t conversation = 0;            // of a trace, from 1; 0: the last
   std::string window_size = "1280x720";
@@ -128,10 +128,9 @@ void add_scene(CLI::App& app, Flags& flags) {
 // The trace and whoever writes it: the engine, or a file.
 class Source {
  public:
-  // Fills in scene's log, control and the rest. outputs: files that will be written.
-  Source(Flags& flags, std::initializer_list<std::string> outputs) {
+  // Fills in scene's log, control and the rest. written: files that will be.
+  explicit Source(Flags& flags, std::vector<std::string> written = {}) {
     auto& scene = flags.scene;
-    std::vector<std::string> written(outputs);
     written.push_back(flags.trace_path);
     refuse_same_outputs(written);
     std::vector<std::string> read = flags.structures;
@@ -161,7 +160,8 @@ class Source {
         throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                     "leave out --trace");
       }
-      refuse_generation(*flags.command, "a trace holds what was generated");
+      if (flags.command != nullptr)
+        refuse_generation(*flags.command, "a trace holds what was generated");
       const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
@@ -234,6 +234,23 @@ class Source {
   std::unique_ptr<engine::Inference> inference_;
 };
 
+// A model or a trace that somebody names in a window which was opened with these flags.
+render::commands::Shown open_another(const Flags& flags, const std::string& what) {
+  if (!flags.trace_path.empty()) {
+    throw Error(ExitCode::kUsage, "is not opened while " + flags.trace_path + " is written", what,
+                "start the program once more for it");
+  }
+  Flags other = flags;
+  other.command = nullptr;
+  other.file = what;
+  other.model.clear();
+  other.structures.clear();
+  other.conversation = 0;
+  other.scene = {};
+  const auto source = std::make_shared<Source>(other);
+  return {other.scene, source};
+}
+
 // Keeps a model writing one conversation after the other, beside a picture that is measured, and
 // reads what it writes as a window does.
 class Writing {
@@ -295,10 +312,18 @@ int run_program(int argc, char** argv) {
                   "write what each frame of the window took to this file, one JSON object a line")
       ->excludes("--headless");
   view.callback([&] {
-    Source source(flags, {record.output, flags.scene.timings});
+    auto source = std::make_shared<Source>(flags, std::vector{record.output, flags.scene.timings});
     record.scene = flags.scene;
-    exit_code = source.finished(headless ? render::commands::record(record)
-                                         : render::commands::view(flags.scene));
+    if (headless) {
+      exit_code = source->finished(render::commands::record(record));
+      return;
+    }
+    render::commands::view({flags.scene, source}, [&](const std::string& what) {
+      auto another = open_another(flags, what);
+      source.reset();  // the window's alone: it wrote no file
+      return another;
+    });
+    if (source) source->finished(0);
   });
 
   // run

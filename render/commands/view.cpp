@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <new>
 #include <optional>
 #include <thread>
 
@@ -86,6 +87,10 @@ class Controls {
     glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int button, int action, int mods) {
       self(w).active_ = true;
       self(w).presses_.push_back({button, action == GLFW_PRESS, mods, self(w).pixel()});
+    });
+    glfwSetDropCallback(window, [](GLFWwindow* w, int count, const char** paths) {
+      self(w).active_ = true;
+      if (count > 0) self(w).state_->open = paths[0];
     });
     glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { self(w).active_ = true; });
     glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { self(w).active_ = true; });
@@ -318,6 +323,10 @@ class Controls {
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     if (ui_->wants_keyboard() && !function_key) return;
     if (!repeat && bookmark(key, mods)) return;
+    if (control && key == GLFW_KEY_O) {
+      state_->asks_what_to_open = true;
+      return;
+    }
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
     if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
       return;  // turns the camera while it is held
@@ -435,19 +444,31 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   return title;
 }
 
-}  // namespace
+// What a window needs whatever it shows.
+struct Screen {
+  explicit Screen(const SceneOptions& options)
+      : window(options.width, options.height),
+        device(device_options(options)),
+        swapchain(device, window.get()),
+        frame_log(options.timings) {}
 
-int view(const SceneOptions& options) {
-  watch_for_interrupts();
-  Window window(options.width, options.height);
-  gpu::DeviceOptions device_options;
-  device_options.filter = options.device;
-  Swapchain::device_options(device_options);
-  gpu::Device device(device_options);
+  static gpu::DeviceOptions device_options(const SceneOptions& options) {
+    gpu::DeviceOptions wanted;
+    wanted.filter = options.device;
+    Swapchain::device_options(wanted);
+    return wanted;
+  }
+
+  Window window;
+  gpu::Device device;
+  Swapchain swapchain;
+  FrameLog frame_log;
+};
+
+// Returns what is to be shown next; nothing when the window is closed.
+std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
+  auto& [window, device, swapchain, frame_log] = screen;
   Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
-  Swapchain swapchain(device, window.get());
-
-  FrameLog frame_log(options.timings);
 
   View view;
   view.look = options.look;
@@ -470,6 +491,7 @@ int view(const SceneOptions& options) {
   view.selected = selected_node(options, stage.layout());
   stage.ask(options.control);
 
+  std::optional<Shown> next;
   std::string title;
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
@@ -515,6 +537,21 @@ int view(const SceneOptions& options) {
     view.merge = player.merge();
     view.ui = ui.draw_window(state);
     controls.press();
+    if (!state.open.empty()) {
+      try {
+        next = open(std::exchange(state.open, {}));
+        next->options.look = view.look;
+        next->options.pace = player.pace();
+        // With the same words, so that two models can be compared.
+        if (!state.generate.prompt.empty()) next->options.generate = state.generate;
+        next->options.generate.go_on = false;
+        break;
+      } catch (const Error& error) {
+        state.message = error.what();
+      } catch (const std::bad_alloc&) {
+        state.message = "there is not enough memory to open it";
+      }
+    }
     if (!stage.draw(swapchain, view)) {
       still_frames = 0;  // it has to be drawn once there is something to draw on
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -531,7 +568,15 @@ int view(const SceneOptions& options) {
     }
   }
   device.wait_idle();
-  return 0;
+  return next;
+}
+
+}  // namespace
+
+void view(Shown shown, const Opener& open) {
+  watch_for_interrupts();
+  Screen screen(shown.options);
+  while (std::optional<Shown> next = show(shown.options, open, screen)) shown = std::move(*next);
 }
 
 }  // namespace render::commands

@@ -129,6 +129,7 @@ void panel_help(State& state) {
         {"Shift, Ctrl + Shift + 1 ... 8", "a channel's gain: more, less"},
         {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
+        {"Ctrl + O, dropping a file", "open another model or trace"},
         {"T, V", "dark or light; the next palette"},
         {"L", "labels"},
         {"M", "reduced motion"},

@@ -38,6 +38,10 @@ struct State {
 
   scene::Editable editing{};  // of the prompt
 
+  bool asks_what_to_open = false;
+  std::string what_to_open{};  // as it was typed last
+  std::string open{};          // a path or a name that shall be shown instead; empty: nothing
+
   // Of the inspector.
   uint64_t next_request = 1;
   std::string wanted_tensor{};  // of what is selected first the one to show; empty: the first
@@ -91,6 +95,7 @@ void panel_legend(State& state, bool interactive);
 void panel_timeline(State& state);
 void panel_message(State& state);
 void panel_help(State& state);
+void panel_open(State& state);
 void panel_times(State& state);
 void panel_bolt(State& state);
 void hover_tip(State& state);

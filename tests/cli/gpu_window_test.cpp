@@ -189,6 +189,38 @@ TEST_F(Window, OpensWithTheTensorThatWasNamed) {
   expect_clean_end();
 }
 
+// What cannot be shown leaves what is shown.
+TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
+  const std::string trace = in_folder("talk.mcap");
+  ASSERT_EQ(0, fulgurite({"run", "-p", "JULIET:", "-n", "6", "--trace", trace}).exit_code);
+  open({"--select", "L3.H1"});
+  if (HasFatalFailure()) return;
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  const std::string selected = "fulgurite: layer 3 > attention > head 1 [blk.3.attn.weights]\n";
+  ASSERT_TRUE(eventually([&] { return title() == selected; })) << title();
+  const auto open_another = [&](const std::string& what) {
+    display_->key("ctrl+o");
+    settle(1000);
+    display_->xdotool({"type", "--delay", "60", what});
+    settle(500);
+    display_->key("Return");
+  };
+  open_another("no-such-model.gguf");
+  settle(2000);
+  EXPECT_EQ(selected, title()) << program_->err();
+  open_another("assets/fulgurite.gguf");
+  EXPECT_TRUE(eventually([&] { return title() == "fulgurite\n"; })) << title();
+  const std::string first = display_->screenshot();
+  EXPECT_TRUE(eventually([&] { return difference(first, display_->screenshot()) > 0.002; }))
+      << "no token arrives";
+  open_another(trace);
+  settle(3000);
+  EXPECT_TRUE(eventually([&] { return distinct_colours(display_->screenshot()) > 200; }));
+  EXPECT_TRUE(program_->running()) << program_->err();
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
 // A bookmark is kept for the next program, and --camera finds it there.
 TEST_F(Window, BookmarksAreSetAndGoneTo) {
   open();
