@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "assets/builtin.h"
 #include "engine/commands/bench.h"
@@ -44,8 +45,7 @@ constexpr uint32_t kTokensOfAVideo = 24;
 
 // One line, whatever a stranger's file name or text of an argument holds.
 void say(const std::string& text) {
-  constexpr size_t kMostBytes = 10000;
-  std::fprintf(stderr, "fulgurite: %s\n", model::printable(text, kMostBytes).c_str());
+  std::fprintf(stderr, "fulgurite: %s\n", model::printable(text, 10'000).c_str());
 }
 
 using engine::commands::between;
@@ -160,8 +160,7 @@ class Source {
         throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                     "leave out --trace");
       }
-      if (flags.command != nullptr)
-        refuse_generation(*flags.command, "a trace holds what was generated");
+      if (flags.command != nullptr) refuse_generation(*flags.command, "a trace holds its text");
       const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
@@ -246,7 +245,9 @@ render::commands::Shown open_another(const Flags& flags, const std::string& what
   other.model.clear();
   other.structures.clear();
   other.conversation = 0;
+  if (!std::exchange(other.prompt_file, {}).empty()) other.prompt = flags.scene.generate.prompt;
   other.scene = {};
+  other.scene.layout.true_proportions = flags.scene.layout.true_proportions;
   const auto source = std::make_shared<Source>(other);
   return {other.scene, source};
 }

@@ -89,7 +89,7 @@ void label_experts(const LabelInput& in, LabelBoard& board) {
     return board.pixels(plate.center, 2.0F * std::min(plate.half_size.x, plate.half_size.y));
   };
   for (const uint32_t l : near_layers(in, board, x, 2.0F * in.size_px)) {
-    if (width_px(in.layout.expert_plate(l, 0)) < 0.5F * in.size_px) continue;  // nor are the others
+    if (width_px(in.layout.expert_plate(l, 0)) < 0.5F * in.size_px) continue;  // no number would fit
     for (uint32_t e = 0; e < plates; ++e) {
       const scene::Box plate = in.layout.expert_plate(l, e);
       const float px = width_px(plate);

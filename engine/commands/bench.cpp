@@ -75,17 +75,25 @@ void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t ge
   result.trace_bytes_per_token = detail_of_last_step(log);
 }
 
+uint64_t unembedding_bytes(const model::ModelFile& file) {
+  const model::Tensor* output = file.find_tensor("output.weight");
+  if (output == nullptr) output = file.find_tensor("token_embd.weight");
+  return output != nullptr ? output->bytes() : 0;
+}
+
 nlohmann::ordered_json summary(const Measured& measured, const BenchOptions& options,
-                               uint64_t weight_bytes) {
+                               uint64_t weight_bytes, uint64_t unembedding) {
   const double prompt_s = median(measured.prompt_s);
   const double rate = measured.generation_s.empty() ? 0.0 : 1.0 / median(measured.generation_s);
   const auto bytes = static_cast<double>(weight_bytes);
+  // Only the last pass of a prompt has logits.
+  const uint64_t of_prompt = (weight_bytes - unembedding) * measured.prompt_passes + unembedding;
   return {{"prompt_tokens_per_s", options.prompt / prompt_s},
           {"generation_tokens_per_s", rate},
           {"first_token_ms", prompt_s * 1e3},
           {"trace_bytes_per_token", measured.trace_bytes_per_token},
           {"weight_bytes_per_s", bytes * rate},
-          {"prompt_weight_bytes_per_s", bytes * measured.prompt_passes / prompt_s}};
+          {"prompt_weight_bytes_per_s", static_cast<double>(of_prompt) / prompt_s}};
 }
 
 void print_table(const nlohmann::ordered_json& json, const BenchOptions& options) {
@@ -181,7 +189,8 @@ int bench(const BenchOptions& options) {
                                  {"weight_bytes", weight_bytes},
                                  {"memory_bytes_per_s", memory_bytes_per_s(threads)}};
   for (size_t i = 0; i < options.levels.size(); ++i) {
-    nlohmann::ordered_json level = summary(results[i], options, weight_bytes);
+    nlohmann::ordered_json level =
+        summary(results[i], options, weight_bytes, unembedding_bytes(model.file));
     // Of the whole run, so that a level can be read by itself.
     for (const char* name : {"load_ms", "peak_bytes"}) level[name] = json[name];
     json[level_name(options.levels[i])] = std::move(level);

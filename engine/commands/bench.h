@@ -34,8 +34,9 @@ struct BenchOptions {
 //     first_token_ms         from the prompt's start until the first token has been drawn
 //     trace_bytes_per_token  detail that the last generated token added to the trace
 //     weight_bytes_per_s     weight_bytes times generation_tokens_per_s
-//     prompt_weight_bytes_per_s  weight_bytes times the prompt's passes over them a second: a batch
-//                            of positions is one (of a mixture more is read: each has its experts)
+//     prompt_weight_bytes_per_s  of weights that the prompt's passes read: a batch of positions is
+//                            one, the last has logits (of a mixture more is read: each position
+//                            has its experts)
 int bench(const BenchOptions& options);
 
 // Bytes of weights that generating one token reads: all tensors, but of an embedding that is not

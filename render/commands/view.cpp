@@ -465,6 +465,15 @@ struct Screen {
   FrameLog frame_log;
 };
 
+// A trace file's records are checked when they are read: here, while what is shown can stay.
+void require_readable(const SceneOptions& options) {
+  if (options.control != nullptr) return;
+  trace::Reader reader(*options.log);
+  reader.poll();
+  if (!reader.described())
+    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
+}
+
 // Returns what is to be shown next; nothing when the window is closed.
 std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
   auto& [window, device, swapchain, frame_log] = screen;
@@ -539,17 +548,19 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     controls.press();
     if (!state.open.empty()) {
       try {
-        next = open(std::exchange(state.open, {}));
+        Shown another = open(std::exchange(state.open, {}));
+        require_readable(another.options);
+        next = std::move(another);
         next->options.look = view.look;
         next->options.pace = player.pace();
         // With the same words, so that two models can be compared.
         if (!state.generate.prompt.empty()) next->options.generate = state.generate;
         next->options.generate.go_on = false;
         break;
-      } catch (const Error& error) {
-        state.message = error.what();
       } catch (const std::bad_alloc&) {
         state.message = "there is not enough memory to open it";
+      } catch (const std::exception& error) {
+        state.message = error.what();
       }
     }
     if (!stage.draw(swapchain, view)) {

@@ -134,11 +134,17 @@ class Writer {
   }
 
  private:
+  // Of steps that were complete, with their detail.
   std::string let_go() const {
-    uint32_t gone = 0;
-    while (gone < in_.reader.positions() && in_.reader.position(gone).residual.record == nullptr) {
-      ++gone;
+    const size_t steps = in_.reader.steps();
+    const trace::StartRecord* start = steps > 0 ? in_.reader.start(steps - 1) : nullptr;
+    uint32_t measured = 0;
+    if (start != nullptr && start->level != trace::Level::kOff) {
+      const trace::StepRecord& last = in_.reader.step(steps - 1);
+      measured = last.first_position + last.count;
     }
+    uint32_t gone = 0;
+    while (gone < measured && in_.reader.position(gone).residual.record == nullptr) ++gone;
     return "memory is full: the detail of " +
            (gone > 0 ? "the first " + counted(gone, "position") : "what came before") +
            " was let go";

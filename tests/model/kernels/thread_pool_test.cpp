@@ -70,9 +70,12 @@ TEST(ThreadPool, ReadsAheadOfWhatMayNotBeThere) {
     });
   }
   pool.read_ahead({reinterpret_cast<const std::byte*>(uintptr_t{64}), size_t{1} << 20});
-  pool.run([&](int i) { sum += i; });
+  const auto count_one = [&](int i) {
+    if (i == 1) ++sum;  // one thread writes
+  };
+  pool.run(count_one);
   pool.read_ahead({});
-  pool.run([&](int i) { sum += i; });
+  pool.run(count_one);
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_EQ(sum, 52);
 }
