@@ -66,7 +66,10 @@ void measure(LoadedModel& model, const std::vector<int32_t>& prompt, uint32_t ge
   session.start(prompt, generate, {0.0F, 0, 1.0F, 1});
   const auto begin = std::chrono::steady_clock::now();
   result.prompt_passes = 1;
-  session.step([&] { return ++result.prompt_passes > 0; });
+  session.step([&] {
+    ++result.prompt_passes;
+    return true;
+  });
   result.prompt_s.push_back(seconds_since(begin));
   const auto begin_generation = std::chrono::steady_clock::now();
   size_t generated = 0;

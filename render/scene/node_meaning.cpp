@@ -64,18 +64,15 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
           at.scale.of(ref.layer, Measure::kKvRead));
       break;
     }
-    case Kind::kCell: {
+    case Kind::kCell:
       if (at.ffn.record == nullptr || !scaled || idle_expert(at, layout, ref)) break;
-      const uint64_t first = layout.first_neuron(ref.layer, ref.index);
-      const uint64_t end = layout.first_neuron(ref.layer, uint64_t{ref.index} + 1);
       say("activation",
           (m.buckets == m.neurons ? "|act_n|, " : "rms over the cell, ") +
               activation_formula(layout.structure()),
-          value_name("ffn.act", ref.layer, {{first, std::max(end, first + 1) - 1}}),
+          value_name("ffn.act", ref.layer, {neurons_of(layout, ref)}),
           at.ffn.rms[ref.layer * m.buckets + ref.index],
           at.scale.of(ref.layer, Measure::kActivation));
       break;
-    }
     case Kind::kCandidate:
       if (at.logits.record == nullptr || ref.index >= at.logits.record->candidates) break;
       say("probability", "softmax(logits / temperature)",

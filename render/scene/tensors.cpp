@@ -104,6 +104,12 @@ bool is_called(const TensorName& tensor, std::string_view name) {
   return name == own || name == own.substr(layer);
 }
 
+IndexRange neurons_of(const Layout& layout, const NodeRef& cell) {
+  const uint64_t first = layout.first_neuron(cell.layer, cell.index);
+  const uint64_t end = layout.first_neuron(cell.layer, uint64_t{cell.index} + 1);
+  return {first, std::max(end, first + 1) - 1};
+}
+
 std::string value_name(std::string_view tap, std::optional<uint32_t> layer,
                        std::initializer_list<IndexRange> indices) {
   std::string name;

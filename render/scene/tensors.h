@@ -29,14 +29,18 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
 // By its name, whole or without the layer: "blk.3.attn.z", "attn.z".
 bool is_called(const TensorName& tensor, std::string_view name);
 
-// "blk.3.attn.weights[1,36]": one value of a layer's tap, or of one outside the layers (without
-// `layer`); a range of indices is written "4..7".
+// Both ends are in it.
 struct IndexRange {
   uint64_t first = 0;
   uint64_t last = 0;
   IndexRange(uint64_t index) : first(index), last(index) {}  // NOLINT: a plain index is one
   IndexRange(uint64_t from, uint64_t to) : first(from), last(to) {}
 };
+// Of a cell.
+IndexRange neurons_of(const Layout& layout, const NodeRef& cell);
+
+// "blk.3.attn.weights[1,36]": one value of a layer's tap, or of one outside the layers (without
+// `layer`); a range of indices is written "4..7".
 std::string value_name(std::string_view tap, std::optional<uint32_t> layer,
                        std::initializer_list<IndexRange> indices = {});
 

@@ -87,14 +87,12 @@ std::string unmeasured(const trace::Reader& reader, const scene::Layout& layout,
   return "nothing was measured here at this step";
 }
 
-}  // namespace
-
-uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
-  return scene::rgba_of(
-      shaders::cell_color(colours.below, colours.zero, colours.above, value / extreme));
+// In as many lines as it takes.
+void faint(const std::string& text) {
+  ImGui::PushTextWrapPos(0.0F);
+  ImGui::TextDisabled("%s", text.c_str());
+  ImGui::PopTextWrapPos();
 }
-
-namespace {
 
 // Where it ends at the latest if it begins at the top: above the timeline.
 float bottom_of_inspector() {
@@ -102,6 +100,11 @@ float bottom_of_inspector() {
 }
 
 }  // namespace
+
+uint32_t heat(const scene::CellColours& colours, float value, float extreme) {
+  return scene::rgba_of(
+      shaders::cell_color(colours.below, colours.zero, colours.above, value / extreme));
+}
 
 void Inspector::draw(State& state, bool interactive) {
   state.shown_tensor.clear();
@@ -149,9 +152,7 @@ void Inspector::draw(State& state, bool interactive) {
     if (meaning.known) {
       ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
       ImGui::TextDisabled("%s", meaning.formula.c_str());
-      ImGui::PushTextWrapPos(0.0F);
-      ImGui::TextDisabled("of %s", meaning.tensor.c_str());
-      ImGui::PopTextWrapPos();
+      faint("of " + meaning.tensor);
       if (meaning.scale > 0.0F) {
         ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light},
                             double{meaning.scale});
@@ -160,18 +161,14 @@ void Inspector::draw(State& state, bool interactive) {
       }
       // Bars are the newest step's alone.
       if (state.view.merge > 1.0 && meaning.scale > 0.0F) {
-        ImGui::PushTextWrapPos(0.0F);
-        ImGui::TextDisabled("of the newest step; the node shows the strongest of several");
-        ImGui::PopTextWrapPos();
+        faint("of the newest step; the node shows the strongest of several");
       }
     } else if (ref.kind != scene::Kind::kTape) {
       ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
     }
     const std::string formula = scene::formula_of(ref.kind, layout.structure_of(ref.layer));
     if (!formula.empty()) {
-      ImGui::PushTextWrapPos(0.0F);
-      ImGui::TextDisabled("computed as %s", formula.c_str());
-      ImGui::PopTextWrapPos();
+      faint("computed as " + formula);
     }
     if (ref.subject == 0 && step) strongest(state, ref, position_of(state, *step));
     ImGui::Separator();
@@ -179,9 +176,7 @@ void Inspector::draw(State& state, bool interactive) {
     const std::vector<scene::TensorName> tensors =
         scene::tensors_of(layout, own, token_of(state, ref), candidate_of(state, ref));
     if (state.control == nullptr && interactive) {
-      ImGui::PushTextWrapPos(0.0F);
-      ImGui::TextDisabled("whole tensors need a running model; this is a recorded trace");
-      ImGui::PopTextWrapPos();
+      faint("whole tensors need a running model; this is a recorded trace");
     } else if (state.control != nullptr && !tensors.empty()) {
       if (!state.wanted_tensor.empty()) choose(tensors, std::exchange(state.wanted_tensor, {}));
       tab_ = std::min(tab_, tensors.size() - 1);
@@ -268,9 +263,7 @@ void Inspector::show(State& state, const scene::TensorName& tensor,
                      const trace::TensorAnswer& answer) {
   const trace::TensorRecord& r = *answer.record;
   ImGui::Text("%s", std::string(answer.name).c_str());
-  ImGui::PushTextWrapPos(0.0F);
-  ImGui::TextDisabled("%s", std::string(answer.formula).c_str());
-  ImGui::PopTextWrapPos();
+  faint(std::string(answer.formula));
   if (r.rows == 0) return;
   const char* means =
       r.rows < r.full_rows || r.cols < r.full_cols ? ", shown as means of blocks" : "";
@@ -461,6 +454,8 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
                 percent(at.ffn.bucket_share[ref.layer * buckets + ref.index]).c_str());
     const trace::StructureRecord of_layer = state.stage.layout().structure_of(ref.layer);
     ImGui::TextDisabled("%s", scene::neuron_formula(of_layer).c_str());
+    faint("of " + scene::value_name("ffn.neuron_share", ref.layer,
+                                    {scene::neurons_of(state.stage.layout(), ref)}));
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];
