@@ -387,7 +387,7 @@ int run_program(int argc, char** argv) {
   // train
   engine::commands::TrainOptions train;
   CLI::App& trainer = command("train", "train a model on a text");
-  engine::commands::add_training(trainer, train);
+  add_training(trainer, train);
   trainer.callback([&] {
     refuse_same_file(train.log, {train.text, train.output, train.output + ".state", train.resume});
     refuse_same_outputs({train.output, train.log});
@@ -405,7 +405,7 @@ int run_program(int argc, char** argv) {
   predict.callback([&] {
     refuse_same_file(logits.output, {flags.model, flags.prompt_file});
     logits.model = source_of(flags);
-    logits.input = {ids, prompt_of(flags)};
+    logits.input = {ids, prompt_of(flags), flags.muted};
     logits.threads = flags.threads;
     exit_code = engine::commands::logits(logits);
   });
@@ -434,7 +434,7 @@ int run_program(int argc, char** argv) {
   tapper.callback([&] {
     refuse_same_file(tap.output, {flags.model, flags.prompt_file});
     tap.model = source_of(flags);
-    tap.input = {ids, prompt_of(flags)};
+    tap.input = {ids, prompt_of(flags), flags.muted};
     tap.threads = flags.threads;
     exit_code = engine::commands::tap(tap);
   });

@@ -9,6 +9,9 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
+
+#include "engine/trace/schema.h"
 
 namespace engine {
 
@@ -33,8 +36,10 @@ struct Generate {
   // The prompt is what a user says, put as the model's chat template asks, after `system`.
   bool chat = false;
   std::string system = {};
-  // Where the new prompt begins with the old one, what has been run of it is kept and only the rest
-  // is: the conversation goes on.
+  // What the model runs without.
+  std::vector<trace::MutedPart> muted = {};
+  // Where the new prompt begins with the old one and as much is muted, what has been run of it is
+  // kept and only the rest is: the conversation goes on.
   bool go_on = false;
 };
 

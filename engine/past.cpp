@@ -47,7 +47,8 @@ std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uin
   std::vector<float> logits;
   if (unembeds) logits.resize(static_cast<size_t>(model.network->config().n_vocab));
   model.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
-                         unembeds ? logits.data() : nullptr, unembeds ? 1 : 0, &capture);
+                         unembeds ? logits.data() : nullptr, unembeds ? 1 : 0, &capture,
+                         past.muted);
   if (capture.out_of_memory) throw std::bad_alloc();
   return std::move(capture.values);
 }

@@ -10,6 +10,7 @@
 
 #include "engine/loaded_model.h"
 #include "model/kv_cache.h"
+#include "model/mute.h"
 #include "model/tap.h"
 
 namespace engine {
@@ -19,6 +20,7 @@ struct Past {
   model::KvCache& cache;
   const std::vector<int32_t>& tokens;
   size_t done;
+  std::span<const model::Mute> muted = {};  // what it was run without
 };
 
 struct TapValues {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/inspection.h"
+#include "engine/interventions.h"
 #include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
@@ -70,8 +71,7 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
 }
 
 void Session::start(const Generate& what) {
-  start(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what.n,
-        what.sampling, what.go_on);
+  begin(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what);
 }
 
 // How many positions can stay when these ids are asked for: none unless they go on from the prompt.
@@ -84,6 +84,15 @@ size_t Session::common_with(const std::vector<int32_t>& ids) const noexcept {
 }
 
 void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling, bool go_on) {
+  Generate what;
+  what.n = n;
+  what.sampling = sampling;
+  what.go_on = go_on;
+  begin(std::move(ids), what);
+}
+
+void Session::begin(std::vector<int32_t> ids, const Generate& what) {
+  const Sampling& sampling = what.sampling;
   if (static_cast<int64_t>(ids.size()) > context_) {
     throw Error(ExitCode::kUsage,
                 "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
@@ -93,9 +102,12 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                                                           : "shorten it: the model knows no more");
   }
   CHECK(!ids.empty());
+  std::vector<model::Mute> muted = mutes_of(what.muted, model_.network->config());
   tiles_.forget_positions();
   sampler_ = Sampler(sampling);
-  const size_t kept = go_on ? common_with(ids) : 0;
+  const size_t kept = what.go_on && what.muted == muted_parts_ ? common_with(ids) : 0;
+  muted_parts_ = what.muted;
+  muted_ = std::move(muted);
   tokens_ = std::move(ids);
   done_ = kept;
   while (!step_ends_.empty() &&
@@ -106,7 +118,7 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   prompt_ = tokens_.size();
   finished_ = false;
   const size_t room = static_cast<size_t>(context_);
-  limit_ = n == 0 ? room : std::min(room, tokens_.size() + n);
+  limit_ = what.n == 0 ? room : std::min(room, tokens_.size() + what.n);
   began_ = std::chrono::steady_clock::now();
   const trace::StartRecord start{sampling.seed, sampling.temperature, sampling.top_p,
                                  sampling.top_k, options_.level};
@@ -115,6 +127,11 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
                   trace::ContinueRecord{start, static_cast<uint32_t>(kept), steps_});
   } else {
     trace::append(log_, Topic::kStart, start);
+    if (!muted_parts_.empty()) {
+      trace::append(log_, Topic::kMuted,
+                    trace::MutedRecord{static_cast<uint32_t>(muted_parts_.size()), 0},
+                    std::span<const trace::MutedPart>(muted_parts_));
+    }
   }
   const trace::PenaltiesRecord none;
   if (sampling.min_p != none.min_p || sampling.repeat_penalty != none.repeat ||
@@ -142,7 +159,8 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
   const bool tapped = options_.level != trace::Level::kOff;
   if (tapped) recorder_.begin(static_cast<uint32_t>(first), static_cast<uint32_t>(n), cache_);
   model_.network->forward(std::span(tokens_).subspan(first, n), static_cast<int64_t>(first), cache_,
-                          want_logits ? logits_.data() : nullptr, 1, tapped ? &recorder_ : nullptr);
+                          want_logits ? logits_.data() : nullptr, 1, tapped ? &recorder_ : nullptr,
+                          muted_);
   if (tapped) recorder_.end();
 }
 
@@ -210,7 +228,7 @@ void Session::note(trace::NoteKind kind, std::string_view sentence) {
 void Session::inspect(const Inspect& what) {
   Inspection found;
   try {
-    found = inspect_tensor(model_, {cache_, tokens_, done_}, what);
+    found = inspect_tensor(model_, past(), what);
   } catch (const std::bad_alloc&) {  // who asked waits for an answer
     found.formula = "there is not enough memory for this tensor";
   }
@@ -233,29 +251,28 @@ void Session::inspect(const Inspect& what) {
 }
 
 std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {
-  return tiles_.work(
-      budget, {cache_, tokens_, done_}, [&](const InspectTile& what, const Tile& tile) {
-        const auto u32 = [](auto n) { return static_cast<uint32_t>(n); };
-        const std::string_view name = what.name;
-        trace::TileRecord record;
-        record.request = what.request;
-        record.position = what.position;
-        record.first_row = what.first_row;
-        record.first_col = what.first_col;
-        record.row_shift = tile.rows > 0 ? what.row_shift : 0;
-        record.col_shift = tile.rows > 0 ? what.col_shift : 0;
-        record.rows = u32(tile.rows);
-        record.cols = u32(tile.cols);
-        record.planes = tile.rows == 0 ? 0 : tile.min.empty() ? 1 : 3;
-        record.full_rows = u32(tile.full_rows);
-        record.full_cols = u32(tile.full_cols);
-        record.read = tile.read;
-        record.name_bytes = u32(name.size());
-        record.formula_bytes = u32(tile.formula.size());
-        trace::append(log_, Topic::kTile, record, std::span<const float>(tile.min),
-                      std::span<const float>(tile.mean), std::span<const float>(tile.max),
-                      chars(name), chars(tile.formula));
-      });
+  return tiles_.work(budget, past(), [&](const InspectTile& what, const Tile& tile) {
+    const auto u32 = [](auto n) { return static_cast<uint32_t>(n); };
+    const std::string_view name = what.name;
+    trace::TileRecord record;
+    record.request = what.request;
+    record.position = what.position;
+    record.first_row = what.first_row;
+    record.first_col = what.first_col;
+    record.row_shift = tile.rows > 0 ? what.row_shift : 0;
+    record.col_shift = tile.rows > 0 ? what.col_shift : 0;
+    record.rows = u32(tile.rows);
+    record.cols = u32(tile.cols);
+    record.planes = tile.rows == 0 ? 0 : tile.min.empty() ? 1 : 3;
+    record.full_rows = u32(tile.full_rows);
+    record.full_cols = u32(tile.full_cols);
+    record.read = tile.read;
+    record.name_bytes = u32(name.size());
+    record.formula_bytes = u32(tile.formula.size());
+    trace::append(log_, Topic::kTile, record, std::span<const float>(tile.min),
+                  std::span<const float>(tile.mean), std::span<const float>(tile.max), chars(name),
+                  chars(tile.formula));
+  });
 }
 
 }  // namespace engine

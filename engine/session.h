@@ -11,6 +11,7 @@
 
 #include "engine/control.h"
 #include "engine/loaded_model.h"
+#include "engine/past.h"
 #include "engine/recorder.h"
 #include "engine/sampler.h"
 #include "engine/tiles.h"
@@ -32,9 +33,10 @@ class Session {
   // Throws Error (usage) when the context is longer than the model's.
   Session(LoadedModel& model, trace::Log& log, const SessionOptions& options);
 
-  // Begins anew. Throws Error (usage) when the prompt does not fit into the context.
+  // Begins anew. Throws Error (usage) when the prompt does not fit into the context, or the model
+  // has not what shall be muted.
   void start(const Generate& what);
-  // The same with token ids instead of text. go_on: see Generate.
+  // The same with token ids instead of a prompt. go_on: see Generate.
   void start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling, bool go_on = false);
 
   // One forward step: the whole prompt first, then one token at a time. Returns the text of
@@ -64,8 +66,10 @@ class Session {
   const std::vector<float>& logits() const noexcept { return logits_; }
 
  private:
+  void begin(std::vector<int32_t> ids, const Generate& what);
   void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
+  Past past() { return {cache_, tokens_, done_, muted_}; }
   size_t common_with(const std::vector<int32_t>& ids) const noexcept;
 
   LoadedModel& model_;
@@ -76,6 +80,8 @@ class Session {
   Recorder recorder_;
   Sampler sampler_;
   TileReader tiles_;
+  std::vector<trace::MutedPart> muted_parts_;
+  std::vector<model::Mute> muted_;  // the same
   std::vector<int32_t> tokens_;
   std::vector<float> logits_;
   size_t done_ = 0;  // positions that have been run

@@ -11,6 +11,7 @@
 
 #include "engine/commands/passes.h"
 #include "engine/commands/text_file.h"
+#include "engine/interventions.h"
 #include "engine/softmax.h"
 #include "engine/threads.h"
 #include "model/error.h"
@@ -64,12 +65,15 @@ int64_t choose_window(const EvalOptions& options, const model::Config& c) {
               options.text, "a longer text, or a smaller --window");
 }
 
+using Muted = std::span<const model::Mute>;
+
 // Runs one window and scores what follows its positions from `first` on.
-void score_window(LoadedModel& model, model::KvCache& cache, std::span<const int32_t> window,
-                  std::span<const int32_t> targets, int64_t first, Score& score) {
+void score_window(LoadedModel& model, model::KvCache& cache, Muted muted,
+                  std::span<const int32_t> window, std::span<const int32_t> targets, int64_t first,
+                  Score& score) {
   const auto n_vocab = static_cast<size_t>(model.network->config().n_vocab);
-  run_silently(model, window.first(static_cast<size_t>(first)), 0, cache);
-  run_logits(model, window.subspan(static_cast<size_t>(first)), first, cache,
+  run_silently(model, window.first(static_cast<size_t>(first)), 0, cache, muted);
+  run_logits(model, window.subspan(static_cast<size_t>(first)), first, cache, muted,
              [&](int64_t position, const float* rows, int64_t n) {
                for (int64_t i = 0; i < n; ++i) {
                  const auto target = static_cast<size_t>(position + i);
@@ -92,13 +96,13 @@ void say_progress(size_t done, size_t of, const Score& score) {
 }
 
 Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
-                    const EvalOptions& options, int64_t window) {
+                    const EvalOptions& options, Muted muted, int64_t window) {
   const auto n = static_cast<size_t>(window);
   if (tokens.size() <= n) too_few(options, tokens.size(), window);
   Score score;
   for (size_t begin = 0; begin + n < tokens.size(); begin += n) {
     model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
-    score_window(model, cache, std::span(tokens).subspan(begin, n),
+    score_window(model, cache, muted, std::span(tokens).subspan(begin, n),
                  std::span(tokens).subspan(begin + 1, n), 0, score);
     say_progress(begin / n + 1, (tokens.size() - 1) / n, score);
   }
@@ -106,7 +110,7 @@ Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
 }
 
 Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOptions& options,
-                   int64_t window) {
+                   Muted muted, int64_t window) {
   const model::Tokenizer& tokenizer = *model.tokenizer;
   const bool bos = tokenizer.adds_bos() && tokenizer.bos_id() >= 0;
   if (bos) tokens.insert(tokens.begin(), tokenizer.bos_id());
@@ -120,7 +124,7 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
                                tokens.begin() + static_cast<std::ptrdiff_t>((i + 1) * n));
     if (bos) chunk[0] = tokenizer.bos_id();
     model::KvCache cache(model.network->config(), window, options.cache.value_or(model.cache));
-    score_window(model, cache, chunk, std::span(chunk).subspan(1), window / 2, score);
+    score_window(model, cache, muted, chunk, std::span(chunk).subspan(1), window / 2, score);
     say_progress(i + 1, chunks, score);
   }
   return score;
@@ -144,8 +148,10 @@ int eval(const EvalOptions& options) {
                   model.file.name());
     }
   }
-  const Score score = options.chunks >= 0 ? score_chunks(model, std::move(tokens), options, window)
-                                          : score_windows(model, tokens, options, window);
+  const std::vector<model::Mute> muted = mutes_of(options.muted, c);
+  const Score score = options.chunks >= 0
+                          ? score_chunks(model, std::move(tokens), options, muted, window)
+                          : score_windows(model, tokens, options, muted, window);
   const double loss = score.loss();
   const double error = score.perplexity_error();
   const auto number = [](double value) {  // JSON has no infinity

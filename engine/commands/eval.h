@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/loaded_model.h"
+#include "engine/trace/schema.h"
 
 namespace engine::commands {
 
@@ -16,6 +18,7 @@ struct EvalOptions {
       0;  // tokens that are seen together; 0: 128, with chunks 512, at most the model's
   int64_t chunks = -1;  // >= 0: as llama-perplexity measures, so many chunks; 0: all
   std::optional<model::CacheType> cache = {};  // as in SessionOptions
+  std::vector<trace::MutedPart> muted = {};    // what the model runs without
   int threads = 0;                             // 0: as many as there are cores
   bool json = false;
 };

@@ -13,6 +13,7 @@
 
 #include "engine/commands/text_file.h"
 #include "engine/model_store.h"
+#include "engine/trace/muted.h"
 #include "model/error.h"
 
 namespace engine::commands {
@@ -124,7 +125,7 @@ std::string prompt_of(const Flags& flags) {
 }
 
 Generate generate_of(const Flags& flags) {
-  return {prompt_of(flags), flags.n, flags.sampling, flags.chat, flags.system};
+  return {prompt_of(flags), flags.n, flags.sampling, flags.chat, flags.system, flags.muted};
 }
 
 trace::Level level_of(const std::string& name) {
@@ -216,6 +217,28 @@ void add_sampling(CLI::App& app, Sampling& sampling) {
       ->capture_default_str();
 }
 
+void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted) {
+  app.add_option_function<std::vector<std::string>>(
+         "--mute",
+         [&muted](const std::vector<std::string>& names) {
+           muted.clear();
+           for (const std::string& name : names) {
+             const auto part = trace::find_part(name);
+             if (!part) {
+               throw CLI::ValidationError("--mute",
+                                          "'" + name +
+                                              "' is no part: a head L3.H1, all heads of "
+                                              "a layer L3.A, a neuron L3.F20 or all L3.M");
+             }
+             if (std::find(muted.begin(), muted.end(), *part) == muted.end())
+               muted.push_back(*part);
+           }
+         },
+         "parts that the model runs without, their output zero: a head L3.H1, all heads of a layer "
+         "L3.A, a neuron L3.F20, all of a layer L3.M")
+      ->delimiter(',');
+}
+
 void add_generation(CLI::App& app, Flags& flags) {
   add_model(app, flags);
   auto* prompt = app.add_option("-p,--prompt", flags.prompt, "text to begin with");
@@ -237,6 +260,7 @@ void add_generation(CLI::App& app, Flags& flags) {
   app.add_option("--system", flags.system, "with --chat: what the model is told before it")
       ->needs(chat);
   add_sampling(app, flags.sampling);
+  add_muted(app, flags.muted);
   app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
   app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
       ->check(CLI::IsMember({"off", "live", "full"}))
@@ -284,6 +308,7 @@ void add_evaluation(CLI::App& app, EvalOptions& eval) {
                  "measure as llama-perplexity does: score the second half of so many chunks of "
                  "the window's size; 0: all of the text")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  add_muted(app, eval.muted);
   app.add_flag("--json", eval.json, "as JSON");
 }
 
@@ -298,6 +323,7 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
       "token ids to read: 1,2,3");
   file->excludes(prompt);
   ids->excludes(prompt)->excludes(file);
+  add_muted(app, flags.muted);
   app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
 }
 

@@ -27,6 +27,7 @@ struct Flags {
   std::string cache = "auto";
   int threads = 0;
   Sampling sampling;
+  std::vector<trace::MutedPart> muted;
   std::string level = "live";
   std::string trace_path;
 };
@@ -61,6 +62,7 @@ void add_model(CLI::App& app, Flags& flags);
 void add_cache_type(CLI::App& app, Flags& flags);
 void add_sampling(CLI::App& app, Sampling& sampling);
 void add_generation(CLI::App& app, Flags& flags);
+void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted);
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);
 // What `eval` and `train` take.

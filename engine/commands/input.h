@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "engine/loaded_model.h"
+#include "engine/trace/schema.h"
 
 namespace engine::commands {
 
 struct TokenInput {
   std::vector<int64_t> ids;  // as given; not empty: these, and no text
   std::string text;
+  std::vector<trace::MutedPart> muted = {};  // what the model runs without
 };
 
 // The ids, or those of the text as a session begins with it. Throws Error (usage)

@@ -18,7 +18,7 @@ int64_t batch_of(int64_t n_vocab) noexcept {
 }  // namespace
 
 void run_logits(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
-                model::KvCache& cache, const GotLogits& got) {
+                model::KvCache& cache, std::span<const model::Mute> muted, const GotLogits& got) {
   const int64_t n_vocab = model.network->config().n_vocab;
   const auto batch = static_cast<size_t>(batch_of(n_vocab));
   std::vector<float> rows;
@@ -26,7 +26,7 @@ void run_logits(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
     const auto now = ids.first(std::min(batch, ids.size()));
     const auto n = static_cast<int64_t>(now.size());
     rows.resize(now.size() * static_cast<size_t>(n_vocab));
-    model.network->forward(now, first, cache, rows.data(), n, nullptr);
+    model.network->forward(now, first, cache, rows.data(), n, nullptr, muted);
     for (int64_t i = 0; i < n; ++i) {
       require_finite({rows.data() + i * n_vocab, static_cast<size_t>(n_vocab)}, first + i);
     }
@@ -36,10 +36,10 @@ void run_logits(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
 }
 
 void run_silently(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
-                  model::KvCache& cache) {
+                  model::KvCache& cache, std::span<const model::Mute> muted) {
   for (; !ids.empty(); ids = ids.subspan(std::min<size_t>(model::kBatch, ids.size()))) {
     const auto now = ids.first(std::min<size_t>(model::kBatch, ids.size()));
-    model.network->forward(now, first, cache, nullptr, 0, nullptr);
+    model.network->forward(now, first, cache, nullptr, 0, nullptr, muted);
     first += static_cast<int64_t>(now.size());
   }
 }

@@ -7,6 +7,7 @@
 
 #include "engine/loaded_model.h"
 #include "model/kv_cache.h"
+#include "model/mute.h"
 
 namespace engine::commands {
 
@@ -15,10 +16,10 @@ namespace engine::commands {
 // returns. Throws Error (bad_model) for logits that are no finite numbers.
 using GotLogits = std::function<void(int64_t position, const float* rows, int64_t n)>;
 void run_logits(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
-                model::KvCache& cache, const GotLogits& got);
+                model::KvCache& cache, std::span<const model::Mute> muted, const GotLogits& got);
 
 // The same for their keys and values alone.
 void run_silently(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
-                  model::KvCache& cache);
+                  model::KvCache& cache, std::span<const model::Mute> muted);
 
 }  // namespace engine::commands

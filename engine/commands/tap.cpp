@@ -10,6 +10,7 @@
 
 #include "engine/commands/passes.h"
 #include "engine/commands/tap_list.h"
+#include "engine/interventions.h"
 #include "engine/past.h"
 #include "engine/threads.h"
 #include "engine/trace/machine_memory.h"
@@ -138,6 +139,7 @@ int tap(const TapOptions& options) {
   const model::Config& c = model.network->config();
   const auto place = place_of(options.name, c.n_layer);
   if (!place) no_such_tap(model, options.name);
+  const auto muted = mutes_of(options.input.muted, c);
   std::vector<int32_t> tokens = tokens_of(model, options.input);
   const bool one = options.position >= 0;
   if (one && options.position >= static_cast<int64_t>(tokens.size())) {
@@ -151,7 +153,7 @@ int tap(const TapOptions& options) {
   if (one) tokens.resize(static_cast<size_t>(options.position) + 1);
   const auto positions = static_cast<int64_t>(tokens.size());
   const int64_t first = one ? options.position : 0;
-  run_silently(model, std::span(tokens).first(static_cast<size_t>(first)), 0, cache);
+  run_silently(model, std::span(tokens).first(static_cast<size_t>(first)), 0, cache, muted);
 
   const bool unembeds = model::needs_logits(place->tap);
   const bool reaches = place->tap == model::Tap::kScores || place->tap == model::Tap::kWeights;
@@ -162,7 +164,7 @@ int tap(const TapOptions& options) {
     if (unembeds) logits.resize(static_cast<size_t>(n * c.n_vocab));
     const auto ids = std::span(tokens).subspan(static_cast<size_t>(p), static_cast<size_t>(n));
     model.network->forward(ids, p, cache, unembeds ? logits.data() : nullptr, unembeds ? n : 0,
-                           &stack);
+                           &stack, muted);
     if (stack.empty()) no_such_tap(model, options.name);
     if (p == first) stack.make_room(positions - first, reaches ? positions : stack.cols());
   }

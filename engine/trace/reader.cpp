@@ -63,6 +63,12 @@ void check_model(const ModelRecord& m) {
   if (!sane) inconsistent("the model's description makes no sense");
 }
 
+bool fits(const MutedPart& part, const Model& model) {
+  if (part.layer >= model.record.layers) return false;
+  if (part.kind == MutedKind::kHead) return part.index < model.record.heads;
+  return part.kind != MutedKind::kNeuron || part.index < model.neurons(part.layer);
+}
+
 void check_structure(const StructureRecord& s, const ModelRecord& m) {
   constexpr uint32_t kMostWidth = 1U << 26;
   const uint64_t neurons = uint64_t{s.experts} * s.expert_neurons + s.shared_neurons;
@@ -161,6 +167,7 @@ void Reader::forget(uint64_t chunk) {
       case Topic::kStructure:
       case Topic::kContinue:
       case Topic::kPenalties:
+      case Topic::kMuted:
         break;
     }
   }
@@ -261,6 +268,7 @@ void Reader::take(const Message& message) {
       note_ = {};
       note_kind_ = NoteKind::kInfo;
       finished_ = false;
+      muted_ = {};
       break;
     case Topic::kContinue:
       go_on(*pieces.header<ContinueRecord>());
@@ -269,6 +277,13 @@ void Reader::take(const Message& message) {
       const auto* p = pieces.header<PenaltiesRecord>();
       if (settings_.empty()) inconsistent("penalties of no conversation");
       settings_.back().penalties = p;
+      break;
+    }
+    case Topic::kMuted: {
+      const auto* m = pieces.header<MutedRecord>();
+      if (settings_.empty()) inconsistent("muted parts of no conversation");
+      muted_ = pieces.array<MutedPart>(m->count);
+      for (const MutedPart& part : muted_) expect(fits(part, *model_));
       break;
     }
     case Topic::kToken: {

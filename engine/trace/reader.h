@@ -148,6 +148,8 @@ class Reader {
   const StartRecord* start(size_t step) const;
   // What else was done to that step's logits; nullptr: nothing, or the trace does not say.
   const PenaltiesRecord* penalties(size_t step) const;
+  // What the conversation runs without.
+  std::span<const MutedPart> muted() const { return muted_; }
   // Grows with every conversation; when it changes, positions and steps began anew.
   uint64_t conversation() const { return conversation_; }
 
@@ -200,6 +202,7 @@ class Reader {
   };
   const Settings* settings(size_t step) const;
   std::vector<Settings> settings_;
+  std::span<const MutedPart> muted_;
   uint64_t conversation_ = 0;
   uint64_t continuation_ = 0;
   size_t kept_steps_ = 0;

@@ -35,6 +35,7 @@ enum class Topic : uint16_t {
   kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
   kPenalties = 18,  // after kStart or kContinue, where there are any: PenaltiesRecord
+  kMuted = 19,      // after kStart, where there are any: MutedRecord
 };
 // As files call it; empty: no topic.
 constexpr std::string_view topic_name(Topic topic) noexcept {
@@ -75,10 +76,12 @@ constexpr std::string_view topic_name(Topic topic) noexcept {
       return "continue";
     case Topic::kPenalties:
       return "penalties";
+    case Topic::kMuted:
+      return "muted";
   }
   return {};
 }
-inline constexpr uint16_t kTopicCount = 19;  // one more than the last
+inline constexpr uint16_t kTopicCount = 20;  // one more than the last
 static_assert(topic_name(Topic{kTopicCount}).empty() &&
               !topic_name(Topic{kTopicCount - 1}).empty());
 
@@ -104,6 +107,7 @@ constexpr bool is_detail(Topic topic) noexcept {
     case Topic::kStructure:
     case Topic::kContinue:
     case Topic::kPenalties:
+    case Topic::kMuted:
       break;
   }
   return false;
@@ -149,6 +153,28 @@ struct PenaltiesRecord {
   float frequency = 0.0F;     // 0: none
   float presence = 0.0F;      // 0: none
   int32_t repeat_last_n = 0;  // tokens that they look back; -1: all
+  uint32_t reserved = 0;
+};
+
+// What a conversation runs without: what the part gives is zero before W_O or W_down reads it. The
+// head still looks and the neuron still has its gate; biases stay.
+enum class MutedKind : uint32_t {
+  kHead = 0,    // index: its number
+  kHeads = 1,   // all of the layer
+  kNeuron = 2,  // index: its number, in a mixture as in StructureRecord
+  kNeurons = 3  // all of the layer
+};
+struct MutedPart {
+  MutedKind kind = MutedKind::kHead;
+  uint32_t layer = 0;
+  uint32_t index = 0;
+
+  friend bool operator==(const MutedPart&, const MutedPart&) = default;
+};
+
+// then: MutedPart parts[count]
+struct MutedRecord {
+  uint32_t count = 0;
   uint32_t reserved = 0;
 };
 
@@ -414,6 +440,6 @@ static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);
 static_assert(sizeof(LogitsRecord) == 24 && sizeof(ScaleRecord) == 8 && sizeof(TimeRecord) == 8);
 static_assert(sizeof(OperationTime) == 24 && sizeof(TensorRecord) == 56 && sizeof(NoteRecord) == 8);
-static_assert(sizeof(TileRecord) == 64);
+static_assert(sizeof(TileRecord) == 64 && sizeof(MutedPart) == 12 && sizeof(MutedRecord) == 8);
 
 }  // namespace trace

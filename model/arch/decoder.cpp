@@ -79,7 +79,7 @@ void Decoder::chain_weights() noexcept {
 }
 
 void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
-                      int64_t logit_rows, TapSink* sink) {
+                      int64_t logit_rows, TapSink* sink, std::span<const Mute> muted) {
   // Where this ends with an exception, what was put off must not be done in another pass.
   struct Dropped {
     ThreadPool& pool;
@@ -91,12 +91,22 @@ void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cach
     const int64_t n = std::min(kBatch, total - begin);
     resize(n, cache.capacity());
     cache.make_room(first + begin + n);
-    const Pass pass{first + begin, n, cache, sink};
+    const Pass pass{first + begin, n, cache, sink, muted};
     // Of this batch's rows those at or behind total - logit_rows have their logits taken.
     const int64_t skipped = std::max<int64_t>(0, total - logit_rows - begin);
     const int64_t rows = std::max<int64_t>(0, n - skipped);
     run(pass, ids.data() + begin, logits, rows);
     logits += rows * config_.n_vocab;
+  }
+}
+
+void Decoder::Pass::mute(Part part, int64_t l, int64_t first_part, int64_t count, int64_t width,
+                         float* values) const noexcept {
+  for (const Mute& m : muted) {
+    if (m.part != part || m.layer != l) continue;
+    const int64_t from = std::clamp(m.first - first_part, int64_t{0}, count);
+    const int64_t to = std::clamp(m.last - first_part, from, count);
+    std::fill(values + from * width, values + to * width, 0.0F);
   }
 }
 

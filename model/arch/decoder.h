@@ -25,7 +25,7 @@ class Decoder final : public Model {
 
   const Config& config() const noexcept override { return config_; }
   void forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
-               int64_t logit_rows, TapSink* sink) override;
+               int64_t logit_rows, TapSink* sink, std::span<const Mute> muted) override;
 
  private:
   using Values = std::vector<float>;
@@ -36,6 +36,10 @@ class Decoder final : public Model {
     int64_t n;
     KvCache& cache;
     TapSink* sink;
+    std::span<const Mute> muted;
+    // Of `count` parts from first_part on, `width` values each, sets those that are muted to zero.
+    void mute(Part part, int64_t l, int64_t first_part, int64_t count, int64_t width,
+              float* values) const noexcept;
     bool wants(Tap tap) const noexcept { return sink != nullptr && sink->wants(tap); }
     bool wants_heads() const noexcept { return sink != nullptr && sink->wants_heads(); }
     bool wants_backs() const noexcept {
@@ -116,7 +120,7 @@ class Decoder final : public Model {
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
-  void activate_all(const Pass& pass, bool chosen);
+  void activate_all(const Pass& pass, int64_t l, bool chosen);
   void neuron_backs(const Pass& pass, int64_t l);
   void neuron_shares(const Pass& pass, int64_t l);
   void mixture(const Pass& pass, int64_t l);

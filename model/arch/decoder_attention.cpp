@@ -119,7 +119,9 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
       .next_k = i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.lane(l, next).k
                                                                       : nullptr,
   };
-  attend(head, scores, weights, a_.z.data() + (i * c.n_head + h) * c.head_dim);
+  float* z = a_.z.data() + (i * c.n_head + h) * c.head_dim;
+  attend(head, scores, weights, z);
+  pass.mute(Part::kHeads, l, h, 1, c.head_dim, z);
 }
 
 // The batch's k and v go into the cache, and its heads attend. A lane that only one thread reads is

@@ -66,7 +66,7 @@ void Decoder::activate(const float* gate, const float* up, int64_t n, float* act
 // act of the batch, each thread its part of the neurons; where they are wanted, the neurons of
 // largest |act| of each position as well, in ascending order: those of each part, and of these the
 // largest again.
-void Decoder::activate_all(const Pass& pass, bool chosen) {
+void Decoder::activate_all(const Pass& pass, int64_t l, bool chosen) {
   constexpr int64_t kVector = 16;
   const int64_t ff = config_.n_ff;
   const int parts = pass.n * ff < kWorthActivating ? 1 : pool_.size();
@@ -80,6 +80,7 @@ void Decoder::activate_all(const Pass& pass, bool chosen) {
       const int64_t at = i * ff + begin;
       float* act = a_.act.data() + at;
       activate(a_.gate.data() + at, a_.up.data() + at, n, act);
+      pass.mute(Part::kNeurons, l, begin, n, 1, act);
       if (!chosen) continue;
       int32_t* found = number.data() + (i * parts + part) * kChosenNeurons;
       const int64_t count = strongest(act, n, kChosenNeurons, found);
@@ -119,7 +120,7 @@ void Decoder::dense(const Pass& pass, int64_t l) {
   const bool all = pass.wants(Tap::kNeuronShare);
   const bool parts = pass.wants(Tap::kCellShare);
   const bool chosen = pass.wants(Tap::kChosenShare);
-  activate_all(pass, chosen);
+  activate_all(pass, l, chosen);
   const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
   const bool together = pass.n >= kTogether;
   if (all) a_.neuron_back.resize(static_cast<size_t>(rows_ * c.n_ff));
@@ -278,6 +279,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
                                   {&f.up, a_.up.data(), worker.width}};
       matmul(products, input, pool_);
       activate(a_.gate.data(), a_.up.data(), worker.width, a_.act.data());
+      pass.mute(Part::kNeurons, l, worker.expert * c.n_ff, worker.width, 1, a_.act.data());
       input.set(a_.act.data(), 1, worker.width, worker.width, rounds_input(f.down.weight.dtype),
                 pool_);
       matmul(f.down, input, term.data(), c.n_embd, nullptr, pool_);

@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/format/model_file.h"
 #include "model/kv_cache.h"
+#include "model/mute.h"
 #include "model/tap.h"
 
 namespace model {
@@ -23,10 +24,11 @@ class Model {
   // before `first`; their keys and values are written into it. logits: nullptr, or (logit_rows,
   // V) for the last logit_rows positions. Every position gets the same bits whatever it is
   // batched with, whatever the number of threads, and with and without a sink (may be nullptr).
+  // muted: parts that give nothing, of the model's layers, heads and neurons.
   // Allocates scratch when it sees a larger batch or cache than before (std::bad_alloc).
   // Not thread-safe: one caller at a time.
   virtual void forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
-                       int64_t logit_rows, TapSink* sink) = 0;
+                       int64_t logit_rows, TapSink* sink, std::span<const Mute> muted = {}) = 0;
 };
 
 // Positions that are worth giving to forward() at once.

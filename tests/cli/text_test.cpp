@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.h"
+#include "tests/support/npy_file.h"
 
 namespace cli {
 namespace {
@@ -105,6 +106,42 @@ TEST_F(Files, EvalMeasuresText) {
                               " & " + program() + " eval -f " + fifo + " --window 128 --json"},
                          kNoDisplay);
   EXPECT_EQ(outcome.out, named.out) << named.err;
+}
+
+// Muted parts: what is generated, and how well a text is predicted, with them and without.
+TEST_F(Files, MutingChangesWhatTheModelSays) {
+  const auto said = [](const std::string& parts) {
+    std::vector<std::string> words = {"run", "-p", "ROMEO:", "-n", "24", "--temp", "0"};
+    if (!parts.empty()) words.insert(words.end(), {"--mute", parts});
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_EQ(said("L0.A,L3.M"), said("L0.A,L3.M"));
+  EXPECT_NE(said(""), said("L0.A,L3.M"));
+  EXPECT_EQ(said("L1.H0,L1.H1,L1.H2,L1.H3"), said("L1.A")) << "all of the layer's heads";
+
+  write(in_folder("text.txt"), fulgurite({"run", "-p", "ROMEO:", "-n", "200"}).out);
+  const auto loss = [&](const std::string& parts) {
+    std::vector<std::string> words = {"eval", "-f", in_folder("text.txt"), "--json"};
+    if (!parts.empty()) words.insert(words.end(), {"--mute", parts});
+    return json::parse(fulgurite(words).out).at("loss").get<double>();
+  };
+  EXPECT_GT(loss("L0.A"), loss("") + 0.1) << "it needs its first heads";
+
+  // The same in what is looked at: `tap` and `logits`.
+  for (const char* muted : {"L2.A", "L2.M"}) {
+    const std::string tap = muted == std::string("L2.A") ? "blk.2.attn.z" : "blk.2.ffn.act";
+    ASSERT_EQ(0, fulgurite({"tap", "-p", "ROMEO:", "--name", tap, "--mute", muted, "-o",
+                            in_folder("t.npy")})
+                     .exit_code);
+    for (const float value : tests::read_npy(in_folder("t.npy")).values) EXPECT_EQ(0.0F, value);
+  }
+  ASSERT_EQ(0, fulgurite({"logits", "-p", "ROMEO:", "-o", in_folder("a.npy")}).exit_code);
+  ASSERT_EQ(
+      0,
+      fulgurite({"logits", "-p", "ROMEO:", "--mute", "L2.A", "-o", in_folder("b.npy")}).exit_code);
+  EXPECT_NE(tests::read_file(in_folder("a.npy")), tests::read_file(in_folder("b.npy")));
 }
 
 TEST_F(Files, BuiltInModelIsGoodEnough) {

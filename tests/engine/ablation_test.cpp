@@ -11,9 +11,9 @@ namespace {
 
 using tests::Conversation;
 
-// A copy of the model in which one head's columns of the output projection are zero.
-void write_without_head(const std::string& from, const std::string& to, int64_t layer, int64_t head,
-                        int64_t head_dim) {
+// A copy of the model in which columns first <= i < last of a matrix are zero.
+void write_without_columns(const std::string& from, const std::string& to, const std::string& name,
+                           int64_t first, int64_t last) {
   const model::ModelFile file = model::open_gguf(from);
   model::GgufWriter writer;
   for (const auto& [key, value] : file.metadata()) {
@@ -25,8 +25,8 @@ void write_without_head(const std::string& from, const std::string& to, int64_t 
     for (int64_t i = 0; i < t.rows(); ++i) {
       float* row = values.data() + i * t.cols();
       dequantize_row(t, i, row);
-      if (t.name != "blk." + std::to_string(layer) + ".attn_output.weight") continue;
-      std::fill(row + head * head_dim, row + (head + 1) * head_dim, 0.0F);
+      if (t.name != name) continue;
+      std::fill(row + first, row + last, 0.0F);
       ++changed;
     }
     writer.add_tensor(t.name, t.rows(), t.cols(), t.dtype, values.data());
@@ -42,13 +42,17 @@ class WithoutAHead : public ::testing::TestWithParam<std::string> {
     layer_ = c.n_layer / 2;
     head_ = c.n_head - 2;
     const std::string path = folder_.file("without.gguf");
-    write_without_head(GetParam(), path, layer_, head_, c.head_dim);
+    write_without_columns(GetParam(), path, matrix("attn_output"), head_ * c.head_dim,
+                          (head_ + 1) * c.head_dim);
     without_ = std::make_unique<Conversation>(path, trace::Level::kFull);
     for (Conversation* talk : {&whole_, without_.get()}) {
       talk->session.start(engine::Generate{"Once upon a time there was", 1, tests::kGreedy});
       talk->session.step();  // the prompt: the same tokens for both
       talk->reader.poll();
     }
+  }
+  std::string matrix(const std::string& name) const {
+    return "blk." + std::to_string(layer_) + "." + name + ".weight";
   }
   template <class T>
   static bool same(std::span<const T> a, std::span<const T> b) {
@@ -102,6 +106,62 @@ TEST_P(WithoutAHead, ItsShareIsZeroAndOnlyLaterLayersChange) {
     }
   }
   EXPECT_FALSE(tests::same_bits(whole_.session.logits(), without_->session.logits()));
+}
+
+// What a model says that runs without a part, by muting it and by taking its weights away.
+void expect_same_text(Conversation& muted, Conversation& without, const trace::MutedPart& part) {
+  engine::Generate what{"Once upon a time there was", 24, tests::kGreedy};
+  without.session.start(what);
+  what.muted = {part};
+  muted.session.start(what);
+  while (!without.session.finished()) {
+    without.session.step();
+    muted.session.step();
+    ASSERT_EQ(without.session.logits(), muted.session.logits());
+  }
+  EXPECT_EQ(without.session.tokens(), muted.session.tokens());
+}
+
+TEST_P(WithoutAHead, AMutedHeadIsOneWhoseColumnsOfWOAreZero) {
+  const trace::MutedPart head{trace::MutedKind::kHead, static_cast<uint32_t>(layer_),
+                              static_cast<uint32_t>(head_)};
+  expect_same_text(whole_, *without_, head);
+  whole_.reader.poll();
+  without_->reader.poll();
+  ASSERT_EQ(1U, whole_.reader.muted().size());
+  EXPECT_EQ(head, whole_.reader.muted()[0]);
+  for (size_t p = 0; p < whole_.reader.positions(); ++p) {
+    const trace::Position& a = whole_.reader.position(p);
+    const trace::Position& b = without_->reader.position(p);
+    EXPECT_TRUE(same(a.attention.heads, b.attention.heads)) << "position " << p;
+    EXPECT_TRUE(same(a.kv.read, b.kv.read)) << "position " << p;
+    EXPECT_TRUE(same(a.residual.rms, b.residual.rms)) << "position " << p;
+  }
+}
+
+TEST_P(WithoutAHead, MutedNeuronsAreThoseWhoseColumnsOfWDownAreZero) {
+  const int64_t n_ff = whole_.model.network->config().n_ff;
+  for (const bool all : {false, true}) {
+    const int64_t first = all ? 0 : 5;
+    const std::string path = folder_.file("without_neurons.gguf");
+    write_without_columns(GetParam(), path, matrix("ffn_down"), first, all ? n_ff : first + 1);
+    Conversation without(path, trace::Level::kFull);
+    expect_same_text(whole_, without,
+                     {all ? trace::MutedKind::kNeurons : trace::MutedKind::kNeuron,
+                      static_cast<uint32_t>(layer_), static_cast<uint32_t>(first)});
+  }
+}
+
+TEST_P(WithoutAHead, WhatIsLookedAtLaterWasRunWithoutItToo) {
+  engine::Generate what{"Once upon a time there was", 3, tests::kGreedy};
+  what.muted = {{trace::MutedKind::kHeads, static_cast<uint32_t>(layer_), 0}};
+  whole_.session.start(what);
+  while (!whole_.session.finished()) whole_.session.step();
+  const std::string layer = "blk." + std::to_string(layer_);
+  for (const uint32_t position : {0U, 4U}) {
+    EXPECT_EQ(0.0F, whole_.ask(layer + ".attn.z", position).record->rms);
+    EXPECT_NE(0.0F, whole_.ask(layer + ".attn.weights", position).record->rms) << "it still looks";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, WithoutAHead,

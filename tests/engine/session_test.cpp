@@ -105,6 +105,52 @@ TEST_P(SessionOf, APromptThatGrewByOneTokenRunsThatTokenOnly) {
   EXPECT_TRUE(tests::same_bits(anew.session.logits(), talk.session.logits()));
 }
 
+TEST_P(SessionOf, WhereSomethingElseIsMutedTheConversationBeginsAnew) {
+  Conversation talk(GetParam());
+  talk.run("The king", 6, kWarm);
+  const std::vector<int32_t> before = talk.session.tokens();
+  Generate what{"The king is", 6, kWarm};
+  what.go_on = true;
+  what.muted = {{trace::MutedKind::kHeads, 0, 0}};
+  talk.session.start(what);
+  talk.session.step();
+  talk.reader.poll();
+  EXPECT_EQ(2U, talk.reader.conversation()) << "what was run before was run with all heads";
+  EXPECT_EQ(1U, talk.reader.muted().size());
+  what.prompt = "The king is not";
+  talk.session.start(what);
+  talk.session.step();
+  talk.reader.poll();
+  EXPECT_EQ(2U, talk.reader.conversation()) << "the same is muted";
+  what.muted.clear();
+  what.prompt = "The king";
+  talk.session.start(what);
+  while (!talk.session.finished()) talk.session.step();
+  talk.reader.poll();
+  EXPECT_EQ(3U, talk.reader.conversation());
+  EXPECT_TRUE(talk.reader.muted().empty());
+  EXPECT_EQ(before, talk.session.tokens()) << "all of them speak again";
+}
+
+TEST_P(SessionOf, PartsThatTheModelHasNotAreRefusedAndWhatWasThereStays) {
+  Conversation talk(GetParam());
+  talk.run("The king", 3, kWarm);
+  const std::vector<int32_t> before = talk.session.tokens();
+  const auto& c = talk.model.network->config();
+  for (const trace::MutedPart& part :
+       {trace::MutedPart{trace::MutedKind::kHead, static_cast<uint32_t>(c.n_layer), 0},
+        {trace::MutedKind::kHead, 0, static_cast<uint32_t>(c.n_head)},
+        {trace::MutedKind::kNeuron, 0, static_cast<uint32_t>(c.n_ff)},
+        {trace::MutedKind::kNeurons, ~0U, 0}}) {
+    Generate what{"The queen", 3, kWarm};
+    what.muted = {part};
+    EXPECT_THROW(talk.session.start(what), fulgurite::Error);
+  }
+  talk.reader.poll();
+  EXPECT_EQ(1U, talk.reader.conversation());
+  EXPECT_EQ(before, talk.session.tokens());
+}
+
 TEST_P(SessionOf, GoingOnElsewhereForgetsWhatCameBehind) {
   Conversation talk(GetParam());
   talk.run("The king", 12, kWarm);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -38,12 +39,12 @@ class Capture final : public model::TapSink {
 // Every position of a text, run apart from any session: what was made at each, and the cache.
 struct Passes {
   Passes(model::Model& network, const std::vector<int32_t>& ids,
-         model::CacheType type = model::CacheType::kF32)
+         model::CacheType type = model::CacheType::kF32, std::span<const model::Mute> muted = {})
       : cache(network.config(), static_cast<int64_t>(ids.size()), type), positions(ids.size()) {
     logits.resize(static_cast<size_t>(network.config().n_vocab));
     for (size_t p = 0; p < ids.size(); ++p) {
       network.forward(std::span(ids).subspan(p, 1), static_cast<int64_t>(p), cache, logits.data(),
-                      1, &positions[p]);
+                      1, &positions[p], muted);
     }
   }
   model::KvCache cache;

@@ -76,6 +76,10 @@ class TraceBuilder {
   void penalties(const trace::PenaltiesRecord& p) {
     trace::append(log_, trace::Topic::kPenalties, p);
   }
+  void muted(const std::vector<trace::MutedPart>& parts) {
+    trace::append(log_, trace::Topic::kMuted,
+                  trace::MutedRecord{static_cast<uint32_t>(parts.size()), 0}, all(parts));
+  }
   // Goes on after so many positions of it, in so many steps.
   void go_on(uint32_t positions, uint32_t steps) {
     position_ = positions;
