@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "render/scene/clock.h"
+#include "render/scene/muted.h"
 #include "render/scene/text.h"
 
 namespace render {
@@ -91,6 +92,21 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
 
 }  // namespace
 
+// What the conversation runs without, by a word at each.
+void label_muted(const LabelInput& in, LabelBoard& board) {
+  for (const uint32_t element : scene::muted_elements(in.layout, in.reader.muted())) {
+    Label label;
+    label.text = "muted";
+    label.size_px = 0.85F * in.size_px;
+    label.rgba = in.palette.text;
+    label.element = meant(in, element);
+    const scene::NodeRef& ref = in.layout.refs()[element];
+    const scene::Box box = ref.kind == scene::Kind::kSpineFfn ? in.layout.ffn_plate(ref.layer)
+                                                              : box_of(in.layout, element, in.now);
+    board.beside(box, Side::kBelow, label, 1.0F, 0.4F);
+  }
+}
+
 void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
@@ -175,6 +191,7 @@ Annotations make_labels(const LabelInput& input) {
   LabelBoard board(input.clip_from_world, input.viewport, input.size_px, input.covered,
                    input.occluders, input.now);
   label_selected(input, board);
+  label_muted(input, board);
   label_notes(input, board);
   label_candidates(input, board);
   label_tape(input, board);

@@ -35,6 +35,7 @@ Annotations make_labels(const LabelInput& input);
 
 // The parts of it, most important first.
 void label_selected(const LabelInput& in, LabelBoard& board);
+void label_muted(const LabelInput& in, LabelBoard& board);
 void label_notes(const LabelInput& in, LabelBoard& board);
 void label_candidates(const LabelInput& in, LabelBoard& board);
 void label_tape(const LabelInput& in, LabelBoard& board);

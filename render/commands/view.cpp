@@ -15,6 +15,7 @@
 #include "render/camera_control.h"
 #include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
+#include "render/scene/muted.h"
 #include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
@@ -350,6 +351,9 @@ class Controls {
         state_->focus_prompt = true;
         state_->panels = true;
         break;
+      case GLFW_KEY_X:
+        (mods & GLFW_MOD_SHIFT) != 0 ? ui::unmute_all(*state_) : ui::toggle_muted(*state_);
+        break;
       case GLFW_KEY_L:
         view_.look.labels = !view_.look.labels;
         break;
@@ -439,7 +443,9 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   }
   if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;
-  title += ": " + stage.layout().path(stage.layout().refs()[view.selected - 1]);
+  const scene::NodeRef& ref = stage.layout().refs()[view.selected - 1];
+  title += ": " + stage.layout().path(ref);
+  if (scene::is_muted(stage.layout(), ref, stage.reader().muted())) title += ", muted";
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
   return title;
 }

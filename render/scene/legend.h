@@ -42,6 +42,7 @@ struct LegendRow {
 
 struct Legend {
   std::vector<LegendRow> rows;        // one a channel
+  std::string without;                // what the model runs without; empty: nothing
   std::string who;                    // "position 17, "e"": whose step is in flight; empty: none
   std::string now;                    // "layer 4: heads add to the residual stream"
   std::vector<std::string> notes;     // the rest of the truth at this moment, a line each

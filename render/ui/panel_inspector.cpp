@@ -12,6 +12,7 @@
 
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
+#include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
 
@@ -87,6 +88,17 @@ std::string unmeasured(const trace::Reader& reader, const scene::Layout& layout,
   return "nothing was measured here at this step";
 }
 
+// At the end of the line, where there is room for it.
+void mute_button(State& state, const scene::NodeRef& ref, bool muted) {
+  if (state.control == nullptr || scene::parts_of(state.stage.layout(), ref).empty()) return;
+  const char* words = muted ? "unmute (X)" : "mute (X)";
+  const float width = ImGui::CalcTextSize(words).x + 2.0F * ImGui::GetStyle().FramePadding.x;
+  const float right = ImGui::GetWindowContentRegionMax().x - width;
+  const float end = ImGui::GetItemRectMax().x - ImGui::GetWindowPos().x;
+  if (end + ImGui::GetStyle().ItemSpacing.x < right) ImGui::SameLine(right);
+  if (ImGui::SmallButton(words)) toggle_muted(state);
+}
+
 // In as many lines as it takes.
 void faint(const std::string& text) {
   ImGui::PushTextWrapPos(0.0F);
@@ -136,6 +148,8 @@ void Inspector::draw(State& state, bool interactive) {
     ImGui::PushTextWrapPos(0.0F);
     ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
     ImGui::PopTextWrapPos();
+    const bool muted = scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted());
+    if (interactive) mute_button(state, ref, muted);
     ImGui::PushTextWrapPos(0.0F);
     if (ref.kind == scene::Kind::kTape || ref.kind == scene::Kind::kSlot)
       ImGui::TextUnformatted(tokens_of(state, ref).c_str());
@@ -170,6 +184,7 @@ void Inspector::draw(State& state, bool interactive) {
     if (!formula.empty()) {
       faint("computed as " + formula);
     }
+    if (muted) warn(state.view.look.theme, "muted: what it gives is zero");
     if (ref.subject == 0 && step) strongest(state, ref, position_of(state, *step));
     ImGui::Separator();
 
@@ -422,7 +437,13 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
 void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position) {
   const trace::Position& at = state.stage.reader().position(position);
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {
-    const auto reads = at.attention.reads_of(ref.layer, ref.index);
+    const auto listed = at.attention.reads_of(ref.layer, ref.index);
+    std::vector<trace::KvRead> reads(listed.begin(), listed.end());
+    // Of one that gives nothing all shares are zero.
+    if (scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted())) {
+      std::stable_sort(reads.begin(), reads.end(),
+                       [](const auto& a, const auto& b) { return a.weight > b.weight; });
+    }
     for (size_t i = 0; i < std::min<size_t>(reads.size(), 5); ++i) {
       ImGui::Text("%s  position %u \"%s\"  weight %.3g", percent(reads[i].share).c_str(),
                   reads[i].position, token_text(state, reads[i].position).c_str(),

@@ -119,6 +119,11 @@ void panel_legend(State& state, bool interactive) {
     const float room = 26.0F * em - ImGui::CalcTextSize(name.c_str()).x - em;
     if (ImGui::CalcTextSize(size.c_str()).x < room) ImGui::SameLine();
     ImGui::TextDisabled("%s", size.c_str());
+    if (!legend.without.empty()) {
+      ImGui::PushTextWrapPos(26.0F * em);
+      warn(state.view.look.theme, legend.without);
+      ImGui::PopTextWrapPos();
+    }
     ImGui::Separator();
     const std::string who = scene::readable_text(legend.who);
     if (!who.empty()) ImGui::TextUnformatted(who.c_str());

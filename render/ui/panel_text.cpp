@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "render/scene/clock.h"
+#include "render/scene/muted.h"
 #include "render/scene/palette.h"
 #include "render/scene/text.h"
 #include "render/scene/wrap.h"
@@ -19,19 +20,14 @@ namespace {
 
 constexpr size_t kLines = 5;
 
-// Tokens of the steps that have begun, from position `first` on: enough for the lines that are
-// shown. A character whose bytes several tokens hold is of the last.
-std::vector<std::string> texts_of(const State& state, uint32_t& first) {
-  constexpr uint32_t kTokens = 1024;  // begins move by this much: lines stay where they are
-  constexpr size_t kBytes = 4096;     // of a token's text; no vocabulary has longer ones
-  const trace::Reader& reader = state.stage.reader();
+// Tokens first .. last, as text. A character whose bytes several tokens hold is of the last.
+template <class Token>
+std::vector<std::string> texts_of(uint32_t first, uint32_t last, const Token& token) {
+  constexpr size_t kBytes = 4096;  // of a token's text; no vocabulary has longer ones
   std::vector<std::string> texts;
-  if (reader.steps() == 0) return texts;
   std::string bytes;
-  const uint32_t last = shown_position(state);
-  first = last / kTokens > 1 ? (last / kTokens - 1) * kTokens : 0;
   for (uint32_t p = first; p <= last; ++p) {
-    bytes += reader.position(p).token.text.substr(0, kBytes);
+    bytes += token(p).substr(0, kBytes);
     const size_t begun = p < last ? scene::unfinished(bytes) : 0;
     texts.push_back(scene::readable_text(std::string_view(bytes).substr(0, bytes.size() - begun)));
     bytes.erase(0, bytes.size() - begun);
@@ -39,13 +35,28 @@ std::vector<std::string> texts_of(const State& state, uint32_t& first) {
   return texts;
 }
 
-// The newest lines; what the step at hand has added is marked.
+std::vector<scene::Line> lines_of(const std::vector<std::string>& texts, float width) {
+  return scene::wrap(texts, width,
+                     [](const std::string& text) { return ImGui::CalcTextSize(text.c_str()).x; });
+}
+
+// Where the lines begin that are shown while `last` is the newest position: enough for them.
+uint32_t begin_of(uint32_t last) {
+  constexpr uint32_t kTokens = 1024;  // begins move by this much: lines stay where they are
+  return last / kTokens > 1 ? (last / kTokens - 1) * kTokens : 0;
+}
+
+// The newest lines of the steps that have begun; what the step at hand has added is marked.
 void text_lines(const State& state, float width, size_t least) {
-  uint32_t begin = 0;
-  const std::vector<scene::Line> lines =
-      scene::wrap(texts_of(state, begin), width,
-                  [](const std::string& text) { return ImGui::CalcTextSize(text.c_str()).x; });
   const trace::Reader& reader = state.stage.reader();
+  std::vector<std::string> texts;
+  uint32_t begin = 0;
+  if (reader.steps() > 0) {
+    const uint32_t last_shown = shown_position(state);
+    begin = begin_of(last_shown);
+    texts = texts_of(begin, last_shown, [&](uint32_t p) { return reader.position(p).token.text; });
+  }
+  const std::vector<scene::Line> lines = lines_of(texts, width);
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   ImDrawList* draw = ImGui::GetWindowDrawList();
   const ImVec2 origin = ImGui::GetCursorScreenPos();
@@ -70,6 +81,40 @@ void text_lines(const State& state, float width, size_t least) {
   }
   const size_t used = std::max(lines.size() - first, least);
   ImGui::Dummy(ImVec2(width, height * static_cast<float>(used)));
+}
+
+// What the model said to the same before something was muted, as far as it now has: the newest
+// lines, with what differs in a colour of its own.
+void unmuted_lines(const State& state, float width) {
+  constexpr size_t kFew = 3;
+  const trace::Reader& reader = state.stage.reader();
+  const std::vector<std::string>& before = state.unmuted;
+  if (before.empty() || reader.steps() == 0 || reader.muted().empty()) return;
+  const auto n = static_cast<uint32_t>(before.size());
+  const uint32_t last = std::min(shown_position(state), n - 1);
+  uint32_t differs = 0;
+  while (differs <= last && reader.position(differs).token.text == before[differs]) ++differs;
+  ImGui::TextDisabled(differs > last ? "without muting it says the same so far"
+                                     : "without muting it said");
+  if (differs > last) return;
+  const uint32_t begin = begin_of(last);
+  const std::vector<scene::Line> lines = lines_of(
+      texts_of(begin, last, [&](uint32_t p) { return std::string_view(before[p]); }), width);
+  const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
+  const float height = ImGui::GetTextLineHeight() * 1.2F;
+  const ImVec2 origin = ImGui::GetCursorScreenPos();
+  const size_t first = lines.size() > kFew ? lines.size() - kFew : 0;
+  for (size_t i = first; i < lines.size(); ++i) {
+    ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
+    for (const scene::Run& run : lines[i]) {
+      const bool other = begin + run.from >= differs;
+      ImGui::GetWindowDrawList()->AddText(
+          at, other ? word_rgba(colours, shaders::kChannelCrown) : colours.faint_text,
+          run.text.c_str());
+      at.x += ImGui::CalcTextSize(run.text.c_str()).x;
+    }
+  }
+  ImGui::Dummy(ImVec2(width, height * static_cast<float>(lines.size() - first)));
 }
 
 // On the first frame of an edit: where it goes on, with nothing chosen that a key would replace.
@@ -133,26 +178,25 @@ void controls(State& state) {
     if (again || escape_pressed()) ImGui::CloseCurrentPopup();
     ImGui::EndPopup();
   }
+  if (!state.asked.muted.empty()) {
+    warn(state.view.look.theme, "muted: " + scene::list_of(state.asked.muted));
+    ImGui::SameLine();
+    if (ImGui::SmallButton("unmute")) unmute_all(state);
+  }
   if (go) {
     what.go_on = true;
     if (state.control->post(what)) {
+      state.asked = what;
+      state.unmuted.clear();
       state.player.play(true);
     } else {
       state.message = "the engine is busy; try again";
     }
   }
-  const auto warn = [&](std::string_view note) {
-    if (note.empty()) return;
-    const bool dark = state.view.look.theme == scene::Theme::kDark;
-    ImGui::PushStyleColor(ImGuiCol_Text,
-                          dark ? ImVec4(1.0F, 0.6F, 0.3F, 1.0F) : ImVec4(0.72F, 0.28F, 0.0F, 1.0F));
-    ImGui::TextWrapped("%s", scene::readable_text(note).c_str());
-    ImGui::PopStyleColor();
-  };
-  if (reader.failed()) warn(reader.note());
+  if (reader.failed()) warn(state.view.look.theme, reader.note());
   if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))
     ImGui::TextDisabled("%s", scene::readable_text(reader.note()).c_str());
-  warn(reader.trace_failure());
+  if (!reader.trace_failure().empty()) warn(state.view.look.theme, reader.trace_failure());
 }
 
 }  // namespace
@@ -180,6 +224,7 @@ void panel_text(State& state, bool interactive) {
     ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
     if (!state.stage.at_rest())
       text_lines(state, ImGui::GetContentRegionAvail().x, interactive ? 3 : 1);
+    unmuted_lines(state, ImGui::GetContentRegionAvail().x);
     ImGui::PopFont();
     if (interactive) controls(state);
   }

@@ -127,6 +127,7 @@ void panel_help(State& state) {
         {"+ - 0", "pace: faster, slower (1/16 to 8 steps a second), 1"},
         {"1 2 3 4 5 6 7 8", "channels of the legend, from above: on, off"},
         {"Shift, Ctrl + Shift + 1 ... 8", "a channel's gain: more, less"},
+        {"X", "mute what is selected, or let it speak again; with Shift: let all"},
         {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
         {"Ctrl + O, dropping a file", "open another model or trace"},

@@ -10,6 +10,7 @@
 
 #include "model/error.h"
 #include "render/pass/font.h"
+#include "render/scene/text.h"
 #include "render/ui/panel_inspector.h"
 
 namespace ui {
@@ -151,6 +152,14 @@ ImDrawData* Ui::draw_window(State& state) {
 
 bool Ui::popup_open() const {
   return ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+}
+
+void warn(scene::Theme theme, std::string_view sentence) {
+  const bool dark = theme == scene::Theme::kDark;
+  ImGui::PushStyleColor(ImGuiCol_Text,
+                        dark ? ImVec4(1.0F, 0.6F, 0.3F, 1.0F) : ImVec4(0.72F, 0.28F, 0.0F, 1.0F));
+  ImGui::TextWrapped("%s", scene::readable_text(sentence).c_str());
+  ImGui::PopStyleColor();
 }
 
 bool escape_pressed() {

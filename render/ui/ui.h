@@ -23,7 +23,9 @@ struct State {
   render::Player& player;
   engine::Control* control = nullptr;  // null: a file, nobody answers
 
-  engine::Generate generate{};  // what the prompt panel holds
+  engine::Generate generate{};         // what the prompt panel holds
+  engine::Generate asked = generate;   // what the engine was asked last
+  std::vector<std::string> unmuted{};  // tokens of what it said to that before something was muted
   bool help = false;
   bool times = false;
   bool panels = true;
@@ -88,6 +90,14 @@ float bottom_of_panels(bool interactive, float em);
 
 // Of this frame.
 bool escape_pressed();
+
+// Asks the engine for the same again with what is selected muted, or speaking again; or with
+// nothing muted. A sentence in state.message says why not.
+void toggle_muted(State& state);
+void unmute_all(State& state);
+
+// In the colour of what should not be overlooked; in as many lines as it takes.
+void warn(scene::Theme theme, std::string_view sentence);
 
 // The panels.
 void panel_text(State& state, bool interactive);

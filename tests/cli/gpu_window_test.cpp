@@ -226,6 +226,39 @@ TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
   expect_clean_end();
 }
 
+TEST_F(Window, MutesWhatIsSelectedAndLetsItSpeakAgain) {
+  const std::string trace = in_folder("talks.mcap");
+  open({"--select", "L3.H1", "--trace", trace});
+  if (HasFatalFailure()) return;
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  const auto becomes = [&](const char* words) {
+    const std::string expected =
+        std::string("fulgurite: layer 3 > attention > head 1") + words + " [blk.3.attn.weights]\n";
+    EXPECT_TRUE(eventually([&] { return title() == expected; })) << title();
+  };
+  becomes("");
+  display_->key("x");
+  becomes(", muted");
+  display_->key("x");
+  becomes("");
+  display_->key("x");
+  becomes(", muted");
+  display_->key("shift+x");
+  becomes("");
+  display_->key("Escape");
+  display_->key("x");  // nothing is selected: a sentence, no new conversation
+  settle(2000);
+  display_->key("ctrl+q");
+  expect_clean_end();
+  // Each is a conversation of its own in the trace.
+  const auto shot = [&](const char* conversation) {
+    return fulgurite({"shot", trace, "--conversation", conversation, "--window-size", "64x64", "-o",
+                      in_folder("shot.png")});
+  };
+  EXPECT_EQ(0, shot("5").exit_code);
+  EXPECT_NE(0, shot("6").exit_code);
+}
+
 // A bookmark is kept for the next program, and --camera finds it there.
 TEST_F(Window, BookmarksAreSetAndGoneTo) {
   open();

@@ -22,11 +22,13 @@ constexpr float kSize = 13.0F;
 
 class Labels : public ::testing::Test {
  protected:
-  void show(const trace::ModelRecord& model, uint32_t prompt, uint32_t more) {
+  void show(const trace::ModelRecord& model, uint32_t prompt, uint32_t more,
+            const std::vector<trace::MutedPart>& muted = {}) {
     reader_ = std::make_unique<trace::Reader>(log_);
     tests::TraceBuilder builder(log_, model);
     builder.describe();
     builder.start();
+    if (!muted.empty()) builder.muted(muted);
     builder.step(prompt);
     for (uint32_t i = 0; i < more; ++i) builder.step();
     reader_->poll();
@@ -73,8 +75,17 @@ class Labels : public ::testing::Test {
   scene::Palette palette_;
 };
 
+TEST_F(Labels, SayWhatIsMuted) {
+  show(tests::small_model(), 8, 4,
+       {{trace::MutedKind::kHead, 1, 2}, {trace::MutedKind::kNeurons, 0, 0}});
+  const Annotations notes = at(scene::home_pose(layout_->bounds(12), kAspect));
+  EXPECT_EQ(2, std::count_if(notes.labels.begin(), notes.labels.end(),
+                             [](const Label& label) { return label.text == "muted"; }));
+}
+
 TEST_F(Labels, NeverLieOnEachOtherNorOnWhatTheyNameNorOnPanels) {
-  show(tests::small_model(), 8, 4);
+  show(tests::small_model(), 8, 4,
+       {{trace::MutedKind::kHeads, 1, 0}, {trace::MutedKind::kNeuron, 2, 20}});
   const std::vector<scene::Rect> panels = {{{15, 15}, {375, 215}}, {{860, 15}, {1265, 430}}};
   size_t seen = 0;
   for (const scene::Pose& pose : poses(400)) {

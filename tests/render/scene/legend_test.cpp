@@ -189,6 +189,15 @@ TEST_F(Legends, SayWhatTheBarsAreWithout) {
   EXPECT_TRUE(says(legend(at(0.5)), "top-p 0.95, after penalties that the bars are without"));
 }
 
+TEST_F(Legends, SayWhatTheModelRunsWithout) {
+  EXPECT_EQ("", legend(at(4.5)).without);
+  builder_.start();
+  builder_.muted({{trace::MutedKind::kHead, 1, 2}, {trace::MutedKind::kNeurons, 0, 0}});
+  builder_.step(6);
+  reader_.poll();
+  EXPECT_EQ("runs without layer 1 head 2, layer 0 FFN", legend(at(0.5)).without);
+}
+
 TEST_F(Legends, SayNothingOfTheDrawingWhereATraceDoesNot) {
   trace::Log log;
   tests::TraceBuilder bare(log, model_);

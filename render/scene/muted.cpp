@@ -1,0 +1,128 @@
+#include "render/scene/muted.h"
+
+#include <algorithm>
+
+#include "render/scene/tensors.h"
+
+namespace scene {
+
+using trace::MutedKind;
+using trace::MutedPart;
+
+namespace {
+
+bool of_neurons(MutedKind kind) {
+  return kind == MutedKind::kNeuron || kind == MutedKind::kNeurons;
+}
+
+// Whether muting `whole` mutes the part.
+bool covers(const MutedPart& whole, const MutedPart& part) {
+  if (whole == part) return true;
+  if (whole.layer != part.layer || of_neurons(whole.kind) != of_neurons(part.kind)) return false;
+  return whole.kind == MutedKind::kHeads || whole.kind == MutedKind::kNeurons;
+}
+
+std::string words_of(const MutedPart& part) {
+  const std::string layer = "layer " + std::to_string(part.layer);
+  switch (part.kind) {
+    case MutedKind::kHead:
+      return layer + " head " + std::to_string(part.index);
+    case MutedKind::kHeads:
+      return layer + " attention";
+    case MutedKind::kNeuron:
+      return layer + " neuron " + std::to_string(part.index);
+    case MutedKind::kNeurons:
+      return layer + " FFN";
+  }
+  return "what a later version knows";
+}
+
+bool among(const MutedPart& part, std::span<const MutedPart> muted) {
+  return std::any_of(muted.begin(), muted.end(),
+                     [&](const MutedPart& whole) { return covers(whole, part); });
+}
+
+}  // namespace
+
+std::vector<MutedPart> parts_of(const Layout& layout, const NodeRef& ref) {
+  if (ref.subject != 0) return {};
+  switch (ref.kind) {
+    case Kind::kHead:
+      return {{MutedKind::kHead, ref.layer, ref.index}};
+    case Kind::kSpineAttention:
+      return {{MutedKind::kHeads, ref.layer, 0}};
+    case Kind::kSpineFfn:
+      return {{MutedKind::kNeurons, ref.layer, 0}};
+    case Kind::kCell: {
+      std::vector<MutedPart> parts;
+      const IndexRange neurons = neurons_of(layout, ref);
+      for (uint64_t n = neurons.first; n <= neurons.last; ++n)
+        parts.push_back({MutedKind::kNeuron, ref.layer, static_cast<uint32_t>(n)});
+      return parts;
+    }
+    default:
+      return {};
+  }
+}
+
+bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const MutedPart> muted) {
+  const std::vector<MutedPart> parts = parts_of(layout, ref);
+  return !parts.empty() && std::all_of(parts.begin(), parts.end(),
+                                       [&](const MutedPart& part) { return among(part, muted); });
+}
+
+std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
+                               std::span<const MutedPart> muted) {
+  const std::vector<MutedPart> parts = parts_of(layout, ref);
+  const bool all = is_muted(layout, ref, muted);
+  std::vector<MutedPart> result(muted.begin(), muted.end());
+  for (const MutedPart& part : parts) {
+    if (all) {
+      std::erase_if(result, [&](const MutedPart& whole) { return covers(whole, part); });
+    } else if (!among(part, result)) {
+      // The layer takes the place of its heads or neurons.
+      std::erase_if(result, [&](const MutedPart& one) { return covers(part, one); });
+      result.push_back(part);
+    }
+  }
+  return result;
+}
+
+std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {
+  std::vector<uint32_t> elements;
+  const auto add = [&](uint32_t element) {
+    if (std::find(elements.begin(), elements.end(), element) == elements.end())
+      elements.push_back(element);
+  };
+  for (const MutedPart& part : muted) {
+    switch (part.kind) {
+      case MutedKind::kHead:
+        add(layout.head(part.layer, part.index));
+        break;
+      case MutedKind::kHeads:
+        for (uint32_t h = 0; h < layout.model().heads; ++h) add(layout.head(part.layer, h));
+        break;
+      case MutedKind::kNeuron:
+        add(layout.cell_of(part.layer, part.index));
+        break;
+      case MutedKind::kNeurons:
+        add(layout.spine(part.layer, true, Layout::kSpineParts - 1));
+        break;
+    }
+  }
+  return elements;
+}
+
+std::string list_of(std::span<const MutedPart> muted) {
+  constexpr size_t kNamed = 3;
+  std::string list;
+  const size_t named = muted.size() > kNamed + 1 ? kNamed : muted.size();
+  for (const MutedPart& part : muted.first(named)) {
+    if (!list.empty()) list += ", ";
+    list += words_of(part);
+  }
+  if (named < muted.size()) list += " and " + std::to_string(muted.size() - named) + " more";
+  return list;
+}
+
+}  // namespace scene

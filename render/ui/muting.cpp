@@ -1,0 +1,72 @@
+// Running the model again without what is selected.
+#include <utility>
+
+#include "render/scene/muted.h"
+#include "render/ui/ui.h"
+
+namespace ui {
+
+namespace {
+
+void ask_again(State& state, std::vector<trace::MutedPart> muted) {
+  engine::Generate again = state.asked;
+  again.muted = std::move(muted);
+  again.go_on = false;
+  if (!state.control->post(again)) {
+    state.message = "the engine is busy; try again";
+    return;
+  }
+  // What is said while nothing is muted stays to be compared with.
+  const trace::Reader& reader = state.stage.reader();
+  if (state.asked.muted.empty()) {
+    state.unmuted.clear();
+    for (size_t p = 0; p < reader.positions(); ++p)
+      state.unmuted.emplace_back(reader.position(p).token.text);
+  }
+  state.generate.muted = again.muted;
+  state.asked = std::move(again);
+  state.player.play(true);
+}
+
+// The selected node, of a bolt the head or the cell at one of its ends: it stays selected while the
+// bolt goes with its conversation.
+void select_end_of_bolt(State& state) {
+  const auto bolt =
+      state.view.selected_bolt ? state.stage.bolt(*state.view.selected_bolt) : std::nullopt;
+  if (!bolt) return;
+  for (const uint32_t element : {bolt->from_node, bolt->to_node}) {
+    if (element == shaders::kNoElement) continue;
+    const scene::Kind kind = state.stage.layout().ref(element).kind;
+    if (kind != scene::Kind::kHead && kind != scene::Kind::kCell) continue;
+    state.view.selected = element + 1;
+    state.view.selected_bolt.reset();
+    return;
+  }
+}
+
+}  // namespace
+
+void toggle_muted(State& state) {
+  if (state.control == nullptr) {
+    state.message = "muting needs a running model";
+    return;
+  }
+  const scene::Layout& layout = state.stage.layout();
+  select_end_of_bolt(state);
+  if (state.view.selected == 0) {
+    state.message = "select a head or a neuron, or the residual stream above one of them";
+    return;
+  }
+  const scene::NodeRef ref = layout.ref(state.view.selected - 1);
+  if (scene::parts_of(layout, ref).empty()) {
+    state.message = "this cannot be muted: it computes nothing of its own";
+    return;
+  }
+  ask_again(state, scene::toggled(layout, ref, state.asked.muted));
+}
+
+void unmute_all(State& state) {
+  if (state.control != nullptr && !state.asked.muted.empty()) ask_again(state, {});
+}
+
+}  // namespace ui
