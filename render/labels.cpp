@@ -101,9 +101,14 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
     label.rgba = in.palette.text;
     label.element = meant(in, element);
     const scene::NodeRef& ref = in.layout.refs()[element];
-    const scene::Box box = ref.kind == scene::Kind::kSpineFfn ? in.layout.ffn_plate(ref.layer)
-                                                              : box_of(in.layout, element, in.now);
-    board.beside(box, Side::kBelow, label, 1.0F, 0.4F);
+    if (ref.kind ==
+        scene::Kind::kSpineFfn) {  // in the middle of the plate, where nothing lights up
+      const scene::Box plate = in.layout.ffn_plate(ref.layer);
+      label.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
+      board.at(label, 1.0F, plate);
+      continue;
+    }
+    board.beside(box_of(in.layout, element, in.now), Side::kBelow, label, 1.0F, 0.4F);
   }
 }
 

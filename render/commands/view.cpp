@@ -13,14 +13,13 @@
 
 #include "model/error.h"
 #include "render/camera_control.h"
+#include "render/commands/captures.h"
 #include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
 #include "render/scene/muted.h"
 #include "render/scene/zoom.h"
-#include "render/target/offscreen.h"
 #include "render/target/swapchain.h"
 #include "render/ui/ui.h"
-#include "render/video/png.h"
 
 namespace render::commands {
 
@@ -369,6 +368,9 @@ class Controls {
       case GLFW_KEY_F11:
         full_screen();
         break;
+      case GLFW_KEY_F9:
+        films_ = !films_;
+        break;
       case GLFW_KEY_F12:
         screenshot_ = true;
         break;
@@ -392,6 +394,7 @@ class Controls {
 
  public:
   bool take_screenshot() { return std::exchange(screenshot_, false); }
+  bool& films() { return films_; }
 
  private:
   GLFWwindow* window_;
@@ -414,26 +417,9 @@ class Controls {
   bool moved_ = false;
   bool active_ = true;
   bool screenshot_ = false;
+  bool films_ = false;
   int before_[4] = {0, 0, 1280, 720};
 };
-
-// The view as it is, without the panels, with all its pixels, beside where the program was started.
-std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
-  std::string path;
-  for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
-    path = "fulgurite-" + std::to_string(i) + ".png";
-  Offscreen target(device, extent.width, extent.height);
-  View still = view;
-  still.refine = true;
-  still.ui = nullptr;
-  still.pick.reset();
-  still.hovered = 0;
-  still.hovered_bolt.reset();
-  still.hovered_cell.reset();
-  stage.draw(target, still);
-  write_png(path, extent.width, extent.height, target.read_back());
-  return std::filesystem::absolute(path).string();
-}
 
 // What is selected and which of its tensors is on the screen.
 std::string title_of(const Stage& stage, const View& view, const ui::State& state) {
@@ -506,6 +492,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   view.selected = selected_node(options, stage.layout());
   stage.ask(options.control);
 
+  Filming filming(device);
   std::optional<Shown> next;
   std::string title;
   uint64_t conversation = stage.reader().conversation();
@@ -544,7 +531,10 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     // The picture stands as it is; a caret in a text blinks, but not faster than the sleep above.
-    if (still_frames > kSettle && !ui.wants_keyboard()) continue;
+    if (still_frames > kSettle && !ui.wants_keyboard()) {
+      if (filming.running()) filming.stand();
+      continue;
+    }
     view.refine = still_frames >= kSettle;
     view.playhead = player.playhead();
     view.pace = player.effective_pace();
@@ -577,14 +567,17 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     }
     frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
-    if (controls.take_screenshot()) {
-      try {
+    try {
+      if (controls.take_screenshot())
         state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
-      } catch (const Error& error) {
-        state.message = error.what();
-      }
+      filming.follow(controls.films(), stage, view, ui.filmed(), swapchain.extent(), state.message);
+    } catch (const Error& error) {
+      state.message = error.what();
+      controls.films() = filming.running();
     }
+    state.films = filming.running();
   }
+  if (filming.running()) std::fprintf(stderr, "fulgurite: saved %s\n", filming.end().c_str());
   device.wait_idle();
   return next;
 }

@@ -136,6 +136,7 @@ void panel_help(State& state) {
         {"M", "reduced motion"},
         {"Tab", "hide and show the panels"},
         {"F11", "full screen"},
+        {"F9", "film the window, panels and all; Tab hides them; F9 again ends the film"},
         {"F12", "save a picture of this view"},
         {"F1", "this help; F2 the times of the passes"},
         {"Esc", "back: help, selection"},

@@ -15,8 +15,31 @@
 
 namespace ui {
 
+namespace {
+
+// In a list of its own, above all others.
+void film_sign(const State& state) {
+  const char* words = "filming, F9 ends";
+  const float em = ImGui::GetFontSize();
+  const ImVec2 size = ImGui::CalcTextSize(words);
+  const ImVec2 at(0.5F * (ImGui::GetIO().DisplaySize.x - size.x), 0.6F * em);
+  const bool dark = state.view.look.theme == scene::Theme::kDark;
+  ImDrawList* draw = ImGui::GetForegroundDrawList();
+  draw->AddRectFilled(ImVec2(at.x - 1.8F * em, at.y - 0.3F * em),
+                      ImVec2(at.x + size.x + 0.7F * em, at.y + size.y + 0.3F * em),
+                      ImGui::GetColorU32(ImGuiCol_WindowBg), 0.5F * em);
+  draw->AddCircleFilled(ImVec2(at.x - em, at.y + 0.5F * size.y), 0.36F * em,
+                        dark ? IM_COL32(255, 70, 60, 255) : IM_COL32(200, 20, 20, 255));
+  draw->AddText(at, ImGui::GetColorU32(ImGuiCol_Text), words);
+}
+
+}  // namespace
+
 Ui::Ui(GLFWwindow* window, float scale)
-    : window_(window), scale_(scale), inspector_(std::make_unique<Inspector>()) {
+    : window_(window),
+      scale_(scale),
+      filmed_(std::make_unique<ImDrawData>()),
+      inspector_(std::make_unique<Inspector>()) {
   IMGUI_CHECKVERSION();
   ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
@@ -146,8 +169,16 @@ ImDrawData* Ui::draw_window(State& state) {
   panel_message(state);
   hover_tip(state);
   cell_tip(state);
+  sign_ = state.films;
+  if (sign_) film_sign(state);
   ImGui::Render();
   return ImGui::GetDrawData();
+}
+
+ImDrawData* Ui::filmed() {
+  *filmed_ = *ImGui::GetDrawData();
+  if (sign_) --filmed_->CmdListsCount;
+  return filmed_.get();
 }
 
 bool Ui::popup_open() const {

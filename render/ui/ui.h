@@ -13,6 +13,7 @@
 #include "render/stage.h"
 
 struct GLFWwindow;
+struct ImDrawData;
 
 namespace ui {
 
@@ -30,6 +31,7 @@ struct State {
   bool times = false;
   bool panels = true;
   bool quit = false;
+  bool films = false;     // the window is being filmed
   std::string message{};  // of the last thing that was done, for the timeline
   std::string said{};     // what stands there, and for how long, seconds
   float said_for = 0.0F;
@@ -66,6 +68,8 @@ class Ui {
   ImDrawData* draw_overlay(State& state, glm::vec2 size_px, float seconds);
   // Everything, for a window.
   ImDrawData* draw_window(State& state);
+  // The same without the sign that says that it is filmed.
+  ImDrawData* filmed();
 
   // A menu or a list is open: Escape is its.
   bool popup_open() const;
@@ -78,6 +82,8 @@ class Ui {
 
   GLFWwindow* window_;
   float scale_;
+  std::unique_ptr<ImDrawData> filmed_;
+  bool sign_ = false;  // the last of the lists that are drawn
   scene::Theme theme_ = scene::Theme::kDark;
   bool styled_ = false;
   std::unique_ptr<Inspector> inspector_;

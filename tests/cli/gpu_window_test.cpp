@@ -1,5 +1,7 @@
 // The window under Xvfb, used by mouse and keyboard, with Vulkan's validation on.
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -70,6 +72,10 @@ class Window : public Drawing {
         "--window-size",
         std::to_string(XDisplay::kWidth) + "x" + std::to_string(XDisplay::kHeight)};
     words.insert(words.end(), more.begin(), more.end());
+    if (in_the_folder_) {
+      words[0] = std::filesystem::absolute(words[0]).string();
+      words.insert(words.begin(), {"env", "-C", in_folder("")});
+    }
     program_ = std::make_unique<tests::Process>(words, environment);
     const Outcome found =
         display_->xdotool({"search", "--sync", "--onlyvisible", "--name", "fulgurite"});
@@ -116,6 +122,7 @@ class Window : public Drawing {
     }
   }
 
+  bool in_the_folder_ = false;  // where it saves what it is asked to save
   std::unique_ptr<XDisplay> display_;
   std::unique_ptr<tests::Process> program_;
   std::string window_;
@@ -257,6 +264,43 @@ TEST_F(Window, MutesWhatIsSelectedAndLetsItSpeakAgain) {
   };
   EXPECT_EQ(0, shot("5").exit_code);
   EXPECT_NE(0, shot("6").exit_code);
+}
+
+// Pictures and films, each beside the last; a film that runs is finished when the program ends.
+TEST_F(Window, SavesPicturesAndFilms) {
+  in_the_folder_ = true;
+  open();
+  if (HasFatalFailure()) return;
+  const auto saved = [&](const char* file) {
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(in_folder(file)); })) << file;
+  };
+  for (const char* picture : {"fulgurite-1.png", "fulgurite-2.png"}) {
+    display_->key("F12");
+    saved(picture);
+  }
+  // Asked of the file, decoding all of it: its size, and how many frames it has.
+  const auto frames = [&](const char* file) {
+    const Outcome told = tests::run_program(
+        {"ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries",
+         "stream=width,height,nb_read_frames", "-of", "csv=p=0", in_folder(file)},
+        kNoDisplay);
+    const std::string size =
+        std::to_string(XDisplay::kWidth) + "," + std::to_string(XDisplay::kHeight) + ",";
+    EXPECT_EQ(size, told.out.substr(0, size.size())) << told.out << told.err;
+    return std::atoi(told.out.substr(std::min(size.size(), told.out.size())).c_str());
+  };
+  display_->key("F9");
+  saved("fulgurite-1.mp4");
+  settle(3000);
+  display_->key("F9");
+  settle(3000);
+  EXPECT_GE(frames("fulgurite-1.mp4"), 60) << "of 3 s";
+  display_->key("F9");
+  saved("fulgurite-2.mp4");
+  settle(1000);
+  display_->key("ctrl+q");
+  expect_clean_end();
+  EXPECT_GE(frames("fulgurite-2.mp4"), 20) << "of 1 s";
 }
 
 // A bookmark is kept for the next program, and --camera finds it there.

@@ -12,6 +12,7 @@
 
 #include "model/error.h"
 #include "render/video/encoder.h"
+#include "render/video/film.h"
 #include "render/video/frame_hash.h"
 #include "render/video/png.h"
 #include "render/video/process.h"
@@ -89,6 +90,28 @@ class Video : public ::testing::Test {
 #define NEEDS_FFMPEG()                                                   \
   if (find_program("ffmpeg").empty() || find_program("ffprobe").empty()) \
   GTEST_SKIP() << "there is no ffmpeg here"
+
+// Frames of a window come unevenly; the video's do not.
+TEST_F(Video, AFilmHasEveryFrameOfItsTime) {
+  const fs::path file = folder_ / "film.mp4";
+  Film film({file, 64, 48, 30.0});
+  film.add(0.0, frame(64, 48, 0));
+  film.add(0.01, frame(64, 48, 1));  // within the same frame: the later is seen
+  film.add(0.5, frame(64, 48, 20));
+  film.stand(1.0);
+  EXPECT_EQ(30U, film.frames());
+  film.add(1.2, frame(64, 48, 40));
+  film.finish(2.0);
+  EXPECT_EQ("h264,64,48,60", probe(file));
+}
+
+TEST_F(Video, AFilmThatEndsAtOnceHasAFrame) {
+  const fs::path file = folder_ / "film.mp4";
+  Film film({file, 64, 48, 30.0});
+  film.add(0.0, frame(64, 48, 0));
+  film.finish(0.001);
+  EXPECT_EQ("h264,64,48,1", probe(file));
+}
 
 TEST_F(Video, IsPlayableAndAsLongAsItWasMade) {
   NEEDS_FFMPEG();
