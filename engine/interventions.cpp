@@ -11,6 +11,10 @@ using trace::MutedKind;
 using trace::MutedPart;
 
 std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model::Config& c) {
+  if (parts.size() > trace::kMostMuted) {
+    throw Error(ExitCode::kUsage, std::to_string(parts.size()) + " parts are too many", "muting",
+                "name whole layers: L3.A, L3.M");
+  }
   std::vector<model::Mute> mutes;
   for (const MutedPart& part : parts) {
     const bool heads = part.kind == MutedKind::kHead || part.kind == MutedKind::kHeads;

@@ -92,23 +92,30 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
 
 }  // namespace
 
-// What the conversation runs without, by a word at each.
+// What the conversation runs without, by a word at each that is large enough; of very many the
+// first.
 void label_muted(const LabelInput& in, LabelBoard& board) {
-  for (const uint32_t element : scene::muted_elements(in.layout, in.reader.muted())) {
+  constexpr size_t kMost = 256;
+  std::vector<uint32_t> elements = scene::muted_elements(in.layout, in.reader.muted());
+  if (elements.size() > kMost) elements.resize(kMost);
+  for (const uint32_t element : elements) {
+    const scene::NodeRef& ref = in.layout.refs()[element];
+    const bool plate = ref.kind == scene::Kind::kSpineFfn;  // all of it
+    const scene::Box box =
+        plate ? in.layout.ffn_plate(ref.layer) : box_of(in.layout, element, in.now);
+    const float px = board.pixels(box.center, 2.0F * std::min(box.half_size.x, box.half_size.y));
+    const float wish = ramp(0.2F * in.size_px, 0.4F * in.size_px, px);
     Label label;
     label.text = "muted";
     label.size_px = 0.85F * in.size_px;
     label.rgba = in.palette.text;
     label.element = meant(in, element);
-    const scene::NodeRef& ref = in.layout.refs()[element];
-    if (ref.kind ==
-        scene::Kind::kSpineFfn) {  // in the middle of the plate, where nothing lights up
-      const scene::Box plate = in.layout.ffn_plate(ref.layer);
-      label.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
-      board.at(label, 1.0F, plate);
-      continue;
+    if (plate) {  // in its middle, where nothing lights up
+      label.anchor = box.center + glm::vec3(0.0F, 0.0F, box.half_size.z);
+      board.at(label, wish, box);
+    } else {
+      board.beside(box, Side::kBelow, label, wish, 0.4F);
     }
-    board.beside(box_of(in.layout, element, in.now), Side::kBelow, label, 1.0F, 0.4F);
   }
 }
 

@@ -282,6 +282,7 @@ void Reader::take(const Message& message) {
     case Topic::kMuted: {
       const auto* m = pieces.header<MutedRecord>();
       if (settings_.empty()) inconsistent("muted parts of no conversation");
+      expect(m->count <= kMostMuted);
       muted_ = pieces.array<MutedPart>(m->count);
       for (const MutedPart& part : muted_) expect(fits(part, *model_));
       break;

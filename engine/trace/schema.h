@@ -172,6 +172,9 @@ struct MutedPart {
   friend bool operator==(const MutedPart&, const MutedPart&) = default;
 };
 
+// More than this many parts one by one is a mistake: layers can be named as a whole.
+inline constexpr uint32_t kMostMuted = 1U << 16;
+
 // then: MutedPart parts[count]
 struct MutedRecord {
   uint32_t count = 0;

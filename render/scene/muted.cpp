@@ -90,9 +90,10 @@ std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
 
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {
   std::vector<uint32_t> elements;
+  std::vector<bool> seen(layout.nodes().size());
   const auto add = [&](uint32_t element) {
-    if (std::find(elements.begin(), elements.end(), element) == elements.end())
-      elements.push_back(element);
+    if (!seen[element]) elements.push_back(element);
+    seen[element] = true;
   };
   for (const MutedPart& part : muted) {
     switch (part.kind) {

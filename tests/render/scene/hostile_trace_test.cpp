@@ -7,6 +7,7 @@
 #include "engine/trace/reader.h"
 #include "model/error.h"
 #include "render/scene/choreography.h"
+#include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
 #include "tests/support/trace_builder.h"
 
@@ -17,6 +18,7 @@ TEST(HostileTrace, WhatTheReaderAcceptsCanBeShown) {
   tests::TraceBuilder builder(original, tests::small_model());
   builder.describe();
   builder.start();
+  builder.muted({{trace::MutedKind::kHead, 1, 2}, {trace::MutedKind::kNeuron, 0, 59}});
   builder.step(3);
   builder.step();
   std::vector<std::pair<trace::Topic, std::vector<std::byte>>> messages;
@@ -50,6 +52,9 @@ TEST(HostileTrace, WhatTheReaderAcceptsCanBeShown) {
     }
     ++shown;
     const scene::Layout layout(reader.model()->record);
+    for (const uint32_t element : scene::muted_elements(layout, reader.muted()))
+      ASSERT_LT(element, layout.nodes().size());
+    scene::list_of(reader.muted());
     for (size_t s = 0; s < reader.steps(); ++s) {
       const scene::Script script = choreograph(reader, layout, s);
       for (const shaders::Light& light : script.lights) {
