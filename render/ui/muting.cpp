@@ -16,9 +16,11 @@ void ask_again(State& state, std::vector<trace::MutedPart> muted) {
     state.message = "the engine is busy; try again";
     return;
   }
-  // What is said while nothing is muted stays to be compared with.
+  // What is said while nothing is muted stays to be compared with; where the model has just begun
+  // to say it again, what it said before.
   const trace::Reader& reader = state.stage.reader();
-  if (state.asked.muted.empty()) {
+  if (state.asked.muted.empty() && reader.muted().empty() &&
+      reader.positions() >= state.unmuted.size()) {
     state.unmuted.clear();
     for (size_t p = 0; p < reader.positions(); ++p)
       state.unmuted.emplace_back(reader.position(p).token.text);

@@ -94,6 +94,9 @@ void unmuted_lines(const State& state, float width) {
   const uint32_t last = std::min(shown_position(state), n - 1);
   uint32_t differs = 0;
   while (differs <= last && reader.position(differs).token.text == before[differs]) ++differs;
+  // Of another prompt, whose conversation had not begun.
+  if (differs <= last && reader.position(differs).token.record->kind == trace::TokenKind::kPrompt)
+    return;
   ImGui::TextDisabled(differs > last ? "without muting it says the same so far"
                                      : "without muting it said");
   if (differs > last) return;
