@@ -106,7 +106,9 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
     const float px = board.pixels(box.center, 2.0F * std::min(box.half_size.x, box.half_size.y));
     const float wish = ramp(0.2F * in.size_px, 0.4F * in.size_px, px);
     Label label;
-    label.text = "muted";
+    const bool in_part =
+        ref.kind == scene::Kind::kCell && !scene::is_muted(in.layout, ref, in.reader.muted());
+    label.text = in_part ? "in part muted" : "muted";
     label.size_px = 0.85F * in.size_px;
     label.rgba = in.palette.text;
     label.element = meant(in, element);

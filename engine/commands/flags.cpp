@@ -235,8 +235,9 @@ void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted) {
            }
          },
          "parts that the model runs without, their output zero: a head L3.H1, all heads of a layer "
-         "L3.A, a neuron L3.F20, all of a layer L3.M")
-      ->delimiter(',');
+         "L3.A, a neuron L3.F20, all of a layer L3.M; several with commas")
+      ->delimiter(',')
+      ->allow_extra_args(false);
 }
 
 void add_generation(CLI::App& app, Flags& flags) {

@@ -16,8 +16,12 @@ constexpr double kFps = 30.0;
 // A name that nothing has.
 std::string new_file(const std::string& ending) {
   std::string path;
-  for (int i = 1; path.empty() || std::filesystem::exists(path); ++i)
-    path = "fulgurite-" + std::to_string(i) + ending;
+  for (int i = 1; path.empty(); ++i) {
+    const std::string name = "fulgurite-" + std::to_string(i);
+    // Where frames go when there is no ffmpeg.
+    if (!std::filesystem::exists(name + ending) && !std::filesystem::exists(name + "_frames"))
+      path = name + ending;
+  }
   return path;
 }
 
@@ -59,17 +63,37 @@ auto Filming::guarded(const Work& work) {
   }
 }
 
-void Filming::begin(VkExtent2D extent) {
+// The film's clock stands while the encoder keeps the window waiting: else every wait would be
+// made up for with frames, and a longer one.
+template <class Work>
+void Filming::write(const Work& work) {
+  constexpr std::chrono::milliseconds kUnnoticed{20};
+  const auto before = std::chrono::steady_clock::now();
+  work();
+  const auto took = std::chrono::steady_clock::now() - before;
+  if (took > kUnnoticed) began_ += took;
+}
+
+void Filming::begin(const Target& window) {
   const std::string path = new_file(".mp4");
-  return guarded([&] {
+  const VkExtent2D extent = window.extent();
+  // In the window's own order of channels, so that it is drawn by the same pipelines.
+  const bool bgra = window.format() == VK_FORMAT_B8G8R8A8_UNORM;
+  guarded([&] {
     film_ = std::make_unique<Film>(EncoderOptions{path, extent.width, extent.height, kFps});
     times_.clear();
     newest_ = -1.0;
-    target_ = std::make_unique<Offscreen>(device_, extent.width, extent.height,
-                                          [this](uint64_t, std::span<const uint8_t> rgba) {
-                                            film_->add(times_.front(), rgba);
-                                            times_.pop_front();
-                                          });
+    target_ = std::make_unique<Offscreen>(
+        device_, extent.width, extent.height,
+        [this, bgra](uint64_t, std::span<const uint8_t> pixels) {
+          rgba_.assign(pixels.begin(), pixels.end());
+          for (size_t i = 0; bgra && i + 2 < rgba_.size(); i += 4)
+            std::swap(rgba_[i], rgba_[i + 2]);
+          const double at = times_.front();
+          times_.pop_front();
+          write([&] { film_->add(at, rgba_); });
+        },
+        bgra ? VK_FORMAT_B8G8R8A8_UNORM : VK_FORMAT_R8G8B8A8_UNORM);
     began_ = std::chrono::steady_clock::now();
   });
 }
@@ -88,20 +112,21 @@ bool Filming::frame(Stage& stage, const View& view, VkExtent2D extent) {
 }
 
 void Filming::follow(bool& wanted, Stage& stage, const View& view, ImDrawData* panels,
-                     VkExtent2D extent, std::string& message) {
-  if (wanted && !running()) begin(extent);
+                     const Target& window, std::string& message) {
+  if (wanted && !running()) begin(window);
   if (!running()) return;
   View seen = view;
   seen.ui = panels;
-  if (wanted && frame(stage, seen, extent)) return;
+  if (wanted && frame(stage, seen, window.extent())) return;
   message = "saved " + end();
   if (std::exchange(wanted, false)) message += ": the window has another size now";
 }
 
 void Filming::stand() {
+  if (!running()) return;
   guarded([&] {
     target_->flush();
-    film_->stand(now());
+    write([&] { film_->stand(now()); });
   });
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "render/stage.h"
 #include "render/target/offscreen.h"
@@ -32,16 +33,18 @@ class Filming {
   // After each frame of the window: begins or ends a film as wanted, and draws the frame into it
   // once more where one is due, with these panels. Ends it where the window has another size.
   // message: what there is now, when it has ended.
-  void follow(bool& wanted, Stage& stage, const View& view, ImDrawData* panels, VkExtent2D extent,
-              std::string& message);
-  // Nothing has changed since.
+  void follow(bool& wanted, Stage& stage, const View& view, ImDrawData* panels,
+              const Target& window, std::string& message);
+  // Nothing has changed since; where no film runs nothing is done.
   void stand();
   // Returns what there is now: "fulgurite-1.mp4, 12.4 s".
   std::string end();
 
  private:
   double now() const;
-  void begin(VkExtent2D extent);
+  void begin(const Target& window);
+  template <class Work>
+  void write(const Work& work);
   bool frame(Stage& stage, const View& view, VkExtent2D extent);
   template <class Work>
   auto guarded(const Work& work);
@@ -49,6 +52,7 @@ class Filming {
   gpu::Device& device_;
   std::unique_ptr<Film> film_;
   std::unique_ptr<Offscreen> target_;
+  std::vector<uint8_t> rgba_;
   std::deque<double> times_;  // of the frames that are still being drawn
   double newest_ = -1.0;      // of these and of those before, seconds
   std::chrono::steady_clock::time_point began_;

@@ -220,4 +220,12 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
               "--tensor", names);
 }
 
+void require_readable(const SceneOptions& options) {
+  if (options.control != nullptr) return;
+  trace::Reader reader(*options.log);
+  reader.poll();
+  if (!reader.described())
+    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
+}
+
 }  // namespace render::commands

@@ -47,6 +47,10 @@ void set_size(const std::string& text, SceneOptions& options);
 std::string panel_names();
 void set_panels(const std::string& list, SceneOptions& options);
 
+// A trace file's records are checked when they are read: by this, while what was shown before can
+// stay. Throws Error (bad model).
+void require_readable(const SceneOptions& options);
+
 // Waits until the log has described its model, looks up what the options name in it, and only then
 // asks the engine to generate: that replaces an older file of the trace. Throws Error (usage, bad
 // model).

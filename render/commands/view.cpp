@@ -457,15 +457,6 @@ struct Screen {
   FrameLog frame_log;
 };
 
-// A trace file's records are checked when they are read: here, while what is shown can stay.
-void require_readable(const SceneOptions& options) {
-  if (options.control != nullptr) return;
-  trace::Reader reader(*options.log);
-  reader.poll();
-  if (!reader.described())
-    throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
-}
-
 // Returns what is to be shown next; nothing when the window is closed.
 std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
   auto& [window, device, swapchain, frame_log] = screen;
@@ -493,12 +484,25 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   stage.ask(options.control);
 
   Filming filming(device);
+  int still_frames = 0;
+  // What cannot be saved must not take with it what is shown.
+  const auto guarded = [&](const auto& work) {
+    const bool films = filming.running();
+    try {
+      work();
+    } catch (const std::exception& error) {
+      state.message = error.what();
+      still_frames = 0;
+      controls.films() = false;
+      if (films) std::fprintf(stderr, "fulgurite: %s\n", error.what());
+    }
+    state.films = filming.running();
+  };
   std::optional<Shown> next;
   std::string title;
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
   auto last = std::chrono::steady_clock::now();
-  int still_frames = 0;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {
     // When nothing moves the program sleeps until something does.
     if (still_frames > kSettle) {
@@ -532,7 +536,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     // The picture stands as it is; a caret in a text blinks, but not faster than the sleep above.
     if (still_frames > kSettle && !ui.wants_keyboard()) {
-      if (filming.running()) filming.stand();
+      guarded([&] { filming.stand(); });
       continue;
     }
     view.refine = still_frames >= kSettle;
@@ -562,22 +566,22 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     }
     if (!stage.draw(swapchain, view)) {
       still_frames = 0;  // it has to be drawn once there is something to draw on
+      guarded([&] { filming.stand(); });
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
       continue;
     }
     frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
-    try {
+    guarded([&] {
       if (controls.take_screenshot())
         state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
-      filming.follow(controls.films(), stage, view, ui.filmed(), swapchain.extent(), state.message);
-    } catch (const Error& error) {
-      state.message = error.what();
-      controls.films() = filming.running();
-    }
-    state.films = filming.running();
+      filming.follow(controls.films(), stage, view, ui.filmed(), swapchain, state.message);
+    });
   }
-  if (filming.running()) std::fprintf(stderr, "fulgurite: saved %s\n", filming.end().c_str());
+  guarded([&] {
+    if (filming.running()) state.message = "saved " + filming.end();
+    if (controls.films()) std::fprintf(stderr, "fulgurite: %s\n", state.message.c_str());
+  });
   device.wait_idle();
   return next;
 }

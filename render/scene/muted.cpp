@@ -1,6 +1,7 @@
 #include "render/scene/muted.h"
 
 #include <algorithm>
+#include <set>
 
 #include "render/scene/tensors.h"
 
@@ -42,6 +43,26 @@ bool among(const MutedPart& part, std::span<const MutedPart> muted) {
                      [&](const MutedPart& whole) { return covers(whole, part); });
 }
 
+struct MutedNeurons {
+  bool any = false;
+  bool all = false;
+};
+// Of a cell.
+MutedNeurons muted_neurons(const Layout& layout, const NodeRef& ref,
+                           std::span<const MutedPart> muted) {
+  if (ref.subject != 0) return {};
+  const IndexRange neurons = neurons_of(layout, ref);
+  std::set<uint32_t> found;
+  for (const MutedPart& part : muted) {
+    if (part.layer != ref.layer) continue;
+    if (part.kind == MutedKind::kNeurons) return {true, true};
+    if (part.kind == MutedKind::kNeuron && part.index >= neurons.first &&
+        part.index <= neurons.last)
+      found.insert(part.index);
+  }
+  return {!found.empty(), found.size() == neurons.last - neurons.first + 1};
+}
+
 }  // namespace
 
 std::vector<MutedPart> parts_of(const Layout& layout, const NodeRef& ref) {
@@ -56,6 +77,7 @@ std::vector<MutedPart> parts_of(const Layout& layout, const NodeRef& ref) {
     case Kind::kCell: {
       std::vector<MutedPart> parts;
       const IndexRange neurons = neurons_of(layout, ref);
+      if (neurons.last - neurons.first >= trace::kMostMuted) return {};
       for (uint64_t n = neurons.first; n <= neurons.last; ++n)
         parts.push_back({MutedKind::kNeuron, ref.layer, static_cast<uint32_t>(n)});
       return parts;
@@ -66,9 +88,10 @@ std::vector<MutedPart> parts_of(const Layout& layout, const NodeRef& ref) {
 }
 
 bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const MutedPart> muted) {
+  if (muted.empty()) return false;
+  if (ref.kind == Kind::kCell) return muted_neurons(layout, ref, muted).all;
   const std::vector<MutedPart> parts = parts_of(layout, ref);
-  return !parts.empty() && std::all_of(parts.begin(), parts.end(),
-                                       [&](const MutedPart& part) { return among(part, muted); });
+  return !parts.empty() && among(parts.front(), muted);
 }
 
 std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
@@ -90,7 +113,9 @@ std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
 
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {
   std::vector<uint32_t> elements;
+  if (muted.empty()) return elements;
   std::vector<bool> seen(layout.nodes().size());
+  std::set<uint32_t> whole;  // layers whose heads are
   const auto add = [&](uint32_t element) {
     if (!seen[element]) elements.push_back(element);
     seen[element] = true;
@@ -101,6 +126,7 @@ std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const Muted
         add(layout.head(part.layer, part.index));
         break;
       case MutedKind::kHeads:
+        if (!whole.insert(part.layer).second) break;
         for (uint32_t h = 0; h < layout.model().heads; ++h) add(layout.head(part.layer, h));
         break;
       case MutedKind::kNeuron:

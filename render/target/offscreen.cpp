@@ -7,8 +7,9 @@
 
 namespace render {
 
-Offscreen::Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFrame on_frame)
-    : device_(device), extent_{width, height}, on_frame_(std::move(on_frame)) {
+Offscreen::Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFrame on_frame,
+                     VkFormat format)
+    : device_(device), extent_{width, height}, format_(format), on_frame_(std::move(on_frame)) {
   const uint32_t limit = device.properties().limits.maxImageDimension2D;
   if (width == 0 || height == 0 || width > limit || height > limit) {
     throw fulgurite::Error(fulgurite::ExitCode::kUsage,
@@ -19,7 +20,7 @@ Offscreen::Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFra
     slot.image = gpu::Image(
         device, {.width = width,
                  .height = height,
-                 .format = format(),
+                 .format = format_,
                  .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
                  .name = "offscreen"});
     slot.pixels =

@@ -14,17 +14,19 @@ namespace render {
 
 class Offscreen final : public Target {
  public:
-  // One frame: width * height * 4 bytes, RGBA8, sRGB-encoded, rows from the top, alpha 255.
+  // One frame: width * height * 4 bytes, RGBA8 (or of the other format of 8 bits a channel that was
+  // asked for), sRGB-encoded, rows from the top, alpha 255.
   // The bytes are valid during the call. Frames come in the order they were drawn, from inside
   // acquire() or flush(), on the drawing thread; throwing from it is allowed.
   using OnFrame = std::function<void(uint64_t index, std::span<const uint8_t> rgba)>;
 
   // Throws Error (usage) when the device cannot make an image of that size.
-  Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFrame on_frame = {});
+  Offscreen(gpu::Device& device, uint32_t width, uint32_t height, OnFrame on_frame = {},
+            VkFormat format = VK_FORMAT_R8G8B8A8_UNORM);
   ~Offscreen() override;
 
   VkExtent2D extent() const override { return extent_; }
-  VkFormat format() const override { return VK_FORMAT_R8G8B8A8_UNORM; }
+  VkFormat format() const override { return format_; }
   bool acquire(TargetImage& out) override;
   void finish(VkCommandBuffer commands) override;
   void submitted(uint64_t submission) override;
@@ -46,6 +48,7 @@ class Offscreen final : public Target {
 
   gpu::Device& device_;
   VkExtent2D extent_;
+  VkFormat format_;
   OnFrame on_frame_;
   Slot slots_[kRing];
   uint64_t drawn_ = 0;      // frames handed out

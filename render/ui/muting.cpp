@@ -12,10 +12,7 @@ void ask_again(State& state, std::vector<trace::MutedPart> muted) {
   engine::Generate again = state.asked;
   again.muted = std::move(muted);
   again.go_on = false;
-  if (!state.control->post(again)) {
-    state.message = "the engine is busy; try again";
-    return;
-  }
+  if (!ask_for(state, again)) return;
   // What is said while nothing is muted stays to be compared with; where the model has just begun
   // to say it again, what it said before.
   const trace::Reader& reader = state.stage.reader();
@@ -25,9 +22,6 @@ void ask_again(State& state, std::vector<trace::MutedPart> muted) {
     for (size_t p = 0; p < reader.positions(); ++p)
       state.unmuted.emplace_back(reader.position(p).token.text);
   }
-  state.generate.muted = again.muted;
-  state.asked = std::move(again);
-  state.player.play(true);
 }
 
 // The selected node, of a bolt the head or the cell at one of its ends: it stays selected while the
@@ -46,7 +40,32 @@ void select_end_of_bolt(State& state) {
   }
 }
 
+uint64_t beginnings(const State& state) {
+  return state.stage.reader().conversation() + state.stage.reader().continuation();
+}
+
 }  // namespace
+
+bool ask_for(State& state, const engine::Generate& what) {
+  if (!state.control->post(what)) {
+    state.message = "the engine is busy; try again";
+    return false;
+  }
+  state.asks_for = what;
+  state.asked_during = beginnings(state);
+  state.player.play(true);
+  return true;
+}
+
+void take_answer(State& state) {
+  if (!state.asks_for || beginnings(state) == state.asked_during) return;
+  const engine::Generate& now = *state.asks_for;
+  const bool same_text = now.prompt == state.asked.prompt && !now.go_on;
+  if (!same_text) state.unmuted.clear();
+  state.asked = now;
+  state.generate.muted = now.muted;
+  state.asks_for.reset();
+}
 
 void toggle_muted(State& state) {
   if (state.control == nullptr) {
@@ -61,7 +80,7 @@ void toggle_muted(State& state) {
   }
   const scene::NodeRef ref = layout.ref(state.view.selected - 1);
   if (scene::parts_of(layout, ref).empty()) {
-    state.message = "this cannot be muted: it computes nothing of its own";
+    state.message = "only heads and neurons of the first model can be muted";
     return;
   }
   ask_again(state, scene::toggled(layout, ref, state.asked.muted));

@@ -184,7 +184,11 @@ void Inspector::draw(State& state, bool interactive) {
     if (!formula.empty()) {
       faint("computed as " + formula);
     }
-    if (muted) warn(state.view.look.theme, "muted: what it gives is zero");
+    if (muted) {
+      const bool head = ref.kind == scene::Kind::kHead || ref.kind == scene::Kind::kCell;
+      warn(state.view.look.theme,
+           head ? "muted: what it gives is zero" : "muted: at most biases are added here");
+    }
     if (ref.subject == 0 && step) strongest(state, ref, position_of(state, *step));
     ImGui::Separator();
 

@@ -97,9 +97,13 @@ void unmuted_lines(const State& state, float width) {
   // Of another prompt, whose conversation had not begun.
   if (differs <= last && reader.position(differs).token.record->kind == trace::TokenKind::kPrompt)
     return;
-  ImGui::TextDisabled(differs > last ? "without muting it says the same so far"
-                                     : "without muting it said");
-  if (differs > last) return;
+  if (differs > last) {
+    if (n <= reader.step(0).count) return;  // it had said nothing
+    ImGui::TextDisabled(last + 1 < n ? "without muting it says the same so far"
+                                     : "without muting it said the same, and then was stopped");
+    return;
+  }
+  ImGui::TextDisabled("without muting it said");
   const uint32_t begin = begin_of(last);
   const std::vector<scene::Line> lines = lines_of(
       texts_of(begin, last, [&](uint32_t p) { return std::string_view(before[p]); }), width);
@@ -181,20 +185,14 @@ void controls(State& state) {
     if (again || escape_pressed()) ImGui::CloseCurrentPopup();
     ImGui::EndPopup();
   }
-  if (!state.asked.muted.empty()) {
-    warn(state.view.look.theme, "muted: " + scene::list_of(state.asked.muted));
+  if (!reader.muted().empty()) {
+    warn(state.view.look.theme, "muted: " + scene::list_of(reader.muted()));
     ImGui::SameLine();
     if (ImGui::SmallButton("unmute")) unmute_all(state);
   }
   if (go) {
     what.go_on = true;
-    if (state.control->post(what)) {
-      state.asked = what;
-      state.unmuted.clear();
-      state.player.play(true);
-    } else {
-      state.message = "the engine is busy; try again";
-    }
+    ask_for(state, what);
   }
   if (reader.failed()) warn(state.view.look.theme, reader.note());
   if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))

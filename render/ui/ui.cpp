@@ -154,6 +154,7 @@ void Ui::begin_frame(State& state) {
 ImDrawData* Ui::draw_window(State& state) {
   style(state.view.look.theme);
   begin_frame(state);
+  take_answer(state);
   if (state.panels) {
     panel_legend(state, true);
     panel_text(state, true);

@@ -24,8 +24,10 @@ struct State {
   render::Player& player;
   engine::Control* control = nullptr;  // null: a file, nobody answers
 
-  engine::Generate generate{};         // what the prompt panel holds
-  engine::Generate asked = generate;   // what the engine was asked last
+  engine::Generate generate{};                 // what the prompt panel holds
+  engine::Generate asked = generate;           // what the conversation answers
+  std::optional<engine::Generate> asks_for{};  // what the engine was asked since, and may refuse
+  uint64_t asked_during = 0;                   // conversations and continuations there were then
   std::vector<std::string> unmuted{};  // tokens of what it said to that before something was muted
   bool help = false;
   bool times = false;
@@ -96,6 +98,11 @@ float bottom_of_panels(bool interactive, float em);
 
 // Of this frame.
 bool escape_pressed();
+
+// Asks the engine for a text. False: it is busy, and state.message says so.
+bool ask_for(State& state, const engine::Generate& what);
+// Once a frame: whether the engine has begun with what it was asked.
+void take_answer(State& state);
 
 // Asks the engine for the same again with what is selected muted, or speaking again; or with
 // nothing muted. A sentence in state.message says why not.

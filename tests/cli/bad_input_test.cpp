@@ -92,6 +92,8 @@ TEST_F(BadInput, NotANumberIsNoNumber) {
   for (const char* part : {"L3", "L3.H", "x", "L0.R"})
     expect_refusal(fulgurite({"run", "-n", "1", "--mute", part}), 2, "--mute");
   expect_refusal(fulgurite({"run", "-n", "1", "--mute", "L99.H0"}), 2, "layers 0 to 5");
+  expect_refusal(fulgurite({"shot", "--mute", "L1.H0", "no.gguf"}), 3,
+                 "no.gguf");  // a file follows
   expect_refusal(fulgurite({"logits", "-p", "A", "-o", "-", "--mute", "L0.H99"}), 2, "heads 0 to");
   expect_refusal(fulgurite({"shot", "-n", "1", "--mute", "L0.F216"}), 2, "neurons 0 to 215");
   expect_refusal(fulgurite({"run", "-n", "1", "--top-p", "nan"}), 2, "--top-p");

@@ -55,6 +55,11 @@ TEST_F(MutedNodes, ALayerMutesItsHeadsAndNeurons) {
   EXPECT_FALSE(is_muted("C0", parts({"L1.A"})));
 }
 
+TEST_F(MutedNodes, ACellIsMutedWhenEachOfItsNeuronsIs) {
+  EXPECT_TRUE(is_muted("L1.F22", parts({"L1.F23", "L1.F21", "L1.F22", "L1.F22"})));
+  EXPECT_FALSE(is_muted("L1.F22", parts({"L1.F21", "L1.F21", "L1.F21", "L0.F22"})));
+}
+
 TEST_F(MutedNodes, TogglingTwiceChangesNothing) {
   const Parts before = parts({"L0.H1"});
   for (const char* name : {"L2.H3", "L1.A", "L1.M", "L1.F22"}) {
