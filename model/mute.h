@@ -15,8 +15,6 @@ struct Mute {
   Part part = Part::kHeads;
   int64_t layer = 0;
   int64_t first = 0, last = 0;
-
-  friend bool operator==(const Mute&, const Mute&) = default;
 };
 
 }  // namespace model

@@ -25,7 +25,7 @@ std::string new_file(const std::string& ending) {
   return path;
 }
 
-View seen_by_nobody(const View& view) {
+View without_pick(const View& view) {
   View still = view;
   still.pick.reset();
   return still;
@@ -36,7 +36,7 @@ View seen_by_nobody(const View& view) {
 std::string save_picture(gpu::Device& device, Stage& stage, const View& view, VkExtent2D extent) {
   const std::string path = new_file(".png");
   Offscreen target(device, extent.width, extent.height);
-  View still = seen_by_nobody(view);
+  View still = without_pick(view);
   still.refine = true;
   still.ui = nullptr;
   still.hovered = 0;
@@ -106,7 +106,7 @@ bool Filming::frame(Stage& stage, const View& view, VkExtent2D extent) {
     const double at = now();
     if (newest_ >= 0.0 && film_->number(at) == film_->number(newest_)) return true;
     times_.push_back(newest_ = at);
-    stage.draw(*target_, seen_by_nobody(view));
+    stage.draw(*target_, without_pick(view));
     return true;
   });
 }

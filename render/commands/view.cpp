@@ -493,8 +493,8 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     } catch (const std::exception& error) {
       state.message = error.what();
       still_frames = 0;
-      controls.films() = false;
-      if (films) std::fprintf(stderr, "fulgurite: %s\n", error.what());
+      controls.films() = filming.running();  // a picture that fails leaves the film
+      if (films && !filming.running()) std::fprintf(stderr, "fulgurite: %s\n", error.what());
     }
     state.films = filming.running();
   };

@@ -43,24 +43,19 @@ bool among(const MutedPart& part, std::span<const MutedPart> muted) {
                      [&](const MutedPart& whole) { return covers(whole, part); });
 }
 
-struct MutedNeurons {
-  bool any = false;
-  bool all = false;
-};
-// Of a cell.
-MutedNeurons muted_neurons(const Layout& layout, const NodeRef& ref,
-                           std::span<const MutedPart> muted) {
-  if (ref.subject != 0) return {};
-  const IndexRange neurons = neurons_of(layout, ref);
+// Whether each neuron of a cell is muted.
+bool muted_neurons(const Layout& layout, const NodeRef& cell, std::span<const MutedPart> muted) {
+  if (cell.subject != 0) return false;
+  const IndexRange neurons = neurons_of(layout, cell);
   std::set<uint32_t> found;
   for (const MutedPart& part : muted) {
-    if (part.layer != ref.layer) continue;
-    if (part.kind == MutedKind::kNeurons) return {true, true};
+    if (part.layer != cell.layer) continue;
+    if (part.kind == MutedKind::kNeurons) return true;
     if (part.kind == MutedKind::kNeuron && part.index >= neurons.first &&
         part.index <= neurons.last)
       found.insert(part.index);
   }
-  return {!found.empty(), found.size() == neurons.last - neurons.first + 1};
+  return found.size() == neurons.last - neurons.first + 1;
 }
 
 }  // namespace
@@ -89,7 +84,7 @@ std::vector<MutedPart> parts_of(const Layout& layout, const NodeRef& ref) {
 
 bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const MutedPart> muted) {
   if (muted.empty()) return false;
-  if (ref.kind == Kind::kCell) return muted_neurons(layout, ref, muted).all;
+  if (ref.kind == Kind::kCell) return muted_neurons(layout, ref, muted);
   const std::vector<MutedPart> parts = parts_of(layout, ref);
   return !parts.empty() && among(parts.front(), muted);
 }

@@ -46,6 +46,26 @@ uint32_t begin_of(uint32_t last) {
   return last / kTokens > 1 ? (last / kTokens - 1) * kTokens : 0;
 }
 
+// The last `most` of them, in the room of at least `least`. draw(run, at, size) draws a part of
+// one.
+template <class Draw>
+void last_lines(const std::vector<scene::Line>& lines, float width, size_t most, size_t least,
+                const Draw& draw) {
+  const ImVec2 origin = ImGui::GetCursorScreenPos();
+  const float height = ImGui::GetTextLineHeight() * 1.2F;
+  const size_t first = lines.size() > most ? lines.size() - most : 0;
+  for (size_t i = first; i < lines.size(); ++i) {
+    ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
+    for (const scene::Run& run : lines[i]) {
+      const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
+      draw(run, at, size);
+      at.x += size.x;
+    }
+  }
+  const size_t used = std::max(lines.size() - first, least);
+  ImGui::Dummy(ImVec2(width, height * static_cast<float>(used)));
+}
+
 // The newest lines of the steps that have begun; what the step at hand has added is marked.
 void text_lines(const State& state, float width, size_t least) {
   const trace::Reader& reader = state.stage.reader();
@@ -56,31 +76,22 @@ void text_lines(const State& state, float width, size_t least) {
     begin = begin_of(last_shown);
     texts = texts_of(begin, last_shown, [&](uint32_t p) { return reader.position(p).token.text; });
   }
-  const std::vector<scene::Line> lines = lines_of(texts, width);
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
   ImDrawList* draw = ImGui::GetWindowDrawList();
-  const ImVec2 origin = ImGui::GetCursorScreenPos();
-  const float height = ImGui::GetTextLineHeight() * 1.2F;
-  const size_t first = lines.size() > kLines ? lines.size() - kLines : 0;
   const uint32_t last = reader.steps() > 0 ? position_of(state, shown_step(state)) : 0;
-  for (size_t i = first; i < lines.size(); ++i) {
-    ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
-    for (const scene::Run& run : lines[i]) {
-      const trace::TokenRecord& token = *reader.position(begin + run.from).token.record;
-      const bool prompt = token.kind == trace::TokenKind::kPrompt;
-      const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
-      // Of a prompt the last token: heads, FFN and spine are its.
-      if (token.step == shown_step(state) && (!prompt || begin + run.from == last)) {
-        draw->AddRectFilled(
-            ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
-            (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U, 2.0F);
-      }
-      draw->AddText(at, prompt ? colours.faint_text : colours.text, run.text.c_str());
-      at.x += size.x;
-    }
-  }
-  const size_t used = std::max(lines.size() - first, least);
-  ImGui::Dummy(ImVec2(width, height * static_cast<float>(used)));
+  last_lines(lines_of(texts, width), width, kLines, least,
+             [&](const scene::Run& run, ImVec2 at, ImVec2 size) {
+               const trace::TokenRecord& token = *reader.position(begin + run.from).token.record;
+               const bool prompt = token.kind == trace::TokenKind::kPrompt;
+               // Of a prompt the last token: heads, FFN and spine are its.
+               if (token.step == shown_step(state) && (!prompt || begin + run.from == last)) {
+                 draw->AddRectFilled(
+                     ImVec2(at.x - 1.0F, at.y), ImVec2(at.x + size.x + 1.0F, at.y + size.y),
+                     (channel_rgba(colours, shaders::kChannelCrown) & 0xFFFFFFU) | 0x90000000U,
+                     2.0F);
+               }
+               draw->AddText(at, prompt ? colours.faint_text : colours.text, run.text.c_str());
+             });
 }
 
 // What the model said to the same before something was muted, as far as it now has: the newest
@@ -108,20 +119,12 @@ void unmuted_lines(const State& state, float width) {
   const std::vector<scene::Line> lines = lines_of(
       texts_of(begin, last, [&](uint32_t p) { return std::string_view(before[p]); }), width);
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
-  const float height = ImGui::GetTextLineHeight() * 1.2F;
-  const ImVec2 origin = ImGui::GetCursorScreenPos();
-  const size_t first = lines.size() > kFew ? lines.size() - kFew : 0;
-  for (size_t i = first; i < lines.size(); ++i) {
-    ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
-    for (const scene::Run& run : lines[i]) {
-      const bool other = begin + run.from >= differs;
-      ImGui::GetWindowDrawList()->AddText(
-          at, other ? word_rgba(colours, shaders::kChannelCrown) : colours.faint_text,
-          run.text.c_str());
-      at.x += ImGui::CalcTextSize(run.text.c_str()).x;
-    }
-  }
-  ImGui::Dummy(ImVec2(width, height * static_cast<float>(lines.size() - first)));
+  last_lines(lines, width, kFew, 1, [&](const scene::Run& run, ImVec2 at, ImVec2) {
+    const bool other = begin + run.from >= differs;
+    ImGui::GetWindowDrawList()->AddText(
+        at, other ? word_rgba(colours, shaders::kChannelCrown) : colours.faint_text,
+        run.text.c_str());
+  });
 }
 
 // On the first frame of an edit: where it goes on, with nothing chosen that a key would replace.
