@@ -165,18 +165,18 @@ void Decoder::run(const Pass& pass, const int32_t* ids, float* logits, int64_t l
   for (int64_t l = 0; l < c.n_layer; ++l) {
     const Layer& w = weights_.layers[static_cast<size_t>(l)];
     tap(pass, Tap::kResidPre, l, a_.x, 1, c.n_embd);
-    normalise(w.attn_norm, a_.x, a_.norm, pass.n);
+    normalise(w.attn_norm, a_.x.data(), a_.norm.data(), pass.n);
     tap(pass, Tap::kAttnNorm, l, a_.norm, 1, c.n_embd);
     if (c.parallel) {
       if (c.shared_norm) {
         std::copy_n(a_.norm.begin(), pass.n * c.n_embd, a_.ffn_norm.begin());
       } else {
-        normalise(w.ffn_norm, a_.x, a_.ffn_norm, pass.n);
+        normalise(w.ffn_norm, a_.x.data(), a_.ffn_norm.data(), pass.n);
       }
     }
     attention(pass, l);
     add_update();
-    if (!c.parallel) normalise(w.ffn_norm, a_.x, a_.ffn_norm, pass.n);
+    if (!c.parallel) normalise(w.ffn_norm, a_.x.data(), a_.ffn_norm.data(), pass.n);
     tap(pass, Tap::kFfnNorm, l, a_.ffn_norm, 1, c.n_embd);
     ffn(pass, l);
     add_update();
@@ -209,15 +209,8 @@ void Decoder::embed(const Pass& pass, const int32_t* ids) {
 void Decoder::unembed(const Pass& pass, float* logits, int64_t rows) {
   const Config& c = config_;
   const int64_t skipped = pass.n - rows;
-  normalise(weights_.output_norm, a_.x, a_.norm, pass.n);
-  input_.set(a_.norm.data() + skipped * c.n_embd, rows, c.n_embd, c.n_embd,
-             rounds_input(weights_.output.weight.dtype), pool_);
-  matmul(weights_.output, input_, logits, c.n_vocab, nullptr, pool_);
-  if (c.final_soft_cap > 0.0F) {
-    for (int64_t i = 0; i < rows * c.n_vocab; ++i) {
-      logits[i] = c.final_soft_cap * std::tanh(logits[i] / c.final_soft_cap);
-    }
-  }
+  normalise(weights_.output_norm, a_.x.data(), a_.norm.data(), pass.n);
+  logits_of(a_.norm.data() + skipped * c.n_embd, rows, logits);
   if (pass.sink == nullptr) return;
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t position = pass.first + skipped + i;
@@ -232,22 +225,36 @@ void Decoder::unembed(const Pass& pass, float* logits, int64_t rows) {
                           static_cast<int64_t>(weights_.output.weight.bytes()));
 }
 
-void Decoder::normalise(const Norm& norm, const Values& x, Values& y, int64_t n) {
-  const int64_t width = config_.n_embd;
-  for (int64_t i = 0; i < n; ++i) {
-    const float* in = x.data() + i * width;
-    float* out = y.data() + i * width;
-    if (config_.norm == NormKind::kRms) {
-      rms_norm(in, norm.gain, width, config_.norm_eps, out);
-    } else {
-      layer_norm(in, norm.gain, norm.bias, width, config_.norm_eps, out);
-    }
+// norm: (rows, C) behind the last norm.
+void Decoder::logits_of(const float* norm, int64_t rows, float* logits) {
+  const Config& c = config_;
+  input_.set(norm, rows, c.n_embd, c.n_embd, rounds_input(weights_.output.weight.dtype), pool_);
+  matmul(weights_.output, input_, logits, c.n_vocab, nullptr, pool_);
+  if (c.final_soft_cap <= 0.0F) return;
+  for (int64_t i = 0; i < rows * c.n_vocab; ++i) {
+    logits[i] = c.final_soft_cap * std::tanh(logits[i] / c.final_soft_cap);
   }
+}
+
+float Decoder::normalise(const Norm& norm, const float* x, float* y, int64_t n) const noexcept {
+  const int64_t width = config_.n_embd;
+  float scale = 0.0F;
+  for (int64_t i = 0; i < n; ++i) {
+    const float* in = x + i * width;
+    float* out = y + i * width;
+    scale = config_.norm == NormKind::kRms
+                ? rms_norm(in, norm.gain, width, config_.norm_eps, out)
+                : layer_norm(in, norm.gain, norm.bias, width, config_.norm_eps, out);
+  }
+  return scale;
 }
 
 // a_.sum stays as it is: its terms are measured later.
 void Decoder::make_update(const Norm& post_norm, int64_t n) {
-  if (post_norm.gain != nullptr) return normalise(post_norm, a_.sum, a_.update, n);
+  if (post_norm.gain != nullptr) {
+    normalise(post_norm, a_.sum.data(), a_.update.data(), n);
+    return;
+  }
   std::copy_n(a_.sum.begin(), n * config_.n_embd, a_.update.begin());
 }
 

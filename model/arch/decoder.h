@@ -26,6 +26,12 @@ class Decoder final : public Model {
   const Config& config() const noexcept override { return config_; }
   void forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
                int64_t logit_rows, TapSink* sink, std::span<const Mute> muted) override;
+  void unembed(const float* x, int64_t rows, float* logits) override;
+  Readout readout(const float* x, int32_t token) const override;
+  void head_terms(int64_t layer, const float* head_out, const float* direction,
+                  float* terms) const override;
+  void neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
+                    const float* direction, float* terms) override;
 
  private:
   using Values = std::vector<float>;
@@ -125,6 +131,7 @@ class Decoder final : public Model {
   void neuron_shares(const Pass& pass, int64_t l);
   void mixture(const Pass& pass, int64_t l);
   void unembed(const Pass& pass, float* logits, int64_t rows);
+  void logits_of(const float* norm, int64_t rows, float* logits);
 
   // What the terms of an update y are measured with: u = gain y and 1 / <u, y>, 0 where y is
   // nothing. Without a gain u is y; with one it lies in a_.measured until the next call.
@@ -133,10 +140,12 @@ class Decoder final : public Model {
     double inverse;
   };
   Measure measure(const float* y, const Values& gain) noexcept;
-  void normalise(const Norm& norm, const Values& x, Values& y, int64_t n);
+  // Of the last of n rows, the norm's scale.
+  float normalise(const Norm& norm, const float* x, float* y, int64_t n) const noexcept;
   void turn(Rope& rope, int64_t first, int64_t n);
   void activate(const float* gate, const float* up, int64_t n, float* act) const noexcept;
   void make_update(const Norm& post_norm, int64_t n);
+  Values before_norm(const Norm& norm, const Values& sum, const float* direction) const;
   void set_input(Input& input, const Values& x, int64_t n, int64_t cols,
                  std::initializer_list<DType> readers);
   void tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
