@@ -70,11 +70,25 @@ struct InspectTile {
   uint8_t row_shift = 0, col_shift = 0;
 };
 
+// Asks what a position would say of the next token behind every layer; the answer is a
+// trace::LensRecord of it. token: whose probability is told.
+struct ReadLens {
+  uint32_t position = 0;
+  int32_t token = 0;
+};
+
+// Asks what made a token's logit at a position; the answer is a trace::AttributionRecord of both.
+struct Attribute {
+  uint32_t position = 0;
+  int32_t token = 0;
+  int32_t against = -1;  // see trace::AttributionRecord
+};
+
 struct Pause {
   bool paused = false;
 };
 
-using Command = std::variant<Generate, Inspect, Pause, InspectTile>;
+using Command = std::variant<Generate, Inspect, Pause, InspectTile, ReadLens, Attribute>;
 
 // Single producer, single consumer.
 template <class T, size_t kCapacity>

@@ -34,6 +34,10 @@ void Inference::handle(const Command& command) {
     session_.inspect(*inspect);
   } else if (const auto* tile = std::get_if<InspectTile>(&command)) {
     session_.ask_tile(*tile);
+  } else if (const auto* lens = std::get_if<ReadLens>(&command)) {
+    session_.read_lens(*lens);
+  } else if (const auto* attribute = std::get_if<Attribute>(&command)) {
+    session_.attribute(*attribute);
   } else if (const auto* pause = std::get_if<Pause>(&command)) {
     paused_ = pause->paused;
   }

@@ -38,6 +38,22 @@ class Capture final : public model::TapSink {
 
 }  // namespace
 
+namespace {
+
+void run_again(const LoadedModel& model, const Past& past, uint32_t position, model::TapSink& sink,
+               std::span<float> logits) {
+  model.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
+                         logits.empty() ? nullptr : logits.data(), logits.empty() ? 0 : 1, &sink,
+                         past.muted);
+}
+
+}  // namespace
+
+void run_again(const LoadedModel& model, const Past& past, uint32_t position,
+               model::TapSink& sink) {
+  run_again(model, past, position, sink, {});
+}
+
 std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uint32_t position,
                                  std::span<const model::TapPlace> places) {
   Capture capture(places);
@@ -46,9 +62,7 @@ std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uin
   });
   std::vector<float> logits;
   if (unembeds) logits.resize(static_cast<size_t>(model.network->config().n_vocab));
-  model.network->forward(std::span(past.tokens).subspan(position, 1), position, past.cache,
-                         unembeds ? logits.data() : nullptr, unembeds ? 1 : 0, &capture,
-                         past.muted);
+  run_again(model, past, position, capture, logits);
   if (capture.out_of_memory) throw std::bad_alloc();
   return std::move(capture.values);
 }

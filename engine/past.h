@@ -32,6 +32,9 @@ struct TapValues {
 std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uint32_t position,
                                  std::span<const model::TapPlace> places);
 
+// Hands over every tap that the sink wants but those that need logits. Throws std::bad_alloc.
+void run_again(const LoadedModel& model, const Past& past, uint32_t position, model::TapSink& sink);
+
 // "blk.3.kv.k", "blk.3.kv.v": a layer's keys or values as cached.
 struct CachePlace {
   int64_t layer;

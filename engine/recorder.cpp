@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/candidates.h"
 #include "model/arch/registry.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/ops.h"
@@ -68,21 +69,6 @@ void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* lis
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
 size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
   return ((b + 1) * n_all + buckets - 1) / buckets;
-}
-
-// What is too long ends with an ellipsis behind a whole character.
-void set_text(trace::Candidate& c, std::string_view text) noexcept {
-  constexpr std::string_view kMore = "\u2026";
-  const bool cut = text.size() > c.text.size();
-  if (cut) {
-    size_t end = c.text.size() - kMore.size();
-    while (end > 0 && (text[end] & 0xC0) == 0x80) --end;
-    text = text.substr(0, end);
-  }
-  c.text_bytes = static_cast<uint32_t>(text.copy(c.text.data(), text.size()));
-  if (!cut) return;
-  kMore.copy(c.text.data() + c.text_bytes, kMore.size());
-  c.text_bytes += static_cast<uint32_t>(kMore.size());
 }
 
 }  // namespace
@@ -497,10 +483,8 @@ void Recorder::logits(uint32_t position, const Ranking& ranking, const Choice& s
   double rest = 1.0;
   for (size_t i = 0; i < texts.size(); ++i) {
     const Choice& choice = ranking.best[i];
-    trace::Candidate c{choice.id, choice.logit, choice.probability, 0, {}};
-    set_text(c, texts[i]);
-    candidates.push_back(c);
-    rest -= double{c.probability};
+    candidates.push_back(candidate_of(choice, texts[i]));
+    rest -= double{choice.probability};
   }
   record.entropy = static_cast<float>(ranking.entropy);
   record.rest_probability = static_cast<float>(std::max(rest, 0.0));

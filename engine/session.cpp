@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/analysis/attribution.h"
+#include "engine/analysis/logit_lens.h"
+#include "engine/candidates.h"
 #include "engine/inspection.h"
 #include "engine/interventions.h"
 #include "engine/structure/structure.h"
@@ -105,6 +108,7 @@ void Session::begin(std::vector<int32_t> ids, const Generate& what) {
   std::vector<model::Mute> muted = mutes_of(what.muted, model_.network->config());
   tiles_.forget_positions();
   sampler_ = Sampler(sampling);
+  temperature_ = sampling.temperature;
   const size_t kept = what.go_on && what.muted == muted_parts_ ? common_with(ids) : 0;
   muted_parts_ = what.muted;
   muted_ = std::move(muted);
@@ -192,6 +196,7 @@ std::string Session::step(const std::function<bool()>& between) {
     }
     recorder_.logits(last, ranking, next, texts);
   }
+  if (options_.lens) read_lens({last, next.id});
   trace::append(log_, Topic::kStep,
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
@@ -248,6 +253,51 @@ void Session::inspect(const Inspect& what) {
   record.formula_bytes = static_cast<uint32_t>(found.formula.size());
   trace::append(log_, Topic::kTensor, record, std::span<const float>(found.values), chars(name),
                 chars(found.formula));
+}
+
+bool Session::knows(uint32_t position, int32_t token) const noexcept {
+  return position < done_ && token >= 0 && token < model_.network->config().n_vocab;
+}
+
+void Session::read_lens(const ReadLens& what) {
+  constexpr size_t kCandidates = 5;
+  if (!knows(what.position, what.token)) return;
+  const std::vector<Reading> readings =
+      read_layers(model_, past(), what.position, what.token, temperature_, kCandidates);
+  std::vector<trace::LensRow> rows;
+  std::vector<trace::Candidate> top;
+  for (const Reading& reading : readings) {
+    rows.push_back({reading.probability, reading.rank});
+    for (const Choice& choice : reading.best)
+      top.push_back(candidate_of(choice, model_.tokenizer->label(choice.id)));
+  }
+  const auto layers = static_cast<uint32_t>(rows.size() - 1);
+  const auto candidates = static_cast<uint32_t>(top.size() / rows.size());
+  trace::append(log_, Topic::kLens,
+                trace::LensRecord{what.position, layers, candidates, what.token},
+                std::span<const trace::LensRow>(rows), std::span<const trace::Candidate>(top));
+}
+
+void Session::attribute(const Attribute& what) {
+  constexpr size_t kNeurons = 64;
+  if (!knows(what.position, what.token) || what.against >= model_.network->config().n_vocab) return;
+  const Attribution a =
+      attribute_logit(model_, past(), what.position, what.token, what.against, kNeurons);
+  const auto f32 = [](double x) { return static_cast<float>(x); };
+  const auto u32 = [](auto n) { return static_cast<uint32_t>(n); };
+  const trace::AttributionRecord record{what.position,
+                                        u32(a.ffn.size()),
+                                        u32(a.heads.size() / a.ffn.size()),
+                                        u32(a.neurons.size()),
+                                        what.token,
+                                        what.against,
+                                        f32(a.logit),
+                                        f32(a.constant),
+                                        f32(a.embedding),
+                                        f32(a.rest)};
+  trace::append(log_, Topic::kAttribution, record, std::span<const float>(a.heads),
+                std::span<const float>(a.attention_bias), std::span<const float>(a.ffn),
+                std::span<const trace::NeuronTerm>(a.neurons));
 }
 
 std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {

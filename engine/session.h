@@ -24,6 +24,7 @@ struct SessionOptions {
   trace::Level level = trace::Level::kLive;
   std::optional<model::CacheType> cache = {};  // else the model's own
   bool passes_end = false;                     // goes on behind a token that ends a text
+  bool lens = false;                           // read_lens() for what every step drew
 };
 
 // Writes to the log from the thread that calls; not thread-safe.
@@ -51,6 +52,11 @@ class Session {
   // Answers with a TensorRecord; when it cannot, the record is empty and says why.
   void inspect(const Inspect& what);
 
+  // Answer with the record of that name; not at all where the position has not been run or the
+  // vocabulary has no such token. Throw Error (bad_model) where there is no finite number,
+  // std::bad_alloc.
+  void read_lens(const ReadLens& what);
+  void attribute(const Attribute& what);
   // Queues; read_tiles() answers with TileRecords.
   void ask_tile(const InspectTile& what) { tiles_.ask(what); }
   bool tiles_pending() const noexcept { return tiles_.pending(); }
@@ -69,6 +75,7 @@ class Session {
   void begin(std::vector<int32_t> ids, const Generate& what);
   void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
+  bool knows(uint32_t position, int32_t token) const noexcept;
   Past past() { return {cache_, tokens_, done_, muted_}; }
   size_t common_with(const std::vector<int32_t>& ids) const noexcept;
 
@@ -79,6 +86,7 @@ class Session {
   model::KvCache cache_;
   Recorder recorder_;
   Sampler sampler_;
+  float temperature_ = 1.0F;  // the sampler's
   TileReader tiles_;
   std::vector<trace::MutedPart> muted_parts_;
   std::vector<model::Mute> muted_;  // the same

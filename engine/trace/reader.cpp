@@ -157,6 +157,12 @@ void Reader::forget(uint64_t chunk) {
       case Topic::kTime:
         p.time = {};
         break;
+      case Topic::kLens:
+        p.lens = {};
+        break;
+      case Topic::kAttribution:
+        p.attribution = {};
+        break;
       case Topic::kTensor:  // answers: above
       case Topic::kTile:
       case Topic::kModel:  // the rest is no detail and stays
@@ -376,6 +382,29 @@ void Reader::take(const Message& message) {
     case Topic::kTime: {
       const auto* t = pieces.header<TimeRecord>();
       at(t->position).time = {t, pieces.array<OperationTime>(t->operations)};
+      break;
+    }
+    case Topic::kLens: {
+      const auto* l = pieces.header<LensRecord>();
+      expect(l->layers == model_->record.layers);
+      Lens lens{l, {}, {}};
+      lens.rows = pieces.array<LensRow>(l->layers + 1);
+      lens.top = pieces.array<Candidate>(l->layers + 1, l->candidates);
+      for (const Candidate& c : lens.top) expect(c.text_bytes <= c.text.size());
+      at(l->position).lens = lens;
+      break;
+    }
+    case Topic::kAttribution: {
+      const auto* a = pieces.header<AttributionRecord>();
+      expect(a->layers == model_->record.layers && a->heads == model_->record.heads);
+      Attribution attribution{a, {}, {}, {}, {}};
+      attribution.head = pieces.array<float>(a->layers, a->heads);
+      attribution.attention_bias = pieces.array<float>(a->layers);
+      attribution.ffn = pieces.array<float>(a->layers);
+      attribution.neurons = pieces.array<NeuronTerm>(a->neurons);
+      for (const NeuronTerm& n : attribution.neurons)
+        expect(n.layer < a->layers && n.neuron < model_->record.neurons);
+      at(a->position).attribution = attribution;
       break;
     }
     case Topic::kTensor: {

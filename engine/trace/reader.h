@@ -90,6 +90,24 @@ struct Logits {
   std::span<const Candidate> candidates;
 };
 
+struct Lens {
+  const LensRecord* record = nullptr;
+  std::span<const LensRow> rows;   // (L + 1)
+  std::span<const Candidate> top;  // (L + 1, candidates)
+
+  std::span<const Candidate> top_of(size_t row) const {
+    return top.subspan(row * record->candidates, record->candidates);
+  }
+};
+
+struct Attribution {
+  const AttributionRecord* record = nullptr;
+  std::span<const float> head;            // (L, H)
+  std::span<const float> attention_bias;  // (L)
+  std::span<const float> ffn;             // (L)
+  std::span<const NeuronTerm> neurons;
+};
+
 // p99[layer * kMeasureCount + measure]
 struct Scale {
   const ScaleRecord* record = nullptr;
@@ -130,6 +148,9 @@ struct Position {
   Logits logits;
   Scale scale;
   Time time;
+  // The newest that was asked for.
+  Lens lens;
+  Attribution attribution;
 };
 
 class Reader {

@@ -34,8 +34,10 @@ enum class Topic : uint16_t {
   kStructure = 15,  // once, after kModel: StructureRecord
   kExperts = 16,    // detail of one position of a mixture: ExpertsRecord
   kContinue = 17,  // a conversation goes on: ContinueRecord; what came behind its positions is over
-  kPenalties = 18,  // after kStart or kContinue, where there are any: PenaltiesRecord
-  kMuted = 19,      // after kStart, where there are any: MutedRecord
+  kPenalties = 18,    // after kStart or kContinue, where there are any: PenaltiesRecord
+  kMuted = 19,        // after kStart, where there are any: MutedRecord
+  kLens = 20,         // what a position would say if it were read behind any layer: LensRecord
+  kAttribution = 21,  // what made one token's logit: AttributionRecord
 };
 // As files call it; empty: no topic.
 constexpr std::string_view topic_name(Topic topic) noexcept {
@@ -78,10 +80,14 @@ constexpr std::string_view topic_name(Topic topic) noexcept {
       return "penalties";
     case Topic::kMuted:
       return "muted";
+    case Topic::kLens:
+      return "lens";
+    case Topic::kAttribution:
+      return "attribution";
   }
   return {};
 }
-inline constexpr uint16_t kTopicCount = 20;  // one more than the last
+inline constexpr uint16_t kTopicCount = 22;  // one more than the last
 static_assert(topic_name(Topic{kTopicCount}).empty() &&
               !topic_name(Topic{kTopicCount - 1}).empty());
 
@@ -98,6 +104,8 @@ constexpr bool is_detail(Topic topic) noexcept {
     case Topic::kTensor:
     case Topic::kTile:
     case Topic::kExperts:
+    case Topic::kLens:
+    case Topic::kAttribution:
       return true;
     case Topic::kModel:
     case Topic::kStart:
@@ -289,6 +297,44 @@ struct LogitsRecord {
   float rest_probability = 0.0F;  // of all that are not listed
 };
 
+// The logit lens: what a position would say of the next token if the last norm and the unembedding
+// read the residual stream there already. Row 0 is the embedding, row l + 1 the stream behind
+// layer l, the last row the model's own answer; probabilities at the temperature of LogitsRecord.
+// then: LensRow row[L + 1]; Candidate top[L + 1][candidates]
+struct LensRow {
+  float probability = 0.0F;  // of `token` ...
+  uint32_t rank = 0;         // ... and how many are more probable
+};
+struct LensRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t candidates = 0;
+  int32_t token = 0;  // that was drawn here, or another one that was asked for
+};
+
+// Direct logit attribution: what every part of the model added to the logit of `token`, with the
+// scale of the last norm held; all terms together with `rest` are `logit`. With `against` a token
+// (-1: none), the same of the difference of both logits.
+// then: float head[L][H]; float attention_bias[L]; float ffn[L], the whole update;
+//       NeuronTerm neurons[neurons], the strongest of all layers, parts of ffn
+struct NeuronTerm {
+  uint32_t layer = 0;
+  uint32_t neuron = 0;
+  float term = 0.0F;
+};
+struct AttributionRecord {
+  uint32_t position = 0;
+  uint32_t layers = 0;
+  uint32_t heads = 0;
+  uint32_t neurons = 0;
+  int32_t token = 0;
+  int32_t against = -1;
+  float logit = 0.0F;      // before it is capped
+  float constant = 0.0F;   // of the last norm's bias and the unembedding's
+  float embedding = 0.0F;  // of what the layers begin with
+  float rest = 0.0F;       // what rounding leaves: of inputs to 8 bits, where weights are quantised
+};
+
 // What brightness is measured against: the 99th percentile so far, per measure and layer.
 enum class Measure : uint32_t {
   kHeadShare = 0,
@@ -443,6 +489,8 @@ static_assert(sizeof(HeadShare) == 24 && sizeof(AttentionRecord) == 16 && sizeof
 static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Candidate) == 36);
 static_assert(sizeof(LogitsRecord) == 24 && sizeof(ScaleRecord) == 8 && sizeof(TimeRecord) == 8);
 static_assert(sizeof(OperationTime) == 24 && sizeof(TensorRecord) == 56 && sizeof(NoteRecord) == 8);
+static_assert(sizeof(LensRow) == 8 && sizeof(LensRecord) == 16 && sizeof(NeuronTerm) == 12 &&
+              sizeof(AttributionRecord) == 40);
 static_assert(sizeof(TileRecord) == 64 && sizeof(MutedPart) == 12 && sizeof(MutedRecord) == 8);
 
 }  // namespace trace

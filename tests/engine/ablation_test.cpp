@@ -6,6 +6,7 @@
 
 #include "tests/support/conversation.h"
 #include "tests/support/oracle.h"
+#include "tests/support/rewrite_gguf.h"
 
 namespace {
 
@@ -14,25 +15,17 @@ using tests::Conversation;
 // A copy of the model in which columns first <= i < last of a matrix are zero.
 void write_without_columns(const std::string& from, const std::string& to, const std::string& name,
                            int64_t first, int64_t last) {
-  const model::ModelFile file = model::open_gguf(from);
-  model::GgufWriter writer;
-  for (const auto& [key, value] : file.metadata()) {
-    if (key != "general.alignment") writer.add(key, value);
-  }
   int changed = 0;
-  for (const model::Tensor& t : file.tensors()) {
-    std::vector<float> values(static_cast<size_t>(t.elements()));
-    for (int64_t i = 0; i < t.rows(); ++i) {
-      float* row = values.data() + i * t.cols();
-      dequantize_row(t, i, row);
-      if (t.name != name) continue;
-      std::fill(row + first, row + last, 0.0F);
-      ++changed;
-    }
-    writer.add_tensor(t.name, t.rows(), t.cols(), t.dtype, values.data());
-  }
+  tests::rewrite_gguf(from, to, {{}, [&](const model::Tensor& t, std::vector<float>& values) {
+                                   if (t.name != name) return true;
+                                   for (int64_t i = 0; i < t.rows(); ++i) {
+                                     float* row = values.data() + i * t.cols();
+                                     std::fill(row + first, row + last, 0.0F);
+                                   }
+                                   ++changed;
+                                   return true;
+                                 }});
   ASSERT_GT(changed, 0);
-  writer.write(to);
 }
 
 class WithoutAHead : public ::testing::TestWithParam<std::string> {

@@ -1,0 +1,132 @@
+#include "engine/analysis/attribution.h"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <span>
+#include <tuple>
+
+namespace engine {
+
+namespace {
+
+using model::Tap;
+
+double along(const std::vector<float>& direction, const float* x) noexcept {
+  return model::dot(direction.data(), x, std::ssize(direction));
+}
+
+// Before a model caps it: logit = cap tanh(raw / cap).
+double raw_logit(float logit, float cap) noexcept {
+  return cap > 0.0F ? double{cap} * std::atanh(double{logit} / double{cap}) : double{logit};
+}
+
+// Measures what a pass adds to the stream along a direction, and keeps what its neurons did.
+class Along final : public model::TapSink {
+ public:
+  Along(const model::Model& network, const std::vector<float>& direction, Attribution& out)
+      : network_(network), direction_(direction), out_(out) {
+    const auto layers = static_cast<size_t>(network.config().n_layer);
+    out.heads.resize(layers * static_cast<size_t>(network.config().n_head));
+    out.attention_bias.resize(layers);
+    out.ffn.resize(layers);
+    act.resize(layers);
+    experts.resize(layers);
+  }
+  bool wants(Tap tap) const noexcept override {
+    return tap == Tap::kEmbedding || tap == Tap::kHeadOut || tap == Tap::kAttnOut ||
+           tap == Tap::kAct || tap == Tap::kExperts || tap == Tap::kFfnOut;
+  }
+  void on_tap(Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
+              int64_t cols) noexcept override {
+    const auto l = static_cast<size_t>(layer);
+    try {
+      if (tap == Tap::kEmbedding) out_.embedding = along(direction_, data);
+      if (tap == Tap::kHeadOut) network_.head_terms(layer, data, direction_.data(), heads_of(l));
+      if (tap == Tap::kAttnOut) {
+        double left = along(direction_, data);
+        const int64_t heads = network_.config().n_head;
+        for (int64_t h = 0; h < heads; ++h) left -= double{heads_of(l)[h]};
+        // Without a bias nothing is left but rounding.
+        if (network_.config().attention_biased()) out_.attention_bias[l] = static_cast<float>(left);
+      }
+      if (tap == Tap::kFfnOut) out_.ffn[l] = static_cast<float>(along(direction_, data));
+      if (tap == Tap::kAct) act[l].assign(data, data + rows * cols);
+      if (tap == Tap::kExperts) experts[l].assign(data, data + rows * cols);
+    } catch (const std::bad_alloc&) {  // must not leave the pass
+      out_of_memory = true;
+    }
+  }
+
+  std::vector<std::vector<float>> act, experts;  // (L) of (N), (used, 3)
+  bool out_of_memory = false;
+
+ private:
+  float* heads_of(size_t l) const noexcept {
+    return out_.heads.data() + l * static_cast<size_t>(network_.config().n_head);
+  }
+
+  const model::Model& network_;
+  const std::vector<float>& direction_;
+  Attribution& out_;
+};
+
+bool stronger(const trace::NeuronTerm& a, const trace::NeuronTerm& b) noexcept {
+  return std::tuple(-std::abs(a.term), a.layer, a.neuron) <
+         std::tuple(-std::abs(b.term), b.layer, b.neuron);
+}
+
+// The strongest of a layer's neurons, added to those of the layers before it, of which the n
+// strongest stay.
+void add_neurons(std::span<const float> terms, uint32_t layer, size_t n,
+                 std::vector<trace::NeuronTerm>& strongest) {
+  for (uint32_t i = 0; i < terms.size(); ++i) {
+    const trace::NeuronTerm term{layer, i, terms[i]};
+    if (term.term == 0.0F || (strongest.size() == n && !stronger(term, strongest.back()))) continue;
+    strongest.insert(std::upper_bound(strongest.begin(), strongest.end(), term, stronger), term);
+    if (strongest.size() > n) strongest.pop_back();
+  }
+}
+
+}  // namespace
+
+Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t position,
+                            int32_t token, int32_t against, size_t neurons) {
+  model::Model& network = *model.network;
+  const model::Config& c = network.config();
+  const model::TapPlace ends[] = {{Tap::kResidPost, c.n_layer - 1}, {Tap::kLogits, 0}};
+  const std::vector<TapValues> end = run_again(model, past, position, ends);
+  const std::vector<float>& stream = end[0].data;
+  const auto logit = [&](int32_t id) {
+    return raw_logit(end[1].data[static_cast<size_t>(id)], c.final_soft_cap);
+  };
+  Attribution out;
+  model::Model::Readout readout = network.readout(stream.data(), token);
+  out.logit = logit(token);
+  if (against >= 0) {
+    const model::Model::Readout other = network.readout(stream.data(), against);
+    for (size_t i = 0; i < other.direction.size(); ++i) readout.direction[i] -= other.direction[i];
+    readout.constant -= other.constant;
+    out.logit -= logit(against);
+  }
+  out.constant = readout.constant;
+
+  Along sink(network, readout.direction, out);
+  run_again(model, past, position, sink);
+  if (sink.out_of_memory) throw std::bad_alloc();
+  std::vector<float> terms(static_cast<size_t>(c.neurons()));
+  for (size_t l = 0; neurons > 0 && l < sink.act.size(); ++l) {
+    network.neuron_terms(static_cast<int64_t>(l), sink.act[l].data(), sink.experts[l],
+                         readout.direction.data(), terms.data());
+    add_neurons(terms, static_cast<uint32_t>(l), neurons, out.neurons);
+  }
+  double all = out.constant + out.embedding;
+  for (const std::vector<float>* part : {&out.heads, &out.attention_bias, &out.ffn})
+    for (const float term : *part) all += double{term};
+  // A logit at its cap says nothing of what it was.
+  if (!std::isfinite(out.logit)) out.logit = all;
+  out.rest = out.logit - all;
+  return out;
+}
+
+}  // namespace engine
