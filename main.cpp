@@ -14,11 +14,10 @@
 #include "engine/commands/eval.h"
 #include "engine/commands/flags.h"
 #include "engine/commands/inspect.h"
-#include "engine/commands/logits.h"
 #include "engine/commands/models.h"
 #include "engine/commands/quantize.h"
+#include "engine/commands/readings.h"
 #include "engine/commands/run.h"
-#include "engine/commands/tap.h"
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/commands/words.h"
@@ -394,50 +393,8 @@ int run_program(int argc, char** argv) {
     exit_code = engine::commands::train(train);
   });
 
-  // logits, taps, tap
-  std::vector<int64_t> ids;
-  engine::commands::LogitsOptions logits;
-  CLI::App& predict = command("logits", "write the logits of every position as a NumPy file");
-  add_tokens(predict, flags, ids);
-  predict
-      .add_option("-o,--out,--output", logits.output, "float32 (.npy): (positions, V); - is stdout")
-      ->required();
-  predict.callback([&] {
-    refuse_same_file(logits.output, {flags.model, flags.prompt_file});
-    logits.model = source_of(flags);
-    logits.input = {ids, prompt_of(flags), flags.muted};
-    logits.threads = flags.threads;
-    exit_code = engine::commands::logits(logits);
-  });
-
-  engine::commands::TapsOptions taps;
-  CLI::App& list = command("taps", "list a model's intermediates: names, shapes, formulas");
-  add_model(list, flags);
-  list.add_flag("--json", taps.json, "as JSON");
-  list.callback([&] {
-    taps.model = source_of(flags);
-    taps.threads = flags.threads;
-    exit_code = engine::commands::taps(taps, std::cout);
-  });
-
-  engine::commands::TapOptions tap;
-  CLI::App& tapper = command("tap", "write one intermediate of every position as a NumPy file");
-  add_tokens(tapper, flags, ids);
-  tapper.add_option("--name", tap.name, "which one, as `fulgurite taps` lists it")->required();
-  tapper
-      .add_option("-o,--out,--output", tap.output,
-                  "float32 (.npy): (positions, rows, columns), vectors without rows; - is stdout")
-      ->required();
-  tapper
-      .add_option("--position", tap.position, "only this one, from 0, without an axis of positions")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
-  tapper.callback([&] {
-    refuse_same_file(tap.output, {flags.model, flags.prompt_file});
-    tap.model = source_of(flags);
-    tap.input = {ids, prompt_of(flags), flags.muted};
-    tap.threads = flags.threads;
-    exit_code = engine::commands::tap(tap);
-  });
+  // logits, taps, tap, lens, attribution
+  engine::commands::add_readings(command, flags, assets::builtin_model(), exit_code);
 
   // eval
   engine::commands::EvalOptions eval;
