@@ -138,6 +138,7 @@ class Source {
     render::commands::set_size(flags.window_size, scene);
     render::commands::set_panels(flags.panels, scene);
     scene.look.theme = flags.theme == "light" ? scene::Theme::kLight : scene::Theme::kDark;
+    scene.look.lens = flags.lens;
     scene.look.palette = *scene::palette_of(flags.palette);
     if (const auto wrong = choose_channels(flags.channels, flags.gains, scene.look.channels)) {
       throw Error(ExitCode::kUsage, *wrong, "--channels, --gain",

@@ -31,6 +31,13 @@ scene::Box box_of(const scene::Layout& layout, uint32_t element, float now) {
   return box;
 }
 
+std::string percent_text(float probability) {
+  char percent[16];
+  std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
+                double{probability} * 100.0);
+  return percent;
+}
+
 void label_selected(const LabelInput& in, LabelBoard& board) {
   if (in.selected == 0) return;
   const uint32_t element = in.selected - 1;
@@ -50,13 +57,10 @@ uint32_t meant(const LabelInput& in, uint32_t element) {
 }
 
 Label percent_label(const LabelInput& in, float probability) {
-  char percent[16];
-  std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
-                double{probability} * 100.0);
   Label number;
   number.size_px = in.size_px * 0.8F;
   number.rgba = in.palette.faint_text;
-  number.text = percent;
+  number.text = percent_text(probability);
   return number;
 }
 
@@ -220,6 +224,7 @@ Annotations make_labels(const LabelInput& input) {
     label_tape(own, board);
     board.stand_at(glm::vec3(0.0F));
   }
+  if (input.lens) label_lens(input, board);
   if (!input.layout.options().brackets) label_wings(input, board);
   label_experts(input, board);
   label_layers(input, board);

@@ -25,10 +25,14 @@ struct LabelInput {
   // What labels are hidden by, of this layout; null: nothing.
   const scene::Occluders* occluders = nullptr;
   std::span<const scene::Subject> subjects{};  // the first is the reader's and the layout's own
+  bool lens = false;                           // readings are shown
 };
 
 // Where an element is drawn while `now` is the column at the front: center, half size.
 scene::Box box_of(const scene::Layout& layout, uint32_t element, float now);
+
+// Of a candidate, in as few digits as tell it.
+std::string percent_text(float probability);
 
 // In order of importance; see LabelBoard and scene/placement.h for what gives way to what.
 Annotations make_labels(const LabelInput& input);
@@ -39,6 +43,7 @@ void label_muted(const LabelInput& in, LabelBoard& board);
 void label_notes(const LabelInput& in, LabelBoard& board);
 void label_candidates(const LabelInput& in, LabelBoard& board);
 void label_tape(const LabelInput& in, LabelBoard& board);
+void label_lens(const LabelInput& in, LabelBoard& board);
 void label_wings(const LabelInput& in, LabelBoard& board);
 void label_experts(const LabelInput& in, LabelBoard& board);
 void label_layers(const LabelInput& in, LabelBoard& board);

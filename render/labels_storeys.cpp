@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/scene/clock.h"
 #include "render/scene/numbers.h"
 #include "render/scene/text.h"
 
@@ -89,7 +90,8 @@ void label_experts(const LabelInput& in, LabelBoard& board) {
     return board.pixels(plate.center, 2.0F * std::min(plate.half_size.x, plate.half_size.y));
   };
   for (const uint32_t l : near_layers(in, board, x, 2.0F * in.size_px)) {
-    if (width_px(in.layout.expert_plate(l, 0)) < 0.5F * in.size_px) continue;  // no number would fit
+    if (width_px(in.layout.expert_plate(l, 0)) < 0.5F * in.size_px)
+      continue;  // no number would fit
     for (uint32_t e = 0; e < plates; ++e) {
       const scene::Box plate = in.layout.expert_plate(l, e);
       const float px = width_px(plate);
@@ -136,6 +138,37 @@ void label_notes(const LabelInput& in, LabelBoard& board) {
     for (const scene::Note& note : in.layout.notes()) {
       if (is_name(note) == names) put(note);
     }
+  }
+}
+
+// The logit lens: at the top of each storey what the model would say there. Storeys that the climb
+// has not come to still show the last one's, as the crown does.
+void label_lens(const LabelInput& in, LabelBoard& board) {
+  if (in.reader.steps() == 0 || in.layout.subjects() > 1) return;
+  const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
+  const scene::Clock clock(in.layout.model().layers);
+  const auto lens_of = [&](uint64_t step) -> const trace::Lens& {
+    const trace::StepRecord& record = in.reader.step(step);
+    return in.reader.position(record.first_position + record.count - 1).lens;
+  };
+  for (const uint32_t l : by_roundness(near_layers(in, board, 0.0F, 0.9F * in.size_px))) {
+    const bool reached = now.share >= clock.in_layer(l, scene::Clock::kEnd);
+    if (!reached && now.first == 0) continue;
+    const trace::Lens& lens = lens_of(reached ? now.last : now.first - 1);
+    if (lens.record == nullptr || lens.record->candidates == 0) continue;
+    const trace::Candidate& best = lens.top_of(l + 1)[0];
+    scene::Box top = box_of(in.layout, in.layout.spine(l, true, 0), in.now);
+    top.center.y = in.layout.storey_y(l + 1) - 0.12F * in.layout.pitch();
+    Label label = colored(in, shaders::kChannelCrown,
+                          scene::visible_text({best.text.data(), best.text_bytes}) + "  " +
+                              percent_text(best.probability));
+    // The token that will be drawn stands out.
+    if (best.id == lens.record->token) label.rgba = in.palette.text;
+    label.mono = true;
+    label.element = in.subjects.empty() ? 0 : in.layout.spine(l, true, 0) + 1;
+    const float px = board.pixels(top.center, in.layout.pitch());
+    board.beside(top, Side::kLeft, label,
+                 (reached ? 1.0F : 0.5F) * ramp(0.9F * in.size_px, 1.4F * in.size_px, px), 0.5F);
   }
 }
 

@@ -231,7 +231,7 @@ bool Stage::draw(Target& target, const View& view) {
     const std::vector<scene::Rect> covered = covered_by(view.ui);
     notes = make_labels({reader_, *layout_, colours, view.playhead, view.merge, input.frame.now,
                          input.frame.clip_from_world, viewport, 13.0F * words, covered,
-                         view.selected, occluders_.get(), subjects_});
+                         view.selected, occluders_.get(), subjects_, view.look.lens});
   }
   lettered_.clear();
   for (size_t i = 0; i < notes.rects.size(); ++i) {

@@ -39,6 +39,7 @@ struct Look {
   float bloom = 0.55F;
   bool reduced_motion = false;
   bool labels = true;
+  bool lens = false;  // words at the storeys: what the model would say there
   Panels panels;
   float scale = 1.0F;  // of text and panels
 };

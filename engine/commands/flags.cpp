@@ -142,7 +142,7 @@ std::optional<model::CacheType> cache_of(const Flags& flags) {
 }
 
 SessionOptions session_of(const Flags& flags) {
-  return {flags.context, level_of(flags.level), cache_of(flags)};
+  return {flags.context, level_of(flags.level), cache_of(flags), false, flags.lens};
 }
 
 void add_model(CLI::App& app, Flags& flags) {
@@ -262,6 +262,8 @@ void add_generation(CLI::App& app, Flags& flags) {
       ->needs(chat);
   add_sampling(app, flags.sampling);
   add_muted(app, flags.muted);
+  app.add_flag("--lens", flags.lens,
+               "say at every layer what the model would answer if it ended there (logit lens)");
   app.add_option("--trace", flags.trace_path, "also write the trace to this file (MCAP)");
   app.add_option("--taps", flags.level, "detail of the trace: off, live or full")
       ->check(CLI::IsMember({"off", "live", "full"}))
@@ -294,7 +296,8 @@ void refuse_generation(const CLI::App& app, const std::string& why) {
   add_generation(generating, unused);
   for (const CLI::Option* option : generating.get_options()) {
     const std::string name = option->get_name();
-    if (name == "--help" || name == "--model" || name == "--threads") continue;
+    // A trace may hold readings.
+    if (name == "--help" || name == "--model" || name == "--threads" || name == "--lens") continue;
     if (app.count(name) > 0)
       throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, "leave it out");
   }

@@ -28,6 +28,7 @@ struct Flags {
   int threads = 0;
   Sampling sampling;
   std::vector<trace::MutedPart> muted;
+  bool lens = false;
   std::string level = "live";
   std::string trace_path;
 };

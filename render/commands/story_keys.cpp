@@ -87,6 +87,9 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
     case GLFW_KEY_B:
       look.show_all = !look.show_all;
       return true;
+    case GLFW_KEY_R:
+      look.lens = !look.lens;
+      return true;
     case GLFW_KEY_V:
       look.palette = static_cast<scene::PaletteName>((static_cast<size_t>(look.palette) + 1) %
                                                      scene::kPaletteCount);

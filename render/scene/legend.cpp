@@ -109,6 +109,14 @@ class Writer {
       mean("cells of tensors: " + std::string(palette(in_.theme, in_.palette).cells.words) +
            ", by the root of value / full colour, which stands beside each tensor");
     }
+    if (in_.lens && in_.reader.steps() > 0 && in_.layout.subjects() == 1) {
+      const std::string own = in_.theme == Theme::kLight ? "black" : "white";
+      note(at_ == nullptr || at_->lens.record == nullptr
+               ? "of this step there are no readings behind the layers"
+               : "words at the storeys: what softmax(W_U norm(x)) finds most probable behind that "
+                 "layer, " +
+                     own + " what is drawn (logit lens)");
+    }
     if (in_.layout.subjects() > 1 && in_.layout.options().all_move)
       note("every model is measured against its own scales; these are the first one's");
     if (is(trace::kStructureSynthetic)) note("no model ran: these numbers are invented");

@@ -29,6 +29,7 @@ struct LegendInput {
   bool sheets = false;  // tensors are in sight
   // Steps a second; 0: the playhead stands. What would be gone before it is read is not said.
   double pace = 0.0;
+  bool lens = false;  // words at the storeys are shown
 };
 
 struct LegendRow {

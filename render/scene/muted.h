@@ -24,8 +24,9 @@ bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const trace::M
 std::vector<trace::MutedPart> toggled(const Layout& layout, const NodeRef& ref,
                                       std::span<const trace::MutedPart> muted);
 
-// The heads and cells that give nothing, or of whose neurons one does not, each once; for all neurons of a layer the residual stream
-// where they would be added. Of kinds that are not known none.
+// The heads and cells that give nothing, or of whose neurons one does not, each once; for all
+// neurons of a layer the residual stream where they would be added. Of kinds that are not known
+// none.
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const trace::MutedPart> muted);
 
 // "layer 3 head 1, layer 5 FFN and 3 more"; empty: nothing is muted.

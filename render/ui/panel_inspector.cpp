@@ -15,6 +15,7 @@
 #include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
+#include "render/ui/explanations.h"
 
 namespace ui {
 
@@ -189,7 +190,13 @@ void Inspector::draw(State& state, bool interactive) {
       warn(state.view.look.theme,
            head ? "muted: what it gives is zero" : "muted: at most biases are added here");
     }
-    if (ref.subject == 0 && step) strongest(state, ref, position_of(state, *step));
+    if (ref.subject == 0 && step) {
+      const uint32_t position = position_of(state, *step);
+      strongest(state, ref, position);
+      if (ref.kind == scene::Kind::kSpineFfn) explanations_.readings(state, ref.layer, position);
+      if (ref.kind == scene::Kind::kCandidate)
+        explanations_.terms(state, ref.index, position, interactive);
+    }
     ImGui::Separator();
 
     const std::vector<scene::TensorName> tensors =

@@ -14,6 +14,8 @@ namespace ui {
 
 class Inspector {
  public:
+  explicit Inspector(Explanations& explanations) : explanations_(explanations) {}
+
   // Draws nothing while nothing is selected. Not interactive: for recordings.
   void draw(State& state, bool interactive);
 
@@ -33,6 +35,7 @@ class Inspector {
   void heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
   void strongest(State& state, const scene::NodeRef& ref, uint32_t position);
 
+  Explanations& explanations_;
   scene::NodeRef ref_;
   size_t tab_ = 0;
   Question asked_;

@@ -103,7 +103,8 @@ void panel_legend(State& state, bool interactive) {
                                               bolts_drawn,
                                               look.theme,
                                               sheets_in_sight(state.stage.tensors()),
-                                              state.view.plays ? state.view.pace : 0.0});
+                                              state.view.plays ? state.view.pace : 0.0,
+                                              state.view.look.lens});
   if (ImGui::Begin("legend", nullptr, flags)) {
     const std::string name = cut_to(
         scene::readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);

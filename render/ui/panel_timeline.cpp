@@ -128,6 +128,7 @@ void panel_help(State& state) {
         {"1 2 3 4 5 6 7 8", "channels of the legend, from above: on, off"},
         {"Shift, Ctrl + Shift + 1 ... 8", "a channel's gain: more, less"},
         {"X", "mute what is selected, or let it speak again; with Shift: let all"},
+        {"R", "read the residual stream behind every layer: the logit lens"},
         {"B", "show all bolts that are listed, or the strongest"},
         {"P", "write a prompt"},
         {"Ctrl + O, dropping a file", "open another model or trace"},

@@ -11,6 +11,7 @@
 #include "model/error.h"
 #include "render/pass/font.h"
 #include "render/scene/text.h"
+#include "render/ui/explanations.h"
 #include "render/ui/panel_inspector.h"
 
 namespace ui {
@@ -39,7 +40,8 @@ Ui::Ui(GLFWwindow* window, float scale)
     : window_(window),
       scale_(scale),
       filmed_(std::make_unique<ImDrawData>()),
-      inspector_(std::make_unique<Inspector>()) {
+      explanations_(std::make_unique<Explanations>()),
+      inspector_(std::make_unique<Inspector>(*explanations_)) {
   IMGUI_CHECKVERSION();
   ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
@@ -155,6 +157,7 @@ ImDrawData* Ui::draw_window(State& state) {
   style(state.view.look.theme);
   begin_frame(state);
   take_answer(state);
+  explanations_->follow(state);
   if (state.panels) {
     panel_legend(state, true);
     panel_text(state, true);

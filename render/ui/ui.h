@@ -55,6 +55,7 @@ struct State {
   bool asks = false;            // the engine has not answered yet
 };
 
+class Explanations;
 class Inspector;
 
 class Ui {
@@ -88,6 +89,7 @@ class Ui {
   bool sign_ = false;  // the last of the lists that are drawn
   scene::Theme theme_ = scene::Theme::kDark;
   bool styled_ = false;
+  std::unique_ptr<Explanations> explanations_;
   std::unique_ptr<Inspector> inspector_;
 };
 
