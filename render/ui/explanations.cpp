@@ -184,7 +184,8 @@ void Explanations::terms(State& state, uint32_t rank, uint32_t position, bool in
   if (!there) return;
   const scene::Layout& layout = state.stage.layout();
   const std::vector<Term> terms = terms_of(a, layout);
-  const float most = std::max(std::abs(terms[0].value), 1e-9F);
+  const float neuron = a.neurons.empty() ? 0.0F : std::abs(a.neurons[0].term);
+  const float most = std::max({std::abs(terms[0].value), neuron, 1e-9F});
   double rest = double{a.record->rest};
   for (size_t i = kShown; i < terms.size(); ++i) rest += double{terms[i].value};
   for (size_t i = 0; i < std::min(kShown, terms.size()); ++i)

@@ -205,6 +205,53 @@ TEST_F(Pictures, ARecordingShowsTheTensorOfWhatIsSelected) {
   for (size_t i = 0; i < mix.size(); ++i) EXPECT_NE(first[i], mix[i]) << "frame " << i;
 }
 
+// The readings are made while the model generates and kept in its trace; without them there are
+// none to show.
+TEST_F(Pictures, ReadingsOfEveryLayerStandInTheTrace) {
+  const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"shot", "-o", in_folder(name), "--window-size", "640x360"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(in_folder(name));
+  };
+  const auto generate = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"-p", "ROMEO:", "-n", "4", "--seed", "1"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const std::string with = in_folder("with.mcap");
+  const std::string live = shot("live.png", generate({"--lens", "--trace", with}));
+  EXPECT_NE(live, shot("plain.png", generate({})));
+  EXPECT_EQ(live, shot("again.png", {with, "--lens"}));
+  EXPECT_NE(live, shot("hidden.png", {with}));
+  const std::string without = in_folder("without.mcap");
+  std::vector<std::string> run = generate({"--trace", without});
+  run.insert(run.begin(), "run");
+  ASSERT_EQ(fulgurite(run).exit_code, 0);
+  EXPECT_NE(live, shot("none.png", {without, "--lens"}));
+}
+
+// The engine is asked for what made a candidate's logit, and waited for.
+TEST_F(Pictures, ACandidateIsExplained) {
+  const std::string trace = in_folder("t.mcap");
+  const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"shot",     "-o", in_folder(name), "--window-size", "640x480",
+                                      "--select", "C0"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(in_folder(name));
+  };
+  const std::vector<std::string> words = {"-p",     "ROMEO:", "-n",      "4",
+                                          "--seed", "1",      "--trace", trace};
+  const std::string live = shot("a.png", words);
+  std::vector<std::string> muted = words;
+  muted.insert(muted.end(), {"--mute", "L5.H1"});
+  EXPECT_EQ(live, shot("b.png", words)) << "the same every time";
+  EXPECT_NE(live, shot("c.png", muted));
+}
+
 TEST_F(Pictures, WhatStandsOverThePictureIsLeftOutByName) {
   const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
     std::vector<std::string> words = {

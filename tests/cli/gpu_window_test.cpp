@@ -266,6 +266,31 @@ TEST_F(Window, MutesWhatIsSelectedAndLetsItSpeakAgain) {
   EXPECT_NE(0, shot("6").exit_code);
 }
 
+// What R and a selected candidate ask of the engine is answered, and stands in the trace.
+TEST_F(Window, ReadsTheStreamAndExplainsACandidate) {
+  const std::string trace = in_folder("asked.mcap");
+  open({"--select", "C0", "--trace", trace});
+  if (HasFatalFailure()) return;
+  stand_still();
+  display_->key("Home");
+  settle(1000);
+  const std::string before = display_->screenshot();
+  display_->key("r");
+  EXPECT_TRUE(eventually([&] { return difference(before, display_->screenshot()) > 0.0005; }))
+      << "nothing is said of the readings";
+  settle(1000);
+  display_->key("ctrl+q");
+  expect_clean_end();
+  const auto shot = [&](const char* name, std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"shot", trace, "--at", "0.9", "--window-size", "640x480", "-o", in_folder(name)});
+    EXPECT_EQ(0, fulgurite(more).exit_code);
+    return tests::read_file(in_folder(name));
+  };
+  EXPECT_NE(shot("plain.png", {"--panels", "labels"}),
+            shot("lens.png", {"--panels", "labels", "--lens"}));
+}
+
 // Pictures and films, each beside the last; a film that runs is finished when the program ends.
 TEST_F(Window, SavesPicturesAndFilms) {
   in_the_folder_ = true;

@@ -83,6 +83,46 @@ TEST_F(Labels, SayWhatIsMuted) {
                              [](const Label& label) { return label.text == "muted"; }));
 }
 
+// As the climb passes a storey its own reading stands there; above it that of the step before, and
+// of the first step nothing.
+TEST_F(Labels, SayWhatTheModelWouldSayBehindEachLayer) {
+  reader_ = std::make_unique<trace::Reader>(log_);
+  tests::TraceBuilder builder(log_, tests::small_model());
+  builder.describe();
+  builder.start();
+  builder.step(4);
+  builder.lens(3);
+  builder.step();
+  reader_->poll();
+  stand(scene::Layout(tests::small_model()));
+  const scene::Pose home = scene::home_pose(layout_->bounds(12), kAspect);
+  const auto readings = [&](double playhead, bool lens = true) {
+    LabelInput in{*reader_,
+                  *layout_,
+                  palette_,
+                  playhead,
+                  1.0,
+                  scene::column_now(*reader_, *layout_, playhead),
+                  scene::Camera{home}.clip_from_world(kAspect),
+                  kScreen,
+                  kSize};
+    in.lens = lens;
+    const auto there = words(make_labels(in));
+    std::string out;
+    for (const char* word : {"B  50%", "C  50%", "c  50%"})
+      if (there.contains(word)) out += word[0];
+    return out;
+  };
+  const scene::Clock clock(layout_->model().layers);
+  EXPECT_EQ("", readings(double{clock.in_layer(0, 0.9F)}));
+  EXPECT_EQ("B", readings(double{clock.in_layer(1, 0.5F)}));
+  EXPECT_EQ("BC", readings(double{clock.in_layer(2, 0.5F)}));
+  EXPECT_EQ("BCc", readings(0.8));
+  EXPECT_EQ("", readings(0.8, false));
+  EXPECT_EQ("BCc", readings(1.01)) << "the last step's, until the climb comes there";
+  EXPECT_EQ("Cc", readings(1.0 + double{clock.in_layer(1, 0.1F)})) << "this one has no reading";
+}
+
 TEST_F(Labels, NeverLieOnEachOtherNorOnWhatTheyNameNorOnPanels) {
   show(tests::small_model(), 8, 4,
        {{trace::MutedKind::kHeads, 1, 0}, {trace::MutedKind::kNeuron, 2, 20}});

@@ -95,6 +95,10 @@ TEST_F(StoryKeys, LettersChooseHowItIsDrawn) {
     press(GLFW_KEY_V);
     EXPECT_EQ(i % scene::kPaletteCount, static_cast<size_t>(look.palette));
   }
+  press(GLFW_KEY_R);
+  EXPECT_TRUE(look.lens);
+  press(GLFW_KEY_R);
+  EXPECT_FALSE(look.lens);
   press(GLFW_KEY_T);
   EXPECT_EQ(scene::Theme::kLight, look.theme);
   press(GLFW_KEY_M);

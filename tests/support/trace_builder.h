@@ -118,6 +118,34 @@ class TraceBuilder {
     const std::vector<trace::OperationTime> times = {{trace::Operation::kEmbed, 0, 10, 20}};
     trace::append(log_, trace::Topic::kTime, trace::TimeRecord{position, 1}, all(times));
   }
+  // Two candidates behind every layer: behind layer l the token 'A' + l, at the end the one drawn.
+  void lens(uint32_t position) {
+    std::vector<trace::LensRow> rows;
+    std::vector<trace::Candidate> top;
+    for (uint32_t l = 0; l <= m_.layers; ++l) {
+      rows.push_back({0.25F, l});
+      const bool last = l == m_.layers;
+      trace::Candidate c{last ? 2 : 100 + static_cast<int32_t>(l), 1.0F, 0.5F, 1, {}};
+      c.text[0] = last ? 'c' : static_cast<char>('A' + l);
+      top.insert(top.end(), 2, c);
+    }
+    trace::append(log_, trace::Topic::kLens, trace::LensRecord{position, m_.layers, 2, 2},
+                  all(rows), all(top));
+  }
+  // Head h of layer l adds 10 l + h, the FFN -l.
+  void attribution(uint32_t position, int32_t token = 2, int32_t against = -1) {
+    std::vector<float> heads, ffn;
+    const std::vector<float> bias(m_.layers);
+    const std::vector<trace::NeuronTerm> neurons = {{m_.layers - 1, m_.neurons - 1, -0.5F}};
+    for (uint32_t l = 0; l < m_.layers; ++l) {
+      for (uint32_t h = 0; h < m_.heads; ++h) heads.push_back(static_cast<float>(10 * l + h));
+      ffn.push_back(-static_cast<float>(l));
+    }
+    trace::append(log_, trace::Topic::kAttribution,
+                  trace::AttributionRecord{position, m_.layers, m_.heads, 1, token, against, 9.0F,
+                                           0.0F, 0.5F, 0.0F},
+                  all(heads), all(bias), all(ffn), all(neurons));
+  }
   // rows x 2 texels of 4 x 2 cells each.
   void tile(uint64_t request, uint32_t rows = 2) {
     trace::TileRecord t;

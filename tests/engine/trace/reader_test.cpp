@@ -402,6 +402,8 @@ std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   builder.step(2);
   builder.answer(1, 0, {1.0F, 2.0F});
   builder.tile(2);
+  builder.lens(1);
+  builder.attribution(1);
   builder.note(trace::NoteKind::kInfo, "hello");
   trace::Cursor cursor(log);
   std::vector<std::pair<Topic, std::vector<std::byte>>> messages;

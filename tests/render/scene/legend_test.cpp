@@ -163,6 +163,20 @@ TEST_F(Legends, SayOnlyWhatCanBeReadWhileItIsThere) {
   EXPECT_EQ("layer 1", legend(in).now) << "a climb of four steps is as slow as one of one";
 }
 
+TEST_F(Legends, SayWhatTheWordsAtTheStoreysAre) {
+  LegendInput in = at(4.5);
+  EXPECT_FALSE(says(legend(in), "at the storeys"));
+  in.lens = true;
+  EXPECT_TRUE(says(legend(in), "of this step there are no readings"));
+  const trace::StepRecord& step = reader_.step(4);
+  builder_.lens(step.first_position + step.count - 1);
+  reader_.poll();
+  EXPECT_TRUE(says(legend(in), "softmax(W_U norm(x)) finds most probable"));
+  EXPECT_TRUE(says(legend(in), "white what is drawn"));
+  in.theme = scene::Theme::kLight;
+  EXPECT_TRUE(says(legend(in), "black what is drawn"));
+}
+
 TEST_F(Legends, SayWhoseBarsStandAtTheCrown) {
   EXPECT_TRUE(says(legend(at(4.5)), "softmax probability, of the step before"));
   EXPECT_FALSE(says(legend(at(4.85)), "of the step before"));

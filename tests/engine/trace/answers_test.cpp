@@ -1,0 +1,93 @@
+// What was asked about the next token of a position, as a reader of the trace finds it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/trace/reader.h"
+#include "model/error.h"
+#include "tests/support/trace_builder.h"
+
+namespace {
+
+using tests::small_model;
+using tests::TraceBuilder;
+using trace::Log;
+using trace::Reader;
+using trace::Topic;
+
+TEST(ReaderAnswers, StandWithTheirPosition) {
+  Log log;
+  Reader reader(log);
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.start();
+  builder.step(2);
+  builder.lens(1);
+  builder.attribution(1, 2);
+  builder.attribution(1, 3, 2);
+  reader.poll();
+  EXPECT_EQ(nullptr, reader.position(0).lens.record);
+  const trace::Lens& lens = reader.position(1).lens;
+  ASSERT_EQ(4U, lens.rows.size());
+  EXPECT_EQ(2U, lens.rows[2].rank);
+  EXPECT_EQ('C', lens.top_of(2)[1].text[0]);
+  const trace::Attribution& a = reader.position(1).attribution;
+  ASSERT_NE(nullptr, a.record);
+  EXPECT_EQ(3, a.record->token) << "the newest";
+  EXPECT_EQ(2, a.record->against);
+  EXPECT_EQ(21.0F, a.head[2 * 4 + 1]);
+  EXPECT_EQ(-2.0F, a.ffn[2]);
+  EXPECT_EQ(-0.5F, a.neurons[0].term);
+}
+
+TEST(ReaderAnswers, MustFitTheModel) {
+  const auto refused = [](const auto& write) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    builder.describe();
+    builder.start();
+    builder.token("x");
+    write(log);
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  };
+  const std::vector<trace::LensRow> rows(5);
+  const std::vector<float> terms(20);
+  for (const trace::LensRecord record : {trace::LensRecord{0, 2, 1, 0},
+                                         {0, 4, 1, 0},
+                                         {1, 3, 1, 0},
+                                         {0, 0xFFFFFFFF, 1, 0},
+                                         {0, 3, 0xFFFFFFFF, 0}}) {
+    refused([&](Log& log) {
+      const std::vector<trace::Candidate> top(record.layers < 9 ? record.layers + 1 : 4);
+      const auto some = std::span<const trace::LensRow>(rows).first(
+          std::min<size_t>(rows.size(), size_t{record.layers} + 1));
+      trace::append(log, Topic::kLens, record, some, tests::all(top));
+    });
+  }
+  refused([&](Log& log) {  // a text longer than its room
+    std::vector<trace::Candidate> top(4);
+    top[3].text_bytes = 21;
+    trace::append(log, Topic::kLens, trace::LensRecord{0, 3, 1, 0},
+                  std::span<const trace::LensRow>(rows).first(4), tests::all(top));
+  });
+  const std::span<const float> all_terms(terms);
+  for (const auto& [record, neuron] :
+       {std::pair{trace::AttributionRecord{0, 3, 4, 1}, trace::NeuronTerm{3, 0, 1.0F}},
+        {trace::AttributionRecord{0, 3, 4, 1}, trace::NeuronTerm{0, 60, 1.0F}},
+        {trace::AttributionRecord{0, 3, 3, 1}, trace::NeuronTerm{0, 0, 1.0F}},
+        {trace::AttributionRecord{0, 2, 4, 1}, trace::NeuronTerm{0, 0, 1.0F}},
+        {trace::AttributionRecord{1, 3, 4, 1}, trace::NeuronTerm{0, 0, 1.0F}},
+        {trace::AttributionRecord{0, 3, 4, 0xFFFFFFFF}, trace::NeuronTerm{0, 0, 1.0F}}}) {
+    refused([&](Log& log) {
+      trace::append(log, Topic::kAttribution, record,
+                    all_terms.first(std::min<size_t>(size_t{record.layers} * record.heads, 12)),
+                    all_terms.first(record.layers), all_terms.first(record.layers),
+                    std::span(&neuron, 1));
+    });
+  }
+}
+
+}  // namespace
