@@ -82,7 +82,9 @@ void add_neurons(std::span<const float> terms, uint32_t layer, size_t n,
                  std::vector<trace::NeuronTerm>& strongest) {
   for (uint32_t i = 0; i < terms.size(); ++i) {
     const trace::NeuronTerm term{layer, i, terms[i]};
-    if (term.term == 0.0F || (strongest.size() == n && !stronger(term, strongest.back()))) continue;
+    if (term.term == 0.0F || std::isnan(term.term) ||
+        (strongest.size() == n && !stronger(term, strongest.back())))
+      continue;
     strongest.insert(std::upper_bound(strongest.begin(), strongest.end(), term, stronger), term);
     if (strongest.size() > n) strongest.pop_back();
   }

@@ -38,6 +38,11 @@ struct Term {
   uint32_t element = 0;
 };
 
+// What is no number, in a trace of a stranger, comes last and has no bar.
+float size_of(float value) {
+  return std::isfinite(value) ? std::abs(value) : 0.0F;
+}
+
 std::string in_layer(uint32_t layer, const std::string& part) {
   return "layer " + std::to_string(layer) + " " + part;
 }
@@ -60,7 +65,7 @@ std::vector<Term> terms_of(const trace::Attribution& a, const scene::Layout& lay
   if (a.record->constant != 0.0F)
     terms.push_back({"the last bias", a.record->constant, shaders::kChannelResidual, 0});
   std::stable_sort(terms.begin(), terms.end(), [](const Term& x, const Term& y) {
-    return std::abs(x.value) > std::abs(y.value);
+    return size_of(x.value) > size_of(y.value);
   });
   return terms;
 }
@@ -76,7 +81,8 @@ void draw_term(State& state, const Term& term, float most, bool interactive) {
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + 4.2F * em - ImGui::CalcTextSize(number).x);
   ImGui::TextUnformatted(number);
   const float middle = at.x + 4.9F * em + 0.5F * bars;
-  const float length = 0.5F * bars * std::clamp(term.value / most, -1.0F, 1.0F);
+  const float length =
+      0.5F * bars * std::copysign(std::min(size_of(term.value) / most, 1.0F), term.value);
   const ImVec2 low(std::min(middle, middle + length), at.y + 0.2F * line);
   const ImVec2 high(std::max(middle, middle + length), at.y + 0.85F * line);
   const uint32_t colour = scene::word_rgba(
@@ -84,7 +90,7 @@ void draw_term(State& state, const Term& term, float most, bool interactive) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   if (term.value >= 0.0F) {
     list.AddRectFilled(low, high, colour);
-  } else {
+  } else if (length != 0.0F) {
     list.AddRect(low, high, colour);
   }
   ImGui::SameLine(6.3F * em + bars);
@@ -184,8 +190,8 @@ void Explanations::terms(State& state, uint32_t rank, uint32_t position, bool in
   if (!there) return;
   const scene::Layout& layout = state.stage.layout();
   const std::vector<Term> terms = terms_of(a, layout);
-  const float neuron = a.neurons.empty() ? 0.0F : std::abs(a.neurons[0].term);
-  const float most = std::max({std::abs(terms[0].value), neuron, 1e-9F});
+  const float neuron = a.neurons.empty() ? 0.0F : size_of(a.neurons[0].term);
+  const float most = std::max({size_of(terms[0].value), neuron, 1e-9F});
   double rest = double{a.record->rest};
   for (size_t i = kShown; i < terms.size(); ++i) rest += double{terms[i].value};
   for (size_t i = 0; i < std::min(kShown, terms.size()); ++i)

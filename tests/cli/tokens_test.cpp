@@ -79,6 +79,32 @@ TEST_F(Numbers, ADashIsStdout) {
   EXPECT_EQ(read_file(out), piped.out);
 }
 
+// The same position by both commands, and by `logits` of a float32 file.
+TEST_F(Numbers, LensAndAttributionSayWhatLogitsSays) {
+  REQUIRE_SHARED_DATA();
+  const std::string model = tests::shared_data("models/real/stories260K-f32.gguf");
+  const std::string text = "Once upon a time, there was a little";
+  ASSERT_EQ(0, fulgurite({"logits", "-m", model, "-p", text, "-o", in_folder("l.npy")}).exit_code);
+  const tests::NpyFile logits = tests::read_npy(in_folder("l.npy"));
+  const auto vocabulary = static_cast<size_t>(logits.shape[1]);
+  for (const size_t position : {size_t{2}, static_cast<size_t>(logits.shape[0]) - 1}) {
+    const auto ask = [&](const char* command) {
+      const Outcome outcome = fulgurite(
+          {command, "-m", model, "-p", text, "--position", std::to_string(position), "--json"});
+      EXPECT_EQ(0, outcome.exit_code) << outcome.err;
+      return json::parse(outcome.out);
+    };
+    const json lens = ask("lens");
+    const json attribution = ask("attribution");
+    EXPECT_EQ(lens["token"], attribution["token"]);
+    const float* row = logits.values.data() + position * vocabulary;
+    const json& last = lens["layers"].back()["top"];
+    for (const json& one : last) EXPECT_EQ(row[one["id"].get<size_t>()], one["logit"].get<float>());
+    EXPECT_EQ(std::max_element(row, row + vocabulary) - row, last[0]["id"].get<int64_t>());
+    EXPECT_EQ(row[attribution["token"]["id"].get<size_t>()], attribution["logit"].get<float>());
+  }
+}
+
 TEST_F(Numbers, WrongUseIsSaidAndNothingWritten) {
   const std::string out = in_folder("x.npy");
   const std::string text = in_folder("text.txt");
@@ -93,6 +119,16 @@ TEST_F(Numbers, WrongUseIsSaidAndNothingWritten) {
   expect_refusal(fulgurite({"tap", "-p", "A", "--name", "blk.9.attn.q", "--out", out}), 2,
                  "blk.9.attn.q");
   expect_refusal(fulgurite({"logits", "-p", "A", "--out", in_folder("none/x.npy")}), 1, "none");
+  for (const char* command : {"lens", "attribution"}) {
+    expect_refusal(fulgurite({command}), 2, "--tokens");
+    expect_refusal(fulgurite({command, "-p", "A", "--position", "1"}), 2, "--position");
+    expect_refusal(fulgurite({command, "-p", "A", "--token", "many"}), 2, "--token", "'m', 'a'");
+    expect_refusal(fulgurite({command, "-p", "A", "--token", "\x1B[31m"}), 2, "--token");
+    expect_refusal(fulgurite({command, "-p", "A", "--top", "0"}), 2, "--top");
+    expect_refusal(fulgurite({command, "-p", "A", "--mute", "L9.A"}), 2, "--mute");
+  }
+  expect_refusal(fulgurite({"attribution", "-p", "A", "--token", "B", "--against", "#66"}), 2,
+                 "--against", "\"B\"");
   EXPECT_FALSE(fs::exists(out));
   EXPECT_EQ(read_file(text), "Some text.");
 }

@@ -7,9 +7,10 @@
 namespace cli {
 namespace {
 
-const std::set<std::string> kCommands = {"view", "run",     "record",   "shot",     "train",
-                                         "eval", "inspect", "bench",    "logits",   "tap",
-                                         "taps", "models",  "quantize", "tokenize", "bench-render"};
+const std::set<std::string> kCommands = {
+    "view",     "run",      "record",       "shot", "train",      "eval",
+    "inspect",  "bench",    "logits",       "tap",  "taps",       "models",
+    "quantize", "tokenize", "bench-render", "lens", "attribution"};
 
 TEST(Words, HelpNamesEveryCommand) {
   const Outcome help = fulgurite({"--help"});
