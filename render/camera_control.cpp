@@ -71,6 +71,12 @@ void CameraControl::home(float aspect) {
   go(scene::home_pose(stage_.layout(), stage_.columns_in_view(), aspect));
 }
 
+void CameraControl::look(const std::string& view, float aspect) {
+  const float now = stage_.now(view_.playhead, view_.merge, false);
+  const auto pose = scene::named_pose(view, stage_.layout(), stage_.columns_in_view(), aspect, now);
+  if (pose) go(*pose);
+}
+
 void CameraControl::focus() {
   if (view_.selected_cell) {
     constexpr float kAspect = 16.0F / 9.0F;

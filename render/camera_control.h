@@ -26,6 +26,8 @@ class CameraControl {
 
   // Eased, on centre.
   void home(float aspect);
+  // What scene::named_pose() calls so; nothing where it knows no such view.
+  void look(const std::string& view, float aspect);
   void focus();  // on the selected cell of a tensor, or node, if there is one
   // What was done, for the person: "bookmark 3 set".
   std::string set_bookmark(size_t number);

@@ -105,4 +105,24 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
   }
 }
 
+int as_printed(int key, int scancode) {
+  const char* name = glfwGetKeyName(key, scancode);
+  if (name == nullptr || name[0] == '\0' || name[1] != '\0') return key;
+  const char c = name[0];
+  if (c >= 'a' && c <= 'z') return GLFW_KEY_A + (c - 'a');
+  if (c >= 'A' && c <= 'Z') return GLFW_KEY_A + (c - 'A');
+  switch (c) {
+    case '+':
+      return GLFW_KEY_EQUAL;
+    case '-':
+      return GLFW_KEY_MINUS;
+    case ',':
+      return GLFW_KEY_COMMA;
+    case '.':
+      return GLFW_KEY_PERIOD;
+    default:
+      return key;
+  }
+}
+
 }  // namespace render::commands

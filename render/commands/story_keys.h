@@ -11,4 +11,8 @@ namespace render::commands {
 bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_t steps,
                uint32_t layers);
 
+// GLFW names keys by their places on a US keyboard; commands are letters and signs, wherever the
+// keyboard has them.
+int as_printed(int key, int scancode);
+
 }  // namespace render::commands

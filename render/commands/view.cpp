@@ -14,11 +14,12 @@
 #include "model/error.h"
 #include "render/camera_control.h"
 #include "render/commands/captures.h"
-#include "render/commands/frame_log.h"
 #include "render/commands/story_keys.h"
+#include "render/commands/window.h"
 #include "render/scene/muted.h"
+#include "render/scene/neighbour.h"
+#include "render/scene/node_path.h"
 #include "render/scene/zoom.h"
-#include "render/target/swapchain.h"
 #include "render/ui/ui.h"
 
 namespace render::commands {
@@ -33,39 +34,6 @@ constexpr int kSettle = 12;
 
 // While the pointer rests, one frame in so many asks what has come under it.
 constexpr int kAsk = 3;
-
-// glfwInit and the window, in one lifetime.
-class Window {
- public:
-  Window(uint32_t width, uint32_t height) {
-    glfwSetErrorCallback([](int, const char*) {});
-    // Asked first: some of GLFW's platforms have words of their own for a missing display.
-    const bool display =
-        std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;
-    if (!display || glfwInit() == GLFW_FALSE) {
-      throw Error(ExitCode::kFailed, "there is no display to open a window on", "view",
-                  "use --headless for a video, or the commands record and shot");
-    }
-    glfwWindowHint(GLFW_CLIENT_API, GLFW_NO_API);
-    handle_ = glfwCreateWindow(static_cast<int>(width), static_cast<int>(height), "fulgurite",
-                               nullptr, nullptr);
-    if (handle_ == nullptr) {
-      glfwTerminate();
-      throw Error(ExitCode::kFailed, "the window cannot be opened", "view",
-                  "use --headless for a video");
-    }
-  }
-  ~Window() {
-    glfwDestroyWindow(handle_);
-    glfwTerminate();
-  }
-  Window(const Window&) = delete;
-  Window& operator=(const Window&) = delete;
-  GLFWwindow* get() const { return handle_; }
-
- private:
-  GLFWwindow* handle_ = nullptr;
-};
 
 // Mouse and keyboard -> camera, player and panels.
 class Controls {
@@ -282,54 +250,53 @@ class Controls {
     return true;
   }
 
-  // GLFW names keys by their places on a US keyboard; commands are letters and signs, wherever the
-  // keyboard has them.
-  static int as_printed(int key, int scancode) {
-    const char* name = glfwGetKeyName(key, scancode);
-    if (name == nullptr || name[0] == '\0' || name[1] != '\0') return key;
-    const char c = name[0];
-    if (c >= 'a' && c <= 'z') return GLFW_KEY_A + (c - 'a');
-    if (c >= 'A' && c <= 'Z') return GLFW_KEY_A + (c - 'A');
-    switch (c) {
-      case '+':
-        return GLFW_KEY_EQUAL;
-      case '-':
-        return GLFW_KEY_MINUS;
-      case ',':
-        return GLFW_KEY_COMMA;
-      case '.':
-        return GLFW_KEY_PERIOD;
-      default:
-        return key;
+  void key(int key, int mods, bool repeat) {
+    const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
+    const bool quits = (mods & GLFW_MOD_CONTROL) != 0 && key == GLFW_KEY_Q;
+    if (key == GLFW_KEY_ESCAPE) {
+      if (ui_->popup_open()) return;  // which closes itself
+    } else if (ui_->wants_keyboard() && !function_key && !quits) {
+      return;
+    }
+    command(key, mods, repeat);
+  }
+
+  void back() {
+    if (state_->help) {
+      state_->help = false;
+    } else if (state_->times) {
+      state_->times = false;
+    } else {
+      select(0);
     }
   }
 
-  void key(int key, int mods, bool repeat) {
+  // element + 1; 0: nothing.
+  void select(uint32_t node) {
+    view_.selected = node;
+    view_.selected_bolt.reset();
+    view_.selected_cell.reset();
+  }
+
+  void command(int key, int mods, bool repeat) {
     const bool control = (mods & GLFW_MOD_CONTROL) != 0;
+    const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
     if (control && key == GLFW_KEY_Q) state_->quit = true;
-    if (key == GLFW_KEY_ESCAPE) {
-      if (ui_->popup_open()) return;  // which closes itself
-      if (state_->help) {
-        state_->help = false;
-      } else if (state_->times) {
-        state_->times = false;
-      } else {
-        view_.selected = 0;
-        view_.selected_bolt.reset();
-        view_.selected_cell.reset();
-      }
-      return;
+    if (key == GLFW_KEY_ESCAPE) return back();
+    if (key == GLFW_KEY_PAGE_UP || key == GLFW_KEY_PAGE_DOWN) {
+      const int way = key == GLFW_KEY_PAGE_UP ? 1 : -1;
+      if (view_.selected == 0) return;
+      return select(
+          scene::neighbour(stage_.layout(), view_.selected - 1, shift ? 0 : way, shift ? way : 0) +
+          1);
     }
-    const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
-    if (ui_->wants_keyboard() && !function_key) return;
     if (!repeat && bookmark(key, mods)) return;
-    if (control && key == GLFW_KEY_O) {
-      state_->asks_what_to_open = true;
+    if (control && (key == GLFW_KEY_O || key == GLFW_KEY_P)) {
+      (key == GLFW_KEY_O ? state_->asks_what_to_open : state_->asks_what_to_do) = true;
       return;
     }
     const bool sideways = key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT;
-    if (sideways && !control && (mods & GLFW_MOD_SHIFT) != 0)
-      return;  // turns the camera while it is held
+    if (sideways && !control && shift) return;  // turns the camera while it is held
     if (key == GLFW_KEY_SPACE && stage_.reader().finished() &&
         player_.at_end(stage_.reader().steps())) {
       player_.again();
@@ -351,7 +318,7 @@ class Controls {
         state_->panels = true;
         break;
       case GLFW_KEY_X:
-        (mods & GLFW_MOD_SHIFT) != 0 ? ui::unmute_all(*state_) : ui::toggle_muted(*state_);
+        shift ? ui::unmute_all(*state_) : ui::toggle_muted(*state_);
         break;
       case GLFW_KEY_L:
         view_.look.labels = !view_.look.labels;
@@ -393,6 +360,14 @@ class Controls {
   }
 
  public:
+  // What was chosen in the palette.
+  void carry_out() {
+    const std::optional<ui::Offer> what = std::exchange(state_->chosen, std::nullopt);
+    if (!what) return;
+    if (const auto node = scene::find_node(what->node, stage_.layout())) return select(*node + 1);
+    if (!what->view.empty()) return camera_.look(what->view, aspect());
+    command(what->key, what->mods, false);
+  }
   bool take_screenshot() { return std::exchange(screenshot_, false); }
   bool& films() { return films_; }
 
@@ -435,27 +410,6 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";
   return title;
 }
-
-// What a window needs whatever it shows.
-struct Screen {
-  explicit Screen(const SceneOptions& options)
-      : window(options.width, options.height),
-        device(device_options(options)),
-        swapchain(device, window.get()),
-        frame_log(options.timings) {}
-
-  static gpu::DeviceOptions device_options(const SceneOptions& options) {
-    gpu::DeviceOptions wanted;
-    wanted.filter = options.device;
-    Swapchain::device_options(wanted);
-    return wanted;
-  }
-
-  Window window;
-  gpu::Device device;
-  Swapchain swapchain;
-  FrameLog frame_log;
-};
 
 // Returns what is to be shown next; nothing when the window is closed.
 std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
@@ -546,6 +500,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     view.merge = player.merge();
     view.ui = ui.draw_window(state);
     controls.press();
+    controls.carry_out();
     if (!state.open.empty()) {
       try {
         Shown another = open(std::exchange(state.open, {}));

@@ -170,6 +170,7 @@ ImDrawData* Ui::draw_window(State& state) {
   if (state.help) panel_help(state);
   if (state.times) panel_times(state);
   panel_open(state);
+  panel_palette(state);
   panel_message(state);
   hover_tip(state);
   cell_tip(state);

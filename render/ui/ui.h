@@ -11,6 +11,7 @@
 #include "render/player.h"
 #include "render/scene/editable.h"
 #include "render/stage.h"
+#include "render/ui/palette_commands.h"
 
 struct GLFWwindow;
 struct ImDrawData;
@@ -47,6 +48,12 @@ struct State {
   bool asks_what_to_open = false;
   std::string what_to_open{};  // as it was typed last
   std::string open{};          // a path or a name that shall be shown instead; empty: nothing
+
+  // Of the command palette.
+  bool asks_what_to_do = false;
+  std::string what_to_do{};  // as it is typed
+  int offer = 0;             // the line that is lit
+  std::optional<Offer> chosen{};
 
   // Of the inspector.
   uint64_t next_request = 1;
@@ -121,6 +128,7 @@ void panel_timeline(State& state);
 void panel_message(State& state);
 void panel_help(State& state);
 void panel_open(State& state);
+void panel_palette(State& state);
 void panel_times(State& state);
 void panel_bolt(State& state);
 void hover_tip(State& state);

@@ -291,6 +291,36 @@ TEST_F(Window, ReadsTheStreamAndExplainsACandidate) {
             shot("lens.png", {"--panels", "labels", "--lens"}));
 }
 
+// Without a pointer: a node by its name, its neighbours, a command by its words.
+TEST_F(Window, IsLedByTheKeyboardAlone) {
+  open();
+  if (HasFatalFailure()) return;
+  const auto choose = [&](const char* words) {
+    display_->key("ctrl+p");
+    settle(700);
+    display_->xdotool({"type", words});
+    settle(700);
+    display_->key("Return");
+  };
+  const auto is_selected = [&](const std::string& node) {
+    const std::string expected = "fulgurite: " + node;
+    const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+    EXPECT_TRUE(eventually([&] { return title().starts_with(expected); })) << title();
+  };
+  choose("l3.h1");
+  is_selected("layer 3 > attention > head 1");
+  display_->key("Page_Up");
+  is_selected("layer 4 > attention > head 1");
+  display_->key("shift+Page_Down");
+  is_selected("layer 4 > attention > head 0");
+  choose("select nothing");
+  is_selected("");
+  choose("c0");
+  is_selected("crown > candidate 0");
+  choose("quit");
+  expect_clean_end();
+}
+
 // Pictures and films, each beside the last; a film that runs is finished when the program ends.
 TEST_F(Window, SavesPicturesAndFilms) {
   in_the_folder_ = true;
