@@ -160,7 +160,8 @@ class Source {
         throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                     "leave out --trace");
       }
-      if (flags.command != nullptr) refuse_generation(*flags.command, "a trace holds its text");
+      if (flags.command != nullptr)
+        refuse_generation(*flags.command, "a trace holds its text", true);
       const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
       if (contents.messages == 0) {
         throw Error(ExitCode::kBadModel,
@@ -331,6 +332,7 @@ int run_program(int argc, char** argv) {
   engine::commands::RunOptions generation;
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
+  run.get_option("--lens")->needs("--trace");
   run.add_flag("--json", generation.json, "one JSON object a token instead of text");
   auto* logprobs = run.add_option("--logprobs", generation.logprobs,
                                   "candidates told of each token, with --json, which it implies")

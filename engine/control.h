@@ -71,10 +71,12 @@ struct InspectTile {
 };
 
 // Asks what a position would say of the next token behind every layer; the answer is a
-// trace::LensRecord of it. token: whose probability is told.
+// trace::LensRecord of it. token: whose probability is told. temperature: as the sampler's of that
+// position; not above 0: 1.
 struct ReadLens {
   uint32_t position = 0;
   int32_t token = 0;
+  float temperature = 1.0F;
 };
 
 // Asks what made a token's logit at a position; the answer is a trace::AttributionRecord of both.

@@ -102,7 +102,7 @@ void Inference::say(trace::NoteKind kind, const char* what) noexcept {
 void Inference::loop() {
   while (!control_.stopping()) {
     try {
-      for (Command command; control_.take(command);) handle(command);
+      for (Command command; !control_.stopping() && control_.take(command);) handle(command);
       const bool idle = paused_ || session_.finished();
       if (!idle) {
         const auto begin = std::chrono::steady_clock::now();

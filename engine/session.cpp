@@ -196,7 +196,7 @@ std::string Session::step(const std::function<bool()>& between) {
     }
     recorder_.logits(last, ranking, next, texts);
   }
-  if (options_.lens) read_lens({last, next.id});
+  if (options_.lens) read_lens({last, next.id, temperature_});
   trace::append(log_, Topic::kStep,
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
@@ -263,7 +263,7 @@ void Session::read_lens(const ReadLens& what) {
   constexpr size_t kCandidates = 5;
   if (!knows(what.position, what.token)) return;
   const std::vector<Reading> readings =
-      read_layers(model_, past(), what.position, what.token, temperature_, kCandidates);
+      read_layers(model_, past(), what.position, what.token, what.temperature, kCandidates);
   std::vector<trace::LensRow> rows;
   std::vector<trace::Candidate> top;
   for (const Reading& reading : readings) {
@@ -279,7 +279,7 @@ void Session::read_lens(const ReadLens& what) {
 }
 
 void Session::attribute(const Attribute& what) {
-  constexpr size_t kNeurons = 64;
+  constexpr size_t kNeurons = 16;
   if (!knows(what.position, what.token) || what.against >= model_.network->config().n_vocab) return;
   const Attribution a =
       attribute_logit(model_, past(), what.position, what.token, what.against, kNeurons);
@@ -297,7 +297,7 @@ void Session::attribute(const Attribute& what) {
                                         f32(a.rest)};
   trace::append(log_, Topic::kAttribution, record, std::span<const float>(a.heads),
                 std::span<const float>(a.attention_bias), std::span<const float>(a.ffn),
-                std::span<const trace::NeuronTerm>(a.neurons));
+                std::span<const float>(a.ffn_bias), std::span<const trace::NeuronTerm>(a.neurons));
 }
 
 std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {

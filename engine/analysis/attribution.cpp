@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <numeric>
 #include <span>
 #include <tuple>
 
@@ -30,6 +31,7 @@ class Along final : public model::TapSink {
     out.heads.resize(layers * static_cast<size_t>(network.config().n_head));
     out.attention_bias.resize(layers);
     out.ffn.resize(layers);
+    out.ffn_bias.resize(layers);
     act.resize(layers);
     experts.resize(layers);
   }
@@ -117,13 +119,17 @@ Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t
   run_again(model, past, position, sink);
   if (sink.out_of_memory) throw std::bad_alloc();
   std::vector<float> terms(static_cast<size_t>(c.neurons()));
-  for (size_t l = 0; neurons > 0 && l < sink.act.size(); ++l) {
+  for (size_t l = 0; l < sink.act.size(); ++l) {
     network.neuron_terms(static_cast<int64_t>(l), sink.act[l].data(), sink.experts[l],
                          readout.direction.data(), terms.data());
     add_neurons(terms, static_cast<uint32_t>(l), neurons, out.neurons);
+    if (!c.ffn_biased()) continue;
+    const double together = std::accumulate(terms.begin(), terms.end(), 0.0);
+    out.ffn_bias[l] = static_cast<float>(double{out.ffn[l]} - together);
+    out.ffn[l] = static_cast<float>(together);
   }
   double all = out.constant + out.embedding;
-  for (const std::vector<float>* part : {&out.heads, &out.attention_bias, &out.ffn})
+  for (const std::vector<float>* part : {&out.heads, &out.attention_bias, &out.ffn, &out.ffn_bias})
     for (const float term : *part) all += double{term};
   // A logit at its cap says nothing of what it was.
   if (!std::isfinite(out.logit)) out.logit = all;

@@ -13,15 +13,16 @@
 
 namespace engine {
 
-// logit = constant + embedding + rest + the sums of heads, attention_bias and ffn.
+// logit = constant + embedding + rest + the sums of heads, ffn and both biases.
 struct Attribution {
   double logit = 0.0;                 // before it is capped; or the difference of two
   double constant = 0.0;              // of the last norm's bias and the unembedding's
   double embedding = 0.0;             // of what the layers begin with
   double rest = 0.0;                  // what rounding leaves
   std::vector<float> heads;           // (L, H)
-  std::vector<float> attention_bias;  // (L)
-  std::vector<float> ffn;             // (L), the whole update
+  std::vector<float> attention_bias;  // (L), what muting all heads leaves
+  std::vector<float> ffn;             // (L), all neurons together
+  std::vector<float> ffn_bias;        // (L)
   // The strongest neurons of all layers, by magnitude, ties by layer and number; parts of ffn.
   std::vector<trace::NeuronTerm> neurons;
 };

@@ -35,8 +35,10 @@ int32_t find_token(const LoadedModel& model, const std::string& text, const char
     const auto [rest, error] = std::from_chars(text.data() + 1, end, id);
     if (error == std::errc() && rest == end && id >= 0 && id < n) return id;
   }
-  for (int32_t id = 0; id < n; ++id)
-    if (tokenizer.label(id) == text) return id;
+  for (const bool bytes : {false, true}) {
+    for (int32_t id = 0; id < n; ++id)
+      if (tokenizer.is_byte(id) == bytes && tokenizer.label(id) == text) return id;
+  }
   const std::vector<int32_t> parts = tokenizer.encode(text);
   std::string cut;
   for (const int32_t id : parts)
@@ -129,8 +131,9 @@ int lens(const ExplainOptions& options, std::ostream& out) {
   if (!options.json) {
     out << fmt::format(
         "what the model would say {}, if the last norm and the unembedding\nread the residual "
-        "stream behind this layer; rank: how many are more probable than {}\n\n",
-        question.place(), shown(model, question.token));
+        "stream behind this layer (logit lens, at temperature 1); rank: how many are more probable "
+        "than\n{} (#{})\n\n",
+        question.place(), shown(model, question.token), question.token);
     out << fmt::format("{:>9}  {:>10}  {:>6}  most probable\n", "layer",
                        shown(model, question.token), "rank");
   }
@@ -165,7 +168,7 @@ struct Named {
   float term;
 };
 
-// As --mute names the parts; the whole FFN of a layer is L3.M.
+// As --mute names the parts, and what it leaves.
 std::vector<Named> terms_of(const Attribution& a, const model::Config& c) {
   std::vector<Named> terms;
   for (size_t l = 0; l < a.ffn.size(); ++l) {
@@ -213,21 +216,22 @@ int attribution(const ExplainOptions& options, std::ostream& out) {
     print(json, out);
     return finish(out);
   }
-  const std::string what = question.against < 0
-                               ? fmt::format("logit of {}", shown(model, question.token))
-                               : fmt::format("logit of {} above {}", shown(model, question.token),
-                                             shown(model, question.against));
+  const std::string what =
+      question.against < 0
+          ? fmt::format("logit of {} (#{})", shown(model, question.token), question.token)
+          : fmt::format("logit of {} (#{}) above {} (#{})", shown(model, question.token),
+                        question.token, shown(model, question.against), question.against);
   const bool capped = model.network->config().final_soft_cap > 0.0F;
   out << fmt::format("{} {}{}: {:.4f}\n\n", what, question.place(),
                      capped ? ", before it is capped" : "", a.logit);
   double rest = a.rest;
   for (size_t i = 0; i < terms.size(); ++i) {
-    if (i < listed) out << fmt::format("  {:<12} {:>+9.4f}\n", terms[i].name, terms[i].term);
+    if (i < listed) out << fmt::format("  {:<20} {:>+9.4f}\n", terms[i].name, terms[i].term);
     if (i >= listed) rest += double{terms[i].term};
   }
-  out << fmt::format("  {:<12} {:>+9.4f}\n", "all the rest", rest);
+  out << fmt::format("  {:<20} {:>+9.4f}\n", "all the rest", rest);
   if (!neurons.empty()) out << "\nthe strongest neurons, parts of the FFNs above\n\n";
-  for (const Named& one : neurons) out << fmt::format("  {:<12} {:>+9.4f}\n", one.name, one.term);
+  for (const Named& one : neurons) out << fmt::format("  {:<20} {:>+9.4f}\n", one.name, one.term);
   return finish(out);
 }
 

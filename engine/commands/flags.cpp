@@ -290,14 +290,14 @@ std::vector<int64_t> ids_of(const std::string& text) {
 
 }  // namespace
 
-void refuse_generation(const CLI::App& app, const std::string& why) {
+void refuse_generation(const CLI::App& app, const std::string& why, bool shows_readings) {
   Flags unused;
   CLI::App generating;
   add_generation(generating, unused);
   for (const CLI::Option* option : generating.get_options()) {
     const std::string name = option->get_name();
-    // A trace may hold readings.
-    if (name == "--help" || name == "--model" || name == "--threads" || name == "--lens") continue;
+    if (name == "--help" || name == "--model" || name == "--threads") continue;
+    if (shows_readings && name == "--lens") continue;
     if (app.count(name) > 0)
       throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, "leave it out");
   }

@@ -48,8 +48,9 @@ void refuse_same_file(const std::string& output, const std::vector<std::string>&
 void refuse_same_outputs(const std::vector<std::string>& outputs);
 
 // Throws Error (usage), with `why`, when an option of add_generation was given that changes what is
-// generated or says where it is written; -m and -t change nothing.
-void refuse_generation(const CLI::App& app, const std::string& why);
+// generated or says where it is written; -m and -t change nothing. shows_readings: --lens shows
+// what is there.
+void refuse_generation(const CLI::App& app, const std::string& why, bool shows_readings = false);
 
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);

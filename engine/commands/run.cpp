@@ -62,10 +62,7 @@ int run(const RunOptions& options) {
   LoadedModel model(options.model, thread_count(options.threads));
   trace::Log log(kDetailBytes);
   SessionOptions session_options = options.session;
-  if (options.trace_path.empty()) {
-    session_options.level = trace::Level::kOff;
-    session_options.lens = false;
-  }
+  if (options.trace_path.empty()) session_options.level = trace::Level::kOff;
   Session session(model, log, session_options);
   std::unique_ptr<trace::FileWriter> file;
   if (!options.trace_path.empty())

@@ -197,6 +197,15 @@ const PenaltiesRecord* Reader::penalties(size_t step) const {
   return found == nullptr ? nullptr : found->penalties;
 }
 
+// Of a position of which a newer answer has come: that stays when the older one's chunk goes.
+void Reader::forget_older(Topic topic, uint32_t position) {
+  if (position >= positions_.size()) return;
+  const Position& at = positions_[position];
+  if (topic == Topic::kLens ? at.lens.record == nullptr : at.attribution.record == nullptr) return;
+  std::erase_if(held_,
+                [&](const Held& held) { return held.topic == topic && held.key == position; });
+}
+
 void Reader::go_on(const ContinueRecord& record) {
   if (record.positions < 1 || record.positions > positions_.size()) {
     inconsistent("a conversation goes on where it has not been");
@@ -391,19 +400,22 @@ void Reader::take(const Message& message) {
       lens.rows = pieces.array<LensRow>(l->layers + 1);
       lens.top = pieces.array<Candidate>(l->layers + 1, l->candidates);
       for (const Candidate& c : lens.top) expect(c.text_bytes <= c.text.size());
+      forget_older(message.topic, l->position);
       at(l->position).lens = lens;
       break;
     }
     case Topic::kAttribution: {
       const auto* a = pieces.header<AttributionRecord>();
       expect(a->layers == model_->record.layers && a->heads == model_->record.heads);
-      Attribution attribution{a, {}, {}, {}, {}};
+      Attribution attribution{a, {}, {}, {}, {}, {}};
       attribution.head = pieces.array<float>(a->layers, a->heads);
       attribution.attention_bias = pieces.array<float>(a->layers);
       attribution.ffn = pieces.array<float>(a->layers);
+      attribution.ffn_bias = pieces.array<float>(a->layers);
       attribution.neurons = pieces.array<NeuronTerm>(a->neurons);
       for (const NeuronTerm& n : attribution.neurons)
         expect(n.layer < a->layers && n.neuron < model_->record.neurons);
+      forget_older(message.topic, a->position);
       at(a->position).attribution = attribution;
       break;
     }

@@ -105,6 +105,7 @@ struct Attribution {
   std::span<const float> head;            // (L, H)
   std::span<const float> attention_bias;  // (L)
   std::span<const float> ffn;             // (L)
+  std::span<const float> ffn_bias;        // (L)
   std::span<const NeuronTerm> neurons;
 };
 
@@ -212,6 +213,7 @@ class Reader {
   void take(const Message& message);
   void go_on(const ContinueRecord& record);
   void forget(uint64_t chunk);
+  void forget_older(Topic topic, uint32_t position);
 
   Cursor cursor_;
   std::optional<Model> model_;

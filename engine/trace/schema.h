@@ -315,7 +315,8 @@ struct LensRecord {
 // Direct logit attribution: what every part of the model added to the logit of `token`, with the
 // scale of the last norm held; all terms together with `rest` are `logit`. With `against` a token
 // (-1: none), the same of the difference of both logits.
-// then: float head[L][H]; float attention_bias[L]; float ffn[L], the whole update;
+// then: float head[L][H]; float attention_bias[L]; float ffn[L], all neurons together;
+//       float ffn_bias[L];
 //       NeuronTerm neurons[neurons], the strongest of all layers, parts of ffn
 struct NeuronTerm {
   uint32_t layer = 0;

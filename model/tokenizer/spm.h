@@ -9,6 +9,7 @@
 // itself is decoded with spaces in its place.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <string>
@@ -30,6 +31,10 @@ class SpmTokenizer final : public VocabTokenizer {
   // Undoes the space that encode() puts before every run of text where the file asks for it
   // (tokenizer.ggml.add_space_prefix, on by default).
   std::string decode(std::span<const int32_t> ids) const override;
+
+  bool is_byte(int32_t id) const override {
+    return std::find(byte_ids_.begin(), byte_ids_.end(), id) != byte_ids_.end();
+  }
 
  private:
   struct Scratch {

@@ -65,6 +65,8 @@ class Tokenizer {
 
   // Control tokens (and the unknown token) stand for no text.
   virtual bool is_control(int32_t) const { return false; }
+  // Stands for a byte that no other token covers; a token of text may have the same piece.
+  virtual bool is_byte(int32_t) const { return false; }
   // Whether a generated token means that the model has finished: EOS, end of turn ...
   virtual bool ends_generation(int32_t) const { return false; }
 };

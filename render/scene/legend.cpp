@@ -113,7 +113,8 @@ class Writer {
       const std::string own = in_.theme == Theme::kLight ? "black" : "white";
       note(at_ == nullptr || at_->lens.record == nullptr
                ? "of this step there are no readings behind the layers"
-               : "words at the storeys: what softmax(W_U norm(x)) finds most probable behind that "
+               : "words at the storeys: what softmax(W_U norm(x) / T) finds most probable behind "
+                 "that "
                  "layer, " +
                      own + " what is drawn (logit lens)");
     }

@@ -19,11 +19,11 @@ std::string text_of(const trace::Candidate& c) {
 }
 
 // The token whose probability is told beside the most probable ones: the one that was drawn, of a
-// prompt's position the one that follows.
+// prompt's position the one that follows; -1: the trace does not say.
 int32_t token_after(const trace::Reader& reader, uint32_t position) {
   const trace::Logits& logits = reader.position(position).logits;
   if (logits.record != nullptr && logits.record->sampled >= 0) return logits.record->sampled;
-  return position + 1 < reader.positions() ? reader.position(position + 1).token.record->id : 0;
+  return position + 1 < reader.positions() ? reader.position(position + 1).token.record->id : -1;
 }
 
 uint64_t conversation_of(const trace::Reader& reader) {
@@ -55,9 +55,11 @@ std::vector<Term> terms_of(const trace::Attribution& a, const scene::Layout& lay
                        shaders::kChannelAttention, layout.head(l, h) + 1});
     }
     if (a.attention_bias[l] != 0.0F) {
-      terms.push_back({in_layer(l, "attention's bias"), a.attention_bias[l],
-                       shaders::kChannelAttention, layout.spine(l, false, 0) + 1});
+      terms.push_back(
+          {in_layer(l, "attention's bias"), a.attention_bias[l], shaders::kChannelAttention, 0});
     }
+    if (a.ffn_bias[l] != 0.0F)
+      terms.push_back({in_layer(l, "FFN's bias"), a.ffn_bias[l], shaders::kChannelFfn, 0});
     terms.push_back(
         {in_layer(l, "FFN"), a.ffn[l], shaders::kChannelFfn, layout.spine(l, true, 0) + 1});
   }
@@ -106,38 +108,45 @@ void draw_term(State& state, const Term& term, float most, bool interactive) {
 }  // namespace
 
 template <class Command>
-bool Explanations::ask(State& state, const Command& command, const Question& question,
-                       Question& asked) {
-  if (state.control == nullptr) return false;
-  if (question == asked) return true;
-  if (state.control->post(command)) asked = question;  // else the queue is full: next frame again
-  return true;
+void Explanations::ask(State& state, const Command& command, const Question& question,
+                       Question& asked, bool answered) {
+  constexpr double kPatience = 10.0;  // what is not answered by then cannot be
+  const bool on_its_way = asked.conversation == question.conversation && !answered &&
+                          question.when - asked.when < kPatience;
+  // Where the queue is full it is asked in the next frame.
+  if (!on_its_way && state.control->post(command)) asked = question;
 }
 
-bool Explanations::ask_readings(State& state, uint32_t position) {
+bool Explanations::ask_readings(State& state, size_t step) {
   const trace::Reader& reader = state.stage.reader();
-  if (reader.position(position).lens.record != nullptr) {
-    lens_ = {};  // should it be dropped, it is asked for again
-    return false;
-  }
+  const uint32_t position = position_of(state, step);
+  const auto read = [&](uint32_t at, int32_t token) {
+    if (at >= reader.positions()) return true;  // the conversation has changed
+    const trace::LensRecord* record = reader.position(at).lens.record;
+    return record != nullptr && record->token == token;
+  };
   const int32_t token = token_after(reader, position);
-  return ask(state, engine::ReadLens{position, token},
-             {conversation_of(reader), position, token, -1}, lens_);
+  if (state.control == nullptr || token < 0 || read(position, token)) return false;
+  const trace::StartRecord* settings = reader.start(step);
+  ask(state, engine::ReadLens{position, token, settings != nullptr ? settings->temperature : 1.0F},
+      {conversation_of(reader), position, token, -1, ImGui::GetTime()}, lens_,
+      read(lens_.position, lens_.token));
+  return true;
 }
 
 void Explanations::follow(State& state) {
   if (!state.view.look.lens || state.stage.reader().steps() == 0) return;
-  ask_readings(state, shown_position(state));
+  ask_readings(state, shown_step(state));
 }
 
-void Explanations::readings(State& state, uint32_t layer, uint32_t position) {
+void Explanations::readings(State& state, uint32_t layer, size_t step) {
   const trace::Reader& reader = state.stage.reader();
-  const trace::Lens& lens = reader.position(position).lens;
-  if (ask_readings(state, position)) state.asks = true;
+  const trace::Lens& lens = reader.position(position_of(state, step)).lens;
+  if (ask_readings(state, step)) state.asks = true;
   if (lens.record == nullptr) return;
   ImGui::Separator();
   ImGui::TextUnformatted("what the model would say here (logit lens)");
-  ImGui::TextDisabled("softmax(W_U norm(x)), x: the stream behind layer %u", layer);
+  ImGui::TextDisabled("softmax(W_U norm(x) / T), x: the stream behind layer %u", layer);
   const size_t row = layer + size_t{1};
   for (const trace::Candidate& c : lens.top_of(row)) {
     ImGui::Text("%5.1f %%  %s%s", double{c.probability} * 100.0, text_of(c).c_str(),
@@ -150,33 +159,42 @@ void Explanations::readings(State& state, uint32_t layer, uint32_t position) {
   }
 }
 
-void Explanations::terms(State& state, uint32_t rank, uint32_t position, bool interactive) {
+void Explanations::terms(State& state, uint32_t rank, size_t step, bool interactive) {
   constexpr size_t kShown = 8;
   constexpr size_t kNeurons = 4;
   const trace::Reader& reader = state.stage.reader();
+  const uint32_t position = position_of(state, step);
   const trace::Logits& logits = reader.position(position).logits;
   if (logits.record == nullptr || rank >= logits.record->candidates) return;
   const trace::Candidate& own = logits.candidates[rank];
-  const bool alone = alone_ || logits.record->candidates < 2;
-  // What it has to beat: the best of the others.
-  const trace::Candidate& other = logits.candidates[rank == 0 && !alone ? 1 : 0];
-  const int32_t against = alone ? -1 : other.id;
   const trace::Attribution& a = reader.position(position).attribution;
-  const bool there =
-      a.record != nullptr && a.record->token == own.id && a.record->against == against;
-  if (there) {
-    attribution_ = {};
-  } else if (ask(state, engine::Attribute{position, own.id, against},
-                 {conversation_of(reader), position, own.id, against}, attribution_)) {
+  const auto told = [&](uint32_t at, int32_t token, int32_t against) {
+    if (at >= reader.positions()) return true;  // the conversation has changed
+    const trace::AttributionRecord* record = reader.position(at).attribution.record;
+    return record != nullptr && record->token == token && record->against == against;
+  };
+  // What it has to beat: the best of the others. A file says what was asked when it was written.
+  const bool file = state.control == nullptr;
+  if (file && (a.record == nullptr || a.record->token != own.id)) return;
+  int32_t against = logits.record->candidates < 2 || alone_ ? -1 : logits.candidates[rank == 0].id;
+  if (file) against = std::max(a.record->against, -1);
+  const bool there = file || told(position, own.id, against);
+  if (!there) {
+    ask(state, engine::Attribute{position, own.id, against},
+        {conversation_of(reader), position, own.id, against, ImGui::GetTime()}, attribution_,
+        told(attribution_.position, attribution_.token, attribution_.against));
     state.asks = true;
   }
-  if (state.control == nullptr && !there) return;
+  const bool alone = against < 0;
+  std::string other = "token " + std::to_string(against);
+  for (const trace::Candidate& c : logits.candidates)
+    if (c.id == against) other = text_of(c);
   ImGui::Separator();
   ImGui::PushTextWrapPos(0.0F);
   if (alone) {
     ImGui::Text("what made the logit of %s", text_of(own).c_str());
   } else {
-    ImGui::Text("what put %s above %s", text_of(own).c_str(), text_of(other).c_str());
+    ImGui::Text("what put %s above %s", text_of(own).c_str(), other.c_str());
   }
   ImGui::TextDisabled(
       "<part, W_U row%s> with the last norm's scale held (direct logit attribution)",
@@ -184,7 +202,7 @@ void Explanations::terms(State& state, uint32_t rank, uint32_t position, bool in
   ImGui::PopTextWrapPos();
   if ((state.stage.layout().structure().flags & trace::kStructureLogitCap) != 0)
     ImGui::TextDisabled("logits before they are capped");
-  if (interactive && logits.record->candidates > 1 &&
+  if (interactive && !file && logits.record->candidates > 1 &&
       ImGui::SmallButton(alone ? "against the best other" : "its logit alone"))
     alone_ = !alone_;
   if (!there) return;

@@ -13,10 +13,10 @@ class Explanations {
   // Once a frame: asks for the readings of the step that is shown while the storeys show them.
   void follow(State& state);
 
-  // In the inspector. What is read behind a layer at a position.
-  void readings(State& state, uint32_t layer, uint32_t position);
+  // In the inspector. What is read behind a layer at the end of a step.
+  void readings(State& state, uint32_t layer, size_t step);
   // What made the logit of the candidate of this rank.
-  void terms(State& state, uint32_t rank, uint32_t position, bool interactive);
+  void terms(State& state, uint32_t rank, size_t step, bool interactive);
 
  private:
   struct Question {
@@ -24,15 +24,18 @@ class Explanations {
     uint32_t position = 0;
     int32_t token = -1;
     int32_t against = -1;
-    bool operator==(const Question&) const = default;
+    double when = 0.0;  // seconds, as the panels' clock goes
   };
-  // Asks when it was not asked yet; true when it has to be waited for.
+  // Asks unless the last question is still on its way: one at a time, for each may take a large
+  // model long.
   template <class Command>
-  bool ask(State& state, const Command& command, const Question& question, Question& asked);
-  bool ask_readings(State& state, uint32_t position);
+  void ask(State& state, const Command& command, const Question& question, Question& asked,
+           bool answered);
+  // True while the answer has to be waited for.
+  bool ask_readings(State& state, size_t step);
 
-  Question lens_, attribution_;
-  bool alone_ = false;  // not against another candidate
+  Question lens_, attribution_;  // asked last; of no conversation: none
+  bool alone_ = false;           // not against another candidate
 };
 
 }  // namespace ui

@@ -193,9 +193,9 @@ void Inspector::draw(State& state, bool interactive) {
     if (ref.subject == 0 && step) {
       const uint32_t position = position_of(state, *step);
       strongest(state, ref, position);
-      if (ref.kind == scene::Kind::kSpineFfn) explanations_.readings(state, ref.layer, position);
+      if (ref.kind == scene::Kind::kSpineFfn) explanations_.readings(state, ref.layer, *step);
       if (ref.kind == scene::Kind::kCandidate)
-        explanations_.terms(state, ref.index, position, interactive);
+        explanations_.terms(state, ref.index, *step, interactive);
     }
     ImGui::Separator();
 

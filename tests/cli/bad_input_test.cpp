@@ -183,6 +183,12 @@ TEST_F(BadInput, OptionsThatContradictEachOther) {
 }
 
 // What nothing is generated for cannot do what it was asked to.
+TEST_F(BadInput, ReadingsThatNobodySees) {
+  expect_refusal(fulgurite({"run", "-p", "A", "-n", "2", "--lens"}), 2, "--trace");
+  expect_refusal(fulgurite({"shot", "--structure", "gpt2", "--lens", "-o", in_folder("x.png")}), 2,
+                 "--lens");
+}
+
 TEST_F(BadInput, OptionsOfGeneratingWhereNothingIsGenerated) {
   const std::string trace = in_folder("t.mcap");
   ASSERT_EQ(fulgurite({"run", "-n", "2", "--trace", trace}).exit_code, 0);

@@ -314,7 +314,9 @@ TEST_F(Window, IsLedByTheKeyboardAlone) {
   display_->key("shift+Page_Down");
   is_selected("layer 4 > attention > head 0");
   choose("select nothing");
-  is_selected("");
+  EXPECT_TRUE(eventually([&] {
+    return display_->xdotool({"getwindowname", window_}).out == "fulgurite\n";
+  }));
   choose("c0");
   is_selected("crown > candidate 0");
   choose("quit");

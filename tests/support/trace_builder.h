@@ -144,7 +144,7 @@ class TraceBuilder {
     trace::append(log_, trace::Topic::kAttribution,
                   trace::AttributionRecord{position, m_.layers, m_.heads, 1, token, against, 9.0F,
                                            0.0F, 0.5F, 0.0F},
-                  all(heads), all(bias), all(ffn), all(neurons));
+                  all(heads), all(bias), all(ffn), all(bias), all(neurons));
   }
   // rows x 2 texels of 4 x 2 cells each.
   void tile(uint64_t request, uint32_t rows = 2) {

@@ -34,7 +34,7 @@ class AttributionOf : public ::testing::TestWithParam<std::string> {
   static double sum(const trace::Attribution& a) {
     const trace::AttributionRecord& r = *a.record;
     double all = double{r.constant} + double{r.embedding} + double{r.rest};
-    for (const auto part : {a.head, a.attention_bias, a.ffn})
+    for (const auto part : {a.head, a.attention_bias, a.ffn, a.ffn_bias})
       for (const float term : part) all += double{term};
     return all;
   }
@@ -97,14 +97,15 @@ TEST_P(AttributionOf, TheStrongestNeuronsOfAllLayersAreListed) {
     EXPECT_EQ(all.neurons[i].neuron, few.neurons[i].neuron);
     EXPECT_EQ(all.neurons[i].term, few.neurons[i].term);
   }
-  if (talk_->model.network->config().ffn_biased()) return;  // which are a part of the updates
   for (size_t l = 0; l < of_layer.size(); ++l)
     EXPECT_NEAR(double{all.ffn[l]}, of_layer[l], 1e-4 * (1.0 + std::abs(double{all.ffn[l]})));
 }
 
 TEST_P(AttributionOf, AMutedHeadAddsNothing) {
   engine::Generate what{"Once upon a time", 3, tests::kGreedy};
-  what.muted = {{trace::MutedKind::kHead, 1, 0}, {trace::MutedKind::kNeurons, 0, 0}};
+  what.muted = {{trace::MutedKind::kHead, 1, 0},
+                {trace::MutedKind::kHeads, 0, 0},
+                {trace::MutedKind::kNeurons, 0, 0}};
   talk_->session.start(what);
   while (!talk_->session.finished()) talk_->session.step();
   talk_->reader.poll();
@@ -113,6 +114,11 @@ TEST_P(AttributionOf, AMutedHeadAddsNothing) {
   EXPECT_EQ(0.0F, a.head[heads]);
   EXPECT_NE(0.0F, a.head[heads + 1]);
   for (const trace::NeuronTerm& n : a.neurons) EXPECT_NE(0U, n.layer);
+  EXPECT_EQ(0.0F, a.ffn[0]) << "only the biases are left";
+  for (uint32_t h = 0; h < heads; ++h) EXPECT_EQ(0.0F, a.head[h]);
+  const model::Config& c = talk_->model.network->config();
+  EXPECT_EQ(c.attention_biased(), a.attention_bias[0] != 0.0F);
+  EXPECT_EQ(c.ffn_biased(), a.ffn_bias[0] != 0.0F);
   EXPECT_NEAR(double{a.record->logit}, sum(a), 1e-4);
 }
 

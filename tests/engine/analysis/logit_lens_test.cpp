@@ -39,7 +39,7 @@ class LensOf : public ::testing::TestWithParam<std::string> {
                : tests::shared_data("models/synth/" + GetParam() + ".gguf").string();
   }
   trace::Lens lens(uint32_t position, int32_t token) {
-    talk_->session.read_lens({position, token});
+    talk_->session.read_lens({position, token, 1.0F});
     talk_->reader.poll();
     return talk_->reader.position(position).lens;
   }
@@ -131,7 +131,10 @@ TEST(LogitLens, OfEveryStepChangesNoToken) {
   options.lens = true;
   engine::Session session(model, log, options);
   trace::Reader reader(log);
-  session.start(engine::Generate{"Once upon a time", 8, tests::kGreedy});
+  engine::Sampling sampling = tests::kGreedy;
+  sampling.temperature = 0.7F;
+  sampling.top_k = 1;
+  session.start(engine::Generate{"Once upon a time", 8, sampling});
   while (!session.finished()) session.step();
   reader.poll();
   EXPECT_EQ(plain.session.tokens(), session.tokens());
@@ -140,6 +143,8 @@ TEST(LogitLens, OfEveryStepChangesNoToken) {
     const trace::Position& at = reader.position(last);
     ASSERT_NE(nullptr, at.lens.record);
     EXPECT_EQ(at.logits.record->sampled, at.lens.record->token);
+    EXPECT_EQ(at.logits.record->sampled_probability, at.lens.rows.back().probability)
+        << "at the sampler's temperature";
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -100,6 +101,23 @@ TEST(Explain, ATokenIsNamedByItsTextOrItsId) {
     if (options.token.empty() || options.token[0] == '#') continue;
     EXPECT_EQ(options.token, model.tokenizer->label(lens(options)["token"]["id"].get<int32_t>()));
   }
+}
+
+// A vocabulary with byte fallback has "a" twice: the byte that is no other token's, and the letter.
+TEST(Explain, ALetterIsTheTokenOfTextNotTheByte) {
+  REQUIRE_SHARED_DATA();
+  ExplainOptions options = about("Once upon a time, there was a c");
+  options.model.path = tests::shared_data("models/real/stories260K-f32.gguf").string();
+  const engine::LoadedModel model(options.model);
+  for (const std::string text : {"a", "t", "e"}) {
+    options.token = text;
+    const auto id = lens(options)["token"]["id"].get<int32_t>();
+    EXPECT_EQ(text, model.tokenizer->label(id));
+    EXPECT_FALSE(model.tokenizer->is_byte(id));
+    const std::vector<int32_t> within = model.tokenizer->encode("x" + text + text + "x");
+    EXPECT_NE(within.end(), std::find(within.begin(), within.end(), id)) << text;
+  }
+  EXPECT_TRUE(model.tokenizer->is_byte(100));  // <0x61>
 }
 
 TEST(Explain, WhatCannotBeAskedIsAUsageError) {

@@ -85,9 +85,39 @@ TEST(ReaderAnswers, MustFitTheModel) {
       trace::append(log, Topic::kAttribution, record,
                     all_terms.first(std::min<size_t>(size_t{record.layers} * record.heads, 12)),
                     all_terms.first(record.layers), all_terms.first(record.layers),
-                    std::span(&neuron, 1));
+                    all_terms.first(record.layers), std::span(&neuron, 1));
     });
   }
+}
+
+// When the oldest detail makes room, a newer answer about the same position stays.
+TEST(ReaderAnswers, OutliveOlderOnesOfTheirPosition) {
+  Log log(4 * Log::kChunkBytes);
+  Reader reader(log);
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.start();
+  builder.step(2);
+  builder.lens(1);
+  builder.attribution(1, 2);
+  reader.poll();
+  const std::vector<float> large(20'000);  // three a chunk
+  const auto fill = [&](int answers) {
+    for (int i = 0; i < answers; ++i) builder.answer(1000 + static_cast<uint64_t>(i), 0, large);
+    reader.poll();
+  };
+  fill(6);
+  builder.lens(1);
+  builder.attribution(1, 3);
+  fill(9);
+  EXPECT_TRUE(reader.dropped());
+  EXPECT_EQ(nullptr, reader.position(1).ffn.record);
+  ASSERT_NE(nullptr, reader.position(1).lens.record);
+  ASSERT_NE(nullptr, reader.position(1).attribution.record);
+  EXPECT_EQ(3, reader.position(1).attribution.record->token);
+  fill(60);
+  EXPECT_EQ(nullptr, reader.position(1).lens.record);
+  EXPECT_EQ(nullptr, reader.position(1).attribution.record);
 }
 
 }  // namespace

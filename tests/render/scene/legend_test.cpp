@@ -171,7 +171,7 @@ TEST_F(Legends, SayWhatTheWordsAtTheStoreysAre) {
   const trace::StepRecord& step = reader_.step(4);
   builder_.lens(step.first_position + step.count - 1);
   reader_.poll();
-  EXPECT_TRUE(says(legend(in), "softmax(W_U norm(x)) finds most probable"));
+  EXPECT_TRUE(says(legend(in), "softmax(W_U norm(x) / T) finds most probable"));
   EXPECT_TRUE(says(legend(in), "white what is drawn"));
   in.theme = scene::Theme::kLight;
   EXPECT_TRUE(says(legend(in), "black what is drawn"));
