@@ -1,6 +1,9 @@
 #include "render/scene/node_meaning.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <optional>
 
 #include "render/scene/dependency.h"
 #include "render/scene/quantities.h"
@@ -94,6 +97,64 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       break;
   }
   return meaning;
+}
+
+namespace {
+
+std::string written(const char* form, double a, double b = 0.0, double c = 0.0) {
+  char text[96];
+  std::snprintf(text, sizeof text, form, a, b, c);
+  return text;
+}
+
+std::optional<trace::Operation> operation_of(Kind kind) {
+  switch (kind) {
+    case Kind::kSpineAttention:
+      return trace::Operation::kAttention;
+    case Kind::kSpineFfn:
+      return trace::Operation::kFfn;
+    case Kind::kCandidate:
+      return trace::Operation::kUnembed;
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> besides(const trace::Reader& reader, const Layout& layout,
+                                 const NodeRef& ref, size_t step, bool times) {
+  std::vector<std::string> lines;
+  if (step >= reader.steps()) return lines;
+  const trace::StepRecord& record = reader.step(step);
+  const trace::Position& at = reader.position(record.first_position + record.count - 1);
+  if (ref.kind == Kind::kHead && at.attention.record != nullptr) {
+    const trace::HeadShare& head = at.attention.head(ref.layer, ref.index);
+    const auto entropy = static_cast<double>(head.entropy);
+    lines.push_back(written("entropy of its attention %.3g nats, that of %.3g equal positions",
+                            entropy, std::exp(entropy)));
+    lines.push_back(written("|o_h| = %.4g", static_cast<double>(head.norm)));
+  }
+  const uint32_t own = ref.column * layout.positions_per_column();
+  if (ref.kind == Kind::kSlot && own < reader.positions()) {
+    const trace::Kv& kv = reader.position(own).kv;
+    const size_t lane = size_t{ref.layer} * layout.model().kv_heads + ref.index;
+    if (kv.record != nullptr) {
+      lines.push_back(written("|k| = %.4g, |v| = %.4g", static_cast<double>(kv.k_norm[lane]),
+                              static_cast<double>(kv.v_norm[lane])));
+    }
+  }
+  const auto operation = operation_of(ref.kind);
+  if (!times || !operation) return lines;
+  for (const trace::OperationTime& time : at.time.operations) {
+    const bool layered = *operation != trace::Operation::kUnembed;
+    if (time.operation != *operation || (layered && time.layer != ref.layer)) continue;
+    const auto ns = static_cast<double>(std::max<uint64_t>(time.ns, 1));
+    const auto bytes = static_cast<double>(time.bytes);
+    lines.push_back(written("took %.3g ms a position, read %.3g MB: %.3g GB/s", ns / 1e6,
+                            bytes / 1e6, bytes / ns));
+  }
+  return lines;
 }
 
 }  // namespace scene

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "engine/trace/reader.h"
 #include "render/scene/layout.h"
@@ -20,5 +21,11 @@ struct Meaning {
   bool known = false;   // false: this step holds nothing for the node
 };
 Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef& ref, size_t step);
+
+// What else the trace says of a node at a step, a line each: of a head the entropy of its attention
+// and |o_h|, of a slot |k| and |v|. times: also how long a part of the step took, which is
+// different in every run.
+std::vector<std::string> besides(const trace::Reader& reader, const Layout& layout,
+                                 const NodeRef& ref, size_t step, bool times);
 
 }  // namespace scene

@@ -190,6 +190,10 @@ void Inspector::draw(State& state, bool interactive) {
       warn(state.view.look.theme,
            head ? "muted: what it gives is zero" : "muted: at most biases are added here");
     }
+    if (step) {
+      for (const std::string& line : scene::besides(reader, layout, own, *step, interactive))
+        faint(line);
+    }
     if (ref.subject == 0 && step) {
       const uint32_t position = position_of(state, *step);
       strongest(state, ref, position);
