@@ -297,9 +297,8 @@ class Messages {
       const auto opcode = static_cast<Opcode>(frame[0]);
       uint64_t length = 0;
       std::memcpy(&length, frame.data() + 1, sizeof length);
-      if (opcode == Opcode::kDataEnd) return;
       complete_ = length <= left;
-      if (!complete_) return;
+      if (!complete_ || opcode == Opcode::kDataEnd) return;
       record.resize(length);
       complete_ = std::fread(record.data(), 1, length, file) == length;
       if (!complete_) return;
