@@ -119,6 +119,8 @@ void trace_file(const fs::path& path, bool mixture) {
     builder.start();
     builder.step(2);
     builder.answer(1, 1, {1.0F, 2.0F});
+    builder.lens(1);
+    builder.attribution(1);
     builder.note(trace::NoteKind::kInfo, "a note");
     builder.go_on(1, 1);
     builder.step();

@@ -36,13 +36,29 @@ class MemoryFile {
   int descriptor_;
 };
 
+// Every number of what was asked about a position.
+double sum_of_answers(const trace::Position& at) {
+  double sum = 0.0;
+  for (const trace::LensRow& row : at.lens.rows) sum += static_cast<double>(row.probability);
+  for (size_t row = 0; row < at.lens.rows.size(); ++row)
+    for (const trace::Candidate& c : at.lens.top_of(row)) sum += c.text_bytes > 0 ? c.text[0] : 0;
+  const trace::Attribution& a = at.attribution;
+  for (const auto terms : {a.head, a.attention_bias, a.ffn, a.ffn_bias})
+    for (const float term : terms) sum += static_cast<double>(term);
+  for (const trace::NeuronTerm& n : a.neurons) sum += static_cast<double>(n.term);
+  return sum;
+}
+
 void show(const trace::Reader& reader) {
   const scene::Layout layout({*reader.model()});
+  volatile double sum = 0.0;
+  for (size_t p = 0; p < reader.positions(); ++p) sum = sum + sum_of_answers(reader.position(p));
   for (size_t step = 0; step < reader.steps(); ++step) {
     const scene::Script script = choreograph(reader, layout, step);
     for (const shaders::Light& light : script.lights) {
       if (light.node >= layout.nodes().size()) std::abort();
       explain(reader, layout, layout.refs()[light.node], step);
+      besides(reader, layout, layout.refs()[light.node], step, true);
     }
     for (const shaders::Bolt& bolt : script.bolts) {
       if (bolt.from_node >= layout.nodes().size()) std::abort();
