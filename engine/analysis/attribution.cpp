@@ -36,23 +36,18 @@ class Along final : public model::TapSink {
     experts.resize(layers);
   }
   bool wants(Tap tap) const noexcept override {
-    return tap == Tap::kEmbedding || tap == Tap::kHeadOut || tap == Tap::kAttnOut ||
-           tap == Tap::kAct || tap == Tap::kExperts || tap == Tap::kFfnOut;
+    return tap == Tap::kEmbedding || tap == Tap::kHeadOut || tap == Tap::kAct ||
+           tap == Tap::kExperts;
   }
   void on_tap(Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
               int64_t cols) noexcept override {
     const auto l = static_cast<size_t>(layer);
     try {
       if (tap == Tap::kEmbedding) out_.embedding = along(direction_, data);
-      if (tap == Tap::kHeadOut) network_.head_terms(layer, data, direction_.data(), heads_of(l));
-      if (tap == Tap::kAttnOut) {
-        double left = along(direction_, data);
-        const int64_t heads = network_.config().n_head;
-        for (int64_t h = 0; h < heads; ++h) left -= double{heads_of(l)[h]};
-        // Without a bias nothing is left but rounding.
-        if (network_.config().attention_biased()) out_.attention_bias[l] = static_cast<float>(left);
+      if (tap == Tap::kHeadOut) {
+        out_.attention_bias[l] =
+            static_cast<float>(network_.head_terms(layer, data, direction_.data(), heads_of(l)));
       }
-      if (tap == Tap::kFfnOut) out_.ffn[l] = static_cast<float>(along(direction_, data));
       if (tap == Tap::kAct) act[l].assign(data, data + rows * cols);
       if (tap == Tap::kExperts) experts[l].assign(data, data + rows * cols);
     } catch (const std::bad_alloc&) {  // must not leave the pass
@@ -120,13 +115,11 @@ Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t
   if (sink.out_of_memory) throw std::bad_alloc();
   std::vector<float> terms(static_cast<size_t>(c.neurons()));
   for (size_t l = 0; l < sink.act.size(); ++l) {
-    network.neuron_terms(static_cast<int64_t>(l), sink.act[l].data(), sink.experts[l],
-                         readout.direction.data(), terms.data());
+    out.ffn_bias[l] = static_cast<float>(
+        network.neuron_terms(static_cast<int64_t>(l), sink.act[l].data(), sink.experts[l],
+                             readout.direction.data(), terms.data()));
+    out.ffn[l] = static_cast<float>(std::accumulate(terms.begin(), terms.end(), 0.0));
     add_neurons(terms, static_cast<uint32_t>(l), neurons, out.neurons);
-    if (!c.ffn_biased()) continue;
-    const double together = std::accumulate(terms.begin(), terms.end(), 0.0);
-    out.ffn_bias[l] = static_cast<float>(double{out.ffn[l]} - together);
-    out.ffn[l] = static_cast<float>(together);
   }
   double all = out.constant + out.embedding;
   for (const std::vector<float>* part : {&out.heads, &out.attention_bias, &out.ffn, &out.ffn_bias})

@@ -28,10 +28,10 @@ class Decoder final : public Model {
                int64_t logit_rows, TapSink* sink, std::span<const Mute> muted) override;
   void unembed(const float* x, int64_t rows, float* logits) override;
   Readout readout(const float* x, int32_t token) const override;
-  void head_terms(int64_t layer, const float* head_out, const float* direction,
-                  float* terms) const override;
-  void neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
-                    const float* direction, float* terms) override;
+  double head_terms(int64_t layer, const float* head_out, const float* direction,
+                    float* terms) const override;
+  double neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
+                      const float* direction, float* terms) override;
 
  private:
   using Values = std::vector<float>;

@@ -55,21 +55,23 @@ Decoder::Values Decoder::before_norm(const Norm& norm, const Values& sum,
   return u;
 }
 
-void Decoder::head_terms(int64_t layer, const float* head_out, const float* direction,
-                         float* terms) const {
+double Decoder::head_terms(int64_t layer, const float* head_out, const float* direction,
+                           float* terms) const {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(layer)];
   Values sum(static_cast<size_t>(c.n_embd), 0.0F);
-  if (const float* bias = values_of(w.wo.bias)) sum.assign(bias, bias + c.n_embd);
+  const float* bias = values_of(w.wo.bias);
+  if (bias != nullptr) sum.assign(bias, bias + c.n_embd);
   for (int64_t i = 0; i < c.n_head * c.n_embd; ++i)
     sum[static_cast<size_t>(i % c.n_embd)] += head_out[i];
   const Values u = before_norm(w.attn_post_norm, sum, direction);
   for (int64_t h = 0; h < c.n_head; ++h)
     terms[h] = static_cast<float>(dot(head_out + h * c.n_embd, u.data(), c.n_embd));
+  return bias != nullptr ? dot(bias, u.data(), c.n_embd) : 0.0;
 }
 
-void Decoder::neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
-                           const float* direction, float* terms) {
+double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
+                             const float* direction, float* terms) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(layer)];
   struct Worker {
@@ -101,6 +103,8 @@ void Decoder::neuron_terms(int64_t layer, const float* act, std::span<const floa
     for (int64_t n = 0; n < worker.width; ++n)
       of_worker[n] *= worker.weight * act[worker.first + n];
   }
+  const float* bias = c.n_expert == 0 ? values_of(w.ffn.down.bias) : nullptr;
+  return bias != nullptr ? dot(bias, u.data(), c.n_embd) : 0.0;
 }
 
 }  // namespace model

@@ -48,13 +48,14 @@ class Model {
   virtual Readout readout(const float* x, int32_t token) const = 0;
 
   // What the heads and the neurons of a layer add to <direction, x>, of which the update that they
-  // make is a part: with a norm after the sum its scale is held, too. head_out (H, C), act (N) and
+  // make is a part: with a norm after the sum its scale is held, too. Return what the bias of W_O,
+  // of W_down, adds; 0 without one. head_out (H, C), act (N) and
   // experts (used, 3; empty where the layer has none) as the taps of these names gave them;
   // terms (H), (N).
-  virtual void head_terms(int64_t layer, const float* head_out, const float* direction,
-                          float* terms) const = 0;
-  virtual void neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
-                            const float* direction, float* terms) = 0;
+  virtual double head_terms(int64_t layer, const float* head_out, const float* direction,
+                            float* terms) const = 0;
+  virtual double neuron_terms(int64_t layer, const float* act, std::span<const float> experts,
+                              const float* direction, float* terms) = 0;
 };
 
 // Positions that are worth giving to forward() at once.

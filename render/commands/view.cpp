@@ -253,11 +253,10 @@ class Controls {
   void key(int key, int mods, bool repeat) {
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     const bool quits = (mods & GLFW_MOD_CONTROL) != 0 && key == GLFW_KEY_Q;
-    if (key == GLFW_KEY_ESCAPE) {
-      if (ui_->popup_open()) return;  // which closes itself
-    } else if (ui_->wants_keyboard() && !function_key && !quits) {
-      return;
-    }
+    // Of an open list or text; Escape closes it.
+    const bool taken = ui_->popup_open() || state_->asks_what_to_do ||
+                       (ui_->wants_keyboard() && key != GLFW_KEY_ESCAPE);
+    if (taken && !function_key && !quits) return;
     command(key, mods, repeat);
   }
 
@@ -285,10 +284,11 @@ class Controls {
     if (key == GLFW_KEY_ESCAPE) return back();
     if (key == GLFW_KEY_PAGE_UP || key == GLFW_KEY_PAGE_DOWN) {
       const int way = key == GLFW_KEY_PAGE_UP ? 1 : -1;
+      const auto positions = static_cast<uint32_t>(stage_.reader().positions());
       if (view_.selected == 0) return;
-      return select(
-          scene::neighbour(stage_.layout(), view_.selected - 1, shift ? 0 : way, shift ? way : 0) +
-          1);
+      const uint32_t element = scene::neighbour(stage_.layout(), view_.selected - 1,
+                                                shift ? 0 : way, shift ? way : 0, positions);
+      return select(element + 1);
     }
     if (!repeat && bookmark(key, mods)) return;
     if (control && (key == GLFW_KEY_O || key == GLFW_KEY_P)) {

@@ -14,10 +14,13 @@ uint32_t moved(uint32_t at, int by, uint32_t count) {
 
 }  // namespace
 
-uint32_t neighbour(const Layout& layout, uint32_t element, int layers, int along) {
+uint32_t neighbour(const Layout& layout, uint32_t element, int layers, int along,
+                   uint32_t positions) {
   const NodeRef ref = layout.ref(element);
   const auto& m = layout.model();
   if (ref.subject != 0) return element;
+  const uint32_t columns =
+      std::min(layout.column_of(std::max(positions, 1U) - 1) + 1, layout.columns());
   const uint32_t layer = moved(ref.layer, layers, m.layers);
   switch (ref.kind) {
     case Kind::kSpineAttention:
@@ -29,7 +32,7 @@ uint32_t neighbour(const Layout& layout, uint32_t element, int layers, int along
     case Kind::kHead:
       return layout.head(layer, moved(ref.index, along, m.heads));
     case Kind::kSlot:
-      return layout.slot(layer, ref.index, moved(ref.column, along, layout.columns()));
+      return layout.slot(layer, ref.index, moved(ref.column, along, columns));
     case Kind::kCell:
       return layout.cell(layer, moved(ref.index, along, m.buckets));
     case Kind::kRouter:
@@ -37,7 +40,7 @@ uint32_t neighbour(const Layout& layout, uint32_t element, int layers, int along
     case Kind::kCandidate:
       return layout.candidate(moved(ref.index, along, Layout::kCandidates));
     case Kind::kTape:
-      return layout.tape(moved(ref.column, along, layout.columns()));
+      return layout.tape(moved(ref.column, along, columns));
     case Kind::kRestCandidate:
     case Kind::kScenery:
       break;

@@ -113,8 +113,6 @@ std::optional<trace::Operation> operation_of(Kind kind) {
       return trace::Operation::kAttention;
     case Kind::kSpineFfn:
       return trace::Operation::kFfn;
-    case Kind::kCandidate:
-      return trace::Operation::kUnembed;
     default:
       return {};
   }
@@ -136,7 +134,8 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
     lines.push_back(written("|o_h| = %.4g", static_cast<double>(head.norm)));
   }
   const uint32_t own = ref.column * layout.positions_per_column();
-  if (ref.kind == Kind::kSlot && own < reader.positions()) {
+  const bool written_yet = own < record.first_position + record.count;
+  if (ref.kind == Kind::kSlot && written_yet && layout.positions_per_column() == 1) {
     const trace::Kv& kv = reader.position(own).kv;
     const size_t lane = size_t{ref.layer} * layout.model().kv_heads + ref.index;
     if (kv.record != nullptr) {
@@ -147,8 +146,7 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
   const auto operation = operation_of(ref.kind);
   if (!times || !operation) return lines;
   for (const trace::OperationTime& time : at.time.operations) {
-    const bool layered = *operation != trace::Operation::kUnembed;
-    if (time.operation != *operation || (layered && time.layer != ref.layer)) continue;
+    if (time.operation != *operation || time.layer != ref.layer) continue;
     const auto ns = static_cast<double>(std::max<uint64_t>(time.ns, 1));
     const auto bytes = static_cast<double>(time.bytes);
     lines.push_back(written("took %.3g ms a position, read %.3g MB: %.3g GB/s", ns / 1e6,

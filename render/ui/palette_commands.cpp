@@ -45,7 +45,11 @@ std::vector<Offer> all_offers() {
       {"write a prompt", "P", GLFW_KEY_P},
       {"open a model or a trace", "Ctrl + O", GLFW_KEY_O, kControl},
       {"focus on what is selected", "F", GLFW_KEY_F},
-      {"select nothing", "Esc", GLFW_KEY_ESCAPE},
+      {"select the same a layer up", "Page Up", GLFW_KEY_PAGE_UP},
+      {"select the same a layer down", "Page Down", GLFW_KEY_PAGE_DOWN},
+      {"select the next beside it", "Shift + Page Up", GLFW_KEY_PAGE_UP, GLFW_MOD_SHIFT},
+      {"select the one before it", "Shift + Page Down", GLFW_KEY_PAGE_DOWN, GLFW_MOD_SHIFT},
+      {"back: close help or times, or select nothing", "Esc", GLFW_KEY_ESCAPE},
       {"home view", "H", GLFW_KEY_H},
   };
   for (const char* view : {"front", "left", "right", "back", "top", "close", "crown", "tape"})
@@ -58,6 +62,12 @@ std::vector<Offer> all_offers() {
   for (uint32_t c = 0; c < shaders::kChannelCount; ++c) {
     all.push_back({std::string("channel: ") + scene::channel_name(c) + " on or off",
                    std::to_string(c + 1), GLFW_KEY_1 + static_cast<int>(c)});
+    for (const bool more : {true, false}) {
+      all.push_back(
+          {std::string("channel: ") + scene::channel_name(c) + (more ? " stronger" : " weaker"),
+           (more ? "Shift + " : "Ctrl + Shift + ") + std::to_string(c + 1),
+           GLFW_KEY_1 + static_cast<int>(c), more ? GLFW_MOD_SHIFT : GLFW_MOD_SHIFT | kControl});
+    }
   }
   const std::vector<Offer> looks = {
       {"dark or light theme", "T", GLFW_KEY_T},

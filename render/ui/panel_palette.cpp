@@ -25,15 +25,15 @@ void panel_palette(State& state) {
   const float width = std::min(36.0F * em, display.x - 2.0F * em);
   ImGui::SetNextWindowSize(ImVec2(width, 0.0F));
   if (!ImGui::BeginPopup("palette")) return;
-  if (opens) ImGui::SetKeyboardFocusHere();
+  if (opens || !ImGui::IsAnyItemActive()) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
   const bool entered =
       ImGui::InputTextWithHint("##do", "a command, or a node: L3.H1, L3.F20, T5, C0",
                                &state.what_to_do, ImGuiInputTextFlags_EnterReturnsTrue);
-  if (ImGui::IsItemEdited()) state.offer = 0;
+  bool moved = opens || ImGui::IsItemEdited();
+  if (moved) state.offer = 0;
   const std::vector<Offer> list = offers(state.what_to_do, state.stage.layout());
   const auto last = static_cast<int>(list.size()) - 1;
-  bool moved = opens;
   for (const auto& [key, way] : {std::pair{ImGuiKey_DownArrow, 1}, {ImGuiKey_UpArrow, -1}}) {
 #if IMGUI_VERSION_NUM < 18700
     if (!ImGui::IsKeyPressed(ImGui::GetKeyIndex(key))) continue;

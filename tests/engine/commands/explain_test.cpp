@@ -64,16 +64,22 @@ TEST(Explain, TheLastLayerOfTheLensIsTheOraclesAnswer) {
 }
 
 TEST(Explain, TheTermsThatAreToldAddUpToTheLogit) {
-  for (const std::string& against : {std::string(), std::string("#7")}) {
-    ExplainOptions options = about("Once upon a time");
-    options.against = against;
-    options.token = "#5";
-    const json answer = attribution(options);
-    double sum = answer["rounding"].get<double>();
-    for (const json& term : answer["terms"]) sum += term["term"].get<double>();
-    EXPECT_NEAR(answer["logit"].get<double>(), sum, 1e-4);
-    EXPECT_EQ(4U, answer["neurons"].size());
-    EXPECT_EQ(against.empty(), !answer.contains("against"));
+  REQUIRE_SHARED_DATA();
+  const std::string biased = tests::shared_data("models/synth/gpt2.gguf").string();
+  for (const std::string& path : {tests::gqa_model_path(), biased}) {
+    for (const std::string& against : {std::string(), std::string("#7")}) {
+      ExplainOptions options = about("Once upon a time");
+      options.model.path = path;
+      options.against = against;
+      options.token = "#5";
+      const json answer = attribution(options);
+      double sum = answer["rounding"].get<double>();
+      for (const json& term : answer["terms"]) sum += term["term"].get<double>();
+      EXPECT_NEAR(answer["logit"].get<double>(), sum, 1e-4) << path;
+      EXPECT_NEAR(0.0, answer["rounding"].get<double>(), 1e-4) << path;
+      EXPECT_EQ(4U, answer["neurons"].size());
+      EXPECT_EQ(against.empty(), !answer.contains("against"));
+    }
   }
 }
 

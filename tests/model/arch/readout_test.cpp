@@ -53,16 +53,16 @@ class Readout : public ::testing::TestWithParam<const char*> {
   }
   std::vector<float> head_terms(int64_t l, const model::Model::Readout& readout) const {
     std::vector<float> terms(static_cast<size_t>(c().n_head));
-    network_->head_terms(l, last().at(Tap::kHeadOut, l).data.data(), readout.direction.data(),
-                         terms.data());
+    bias_ = network_->head_terms(l, last().at(Tap::kHeadOut, l).data.data(),
+                                 readout.direction.data(), terms.data());
     return terms;
   }
   std::vector<float> neuron_terms(int64_t l, const model::Model::Readout& readout) const {
     std::vector<float> terms(static_cast<size_t>(c().neurons()));
     std::span<const float> experts;
     if (c().n_expert > 0) experts = last().at(Tap::kExperts, l).data;
-    network_->neuron_terms(l, last().at(Tap::kAct, l).data.data(), experts,
-                           readout.direction.data(), terms.data());
+    bias_ = network_->neuron_terms(l, last().at(Tap::kAct, l).data.data(), experts,
+                                   readout.direction.data(), terms.data());
     return terms;
   }
   // What a matrix's bias adds; 0 where the file has none.
@@ -77,6 +77,7 @@ class Readout : public ::testing::TestWithParam<const char*> {
   std::unique_ptr<model::ModelFile> file_;
   std::unique_ptr<model::Model> network_;
   std::unique_ptr<tests::Passes> passes_;
+  mutable double bias_ = 0.0;  // what the terms that were asked for last came with
 };
 
 double sum_of(const std::vector<float>& values) {
@@ -149,10 +150,12 @@ TEST_P(Readout, HeadsNeuronsAndBiasesAddUpToTheLogit) {
     double size = std::abs(total);
     for (int64_t l = 0; l < c().n_layer; ++l) {
       const std::string blk = "blk." + std::to_string(l) + ".";
-      const double heads =
-          sum_of(head_terms(l, readout)) + bias_term(blk + "attn_output.bias", readout);
-      const double neurons =
-          sum_of(neuron_terms(l, readout)) + bias_term(blk + "ffn_down.bias", readout);
+      double heads = sum_of(head_terms(l, readout));
+      EXPECT_NEAR(bias_term(blk + "attn_output.bias", readout), bias_, 1e-5);
+      heads += bias_;
+      double neurons = sum_of(neuron_terms(l, readout));
+      EXPECT_NEAR(bias_term(blk + "ffn_down.bias", readout), bias_, 1e-5);
+      neurons += bias_;
       const double da = along(readout, last().at(Tap::kAttnOut, l).data);
       const double df = along(readout, last().at(Tap::kFfnOut, l).data);
       EXPECT_NEAR(da, heads, 1e-4 * (1.0 + std::abs(da))) << "layer " << l;

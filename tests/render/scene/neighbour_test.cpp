@@ -12,7 +12,7 @@ class Neighbours : public ::testing::Test {
  protected:
   std::string from(const char* path, int layers, int along) const {
     const uint32_t element = *scene::find_node(path, layout_);
-    return scene::node_path(layout_.ref(scene::neighbour(layout_, element, layers, along)),
+    return scene::node_path(layout_.ref(scene::neighbour(layout_, element, layers, along, 7)),
                             layout_);
   }
   scene::Layout layout_{tests::small_model()};  // 3 layers, 4 heads, 2 KV heads
@@ -40,12 +40,14 @@ TEST_F(Neighbours, EndWhereThereIsNone) {
   EXPECT_EQ("L2.M", from("L2.M", 0, 1));
   EXPECT_EQ("T0", from("T0", -1, -1));
   EXPECT_EQ("C0", from("C0", 3, -1));
+  EXPECT_EQ("T6", from("T6", 0, 1)) << "there are seven positions";
+  EXPECT_EQ("L1.K0.6", from("L1.K0.5", 0, 9));
 }
 
 TEST_F(Neighbours, OfEveryElementAreElements) {
   for (uint32_t e = 0; e < layout_.elements(); ++e)
     for (const auto& [layers, along] : {std::pair{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {9999, 9999}})
-      EXPECT_LT(scene::neighbour(layout_, e, layers, along), layout_.elements());
+      EXPECT_LT(scene::neighbour(layout_, e, layers, along, 1000), layout_.elements());
 }
 
 }  // namespace
