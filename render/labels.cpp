@@ -38,6 +38,10 @@ std::string percent_text(float probability) {
   return percent;
 }
 
+uint32_t meant(const LabelInput& in, uint32_t element) {
+  return in.subjects.empty() ? 0 : element + 1;
+}
+
 void label_selected(const LabelInput& in, LabelBoard& board) {
   if (in.selected == 0) return;
   const uint32_t element = in.selected - 1;
@@ -50,11 +54,6 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
 }
 
 namespace {
-
-// Of models that stand beside the first, elements have other numbers: their words mean none.
-uint32_t meant(const LabelInput& in, uint32_t element) {
-  return in.subjects.empty() ? 0 : element + 1;
-}
 
 Label percent_label(const LabelInput& in, float probability) {
   Label number;

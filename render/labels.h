@@ -34,6 +34,10 @@ scene::Box box_of(const scene::Layout& layout, uint32_t element, float now);
 // Of a candidate, in as few digits as tell it.
 std::string percent_text(float probability);
 
+// What a click on an element's word means. Of models that stand beside the first, elements have
+// other numbers: their words mean none.
+uint32_t meant(const LabelInput& in, uint32_t element);
+
 // In order of importance; see LabelBoard and scene/placement.h for what gives way to what.
 Annotations make_labels(const LabelInput& input);
 

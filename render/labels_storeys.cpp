@@ -165,7 +165,7 @@ void label_lens(const LabelInput& in, LabelBoard& board) {
     // The token that will be drawn stands out.
     if (best.id == lens.record->token) label.rgba = in.palette.text;
     label.mono = true;
-    label.element = in.subjects.empty() ? 0 : in.layout.spine(l, true, 0) + 1;
+    label.element = meant(in, in.layout.spine(l, true, 0));
     const float px = board.pixels(top.center, in.layout.pitch());
     board.beside(top, Side::kLeft, label,
                  (reached ? 1.0F : 0.5F) * ramp(0.9F * in.size_px, 1.4F * in.size_px, px), 0.5F);

@@ -74,17 +74,18 @@ class Question {
     position = options.position < 0 ? static_cast<uint32_t>(tokens.size() - 1)
                                     : static_cast<uint32_t>(options.position);
     if (!options.against.empty()) against = find_token(model, options.against, "--against");
-    const bool follows = position + 1 < tokens.size();
-    if (!options.token.empty()) token = find_token(model, options.token, "--token");
-    if (options.token.empty() && follows) token = tokens[position + 1];
+    if (!options.token.empty()) {
+      token = find_token(model, options.token, "--token");
+    } else if (position + 1 < tokens.size()) {
+      token = tokens[position + 1];
+    }
     const auto read = std::span<const int32_t>(tokens).first(position + 1);
     run_silently(model, read.first(position), 0, cache, muted);
     run_logits(model, read.subspan(position), position, cache, muted,
-               [&](int64_t /*position*/, const float* rows, int64_t /*n*/) {
-                 logits.assign(rows, rows + model.network->config().n_vocab);
+               [&](int64_t /*position*/, const float* row, int64_t /*n*/) {
+                 const float* end = row + model.network->config().n_vocab;
+                 if (token < 0) token = static_cast<int32_t>(std::max_element(row, end) - row);
                });
-    if (options.token.empty() && !follows)
-      token = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     if (token == against) {
       throw Error(ExitCode::kUsage, "both are " + shown(model, token), "--against",
                   "name another token");
@@ -107,12 +108,10 @@ class Question {
   uint32_t position = 0;
   int32_t token = -1;
   int32_t against = -1;
-  std::vector<float> logits;  // at the position
 };
 
-int print(const ordered_json& json, std::ostream& out) {
+void print(const ordered_json& json, std::ostream& out) {
   out << json.dump(1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-  return 0;
 }
 
 int finish(std::ostream& out) {

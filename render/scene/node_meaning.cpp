@@ -131,7 +131,8 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
     const auto entropy = static_cast<double>(head.entropy);
     lines.push_back(written("entropy of its attention %.3g nats, that of %.3g equal positions",
                             entropy, std::exp(entropy)));
-    lines.push_back(written("|o_h| = %.4g", static_cast<double>(head.norm)));
+    lines.push_back(written("|o_h| = %.4g, of ", static_cast<double>(head.norm)) +
+                    value_name("attn.head_out", ref.layer, {ref.index}));
   }
   const uint32_t own = ref.column * layout.positions_per_column();
   const bool written_yet = own < record.first_position + record.count;
@@ -139,8 +140,10 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
     const trace::Kv& kv = reader.position(own).kv;
     const size_t lane = size_t{ref.layer} * layout.model().kv_heads + ref.index;
     if (kv.record != nullptr) {
-      lines.push_back(written("|k| = %.4g, |v| = %.4g", static_cast<double>(kv.k_norm[lane]),
-                              static_cast<double>(kv.v_norm[lane])));
+      lines.push_back(written("|k| = %.4g, |v| = %.4g, of ", static_cast<double>(kv.k_norm[lane]),
+                              static_cast<double>(kv.v_norm[lane])) +
+                      value_name("attn.k", ref.layer, {ref.index}) + ", " +
+                      value_name("attn.v", ref.layer, {ref.index}));
     }
   }
   const auto operation = operation_of(ref.kind);

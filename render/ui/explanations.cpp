@@ -26,10 +26,6 @@ int32_t token_after(const trace::Reader& reader, uint32_t position) {
   return position + 1 < reader.positions() ? reader.position(position + 1).token.record->id : -1;
 }
 
-uint64_t conversation_of(const trace::Reader& reader) {
-  return reader.conversation() + reader.continuation();
-}
-
 // One term of the logit, and the element that a click on it selects; 0: none, else + 1.
 struct Term {
   std::string name;
@@ -129,7 +125,7 @@ bool Explanations::ask_readings(State& state, size_t step) {
   if (state.control == nullptr || token < 0 || read(position, token)) return false;
   const trace::StartRecord* settings = reader.start(step);
   ask(state, engine::ReadLens{position, token, settings != nullptr ? settings->temperature : 1.0F},
-      {conversation_of(reader), position, token, -1, ImGui::GetTime()}, lens_,
+      {beginnings(state), position, token, -1, ImGui::GetTime()}, lens_,
       read(lens_.position, lens_.token));
   return true;
 }
@@ -181,7 +177,7 @@ void Explanations::terms(State& state, uint32_t rank, size_t step, bool interact
   const bool there = file || told(position, own.id, against);
   if (!there) {
     ask(state, engine::Attribute{position, own.id, against},
-        {conversation_of(reader), position, own.id, against, ImGui::GetTime()}, attribution_,
+        {beginnings(state), position, own.id, against, ImGui::GetTime()}, attribution_,
         told(attribution_.position, attribution_.token, attribution_.against));
     state.asks = true;
   }

@@ -40,11 +40,11 @@ void select_end_of_bolt(State& state) {
   }
 }
 
+}  // namespace
+
 uint64_t beginnings(const State& state) {
   return state.stage.reader().conversation() + state.stage.reader().continuation();
 }
-
-}  // namespace
 
 bool ask_for(State& state, const engine::Generate& what) {
   if (!state.control->post(what)) {

@@ -246,14 +246,14 @@ void Inspector::ask(State& state, const scene::TensorName& tensor) {
   // While an answer is on its way nothing more is asked; a stored weight is asked for once. What
   // was shown and is gone made room for what is newer: it is asked for again.
   const bool gone = reader.answer(request_) == nullptr;
-  const bool same = asked_.conversation == reader.conversation() + reader.continuation();
+  const bool same = asked_.conversation == beginnings(state);
   if (request_ != 0 && same && gone && shown_request_ != request_) return;
   const Question question{ref_,
                           tensor.name,
                           tensor.first_row,
                           tensor.rows,
                           tensor.stored ? 0 : position,
-                          reader.conversation() + reader.continuation()};
+                          beginnings(state)};
   if (request_ != 0 && question == asked_ && !gone) return;
   engine::Inspect what;
   what.request = state.next_request;

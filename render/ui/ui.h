@@ -108,6 +108,9 @@ float bottom_of_panels(bool interactive, float em);
 // Of this frame.
 bool escape_pressed();
 
+// Conversations and continuations there were: what was asked before it grew is of another text.
+uint64_t beginnings(const State& state);
+
 // Asks the engine for a text. False: it is busy, and state.message says so.
 bool ask_for(State& state, const engine::Generate& what);
 // Once a frame: whether the engine has begun with what it was asked.

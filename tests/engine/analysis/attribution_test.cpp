@@ -6,25 +6,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/support/conversation.h"
+#include "tests/support/conversation_of.h"
 #include "tests/support/oracle.h"
 
 namespace {
 
 using tests::Conversation;
 
-class AttributionOf : public ::testing::TestWithParam<std::string> {
+class AttributionOf : public tests::ConversationOf {
  protected:
-  void SetUp() override {
-    if (GetParam() != "llama-gqa") REQUIRE_SHARED_DATA();
-    talk_ = std::make_unique<Conversation>(path());
-    talk_->run("Once upon a time", 5);
-  }
-  static std::string path() {
-    return GetParam() == "llama-gqa"
-               ? tests::gqa_model_path()
-               : tests::shared_data("models/synth/" + GetParam() + ".gguf").string();
-  }
   uint32_t last() const { return static_cast<uint32_t>(talk_->reader.positions() - 1); }
   trace::Attribution ask(uint32_t position, int32_t token, int32_t against = -1) {
     talk_->session.attribute({position, token, against});
@@ -38,8 +28,6 @@ class AttributionOf : public ::testing::TestWithParam<std::string> {
       for (const float term : part) all += double{term};
     return all;
   }
-
-  std::unique_ptr<Conversation> talk_;
 };
 
 TEST_P(AttributionOf, AllTermsTogetherAreTheLogitThatWasDrawnFrom) {
@@ -125,11 +113,7 @@ TEST_P(AttributionOf, AMutedHeadAddsNothing) {
 INSTANTIATE_TEST_SUITE_P(Models, AttributionOf,
                          ::testing::Values("llama-gqa", "llama-gqa-q8_0", "gpt2", "gemma2", "phi2",
                                            "qwen2moe"),
-                         [](const auto& one) {
-                           std::string name = one.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         tests::test_name);
 
 TEST(Attribution, WhatCannotBeAskedIsNotAnswered) {
   Conversation talk(tests::gqa_model_path());

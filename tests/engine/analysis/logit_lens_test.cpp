@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "tests/support/capture.h"
-#include "tests/support/conversation.h"
+#include "tests/support/conversation_of.h"
 #include "tests/support/oracle.h"
 #include "tests/support/rewrite_gguf.h"
 
@@ -26,26 +26,14 @@ void write_cut(const std::string& from, const std::string& to, int64_t layers) {
   tests::rewrite_gguf(from, to, cut);
 }
 
-class LensOf : public ::testing::TestWithParam<std::string> {
+class LensOf : public tests::ConversationOf {
  protected:
-  void SetUp() override {
-    if (GetParam() != "llama-gqa") REQUIRE_SHARED_DATA();
-    talk_ = std::make_unique<Conversation>(path());
-    talk_->run("Once upon a time", 5);
-  }
-  static std::string path() {
-    return GetParam() == "llama-gqa"
-               ? tests::gqa_model_path()
-               : tests::shared_data("models/synth/" + GetParam() + ".gguf").string();
-  }
   trace::Lens lens(uint32_t position, int32_t token) {
     talk_->session.read_lens({position, token, 1.0F});
     talk_->reader.poll();
     return talk_->reader.position(position).lens;
   }
   int64_t layers() const { return talk_->model.network->config().n_layer; }
-
-  std::unique_ptr<Conversation> talk_;
 };
 
 TEST_P(LensOf, ARowSaysWhatAModelOfSoManyLayersSays) {
@@ -103,11 +91,7 @@ TEST_P(LensOf, TheLastRowIsTheModelsAnswerAndTheFirstKnowsOnlyTheToken) {
 INSTANTIATE_TEST_SUITE_P(Models, LensOf,
                          ::testing::Values("llama-gqa", "gpt2", "gptneox", "gemma2", "phi2",
                                            "qwen3"),
-                         [](const auto& one) {
-                           std::string name = one.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         tests::test_name);
 
 TEST(LogitLens, WhatCannotBeAskedIsNotAnswered) {
   Conversation talk(tests::gqa_model_path());

@@ -37,16 +37,17 @@ class Besides : public ::testing::Test {
 
 // The builder's heads have entropy 0.5 and norm 1: e^0.5 equal positions have that entropy.
 TEST_F(Besides, OfAHeadAreItsEntropyAndItsNorm) {
-  EXPECT_EQ((Lines{"entropy of its attention 0.5 nats, that of 1.65 equal positions", "|o_h| = 1"}),
+  EXPECT_EQ((Lines{"entropy of its attention 0.5 nats, that of 1.65 equal positions",
+                   "|o_h| = 1, of blk.1.attn.head_out[2]"}),
             of("L1.H2"));
 }
 
 TEST_F(Besides, OfASlotAreTheNormsOfWhatItHolds) {
   const trace::Kv& kv = reader_.position(1).kv;
-  char expected[64];
-  std::snprintf(expected, sizeof expected, "|k| = %.4g, |v| = %.4g",
-                static_cast<double>(kv.k_norm[2 * 2 + 1]),
-                static_cast<double>(kv.v_norm[2 * 2 + 1]));
+  char expected[96];
+  std::snprintf(
+      expected, sizeof expected, "|k| = %.4g, |v| = %.4g, of blk.2.attn.k[1], blk.2.attn.v[1]",
+      static_cast<double>(kv.k_norm[2 * 2 + 1]), static_cast<double>(kv.v_norm[2 * 2 + 1]));
   EXPECT_EQ(Lines{expected}, of("L2.K1.1"));
   EXPECT_EQ(Lines{}, of("L2.K1.7")) << "not written yet";
   EXPECT_EQ(Lines{}, of("L2.K1.3")) << "nor at this step";
