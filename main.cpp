@@ -6,6 +6,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,13 +22,13 @@
 #include "engine/commands/tokenize.h"
 #include "engine/commands/train.h"
 #include "engine/commands/words.h"
+#include "engine/commands/writing.h"
 #include "engine/inference.h"
 #include "engine/standard_streams.h"
 #include "engine/structure/structure.h"
 #include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
-#include "engine/trace/reader.h"
 #include "model/error.h"
 #include "model/utf8.h"
 #include "render/commands/bench_render.h"
@@ -151,45 +152,54 @@ class Source {
       show_structures(flags);
       return;
     }
-    if (!flags.file.empty() && !flags.model.empty()) {
-      throw Error(ExitCode::kUsage, "is given beside -m " + flags.model, flags.file,
-                  "leave one of them out");
-    }
-    if (!flags.file.empty() && trace::is_trace_file(flags.file)) {
-      if (!flags.trace_path.empty()) {
-        throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
-                    "leave out --trace");
-      }
-      if (flags.command != nullptr)
-        refuse_generation(*flags.command, "a trace holds its text", true);
-      const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
-      if (contents.messages == 0) {
-        throw Error(ExitCode::kBadModel,
-                    contents.damaged ? "is damaged from its beginning" : "holds nothing to show",
-                    flags.file, "record it again with --trace");
-      }
-      const std::string how = contents.damaged ? " is damaged" : " ends";
-      if (!contents.complete) say(flags.file + how + " in the middle; showing what is before");
-      if (contents.conversations > 1 && flags.conversation == 0) {
-        say(flags.file + " holds " + std::to_string(contents.conversations) +
-            " conversations; showing --conversation " + std::to_string(contents.conversation));
-      }
-      end_of_file();
+    const bool trace = !flags.file.empty() && trace::is_trace_file(flags.file);
+    if (trace && flags.model.empty()) {
+      show_trace(flags);
       return;
     }
-    if (!flags.file.empty()) flags.model = flags.file;
-    scene.generate = generate_of(flags);
+    if (!trace && !flags.file.empty()) {
+      if (!flags.model.empty()) {
+        throw Error(ExitCode::kUsage, "is given beside -m " + flags.model, flags.file,
+                    "leave one of them out");
+      }
+      flags.model = flags.file;
+    }
+    model_name_ = flags.model.empty() ? engine::kBuiltin : flags.model;
     scene.control = &control_;
+    engine::SessionOptions session = session_of(flags);
+    std::optional<engine::Recording> recording;
+    if (trace) {
+      recording = recording_of(flags, flags.command, flags.file, flags.conversation);
+      session = session_of(flags, flags.command, *recording);
+      tell(recording->contents, flags);
+    } else {
+      scene.generate = generate_of(flags);
+    }
     engine::behind_the_picture([&] {
       model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
                                                      engine::thread_count(flags.threads));
-      inference_ = std::make_unique<engine::Inference>(*model_, log_, control_, session_of(flags),
-                                                       flags.trace_path);
+      if (recording) {
+        require_same_model(*recording, *model_, flags.file);
+        scene.generate = question_of(recording->replay, *model_->tokenizer);
+        scene.replay = recording->replay;
+      }
+      inference_ =
+          std::make_unique<engine::Inference>(*model_, log_, control_, session, flags.trace_path);
     });
   }
 
   // Null when the trace comes from a file.
   engine::LoadedModel* model() { return model_.get(); }
+  // As -m names the model that runs, if it wrote this trace; else empty.
+  std::string writer_of(const std::string& trace) const {
+    if (!model_ || !trace::is_trace_file(trace)) return {};
+    try {
+      require_same_model(engine::read_recording(trace), *model_, trace);
+      return model_name_;
+    } catch (const Error&) {  // it is said by whoever shows it
+      return {};
+    }
+  }
   // When the pictures are made. Throws Error (failed) when --trace's file is not whole.
   int finished(int exit_code) {
     if (inference_) inference_->finish();
@@ -219,6 +229,33 @@ class Source {
     }
   }
 
+  void show_trace(const Flags& flags) {
+    if (!flags.trace_path.empty()) {
+      throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
+                  "leave out --trace, or name its model with -m to run it again");
+    }
+    if (flags.command != nullptr) {
+      refuse_generation(*flags.command, "a trace holds its text", {"--lens"});
+    }
+    const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
+    if (contents.messages == 0) {
+      throw Error(ExitCode::kBadModel,
+                  contents.damaged ? "is damaged from its beginning" : "holds nothing to show",
+                  flags.file, "record it again with --trace");
+    }
+    tell(contents, flags);
+    end_of_file();
+  }
+
+  static void tell(const trace::FileContents& contents, const Flags& flags) {
+    const std::string how = contents.damaged ? " is damaged" : " ends";
+    if (!contents.complete) say(flags.file + how + " in the middle; showing what is before");
+    if (contents.conversations > 1 && flags.conversation == 0) {
+      say(flags.file + " holds " + std::to_string(contents.conversations) +
+          " conversations; showing --conversation " + std::to_string(contents.conversation));
+    }
+  }
+
   // A file that was cut off has no closing note: give it one, so that nobody waits for more.
   void end_of_file() {
     constexpr std::string_view kEnd = "end of the file";
@@ -230,12 +267,15 @@ class Source {
   trace::Log log_;
   std::vector<std::unique_ptr<trace::Log>> beside_;
   engine::Control control_;
+  std::string model_name_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;
 };
 
-// A model or a trace that somebody names in a window which was opened with these flags.
-render::commands::Shown open_another(const Flags& flags, const std::string& what) {
+// A model or a trace that somebody names in a window which was opened with these flags. A trace of
+// the model that runs is run again by it.
+std::shared_ptr<Source> open_another(const Flags& flags, const std::string& what,
+                                     const Source* shown, render::commands::SceneOptions& scene) {
   if (!flags.trace_path.empty()) {
     throw Error(ExitCode::kUsage, "is not opened while " + flags.trace_path + " is written", what,
                 "start the program once more for it");
@@ -243,49 +283,16 @@ render::commands::Shown open_another(const Flags& flags, const std::string& what
   Flags other = flags;
   other.command = nullptr;
   other.file = what;
-  other.model.clear();
+  other.model = shown != nullptr ? shown->writer_of(what) : std::string();
   other.structures.clear();
   other.conversation = 0;
   if (!std::exchange(other.prompt_file, {}).empty()) other.prompt = flags.scene.generate.prompt;
   other.scene = {};
   other.scene.layout.true_proportions = flags.scene.layout.true_proportions;
-  const auto source = std::make_shared<Source>(other);
-  return {other.scene, source};
+  auto source = std::make_shared<Source>(other);
+  scene = other.scene;
+  return source;
 }
-
-// Keeps a model writing one conversation after the other, beside a picture that is measured, and
-// reads what it writes as a window does.
-class Writing {
- public:
-  Writing(engine::LoadedModel& model, engine::Generate what, const engine::SessionOptions& session)
-      : what_(std::move(what)) {
-    what_.n = 0;
-    engine::behind_the_picture([&] {
-      inference_ = std::make_unique<engine::Inference>(model, log_, control_, session, "");
-    });
-  }
-
-  // Once a frame. Returns the tokens written so far.
-  uint64_t operator()() {
-    reader_.poll();
-    if (reader_.conversation() == asked_ && (asked_ == 0 || reader_.finished())) {
-      before_ += reader_.positions();
-      ++what_.sampling.seed;
-      ++asked_;
-      control_.post(what_);
-    }
-    return before_ + (reader_.finished() ? 0 : reader_.positions());
-  }
-
- private:
-  engine::Generate what_;
-  trace::Log log_;
-  trace::Reader reader_{log_};
-  engine::Control control_;
-  std::unique_ptr<engine::Inference> inference_;
-  uint64_t asked_ = 0;   // conversations
-  uint64_t before_ = 0;  // tokens of those that are over
-};
 
 int run_program(int argc, char** argv) {
   CLI::App app(
@@ -320,8 +327,12 @@ int run_program(int argc, char** argv) {
       exit_code = source->finished(render::commands::record(record));
       return;
     }
+    std::weak_ptr<Source> shown = source;
     render::commands::view({flags.scene, source}, [&](const std::string& what) {
-      auto another = open_another(flags, what);
+      render::commands::Shown another;
+      const auto next = open_another(flags, what, shown.lock().get(), another.options);
+      another.owner = next;
+      shown = next;
       source.reset();  // the window's alone: it wrote no file
       return another;
     });
@@ -420,7 +431,6 @@ int run_program(int argc, char** argv) {
   inspector.add_flag("--json", inspect.json, "as JSON");
   inspector.callback([&] {
     inspect.builtin = assets::builtin_model();
-    inspect.builtin_name = engine::kBuiltinName;
     exit_code = engine::commands::inspect(inspect, std::cout);
   });
 
@@ -512,9 +522,10 @@ int run_program(int argc, char** argv) {
     if (flags.structures == std::vector<std::string>{"builtin"}) flags.structures.clear();
     if (!flags.structures.empty()) flags.synthetic = true;
     Source source(flags, {frames.picture});
-    std::unique_ptr<Writing> writing;
+    std::unique_ptr<engine::commands::Writing> writing;
     if (source.model() != nullptr) {
-      writing = std::make_unique<Writing>(*source.model(), flags.scene.generate, session_of(flags));
+      writing = std::make_unique<engine::commands::Writing>(*source.model(), flags.scene.generate,
+                                                            session_of(flags));
       frames.meanwhile = std::ref(*writing);
     }
     frames.scene = flags.scene;

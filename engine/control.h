@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -26,6 +27,8 @@ struct Sampling {
   int32_t repeat_last_n = 64;      // tokens that the penalties look back; -1: all, 0: none
   float frequency_penalty = 0.0F;  // 0: none
   float presence_penalty = 0.0F;   // 0: none
+
+  bool operator==(const Sampling&) const = default;
 };
 
 // Starts a new conversation. n: tokens to generate; 0: up to the context's end.
@@ -41,6 +44,22 @@ struct Generate {
   // Where the new prompt begins with the old one and as much is muted, what has been run of it is
   // kept and only the rest is: the conversation goes on.
   bool go_on = false;
+  // The prompt's tokens where they are known: then prompt is only how they read.
+  std::vector<int32_t> tokens = {};
+};
+
+// One forward step of a conversation that was. prompt: the tokens were given, and with these
+// settings what follows was drawn; none: one token, which was generated.
+struct GivenStep {
+  std::vector<int32_t> tokens;
+  std::optional<Sampling> prompt;
+};
+
+// Starts a conversation that takes these steps again, whatever is drawn at them, and ends there.
+// The first one is a prompt.
+struct Replay {
+  std::vector<GivenStep> steps;
+  std::vector<trace::MutedPart> muted;
 };
 
 // Asks for one tensor as it was at a position; the answer is a trace::TensorRecord with
@@ -90,7 +109,7 @@ struct Pause {
   bool paused = false;
 };
 
-using Command = std::variant<Generate, Inspect, Pause, InspectTile, ReadLens, Attribute>;
+using Command = std::variant<Generate, Replay, Inspect, Pause, InspectTile, ReadLens, Attribute>;
 
 // Single producer, single consumer.
 template <class T, size_t kCapacity>

@@ -30,6 +30,8 @@ void Inference::finish() {
 void Inference::handle(const Command& command) {
   if (const auto* generate = std::get_if<Generate>(&command)) {
     session_.start(*generate);
+  } else if (const auto* replay = std::get_if<Replay>(&command)) {
+    session_.start(*replay);
   } else if (const auto* inspect = std::get_if<Inspect>(&command)) {
     session_.inspect(*inspect);
   } else if (const auto* tile = std::get_if<InspectTile>(&command)) {

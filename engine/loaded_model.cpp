@@ -59,8 +59,9 @@ void touch(const std::vector<model::Tensor>& tensors, int threads) {
 }  // namespace
 
 model::ModelFile open_model_file(const ModelSource& source) {
-  return source.path.empty() ? model::parse_gguf(source.builtin, kBuiltinName)
-                             : model::open_model(resolve_model(source.path));
+  return source.path.empty() || source.path == kBuiltin
+             ? model::parse_gguf(source.builtin, kBuiltinName)
+             : model::open_model(resolve_model(source.path));
 }
 
 LoadedModel::LoadedModel(const ModelSource& source, int threads)

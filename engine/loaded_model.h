@@ -14,12 +14,14 @@
 
 namespace engine {
 
-// Where a model comes from: a path, or, when that is empty, the bytes built into the program.
+// Where a model comes from: a path, or, when that is empty or kBuiltin, the bytes built into the
+// program.
 struct ModelSource {
   std::string path;
   std::span<const std::byte> builtin;
 };
 
+inline constexpr const char* kBuiltin = "builtin";
 inline constexpr const char* kBuiltinName = "built-in model";
 
 model::ModelFile open_model_file(const ModelSource& source);

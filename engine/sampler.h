@@ -51,6 +51,9 @@ class Sampler {
   // penalties. Logit and probability are those of the ranking.
   Choice draw(std::span<const int32_t> recent = {});
 
+  // Of one token, as the ranking has it.
+  Choice choice(int32_t id) const noexcept;
+
   // What draw() would draw from: logits after penalties and temperature, probabilities that
   // add up to 1, best first. Good until the next call.
   std::span<const Choice> candidates(std::span<const int32_t> recent = {});
@@ -66,7 +69,6 @@ class Sampler {
   double weight(size_t i, float temperature);
   // Of the n best of the list.
   double total_weight(size_t n, float temperature);
-  Choice choice(int32_t id) const noexcept;
   double uniform() noexcept;
 
   Sampling sampling_;

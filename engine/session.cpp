@@ -74,7 +74,34 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
 }
 
 void Session::start(const Generate& what) {
-  begin(what.chat ? chat_ids(model_, what) : text_ids(*model_.tokenizer, what.prompt), what);
+  begin(!what.tokens.empty() ? what.tokens
+        : what.chat          ? chat_ids(model_, what)
+                             : text_ids(*model_.tokenizer, what.prompt),
+        what);
+}
+
+void Session::start(const Replay& what) {
+  CHECK(!what.steps.empty() && what.steps.front().prompt);
+  const int64_t vocabulary = model_.network->config().n_vocab;
+  size_t total = 0;
+  for (const GivenStep& step : what.steps) {
+    CHECK(!step.tokens.empty());
+    total += step.tokens.size();
+    for (const int32_t id : step.tokens) {
+      if (id >= 0 && id < vocabulary) continue;
+      throw Error(ExitCode::kUsage,
+                  "it has a token " + std::to_string(id) + ", the model knows " +
+                      std::to_string(vocabulary),
+                  "the trace", "leave out -m to see it without the model");
+    }
+  }
+  require_room(total, "the trace");
+  Generate first;
+  first.sampling = *what.steps.front().prompt;
+  first.muted = what.muted;
+  begin(what.steps.front().tokens, first);
+  given_.assign(what.steps.rbegin(), std::prev(what.steps.rend()));
+  replayed_ = limit_ = total;
 }
 
 // How many positions can stay when these ids are asked for: none unless they go on from the prompt.
@@ -94,21 +121,25 @@ void Session::start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampli
   begin(std::move(ids), what);
 }
 
+void Session::require_room(size_t tokens, const char* of) const {
+  if (static_cast<int64_t>(tokens) <= context_) return;
+  throw Error(
+      ExitCode::kUsage,
+      "it has " + std::to_string(tokens) + " tokens, the context holds " + std::to_string(context_),
+      of,
+      context_ < model_.network->config().n_ctx ? "shorten it or raise -c"
+                                                : "shorten it: the model knows no more");
+}
+
 void Session::begin(std::vector<int32_t> ids, const Generate& what) {
-  const Sampling& sampling = what.sampling;
-  if (static_cast<int64_t>(ids.size()) > context_) {
-    throw Error(ExitCode::kUsage,
-                "it has " + std::to_string(ids.size()) + " tokens, the context holds " +
-                    std::to_string(context_),
-                "the prompt",
-                context_ < model_.network->config().n_ctx ? "shorten it or raise -c"
-                                                          : "shorten it: the model knows no more");
-  }
+  require_room(ids.size(), "the prompt");
   CHECK(!ids.empty());
   std::vector<model::Mute> muted = mutes_of(what.muted, model_.network->config());
   tiles_.forget_positions();
-  sampler_ = Sampler(sampling);
-  temperature_ = sampling.temperature;
+  sampling_ = what.sampling;
+  sampler_ = Sampler(sampling_);
+  given_.clear();
+  replayed_ = otherwise_ = 0;
   const size_t kept = what.go_on && what.muted == muted_parts_ ? common_with(ids) : 0;
   muted_parts_ = what.muted;
   muted_ = std::move(muted);
@@ -124,6 +155,12 @@ void Session::begin(std::vector<int32_t> ids, const Generate& what) {
   const size_t room = static_cast<size_t>(context_);
   limit_ = what.n == 0 ? room : std::min(room, tokens_.size() + what.n);
   began_ = std::chrono::steady_clock::now();
+  note_settings(kept);
+}
+
+// That a conversation begins, or goes on behind the positions that were kept.
+void Session::note_settings(size_t kept) {
+  const Sampling& sampling = sampling_;
   const trace::StartRecord start{sampling.seed, sampling.temperature, sampling.top_p,
                                  sampling.top_k, options_.level};
   if (kept > 0) {
@@ -187,7 +224,11 @@ std::string Session::step(const std::function<bool()>& between) {
   for (size_t p = first; p < done_; ++p) text += model_.tokenizer->piece(tokens_[p]);
   require_finite(logits_, static_cast<int64_t>(done_) - 1);
   const Ranking ranking = sampler_.rank(logits_, Detail::kCandidates);
-  const Choice next = sampler_.draw(tokens_);
+  Choice next = sampler_.draw(tokens_);
+  if (!given_.empty() && !given_.back().prompt && given_.back().tokens.front() != next.id) {
+    ++otherwise_;
+    next = sampler_.choice(given_.back().tokens.front());
+  }
   const auto last = static_cast<uint32_t>(done_ - 1);
   if (options_.level != trace::Level::kOff) {
     std::vector<std::string_view> texts;
@@ -196,22 +237,46 @@ std::string Session::step(const std::function<bool()>& between) {
     }
     recorder_.logits(last, ranking, next, texts);
   }
-  if (options_.lens) read_lens({last, next.id, temperature_});
+  if (options_.lens) read_lens({last, next.id, sampling_.temperature});
   trace::append(log_, Topic::kStep,
                 trace::StepRecord{steps_, static_cast<uint32_t>(first),
                                   static_cast<uint32_t>(done_ - first), 0});
   ++steps_;
   step_ends_.push_back(done_);
   const bool ended = !options_.passes_end && model_.tokenizer->ends_generation(next.id);
-  if (ended) {
+  if (!given_.empty()) {
+    take_given();
+  } else if (ended && replayed_ == 0) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {
-    finish(done_ >= static_cast<size_t>(context_) ? "the context is full"
-                                                  : "all tokens were generated");
+    finish(reached());
   } else {
     tokens_.push_back(next.id);
   }
   return text;
+}
+
+void Session::take_given() {
+  const GivenStep step = std::move(given_.back());
+  given_.pop_back();
+  tokens_.insert(tokens_.end(), step.tokens.begin(), step.tokens.end());
+  if (!step.prompt) return;
+  prompt_ = tokens_.size();
+  const bool others = *step.prompt != std::exchange(sampling_, *step.prompt);
+  sampler_ = Sampler(sampling_);
+  if (others) note_settings(done_);
+}
+
+// Why there is nothing after limit_.
+std::string Session::reached() const {
+  if (replayed_ > 0) {
+    const std::string again = std::to_string(replayed_) + " tokens of the trace were run again";
+    return otherwise_ == 0
+               ? again
+               : again + "; here " + std::to_string(otherwise_) + " of them would have been others";
+  }
+  return done_ >= static_cast<size_t>(context_) ? "the context is full"
+                                                : "all tokens were generated";
 }
 
 void Session::finish(std::string_view why) {

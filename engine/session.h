@@ -40,6 +40,9 @@ class Session {
   // The same with token ids instead of a prompt. go_on: see Generate.
   void start(std::vector<int32_t> ids, uint32_t n, const Sampling& sampling, bool go_on = false);
 
+  // Throws Error (usage) also where a token is none of the model's.
+  void start(const Replay& what);
+
   // One forward step: the whole prompt first, then one token at a time. Returns the text of
   // what it took in (for a generated token, that token); empty and finished() when over.
   // between: called between the batches of a long prompt, whose detail is in the log then; false
@@ -73,6 +76,10 @@ class Session {
 
  private:
   void begin(std::vector<int32_t> ids, const Generate& what);
+  void require_room(size_t tokens, const char* of) const;
+  void note_settings(size_t kept);
+  void take_given();
+  std::string reached() const;
   void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
   bool knows(uint32_t position, int32_t token) const noexcept;
@@ -86,7 +93,7 @@ class Session {
   model::KvCache cache_;
   Recorder recorder_;
   Sampler sampler_;
-  float temperature_ = 1.0F;  // the sampler's
+  Sampling sampling_;  // the sampler's
   TileReader tiles_;
   std::vector<trace::MutedPart> muted_parts_;
   std::vector<model::Mute> muted_;  // the same
@@ -97,6 +104,9 @@ class Session {
   std::vector<size_t> step_ends_;  // positions behind each step
   size_t prompt_ = 0;              // positions that were given, not generated
   size_t limit_ = 0;               // positions after which it ends
+  std::vector<GivenStep> given_;   // steps that follow the first, whatever is drawn; the next last
+  size_t replayed_ = 0;            // positions that were given so in all
+  size_t otherwise_ = 0;           // where another token than the given one was drawn
   bool finished_ = true;
   std::chrono::steady_clock::time_point began_;
 };

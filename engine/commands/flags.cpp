@@ -149,8 +149,8 @@ void add_model(CLI::App& app, Flags& flags) {
   app.add_option(
       "-m,--model", flags.model,
       "a model: a GGUF file, a folder of safetensors or with one GGUF file, ollama:NAME[:TAG], "
-      "hf:ORG/REPO[:FILE] or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, the "
-      "built-in one");
+      "hf:ORG/REPO[:FILE] or lmstudio:ORG/REPO (`fulgurite models` lists them); without it, or as "
+      "builtin, the built-in one");
   app.add_option("-t,--threads", flags.threads,
                  "threads to compute with; 0: as many as there are cores")
       ->check(CLI::Range(0, 256));
@@ -290,17 +290,36 @@ std::vector<int64_t> ids_of(const std::string& text) {
 
 }  // namespace
 
-void refuse_generation(const CLI::App& app, const std::string& why, bool shows_readings) {
+void refuse_generation(const CLI::App& app, const std::string& why,
+                       const std::vector<std::string>& sensible) {
   Flags unused;
   CLI::App generating;
   add_generation(generating, unused);
   for (const CLI::Option* option : generating.get_options()) {
     const std::string name = option->get_name();
     if (name == "--help" || name == "--model" || name == "--threads") continue;
-    if (shows_readings && name == "--lens") continue;
+    if (std::find(sensible.begin(), sensible.end(), name) != sensible.end()) continue;
     if (app.count(name) > 0)
       throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, "leave it out");
   }
+}
+
+Recording recording_of(const Flags& flags, const CLI::App* app, const std::string& path,
+                       size_t conversation) {
+  if (app != nullptr) {
+    refuse_generation(*app, "a trace holds its text",
+                      {"--ctx-size", "--cache-type", "--mute", "--lens", "--trace", "--taps"});
+  }
+  Recording recording = read_recording(path, conversation);
+  if (app != nullptr && app->count("--mute") > 0) recording.replay.muted = flags.muted;
+  return recording;
+}
+
+SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording) {
+  SessionOptions options = session_of(flags);
+  if (options.context == 0) options.context = recording.context;
+  if (app == nullptr || app->count("--taps") == 0) options.level = recording.level;
+  return options;
 }
 
 void add_evaluation(CLI::App& app, EvalOptions& eval) {

@@ -12,6 +12,7 @@
 #include "engine/commands/eval.h"
 #include "engine/commands/train.h"
 #include "engine/control.h"
+#include "engine/replay.h"
 #include "engine/session.h"
 
 namespace engine::commands {
@@ -47,10 +48,18 @@ void refuse_same_file(const std::string& output, const std::vector<std::string>&
 // Throws Error (usage) when two outputs are one file.
 void refuse_same_outputs(const std::vector<std::string>& outputs);
 
-// Throws Error (usage), with `why`, when an option of add_generation was given that changes what is
-// generated or says where it is written; -m and -t change nothing. shows_readings: --lens shows
-// what is there.
-void refuse_generation(const CLI::App& app, const std::string& why, bool shows_readings = false);
+// Throws Error (usage), with `why`, when an option of add_generation was given that is none of
+// `sensible`; -m and -t change nothing.
+void refuse_generation(const CLI::App& app, const std::string& why,
+                       const std::vector<std::string>& sensible = {});
+
+// The conversation of the trace at `path`, which -m's model is to run again; --mute leaves out
+// other parts than it did. Throws as read_recording() does, and Error (usage) for an option that
+// asks for other tokens. app: may be null.
+Recording recording_of(const Flags& flags, const CLI::App* app, const std::string& path,
+                       size_t conversation);
+// As the recording was made where no option says otherwise.
+SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording);
 
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);

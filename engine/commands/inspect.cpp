@@ -6,10 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
-#include "engine/model_store.h"
+#include "engine/loaded_model.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
-#include "model/format/open.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
 
@@ -207,9 +206,7 @@ void print_table(const Json& d, std::ostream& out) {
 }  // namespace
 
 int inspect(const InspectOptions& options, std::ostream& out) {
-  const model::ModelFile file = options.model_path.empty()
-                                    ? model::parse_gguf(options.builtin, options.builtin_name)
-                                    : model::open_model(resolve_model(options.model_path));
+  const model::ModelFile file = open_model_file({options.model_path, options.builtin});
   const Json description = describe(file);
   if (options.json) {
     // Strings of the file need not be UTF-8; JSON must be.

@@ -11,7 +11,6 @@ namespace engine::commands {
 struct InspectOptions {
   std::string model_path;  // empty: the built-in model
   std::span<const std::byte> builtin;
-  std::string builtin_name;
   bool json = false;
 };
 

@@ -121,13 +121,13 @@ trace::Model describe(const model::Config& c, std::string name) {
 }
 
 std::string structure_names() {
-  std::string names = "builtin";
+  std::string names = kBuiltin;
   for (const PublishedShape& shape : published_shapes()) names += ", " + std::string(shape.name);
   return names;
 }
 
 trace::Model find_structure(const std::string& what, const ModelSource& builtin) {
-  if (what == "builtin") return described(open_model_file({{}, builtin.builtin}));
+  if (what == kBuiltin) return described(open_model_file({{}, builtin.builtin}));
   for (const PublishedShape& shape : published_shapes()) {
     if (shape.name == what) return described(shape);
   }

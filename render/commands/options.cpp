@@ -133,7 +133,12 @@ void begin(const SceneOptions& options, Stage& stage) {
   first_pose(options, stage, 1.0F);
   selected_node(options, stage.layout());
   zoom_cell(options, stage.layout());
-  if (options.control != nullptr) options.control->post(options.generate);
+  if (options.control == nullptr) return;
+  if (options.replay) {
+    options.control->post(*options.replay);
+  } else {
+    options.control->post(options.generate);
+  }
 }
 
 void run_to_end(const SceneOptions& options, Stage& stage) {

@@ -18,10 +18,11 @@ inline constexpr const char* kViews =
     "bookmark (@1), or yaw,pitch,distance[,x,y,z] in degrees and world units";
 
 struct SceneOptions {
-  trace::Log* log = nullptr;           // never null
-  engine::Control* control = nullptr;  // null: the trace comes from a file
-  engine::Generate generate;           // what was asked of the engine
-  uint32_t width = 1280;               // pixels
+  trace::Log* log = nullptr;             // never null
+  engine::Control* control = nullptr;    // null: the trace comes from a file
+  engine::Generate generate;             // what was asked of the engine
+  std::optional<engine::Replay> replay;  // what it does first instead
+  uint32_t width = 1280;                 // pixels
   uint32_t height = 720;
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
   std::string device;           // gpu::DeviceOptions::filter

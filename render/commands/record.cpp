@@ -238,7 +238,8 @@ int shot(const ShotOptions& options) {
     if (const auto value = stage.tensors().store().value(*sheet, *cell)) {
       std::printf("%s = %.9g\n", scene.zoom_to.c_str(), double{*value});
     } else if (scene.control == nullptr) {
-      std::fprintf(stderr, "%s has no number here: that needs its model, running\n",
+      std::fprintf(stderr,
+                   "%s has no number here: that needs a running model: beside a trace, -m\n",
                    scene.zoom_to.c_str());
     }
   }

@@ -511,6 +511,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
         // With the same words, so that two models can be compared.
         if (!state.generate.prompt.empty()) next->options.generate = state.generate;
         next->options.generate.go_on = false;
+        next->options.generate.tokens.clear();  // of another vocabulary
         next->options.generate.muted.clear();
         break;
       } catch (const std::bad_alloc&) {

@@ -69,7 +69,7 @@ void take_answer(State& state) {
 
 void toggle_muted(State& state) {
   if (state.control == nullptr) {
-    state.message = "muting needs a running model";
+    state.message = "muting needs a running model: beside a trace, -m";
     return;
   }
   const scene::Layout& layout = state.stage.layout();

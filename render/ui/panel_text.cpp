@@ -137,9 +137,10 @@ int caret_to_end(ImGuiInputTextCallbackData* data) {
 void controls(State& state) {
   const trace::Reader& reader = state.stage.reader();
   if (state.control == nullptr) {
-    ImGui::TextDisabled("%s", state.stage.at_rest()
-                                  ? "a structure: no model runs in it"
-                                  : "a recorded trace: it can be watched, not continued");
+    ImGui::TextDisabled("%s",
+                        state.stage.at_rest()
+                            ? "a structure: no model runs in it"
+                            : "a recorded trace: with -m and its model beside it, it can go on");
     return;
   }
   auto& what = state.generate;
@@ -156,7 +157,10 @@ void controls(State& state) {
       &state.caret_to_end);
   // Escape would bring back what stood there before; what somebody wrote stays.
   const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();
-  if (!escaped && edited != typed) what.prompt = state.editing.meant(edited);
+  if (!escaped && edited != typed) {
+    what.prompt = state.editing.meant(edited);
+    what.tokens.clear();
+  }
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();

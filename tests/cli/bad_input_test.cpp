@@ -175,7 +175,6 @@ TEST_F(BadInput, OptionsThatContradictEachOther) {
   constexpr int kUsage = 2;
   write(in_folder("t.mcap"), "\x89MCAP0\r\n");
   expect_refusal(fulgurite({"shot", "a.gguf", "-m", "b.gguf"}), kUsage, "a.gguf: is given beside");
-  expect_refusal(fulgurite({"shot", in_folder("t.mcap"), "-m", "b.gguf"}), kUsage, "beside -m");
   expect_refusal(fulgurite({"shot", in_folder("t.mcap"), "--trace", in_folder("u.mcap")}), kUsage,
                  "leave out --trace");
   expect_refusal(fulgurite({"shot", "--zoom", "0.5"}), kUsage, "--zoom requires --zoom-to");
@@ -201,6 +200,30 @@ TEST_F(BadInput, OptionsOfGeneratingWhereNothingIsGenerated) {
                  2, "--trace");
   expect_refusal(fulgurite({"view", "--headless", "--timings", in_folder("t.json")}), 2,
                  "--timings");
+}
+
+// A model runs the conversation of its own trace again, and no other.
+TEST_F(BadInput, ATraceThatItsModelCannotRunAgain) {
+  const std::string trace = in_folder("t.mcap");
+  const std::string out = in_folder("x.png");
+  ASSERT_EQ(fulgurite({"run", "-p", "ROMEO:", "-n", "2", "--trace", trace}).exit_code, 0);
+  const auto shot = [&](const std::string& file, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"shot", file, "-o", out, "-m"};
+    words.insert(words.end(), more.begin(), more.end());
+    return fulgurite(words);
+  };
+  const std::string other = tests::data("models/llama-gqa.gguf").string();
+  expect_refusal(shot(trace, {other}), 2, "was not written by");
+  expect_refusal(shot(trace, {in_folder("missing.gguf")}), kBadModel, "missing.gguf");
+  expect_refusal(shot(trace, {"builtin", "-p", "x"}), 2, "a trace holds");
+  expect_refusal(shot(trace, {"builtin", "-n", "5"}), 2, "a trace holds");
+  expect_refusal(shot(trace, {"builtin", "-c", "4"}), 2, "the context holds 4");
+  expect_refusal(shot(trace, {"builtin", "--trace", trace}), 2, "cannot be written as well");
+  expect_refusal(shot(trace, {"builtin", "--mute", "L99.H0"}), 2, "L99.H0");
+  expect_refusal(shot(trace, {"builtin", "--conversation", "2"}), 2, "conversation");
+  write(in_folder("cut.mcap"), read_file(trace).substr(0, 3000));
+  expect_refusal(shot(in_folder("cut.mcap"), {"builtin"}), kBadModel, "no forward step");
+  EXPECT_FALSE(fs::exists(out));
 }
 
 // A file that is opened would get the number of a stream that the caller has closed.

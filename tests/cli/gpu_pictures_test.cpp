@@ -230,6 +230,7 @@ TEST_F(Pictures, ReadingsOfEveryLayerStandInTheTrace) {
   run.insert(run.begin(), "run");
   ASSERT_EQ(fulgurite(run).exit_code, 0);
   EXPECT_NE(live, shot("none.png", {without, "--lens"}));
+  EXPECT_EQ(live, shot("asked.png", {without, "--lens", "-m", "builtin"})) << "its model answers";
 }
 
 // The engine is asked for what made a candidate's logit, and waited for.
@@ -250,6 +251,30 @@ TEST_F(Pictures, ACandidateIsExplained) {
   muted.insert(muted.end(), {"--mute", "L5.H1"});
   EXPECT_EQ(live, shot("b.png", words)) << "the same every time";
   EXPECT_NE(live, shot("c.png", muted));
+}
+
+// What a trace leaves out is there again when its model runs its tokens again.
+TEST_F(Pictures, ATraceAndItsModelShowWhatTheModelShowed) {
+  const std::string trace = in_folder("t.mcap");
+  const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"shot",    "-o",       in_folder(name), "--window-size",
+                                      "640x480", "--select", "L3.H1"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = fulgurite(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(in_folder(name));
+  };
+  const std::vector<std::string> z = {"--tensor", "attn.z"};
+  std::vector<std::string> words = {"-p", "ROMEO:",  "-n",  "4",       "--seed",
+                                    "1",  "--trace", trace, z.front(), z.back()};
+  const std::string live = shot("live.png", words);
+  const std::string again = in_folder("again.mcap");
+  EXPECT_EQ(live,
+            shot("again.png", {trace, "-m", "builtin", "--trace", again, "--tensor", "attn.z"}));
+  EXPECT_NE(live, shot("alone.png", {trace}));
+  EXPECT_EQ(live, shot("twice.png", {again, "-m", "builtin", "--tensor", "attn.z"}));
+  EXPECT_NE(live,
+            shot("without.png", {trace, "-m", "builtin", "--tensor", "attn.z", "--mute", "L2.H1"}));
 }
 
 TEST_F(Pictures, WhatStandsOverThePictureIsLeftOutByName) {

@@ -221,6 +221,15 @@ TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
   EXPECT_EQ(selected, title()) << program_->err();
   open_another(trace);
   EXPECT_TRUE(eventually([&] { return title() == "fulgurite\n"; })) << title();
+  // Of the model that runs: it answers.
+  display_->key("ctrl+p");
+  settle(700);
+  display_->xdotool({"type", "l3.h1"});
+  settle(700);
+  display_->key("Return");
+  EXPECT_TRUE(eventually([&] { return title() == selected; })) << title();
+  display_->key("x");
+  EXPECT_TRUE(eventually([&] { return title().find("muted") != std::string::npos; })) << title();
   display_->key("End");
   display_->key("space");
   stand_still_again();

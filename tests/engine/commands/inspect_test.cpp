@@ -23,12 +23,12 @@ std::string output_of(const InspectOptions& options) {
 
 std::string output_of(const std::string& bytes, bool as_json) {
   const std::vector<std::byte> builtin = tests::LoadedGguf::as_bytes(bytes);
-  return output_of({"", builtin, "built-in", as_json});
+  return output_of({"", builtin, as_json});
 }
 
 TEST(Inspect, JsonDescribesTheFile) {
   const std::string path = tests::data("models/llama-gqa-f16.gguf").string();
-  const json d = json::parse(output_of({path, {}, "", true}));
+  const json d = json::parse(output_of({path, {}, true}));
   EXPECT_EQ(path, d["file"].get<std::string>());
   EXPECT_EQ("GGUF v3", d["format"]);
   EXPECT_EQ("llama", d["architecture"]);
@@ -56,7 +56,7 @@ TEST(Inspect, JsonDescribesTheFile) {
 
 TEST(Inspect, EveryTypeHasItsSum) {
   const std::string path = tests::data("models/llama-gqa-f16.gguf").string();
-  const json d = json::parse(output_of({path, {}, "", true}));
+  const json d = json::parse(output_of({path, {}, true}));
   ASSERT_EQ(2U, d["types"].size());
   // Five norms of 64 stay F32; the rest is F16.
   EXPECT_EQ(json({{"tensors", 5}, {"parameters", 5 * 64}, {"bytes", 5 * 64 * 4}}),
@@ -64,24 +64,24 @@ TEST(Inspect, EveryTypeHasItsSum) {
   EXPECT_EQ(16, d["types"]["F16"]["tensors"]);
   EXPECT_EQ(d["tensor_bytes"].get<int>(),
             d["types"]["F16"]["bytes"].get<int>() + d["types"]["F32"]["bytes"].get<int>());
-  EXPECT_CONTAINS(output_of({path, {}, "", false}), "F32           5 tensors, 320 parameters");
+  EXPECT_CONTAINS(output_of({path, {}, false}), "F32           5 tensors, 320 parameters");
 }
 
 TEST(Inspect, AFolderOfShardsIsShownWithoutOffsets) {
   REQUIRE_SHARED_DATA();
   const std::string path = tests::shared_data("models/hf/qwen3moe-sharded").string();
-  const json d = json::parse(output_of({path, {}, "", true}));
+  const json d = json::parse(output_of({path, {}, true}));
   EXPECT_EQ("safetensors", d["format"]);
   EXPECT_EQ("qwen3moe", d["architecture"]);
   EXPECT_EQ(629112 + 629416, d["bytes"]);
   EXPECT_EQ("qwen3moe-sharded", d["name"]);
   EXPECT_TRUE(d["tensors"][0]["offset"].is_null());
-  EXPECT_CONTAINS(output_of({path, {}, "", false}), "blk.1.ffn_down.7.weight", "64 x 64");
+  EXPECT_CONTAINS(output_of({path, {}, false}), "blk.1.ffn_down.7.weight", "64 x 64");
 }
 
 TEST(Inspect, WithoutAPathTheBuiltInModelIsShown) {
   const json d = json::parse(output_of(tests::small_llama().build(), true));
-  EXPECT_EQ("built-in", d["file"]);
+  EXPECT_EQ("built-in model", d["file"]);
   EXPECT_TRUE(d["config"]["tied_output"]);
 }
 
@@ -121,8 +121,7 @@ TEST(Inspect, StringsThatAreNotUtf8KeepTheJsonValid) {
 }
 
 TEST(Inspect, TheTableNamesEverything) {
-  const std::string table =
-      output_of({tests::data("models/llama-gqa.gguf").string(), {}, "", false});
+  const std::string table = output_of({tests::data("models/llama-gqa.gguf").string(), {}, false});
   for (const char* word : {"llama-gqa.gguf", "GGUF v3", "parameters    198080", "runnable      yes",
                            "kv_heads", "512 [<unk>, <s>", "blk.2.ffn_down.weight", "176 x 64"}) {
     EXPECT_CONTAINS(table, word);
@@ -131,7 +130,7 @@ TEST(Inspect, TheTableNamesEverything) {
 
 TEST(Inspect, AFileThatCannotBeReadThrows) {
   std::ostringstream out;
-  EXPECT_THROW(inspect({"/nonexistent.gguf", {}, "", true}, out), fulgurite::Error);
+  EXPECT_THROW(inspect({"/nonexistent.gguf", {}, true}, out), fulgurite::Error);
   EXPECT_EQ("", out.str());
 }
 
