@@ -166,11 +166,10 @@ class Source {
     }
     model_name_ = flags.model.empty() ? engine::kBuiltin : flags.model;
     scene.control = &control_;
-    engine::SessionOptions session = session_of(flags);
+    session_ = session_of(flags);
     std::optional<engine::Recording> recording;
     if (trace) {
       recording = recording_of(flags, flags.command, flags.file, flags.conversation);
-      session = session_of(flags, flags.command, *recording);
       tell(recording->contents, flags);
     } else {
       scene.generate = generate_of(flags);
@@ -179,22 +178,24 @@ class Source {
       model_ = std::make_unique<engine::LoadedModel>(source_of(flags),
                                                      engine::thread_count(flags.threads));
       if (recording) {
-        require_same_model(*recording, *model_, flags.file);
+        require_runnable(*recording, *model_, flags.file);
+        session_ = session_of(flags, flags.command, *recording, *model_);
         scene.generate = question_of(recording->replay, *model_->tokenizer);
         scene.replay = recording->replay;
       }
       inference_ =
-          std::make_unique<engine::Inference>(*model_, log_, control_, session, flags.trace_path);
+          std::make_unique<engine::Inference>(*model_, log_, control_, session_, flags.trace_path);
     });
   }
 
   // Null when the trace comes from a file.
   engine::LoadedModel* model() { return model_.get(); }
-  // As -m names the model that runs, if it wrote this trace; else empty.
+  const engine::SessionOptions& session() const { return session_; }
+  // As -m names the model that runs, if it can run this trace again; else empty.
   std::string writer_of(const std::string& trace) const {
     if (!model_ || !trace::is_trace_file(trace)) return {};
     try {
-      require_same_model(engine::read_recording(trace), *model_, trace);
+      require_runnable(engine::read_recording(trace), *model_, trace);
       return model_name_;
     } catch (const Error&) {  // it is said by whoever shows it
       return {};
@@ -268,6 +269,7 @@ class Source {
   std::vector<std::unique_ptr<trace::Log>> beside_;
   engine::Control control_;
   std::string model_name_;
+  engine::SessionOptions session_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;
 };
@@ -331,6 +333,7 @@ int run_program(int argc, char** argv) {
     render::commands::view({flags.scene, source}, [&](const std::string& what) {
       render::commands::Shown another;
       const auto next = open_another(flags, what, shown.lock().get(), another.options);
+      require_readable(another.options);
       another.owner = next;
       shown = next;
       source.reset();  // the window's alone: it wrote no file
@@ -525,7 +528,7 @@ int run_program(int argc, char** argv) {
     std::unique_ptr<engine::commands::Writing> writing;
     if (source.model() != nullptr) {
       writing = std::make_unique<engine::commands::Writing>(*source.model(), flags.scene.generate,
-                                                            session_of(flags));
+                                                            source.session());
       frames.meanwhile = std::ref(*writing);
     }
     frames.scene = flags.scene;

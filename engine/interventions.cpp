@@ -24,6 +24,10 @@ std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model:
       throw Error(ExitCode::kUsage, "there is no such part", trace::name_of(part),
                   "the model has " + what + " 0 to " + std::to_string(count - 1));
     };
+    if (part.kind > MutedKind::kNeurons) {
+      throw Error(ExitCode::kUsage, "a part of a kind that this version does not know", "muting",
+                  "update fulgurite");
+    }
     if (part.layer >= c.n_layer) refuse("layers", c.n_layer);
     if (!all && part.index >= n) refuse(heads ? "heads" : "neurons", n);
     mutes.push_back({heads ? model::Part::kHeads : model::Part::kNeurons, part.layer,

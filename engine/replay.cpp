@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/interventions.h"
 #include "engine/trace/reader.h"
 #include "model/error.h"
 
@@ -80,6 +81,8 @@ Recording read_recording(const std::string& path, size_t conversation) {
                   "record it again with --trace");
     }
     end += step.count;
+    for (size_t p = step.first_position; p < end; ++p)
+      recording.lens = recording.lens || reader.position(p).lens.record != nullptr;
     GivenStep& given = recording.replay.steps.emplace_back();
     for (size_t p = step.first_position; p < end; ++p)
       given.tokens.push_back(reader.position(p).token.record->id);
@@ -87,20 +90,50 @@ Recording read_recording(const std::string& path, size_t conversation) {
         reader.position(step.first_position).token.record->kind == trace::TokenKind::kPrompt)
       given.prompt = sampling_of(reader.start(i), reader.penalties(i), path);
   }
+  recording.positions = static_cast<int64_t>(end);
   recording.replay.muted.assign(reader.muted().begin(), reader.muted().end());
   const trace::StartRecord* start = reader.start(0);
   if (start != nullptr && start->level == trace::Level::kFull) recording.level = start->level;
   return recording;
 }
 
-void require_same_model(const Recording& recording, const LoadedModel& model,
-                        const std::string& path) {
-  if (recording.weights_hash == model.hash) return;
-  throw Error(ExitCode::kUsage,
-              "was not written by " + model.file.name() +
-                  ", whose weights are others than those of " +
-                  (recording.model.empty() ? "its model" : recording.model),
-              path, "name the file that it was recorded with, or leave out -m");
+void require_known_tokens(const Replay& replay, const LoadedModel& model) {
+  const int64_t known =
+      std::min<int64_t>(model.network->config().n_vocab, model.tokenizer->vocab_size());
+  for (const GivenStep& step : replay.steps) {
+    for (const int32_t id : step.tokens) {
+      if (id >= 0 && id < known) continue;
+      throw Error(
+          ExitCode::kUsage,
+          "it has a token " + std::to_string(id) + ", the model knows " + std::to_string(known),
+          "the trace", "leave out -m to see it without the model");
+    }
+  }
+}
+
+void require_runnable(const Recording& recording, const LoadedModel& model,
+                      const std::string& path) {
+  if (recording.weights_hash != model.hash) {
+    throw Error(ExitCode::kUsage,
+                "was not written by " + model.file.name() +
+                    ", whose weights are others than those of " +
+                    (recording.model.empty() ? "its model" : recording.model),
+                path, "name the file that it was recorded with, or leave out -m");
+  }
+  require_known_tokens(recording.replay, model);
+  mutes_of(recording.replay.muted, model.network->config());
+  const int64_t n_ctx = model.network->config().n_ctx;
+  if (recording.positions > n_ctx) {
+    throw Error(ExitCode::kUsage,
+                "has " + std::to_string(recording.positions) +
+                    " tokens, the model knows no more than " + std::to_string(n_ctx),
+                path, "leave out -m to see it without the model");
+  }
+}
+
+int64_t context_of(const Recording& recording, const LoadedModel& model) {
+  return std::min(std::max<int64_t>(recording.context, recording.positions),
+                  model.network->config().n_ctx);
 }
 
 Generate question_of(const Replay& replay, const model::Tokenizer& tokenizer) {

@@ -8,6 +8,7 @@
 #include "engine/candidates.h"
 #include "engine/inspection.h"
 #include "engine/interventions.h"
+#include "engine/replay.h"
 #include "engine/structure/structure.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
@@ -82,18 +83,11 @@ void Session::start(const Generate& what) {
 
 void Session::start(const Replay& what) {
   CHECK(!what.steps.empty() && what.steps.front().prompt);
-  const int64_t vocabulary = model_.network->config().n_vocab;
+  require_known_tokens(what, model_);
   size_t total = 0;
   for (const GivenStep& step : what.steps) {
     CHECK(!step.tokens.empty());
     total += step.tokens.size();
-    for (const int32_t id : step.tokens) {
-      if (id >= 0 && id < vocabulary) continue;
-      throw Error(ExitCode::kUsage,
-                  "it has a token " + std::to_string(id) + ", the model knows " +
-                      std::to_string(vocabulary),
-                  "the trace", "leave out -m to see it without the model");
-    }
   }
   require_room(total, "the trace");
   Generate first;

@@ -315,10 +315,13 @@ Recording recording_of(const Flags& flags, const CLI::App* app, const std::strin
   return recording;
 }
 
-SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording) {
+SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording,
+                          const LoadedModel& model) {
   SessionOptions options = session_of(flags);
-  if (options.context == 0) options.context = recording.context;
-  if (app == nullptr || app->count("--taps") == 0) options.level = recording.level;
+  const auto given = [&](const char* name) { return app != nullptr && app->count(name) > 0; };
+  if (!given("--ctx-size") || options.context == 0) options.context = context_of(recording, model);
+  if (!given("--taps")) options.level = recording.level;
+  options.lens = options.lens || recording.lens;
   return options;
 }
 

@@ -59,7 +59,8 @@ void refuse_generation(const CLI::App& app, const std::string& why,
 Recording recording_of(const Flags& flags, const CLI::App* app, const std::string& path,
                        size_t conversation);
 // As the recording was made where no option says otherwise.
-SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording);
+SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recording& recording,
+                          const LoadedModel& model);
 
 // The prompt, read from its file when there is one. Throws Error (failed).
 std::string prompt_of(const Flags& flags);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/threads.h"
+#include "model/error.h"
 
 namespace engine::commands {
 
@@ -15,6 +16,8 @@ Writing::Writing(LoadedModel& model, Generate what, const SessionOptions& sessio
 
 uint64_t Writing::operator()() {
   reader_.poll();
+  if (reader_.failed())
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed, std::string(reader_.note()));
   if (reader_.conversation() == asked_ && (asked_ == 0 || reader_.finished())) {
     before_ += reader_.positions();
     ++what_.sampling.seed;

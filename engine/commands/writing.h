@@ -15,7 +15,7 @@ class Writing {
   // Throws as Inference does.
   Writing(LoadedModel& model, Generate what, const SessionOptions& session);
 
-  // Once a frame. Returns the tokens written so far.
+  // Once a frame. Returns the tokens written so far. Throws Error (failed) when it cannot write.
   uint64_t operator()();
 
  private:

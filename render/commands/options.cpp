@@ -145,6 +145,8 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   begin(options, stage);
   const trace::Reader& reader = stage.reader();
   wait_until(stage, [] { return false; });
+  if (options.replay && reader.finished() && !reader.failed())
+    std::fprintf(stderr, "%s\n", std::string(reader.note()).c_str());
   if (interrupted() && !reader.finished())
     throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
   // What a trace holds can be drawn although a later prompt of it was refused.

@@ -480,9 +480,10 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
       view.hovered_bolt.reset();
       view.selected_bolt.reset();
     }
-    // What is new begins here and is seen from there; a conversation that goes on does not begin
-    // again.
-    if (const auto beginning = stage.take_beginning())
+    // What is new begins here and is seen from there; a conversation that goes on as somebody asked
+    // for does not begin again, one that is run again is not passed over.
+    if (const auto beginning = stage.take_beginning();
+        beginning && (*beginning == 0.0 || state.asks_for))
       player.seek(*beginning, stage.reader().steps());
     const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps(),
                                          view.look.reduced_motion);
@@ -504,11 +505,11 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     if (!state.open.empty()) {
       try {
         Shown another = open(std::exchange(state.open, {}));
-        require_readable(another.options);
         next = std::move(another);
         next->options.look = view.look;
         next->options.pace = player.pace();
         // With the same words, so that two models can be compared.
+        if (next->options.replay) break;
         if (!state.generate.prompt.empty()) next->options.generate = state.generate;
         next->options.generate.go_on = false;
         next->options.generate.tokens.clear();  // of another vocabulary

@@ -16,7 +16,7 @@ struct Shown {
 };
 
 // Makes a model or a trace ready that somebody named in the window: a path or a name. Throws Error
-// when it cannot be shown; then what is shown stays.
+// when it cannot be shown, see require_readable(); then what is shown stays.
 using Opener = std::function<Shown(const std::string& what)>;
 
 // Returns when the window is closed. Throws Error (failed) when there is no display, Error

@@ -231,6 +231,9 @@ TEST_F(Pictures, ReadingsOfEveryLayerStandInTheTrace) {
   ASSERT_EQ(fulgurite(run).exit_code, 0);
   EXPECT_NE(live, shot("none.png", {without, "--lens"}));
   EXPECT_EQ(live, shot("asked.png", {without, "--lens", "-m", "builtin"})) << "its model answers";
+  const std::string once_more = in_folder("once-more.mcap");
+  shot("written.png", {with, "-m", "builtin", "--trace", once_more});
+  EXPECT_EQ(live, shot("read.png", {once_more, "--lens"})) << "what was read is read again";
 }
 
 // The engine is asked for what made a candidate's logit, and waited for.
@@ -256,12 +259,14 @@ TEST_F(Pictures, ACandidateIsExplained) {
 // What a trace leaves out is there again when its model runs its tokens again.
 TEST_F(Pictures, ATraceAndItsModelShowWhatTheModelShowed) {
   const std::string trace = in_folder("t.mcap");
+  std::string said;
   const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
     std::vector<std::string> words = {"shot",    "-o",       in_folder(name), "--window-size",
                                       "640x480", "--select", "L3.H1"};
     words.insert(words.end(), more.begin(), more.end());
     const Outcome outcome = fulgurite(words);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    said = outcome.err;
     return read_file(in_folder(name));
   };
   const std::vector<std::string> z = {"--tensor", "attn.z"};
@@ -275,6 +280,7 @@ TEST_F(Pictures, ATraceAndItsModelShowWhatTheModelShowed) {
   EXPECT_EQ(live, shot("twice.png", {again, "-m", "builtin", "--tensor", "attn.z"}));
   EXPECT_NE(live,
             shot("without.png", {trace, "-m", "builtin", "--tensor", "attn.z", "--mute", "L2.H1"}));
+  EXPECT_NE(std::string::npos, said.find("tokens of the trace were run again")) << said;
 }
 
 TEST_F(Pictures, WhatStandsOverThePictureIsLeftOutByName) {

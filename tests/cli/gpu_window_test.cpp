@@ -199,7 +199,8 @@ TEST_F(Window, OpensWithTheTensorThatWasNamed) {
 // What cannot be shown leaves what is shown.
 TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
   const std::string trace = in_folder("talk.mcap");
-  ASSERT_EQ(0, fulgurite({"run", "-p", "JULIET:", "-n", "6", "--trace", trace}).exit_code);
+  ASSERT_EQ(0, fulgurite({"run", "-p", "JULIET:", "-n", "6", "--mute", "L3.H0", "--trace", trace})
+                   .exit_code);
   open({"--select", "L3.H1"});
   if (HasFatalFailure()) return;
   const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
@@ -228,8 +229,13 @@ TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
   settle(700);
   display_->key("Return");
   EXPECT_TRUE(eventually([&] { return title() == selected; })) << title();
+  const auto muted = [&] { return title().find("muted") != std::string::npos; };
   display_->key("x");
-  EXPECT_TRUE(eventually([&] { return title().find("muted") != std::string::npos; })) << title();
+  EXPECT_TRUE(eventually(muted)) << title();
+  display_->key("shift+Page_Down");
+  EXPECT_TRUE(eventually(muted)) << "what the trace was recorded without: " << title();
+  display_->key("shift+x");
+  EXPECT_TRUE(eventually([&] { return !muted(); })) << title();
   display_->key("End");
   display_->key("space");
   stand_still_again();

@@ -57,7 +57,7 @@ TEST_P(ReplayOf, GivesEveryMeasuredNumberAgain) {
   talk_->run("The king", 9, kWarm);
   Conversation again(path());
   const Recording recorded = recording(*talk_);
-  require_same_model(recorded, again.model, "talk.mcap");
+  require_runnable(recorded, again.model, "talk.mcap");
   run_again(again, recorded.replay);
   EXPECT_EQ(talk_->session.tokens(), again.session.tokens());
   EXPECT_TRUE(tests::same_bits(talk_->session.logits(), again.session.logits()));
@@ -195,8 +195,50 @@ TEST_F(Replay, OfAnotherModelIsRefused) {
   talk.run("The king", 2);
   const engine::LoadedModel other(engine::ModelSource{tests::builtin_model_path(), {}});
   const Recording recorded = recording(talk);
-  EXPECT_THROW(require_same_model(recorded, other, path_), fulgurite::Error);
-  require_same_model(recorded, talk.model, path_);
+  EXPECT_THROW(require_runnable(recorded, other, path_), fulgurite::Error);
+  require_runnable(recorded, talk.model, path_);
+}
+
+// As a file may have it that somebody has tampered with.
+TEST_F(Replay, NamingWhatTheModelHasNotIsRefused) {
+  Conversation talk(model_);
+  talk.run("The king", 3);
+  const Recording sound = recording(talk);
+  const auto refused = [&](const auto& change) {
+    Recording recorded = sound;
+    change(recorded);
+    EXPECT_THROW(require_runnable(recorded, talk.model, path_), fulgurite::Error);
+  };
+  const auto& config = talk.model.network->config();
+  refused([](Recording& r) { r.replay.steps.front().tokens.front() = -5; });
+  refused([&](Recording& r) {
+    r.replay.steps.back().tokens = {static_cast<int32_t>(config.n_vocab)};
+  });
+  refused([&](Recording& r) { r.positions = config.n_ctx + 1; });
+  refused([](Recording& r) { r.replay.muted = {{trace::MutedKind{77}, 0, 3}}; });
+  refused([](Recording& r) { r.replay.muted = {{trace::MutedKind::kHead, 0, 1000}}; });
+}
+
+TEST_F(Replay, HasAsMuchContextAsItWasRecordedWithWhereTheModelKnowsSoMuch) {
+  Conversation talk(model_);
+  talk.run("The king", 3);
+  Recording recorded = recording(talk);
+  EXPECT_EQ(talk.session.context(), context_of(recorded, talk.model));
+  recorded.context = 0;
+  EXPECT_EQ(recorded.positions, context_of(recorded, talk.model)) << "what is there has to fit";
+  recorded.context = 1U << 30;
+  EXPECT_EQ(talk.model.network->config().n_ctx, context_of(recorded, talk.model));
+}
+
+TEST_F(Replay, KnowsWhetherReadingsWereRecorded) {
+  Conversation talk(model_);
+  talk.run("The king", 3);
+  EXPECT_FALSE(recording(talk).lens);
+  Conversation read(model_);
+  read.run("The king", 3);
+  read.session.read_lens({1, 5});
+  path_ = folder_.file("read.mcap");
+  EXPECT_TRUE(recording(read).lens) << "also where it is not every step's";
 }
 
 TEST_F(Replay, WhatTheModelHasNoPlaceForIsRefused) {
