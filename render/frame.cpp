@@ -437,9 +437,6 @@ void Renderer::update_texture(uintptr_t id, std::span<const uint8_t> rgba) {
 void Renderer::destroy_texture(uintptr_t id) {
   impl_->ui.destroy_texture(id);
 }
-void Renderer::reload_ui_fonts() {
-  impl_->ui.reload_fonts();
-}
 
 const std::vector<PassTime>& Renderer::pass_times() const {
   impl_->times.clear();

@@ -118,9 +118,6 @@ class Renderer {
                            bool nearest = false);
   void update_texture(uintptr_t id, std::span<const uint8_t> rgba);
   void destroy_texture(uintptr_t id);
-  // Builds and uploads the ImGui font atlas: before the first ImGui::NewFrame, and after another UI
-  // scale.
-  void reload_ui_fonts();
 
   // GPU time of every pass of the newest frame that has retired; empty where the device cannot
   // tell.

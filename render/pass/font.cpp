@@ -354,13 +354,17 @@ const GlyphShape& FontSet::boxed(char32_t character) {
 }
 
 Setting FontSet::set(std::string_view utf8, bool mono) {
+  return set(decode_utf8(utf8), mono);
+}
+
+Setting FontSet::set(std::span<const char32_t> text, bool mono) {
   Setting setting;
   const float low_letter = 0.57f * kGlyphPx;  // marks are drawn for letters of about this height
   const GlyphShape* base = nullptr;
   float base_x = 0;
   float top = 0;  // of the base and the marks on it, above the baseline
   constexpr float kSpread = shaders::kGlyphSpread;
-  for (const scene::Drawn& drawn : scene::shape_line(decode_utf8(utf8))) {
+  for (const scene::Drawn& drawn : scene::shape_line(text)) {
     const GlyphShape& shape = drawn.boxed ? boxed(drawn.character) : glyph(drawn.character, mono);
     const uint64_t key =
         uint64_t{drawn.character} << 2 | (drawn.boxed ? 2U : 0U) | (mono ? 1U : 0U);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,7 @@ class FontSet {
   const GlyphShape& boxed(char32_t character);
   // Right-to-left runs, joined letters and marks as scene/shaping.h orders them.
   Setting set(std::string_view utf8, bool mono);
+  Setting set(std::span<const char32_t> text, bool mono);
   glm::vec2 measure(std::string_view utf8, float size_px, bool mono);
   float line_height(bool mono) const;  // at kGlyphPx
 

@@ -152,14 +152,16 @@ struct Cluster {
 std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
   const bool blank = std::all_of(text.begin(), text.end(), is_space);
   std::vector<Cluster> out;
-  for (const char32_t c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char32_t c = text[i];
     if (joins(c) && !out.empty() && !out.back().base.boxed) {
       out.back().non_joiner = c == 0x200C;
     } else if (is_mark(c)) {
-      if (out.empty() || out.back().base.boxed) out.push_back({{0x25CC, false, false}, {}, false});
-      out.back().marks.push_back({c, true, false});
+      if (out.empty() || out.back().base.boxed)
+        out.push_back({{0x25CC, false, false, i}, {}, false});
+      out.back().marks.push_back({c, true, false, i});
     } else {
-      out.push_back({{c, false, is_invisible(c) || (blank && c != 0x20)}, {}, false});
+      out.push_back({{c, false, is_invisible(c) || (blank && c != 0x20), i}, {}, false});
     }
   }
   return out;

@@ -13,6 +13,7 @@ struct Drawn {
   char32_t character = 0;
   bool mark = false;   // sits on the last one that is no mark, without a width of its own
   bool boxed = false;  // drawn as a box with its number: it has no shape
+  size_t from = 0;     // which character of the text it is drawn for, the first where it is several
   bool operator==(const Drawn&) const = default;
 };
 

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "render/scene/text.h"
+#include "render/ui/letters.h"
 
 namespace ui {
 
 namespace {
 
 std::string text_of(const trace::Candidate& c) {
-  return '"' + scene::visible_text({c.text.data(), c.text_bytes}) + '"';
+  return '"' + visible_text({c.text.data(), c.text_bytes}) + '"';
 }
 
 // The token whose probability is told beside the most probable ones: the one that was drawn, of a

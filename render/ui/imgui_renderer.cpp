@@ -6,6 +6,7 @@
 #include <glm/glm.hpp>
 
 #include "model/error.h"
+#include "render/ui/letters.h"
 #include "shaders/shared.h"
 #include "shaders/spirv.h"
 
@@ -17,7 +18,7 @@ void ImguiRenderer::prepare(ImDrawData* data) {
   data_ = data;
   lists_.clear();
   if (data == nullptr) return;
-  if (fonts_ == 0) reload_fonts();
+  if (fonts_ == 0 || revision_ != ui::Letters::revision()) load_fonts();
   for (int i = 0; i < data->CmdListsCount; ++i) {
     const ImDrawList& list = *data->CmdLists[i];
     const std::span<const ImDrawVert> vertices(list.VtxBuffer.Data,
@@ -113,7 +114,7 @@ void ImguiRenderer::update_texture(uintptr_t id, std::span<const uint8_t> rgba) 
   context_.uploader.write(it->second.image, {0, 0}, size, std::as_bytes(rgba), false);
 }
 
-void ImguiRenderer::reload_fonts() {
+void ImguiRenderer::load_fonts() {
   ImGuiIO& io = ImGui::GetIO();
   io.BackendRendererName = "fulgurite";
   io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
@@ -124,6 +125,7 @@ void ImguiRenderer::reload_fonts() {
   const VkExtent2D size{static_cast<uint32_t>(width), static_cast<uint32_t>(height)};
   fonts_ = create_texture(size, {pixels, size_t{size.width} * size.height * 4}, false);
   io.Fonts->SetTexID((ImTextureID)fonts_);
+  revision_ = ui::Letters::revision();
 }
 
 }  // namespace render

@@ -14,8 +14,8 @@ class ImguiRenderer {
  public:
   explicit ImguiRenderer(PassContext& context) : context_(context) {}
 
-  // Copies the lists and, the first time, uploads the font atlas; before the frame's uploads are
-  // flushed.
+  // Copies the lists and uploads the font atlas, if it is another one than before; before the
+  // frame's uploads are flushed.
   void prepare(ImDrawData* data);
   // Inside a rendering over the whole target.
   void record(VkCommandBuffer commands, VkExtent2D extent, VkFormat format);
@@ -23,9 +23,10 @@ class ImguiRenderer {
   uintptr_t create_texture(VkExtent2D size, std::span<const uint8_t> rgba, bool nearest);
   void update_texture(uintptr_t id, std::span<const uint8_t> rgba);
   void destroy_texture(uintptr_t id) { textures_.erase(id); }
-  void reload_fonts();
 
  private:
+  void load_fonts();
+
   struct Texture {
     gpu::Image image;
     bool nearest = false;
@@ -41,6 +42,7 @@ class ImguiRenderer {
   std::map<uintptr_t, Texture> textures_;
   uintptr_t next_id_ = 1;
   uintptr_t fonts_ = 0;
+  uint64_t revision_ = 0;  // of the atlas
   ImDrawData* data_ = nullptr;
   std::vector<List> lists_;
 };

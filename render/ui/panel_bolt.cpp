@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "render/scene/bolt_meaning.h"
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -25,7 +26,7 @@ void panel_bolt(State& state) {
                        ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoTitleBar |
                        ImGuiWindowFlags_NoFocusOnAppearing)) {
     ImGui::PushTextWrapPos(0.0F);
-    ImGui::TextUnformatted(meaning.name.c_str());
+    ImGui::TextUnformatted(readable_text(meaning.name).c_str());
     ImGui::TextDisabled("of forward step %llu",
                         static_cast<unsigned long long>(view.selected_bolt->step));
     ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.share});

@@ -16,6 +16,7 @@
 #include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
 #include "render/ui/explanations.h"
+#include "render/ui/letters.h"
 
 namespace ui {
 
@@ -41,7 +42,7 @@ int32_t candidate_of(const State& state, const scene::NodeRef& ref) {
 
 std::string token_text(const State& state, uint32_t position) {
   const trace::Reader& reader = state.stage.reader();
-  return position < reader.positions() ? scene::visible_text(reader.position(position).token.text)
+  return position < reader.positions() ? visible_text(reader.position(position).token.text)
                                        : std::string();
 }
 
@@ -507,7 +508,7 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     for (uint32_t i = 0; i < std::min(at.logits.record->candidates, 6U); ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
       ImGui::Text("%s  \"%s\"  logit %.3f%s", percent(c.probability).c_str(),
-                  scene::visible_text({c.text.data(), c.text_bytes}).c_str(), double{c.logit},
+                  visible_text({c.text.data(), c.text_bytes}).c_str(), double{c.logit},
                   c.id == at.logits.record->sampled ? "  drawn" : "");
     }
   }

@@ -10,6 +10,7 @@
 
 #include "render/scene/numbers.h"
 #include "render/scene/text.h"
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -106,8 +107,8 @@ void panel_legend(State& state, bool interactive) {
                                               state.view.plays ? state.view.pace : 0.0,
                                               state.view.look.lens});
   if (ImGui::Begin("legend", nullptr, flags)) {
-    const std::string name = cut_to(
-        scene::readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);
+    const std::string name =
+        cut_to(readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);
     ImGui::TextUnformatted(name.c_str());
     const auto millions = static_cast<double>(m.parameters) / 1e6;
     char parameters[24];
@@ -126,9 +127,9 @@ void panel_legend(State& state, bool interactive) {
       ImGui::PopTextWrapPos();
     }
     ImGui::Separator();
-    const std::string who = scene::readable_text(legend.who);
+    const std::string who = readable_text(legend.who);
     if (!who.empty()) ImGui::TextUnformatted(who.c_str());
-    ImGui::TextUnformatted(legend.now.c_str());
+    ImGui::TextUnformatted(readable_text(legend.now).c_str());
     ImGui::SetWindowFontScale(kSmall);
     for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
     ImGui::PushTextWrapPos(26.0F * em);

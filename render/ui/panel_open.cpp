@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -22,6 +23,7 @@ void panel_open(State& state) {
   ImGui::TextUnformatted("Open a model or a trace");
   if (opens) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
+  Letters::current().want(state.what_to_open);
   const bool entered = ImGui::InputTextWithHint(
       "##what", "FILE or folder, ollama:NAME, hf:ORG/REPO", &state.what_to_open,
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);

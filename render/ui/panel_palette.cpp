@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "render/ui/letters.h"
 #include "render/ui/palette_commands.h"
 #include "render/ui/ui.h"
 
@@ -27,6 +28,7 @@ void panel_palette(State& state) {
   if (!ImGui::BeginPopup("palette")) return;
   if (opens || !ImGui::IsAnyItemActive()) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
+  Letters::current().want(state.what_to_do);
   const bool entered =
       ImGui::InputTextWithHint("##do", "a command, or a node: L3.H1, L3.F20, T5, C0",
                                &state.what_to_do, ImGuiInputTextFlags_EnterReturnsTrue);

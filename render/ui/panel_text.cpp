@@ -12,6 +12,7 @@
 #include "render/scene/palette.h"
 #include "render/scene/text.h"
 #include "render/scene/wrap.h"
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -36,8 +37,9 @@ std::vector<std::string> texts_of(uint32_t first, uint32_t last, const Token& to
 }
 
 std::vector<scene::Line> lines_of(const std::vector<std::string>& texts, float width) {
-  return scene::wrap(texts, width,
-                     [](const std::string& text) { return ImGui::CalcTextSize(text.c_str()).x; });
+  return scene::wrap(texts, width, [](const std::string& text) {
+    return ImGui::CalcTextSize(Letters::current().line(text).c_str()).x;
+  });
 }
 
 // Where the lines begin that are shown while `last` is the newest position: enough for them.
@@ -56,7 +58,7 @@ void last_lines(const std::vector<scene::Line>& lines, float width, size_t most,
   const size_t first = lines.size() > most ? lines.size() - most : 0;
   for (size_t i = first; i < lines.size(); ++i) {
     ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
-    for (const scene::Run& run : lines[i]) {
+    for (const scene::Run& run : Letters::current().line(lines[i])) {
       const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
       draw(run, at, size);
       at.x += size.x;
@@ -151,6 +153,7 @@ void controls(State& state) {
   ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
+  Letters::current().want(typed);
   bool go = ImGui::InputTextWithHint(
       "##prompt", "prompt", &edited,
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways, caret_to_end,
@@ -203,7 +206,7 @@ void controls(State& state) {
   }
   if (reader.failed()) warn(state.view.look.theme, reader.note());
   if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))
-    ImGui::TextDisabled("%s", scene::readable_text(reader.note()).c_str());
+    ImGui::TextDisabled("%s", readable_text(reader.note()).c_str());
   if (!reader.trace_failure().empty()) warn(state.view.look.theme, reader.trace_failure());
 }
 

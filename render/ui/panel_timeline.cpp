@@ -7,6 +7,7 @@
 
 #include "render/scene/choreography.h"
 #include "render/scene/text.h"
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -36,7 +37,7 @@ void panel_message(State& state) {
   if (ImGui::Begin("message", nullptr,
                    kFixed | ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoInputs |
                        ImGuiWindowFlags_NoFocusOnAppearing)) {
-    ImGui::TextUnformatted(state.message.c_str());
+    ImGui::TextUnformatted(readable_text(state.message).c_str());
   }
   ImGui::End();
 }

@@ -6,6 +6,7 @@
 #include "render/scene/dependency.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/text.h"
+#include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -32,8 +33,7 @@ void element_tip(const State& state, uint32_t element) {
   if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
     const uint32_t position = ref.column * layout.positions_per_column();
     if (position < reader.positions()) {
-      ImGui::Text("token \"%s\"",
-                  scene::visible_text(reader.position(position).token.text).c_str());
+      ImGui::Text("token \"%s\"", visible_text(reader.position(position).token.text).c_str());
     }
   }
   if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
@@ -60,7 +60,7 @@ void hover_tip(State& state) {
     if (!bolt) return;
     const scene::BoltMeaning meaning = state.stage.meaning(view.hovered_bolt->step, *bolt);
     begin_tip();
-    ImGui::TextUnformatted(meaning.name.c_str());
+    ImGui::TextUnformatted(readable_text(meaning.name).c_str());
     ImGui::Text("%s = %.4g", meaning.measure.c_str(), double{meaning.share});
     if (!meaning.second.empty())
       ImGui::Text("%s = %.4g", meaning.second.c_str(), double{meaning.second_value});

@@ -8,10 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "model/error.h"
-#include "render/pass/font.h"
 #include "render/scene/text.h"
 #include "render/ui/explanations.h"
+#include "render/ui/letters.h"
 #include "render/ui/panel_inspector.h"
 
 namespace ui {
@@ -47,18 +46,7 @@ Ui::Ui(GLFWwindow* window, float scale)
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
-  // Latin, Greek, Cyrillic, punctuation, arrows and the pictures of control characters.
-  static constexpr ImWchar ranges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000,
-                                       0x206F, 0x2190, 0x21FF, 0x2400, 0x243F,
-                                       0x25A0, 0x25FF, 0xFFFD, 0xFFFD, 0};
-  for (const bool mono : {false, true}) {
-    const std::string file = render::font_file(mono);
-    if (io.Fonts->AddFontFromFileTTF(file.c_str(), 15.0F * scale, nullptr, ranges) == nullptr) {
-      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot be used as a font", file,
-                             "install fonts-dejavu-core");
-    }
-  }
-  io.Fonts->Build();
+  letters_ = std::make_unique<Letters>(15.0F * scale);
   if (window == nullptr) return;
   ImGui_ImplGlfw_InitForVulkan(window, true);
   // A field of one line drops what ends lines: it comes as a sign for it, see scene::Editable.
@@ -115,16 +103,18 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
   io.DeltaTime = std::max(seconds, 1e-4F);
   io.MousePos = ImVec2(-1e6F, -1e6F);
   style(state.view.look.theme);
-  ImGui::NewFrame();
-  const render::Panels& panels = state.view.look.panels;
-  if (panels.legend) panel_legend(state, false);
-  if (panels.text) panel_text(state, false);
-  if (panels.inspector) {
-    inspector_->draw(state, false);
-    panel_bolt(state);
-    panel_place(state, false);
-  }
-  ImGui::Render();
+  do {  // once more with letters that were not there
+    ImGui::NewFrame();
+    const render::Panels& panels = state.view.look.panels;
+    if (panels.legend) panel_legend(state, false);
+    if (panels.text) panel_text(state, false);
+    if (panels.inspector) {
+      inspector_->draw(state, false);
+      panel_bolt(state);
+      panel_place(state, false);
+    }
+    ImGui::Render();
+  } while (letters_->update());
   return ImGui::GetDrawData();
 }
 
@@ -154,6 +144,7 @@ void Ui::begin_frame(State& state) {
 }
 
 ImDrawData* Ui::draw_window(State& state) {
+  letters_->update();
   style(state.view.look.theme);
   begin_frame(state);
   take_answer(state);
@@ -194,7 +185,7 @@ void warn(scene::Theme theme, std::string_view sentence) {
   const bool dark = theme == scene::Theme::kDark;
   ImGui::PushStyleColor(ImGuiCol_Text,
                         dark ? ImVec4(1.0F, 0.6F, 0.3F, 1.0F) : ImVec4(0.72F, 0.28F, 0.0F, 1.0F));
-  ImGui::TextWrapped("%s", scene::readable_text(sentence).c_str());
+  ImGui::TextWrapped("%s", readable_text(sentence).c_str());
   ImGui::PopStyleColor();
 }
 

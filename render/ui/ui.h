@@ -64,6 +64,7 @@ struct State {
 
 class Explanations;
 class Inspector;
+class Letters;
 
 class Ui {
  public:
@@ -92,6 +93,7 @@ class Ui {
 
   GLFWwindow* window_;
   float scale_;
+  std::unique_ptr<Letters> letters_;
   std::unique_ptr<ImDrawData> filmed_;
   bool sign_ = false;  // the last of the lists that are drawn
   scene::Theme theme_ = scene::Theme::kDark;

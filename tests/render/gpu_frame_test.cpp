@@ -305,7 +305,6 @@ TEST_F(Frames, TheUserInterfaceDrawsWithoutAWindow) {
   ImGui::GetIO().IniFilename = nullptr;
   {
     Renderer renderer(device());
-    renderer.reload_ui_fonts();
     std::vector<uint8_t> texels(16 * 4, 0);
     for (size_t i = 0; i < 16; ++i) texels[4 * i] = texels[4 * i + 3] = 255;
     const uintptr_t id = renderer.create_texture(4, 4, texels, true);

@@ -1,0 +1,72 @@
+// Letters of every script in the panels. Dear ImGui's own fonts hold Latin, Greek and Cyrillic and
+// set one character after the other; what else comes along is ordered, joined and drawn as the
+// scene's labels are (render/pass/font.h) and added to its atlas when it is first shown.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "render/scene/wrap.h"
+
+struct ImFont;
+
+namespace ui {
+
+class Letters {
+ public:
+  // Loads the panels' two fonts, of which the second is monospaced, into the atlas of the current
+  // context and stays known to it. em_px: Dear ImGui's size of a font. Throws Error (failed) when
+  // no font is there.
+  explicit Letters(float em_px);
+  Letters(const Letters&) = delete;
+  Letters& operator=(const Letters&) = delete;
+
+  // Of the current context.
+  static Letters& current();
+
+  // A line (UTF-8) as Dear ImGui has to set it, from left to right: a letter that it cannot set is
+  // one character, maybe of a private use, with its marks.
+  std::string line(std::string_view utf8);
+  // The same of a line of several texts; what reads from right to left comes in more parts.
+  scene::Line line(const scene::Line& line);
+  // For text that is edited, whose characters stay what they are.
+  void want(std::string_view utf8);
+
+  // Between frames: draws what was asked for since the last time. False: there was nothing.
+  bool update();
+  // How often that was so in the current context: its atlas is another one. 0 also without letters.
+  static uint64_t revision();
+
+ private:
+  // A letter with its marks, or one as a box with its number, and which character stands for it.
+  struct Letter {
+    std::u32string characters;
+    bool boxed = false;
+    auto operator<=>(const Letter&) const = default;
+  };
+  struct Added {
+    Letter letter;
+    uint16_t stands_for_it = 0;
+    std::array<int, 2> rectangles{};  // of the atlas, a font each
+  };
+  char32_t stand_in(const Letter& letter);
+  void draw(const Added& added, size_t font, uint8_t* atlas, int width) const;
+
+  float em_px_;
+  std::array<ImFont*, 2> fonts_{};
+  std::map<Letter, uint16_t> known_;
+  std::vector<Added> added_;
+  size_t drawn_ = 0;        // of added_
+  uint16_t next_ = 0xE000;  // of the characters for private use
+  uint64_t revision_ = 0;
+};
+
+// As scene/text.h has them, for panels.
+std::string visible_text(std::string_view bytes);
+std::string readable_text(std::string_view bytes);
+
+}  // namespace ui

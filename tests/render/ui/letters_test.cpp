@@ -1,0 +1,147 @@
+#include "render/ui/letters.h"
+
+#include <gtest/gtest.h>
+#include <imgui.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "render/pass/font.h"
+
+namespace {
+
+class Letters : public ::testing::Test {
+ protected:
+  Letters() { ImGui::CreateContext(); }
+  ~Letters() override { ImGui::DestroyContext(); }
+  void SetUp() override { letters_ = std::make_unique<ui::Letters>(15.0F); }
+
+  std::u32string line(std::string_view text) {
+    const auto characters = render::decode_utf8(letters_->line(text));
+    return {characters.begin(), characters.end()};
+  }
+  static const ImFontGlyph* glyph(char32_t c, int font = 0) {
+    return ImGui::GetIO().Fonts->Fonts[font]->FindGlyphNoFallback(static_cast<ImWchar>(c));
+  }
+  // Share of what a letter's rectangle of the atlas holds, 0 to 1.
+  static double ink(const ImFontGlyph& glyph) {
+    unsigned char* pixels = nullptr;
+    int width = 0;
+    int height = 0;
+    ImGui::GetIO().Fonts->GetTexDataAsAlpha8(&pixels, &width, &height);
+    const auto at = [](float share, int size) {
+      return static_cast<int>(std::lround(share * static_cast<float>(size)));
+    };
+    double sum = 0.0;
+    int n = 0;
+    for (int y = at(glyph.V0, height); y < at(glyph.V1, height); ++y) {
+      for (int x = at(glyph.U0, width); x < at(glyph.U1, width); ++x, ++n)
+        sum += pixels[y * width + x] / 255.0;
+    }
+    return n > 0 ? sum / n : 0.0;
+  }
+
+  std::unique_ptr<ui::Letters> letters_;
+};
+
+TEST_F(Letters, WhatDearImGuiSetsByItselfStaysAsItIs) {
+  for (const char* text : {"", "To be, or not to be", "Ünïcode", "мир", "κόσμος", "↵ \xEF\xBF\xBD"})
+    EXPECT_EQ(text, letters_->line(text));
+  EXPECT_FALSE(letters_->update());
+  EXPECT_EQ(0U, ui::Letters::revision());
+}
+
+TEST_F(Letters, ALetterOfAnotherScriptIsInBothFontsOnceItWasAskedFor) {
+  EXPECT_EQ(nullptr, glyph(U'你'));
+  EXPECT_EQ(U"a你", line("a你")) << "it stands for itself";
+  ASSERT_TRUE(letters_->update());
+  for (const int font : {0, 1}) {
+    const ImFontGlyph* found = glyph(U'你', font);
+    ASSERT_NE(nullptr, found);
+    EXPECT_GT(ink(*found), 0.05);
+    EXPECT_GT(found->AdvanceX, 6.0F);
+    EXPECT_GE(found->Y0, -2.0F) << "within the line";
+    EXPECT_LE(found->Y1, 17.0F);
+    ASSERT_NE(nullptr, glyph(U'a', font)) << "what was there is still there";
+  }
+  EXPECT_EQ(U"你", line("你"));
+  EXPECT_FALSE(letters_->update()) << "it is there";
+  EXPECT_EQ(1U, ui::Letters::revision());
+  line("好");
+  ASSERT_TRUE(letters_->update());
+  EXPECT_GT(ink(*glyph(U'你')), 0.05) << "older ones are drawn into every new atlas";
+}
+
+// Dear ImGui's characters may have 16 bits.
+TEST_F(Letters, WhatHasNoCharacterOfItsOwnHasOneForPrivateUse) {
+  const std::u32string seen = line("😀e\xCC\x81😀\xEE\x80\x80");
+  ASSERT_EQ(4U, seen.size());
+  for (const char32_t c : seen) {
+    EXPECT_GE(c, 0xE000U);
+    EXPECT_LE(c, 0xF8FFU);
+  }
+  EXPECT_EQ(seen[0], seen[2]) << "the same letter";
+  EXPECT_NE(seen[0], seen[1]);
+  EXPECT_NE(seen[0], seen[3]) << "a character for private use in a text is another";
+  ASSERT_TRUE(letters_->update());
+  for (const char32_t c : seen) EXPECT_GT(ink(*glyph(c)), 0.02);
+  EXPECT_NEAR(glyph(U'e')->AdvanceX, glyph(seen[1])->AdvanceX, 1.0F) << "a mark has no width";
+  EXPECT_LT(glyph(seen[1])->Y0, glyph(U'e')->Y0) << "the accent stands above";
+}
+
+TEST_F(Letters, HebrewReadsFromTheRight) {
+  EXPECT_EQ(U"םולש", line("שלום"));
+  // Of two tokens: the second stands on the left; each part knows whose it is.
+  const scene::Line seen = letters_->line({{7, "של"}, {8, "ום"}});
+  ASSERT_EQ(2U, seen.size());
+  EXPECT_EQ(8U, seen[0].from);
+  EXPECT_EQ("םו", seen[0].text);
+  EXPECT_EQ(7U, seen[1].from);
+  EXPECT_EQ("לש", seen[1].text);
+}
+
+TEST_F(Letters, ArabicLettersJoinAcrossTokens) {
+  const scene::Line seen = letters_->line({{0, "\xD8\xA8"}, {1, "\xD9\x8A\xD8\xAA"}});
+  ASSERT_EQ(2U, seen.size());
+  EXPECT_EQ(std::string("\xEF\xBA\x96\xEF\xBB\xB4"), seen[0].text) << "final teh, medial yeh";
+  EXPECT_EQ(std::string("\xEF\xBA\x91"), seen[1].text) << "initial beh";
+}
+
+TEST_F(Letters, WhatNobodyHasAFontForIsABoxWithItsNumber) {
+  const std::u32string seen = line("\xF4\x8F\xBF\xBD\xE2\x80\x8B");  // U+10FFFD, U+200B
+  ASSERT_EQ(2U, seen.size());
+  letters_->update();
+  for (const char32_t c : seen) EXPECT_GT(ink(*glyph(c)), 0.02);
+}
+
+TEST_F(Letters, NoTextIsTooMuch) {
+  std::string all;
+  for (uint32_t c = 0x20000; c < 0x20000 + 7000; ++c) {
+    all += static_cast<char>(0xF0U);
+    all += static_cast<char>(0x80U | (c >> 12 & 0x3FU));
+    all += static_cast<char>(0x80U | (c >> 6 & 0x3FU));
+    all += static_cast<char>(0x80U | (c & 0x3FU));
+  }
+  const std::u32string seen = line(all);
+  EXPECT_EQ(7000U, seen.size());
+  EXPECT_EQ(600, std::count(seen.begin(), seen.end(), U'\xFFFD')) << "7000 less 6400";
+  EXPECT_EQ(U"\xFFFD\xFFFD", line("\xFF\xFE")) << "no UTF-8";
+}
+
+TEST_F(Letters, TextThatIsEditedIsNotTurnedAround) {
+  letters_->want("שלום你😀\xCC\x81");
+  ASSERT_TRUE(letters_->update());
+  for (const char32_t c : U"שלום你") {
+    if (c != 0) {
+      EXPECT_NE(nullptr, glyph(c)) << std::hex << static_cast<uint32_t>(c);
+    }
+  }
+}
+
+TEST_F(Letters, RunningTextKeepsItsLines) {
+  EXPECT_EQ("one\ntwo\n\n", ui::readable_text("one\ntwo\n\n"));
+  EXPECT_EQ("לש\nab 你", ui::readable_text("של\nab 你"));
+}
+
+}  // namespace
