@@ -84,6 +84,40 @@ Box box_of(const render::Setting& setting, float scale) {
   return {glm::floor(low), glm::ceil(high)};
 }
 
+// What Dear ImGui calls otherwise from 1.92 on.
+#if IMGUI_VERSION_NUM < 19200
+float ascent_of(ImFont& font, float) {
+  return font.Ascent;
+}
+
+void is_tinted(ImFont&, float) {}
+
+struct Place {
+  int x, y, width, height;  // pixels of the atlas
+};
+Place place_of(ImFontAtlas& atlas, int id) {
+  const ImFontAtlasCustomRect& place = *atlas.GetCustomRectByIndex(id);
+  return {place.X, place.Y, place.Width, place.Height};
+}
+#else
+float ascent_of(ImFont& font, float em_px) {
+  return font.GetFontBaked(em_px)->Ascent;
+}
+
+// The glyph that was added last: it is taken for one with colours of its own.
+void is_tinted(ImFont& font, float em_px) {
+  font.GetFontBaked(em_px)->Glyphs.back().Colored = 0;
+}
+
+struct Place {
+  int x, y, width, height;
+};
+Place place_of(ImFontAtlas& atlas, int id) {
+  ImFontAtlasRect place;
+  return atlas.GetCustomRect(id, &place) ? Place{place.x, place.y, place.w, place.h} : Place{};
+}
+#endif
+
 }  // namespace
 
 Letters::Letters(float em_px) : em_px_(em_px) {
@@ -168,35 +202,37 @@ bool Letters::update() {
       const glm::vec2 size = glm::max(box.high - box.low, 1.0F);
       added_[i].rectangles[f] = atlas.AddCustomRectFontGlyph(
           fonts_[f], added_[i].stands_for_it, static_cast<int>(size.x), static_cast<int>(size.y),
-          setting.width * scale, ImVec2(box.low.x, std::round(fonts_[f]->Ascent) + box.low.y));
+          setting.width * scale,
+          ImVec2(box.low.x, std::round(ascent_of(*fonts_[f], em_px_)) + box.low.y));
+      is_tinted(*fonts_[f], em_px_);
     }
   }
   drawn_ = added_.size();
   atlas.Build();
-  unsigned char* pixels = nullptr;
-  int width = 0;
-  int height = 0;
-  atlas.GetTexDataAsAlpha8(&pixels, &width, &height);
   for (const Added& added : added_)
-    for (size_t f = 0; f < fonts_.size(); ++f) draw(added, f, pixels, width);
+    for (size_t f = 0; f < fonts_.size(); ++f) draw(added, f);
   atlas.SetTexID(ImTextureID{});  // whoever draws uploads it
   ++revision_;
   return true;
 }
 
 // The mean over a pixel of what the letter covers.
-void Letters::draw(const Added& added, size_t font, uint8_t* atlas, int width) const {
+void Letters::draw(const Added& added, size_t font) const {
   constexpr int kSamples = 4;  // a side
   constexpr float kPxPerStep = static_cast<float>(shaders::kGlyphSpread) / 128.0F;
   const float scale = scale_of(em_px_, font == 1);
   const render::Setting setting =
       setting_of(added.letter.characters, added.letter.boxed, font == 1);
   const Box box = box_of(setting, scale);
-  const ImFontAtlasCustomRect& to =
-      *ImGui::GetIO().Fonts->GetCustomRectByIndex(added.rectangles[font]);
-  if (!to.IsPacked()) return;
-  for (int y = 0; y < to.Height; ++y) {
-    for (int x = 0; x < to.Width; ++x) {
+  ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
+  unsigned char* pixels = nullptr;  // of what is uploaded: RGBA
+  int width = 0;
+  int height = 0;
+  atlas.GetTexDataAsRGBA32(&pixels, &width, &height);
+  const Place to = place_of(atlas, added.rectangles[font]);
+  if (to.x + to.width > width || to.y + to.height > height) return;  // it had no room
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
       float sum = 0.0F;
       for (int s = 0; s < kSamples * kSamples; ++s) {
         const glm::vec2 sub(s % kSamples, s / kSamples);
@@ -216,7 +252,9 @@ void Letters::draw(const Added& added, size_t font, uint8_t* atlas, int width) c
         }
         sum += covered;
       }
-      atlas[(to.Y + y) * width + to.X + x] =
+      uint8_t* pixel = pixels + 4 * (static_cast<size_t>((to.y + y) * width + to.x + x));
+      std::fill_n(pixel, 3, uint8_t{255});
+      pixel[3] =
           static_cast<uint8_t>(std::lround(255.0F * sum / static_cast<float>(kSamples * kSamples)));
     }
   }

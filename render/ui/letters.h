@@ -54,7 +54,7 @@ class Letters {
     std::array<int, 2> rectangles{};  // of the atlas, a font each
   };
   char32_t stand_in(const Letter& letter);
-  void draw(const Added& added, size_t font, uint8_t* atlas, int width) const;
+  void draw(const Added& added, size_t font) const;
 
   float em_px_;
   std::array<ImFont*, 2> fonts_{};

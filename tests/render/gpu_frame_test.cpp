@@ -5,6 +5,7 @@
 
 #include <imgui.h>
 
+#include "render/ui/letters.h"
 #include "tests/render/gpu_fixture.h"
 
 namespace render::test {
@@ -301,6 +302,7 @@ TEST_F(Frames, TargetsOfDifferentSizesTakeTurns) {
 
 TEST_F(Frames, TheUserInterfaceDrawsWithoutAWindow) {
   ImGui::CreateContext();
+  const ui::Letters letters(15.0F);
   ImGui::GetIO().DisplaySize = ImVec2(kWidth, kHeight);
   ImGui::GetIO().IniFilename = nullptr;
   {

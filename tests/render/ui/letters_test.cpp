@@ -22,14 +22,19 @@ class Letters : public ::testing::Test {
     return {characters.begin(), characters.end()};
   }
   static const ImFontGlyph* glyph(char32_t c, int font = 0) {
-    return ImGui::GetIO().Fonts->Fonts[font]->FindGlyphNoFallback(static_cast<ImWchar>(c));
+    ImFont* found = ImGui::GetIO().Fonts->Fonts[font];
+#if IMGUI_VERSION_NUM < 19200
+    return found->FindGlyphNoFallback(static_cast<ImWchar>(c));
+#else
+    return found->GetFontBaked(15.0F)->FindGlyphNoFallback(static_cast<ImWchar>(c));
+#endif
   }
   // Share of what a letter's rectangle of the atlas holds, 0 to 1.
   static double ink(const ImFontGlyph& glyph) {
     unsigned char* pixels = nullptr;
     int width = 0;
     int height = 0;
-    ImGui::GetIO().Fonts->GetTexDataAsAlpha8(&pixels, &width, &height);
+    ImGui::GetIO().Fonts->GetTexDataAsRGBA32(&pixels, &width, &height);
     const auto at = [](float share, int size) {
       return static_cast<int>(std::lround(share * static_cast<float>(size)));
     };
@@ -37,7 +42,7 @@ class Letters : public ::testing::Test {
     int n = 0;
     for (int y = at(glyph.V0, height); y < at(glyph.V1, height); ++y) {
       for (int x = at(glyph.U0, width); x < at(glyph.U1, width); ++x, ++n)
-        sum += pixels[y * width + x] / 255.0;
+        sum += pixels[4 * (y * width + x) + 3] / 255.0;
     }
     return n > 0 ? sum / n : 0.0;
   }
