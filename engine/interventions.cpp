@@ -10,6 +10,17 @@ using fulgurite::ExitCode;
 using trace::MutedKind;
 using trace::MutedPart;
 
+namespace {
+
+// For a number beyond those of `count` parts.
+[[noreturn]] void refuse(const MutedPart& part, const std::string& what, int64_t count) {
+  throw Error(ExitCode::kUsage, "there is no such part", trace::name_of(part),
+              count == 0 ? "the model has no " + what
+                         : "the model has " + what + " 0 to " + std::to_string(count - 1));
+}
+
+}  // namespace
+
 std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model::Config& c) {
   if (parts.size() > trace::kMostMuted) {
     throw Error(ExitCode::kUsage, std::to_string(parts.size()) + " parts are too many", "muting",
@@ -17,21 +28,36 @@ std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model:
   }
   std::vector<model::Mute> mutes;
   for (const MutedPart& part : parts) {
-    const bool heads = part.kind == MutedKind::kHead || part.kind == MutedKind::kHeads;
-    const bool all = part.kind == MutedKind::kHeads || part.kind == MutedKind::kNeurons;
-    const int64_t n = heads ? c.n_head : c.neurons();
-    const auto refuse = [&](const std::string& what, int64_t count) {
-      throw Error(ExitCode::kUsage, "there is no such part", trace::name_of(part),
-                  "the model has " + what + " 0 to " + std::to_string(count - 1));
+    if (part.layer >= c.n_layer) refuse(part, "layers", c.n_layer);
+    const auto index = int64_t{part.index};
+    const auto mute = [&](model::Part kind, int64_t first, int64_t last) {
+      mutes.push_back({kind, part.layer, first, last});
     };
-    if (part.kind > MutedKind::kNeurons) {
-      throw Error(ExitCode::kUsage, "a part of a kind that this version does not know", "muting",
-                  "update fulgurite");
+    switch (part.kind) {
+      case MutedKind::kHead:
+        if (index >= c.n_head) refuse(part, "heads", c.n_head);
+        mute(model::Part::kHeads, index, index + 1);
+        continue;
+      case MutedKind::kHeads:
+        mute(model::Part::kHeads, 0, c.n_head);
+        continue;
+      case MutedKind::kNeuron:
+        if (index >= c.neurons()) refuse(part, "neurons", c.neurons());
+        mute(model::Part::kNeurons, index, index + 1);
+        continue;
+      case MutedKind::kNeurons:
+        mute(model::Part::kNeurons, 0, c.neurons());
+        continue;
+      case MutedKind::kExpert: {
+        const int64_t experts = c.n_expert > 0 ? c.n_expert + (c.n_ff_shared > 0 ? 1 : 0) : 0;
+        if (index >= experts) refuse(part, "experts", experts);
+        mute(model::Part::kNeurons, index * c.n_ff,
+             index < c.n_expert ? (index + 1) * c.n_ff : c.neurons());
+        continue;
+      }
     }
-    if (part.layer >= c.n_layer) refuse("layers", c.n_layer);
-    if (!all && part.index >= n) refuse(heads ? "heads" : "neurons", n);
-    mutes.push_back({heads ? model::Part::kHeads : model::Part::kNeurons, part.layer,
-                     all ? 0 : part.index, all ? n : int64_t{part.index} + 1});
+    throw Error(ExitCode::kUsage, "a part of a kind that this version does not know", "muting",
+                "update fulgurite");
   }
   return mutes;
 }

@@ -228,14 +228,15 @@ void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted) {
                throw CLI::ValidationError("--mute",
                                           "'" + name +
                                               "' is no part: a head L3.H1, all heads of "
-                                              "a layer L3.A, a neuron L3.F20 or all L3.M");
+                                              "a layer L3.A, a neuron L3.F20, all L3.M or an "
+                                              "expert L3.E5");
              }
              if (std::find(muted.begin(), muted.end(), *part) == muted.end())
                muted.push_back(*part);
            }
          },
          "parts that the model runs without, their output zero: a head L3.H1, all heads of a layer "
-         "L3.A, a neuron L3.F20, all of a layer L3.M; several with commas")
+         "L3.A, a neuron L3.F20, all of a layer L3.M, an expert L3.E5; several with commas")
       ->delimiter(',')
       ->allow_extra_args(false);
 }

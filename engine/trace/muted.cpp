@@ -34,6 +34,8 @@ std::string name_of(const MutedPart& part) {
       return layer + ".F" + std::to_string(part.index);
     case MutedKind::kNeurons:
       return layer + ".M";
+    case MutedKind::kExpert:
+      return layer + ".E" + std::to_string(part.index);
   }
   return {};
 }
@@ -44,11 +46,14 @@ std::optional<MutedPart> find_part(std::string_view name) {
   if (!layer) return {};
   if (name == ".A") return MutedPart{MutedKind::kHeads, *layer, 0};
   if (name == ".M") return MutedPart{MutedKind::kNeurons, *layer, 0};
-  const bool head = take(name, ".H");
-  if (!head && !take(name, ".F")) return {};
+  const auto kind = take(name, ".H")   ? std::optional(MutedKind::kHead)
+                    : take(name, ".F") ? std::optional(MutedKind::kNeuron)
+                    : take(name, ".E") ? std::optional(MutedKind::kExpert)
+                                       : std::nullopt;
+  if (!kind) return {};
   const std::optional<uint32_t> index = take_number(name);
   if (!index || !name.empty()) return {};
-  return MutedPart{head ? MutedKind::kHead : MutedKind::kNeuron, *layer, *index};
+  return MutedPart{*kind, *layer, *index};
 }
 
 }  // namespace trace

@@ -66,6 +66,7 @@ void check_model(const ModelRecord& m) {
 bool fits(const MutedPart& part, const Model& model) {
   if (part.layer >= model.record.layers) return false;
   if (part.kind == MutedKind::kHead) return part.index < model.record.heads;
+  if (part.kind == MutedKind::kExpert) return part.index < model.experts(part.layer);
   return part.kind != MutedKind::kNeuron || part.index < model.neurons(part.layer);
 }
 

@@ -30,6 +30,11 @@ struct Model {
     const bool dense = structure.experts > 0 && layer < structure.dense_layers;
     return dense ? structure.dense_neurons : record.neurons;
   }
+  // With the one that always works; 0: the layer is dense.
+  uint32_t experts(uint32_t layer) const noexcept {
+    if (structure.experts == 0 || layer < structure.dense_layers) return 0;
+    return structure.experts + (structure.shared_neurons > 0 ? 1 : 0);
+  }
 };
 
 // What a trace that says nothing of its model's structure means.

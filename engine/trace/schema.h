@@ -167,10 +167,11 @@ struct PenaltiesRecord {
 // What a conversation runs without: what the part gives is zero before W_O or W_down reads it. The
 // head still looks and the neuron still has its gate; biases stay.
 enum class MutedKind : uint32_t {
-  kHead = 0,    // index: its number
-  kHeads = 1,   // all of the layer
-  kNeuron = 2,  // index: its number, in a mixture as in StructureRecord
-  kNeurons = 3  // all of the layer
+  kHead = 0,     // index: its number
+  kHeads = 1,    // all of the layer
+  kNeuron = 2,   // index: its number, in a mixture as in StructureRecord
+  kNeurons = 3,  // all of the layer
+  kExpert = 4    // index: its number; all of its neurons. The one that always works is the last
 };
 struct MutedPart {
   MutedKind kind = MutedKind::kHead;

@@ -12,14 +12,21 @@ using trace::MutedPart;
 
 namespace {
 
-bool of_neurons(MutedKind kind) {
-  return kind == MutedKind::kNeuron || kind == MutedKind::kNeurons;
+bool of_heads(MutedKind kind) {
+  return kind == MutedKind::kHead || kind == MutedKind::kHeads;
+}
+
+uint32_t expert_of(const Layout& layout, uint32_t layer, uint32_t neuron) {
+  const trace::StructureRecord s = layout.structure_of(layer);
+  return std::min(neuron / std::max(s.expert_neurons, 1U), s.experts);
 }
 
 // Whether muting `whole` mutes the part.
-bool covers(const MutedPart& whole, const MutedPart& part) {
+bool covers(const Layout& layout, const MutedPart& whole, const MutedPart& part) {
   if (whole == part) return true;
-  if (whole.layer != part.layer || of_neurons(whole.kind) != of_neurons(part.kind)) return false;
+  if (whole.layer != part.layer || of_heads(whole.kind) != of_heads(part.kind)) return false;
+  if (whole.kind == MutedKind::kExpert && part.kind == MutedKind::kNeuron)
+    return expert_of(layout, part.layer, part.index) == whole.index;
   return whole.kind == MutedKind::kHeads || whole.kind == MutedKind::kNeurons;
 }
 
@@ -34,13 +41,15 @@ std::string words_of(const MutedPart& part) {
       return layer + " neuron " + std::to_string(part.index);
     case MutedKind::kNeurons:
       return layer + " FFN";
+    case MutedKind::kExpert:
+      return layer + " expert " + std::to_string(part.index);
   }
   return "what a later version knows";
 }
 
-bool among(const MutedPart& part, std::span<const MutedPart> muted) {
+bool among(const Layout& layout, const MutedPart& part, std::span<const MutedPart> muted) {
   return std::any_of(muted.begin(), muted.end(),
-                     [&](const MutedPart& whole) { return covers(whole, part); });
+                     [&](const MutedPart& whole) { return covers(layout, whole, part); });
 }
 
 // Whether each neuron of a cell is muted.
@@ -51,11 +60,27 @@ bool muted_neurons(const Layout& layout, const NodeRef& cell, std::span<const Mu
   for (const MutedPart& part : muted) {
     if (part.layer != cell.layer) continue;
     if (part.kind == MutedKind::kNeurons) return true;
+    if (part.kind == MutedKind::kExpert && part.index == layout.expert_of(cell)) return true;
     if (part.kind == MutedKind::kNeuron && part.index >= neurons.first &&
         part.index <= neurons.last)
       found.insert(part.index);
   }
   return found.size() == neurons.last - neurons.first + 1;
+}
+
+std::vector<MutedPart> toggled(const Layout& layout, const std::vector<MutedPart>& parts, bool all,
+                               std::span<const MutedPart> muted) {
+  std::vector<MutedPart> result(muted.begin(), muted.end());
+  for (const MutedPart& part : parts) {
+    if (all) {
+      std::erase_if(result, [&](const MutedPart& whole) { return covers(layout, whole, part); });
+    } else if (!among(layout, part, result)) {
+      // The whole takes the place of its parts.
+      std::erase_if(result, [&](const MutedPart& one) { return covers(layout, part, one); });
+      result.push_back(part);
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -86,24 +111,21 @@ bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const MutedPar
   if (muted.empty()) return false;
   if (ref.kind == Kind::kCell) return muted_neurons(layout, ref, muted);
   const std::vector<MutedPart> parts = parts_of(layout, ref);
-  return !parts.empty() && among(parts.front(), muted);
+  return !parts.empty() && among(layout, parts.front(), muted);
 }
 
 std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
                                std::span<const MutedPart> muted) {
-  const std::vector<MutedPart> parts = parts_of(layout, ref);
-  const bool all = is_muted(layout, ref, muted);
-  std::vector<MutedPart> result(muted.begin(), muted.end());
-  for (const MutedPart& part : parts) {
-    if (all) {
-      std::erase_if(result, [&](const MutedPart& whole) { return covers(whole, part); });
-    } else if (!among(part, result)) {
-      // The layer takes the place of its heads or neurons.
-      std::erase_if(result, [&](const MutedPart& one) { return covers(part, one); });
-      result.push_back(part);
-    }
-  }
-  return result;
+  return toggled(layout, parts_of(layout, ref), is_muted(layout, ref, muted), muted);
+}
+
+std::vector<MutedPart> toggled(const Layout& layout, const MutedPart& part,
+                               std::span<const MutedPart> muted) {
+  return toggled(layout, {part}, among(layout, part, muted), muted);
+}
+
+bool is_muted(const Layout& layout, const MutedPart& part, std::span<const MutedPart> muted) {
+  return among(layout, part, muted);
 }
 
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {
@@ -127,6 +149,12 @@ std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const Muted
       case MutedKind::kNeuron:
         add(layout.cell_of(part.layer, part.index));
         break;
+      case MutedKind::kExpert: {
+        const trace::StructureRecord of = layout.structure_of(part.layer);
+        const uint32_t neurons = part.index < of.experts ? of.expert_neurons : of.shared_neurons;
+        add(layout.cell_of(part.layer, part.index * of.expert_neurons + neurons / 2));
+        break;
+      }
       case MutedKind::kNeurons:
         add(layout.spine(part.layer, true, Layout::kSpineParts - 1));
         break;

@@ -86,6 +86,11 @@ void toggle_muted(State& state) {
   ask_again(state, scene::toggled(layout, ref, state.asked.muted));
 }
 
+void toggle_muted(State& state, const trace::MutedPart& part) {
+  if (state.control == nullptr) return;
+  ask_again(state, scene::toggled(state.stage.layout(), part, state.asked.muted));
+}
+
 void unmute_all(State& state) {
   if (state.control != nullptr && !state.asked.muted.empty()) ask_again(state, {});
 }

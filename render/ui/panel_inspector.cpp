@@ -91,14 +91,29 @@ std::string unmeasured(const trace::Reader& reader, const scene::Layout& layout,
 }
 
 // At the end of the line, where there is room for it.
-void mute_button(State& state, const scene::NodeRef& ref, bool muted) {
-  if (state.control == nullptr || scene::parts_of(state.stage.layout(), ref).empty()) return;
-  const char* words = muted ? "unmute (X)" : "mute (X)";
+bool button_at_the_end(const char* words) {
   const float width = ImGui::CalcTextSize(words).x + 2.0F * ImGui::GetStyle().FramePadding.x;
   const float right = ImGui::GetWindowContentRegionMax().x - width;
   const float end = ImGui::GetItemRectMax().x - ImGui::GetWindowPos().x;
   if (end + ImGui::GetStyle().ItemSpacing.x < right) ImGui::SameLine(right);
-  if (ImGui::SmallButton(words)) toggle_muted(state);
+  return ImGui::SmallButton(words);
+}
+
+void mute_button(State& state, const scene::NodeRef& ref, bool muted) {
+  if (state.control == nullptr || scene::parts_of(state.stage.layout(), ref).empty()) return;
+  if (button_at_the_end(muted ? "unmute (X)" : "mute (X)")) toggle_muted(state);
+}
+
+// The line of an expert of the first model, and what mutes it whole.
+void expert_line(State& state, uint32_t layer, uint32_t expert, const std::string& words,
+                 bool interactive) {
+  const trace::MutedPart part{trace::MutedKind::kExpert, layer, expert};
+  const bool muted = scene::is_muted(state.stage.layout(), part, state.stage.reader().muted());
+  ImGui::TextUnformatted((words + (muted ? ", muted" : "")).c_str());
+  if (!interactive || state.control == nullptr) return;
+  ImGui::PushID(static_cast<int>(expert));
+  if (button_at_the_end(muted ? "unmute" : "mute")) toggle_muted(state, part);
+  ImGui::PopID();
 }
 
 // In as many lines as it takes.
@@ -197,7 +212,7 @@ void Inspector::draw(State& state, bool interactive) {
     }
     if (ref.subject == 0 && step) {
       const uint32_t position = position_of(state, *step);
-      strongest(state, ref, position);
+      strongest(state, ref, position, interactive);
       if (ref.kind == scene::Kind::kSpineFfn) explanations_.readings(state, ref.layer, *step);
       if (ref.kind == scene::Kind::kCandidate)
         explanations_.terms(state, ref.index, *step, interactive);
@@ -450,8 +465,14 @@ void Inspector::heatmap(State& state, const scene::TensorName& tensor,
 }
 
 // The largest terms of the sum that the node stands for, straight from the trace.
-void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position) {
+void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t position,
+                          bool interactive) {
   const trace::Position& at = state.stage.reader().position(position);
+  if (ref.kind == scene::Kind::kCell && state.stage.layout().structure_of(ref.layer).experts > 0) {
+    const uint32_t expert = state.stage.layout().expert_of(ref);
+    expert_line(state, ref.layer, expert, "expert " + std::to_string(expert) + " as a whole",
+                interactive);
+  }
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {
     const auto listed = at.attention.reads_of(ref.layer, ref.index);
     std::vector<trace::KvRead> reads(listed.begin(), listed.end());
@@ -480,9 +501,11 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     const uint32_t n = at.experts.record->experts;
     for (const trace::ExpertShare& e : at.experts.used_in(ref.layer)) {
       if (e.expert >= n) continue;  // the one that always works
-      ImGui::Text("expert %u  probability %.3g  %s of the FFN update", e.expert,
-                  double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
-                  percent(e.share).c_str());
+      char words[96];
+      std::snprintf(words, sizeof words, "expert %u  p = %.3g  %s of the update", e.expert,
+                    double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
+                    percent(e.share).c_str());
+      expert_line(state, ref.layer, e.expert, words, interactive);
     }
   } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr &&
              !scene::idle_expert(at, state.stage.layout(), ref)) {

@@ -33,7 +33,7 @@ class Inspector {
   void ask(State& state, const scene::TensorName& tensor);
   void show(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
   void heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
-  void strongest(State& state, const scene::NodeRef& ref, uint32_t position);
+  void strongest(State& state, const scene::NodeRef& ref, uint32_t position, bool interactive);
 
   Explanations& explanations_;
   scene::NodeRef ref_;

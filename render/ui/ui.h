@@ -121,6 +121,7 @@ void take_answer(State& state);
 // Asks the engine for the same again with what is selected muted, or speaking again; or with
 // nothing muted. A sentence in state.message says why not.
 void toggle_muted(State& state);
+void toggle_muted(State& state, const trace::MutedPart& part);
 void unmute_all(State& state);
 
 // In the colour of what should not be overlooked; in as many lines as it takes.

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 
+#include "model/error.h"
 #include "tests/support/conversation.h"
 #include "tests/support/oracle.h"
 #include "tests/support/rewrite_gguf.h"
@@ -155,6 +157,55 @@ TEST_P(WithoutAHead, WhatIsLookedAtLaterWasRunWithoutItToo) {
     EXPECT_EQ(0.0F, whole_.ask(layer + ".attn.z", position).record->rms);
     EXPECT_NE(0.0F, whole_.ask(layer + ".attn.weights", position).record->rms) << "it still looks";
   }
+}
+
+// A copy of the model in which expert e of a matrix of so many is zero.
+void write_without_expert(const std::string& from, const std::string& to, const std::string& name,
+                          int64_t e, int64_t experts) {
+  std::string bytes = tests::read_file(from);
+  const model::ModelFile file = model::open_gguf(from);
+  const model::Tensor* tensor = file.find_tensor(name);
+  ASSERT_NE(nullptr, tensor) << name;
+  const std::string_view whole(reinterpret_cast<const char*>(tensor->data), tensor->bytes());
+  const size_t at = bytes.find(whole);
+  ASSERT_NE(std::string::npos, at);
+  const size_t size = whole.size() / static_cast<size_t>(experts);
+  std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at + static_cast<size_t>(e) * size), size,
+              '\0');
+  std::ofstream(to, std::ios::binary) << bytes;
+}
+
+// Also the one that always works, behind them.
+TEST(WithoutAnExpert, AMutedExpertIsOneWhoseWDownIsZero) {
+  REQUIRE_SHARED_DATA();
+  for (const char* name : {"olmoe", "qwen2moe", "mixtral"}) {
+    const std::string path =
+        tests::shared_data("models/synth/" + std::string(name) + ".gguf").string();
+    Conversation whole(path);
+    const model::Config& c = whole.model.network->config();
+    const int64_t layer = c.n_layer - 1;
+    const int64_t experts = c.n_expert + (c.n_ff_shared > 0 ? 1 : 0);
+    for (int64_t e = c.n_expert / 2; e < experts; ++e) {
+      SCOPED_TRACE(::testing::Message() << name << ", expert " << e);
+      const bool shared = e == c.n_expert;
+      const std::string matrix = "blk." + std::to_string(layer) +
+                                 (shared ? ".ffn_down_shexp.weight" : ".ffn_down_exps.weight");
+      const tests::TempFolder folder;
+      write_without_expert(path, folder.file("without.gguf"), matrix, shared ? 0 : e,
+                           shared ? 1 : c.n_expert);
+      Conversation without(folder.file("without.gguf"));
+      expect_same_text(
+          whole, without,
+          {trace::MutedKind::kExpert, static_cast<uint32_t>(layer), static_cast<uint32_t>(e)});
+    }
+    engine::Generate beyond{"A", 1, tests::kGreedy};
+    beyond.muted = {{trace::MutedKind::kExpert, 0, static_cast<uint32_t>(experts)}};
+    EXPECT_THROW(whole.session.start(beyond), fulgurite::Error);
+  }
+  Conversation dense(tests::gqa_model_path());
+  engine::Generate what{"A", 1, tests::kGreedy};
+  what.muted = {{trace::MutedKind::kExpert, 0, 0}};
+  EXPECT_THROW(dense.session.start(what), fulgurite::Error) << "it has none";
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, WithoutAHead,

@@ -211,9 +211,8 @@ TEST_F(Replay, NamingWhatTheModelHasNotIsRefused) {
   };
   const auto& config = talk.model.network->config();
   refused([](Recording& r) { r.replay.steps.front().tokens.front() = -5; });
-  refused([&](Recording& r) {
-    r.replay.steps.back().tokens = {static_cast<int32_t>(config.n_vocab)};
-  });
+  refused(
+      [&](Recording& r) { r.replay.steps.back().tokens = {static_cast<int32_t>(config.n_vocab)}; });
   refused([&](Recording& r) { r.positions = config.n_ctx + 1; });
   refused([](Recording& r) { r.replay.muted = {{trace::MutedKind{77}, 0, 3}}; });
   refused([](Recording& r) { r.replay.muted = {{trace::MutedKind::kHead, 0, 1000}}; });

@@ -18,10 +18,12 @@ TEST(MutedPart, IsFoundByItsName) {
   EXPECT_EQ((MutedPart{MutedKind::kHeads, 0, 0}), find_part("L0.A"));
   EXPECT_EQ((MutedPart{MutedKind::kNeuron, 11, 2047}), find_part("L11.F2047"));
   EXPECT_EQ((MutedPart{MutedKind::kNeurons, 7, 0}), find_part("L7.M"));
+  EXPECT_EQ((MutedPart{MutedKind::kExpert, 2, 59}), find_part("L2.E59"));
 }
 
 TEST(MutedPart, HasTheNameThatFindsIt) {
-  for (const char* name : {"L3.H1", "L0.A", "L11.F2047", "L7.M", "L4294967295.H4294967295"}) {
+  for (const char* name :
+       {"L3.H1", "L0.A", "L11.F2047", "L7.M", "L2.E59", "L4294967295.H4294967295"}) {
     ASSERT_TRUE(find_part(name)) << name;
     EXPECT_EQ(name, trace::name_of(*find_part(name)));
   }
@@ -33,7 +35,7 @@ TEST(MutedPart, IsNothingElse) {
        {"",        "L",      "L3",     "3.H1",  "l3.H1",          "L3.H",           "L3.H1x",
         "L3.H1.",  "L3.H-1", "L3.H+1", "L3.A1", "L3.M ",          " L3.M",          "L3.R",
         "L3.K0.5", "C0",     "T5",     "L.H1",  "L4294967296.H1", "L3.H4294967296", "L3.H 1",
-        "L-3.A"}) {
+        "L-3.A",   "L3.E",   "L3.e5"}) {
     EXPECT_FALSE(find_part(name)) << '"' << name << '"';
   }
 }
@@ -67,6 +69,7 @@ TEST_F(MutedInATrace, MutedPartsThatTheModelHasNotAreRefused) {
   for (const trace::MutedPart& part : {trace::MutedPart{trace::MutedKind::kHead, 3, 0},
                                        {trace::MutedKind::kHead, 0, 4},
                                        {trace::MutedKind::kNeuron, 0, 60},
+                                       {trace::MutedKind::kExpert, 0, 0},
                                        {trace::MutedKind::kHeads, ~0U, 0}}) {
     trace::Log log;
     trace::Reader reader(log);
@@ -79,6 +82,23 @@ TEST_F(MutedInATrace, MutedPartsThatTheModelHasNotAreRefused) {
   builder_.describe();
   builder_.muted({});
   EXPECT_THROW(reader_.poll(), fulgurite::Error) << "of no conversation";
+}
+
+TEST_F(MutedInATrace, ExpertsAreThoseOfTheModelAndTheOneThatAlwaysWorks) {
+  const auto taken = [](uint32_t expert) {
+    trace::Log log;
+    trace::Reader reader(log);
+    tests::TraceBuilder builder(log, tests::small_model());
+    builder.describe();
+    builder.structure(tests::small_mixture());
+    builder.start();
+    builder.muted({{trace::MutedKind::kExpert, 1, expert}});
+    reader.poll();
+    return reader.muted().size() == 1;
+  };
+  EXPECT_TRUE(taken(0));
+  EXPECT_TRUE(taken(3));
+  EXPECT_THROW(taken(4), fulgurite::Error);
 }
 
 }  // namespace

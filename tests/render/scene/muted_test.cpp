@@ -95,4 +95,43 @@ TEST_F(MutedNodes, AreListedInWords) {
             scene::list_of(std::span(many).first(4)));
 }
 
+// Experts of 16, 16, 16 and 12 neurons, in cells of three or fewer.
+class MutedExperts : public ::testing::Test {
+ protected:
+  scene::NodeRef cell(uint32_t neuron) const { return layout_.ref(layout_.cell_of(1, neuron)); }
+
+  scene::Layout layout_{std::vector<trace::Model>{
+      {tests::small_model(), tests::small_mixture(), "mix", "qwen2moe", "F32"}}};
+};
+
+TEST_F(MutedExperts, TakeTheirNeuronsWithThem) {
+  const MutedPart second{MutedKind::kExpert, 1, 1};
+  const Parts muted = {second};
+  for (uint32_t n = 0; n < 60; ++n) {
+    const bool whole = layout_.expert_of(cell(n)) == 1;
+    EXPECT_EQ(whole, scene::is_muted(layout_, cell(n), muted)) << "neuron " << n;
+  }
+  EXPECT_TRUE(scene::is_muted(layout_, second, Parts{{MutedKind::kNeurons, 1, 0}}));
+  EXPECT_FALSE(scene::is_muted(layout_, second, Parts{{MutedKind::kNeurons, 2, 0}}));
+  EXPECT_EQ("layer 1 expert 1", scene::list_of(muted));
+  const std::vector<uint32_t> elements = scene::muted_elements(layout_, muted);
+  ASSERT_EQ(1U, elements.size());
+  EXPECT_EQ(1U, layout_.expert_of(layout_.ref(elements[0])));
+}
+
+TEST_F(MutedExperts, TakeThePlaceOfTheirNeuronsAndGoWithThem) {
+  const MutedPart second{MutedKind::kExpert, 1, 1};
+  const Parts before = {{MutedKind::kNeuron, 1, 3},
+                        {MutedKind::kNeuron, 1, 20},
+                        {MutedKind::kExpert, 1, 0},
+                        {MutedKind::kHead, 1, 1}};
+  const Parts after = scene::toggled(layout_, second, before);
+  EXPECT_EQ((Parts{before[0], before[2], before[3], second}), after);
+  EXPECT_EQ((Parts{before[0], before[2], before[3]}), scene::toggled(layout_, second, after));
+  EXPECT_EQ((Parts{before[0], before[2], before[3]}), scene::toggled(layout_, cell(20), after))
+      << "one of its cells speaks again, and so does all of it";
+  EXPECT_EQ((Parts{before[3], MutedPart{MutedKind::kNeurons, 1, 0}}),
+            scene::toggled(layout_, MutedPart{MutedKind::kNeurons, 1, 0}, after));
+}
+
 }  // namespace
