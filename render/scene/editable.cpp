@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kLineEnd = "\u21B5";
 constexpr std::string_view kTab = "\u21E5";
 constexpr size_t kFirst = 0xE000;
-constexpr size_t kStandIns = 0x1900;
+constexpr size_t kStandIns = 0x1000;  // the rest is for letters: render/ui/letters.cpp
 
 std::string stand_in(size_t number) {
   const size_t c = kFirst + number;
@@ -25,6 +25,10 @@ size_t number_of(std::string_view bytes) {
   const auto at = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(bytes[i])); };
   const size_t c = (at(0) & 0x0F) << 12 | (at(1) & 0x3F) << 6 | (at(2) & 0x3F);
   return c >= kFirst && c < kFirst + kStandIns ? c - kFirst : kStandIns;
+}
+
+bool is_private(std::string_view bytes) {
+  return bytes >= "\uE000" && bytes <= "\uF8FF";
 }
 
 }  // namespace
@@ -40,7 +44,7 @@ std::string Editable::shown(std::string_view text) {
       continue;
     }
     const bool arrow = c == kLineEnd || c == kTab;
-    const bool keeps = n == 1 || n == 2 || (n == 3 && number_of(c) == kStandIns && !arrow);
+    const bool keeps = n == 1 || n == 2 || (n == 3 && !is_private(c) && !arrow);
     if (keeps && c[0] != '\0') {
       out += c;
       continue;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "model/error.h"
 #include "render/pass/font.h"
@@ -19,22 +20,28 @@ namespace {
 // Latin, Greek, Cyrillic, punctuation, arrows and the pictures of control characters.
 constexpr ImWchar kRanges[] = {0x20,   0x24F,  0x370,  0x52F,  0x2000, 0x206F, 0x2190, 0x21FF,
                                0x2400, 0x243F, 0x25A0, 0x25FF, 0xFFFD, 0xFFFD, 0};
-constexpr char32_t kLastPrivate = 0xF8FF;
 constexpr char32_t kReplacement = 0xFFFD;
 
-bool in_fonts(char32_t c) {
+// Characters for private use that stand for letters: those below are scene::Editable's.
+constexpr uint16_t kFirst = 0xF000;
+// Letters that are kept: the atlas stays small enough for every GPU, at twice the size, too.
+constexpr size_t kMost = 1024;
+static_assert(kFirst + kMost <= 0xF8FF);
+// That a letter may have; texts that heap them up lose the rest.
+constexpr size_t kMarks = 8;
+
+bool in_ranges(char32_t c) {
   for (size_t i = 0; kRanges[i] != 0; i += 2)
     if (c >= kRanges[i] && c <= kRanges[i + 1]) return true;
   return false;
 }
 
 bool is_private(char32_t c) {
-  return c >= 0xE000 && c <= kLastPrivate;
+  return c >= 0xE000 && c <= 0xF8FF;
 }
 
-// Dear ImGui sets it by itself.
-bool is_plain(char32_t c) {
-  return c < 0x80 || (in_fonts(c) && !scene::is_mark(c) && !scene::is_invisible(c));
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; });
 }
 
 void put(std::string& out, char32_t c) {
@@ -90,6 +97,10 @@ float ascent_of(ImFont& font, float) {
   return font.Ascent;
 }
 
+bool has_glyph(ImFont& font, char32_t c) {
+  return font.FindGlyphNoFallback(static_cast<ImWchar>(c)) != nullptr;
+}
+
 void is_tinted(ImFont&, float) {}
 
 struct Place {
@@ -102,6 +113,10 @@ Place place_of(ImFontAtlas& atlas, int id) {
 #else
 float ascent_of(ImFont& font, float em_px) {
   return font.GetFontBaked(em_px)->Ascent;
+}
+
+bool has_glyph(ImFont& font, char32_t c) {
+  return font.IsGlyphInFont(static_cast<ImWchar>(c));
 }
 
 // The glyph that was added last: it is taken for one with colours of its own.
@@ -120,18 +135,32 @@ Place place_of(ImFontAtlas& atlas, int id) {
 
 }  // namespace
 
-Letters::Letters(float em_px) : em_px_(em_px) {
-  ImGuiIO& io = ImGui::GetIO();
+Letters::Letters(float em_px) : em_px_(em_px), plain_(0x10000) {
+  load_fonts();
+  for (char32_t c = 0; c < plain_.size(); ++c) {
+    plain_[c] = c >= 0x20 && in_ranges(c) && !scene::is_mark(c) && !scene::is_invisible(c) &&
+                has_glyph(*fonts_[0], c) && has_glyph(*fonts_[1], c);
+  }
+  ImGui::GetIO().UserData = this;
+}
+
+void Letters::load_fonts() {
+  ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
+  atlas.Clear();
   for (const bool mono : {false, true}) {
     const std::string file = render::font_file(mono);
-    fonts_[mono ? 1 : 0] = io.Fonts->AddFontFromFileTTF(file.c_str(), em_px, nullptr, kRanges);
+    fonts_[mono ? 1 : 0] = atlas.AddFontFromFileTTF(file.c_str(), em_px_, nullptr, kRanges);
     if (fonts_[mono ? 1 : 0] == nullptr) {
       throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot be used as a font", file,
                              "install fonts-dejavu-core");
     }
   }
-  io.Fonts->Build();
-  io.UserData = this;
+  atlas.Build();
+}
+
+// Dear ImGui sets it by itself.
+bool Letters::is_plain(char32_t c) const {
+  return c < 0x80 || (c < plain_.size() && plain_[c]);
 }
 
 Letters& Letters::current() {
@@ -145,18 +174,34 @@ uint64_t Letters::revision() {
 
 char32_t Letters::stand_in(const Letter& letter) {
   const char32_t first = letter.characters.front();
-  if (letter.characters.size() == 1 && !letter.boxed && is_plain(first)) return first;
-  if (const auto it = known_.find(letter); it != known_.end()) return it->second;
-  const bool itself = letter.characters.size() == 1 && !letter.boxed && first <= 0xFFFF &&
-                      !is_private(first) && !in_fonts(first);
-  if (!itself && next_ > kLastPrivate) return kReplacement;
-  const auto character = itself ? static_cast<uint16_t>(first) : next_++;
-  known_.emplace(letter, character);
-  added_.push_back({letter, character, {}});
+  const bool single = letter.characters.size() == 1 && !letter.boxed;
+  if (single && is_plain(first)) return first;
+  if (const auto it = known_.find(letter); it != known_.end()) {
+    added_[it->second].used = round_;
+    return added_[it->second].stands_for_it;
+  }
+  if (added_.size() == kMost) {
+    full_ = true;
+    return kReplacement;
+  }
+  const bool itself = single && first <= 0xFFFF && !is_private(first) && !in_ranges(first);
+  const auto character = static_cast<uint16_t>(itself ? first : kFirst + added_.size());
+  known_.emplace(letter, added_.size());
+  added_.push_back({letter, character, round_, {}, {}});
   return character;
 }
 
+float Letters::width(const std::string& utf8) {
+  constexpr size_t kKept = 1U << 14;
+  if (is_ascii(utf8)) return ImGui::CalcTextSize(utf8.c_str()).x;
+  auto& widths = widths_[ImGui::GetFont() == fonts_[1] ? 1 : 0];
+  if (const auto it = widths.find(utf8); it != widths.end()) return it->second;
+  if (widths.size() >= kKept) widths.clear();
+  return widths[utf8] = ImGui::CalcTextSize(line(utf8).c_str()).x;
+}
+
 std::string Letters::line(std::string_view utf8) {
+  if (is_ascii(utf8)) return std::string(utf8);
   const scene::Line parts = line(scene::Line{{0, std::string(utf8)}});
   return parts.empty() ? std::string() : parts.front().text;
 }
@@ -178,7 +223,8 @@ scene::Line Letters::line(const scene::Line& line) {
   for (size_t i = 0; i < drawn.size();) {
     Letter letter{{drawn[i].character}, drawn[i].boxed};
     const size_t of = from[drawn[i].from];
-    for (++i; i < drawn.size() && drawn[i].mark; ++i) letter.characters += drawn[i].character;
+    for (++i; i < drawn.size() && drawn[i].mark; ++i)
+      if (letter.characters.size() <= kMarks) letter.characters += drawn[i].character;
     if (out.empty() || out.back().from != of) out.push_back({of, {}});
     put(out.back().text, stand_in(letter));
   }
@@ -186,78 +232,100 @@ scene::Line Letters::line(const scene::Line& line) {
 }
 
 void Letters::want(std::string_view utf8) {
+  if (is_ascii(utf8)) return;
   for (const char32_t c : render::decode_utf8(utf8))
     if (!is_plain(c) && c <= 0xFFFF && !is_private(c)) stand_in({{c}, false});
 }
 
+// What nobody asked for in this round.
+void Letters::let_go() {
+  std::erase_if(added_, [&](const Added& one) { return one.used != round_; });
+  load_fonts();
+  drawn_ = 0;
+  known_.clear();
+  for (Added& one : added_) {
+    const size_t index = known_.size();
+    if (is_private(one.stands_for_it)) one.stands_for_it = static_cast<uint16_t>(kFirst + index);
+    known_.emplace(one.letter, index);
+  }
+}
+
 bool Letters::update() {
+  const auto used = [&](const Added& one) { return one.used == round_; };
+  if (std::exchange(full_, false) && !std::all_of(added_.begin(), added_.end(), used)) let_go();
+  ++round_;
   if (drawn_ == added_.size()) return false;
   ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
-  for (size_t i = drawn_; i < added_.size(); ++i) {
+  for (; drawn_ < added_.size(); ++drawn_) {
+    Added& added = added_[drawn_];
     for (size_t f = 0; f < fonts_.size(); ++f) {
-      const float scale = scale_of(em_px_, f == 1);
-      const render::Setting setting =
-          setting_of(added_[i].letter.characters, added_[i].letter.boxed, f == 1);
-      const Box box = box_of(setting, scale);
-      const glm::vec2 size = glm::max(box.high - box.low, 1.0F);
-      added_[i].rectangles[f] = atlas.AddCustomRectFontGlyph(
-          fonts_[f], added_[i].stands_for_it, static_cast<int>(size.x), static_cast<int>(size.y),
-          setting.width * scale,
-          ImVec2(box.low.x, std::round(ascent_of(*fonts_[f], em_px_)) + box.low.y));
+      Bitmap& bitmap = added.bitmaps[f];
+      if (bitmap.covered.empty()) bitmap = draw(added.letter, f == 1);
+      const float baseline = std::round(ascent_of(*fonts_[f], em_px_));
+      added.rectangles[f] =
+          atlas.AddCustomRectFontGlyph(fonts_[f], added.stands_for_it, bitmap.width, bitmap.height,
+                                       bitmap.advance, ImVec2(bitmap.left, baseline + bitmap.top));
       is_tinted(*fonts_[f], em_px_);
     }
   }
-  drawn_ = added_.size();
   atlas.Build();
-  for (const Added& added : added_)
-    for (size_t f = 0; f < fonts_.size(); ++f) draw(added, f);
+  unsigned char* pixels = nullptr;  // of what is uploaded: RGBA
+  int width = 0;
+  int height = 0;
+  atlas.GetTexDataAsRGBA32(&pixels, &width, &height);
+  for (const Added& added : added_) {
+    for (size_t f = 0; f < fonts_.size(); ++f) {
+      const Place to = place_of(atlas, added.rectangles[f]);
+      if (to.x + to.width > width || to.y + to.height > height) continue;  // it had no room
+      const uint8_t* covered = added.bitmaps[f].covered.data();
+      for (int y = 0; y < to.height; ++y) {
+        uint8_t* pixel = pixels + 4 * (static_cast<size_t>(to.y + y) * static_cast<size_t>(width) +
+                                       static_cast<size_t>(to.x));
+        for (int x = 0; x < to.width; ++x, pixel += 4) {
+          std::fill_n(pixel, 3, uint8_t{255});
+          pixel[3] = *covered++;
+        }
+      }
+    }
+  }
   atlas.SetTexID(ImTextureID{});  // whoever draws uploads it
+  for (auto& widths : widths_) widths.clear();
   ++revision_;
   return true;
 }
 
 // The mean over a pixel of what the letter covers.
-void Letters::draw(const Added& added, size_t font) const {
+Letters::Bitmap Letters::draw(const Letter& letter, bool mono) const {
   constexpr int kSamples = 4;  // a side
   constexpr float kPxPerStep = static_cast<float>(shaders::kGlyphSpread) / 128.0F;
-  const float scale = scale_of(em_px_, font == 1);
-  const render::Setting setting =
-      setting_of(added.letter.characters, added.letter.boxed, font == 1);
+  const float scale = scale_of(em_px_, mono);
+  const render::Setting setting = setting_of(letter.characters, letter.boxed, mono);
   const Box box = box_of(setting, scale);
-  ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
-  unsigned char* pixels = nullptr;  // of what is uploaded: RGBA
-  int width = 0;
-  int height = 0;
-  atlas.GetTexDataAsRGBA32(&pixels, &width, &height);
-  const Place to = place_of(atlas, added.rectangles[font]);
-  if (to.x + to.width > width || to.y + to.height > height) return;  // it had no room
-  for (int y = 0; y < to.height; ++y) {
-    for (int x = 0; x < to.width; ++x) {
-      float sum = 0.0F;
-      for (int s = 0; s < kSamples * kSamples; ++s) {
-        const glm::vec2 sub(s % kSamples, s / kSamples);
-        const glm::vec2 at =
-            (box.low + glm::vec2(x, y) + (sub + 0.5F) / static_cast<float>(kSamples)) / scale;
-        float covered = 0.0F;
-        for (const auto& item : setting.items) {
-          const glm::ivec2 pixel = glm::floor(at - item.offset);
-          const glm::ivec2 size = item.shape->size;
-          if (pixel.x < 0 || pixel.y < 0 || pixel.x >= size.x || pixel.y >= size.y) continue;
-          const float distance =
-              (static_cast<float>(
-                   item.shape->distance[static_cast<size_t>(pixel.y * size.x + pixel.x)]) -
-               128.0F) *
-              kPxPerStep;
-          covered = std::max(covered, std::clamp(0.5F + distance, 0.0F, 1.0F));
-        }
-        sum += covered;
+  const glm::ivec2 most(static_cast<int>(4.0F * em_px_));
+  const glm::ivec2 size = glm::clamp(glm::ivec2(box.high - box.low), glm::ivec2(1), most);
+  Bitmap bitmap{size.x, size.y, box.low.x, box.low.y, setting.width * scale, {}};
+  for (int i = 0; i < size.x * size.y; ++i) {
+    float sum = 0.0F;
+    for (int s = 0; s < kSamples * kSamples; ++s) {
+      const glm::vec2 sub(s % kSamples, s / kSamples);
+      const glm::vec2 in_pixel = (sub + 0.5F) / static_cast<float>(kSamples);
+      const glm::vec2 at = (box.low + glm::vec2(i % size.x, i / size.x) + in_pixel) / scale;
+      float covered = 0.0F;
+      for (const auto& item : setting.items) {
+        const glm::ivec2 pixel = glm::floor(at - item.offset);
+        const glm::ivec2 shape = item.shape->size;
+        if (pixel.x < 0 || pixel.y < 0 || pixel.x >= shape.x || pixel.y >= shape.y) continue;
+        const auto index = static_cast<size_t>(pixel.y * shape.x + pixel.x);
+        const float distance =
+            (static_cast<float>(item.shape->distance[index]) - 128.0F) * kPxPerStep;
+        covered = std::max(covered, std::clamp(0.5F + distance, 0.0F, 1.0F));
       }
-      uint8_t* pixel = pixels + 4 * (static_cast<size_t>((to.y + y) * width + to.x + x));
-      std::fill_n(pixel, 3, uint8_t{255});
-      pixel[3] =
-          static_cast<uint8_t>(std::lround(255.0F * sum / static_cast<float>(kSamples * kSamples)));
+      sum += covered;
     }
+    bitmap.covered.push_back(
+        static_cast<uint8_t>(std::lround(255.0F * sum / static_cast<float>(kSamples * kSamples))));
   }
+  return bitmap;
 }
 
 std::string visible_text(std::string_view bytes) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "render/scene/wrap.h"
@@ -33,36 +34,54 @@ class Letters {
   std::string line(std::string_view utf8);
   // The same of a line of several texts; what reads from right to left comes in more parts.
   scene::Line line(const scene::Line& line);
+  // Pixels that a line takes in the current font, one of the two.
+  float width(const std::string& utf8);
   // For text that is edited, whose characters stay what they are.
   void want(std::string_view utf8);
 
-  // Between frames: draws what was asked for since the last time. False: there was nothing.
+  // Between frames: draws what was asked for since the last time; where there is no more room, what
+  // was not asked for goes. False: there was nothing.
   bool update();
   // How often that was so in the current context: its atlas is another one. 0 also without letters.
   static uint64_t revision();
 
  private:
-  // A letter with its marks, or one as a box with its number, and which character stands for it.
+  // A letter with its marks, or one as a box with its number.
   struct Letter {
     std::u32string characters;
     bool boxed = false;
     auto operator<=>(const Letter&) const = default;
   };
+  // What one covers, 0 to 255, rows from the top.
+  struct Bitmap {
+    int width = 0, height = 0;
+    float left = 0.0F, top = 0.0F;  // pixels from the pen on the baseline, y down
+    float advance = 0.0F;
+    std::vector<uint8_t> covered;
+  };
   struct Added {
     Letter letter;
     uint16_t stands_for_it = 0;
-    std::array<int, 2> rectangles{};  // of the atlas, a font each
+    uint64_t used = 0;                // round in which it was asked for last
+    std::array<Bitmap, 2> bitmaps{};  // a font each
+    std::array<int, 2> rectangles{};  // of the atlas
   };
+  void load_fonts();
+  void let_go();
+  bool is_plain(char32_t c) const;
   char32_t stand_in(const Letter& letter);
-  void draw(const Added& added, size_t font) const;
+  Bitmap draw(const Letter& letter, bool mono) const;
 
   float em_px_;
   std::array<ImFont*, 2> fonts_{};
-  std::map<Letter, uint16_t> known_;
+  std::vector<bool> plain_;         // characters below U+10000 that both fonts have
+  std::map<Letter, size_t> known_;  // -> added_
   std::vector<Added> added_;
-  size_t drawn_ = 0;        // of added_
-  uint16_t next_ = 0xE000;  // of the characters for private use
-  uint64_t revision_ = 0;
+  size_t drawn_ = 0;       // of added_
+  bool full_ = false;      // one more was asked for than there is room for
+  uint64_t round_ = 0;     // update() between
+  uint64_t revision_ = 0;  // of the atlas
+  std::array<std::unordered_map<std::string, float>, 2> widths_;
 };
 
 // As scene/text.h has them, for panels.

@@ -163,7 +163,7 @@ void Inspector::draw(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
-    ImGui::TextUnformatted(state.stage.layout().path(ref).c_str());
+    ImGui::TextUnformatted(readable_text(state.stage.layout().path(ref)).c_str());
     ImGui::PopTextWrapPos();
     const bool muted = scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted());
     if (interactive) mute_button(state, ref, muted);
@@ -470,8 +470,9 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
   const trace::Position& at = state.stage.reader().position(position);
   if (ref.kind == scene::Kind::kCell && state.stage.layout().structure_of(ref.layer).experts > 0) {
     const uint32_t expert = state.stage.layout().expert_of(ref);
-    expert_line(state, ref.layer, expert, "expert " + std::to_string(expert) + " as a whole",
-                interactive);
+    const bool always = expert == state.stage.layout().structure_of(ref.layer).experts;
+    const std::string name = always ? "shared expert" : "expert " + std::to_string(expert);
+    expert_line(state, ref.layer, expert, name + " as a whole", interactive);
   }
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {
     const auto listed = at.attention.reads_of(ref.layer, ref.index);

@@ -37,9 +37,8 @@ std::vector<std::string> texts_of(uint32_t first, uint32_t last, const Token& to
 }
 
 std::vector<scene::Line> lines_of(const std::vector<std::string>& texts, float width) {
-  return scene::wrap(texts, width, [](const std::string& text) {
-    return ImGui::CalcTextSize(Letters::current().line(text).c_str()).x;
-  });
+  return scene::wrap(texts, width,
+                     [](const std::string& text) { return Letters::current().width(text); });
 }
 
 // Where the lines begin that are shown while `last` is the newest position: enough for them.

@@ -29,7 +29,8 @@ void element_tip(const State& state, uint32_t element) {
   const trace::Reader& reader = *subject.reader;
   const scene::Layout& layout = *subject.layout;
   const scene::NodeRef ref = layout.ref(subject.own(element));
-  ImGui::TextUnformatted(state.stage.layout().path(state.stage.layout().ref(element)).c_str());
+  ImGui::TextUnformatted(
+      readable_text(state.stage.layout().path(state.stage.layout().ref(element))).c_str());
   if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
     const uint32_t position = ref.column * layout.positions_per_column();
     if (position < reader.positions()) {

@@ -34,6 +34,7 @@ TEST(Editable, ShowsCharactersOfSixteenBitsAlone) {
   const std::string shown = editable.shown("a\u00E9\u4F60\U0001F600\xFF");
   EXPECT_EQ("a\u00E9\u4F60\uE000\uE001", shown);
   EXPECT_EQ("a\u00E9\u4F60", editable.shown("a\u00E9\u4F60"));
+  EXPECT_EQ("\uE002", editable.shown("\uF8FF")) << "which may stand for a letter in other panels";
 }
 
 TEST(Editable, WhatIsWrittenAroundOneKeepsIt) {
