@@ -60,7 +60,12 @@ bool muted_neurons(const Layout& layout, const NodeRef& cell, std::span<const Mu
   for (const MutedPart& part : muted) {
     if (part.layer != cell.layer) continue;
     if (part.kind == MutedKind::kNeurons) return true;
-    if (part.kind == MutedKind::kExpert && part.index == layout.expert_of(cell)) return true;
+    if (part.kind == MutedKind::kExpert) {
+      for (uint64_t n = neurons.first; n <= neurons.last; ++n) {
+        const auto neuron = static_cast<uint32_t>(n);
+        if (expert_of(layout, cell.layer, neuron) == part.index) found.insert(neuron);
+      }
+    }
     if (part.kind == MutedKind::kNeuron && part.index >= neurons.first &&
         part.index <= neurons.last)
       found.insert(part.index);

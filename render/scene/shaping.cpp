@@ -78,6 +78,10 @@ bool is_neutral(char32_t c) {
          (c >= 0x2000 && c <= 0x2BFF) || (c >= 0x3000 && c <= 0x3020);
 }
 
+bool is_strong(char32_t c) {
+  return !is_digit(c) && !is_neutral(c) && !is_mark(c) && !is_invisible(c);
+}
+
 // Arabic letters take one of four shapes. The presentation forms (U+FB50.., U+FE70..) list them as
 // isolated, final, initial, medial; letters with two have the first two, for they join backwards
 // only.
@@ -203,13 +207,11 @@ char32_t mirrored(char32_t c) {
 }
 
 // 0: left to right, 1: right to left, 2: left to right within it.
-std::vector<int> levels_of(const std::vector<Cluster>& clusters) {
+std::vector<int> levels_of(const std::vector<Cluster>& clusters, Direction direction) {
   const auto character = [&](size_t i) { return clusters[i].base.character; };
-  const auto strong = [&](size_t i) {
-    return !is_digit(character(i)) && !is_neutral(character(i)) && !clusters[i].base.boxed;
-  };
-  int base = 0;
-  for (size_t i = 0; i < clusters.size(); ++i) {
+  const auto strong = [&](size_t i) { return is_strong(character(i)) && !clusters[i].base.boxed; };
+  int base = direction == Direction::kRightToLeft ? 1 : 0;
+  for (size_t i = 0; direction == Direction::kOfFirstLetter && i < clusters.size(); ++i) {
     if (!strong(i)) continue;
     base = is_right_to_left(character(i)) ? 1 : 0;
     break;
@@ -255,12 +257,18 @@ bool is_invisible(char32_t c) {
   return within(kInvisible, c);
 }
 
-std::vector<Drawn> shape_line(std::span<const char32_t> text) {
+Direction direction_of(std::span<const char32_t> text) {
+  const auto first = std::find_if(text.begin(), text.end(), is_strong);
+  if (first == text.end()) return Direction::kOfFirstLetter;
+  return is_right_to_left(*first) ? Direction::kRightToLeft : Direction::kLeftToRight;
+}
+
+std::vector<Drawn> shape_line(std::span<const char32_t> text, Direction direction) {
   std::vector<Cluster> clusters = clusters_of(text);
   const bool any = std::any_of(text.begin(), text.end(), is_right_to_left);
   if (any) {
     join_letters(clusters);
-    const std::vector<int> levels = levels_of(clusters);
+    const std::vector<int> levels = levels_of(clusters, direction);
     std::vector<size_t> order(clusters.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;
     for (const int level : {2, 1}) {  // rule L2: reverse every run at this level or above

@@ -17,9 +17,16 @@ struct Drawn {
   bool operator==(const Drawn&) const = default;
 };
 
-// From left to right as they are drawn. The direction of the line is that of its first letter
-// (Unicode Annex 9, rules P2, N1, N2 and L2, one level of embedding).
-std::vector<Drawn> shape_line(std::span<const char32_t> text);
+enum class Direction : uint8_t { kOfFirstLetter, kLeftToRight, kRightToLeft };
+
+// Of the first letter; kOfFirstLetter: there is none.
+Direction direction_of(std::span<const char32_t> text);
+
+// From left to right as they are drawn. The direction of the line is that of its first letter, or
+// as it is said for one that goes on (Unicode Annex 9, rules P2, N1, N2 and L2, one level of
+// embedding).
+std::vector<Drawn> shape_line(std::span<const char32_t> text,
+                              Direction direction = Direction::kOfFirstLetter);
 
 // Combining marks, as far as they are drawn above or below their base.
 bool is_mark(char32_t c);

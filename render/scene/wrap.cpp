@@ -37,6 +37,7 @@ class Lines {
   // begun: by the text's own line break, where spaces stay.
   void end_line(bool begun = false) {
     lines_.emplace_back();
+    lines_.back().begins = begun;
     x_ = 0.0F;
     begun_ = begun;
   }

@@ -15,7 +15,10 @@ struct Run {
   std::string text;
   bool operator==(const Run&) const = default;
 };
-using Line = std::vector<Run>;
+struct Line : std::vector<Run> {
+  using std::vector<Run>::vector;
+  bool begins = true;  // at the text's own line break; else where the one before it had no room
+};
 
 // The texts one after the other, in lines of at most `width` as `measure` says. A word may reach
 // over several texts; the space where a line is broken is left out. What is wider than a line is

@@ -75,6 +75,19 @@ render::Setting setting_of(const std::u32string& characters, bool boxed, bool mo
   return setting;
 }
 
+// In which the text of line i began.
+scene::Direction direction_of(std::span<const scene::Line> lines, size_t i) {
+  size_t first = i;
+  while (first > 0 && !lines[first].begins) --first;
+  for (; first < i; ++first) {
+    for (const scene::Run& run : lines[first]) {
+      const scene::Direction direction = scene::direction_of(render::decode_utf8(run.text));
+      if (direction != scene::Direction::kOfFirstLetter) return direction;
+    }
+  }
+  return scene::Direction::kOfFirstLetter;
+}
+
 struct Box {
   glm::vec2 low{0.0F}, high{0.0F};  // pixels from the pen on the baseline, y down
 };
@@ -202,11 +215,13 @@ float Letters::width(const std::string& utf8) {
 
 std::string Letters::line(std::string_view utf8) {
   if (is_ascii(utf8)) return std::string(utf8);
-  const scene::Line parts = line(scene::Line{{0, std::string(utf8)}});
+  const scene::Line one{{0, std::string(utf8)}};
+  const scene::Line parts = line({&one, 1}, 0);
   return parts.empty() ? std::string() : parts.front().text;
 }
 
-scene::Line Letters::line(const scene::Line& line) {
+scene::Line Letters::line(std::span<const scene::Line> lines, size_t i) {
+  const scene::Line& line = lines[i];
   std::u32string text;
   std::vector<size_t> from;  // of every character
   bool plain = true;
@@ -219,12 +234,13 @@ scene::Line Letters::line(const scene::Line& line) {
   }
   if (plain) return line;
   scene::Line out;
-  const std::vector<scene::Drawn> drawn = scene::shape_line(std::span(text.data(), text.size()));
-  for (size_t i = 0; i < drawn.size();) {
-    Letter letter{{drawn[i].character}, drawn[i].boxed};
-    const size_t of = from[drawn[i].from];
-    for (++i; i < drawn.size() && drawn[i].mark; ++i)
-      if (letter.characters.size() <= kMarks) letter.characters += drawn[i].character;
+  const std::vector<scene::Drawn> drawn =
+      scene::shape_line(std::span(text.data(), text.size()), direction_of(lines, i));
+  for (size_t d = 0; d < drawn.size();) {
+    Letter letter{{drawn[d].character}, drawn[d].boxed};
+    const size_t of = from[drawn[d].from];
+    for (++d; d < drawn.size() && drawn[d].mark; ++d)
+      if (letter.characters.size() <= kMarks) letter.characters += drawn[d].character;
     if (out.empty() || out.back().from != of) out.push_back({of, {}});
     put(out.back().text, stand_in(letter));
   }

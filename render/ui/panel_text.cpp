@@ -57,7 +57,7 @@ void last_lines(const std::vector<scene::Line>& lines, float width, size_t most,
   const size_t first = lines.size() > most ? lines.size() - most : 0;
   for (size_t i = first; i < lines.size(); ++i) {
     ImVec2 at(origin.x, origin.y + static_cast<float>(i - first) * height);
-    for (const scene::Run& run : Letters::current().line(lines[i])) {
+    for (const scene::Run& run : Letters::current().line(lines, i)) {
       const ImVec2 size = ImGui::CalcTextSize(run.text.c_str());
       draw(run, at, size);
       at.x += size.x;

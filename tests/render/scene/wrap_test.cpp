@@ -56,4 +56,13 @@ TEST(Wrap, SaysWhichTextARunIsOf) {
   EXPECT_EQ((std::vector<Line>{{{0, "one"}}, {{1, "two"}}}), lines);
 }
 
+TEST(Wrap, SaysWhereTheTextItselfBeginsALine) {
+  const auto lines = wrap(std::vector<std::string>{"one two\n\nthree"}, 5.0F, characters);
+  ASSERT_EQ(4U, lines.size());
+  EXPECT_TRUE(lines[0].begins);
+  EXPECT_FALSE(lines[1].begins);
+  EXPECT_TRUE(lines[2].begins);
+  EXPECT_TRUE(lines[3].begins);
+}
+
 }  // namespace

@@ -101,7 +101,7 @@ TEST_F(Letters, WhatHasNoCharacterOfItsOwnHasOneForPrivateUse) {
 TEST_F(Letters, HebrewReadsFromTheRight) {
   EXPECT_EQ(U"םולש", line("שלום"));
   // Of two tokens: the second stands on the left; each part knows whose it is.
-  const scene::Line seen = letters_->line({{7, "של"}, {8, "ום"}});
+  const scene::Line seen = letters_->line(std::vector<scene::Line>{{{7, "של"}, {8, "ום"}}}, 0);
   ASSERT_EQ(2U, seen.size());
   EXPECT_EQ(8U, seen[0].from);
   EXPECT_EQ("םו", seen[0].text);
@@ -109,8 +109,18 @@ TEST_F(Letters, HebrewReadsFromTheRight) {
   EXPECT_EQ("לש", seen[1].text);
 }
 
+TEST_F(Letters, ALineThatGoesOnHasTheDirectionInWhichItsTextBegan) {
+  std::vector<scene::Line> lines = {{{0, "1. abc"}}, {{1, "של"}, {2, " d"}}};
+  EXPECT_EQ(2U, letters_->line(lines, 1).front().from) << "a text of its own";
+  lines[1].begins = false;
+  const scene::Line seen = letters_->line(lines, 1);
+  EXPECT_EQ(1U, seen.front().from);
+  EXPECT_EQ("לש", seen.front().text);
+}
+
 TEST_F(Letters, ArabicLettersJoinAcrossTokens) {
-  const scene::Line seen = letters_->line({{0, "\xD8\xA8"}, {1, "\xD9\x8A\xD8\xAA"}});
+  const scene::Line seen =
+      letters_->line(std::vector<scene::Line>{{{0, "\xD8\xA8"}, {1, "\xD9\x8A\xD8\xAA"}}}, 0);
   ASSERT_EQ(2U, seen.size());
   EXPECT_EQ(std::string("\xEF\xBA\x96\xEF\xBB\xB4"), seen[0].text) << "final teh, medial yeh";
   EXPECT_EQ(std::string("\xEF\xBA\x91"), seen[1].text) << "initial beh";
