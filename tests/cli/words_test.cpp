@@ -17,13 +17,17 @@ TEST(Words, HelpNamesEveryCommand) {
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.err, "");
   expect_plain(help.out);
-  std::istringstream lines(help.out.substr(help.out.find("Subcommands:")));
+  // CLI11 writes the heading in capitals from 2.5 on, and breaks long lines.
+  size_t list = help.out.find("Subcommands:");
+  if (list == std::string::npos) list = help.out.find("SUBCOMMANDS:");
+  ASSERT_NE(std::string::npos, list) << help.out;
+  std::istringstream lines(help.out.substr(list));
   std::set<std::string> named;
   std::string line;
   std::getline(lines, line);
   while (std::getline(lines, line)) {
     std::string word;
-    if (std::istringstream(line) >> word) named.insert(word);
+    if (line.size() > 2 && line[2] != ' ' && std::istringstream(line) >> word) named.insert(word);
   }
   EXPECT_EQ(kCommands, named);
 }
