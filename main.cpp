@@ -81,8 +81,10 @@ void add_scene(CLI::App& app, Flags& flags) {
     if ((app.get_name() != "view" || app.count("--headless") > 0) && app.count("-n") == 0)
       flags.n = kTokensOfAVideo;
   });
-  app.add_option("FILE", flags.file,
-                 "a trace to show, or a model to run: told apart by their first bytes");
+  app.add_option(
+      "FILE", flags.file,
+      "a trace to show, or, beside -m and its model, to run again; or a model to run: told "
+      "apart by their first bytes");
   app.add_option("--conversation", flags.conversation, "which one of a trace, from 1")
       ->check(CLI::Range(size_t{1}, size_t{1} << 32));
   app.add_option("--structure", flags.structures,
@@ -235,9 +237,8 @@ class Source {
       throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                   "leave out --trace, or name its model with -m to run it again");
     }
-    if (flags.command != nullptr) {
+    if (flags.command != nullptr)
       refuse_generation(*flags.command, "a trace holds its text", {"--lens"});
-    }
     const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
     if (contents.messages == 0) {
       throw Error(ExitCode::kBadModel,

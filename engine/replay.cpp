@@ -62,17 +62,16 @@ std::string text_of(std::span<const int32_t> ids, const model::Tokenizer& tokeni
 
 Recording read_recording(const std::string& path, size_t conversation) {
   trace::Log log;
-  const trace::FileContents contents = trace::load_file(path, log, conversation);
+  Recording recording;
+  recording.contents = trace::load_file(path, log, conversation);
   trace::Reader reader(log);
   reader.poll();
   if (reader.model() == nullptr || reader.steps() == 0)
     throw Error(ExitCode::kBadModel, "holds no forward step", path, "record it again with --trace");
   const trace::Model& model = *reader.model();
-  Recording recording;
   recording.model = model.name;
   recording.weights_hash = model.record.weights_hash;
   recording.context = model.record.context;
-  recording.contents = contents;
   size_t end = 0;
   for (size_t i = 0; i < reader.steps(); ++i) {
     const trace::StepRecord& step = reader.step(i);
@@ -81,11 +80,11 @@ Recording read_recording(const std::string& path, size_t conversation) {
                   "record it again with --trace");
     }
     end += step.count;
-    for (size_t p = step.first_position; p < end; ++p)
-      recording.lens = recording.lens || reader.position(p).lens.record != nullptr;
     GivenStep& given = recording.replay.steps.emplace_back();
-    for (size_t p = step.first_position; p < end; ++p)
+    for (size_t p = step.first_position; p < end; ++p) {
       given.tokens.push_back(reader.position(p).token.record->id);
+      recording.lens = recording.lens || reader.position(p).lens.record != nullptr;
+    }
     if (i == 0 || step.count > 1 ||
         reader.position(step.first_position).token.record->kind == trace::TokenKind::kPrompt)
       given.prompt = sampling_of(reader.start(i), reader.penalties(i), path);

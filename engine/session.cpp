@@ -95,7 +95,8 @@ void Session::start(const Replay& what) {
   first.muted = what.muted;
   begin(what.steps.front().tokens, first);
   given_.assign(what.steps.rbegin(), std::prev(what.steps.rend()));
-  replayed_ = limit_ = total;
+  limit_ = total;
+  replays_ = true;
 }
 
 // How many positions can stay when these ids are asked for: none unless they go on from the prompt.
@@ -133,7 +134,8 @@ void Session::begin(std::vector<int32_t> ids, const Generate& what) {
   sampling_ = what.sampling;
   sampler_ = Sampler(sampling_);
   given_.clear();
-  replayed_ = otherwise_ = 0;
+  replays_ = false;
+  otherwise_ = 0;
   const size_t kept = what.go_on && what.muted == muted_parts_ ? common_with(ids) : 0;
   muted_parts_ = what.muted;
   muted_ = std::move(muted);
@@ -240,7 +242,7 @@ std::string Session::step(const std::function<bool()>& between) {
   const bool ended = !options_.passes_end && model_.tokenizer->ends_generation(next.id);
   if (!given_.empty()) {
     take_given();
-  } else if (ended && replayed_ == 0) {
+  } else if (ended && !replays_) {
     finish("the model ended its text");
   } else if (done_ >= limit_) {
     finish(reached());
@@ -263,8 +265,8 @@ void Session::take_given() {
 
 // Why there is nothing after limit_.
 std::string Session::reached() const {
-  if (replayed_ > 0) {
-    const std::string again = std::to_string(replayed_) + " tokens of the trace were run again";
+  if (replays_) {
+    const std::string again = std::to_string(limit_) + " tokens of the trace were run again";
     return otherwise_ == 0
                ? again
                : again + "; here " + std::to_string(otherwise_) + " of them would have been others";

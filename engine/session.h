@@ -105,7 +105,7 @@ class Session {
   size_t prompt_ = 0;              // positions that were given, not generated
   size_t limit_ = 0;               // positions after which it ends
   std::vector<GivenStep> given_;   // steps that follow the first, whatever is drawn; the next last
-  size_t replayed_ = 0;            // positions that were given so in all
+  bool replays_ = false;           // all up to limit_ was given so
   size_t otherwise_ = 0;           // where another token than the given one was drawn
   bool finished_ = true;
   std::chrono::steady_clock::time_point began_;

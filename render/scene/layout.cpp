@@ -257,10 +257,14 @@ uint64_t Layout::first_neuron(uint32_t layer, uint64_t bucket) const {
   return first_of_cell(towers_[0].model, layer, bucket);
 }
 
+uint32_t Layout::expert_of(uint32_t layer, uint64_t neuron) const {
+  const trace::StructureRecord s = structure_of(layer);
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+}
+
 uint32_t Layout::expert_of(const NodeRef& cell) const {
-  const auto& s = structure();
-  return static_cast<uint32_t>(std::min<uint64_t>(
-      first_neuron(cell.layer, cell.index) / std::max(s.expert_neurons, 1U), s.experts));
+  return expert_of(cell.layer, first_neuron(cell.layer, cell.index));
 }
 
 Box Layout::expert_plate(uint32_t layer, uint32_t e) const {

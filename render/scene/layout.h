@@ -151,7 +151,8 @@ class Layout {
   // and a cell's first neuron; bucket <= the number of cells, of which it is the number of neurons.
   uint32_t cell_of(uint32_t layer, uint32_t neuron) const;
   uint64_t first_neuron(uint32_t layer, uint64_t bucket) const;
-  // Of a mixture: the expert that a cell belongs to.
+  // Of a mixture: the expert that a neuron of a layer, or a cell's first one, belongs to.
+  uint32_t expert_of(uint32_t layer, uint64_t neuron) const;
   uint32_t expert_of(const NodeRef& cell) const;
 
   // The spine at the top of a sub-layer: where its update enters. One place for both where

@@ -16,17 +16,12 @@ bool of_heads(MutedKind kind) {
   return kind == MutedKind::kHead || kind == MutedKind::kHeads;
 }
 
-uint32_t expert_of(const Layout& layout, uint32_t layer, uint32_t neuron) {
-  const trace::StructureRecord s = layout.structure_of(layer);
-  return std::min(neuron / std::max(s.expert_neurons, 1U), s.experts);
-}
-
 // Whether muting `whole` mutes the part.
 bool covers(const Layout& layout, const MutedPart& whole, const MutedPart& part) {
   if (whole == part) return true;
   if (whole.layer != part.layer || of_heads(whole.kind) != of_heads(part.kind)) return false;
   if (whole.kind == MutedKind::kExpert && part.kind == MutedKind::kNeuron)
-    return expert_of(layout, part.layer, part.index) == whole.index;
+    return layout.expert_of(part.layer, part.index) == whole.index;
   return whole.kind == MutedKind::kHeads || whole.kind == MutedKind::kNeurons;
 }
 
@@ -47,11 +42,6 @@ std::string words_of(const MutedPart& part) {
   return "what a later version knows";
 }
 
-bool among(const Layout& layout, const MutedPart& part, std::span<const MutedPart> muted) {
-  return std::any_of(muted.begin(), muted.end(),
-                     [&](const MutedPart& whole) { return covers(layout, whole, part); });
-}
-
 // Whether each neuron of a cell is muted.
 bool muted_neurons(const Layout& layout, const NodeRef& cell, std::span<const MutedPart> muted) {
   if (cell.subject != 0) return false;
@@ -63,7 +53,7 @@ bool muted_neurons(const Layout& layout, const NodeRef& cell, std::span<const Mu
     if (part.kind == MutedKind::kExpert) {
       for (uint64_t n = neurons.first; n <= neurons.last; ++n) {
         const auto neuron = static_cast<uint32_t>(n);
-        if (expert_of(layout, cell.layer, neuron) == part.index) found.insert(neuron);
+        if (layout.expert_of(cell.layer, neuron) == part.index) found.insert(neuron);
       }
     }
     if (part.kind == MutedKind::kNeuron && part.index >= neurons.first &&
@@ -79,7 +69,7 @@ std::vector<MutedPart> toggled(const Layout& layout, const std::vector<MutedPart
   for (const MutedPart& part : parts) {
     if (all) {
       std::erase_if(result, [&](const MutedPart& whole) { return covers(layout, whole, part); });
-    } else if (!among(layout, part, result)) {
+    } else if (!is_muted(layout, part, result)) {
       // The whole takes the place of its parts.
       std::erase_if(result, [&](const MutedPart& one) { return covers(layout, part, one); });
       result.push_back(part);
@@ -116,7 +106,7 @@ bool is_muted(const Layout& layout, const NodeRef& ref, std::span<const MutedPar
   if (muted.empty()) return false;
   if (ref.kind == Kind::kCell) return muted_neurons(layout, ref, muted);
   const std::vector<MutedPart> parts = parts_of(layout, ref);
-  return !parts.empty() && among(layout, parts.front(), muted);
+  return !parts.empty() && is_muted(layout, parts.front(), muted);
 }
 
 std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
@@ -126,11 +116,12 @@ std::vector<MutedPart> toggled(const Layout& layout, const NodeRef& ref,
 
 std::vector<MutedPart> toggled(const Layout& layout, const MutedPart& part,
                                std::span<const MutedPart> muted) {
-  return toggled(layout, {part}, among(layout, part, muted), muted);
+  return toggled(layout, {part}, is_muted(layout, part, muted), muted);
 }
 
 bool is_muted(const Layout& layout, const MutedPart& part, std::span<const MutedPart> muted) {
-  return among(layout, part, muted);
+  return std::any_of(muted.begin(), muted.end(),
+                     [&](const MutedPart& whole) { return covers(layout, whole, part); });
 }
 
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {

@@ -104,6 +104,10 @@ Box box_of(const render::Setting& setting, float scale) {
   return {glm::floor(low), glm::ceil(high)};
 }
 
+struct Place {
+  int x, y, width, height;  // pixels of the atlas
+};
+
 // What Dear ImGui calls otherwise from 1.92 on.
 #if IMGUI_VERSION_NUM < 19200
 float ascent_of(ImFont& font, float) {
@@ -114,11 +118,8 @@ bool has_glyph(ImFont& font, char32_t c) {
   return font.FindGlyphNoFallback(static_cast<ImWchar>(c)) != nullptr;
 }
 
-void is_tinted(ImFont&, float) {}
+void take_text_colour(ImFont&, float) {}
 
-struct Place {
-  int x, y, width, height;  // pixels of the atlas
-};
 Place place_of(ImFontAtlas& atlas, int id) {
   const ImFontAtlasCustomRect& place = *atlas.GetCustomRectByIndex(id);
   return {place.X, place.Y, place.Width, place.Height};
@@ -133,13 +134,10 @@ bool has_glyph(ImFont& font, char32_t c) {
 }
 
 // The glyph that was added last: it is taken for one with colours of its own.
-void is_tinted(ImFont& font, float em_px) {
+void take_text_colour(ImFont& font, float em_px) {
   font.GetFontBaked(em_px)->Glyphs.back().Colored = 0;
 }
 
-struct Place {
-  int x, y, width, height;
-};
 Place place_of(ImFontAtlas& atlas, int id) {
   ImFontAtlasRect place;
   return atlas.GetCustomRect(id, &place) ? Place{place.x, place.y, place.w, place.h} : Place{};
@@ -268,9 +266,10 @@ void Letters::let_go() {
 
 bool Letters::update() {
   const auto used = [&](const Added& one) { return one.used == round_; };
-  if (std::exchange(full_, false) && !std::all_of(added_.begin(), added_.end(), used)) let_go();
+  const bool anew = std::exchange(full_, false) && !std::all_of(added_.begin(), added_.end(), used);
+  if (anew) let_go();
   ++round_;
-  if (drawn_ == added_.size()) return false;
+  if (!anew && drawn_ == added_.size()) return false;
   ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
   for (; drawn_ < added_.size(); ++drawn_) {
     Added& added = added_[drawn_];
@@ -281,7 +280,7 @@ bool Letters::update() {
       added.rectangles[f] =
           atlas.AddCustomRectFontGlyph(fonts_[f], added.stands_for_it, bitmap.width, bitmap.height,
                                        bitmap.advance, ImVec2(bitmap.left, baseline + bitmap.top));
-      is_tinted(*fonts_[f], em_px_);
+      take_text_colour(*fonts_[f], em_px_);
     }
   }
   atlas.Build();

@@ -508,6 +508,7 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
                     percent(e.share).c_str());
       expert_line(state, ref.layer, e.expert, words, interactive);
     }
+    faint("shares <G_e FFN_e, df> / |df|^2, of " + scene::value_name("experts", ref.layer));
   } else if (ref.kind == scene::Kind::kCell && at.ffn.record != nullptr &&
              !scene::idle_expert(at, state.stage.layout(), ref)) {
     const uint32_t buckets = at.ffn.record->buckets;

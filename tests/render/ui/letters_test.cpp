@@ -192,6 +192,15 @@ TEST_F(Letters, WhatIsNoLongerShownMakesRoom) {
   EXPECT_NE(nullptr, glyph(U'a'));
 }
 
+TEST_F(Letters, WhereAllGoTheAtlasIsAnotherOne) {
+  line(characters(0x20000, 1024));
+  ASSERT_TRUE(letters_->update());
+  EXPECT_EQ(U"\xFFFD", line("你")) << "there is no room, and nothing else is shown";
+  EXPECT_TRUE(letters_->update()) << "who has the old one would draw from other places of it";
+  EXPECT_EQ(2U, ui::Letters::revision());
+  EXPECT_EQ(U"你", line("你"));
+}
+
 TEST_F(Letters, AFontThatHasNotEveryCharacterIsHelpedOut) {
   // DejaVu Sans Mono has no Bashkir qa; whatever the font, what is shown is a letter.
   const std::u32string seen = line("\u04A1\u203B");
