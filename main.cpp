@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -13,10 +14,8 @@
 #include "assets/builtin.h"
 #include "engine/commands/bench.h"
 #include "engine/commands/eval.h"
+#include "engine/commands/files.h"
 #include "engine/commands/flags.h"
-#include "engine/commands/inspect.h"
-#include "engine/commands/models.h"
-#include "engine/commands/quantize.h"
 #include "engine/commands/readings.h"
 #include "engine/commands/run.h"
 #include "engine/commands/tokenize.h"
@@ -29,6 +28,8 @@
 #include "engine/structure/synthetic.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
+#include "engine/trace/follower.h"
+#include "engine/trace/server.h"
 #include "model/error.h"
 #include "model/utf8.h"
 #include "render/commands/bench_render.h"
@@ -58,6 +59,7 @@ struct Flags : engine::commands::Flags {
   const CLI::App* command = nullptr;  // that was given; null: what was opened in a window
   std::string file;                   // positional: a model or a trace
   size_t conversation = 0;            // of a trace, from 1; 0: the last
+  bool follow = false;                // what is still written to the trace
   std::string window_size = "1280x720";
   std::string theme = "dark";
   std::string palette = "default";
@@ -84,9 +86,12 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option(
       "FILE", flags.file,
       "a trace to show, or, beside -m and its model, to run again; or a model to run: told "
-      "apart by their first bytes");
-  app.add_option("--conversation", flags.conversation, "which one of a trace, from 1")
-      ->check(CLI::Range(size_t{1}, size_t{1} << 32));
+      "apart by their first bytes; or where one is served: tcp:PORT or unix:PATH");
+  auto* conversation =
+      app.add_option("--conversation", flags.conversation, "which one of a trace, from 1")
+          ->check(CLI::Range(size_t{1}, size_t{1} << 32));
+  app.add_flag("--follow", flags.follow, "also show what is still written to the trace")
+      ->excludes(conversation);
   app.add_option("--structure", flags.structures,
                  "show models without weights, side by side at the same scale: " +
                      engine::structure_names() + ", a GGUF file or a config.json")
@@ -127,7 +132,7 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
 }
 
-// The trace and whoever writes it: the engine, or a file.
+// The trace and whoever writes it: the engine, a file or another process.
 class Source {
  public:
   // Fills in scene's log, control and the rest. written: files that will be.
@@ -148,6 +153,14 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
+    if (!flags.serve.empty()) {
+      server_ = std::make_unique<trace::Server>(log_, flags.serve);
+      say("others can watch: fulgurite view " + server_->address());
+    }
+    if (flags.follow || trace::is_address(flags.file)) {
+      follow(flags);
+      return;
+    }
     if (flags.conversation > 0 && !trace::is_trace_file(flags.file))
       throw Error(ExitCode::kUsage, "needs a trace", "--conversation", "name a trace's FILE");
     if (!flags.structures.empty()) {
@@ -206,6 +219,9 @@ class Source {
   // When the pictures are made. Throws Error (failed) when --trace's file is not whole.
   int finished(int exit_code) {
     if (inference_) inference_->finish();
+    using Clock = std::chrono::steady_clock;
+    const auto latest = Clock::now() + std::chrono::seconds(2);
+    if (server_) server_->finish([&] { return Clock::now() > latest; });
     return exit_code;
   }
 
@@ -232,13 +248,29 @@ class Source {
     }
   }
 
-  void show_trace(const Flags& flags) {
+  static void refuse_to_run(const Flags& flags) {
     if (!flags.trace_path.empty()) {
       throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
                   "leave out --trace, or name its model with -m to run it again");
     }
     if (flags.command != nullptr)
       refuse_generation(*flags.command, "a trace holds its text", {"--lens"});
+  }
+
+  void follow(Flags& flags) {
+    if (flags.file.empty())
+      throw Error(ExitCode::kUsage, "needs a trace", "--follow", "name its FILE");
+    if (!flags.model.empty() || flags.conversation > 0) {
+      throw Error(ExitCode::kUsage, "is still on its way: it is shown as it comes", flags.file,
+                  "leave out -m and --conversation");
+    }
+    refuse_to_run(flags);
+    follower_ = std::make_unique<trace::Follower>(flags.file, log_);
+    flags.scene.followed = flags.file;
+  }
+
+  void show_trace(const Flags& flags) {
+    refuse_to_run(flags);
     const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
     if (contents.messages == 0) {
       throw Error(ExitCode::kBadModel,
@@ -271,6 +303,8 @@ class Source {
   engine::Control control_;
   std::string model_name_;
   engine::SessionOptions session_;
+  std::unique_ptr<trace::Server> server_;
+  std::unique_ptr<trace::Follower> follower_;
   std::unique_ptr<engine::LoadedModel> model_;
   std::unique_ptr<engine::Inference> inference_;
 };
@@ -279,8 +313,9 @@ class Source {
 // the model that runs is run again by it.
 std::shared_ptr<Source> open_another(const Flags& flags, const std::string& what,
                                      const Source* shown, render::commands::SceneOptions& scene) {
-  if (!flags.trace_path.empty()) {
-    throw Error(ExitCode::kUsage, "is not opened while " + flags.trace_path + " is written", what,
+  for (const std::string& busy : {flags.trace_path, flags.serve}) {
+    if (busy.empty()) continue;
+    throw Error(ExitCode::kUsage, "is not opened while " + busy + " is written", what,
                 "start the program once more for it");
   }
   Flags other = flags;
@@ -288,6 +323,7 @@ std::shared_ptr<Source> open_another(const Flags& flags, const std::string& what
   other.file = what;
   other.model = shown != nullptr ? shown->writer_of(what) : std::string();
   other.structures.clear();
+  other.follow = false;
   other.conversation = 0;
   if (!std::exchange(other.prompt_file, {}).empty()) other.prompt = flags.scene.generate.prompt;
   other.scene = {};
@@ -317,6 +353,7 @@ int run_program(int argc, char** argv) {
   render::commands::RecordOptions record;
   CLI::App& view = command("view", "open the window (the default)");
   add_scene(view, flags);
+  add_serve(view, flags);
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.get_option("--panels")->needs("--headless");  // in the window, keys and buttons
   view.add_option("-o,--output", record.output, "with --headless: the video");
@@ -347,7 +384,7 @@ int run_program(int argc, char** argv) {
   engine::commands::RunOptions generation;
   CLI::App& run = command("run", "generate text to stdout");
   add_generation(run, flags);
-  run.get_option("--lens")->needs("--trace");
+  add_serve(run, flags);
   run.add_flag("--json", generation.json, "one JSON object a token instead of text");
   auto* logprobs = run.add_option("--logprobs", generation.logprobs,
                                   "candidates told of each token, with --json, which it implies")
@@ -359,6 +396,11 @@ int run_program(int argc, char** argv) {
     generation.generate = generate_of(flags);
     generation.session = session_of(flags);
     generation.trace_path = flags.trace_path;
+    generation.serve = flags.serve;
+    if (flags.lens && flags.trace_path.empty() && flags.serve.empty()) {
+      throw Error(ExitCode::kUsage, "has nothing to write to", "--lens",
+                  "add --trace FILE or --serve ADDRESS");
+    }
     generation.threads = flags.threads;
     if (logprobs->count() > 0) generation.json = true;
     exit_code = engine::commands::run(generation);
@@ -427,40 +469,8 @@ int run_program(int argc, char** argv) {
     exit_code = engine::commands::eval(eval);
   });
 
-  // inspect
-  engine::commands::InspectOptions inspect;
-  CLI::App& inspector = command("inspect", "say what a model file holds");
-  inspector.add_option("FILE,-m,--model", inspect.model_path,
-                       "the model; without it, the built-in one");
-  inspector.add_flag("--json", inspect.json, "as JSON");
-  inspector.callback([&] {
-    inspect.builtin = assets::builtin_model();
-    exit_code = engine::commands::inspect(inspect, std::cout);
-  });
-
-  // models
-  bool models_as_json = false;
-  CLI::App& models = command("models", "list the models on this machine and how to name them");
-  models.add_flag("--json", models_as_json, "as JSON");
-  models.callback([&] {
-    engine::commands::ModelsOptions options;
-    options.json = models_as_json;
-    exit_code = engine::commands::models(options, std::cout);
-  });
-
-  // quantize
-  engine::commands::QuantizeOptions quantize;
-  CLI::App& quantizer = command("quantize", "store a model's weights in fewer bits");
-  quantizer.add_option("IN", quantize.input, "the model")->required();
-  quantizer.add_option("OUT", quantize.output, "the GGUF file to write")->required();
-  quantizer.add_option("TYPE", quantize.type, "Q8_0, Q6_K, Q5_0, Q4_0, Q4_K, F16, BF16 or F32")
-      ->required();
-  quantizer.add_option("-t,--threads", quantize.threads, "threads; 0: as many as the machine has")
-      ->check(CLI::Range(0, 256));
-  quantizer.callback([&] {
-    refuse_same_file(quantize.output, {quantize.input});
-    exit_code = engine::commands::quantize(quantize, std::cout);
-  });
+  // inspect, models, quantize
+  engine::commands::add_files(command, assets::builtin_model(), exit_code);
 
   // tokenize
   engine::commands::TokenizeOptions tokenize;

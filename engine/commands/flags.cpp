@@ -271,6 +271,11 @@ void add_generation(CLI::App& app, Flags& flags) {
       ->capture_default_str();
 }
 
+void add_serve(CLI::App& app, Flags& flags) {
+  app.add_option("--serve", flags.serve,
+                 "let others on this machine watch, with view: tcp:PORT or unix:PATH");
+}
+
 namespace {
 
 std::vector<int64_t> ids_of(const std::string& text) {

@@ -32,6 +32,7 @@ struct Flags {
   bool lens = false;
   std::string level = "live";
   std::string trace_path;
+  std::string serve;
 };
 
 // A number in [low, high]; CLI::Range lets "nan" through.
@@ -74,6 +75,7 @@ void add_model(CLI::App& app, Flags& flags);
 void add_cache_type(CLI::App& app, Flags& flags);
 void add_sampling(CLI::App& app, Sampling& sampling);
 void add_generation(CLI::App& app, Flags& flags);
+void add_serve(CLI::App& app, Flags& flags);
 void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted);
 // For commands that read tokens and generate none.
 void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);

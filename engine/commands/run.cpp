@@ -7,12 +7,15 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 
 #include "engine/best.h"
 #include "engine/softmax.h"
 #include "engine/stop_signals.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
+#include "engine/trace/server.h"
 #include "model/error.h"
 
 namespace engine::commands {
@@ -56,19 +59,44 @@ std::string json_line(const LoadedModel& model, std::span<const float> logits, s
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
+// The text begins when somebody watches. False: a signal came first.
+bool wait_for_viewer(const trace::Server& server) {
+  fmt::print(stderr, "waiting for: fulgurite view {}\n", server.address());
+  while (server.viewers() == 0 && !StopSignals::asked())
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return server.viewers() > 0;
+}
+
+// Viewers get all of it; after a signal, what they take within seconds.
+void take_leave(trace::Server& server) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kAfterSignal{2};
+  std::optional<Clock::time_point> signal;
+  server.finish([&] {
+    if (!signal && StopSignals::asked()) signal = Clock::now();
+    return signal && Clock::now() - *signal > kAfterSignal;
+  });
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
   LoadedModel model(options.model, thread_count(options.threads));
   trace::Log log(kDetailBytes);
   SessionOptions session_options = options.session;
-  if (options.trace_path.empty()) session_options.level = trace::Level::kOff;
+  if (options.trace_path.empty() && options.serve.empty())
+    session_options.level = trace::Level::kOff;
   Session session(model, log, session_options);
   std::unique_ptr<trace::FileWriter> file;
   if (!options.trace_path.empty())
     file = std::make_unique<trace::FileWriter>(log, options.trace_path);
   session.start(options.generate);  // what it refuses must not have replaced an older trace
   const StopSignals signals;        // the text ends after the token at hand
+  std::unique_ptr<trace::Server> server;
+  if (!options.serve.empty()) {
+    server = std::make_unique<trace::Server>(log, options.serve);
+    if (!wait_for_viewer(*server)) return 0;
+  }
 
   const size_t prompt = session.tokens().size();
   bool in_prompt = false;  // was it stopped
@@ -89,6 +117,7 @@ int run(const RunOptions& options) {
   }
   if (!options.json) print("\n");
   if (file) file->finish();
+  if (server) take_leave(*server);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const size_t tokens = session.tokens().size();

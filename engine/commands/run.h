@@ -14,6 +14,7 @@ struct RunOptions {
   Generate generate;
   SessionOptions session;
   std::string trace_path;  // empty: no file
+  std::string serve;       // where others may watch, see trace::Server; empty: nowhere
   int threads = 0;         // 0: as many as there are cores
   bool json = false;
   uint32_t logprobs = 5;  // candidates that are told of each token, as JSON

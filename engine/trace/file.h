@@ -1,20 +1,14 @@
-// The trace as an MCAP file (specification: mcap.dev/spec): append-only, readable after a
-// crash up to its last whole chunk. Our messages are its messages, byte for byte; one
-// channel a topic; one uncompressed chunk with a CRC-32 a forward step.
-//
-//   file   = magic | Header | (Schema | Channel | Chunk)* | DataEnd | summary | Footer | magic
-//   record = u8 opcode | u64 length | content
-//   Chunk  = u64 start, end | u64 size | u32 crc | string compression | u64 size | Message*
-//   Message = u16 channel | u32 sequence | u64 log time | u64 publish time | our payload
+// The trace as a file: a stream of MCAP (see mcap.h).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "engine/trace/log.h"
+#include "engine/trace/mcap.h"
 
 namespace trace {
 
@@ -36,26 +30,13 @@ class FileWriter {
   void finish();
 
  private:
-  struct ChunkPlace {
-    uint64_t start;
-    uint64_t length;
-    uint64_t first_ns;
-    uint64_t last_ns;
-    uint64_t size;
-  };
-  void begin();
   void put(std::span<const std::byte> bytes);
 
-  Cursor cursor_;
   std::string path_;
   std::FILE* file_ = nullptr;
-  uint64_t offset_ = 0;
-  uint32_t data_crc_ = 0;
-  std::vector<ChunkPlace> chunks_;
-  std::vector<uint64_t> counts_;  // messages a topic
-  bool made_ = false;             // there was no such file
-  bool begun_ = false;
-  bool finished_ = false;
+  bool made_ = false;   // there was no such file
+  bool begun_ = false;  // something was written
+  McapWriter stream_;
 };
 
 struct FileContents {
@@ -73,8 +54,5 @@ FileContents load_file(const std::string& path, Log& log, size_t conversation = 
 
 // True when the file begins with MCAP's magic; false also when it cannot be read.
 bool is_trace_file(const std::string& path);
-
-// CRC-32 as MCAP means it (ISO-HDLC, polynomial 0x04C11DB7 reflected).
-uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc = 0) noexcept;
 
 }  // namespace trace

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <new>
+#include <utility>
 
 #include "engine/trace/machine_memory.h"
 #include "model/error.h"
@@ -232,7 +234,23 @@ bool Cursor::peek(int chain, Message& message) noexcept {
   return true;
 }
 
+void Cursor::rest() noexcept {
+  if (std::exchange(rests_, true)) return;
+  rests_in_ = places_[kDetail].chunk->index;
+  log_.readers_[slot_] = std::numeric_limits<uint64_t>::max();
+}
+
+// As when a cursor opens: it pins everything first and asks second whether its chunk is one that
+// may be gone.
+void Cursor::wake() noexcept {
+  rests_ = false;
+  log_.readers_[slot_] = 1;
+  if (log_.drop_before_.load() > rests_in_) places_[kDetail] = {log_.first_detail_.load(), 0};
+  log_.readers_[slot_] = places_[kDetail].chunk->index + 1;
+}
+
 bool Cursor::next(Message& message) noexcept {
+  if (rests_) wake();
   Message story;
   Message detail;
   // Detail is looked at after the story and the story again after detail, so that a

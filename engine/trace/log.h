@@ -29,7 +29,7 @@ struct Message {
 
 class Log {
  public:
-  static constexpr size_t kMaxReaders = 8;
+  static constexpr size_t kMaxReaders = 48;
   static constexpr size_t kChunkBytes = size_t{1} << 18;
 
   // detail_limit: bytes of detail to keep, at least two chunks. Its memory comes in blocks of 2 MB
@@ -109,8 +109,12 @@ class Cursor {
   uint64_t forget_before() const noexcept;
   void release(uint64_t forgotten_before) noexcept;
 
+  // Until next() is called again nothing is held, and what it handed out is not looked at.
+  void rest() noexcept;
+
  private:
   bool peek(int chain, Message& message) noexcept;
+  void wake() noexcept;
 
   struct Place {
     Log::Chunk* chunk = nullptr;
@@ -119,6 +123,8 @@ class Cursor {
   Log& log_;
   size_t slot_ = 0;
   std::array<Place, 2> places_;  // story, detail
+  bool rests_ = false;
+  uint64_t rests_in_ = 0;  // index of the chunk of detail where it stopped
 };
 
 // Appends a record's header and the arrays that follow it, as engine/trace/schema.h says.

@@ -229,8 +229,15 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
 
 void require_readable(const SceneOptions& options) {
   if (options.control != nullptr) return;
+  constexpr std::chrono::milliseconds kLook{10};
+  constexpr int kLooks = 300;
   trace::Reader reader(*options.log);
-  reader.poll();
+  for (int i = 0; i < kLooks; ++i) {
+    reader.poll();
+    if (reader.described() || options.followed.empty()) break;
+    if (reader.failed()) throw Error(ExitCode::kBadModel, std::string(reader.note()));
+    std::this_thread::sleep_for(kLook);
+  }
   if (!reader.described())
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
 }

@@ -22,6 +22,7 @@ struct SceneOptions {
   engine::Control* control = nullptr;    // null: the trace comes from a file
   engine::Generate generate;             // what was asked of the engine
   std::optional<engine::Replay> replay;  // what it does first instead
+  std::string followed;                  // where a trace still comes from; empty: it is all there
   uint32_t width = 1280;                 // pixels
   uint32_t height = 720;
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
@@ -49,7 +50,7 @@ std::string panel_names();
 void set_panels(const std::string& list, SceneOptions& options);
 
 // A trace file's records are checked when they are read: by this, while what was shown before can
-// stay. Throws Error (bad model).
+// stay; one that is followed has seconds to begin. Throws Error (bad model).
 void require_readable(const SceneOptions& options);
 
 // Waits until the log has described its model, looks up what the options name in it, and only then

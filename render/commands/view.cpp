@@ -427,6 +427,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   ui::Ui ui(window.get(), std::max(scale, 0.5F) * options.look.scale);
   ui::State state{stage, view, player, options.control, options.generate};
   state.wanted_tensor = options.tensor;
+  state.followed = options.followed;
   controls.attach(ui, state);
 
   begin(options, stage);

@@ -135,13 +135,23 @@ int caret_to_end(ImGuiInputTextCallbackData* data) {
   return 0;
 }
 
+// What the writer of the trace says.
+void notes(const State& state) {
+  const trace::Reader& reader = state.stage.reader();
+  if (reader.failed()) warn(state.view.look.theme, reader.note());
+  if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))
+    ImGui::TextDisabled("%s", readable_text(reader.note()).c_str());
+  if (!reader.trace_failure().empty()) warn(state.view.look.theme, reader.trace_failure());
+}
+
 void controls(State& state) {
   const trace::Reader& reader = state.stage.reader();
   if (state.control == nullptr) {
-    ImGui::TextDisabled("%s",
-                        state.stage.at_rest()
-                            ? "a structure: no model runs in it"
-                            : "a recorded trace: with -m and its model beside it, it can go on");
+    const char* what = "a recorded trace: with -m and its model beside it, it can go on";
+    if (state.stage.at_rest()) what = "a structure: no model runs in it";
+    if (!state.followed.empty()) what = "as it comes from ";
+    ImGui::TextDisabled("%s%s", what, readable_text(state.followed).c_str());
+    if (!state.followed.empty()) notes(state);
     return;
   }
   auto& what = state.generate;
@@ -203,10 +213,7 @@ void controls(State& state) {
     what.go_on = true;
     ask_for(state, what);
   }
-  if (reader.failed()) warn(state.view.look.theme, reader.note());
-  if (!reader.failed() && reader.finished() && state.player.at_end(reader.steps()))
-    ImGui::TextDisabled("%s", readable_text(reader.note()).c_str());
-  if (!reader.trace_failure().empty()) warn(state.view.look.theme, reader.trace_failure());
+  notes(state);
 }
 
 }  // namespace

@@ -23,13 +23,14 @@ struct State {
   render::Stage& stage;
   render::View& view;
   render::Player& player;
-  engine::Control* control = nullptr;  // null: a file, nobody answers
+  engine::Control* control = nullptr;  // null: nobody answers
 
   engine::Generate generate{};                 // what the prompt panel holds
   engine::Generate asked = generate;           // what the conversation answers
   std::optional<engine::Generate> asks_for{};  // what the engine was asked since, and may refuse
   uint64_t asked_during = 0;                   // conversations and continuations there were then
   std::vector<std::string> unmuted{};  // tokens of what it said to that before something was muted
+  std::string followed{};              // where the trace still comes from; empty: it is all there
   bool help = false;
   bool times = false;
   bool panels = true;

@@ -226,6 +226,32 @@ TEST_F(BadInput, ATraceThatItsModelCannotRunAgain) {
   EXPECT_FALSE(fs::exists(out));
 }
 
+TEST_F(BadInput, ATraceThatNobodyServes) {
+  const std::string trace = in_folder("t.mcap");
+  const std::string out = in_folder("x.png");
+  const std::string nowhere = "unix:" + in_folder("socket");
+  ASSERT_EQ(fulgurite({"run", "-p", "ROMEO:", "-n", "2", "--trace", trace}).exit_code, 0);
+  const auto shot = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"shot", "-o", out});
+    return fulgurite(words);
+  };
+  expect_refusal(shot({nowhere}), 1, "cannot be reached");
+  expect_refusal(shot({"tcp:example.org:7777"}), 2, "not an address of this machine");
+  expect_refusal(shot({"tcp:seven"}), 2, "is no port");
+  expect_refusal(shot({nowhere, "-n", "3"}), 2, "a trace holds");
+  expect_refusal(shot({nowhere, "-m", "builtin"}), 2, "still on its way");
+  expect_refusal(shot({nowhere, "--conversation", "1"}), 2, "still on its way");
+  expect_refusal(shot({"--follow"}), 2, "needs a trace");
+  expect_refusal(shot({trace, "--follow", "--conversation", "1"}), 2, "excludes");
+  expect_refusal(shot({in_folder("none.mcap"), "--follow"}), kBadModel, "none.mcap");
+  expect_refusal(fulgurite({"run", "--serve", "7777"}), 2, "is no address");
+  expect_refusal(fulgurite({"run", "--serve", "tcp:0.0.0.0:7777"}), 2, "ssh -L");
+  expect_refusal(fulgurite({"run", "--serve", "unix:" + in_folder("none/socket")}), 1,
+                 "cannot be listened at");
+  expect_refusal(fulgurite({"run", "--lens"}), 2, "--serve");
+  EXPECT_FALSE(fs::exists(out));
+}
+
 // A file that is opened would get the number of a stream that the caller has closed.
 TEST_F(BadInput, AClosedStreamIsNotWhatIsOpenedNext) {
   const std::string trace = in_folder("t.mcap");

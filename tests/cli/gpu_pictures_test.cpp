@@ -283,6 +283,31 @@ TEST_F(Pictures, ATraceAndItsModelShowWhatTheModelShowed) {
   EXPECT_NE(std::string::npos, said.find("tokens of the trace were run again")) << said;
 }
 
+TEST_F(Pictures, WhatIsServedOrStillWrittenLooksLikeItsFile) {
+  const std::vector<std::string> words = {"run", "-p", "ROMEO:", "-n", "6", "--seed", "1"};
+  const auto with = [&](std::vector<std::string> front, const std::vector<std::string>& more) {
+    front.insert(front.end(), more.begin(), more.end());
+    return front;
+  };
+  const auto shot = [&](const std::string& name, const std::vector<std::string>& what) {
+    const Outcome outcome = fulgurite(
+        with({"shot", "-o", in_folder(name), "--window-size", "320x240", "--at", "3.5"}, what));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_file(in_folder(name));
+  };
+  const std::string trace = in_folder("t.mcap");
+  EXPECT_EQ(0, fulgurite(with(words, {"--trace", trace})).exit_code);
+  const std::string picture = shot("file.png", {trace});
+  EXPECT_FALSE(picture.empty());
+  EXPECT_EQ(picture, shot("followed.png", {trace, "--follow"}));
+  const std::string address = "unix:" + in_folder("socket");
+  tests::Process served(with(with({program()}, words), {"--serve", address}));
+  for (int i = 0; i < 6000 && served.err().find("waiting") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(picture, shot("served.png", {address}));
+  EXPECT_EQ(0, served.wait(std::chrono::seconds(60)).exit_code);
+}
+
 TEST_F(Pictures, WhatStandsOverThePictureIsLeftOutByName) {
   const auto shot = [&](const std::string& name, const std::vector<std::string>& more) {
     std::vector<std::string> words = {

@@ -1,4 +1,8 @@
 // The commands that need no screen, from words to text: run, eval, inspect, train.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -57,6 +61,47 @@ TEST_F(Files, WritingATraceDoesNotChangeTheText) {
   ASSERT_GT(trace.size(), 10000u);
   EXPECT_EQ(trace.substr(0, 8), magic);
   EXPECT_EQ(trace.substr(trace.size() - 8), magic);
+}
+
+// Whoever connects gets what --trace would have written; the text begins when somebody does.
+TEST_F(Files, ServingATraceDoesNotChangeTheText) {
+  const std::string path = in_folder("socket");
+  tests::Process served(
+      {program(), "run", "-p", "ROMEO:", "-n", "60", "--seed", "1", "--serve", "unix:" + path});
+  sockaddr_un to = {};
+  to.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof to.sun_path);
+  path.copy(to.sun_path, path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  for (int i = 0; connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0; ++i) {
+    ASSERT_LT(i, 6000) << served.err();
+    EXPECT_EQ("", served.out()) << "nobody watches yet";
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  std::string trace;
+  char part[65536];
+  for (ssize_t n = 0; (n = read(fd, part, sizeof part)) > 0;)
+    trace.append(part, static_cast<size_t>(n));
+  close(fd);
+  const Outcome outcome = served.wait(std::chrono::seconds(60));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, generate("1"));
+  EXPECT_NE(std::string::npos, outcome.err.find("fulgurite view unix:" + path)) << outcome.err;
+  EXPECT_FALSE(fs::exists(path));
+  const std::string magic = "\x89MCAP0\r\n";
+  ASSERT_GT(trace.size(), 10000u);
+  EXPECT_EQ(trace.substr(0, 8), magic);
+  EXPECT_EQ(trace.substr(trace.size() - 8), magic);
+}
+
+TEST_F(Files, NobodyHasToCome) {
+  tests::Process served({program(), "run", "--serve", "unix:" + in_folder("socket")});
+  for (int i = 0; i < 6000 && served.err().find("waiting") == std::string::npos; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  served.send(SIGINT);
+  const Outcome outcome = served.wait(std::chrono::seconds(30));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
 }
 
 TEST_F(Files, PromptFromAFile) {

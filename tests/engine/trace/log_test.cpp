@@ -149,6 +149,40 @@ TEST(Log, WhatAReaderHoldsStaysUntilItLetsGo) {
   EXPECT_LE(log.detail_bytes(), 4 * Log::kChunkBytes);
 }
 
+TEST(Log, AReaderThatRestsHoldsNothingAndGoesOnWhereItStopped) {
+  Log log(2 * Log::kChunkBytes);
+  Cursor reader(log);
+  reader.rest();
+  for (uint64_t i = 0; i < 100; ++i) write(log, Topic::kKv, i, 100);
+  Message message;
+  for (uint64_t i = 0; i < 50; ++i) {
+    ASSERT_TRUE(reader.next(message));
+    EXPECT_EQ(i, number_of(message));
+    if (i % 7 == 0) reader.rest();
+    if (i % 14 == 0) reader.rest();  // twice is once
+  }
+  reader.rest();
+  for (uint64_t i = 100; i < 3000; ++i) {
+    write(log, Topic::kKv, i, 100);
+    if (i % 100 == 0) write(log, Topic::kToken, i, 1);
+  }
+  EXPECT_LE(log.detail_bytes(), 3 * Log::kChunkBytes);
+  uint64_t tokens = 0;
+  uint64_t first = 0;
+  uint64_t details = 0;
+  while (reader.next(message)) {
+    EXPECT_TRUE(whole(message));
+    if (message.topic == Topic::kToken) {
+      ++tokens;
+    } else if (details++ == 0) {
+      first = number_of(message);
+    }
+  }
+  EXPECT_EQ(29U, tokens);
+  EXPECT_GT(first, 1000U) << "what was dropped meanwhile is passed over";
+  EXPECT_EQ(3000U, first + details) << "the newest is there";
+}
+
 // Bytes of this process that lie in memory.
 uint64_t resident() {
   std::ifstream in("/proc/self/statm");
@@ -222,9 +256,12 @@ TEST(LogThreads, OneWriterManyReadersNoLock) {
           } else {
             ++seen[r].details;
           }
-          if (n % (50 * (r + 1)) == 0) cursor.release(cursor.forget_before());
+          if (n % (50 * (r + 1)) != 0) continue;
+          if (r == 0) cursor.rest();
+          if (r > 0) cursor.release(cursor.forget_before());
         }
-        cursor.release(cursor.forget_before());
+        if (r < 2) cursor.rest();
+        if (r >= 2) cursor.release(cursor.forget_before());
         if (last_round) break;
         std::this_thread::yield();
       }
