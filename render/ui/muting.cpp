@@ -67,9 +67,13 @@ void take_answer(State& state) {
   state.asks_for.reset();
 }
 
+const char* where_to_ask(const State& state) {
+  return state.followed.empty() ? "beside a trace, -m" : "the window it runs in";
+}
+
 void toggle_muted(State& state) {
   if (state.control == nullptr) {
-    state.message = "muting needs a running model: beside a trace, -m";
+    state.message = std::string("muting needs a running model: ") + where_to_ask(state);
     return;
   }
   const scene::Layout& layout = state.stage.layout();

@@ -18,7 +18,7 @@ void show(const State& state, const scene::CellRef& cell) {
   ImGui::TextDisabled("%s[%lld,%lld]", sheet->name.c_str(), static_cast<long long>(cell.row),
                       static_cast<long long>(cell.col));
   if (state.control == nullptr) {
-    ImGui::TextDisabled("numbers need a running model: beside a trace, -m");
+    ImGui::TextDisabled("numbers need a running model: %s", where_to_ask(state));
     return;
   }
   const auto value = store.value(*sheet, cell);

@@ -222,7 +222,7 @@ void Inspector::draw(State& state, bool interactive) {
     const std::vector<scene::TensorName> tensors =
         scene::tensors_of(layout, own, token_of(state, ref), candidate_of(state, ref));
     if (state.control == nullptr && interactive) {
-      faint("whole tensors need a running model: beside a trace, -m");
+      faint(std::string("whole tensors need a running model: ") + where_to_ask(state));
     } else if (state.control != nullptr && !tensors.empty()) {
       if (!state.wanted_tensor.empty()) choose(tensors, std::exchange(state.wanted_tensor, {}));
       tab_ = std::min(tab_, tensors.size() - 1);

@@ -25,7 +25,7 @@ void panel_open(State& state) {
   ImGui::SetNextItemWidth(-1.0F);
   Letters::current().want(state.what_to_open);
   const bool entered = ImGui::InputTextWithHint(
-      "##what", "FILE or folder, ollama:NAME, hf:ORG/REPO", &state.what_to_open,
+      "##what", "FILE or folder, ollama:NAME, hf:ORG/REPO, tcp:PORT", &state.what_to_open,
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
   const bool pressed = ImGui::Button("Open");
   ImGui::SameLine();

@@ -114,6 +114,9 @@ bool escape_pressed();
 // Conversations and continuations there were: what was asked before it grew is of another text.
 uint64_t beginnings(const State& state);
 
+// Of what needs a running model where none answers: "beside a trace, -m".
+const char* where_to_ask(const State& state);
+
 // Asks the engine for a text. False: it is busy, and state.message says so.
 bool ask_for(State& state, const engine::Generate& what);
 // Once a frame: whether the engine has begun with what it was asked.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "tests/cli/program.h"
+#include "tests/support/in_time.h"
 
 namespace cli {
 namespace {
@@ -302,8 +303,7 @@ TEST_F(Pictures, WhatIsServedOrStillWrittenLooksLikeItsFile) {
   EXPECT_EQ(picture, shot("followed.png", {trace, "--follow"}));
   const std::string address = "unix:" + in_folder("socket");
   tests::Process served(with(with({program()}, words), {"--serve", address}));
-  for (int i = 0; i < 6000 && served.err().find("waiting") == std::string::npos; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(tests::in_time([&] { return served.err().find("waiting") != std::string::npos; }));
   EXPECT_EQ(picture, shot("served.png", {address}));
   EXPECT_EQ(0, served.wait(std::chrono::seconds(60)).exit_code);
 }

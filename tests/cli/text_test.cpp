@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.h"
+#include "tests/support/in_time.h"
 #include "tests/support/npy_file.h"
 
 namespace cli {
@@ -73,11 +74,10 @@ TEST_F(Files, ServingATraceDoesNotChangeTheText) {
   ASSERT_LT(path.size(), sizeof to.sun_path);
   path.copy(to.sun_path, path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  for (int i = 0; connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0; ++i) {
-    ASSERT_LT(i, 6000) << served.err();
+  ASSERT_TRUE(tests::in_time([&] {
     EXPECT_EQ("", served.out()) << "nobody watches yet";
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+    return connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+  })) << served.err();
   std::string trace;
   char part[65536];
   for (ssize_t n = 0; (n = read(fd, part, sizeof part)) > 0;)
@@ -96,8 +96,7 @@ TEST_F(Files, ServingATraceDoesNotChangeTheText) {
 
 TEST_F(Files, NobodyHasToCome) {
   tests::Process served({program(), "run", "--serve", "unix:" + in_folder("socket")});
-  for (int i = 0; i < 6000 && served.err().find("waiting") == std::string::npos; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(tests::in_time([&] { return served.err().find("waiting") != std::string::npos; }));
   served.send(SIGINT);
   const Outcome outcome = served.wait(std::chrono::seconds(30));
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -15,24 +15,17 @@
 #include "engine/trace/socket.h"
 #include "model/error.h"
 #include "tests/support/data.h"
+#include "tests/support/in_time.h"
 #include "tests/support/trace_builder.h"
 
 namespace {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
+using tests::in_time;
 using tests::TraceBuilder;
 using trace::Follower;
 using trace::Log;
-
-// Whether it comes true within half a minute.
-bool in_time(const std::function<bool()>& holds) {
-  for (int i = 0; i < 30'000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
-}
 
 class FollowedTrace : public ::testing::Test {
  protected:

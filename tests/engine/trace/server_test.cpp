@@ -17,12 +17,14 @@
 #include "engine/trace/reader.h"
 #include "model/error.h"
 #include "tests/support/data.h"
+#include "tests/support/in_time.h"
 #include "tests/support/trace_builder.h"
 
 namespace {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
+using tests::in_time;
 using tests::TraceBuilder;
 using trace::Cursor;
 using trace::Follower;
@@ -31,16 +33,6 @@ using trace::Message;
 using trace::Server;
 
 using Clock = std::chrono::steady_clock;
-
-// Whether it comes true within half a minute.
-bool in_time(const std::function<bool()>& holds) {
-  const auto latest = Clock::now() + std::chrono::seconds(30);
-  while (!holds()) {
-    if (Clock::now() > latest) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
 
 bool never() {
   return false;
