@@ -153,10 +153,7 @@ class Source {
                   "residual,attention,kv,ffn,candidates,tokens,rest,drain; ffn=2,kv=0.5");
     }
     scene.log = &log_;
-    if (!flags.serve.empty()) {
-      server_ = std::make_unique<trace::Server>(log_, flags.serve);
-      say("others can watch: fulgurite view " + server_->address());
-    }
+    if (!flags.serve.empty()) server_ = std::make_unique<trace::Server>(log_, flags.serve);
     if (flags.follow || trace::is_address(flags.file)) {
       follow(flags);
       return;
@@ -203,7 +200,9 @@ class Source {
     });
   }
 
-  // Null when the trace comes from a file.
+  // Where others may watch; empty: nowhere.
+  std::string address() const { return server_ ? server_->address() : std::string(); }
+  // Null when no model runs here.
   engine::LoadedModel* model() { return model_.get(); }
   const engine::SessionOptions& session() const { return session_; }
   // As -m names the model that runs, if it can run this trace again; else empty.
@@ -221,6 +220,7 @@ class Source {
     if (inference_) inference_->finish();
     using Clock = std::chrono::steady_clock;
     const auto latest = Clock::now() + std::chrono::seconds(2);
+    follower_.reset();
     if (server_) server_->finish([&] { return Clock::now() > latest; });
     return exit_code;
   }
@@ -267,6 +267,7 @@ class Source {
     refuse_to_run(flags);
     follower_ = std::make_unique<trace::Follower>(flags.file, log_);
     flags.scene.followed = flags.file;
+    flags.scene.enough = [this] { follower_.reset(); };
   }
 
   void show_trace(const Flags& flags) {
@@ -363,6 +364,7 @@ int run_program(int argc, char** argv) {
   view.callback([&] {
     auto source = std::make_shared<Source>(flags, std::vector{record.output, flags.scene.timings});
     record.scene = flags.scene;
+    if (!source->address().empty()) say("others can watch: fulgurite view " + source->address());
     if (headless) {
       exit_code = source->finished(render::commands::record(record));
       return;

@@ -38,7 +38,7 @@ nlohmann::ordered_json describe(const LoadedModel& model, int32_t id, double log
           {"logprob", logprob}};
 }
 
-// Nobody but the trace's file reads it, batch by batch; a batch's detail has 64 MB.
+// The trace's file reads it batch by batch, and a batch's detail has 64 MB; viewers as they can.
 constexpr uint64_t kDetailBytes = uint64_t{256} << 20;
 
 // One line about the token that was drawn from these logits.
@@ -71,10 +71,17 @@ bool wait_for_viewer(const trace::Server& server) {
 void take_leave(trace::Server& server) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds kAfterSignal{2};
+  const auto begin = Clock::now();
+  bool told = false;
   std::optional<Clock::time_point> signal;
   server.finish([&] {
-    if (!signal && StopSignals::asked()) signal = Clock::now();
-    return signal && Clock::now() - *signal > kAfterSignal;
+    const auto now = Clock::now();
+    if (!told && now - begin > std::chrono::seconds(1)) {
+      fmt::print(stderr, "waiting until viewers have it all: {}\n", server.watching());
+      told = true;
+    }
+    if (!signal && StopSignals::asked()) signal = now;
+    return signal && now - *signal > kAfterSignal;
   });
 }
 
@@ -117,7 +124,6 @@ int run(const RunOptions& options) {
   }
   if (!options.json) print("\n");
   if (file) file->finish();
-  if (server) take_leave(*server);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const size_t tokens = session.tokens().size();
@@ -132,6 +138,7 @@ int run(const RunOptions& options) {
     fmt::print(stderr, "the context of {} tokens is full\n", session.context());
   }
   if (file) fmt::print(stderr, "trace: {}\n", options.trace_path);
+  if (server) take_leave(*server);
   return 0;
 }
 

@@ -28,6 +28,8 @@ struct RunOptions {
 // logprob: natural logarithm of the model's own probability over the whole vocabulary, before any
 // sampler. text: with U+FFFD for bytes that are no whole character.
 //
+// Where it is served, it begins with the first viewer and ends when all have all of it.
+//
 // Returns the exit code. Ctrl-C ends the text after the token at hand and finishes the trace; a
 // second one ends the program at once.
 int run(const RunOptions& options);

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
-#include <limits>
 #include <span>
 #include <utility>
 
@@ -24,8 +23,8 @@ namespace {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
-// A record of a stream may be as long: memory is asked for as its bytes come.
-constexpr uint64_t kMostBytes = std::numeric_limits<uint64_t>::max();
+// A record that says it is longer is none of ours.
+constexpr uint64_t kLongest = uint64_t{1} << 30;
 constexpr int kPatience = 50;  // ms between two looks at whether all this is still wanted
 constexpr std::chrono::milliseconds kGrowth{50};  // between two looks at a file's end
 
@@ -61,7 +60,8 @@ McapSource read_socket(const std::string& address, const std::stop_token& stop) 
 }
 
 McapSource read_file(const std::string& path, const std::stop_token& stop) {
-  const auto file = std::make_shared<Socket>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto file =
+      std::make_shared<Socket>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found = {};
   if (!*file || ::fstat(file->fd(), &found) != 0 || !S_ISREG(found.st_mode)) {
     throw Error(ExitCode::kBadModel, "cannot be followed as a trace", path,
@@ -76,7 +76,8 @@ McapSource read_file(const std::string& path, const std::stop_token& stop) {
     const auto more = [&](ssize_t n) {
       struct stat now = {};
       if (n < 0 || ::fstat(file->fd(), &now) != 0) return false;
-      if (static_cast<uint64_t>(now.st_size) < at) return false;  // it was begun anew
+      // It was begun anew, or there is another one in its place.
+      if (static_cast<uint64_t>(now.st_size) < at || now.st_nlink == 0) return false;
       std::this_thread::sleep_for(kGrowth);
       return true;
     };
@@ -91,7 +92,10 @@ Follower::Follower(const std::string& what, Log& log)
       log_(log),
       read_(is_address(what) ? read_socket(what, stop_.get_token())
                              : read_file(what, stop_.get_token())),
-      thread_([this] { take_in(); }) {}
+      thread_([this] {
+        take_in();
+        read_ = nullptr;  // whoever writes need not wait for us
+      }) {}
 
 Follower::~Follower() {
   stop_.request_stop();
@@ -101,6 +105,16 @@ Follower::~Follower() {
 void Follower::note(NoteKind kind, const std::string& text) {
   append(log_, Topic::kNote, NoteRecord{kind, static_cast<uint32_t>(text.size())},
          std::span<const char>(text));
+}
+
+// Where there is no memory for a sentence either, it is lost; what came stays.
+void Follower::give_up() noexcept {
+  try {
+    note(NoteKind::kFailed, "there is not enough memory for what came");
+    note(NoteKind::kFinished, "");
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 void Follower::take_in() noexcept {
@@ -113,7 +127,7 @@ void Follower::take_in() noexcept {
   };
   try {
     const McapEnd end =
-        read_mcap(what_, kMostBytes, read, [&](Topic topic, std::span<const std::byte> payload) {
+        read_mcap(what_, kLongest, read, [&](Topic topic, std::span<const std::byte> payload) {
           std::memcpy(log_.reserve(topic, payload.size()), payload.data(), payload.size());
           log_.commit();
           NoteRecord said;
@@ -126,16 +140,17 @@ void Follower::take_in() noexcept {
     if (end.damaged) {
       note(NoteKind::kFailed, what_ + " is damaged in the middle; this is what is before");
     } else if (!end.complete) {
-      note(NoteKind::kFailed, what_ + " broke off; this is what came before");
+      note(NoteKind::kFailed, what_ + " broke off or is damaged; this is what came before");
     }
     if (!over) note(NoteKind::kFinished, "the end of " + what_);
   } catch (const Error& error) {
     if (stop_.stop_requested()) return;
     note(NoteKind::kFailed,
-         silent ? what_ + " said nothing: it may have as many viewers as it takes" : error.what());
+         silent ? what_ + " said nothing: it serves nothing, or as many viewers as it takes"
+                : error.what());
     note(NoteKind::kFinished, "");
   } catch (const std::exception&) {
-    // There is not even memory for a sentence: what came stays.
+    give_up();
   }
 }
 

@@ -224,21 +224,18 @@ class McapReader {
   McapReader(const std::string& name, const McapSource& read, const McapTake& take)
       : name_(name), read_(read), take_(take) {}
 
-  McapEnd walk(uint64_t left) {
+  McapEnd walk(uint64_t longest) {
     std::array<std::byte, kMagic.size()> magic{};
     if (read_(magic) < magic.size() || !begins_as_mcap(magic)) throw bad("is not MCAP", kOurs);
-    left -= std::min<uint64_t>(left, magic.size());
     while (!damaged_) {
       std::array<std::byte, 9> frame{};
-      if (left < frame.size() || read_(frame) < frame.size()) break;
-      left -= frame.size();
+      if (read_(frame) < frame.size()) break;
       const auto opcode = static_cast<Opcode>(frame[0]);
       uint64_t length = 0;
       std::memcpy(&length, frame.data() + 1, sizeof length);
-      if (length > left) break;
+      if (length > longest || !read_record(length)) break;
       complete_ = opcode == Opcode::kDataEnd;
-      if (complete_ || !read_record(length)) break;
-      left -= length;
+      if (complete_) break;
       if (opcode == Opcode::kHeader) take_header(record_);
       if (opcode == Opcode::kChannel) take_channel(record_);
       if (opcode == Opcode::kMessage) take_message(record_);
@@ -346,9 +343,9 @@ bool begins_as_mcap(std::span<const std::byte> head) noexcept {
          std::memcmp(head.data(), kMagic.data(), kMagic.size()) == 0;
 }
 
-McapEnd read_mcap(const std::string& name, uint64_t size, const McapSource& read,
+McapEnd read_mcap(const std::string& name, uint64_t longest, const McapSource& read,
                   const McapTake& take) {
-  return McapReader(name, read, take).walk(size);
+  return McapReader(name, read, take).walk(longest);
 }
 
 }  // namespace trace

@@ -68,10 +68,10 @@ using McapSource = std::function<size_t(std::span<std::byte> into)>;
 using McapTake = std::function<void(Topic, std::span<const std::byte> payload)>;
 
 // Takes every message of a topic that is known. name: of the file or connection, for what an Error
-// says. size: bytes that there are at most; memory is asked for as they come. Throws Error
-// (bad_model): not MCAP, not ours, compressed, or contradicting itself; and what `read` and `take`
-// throw.
-McapEnd read_mcap(const std::string& name, uint64_t size, const McapSource& read,
+// says. longest: a record that says it is longer is not there; memory is asked for as its bytes
+// come. Throws Error (bad_model): not MCAP, not ours, compressed, or contradicting itself; and what
+// `read` and `take` throw.
+McapEnd read_mcap(const std::string& name, uint64_t longest, const McapSource& read,
                   const McapTake& take);
 
 // Whether a stream begins so.

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +29,13 @@ struct Gone {};
 bool can(int fd, short what) {
   pollfd one = {fd, what, 0};
   return ::poll(&one, 1, kPatience) > 0;
+}
+
+// Which file a path names; zeros: none.
+std::pair<uint64_t, uint64_t> id_of(const std::string& path) {
+  struct stat found = {};
+  if (path.empty() || ::lstat(path.c_str(), &found) != 0) return {};
+  return {found.st_dev, found.st_ino};
 }
 
 // A viewer says nothing: what is readable is its end.
@@ -57,13 +65,15 @@ Server::Server(Log& log, std::string address)
     : log_(log),
       address_(std::move(address)),
       socket_(listen_at(address_)),
+      path_(address_.starts_with("unix:") ? address_.substr(5) : std::string()),
+      id_(id_of(path_)),
       thread_([this](const std::stop_token& stop) { listen(stop); }) {}
 
 Server::~Server() {
   thread_.request_stop();
   thread_.join();
   for (Viewer& viewer : viewers_) viewer.thread.request_stop();
-  if (address_.starts_with("unix:")) ::unlink(address_.c_str() + 5);
+  if (id_of(path_) == id_) ::unlink(path_.c_str());
 }
 
 void Server::finish(const std::function<bool()>& give_up) {
@@ -102,7 +112,7 @@ void Server::serve(const std::stop_token& stop, Viewer& viewer) {
       const bool last = ending_;  // then all of it is in the log
       if (stream.drain(kAtOnce)) continue;
       if (last) break;
-      if (has_left(fd)) throw Gone{};
+      if (has_left(fd)) break;  // or will say nothing, and reads on: it has a whole file then
       std::this_thread::sleep_for(kNews);
     }
     stream.finish();

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "engine/trace/log.h"
 #include "engine/trace/socket.h"
@@ -32,8 +34,11 @@ class Server {
   // How many have come so far. Any thread.
   size_t viewers() const noexcept { return came_.load(); }
 
-  // Nothing more will be appended to the log: returns when everybody has all of it and has been
-  // told that this is the end, or when give_up() says so.
+  // How many are there. Any thread.
+  size_t watching() const noexcept { return watching_.load(); }
+
+  // Returns when everybody has all of the log, to which nothing more is appended, and has been told
+  // that this is the end; or when give_up() says so.
   void finish(const std::function<bool()>& give_up);
 
  private:
@@ -49,6 +54,8 @@ class Server {
   Log& log_;
   std::string address_;
   Socket socket_;
+  std::string path_;                  // of the address; empty: it is none
+  std::pair<uint64_t, uint64_t> id_;  // of what is there: nobody else's is removed
   std::atomic<size_t> came_{0};
   std::atomic<size_t> watching_{0};
   std::atomic<bool> ending_{false};

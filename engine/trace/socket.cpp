@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -93,14 +94,26 @@ void no_waiting(const Socket& socket) {
   ::fcntl(socket.fd(), F_SETFL, ::fcntl(socket.fd(), F_GETFL) | O_NONBLOCK);
 }
 
-// What a program that was killed has left.
+// What a program that was killed has left. The probe is of another kind than who may listen there,
+// so that it is never a visitor.
 void remove_abandoned(const Place& place, const std::string& address) {
   const std::string path = address.substr(kUnix.size());
   struct stat found = {};
   if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
-  const Socket probe = make_socket(place, address);
+  const Socket probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (::connect(probe.fd(), place.get(), place.bytes) != 0 && errno == ECONNREFUSED)
     ::unlink(path.c_str());
+}
+
+// Of a connection that was begun; 0, or what errno would be.
+int connected(const Socket& socket) {
+  constexpr int kPatience = 3000;  // ms
+  pollfd one = {socket.fd(), POLLOUT, 0};
+  if (::poll(&one, 1, kPatience) < 1) return ETIMEDOUT;
+  int error = 0;
+  socklen_t bytes = sizeof error;
+  ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &bytes);
+  return error;
 }
 
 }  // namespace
@@ -138,13 +151,11 @@ Socket listen_at(std::string& address) {
 Socket connect_to(const std::string& address) {
   const Place place = place_of(address);
   Socket socket = make_socket(place, address);
-  // On this machine nobody has to wait for that.
-  if (::connect(socket.fd(), place.get(), place.bytes) != 0) {
-    throw failed("cannot be reached", address,
-                 "start there what it shows, with --serve " + address);
-  }
   no_waiting(socket);
-  return socket;
+  if (::connect(socket.fd(), place.get(), place.bytes) == 0) return socket;
+  if (errno == EINPROGRESS) errno = connected(socket);
+  if (errno == 0) return socket;
+  throw failed("cannot be reached", address, "start there what it shows, with --serve " + address);
 }
 
 }  // namespace trace

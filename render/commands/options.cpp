@@ -111,40 +111,66 @@ bool interrupted() {
 
 namespace {
 
-// Until `done`, or until nothing more will come.
-template <class Done>
-void wait_until(Stage& stage, Done&& done) {
-  for (;;) {
-    stage.poll();
-    if (done() || stage.reader().finished() || stage.reader().failed() || interrupted()) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+constexpr std::chrono::milliseconds kLook{2};
+constexpr int kStill = 100;  // looks
+
+// Says, when it takes longer, what is waited for.
+class Waiting {
+ public:
+  explicit Waiting(std::string what) : what_(std::move(what)) {}
+  void look() {
+    std::this_thread::sleep_for(kLook);
+    if (what_.empty() || ++looks_ != kLong) return;
+    std::fprintf(stderr, "waiting for %s\n", what_.c_str());
   }
-}
+
+ private:
+  static constexpr int kLong = 500;
+  std::string what_;
+  int looks_ = 0;
+};
 
 }  // namespace
 
-void begin(const SceneOptions& options, Stage& stage) {
-  wait_until(stage, [&] { return stage.ready(); });
+bool begin(const SceneOptions& options, Stage& stage, const std::function<bool()>& wanted) {
+  const trace::Reader& reader = stage.reader();
+  Waiting waiting(options.followed);
+  for (stage.poll(); !stage.ready(); stage.poll()) {
+    if (reader.finished() || reader.failed() || interrupted()) break;
+    if (!wanted()) return false;
+    waiting.look();
+  }
   if (interrupted())
     throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
+  if (!stage.ready() && reader.failed())
+    throw Error(ExitCode::kBadModel, std::string(reader.note()));
   if (!stage.ready()) {
     throw Error(ExitCode::kBadModel, "there is nothing to show", "trace", "it describes no model");
   }
   first_pose(options, stage, 1.0F);
   selected_node(options, stage.layout());
   zoom_cell(options, stage.layout());
-  if (options.control == nullptr) return;
+  if (options.control == nullptr) return true;
   if (options.replay) {
     options.control->post(*options.replay);
   } else {
     options.control->post(options.generate);
   }
+  return true;
 }
 
 void run_to_end(const SceneOptions& options, Stage& stage) {
-  begin(options, stage);
+  begin(options, stage, [] { return true; });
   const trace::Reader& reader = stage.reader();
-  wait_until(stage, [] { return false; });
+  // Behind the end of a conversation that has just come there may be another one on its way.
+  const int most_still = options.followed.empty() ? 0 : kStill;
+  Waiting waiting(options.followed.empty() ? "" : "the end of " + options.followed);
+  for (int still = 0; !interrupted(); ++still) {
+    if (stage.poll()) still = 0;
+    if ((reader.finished() || reader.failed()) && still >= most_still) break;
+    waiting.look();
+  }
+  if (options.enough) options.enough();
   if (options.replay && reader.finished() && !reader.failed())
     std::fprintf(stderr, "%s\n", std::string(reader.note()).c_str());
   if (interrupted() && !reader.finished())

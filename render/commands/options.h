@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,10 +20,11 @@ inline constexpr const char* kViews =
 
 struct SceneOptions {
   trace::Log* log = nullptr;             // never null
-  engine::Control* control = nullptr;    // null: the trace comes from a file
+  engine::Control* control = nullptr;    // null: no model runs here
   engine::Generate generate;             // what was asked of the engine
   std::optional<engine::Replay> replay;  // what it does first instead
   std::string followed;                  // where a trace still comes from; empty: it is all there
+  std::function<void()> enough;          // says that no more of it is wanted; null: nobody cares
   uint32_t width = 1280;                 // pixels
   uint32_t height = 720;
   std::string camera = "home";  // see scene::named_pose; "@3": a bookmark
@@ -54,11 +56,12 @@ void set_panels(const std::string& list, SceneOptions& options);
 void require_readable(const SceneOptions& options);
 
 // Waits until the log has described its model, looks up what the options name in it, and only then
-// asks the engine to generate: that replaces an older file of the trace. Throws Error (usage, bad
-// model).
-void begin(const SceneOptions& options, Stage& stage);
+// asks the engine to generate: that replaces an older file of the trace. False: meanwhile wanted()
+// did not hold any more. Throws Error (usage, bad model).
+bool begin(const SceneOptions& options, Stage& stage, const std::function<bool()>& wanted);
 
-// Begins, and waits until the conversation in the log is over and the stage has taken it in.
+// Begins, and waits until the conversation in the log is over and the stage has taken it in; of a
+// trace that is followed, the last one that has come.
 // Throws Error as begin() does, with the engine's words when it could not generate, and when it was
 // interrupted.
 void run_to_end(const SceneOptions& options, Stage& stage);

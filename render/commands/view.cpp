@@ -45,7 +45,8 @@ class Controls {
     glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int scancode, int action, int mods) {
       self(w).active_ = true;
       if (action == GLFW_PRESS) self(w).state_->pressed.push_back(key);
-      if (action != GLFW_RELEASE)
+      // While it is waited for there is nothing that a key could be about.
+      if (action != GLFW_RELEASE && self(w).stage_.ready())
         self(w).key(as_printed(key, scancode), mods, action == GLFW_REPEAT);
     });
     glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) {
@@ -430,7 +431,15 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   state.followed = options.followed;
   controls.attach(ui, state);
 
-  begin(options, stage);
+  if (!options.followed.empty())
+    glfwSetWindowTitle(window.get(), ("fulgurite: waiting for " + options.followed).c_str());
+  const auto pressed = [&](int key) { return glfwGetKey(window.get(), key) == GLFW_PRESS; };
+  const auto open_still = [&] {
+    glfwPollEvents();
+    const bool control = pressed(GLFW_KEY_LEFT_CONTROL) || pressed(GLFW_KEY_RIGHT_CONTROL);
+    return glfwWindowShouldClose(window.get()) == GLFW_FALSE && !(control && pressed(GLFW_KEY_Q));
+  };
+  if (!begin(options, stage, open_still)) return {};
   view.camera.pose = first_pose(options, stage, controls.aspect(), 0.0);
   view.selected_cell = zoom_cell(options, stage.layout());
   if (view.selected_cell)
@@ -457,6 +466,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   std::string title;
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
+  bool broken = false;  // what is followed
   auto last = std::chrono::steady_clock::now();
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {
     // When nothing moves the program sleeps until something does.
@@ -474,7 +484,15 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     const float seconds = std::min(std::chrono::duration<float>(now - last).count(), 0.25F);
     last = now;
 
-    const bool news = stage.poll();
+    // What comes from another process was not looked at before: what was shown stays.
+    bool news = false;
+    try {
+      if (!broken) news = stage.poll();
+    } catch (const Error& error) {
+      if (options.followed.empty()) throw;
+      broken = true;
+      state.message = error.what();
+    }
     if (conversation != stage.reader().conversation() || show_all != view.look.show_all) {
       conversation = stage.reader().conversation();
       show_all = view.look.show_all;

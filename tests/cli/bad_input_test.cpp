@@ -244,6 +244,8 @@ TEST_F(BadInput, ATraceThatNobodyServes) {
   expect_refusal(shot({"--follow"}), 2, "needs a trace");
   expect_refusal(shot({trace, "--follow", "--conversation", "1"}), 2, "excludes");
   expect_refusal(shot({in_folder("none.mcap"), "--follow"}), kBadModel, "none.mcap");
+  write(in_folder("words.txt"), "these are words, and more of them than eight bytes");
+  expect_refusal(shot({in_folder("words.txt"), "--follow"}), kBadModel, "is not MCAP");
   expect_refusal(fulgurite({"run", "--serve", "7777"}), 2, "is no address");
   expect_refusal(fulgurite({"run", "--serve", "tcp:0.0.0.0:7777"}), 2, "ssh -L");
   expect_refusal(fulgurite({"run", "--serve", "unix:" + in_folder("none/socket")}), 1,

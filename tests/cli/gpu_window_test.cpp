@@ -1,4 +1,8 @@
 // The window under Xvfb, used by mouse and keyboard, with Vulkan's validation on.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -246,6 +250,60 @@ TEST_F(Window, OpensAnotherModelOrATraceInItsPlace) {
   EXPECT_TRUE(program_->running()) << program_->err();
   display_->key("ctrl+q");
   expect_clean_end();
+}
+
+TEST_F(Window, WatchesAnotherProcessInItsPlace) {
+  const std::string path = in_folder("socket");
+  tests::Process served({program(), "run", "-p", "JULIET:", "-n", "6", "--serve", "unix:" + path});
+  open({"--select", "L3.H1"});
+  if (HasFatalFailure()) return;
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  ASSERT_TRUE(eventually([&] { return title() != "fulgurite\n"; })) << title();
+  display_->key("ctrl+o");
+  settle(1000);
+  display_->xdotool({"type", "--delay", "60", "unix:" + path});
+  settle(500);
+  display_->key("Return");
+  EXPECT_TRUE(eventually([&] { return title() == "fulgurite\n"; })) << title();
+  const Outcome outcome = served.wait(std::chrono::seconds(30));
+  EXPECT_EQ(0, outcome.exit_code) << outcome.err;
+  display_->key("x");  // nobody answers: a sentence
+  settle(1000);
+  EXPECT_TRUE(program_->running()) << program_->err();
+  display_->key("ctrl+q");
+  expect_clean_end();
+}
+
+// Somebody who accepts, and says nothing.
+TEST_F(Window, CanBeUsedAndClosedWhileItWaits) {
+  const std::string path = in_folder("socket");
+  sockaddr_un at = {};
+  at.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof at.sun_path);
+  path.copy(at.sun_path, path.size());
+  const int silent = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(0, bind(silent, reinterpret_cast<sockaddr*>(&at), sizeof at));
+  ASSERT_EQ(0, listen(silent, 4));
+  Environment environment = display_->environment();
+  environment["XDG_CONFIG_HOME"] = environment["XDG_STATE_HOME"] = environment["XDG_CACHE_HOME"] =
+      in_folder("");
+  program_ = std::make_unique<tests::Process>(
+      std::vector<std::string>{program(), "view", "unix:" + path}, environment);
+  const Outcome found =
+      display_->xdotool({"search", "--sync", "--onlyvisible", "--name", "fulgurite"});
+  window_ = found.out.substr(0, found.out.find('\n'));
+  const auto title = [&] { return display_->xdotool({"getwindowname", window_}).out; };
+  EXPECT_TRUE(eventually([&] { return title() == "fulgurite: waiting for unix:" + path + "\n"; }))
+      << title();
+  display_->xdotool({"mousemove", "640", "400", "windowfocus", window_, "click", "1"});
+  for (const char* key : {"f", "x", "Right", "ctrl+p", "Page_Up", "F9", "space"})
+    display_->key(key);
+  settle(1000);
+  EXPECT_TRUE(program_->running()) << program_->err();
+  display_->xdotool(
+      {"keydown", "ctrl", "keydown", "q", "sleep", "1", "keyup", "q", "keyup", "ctrl"});
+  expect_clean_end();
+  close(silent);
 }
 
 TEST_F(Window, MutesWhatIsSelectedAndLetsItSpeakAgain) {

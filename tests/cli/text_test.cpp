@@ -64,7 +64,7 @@ TEST_F(Files, WritingATraceDoesNotChangeTheText) {
   EXPECT_EQ(trace.substr(trace.size() - 8), magic);
 }
 
-// Whoever connects gets what --trace would have written; the text begins when somebody does.
+// Whoever connects gets a whole trace file; the text begins when somebody does.
 TEST_F(Files, ServingATraceDoesNotChangeTheText) {
   const std::string path = in_folder("socket");
   tests::Process served(

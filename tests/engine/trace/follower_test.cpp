@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -134,6 +135,18 @@ TEST_F(FollowedTrace, AFileThatIsBegunAnewEndsWithASentence) {
   EXPECT_CONTAINS(std::string(reader.note()), path_, "broke off");
 }
 
+TEST_F(FollowedTrace, AFileThatIsReplacedEndsWithASentence) {
+  const std::string bytes = written();
+  append_to_file(bytes.substr(0, bytes.size() / 2));
+  Log log;
+  const Follower follower(path_, log);
+  trace::Reader reader(log);
+  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.described(); }));
+  std::filesystem::rename(folder_.file("whole.mcap"), path_);
+  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.finished(); }));
+  EXPECT_TRUE(reader.failed());
+}
+
 TEST_F(FollowedTrace, AConnectionMayBreakOffAnywhere) {
   const std::string bytes = written();
   for (size_t cut = 0; cut < bytes.size(); cut += 1 + bytes.size() / 40) {
@@ -150,15 +163,14 @@ TEST_F(FollowedTrace, AConnectionMayBreakOffAnywhere) {
 
 TEST_F(FollowedTrace, WhatIsNoTraceIsSaidInOneLine) {
   EXPECT_CONTAINS(sent("HTTP/1.1 400 Bad Request\r\n\r\n").note, "is not MCAP");
-  EXPECT_CONTAINS(sent("").note, "said nothing");
+  EXPECT_CONTAINS(sent("").note, "said nothing", "serves nothing");
   EXPECT_CONTAINS(sent("\x89MC").note, "is not MCAP");
   std::string bytes = written();
   bytes[bytes.find("fulgurite")] = 'x';
   EXPECT_CONTAINS(sent(bytes).note, "of another program");
-  // A record of 2^62 bytes: what comes is taken in, and no memory asked for the rest.
-  std::string huge = written().substr(0, 40);
-  huge.resize(8 + 1 + 8 + 4 + 9 + 4 + 9);  // magic and header
-  huge += std::string("\x06\0\0\0\0\0\0\0\x40", 9) + std::string(100'000, 'x');
+  // A record of 2^62 bytes: its writer is not even listened to.
+  std::string huge = written().substr(0, 8 + 1 + 8 + 4 + 9 + 4 + 9);  // magic and header
+  huge += std::string("\x06\0\0\0\0\0\0\0\x40", 9) + std::string(1'000'000, 'x');
   const Ending ending = sent(huge);
   EXPECT_TRUE(ending.failed);
   EXPECT_EQ(0U, ending.steps);
@@ -185,6 +197,8 @@ TEST_F(FollowedTrace, WhatCannotBeFollowedIsSaidAtOnce) {
   };
   EXPECT_CONTAINS(refusal(folder_.file("none"), ExitCode::kBadModel), "none", "--trace");
   EXPECT_CONTAINS(refusal(folder_.file("."), ExitCode::kBadModel), "cannot be followed");
+  ASSERT_EQ(0, mkfifo(folder_.file("pipe").c_str(), 0600));
+  EXPECT_CONTAINS(refusal(folder_.file("pipe"), ExitCode::kBadModel), "cannot be followed");
   EXPECT_CONTAINS(refusal("tcp:host:1", ExitCode::kUsage), "of this machine");
 }
 
