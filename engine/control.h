@@ -105,6 +105,8 @@ struct Attribute {
   int32_t against = -1;  // see trace::AttributionRecord
 };
 
+// Holds the session behind the step it is at; it still answers questions. A text that is asked for
+// meanwhile waits, too.
 struct Pause {
   bool paused = false;
 };

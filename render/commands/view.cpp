@@ -318,6 +318,9 @@ class Controls {
         state_->focus_prompt = true;
         state_->panels = true;
         break;
+      case GLFW_KEY_G:
+        ui::hold(*state_);
+        break;
       case GLFW_KEY_X:
         shift ? ui::unmute_all(*state_) : ui::toggle_muted(*state_);
         break;

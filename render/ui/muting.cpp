@@ -42,35 +42,6 @@ void select_end_of_bolt(State& state) {
 
 }  // namespace
 
-uint64_t beginnings(const State& state) {
-  return state.stage.reader().conversation() + state.stage.reader().continuation();
-}
-
-bool ask_for(State& state, const engine::Generate& what) {
-  if (!state.control->post(what)) {
-    state.message = "the engine is busy; try again";
-    return false;
-  }
-  state.asks_for = what;
-  state.asked_during = beginnings(state);
-  state.player.play(true);
-  return true;
-}
-
-void take_answer(State& state) {
-  if (!state.asks_for || beginnings(state) == state.asked_during) return;
-  const engine::Generate& now = *state.asks_for;
-  const bool same_text = now.prompt == state.asked.prompt && !now.go_on;
-  if (!same_text) state.unmuted.clear();
-  state.asked = now;
-  state.generate.muted = now.muted;
-  state.asks_for.reset();
-}
-
-const char* where_to_ask(const State& state) {
-  return state.followed.empty() ? "beside a trace, -m" : "the window it runs in";
-}
-
 void toggle_muted(State& state) {
   if (state.control == nullptr) {
     state.message = std::string("muting needs a running model: ") + where_to_ask(state);

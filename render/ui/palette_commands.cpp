@@ -43,6 +43,7 @@ std::vector<Offer> all_offers() {
       {"logit lens: what the model would say behind each layer", "R", GLFW_KEY_R},
       {"all bolts that are listed, or the strongest", "B", GLFW_KEY_B},
       {"write a prompt", "P", GLFW_KEY_P},
+      {"stop the model, or let it go on", "G", GLFW_KEY_G},
       {"open a model or a trace", "Ctrl + O", GLFW_KEY_O, kControl},
       {"focus on what is selected", "F", GLFW_KEY_F},
       {"select the same a layer up", "Page Up", GLFW_KEY_PAGE_UP},

@@ -159,7 +159,8 @@ void controls(State& state) {
     ImGui::SetKeyboardFocusHere();
     state.caret_to_end = true;
   }
-  ImGui::SetNextItemWidth(-150.0F * ImGui::GetFontSize() / 15.0F);
+  const bool writing = writes(state);
+  ImGui::SetNextItemWidth((writing ? -14.0F : -10.0F) * ImGui::GetFontSize());
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
   Letters::current().want(typed);
@@ -176,6 +177,12 @@ void controls(State& state) {
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
+  if (writing) {
+    const char* label = state.holds ? "Go on" : "Stop";
+    if (ImGui::Button(label, ImVec2(3.6F * ImGui::GetFontSize(), 0.0F))) hold(state);
+    if (ImGui::IsItemHovered()) ImGui::SetTooltip("the model, not the picture (G)");
+    ImGui::SameLine();
+  }
   if (ImGui::Button("...")) ImGui::OpenPopup("sampling");
   if (ImGui::BeginPopup("sampling")) {
     auto n = static_cast<int>(what.n);

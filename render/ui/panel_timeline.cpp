@@ -92,7 +92,7 @@ void panel_timeline(State& state) {
     ImGui::Text("%.3g steps/s", double{pace});
     ImGui::SameLine();
     std::string how = "of " + std::to_string(steps);
-    if (!state.stage.reader().finished()) how += ", live";
+    if (!state.stage.reader().finished()) how += state.holds ? ", held" : ", live";
     if (player.merge() > 1.0)
       how += ", " + std::to_string(static_cast<int>(player.merge())) + " as one";
     ImGui::TextDisabled("%s  F1: help", how.c_str());
@@ -134,6 +134,7 @@ void panel_help(State& state) {
         {"B", "show all bolts that are listed, or the strongest"},
         {"Ctrl + P", "all commands, found by typing; a node by its name: L3.H1"},
         {"P", "write a prompt"},
+        {"G", "stop the model, or let it go on"},
         {"Ctrl + O, dropping a file", "open another model or trace"},
         {"T, V", "dark or light; the next palette"},
         {"L", "labels"},

@@ -29,6 +29,7 @@ struct State {
   engine::Generate asked = generate;           // what the conversation answers
   std::optional<engine::Generate> asks_for{};  // what the engine was asked since, and may refuse
   uint64_t asked_during = 0;                   // conversations and continuations there were then
+  bool holds = false;                          // the model waits, as somebody wished
   std::vector<std::string> unmuted{};  // tokens of what it said to that before something was muted
   std::string followed{};              // where the trace still comes from; empty: it is all there
   bool help = false;
@@ -119,6 +120,10 @@ const char* where_to_ask(const State& state);
 
 // Asks the engine for a text. False: it is busy, and state.message says so.
 bool ask_for(State& state, const engine::Generate& what);
+// Whether a model has more to say here; it may be held.
+bool writes(const State& state);
+// Holds it behind the token it is at, or lets it go on; where none writes, a sentence says so.
+void hold(State& state);
 // Once a frame: whether the engine has begun with what it was asked.
 void take_answer(State& state);
 
