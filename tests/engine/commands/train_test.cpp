@@ -114,7 +114,7 @@ TEST_F(Train, AResumedRunOnAnotherTextKeepsWhatItLearns) {
   TrainOptions o = little("m.gguf");
   ASSERT_EQ(train(o), 0);
   std::string noise;
-  for (int i = 0; i < 6000; ++i) noise += static_cast<char>('!' + i * i * 7919 % 89);
+  for (int64_t i = 0; i < 6000; ++i) noise += static_cast<char>('!' + i * i * 7919 % 89);
   std::ofstream(in_folder("text.txt"), std::ios::binary) << noise;
   const double before = loss_of("m.gguf");
   o.resume = o.output;
