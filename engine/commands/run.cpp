@@ -59,12 +59,17 @@ std::string json_line(const LoadedModel& model, std::span<const float> logits, s
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-// The text begins when somebody watches. False: a signal came first.
+// The text begins when somebody watches, and does not only look whether anybody is there. False: a
+// signal came first.
 bool wait_for_viewer(const trace::Server& server) {
+  constexpr int kStays = 5;  // looks
   fmt::print(stderr, "waiting for: fulgurite view {}\n", server.address());
-  while (server.viewers() == 0 && !StopSignals::asked())
+  for (int seen = 0; seen < kStays;) {
+    if (StopSignals::asked()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  return server.viewers() > 0;
+    seen = server.watching() > 0 ? seen + 1 : 0;
+  }
+  return true;
 }
 
 // Viewers get all of it; after a signal, what they take within seconds.
@@ -77,7 +82,8 @@ void take_leave(trace::Server& server) {
   server.finish([&] {
     const auto now = Clock::now();
     if (!told && now - begin > std::chrono::seconds(1)) {
-      fmt::print(stderr, "waiting until viewers have it all: {}\n", server.watching());
+      fmt::print(stderr, "waiting until viewers have it all: {} (Ctrl-C ends it)\n",
+                 server.watching());
       told = true;
     }
     if (!signal && StopSignals::asked()) signal = now;

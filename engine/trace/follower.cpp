@@ -146,7 +146,7 @@ void Follower::take_in() noexcept {
   } catch (const Error& error) {
     if (stop_.stop_requested()) return;
     note(NoteKind::kFailed,
-         silent ? what_ + " said nothing: it serves nothing, or as many viewers as it takes"
+         silent ? what_ + " said nothing: it serves no trace, or has all the viewers that it takes"
                 : error.what());
     note(NoteKind::kFinished, "");
   } catch (const std::exception&) {

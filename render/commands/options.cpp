@@ -164,13 +164,21 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   const trace::Reader& reader = stage.reader();
   // Behind the end of a conversation that has just come there may be another one on its way.
   const int most_still = options.followed.empty() ? 0 : kStill;
-  Waiting waiting(options.followed.empty() ? "" : "the end of " + options.followed);
+  Waiting waiting(options.followed.empty()
+                      ? ""
+                      : "the end of " + options.followed + "; Ctrl-C takes what has come");
   for (int still = 0; !interrupted(); ++still) {
     if (stage.poll()) still = 0;
     if ((reader.finished() || reader.failed()) && still >= most_still) break;
     waiting.look();
   }
   if (options.enough) options.enough();
+  // The end of something that stands still is not waited for; what is drawn of it can be ended
+  // anew.
+  if (!options.followed.empty() && interrupted() && reader.steps() > 0) {
+    watch_for_interrupts();
+    return;
+  }
   if (options.replay && reader.finished() && !reader.failed())
     std::fprintf(stderr, "%s\n", std::string(reader.note()).c_str());
   if (interrupted() && !reader.finished())

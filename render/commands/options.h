@@ -61,7 +61,7 @@ void require_readable(const SceneOptions& options);
 bool begin(const SceneOptions& options, Stage& stage, const std::function<bool()>& wanted);
 
 // Begins, and waits until the conversation in the log is over and the stage has taken it in; of a
-// trace that is followed, the last one that has come.
+// trace that is followed, the last one that has come, or what has come of it at an interrupt.
 // Throws Error as begin() does, with the engine's words when it could not generate, and when it was
 // interrupted.
 void run_to_end(const SceneOptions& options, Stage& stage);

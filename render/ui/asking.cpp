@@ -45,12 +45,16 @@ bool writes(const State& state) {
 }
 
 void hold(State& state) {
-  if (!writes(state)) {
-    state.message = "no model is writing here";
+  if (state.control == nullptr) {
+    state.message = std::string("only a running model can be stopped: ") + where_to_ask(state);
+  } else if (!writes(state)) {
+    state.message = "the model has written all of it";
   } else if (!state.control->post(engine::Pause{!state.holds})) {
     state.message = kBusy;
   } else {
     state.holds = !state.holds;
+    state.message = state.holds ? "the model stops; the picture goes on to what it has written"
+                                : "the model goes on";
   }
 }
 

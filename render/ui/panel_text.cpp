@@ -160,7 +160,7 @@ void controls(State& state) {
     state.caret_to_end = true;
   }
   const bool writing = writes(state);
-  ImGui::SetNextItemWidth((writing ? -14.0F : -10.0F) * ImGui::GetFontSize());
+  ImGui::SetNextItemWidth(-14.0F * ImGui::GetFontSize());
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
   Letters::current().want(typed);
@@ -177,12 +177,13 @@ void controls(State& state) {
   ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
-  if (writing) {
-    const char* label = state.holds ? "Go on" : "Stop";
-    if (ImGui::Button(label, ImVec2(3.6F * ImGui::GetFontSize(), 0.0F))) hold(state);
-    if (ImGui::IsItemHovered()) ImGui::SetTooltip("the model, not the picture (G)");
-    ImGui::SameLine();
-  }
+  // It keeps its place: Generate must not come under the pointer that was about to stop.
+  ImGui::BeginDisabled(!writing);
+  const char* label = state.holds && writing ? "Go on" : "Stop";
+  if (ImGui::Button(label, ImVec2(3.6F * ImGui::GetFontSize(), 0.0F))) hold(state);
+  ImGui::EndDisabled();
+  if (ImGui::IsItemHovered()) ImGui::SetTooltip("the model, not the picture (G)");
+  ImGui::SameLine();
   if (ImGui::Button("...")) ImGui::OpenPopup("sampling");
   if (ImGui::BeginPopup("sampling")) {
     auto n = static_cast<int>(what.n);

@@ -163,7 +163,7 @@ TEST_F(FollowedTrace, AConnectionMayBreakOffAnywhere) {
 
 TEST_F(FollowedTrace, WhatIsNoTraceIsSaidInOneLine) {
   EXPECT_CONTAINS(sent("HTTP/1.1 400 Bad Request\r\n\r\n").note, "is not MCAP");
-  EXPECT_CONTAINS(sent("").note, "said nothing", "serves nothing");
+  EXPECT_CONTAINS(sent("").note, "said nothing", "serves no trace");
   EXPECT_CONTAINS(sent("\x89MC").note, "is not MCAP");
   std::string bytes = written();
   bytes[bytes.find("fulgurite")] = 'x';

@@ -207,7 +207,7 @@ TEST_F(ServedTrace, SoManyMayWatchAndNoMore) {
   const Follower late(server.address(), log);
   trace::Reader reader(log);
   EXPECT_TRUE(in_time([&] { return reader.poll() && reader.failed(); }));
-  EXPECT_CONTAINS(std::string(reader.note()), address_, "as many viewers");
+  EXPECT_CONTAINS(std::string(reader.note()), address_, "all the viewers");
   viewers.clear();
   EXPECT_TRUE(in_time([&] {
     Log again;

@@ -55,7 +55,7 @@ TEST_F(Asking, AModelThatWritesIsHeldAndGoesOn) {
   asked = posted();
   ASSERT_EQ(1U, asked.size());
   EXPECT_FALSE(std::get<Pause>(asked[0]).paused);
-  EXPECT_EQ("", state.message);
+  EXPECT_EQ("the model goes on", state.message);
 }
 
 TEST_F(Asking, WhoeverIsAskedForAnotherTextIsNotHeld) {
@@ -78,13 +78,13 @@ TEST_F(Asking, WhereNothingIsWrittenASentenceSaysSo) {
   ui::State file{*stage_, view_, player_, nullptr};
   EXPECT_FALSE(ui::writes(file));
   ui::hold(file);
-  EXPECT_EQ("no model is writing here", file.message);
+  EXPECT_EQ("only a running model can be stopped: beside a trace, -m", file.message);
   builder_.note(trace::NoteKind::kFinished, "over");
   stage_->poll();
   ui::State over{*stage_, view_, player_, &control_};
   EXPECT_FALSE(ui::writes(over));
   ui::hold(over);
-  EXPECT_EQ("no model is writing here", over.message);
+  EXPECT_EQ("the model has written all of it", over.message);
   EXPECT_TRUE(posted().empty());
   EXPECT_FALSE(over.holds);
 }
