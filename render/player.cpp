@@ -124,6 +124,11 @@ void Player::home() {
   merge_ = 1.0;
 }
 
+void Player::begin_at(double step, GoesOn why, size_t steps) {
+  const bool beyond = why == GoesOn::kElsewhere && playhead_ > step;
+  if (step == 0.0 || why == GoesOn::kAsAsked || beyond) seek(step, steps);
+}
+
 void Player::follow(size_t steps) {
   following_ = true;
   playing_ = true;

@@ -52,6 +52,11 @@ class Player {
   void home();
   // Goes to the newest step and stays with it.
   void follow(size_t steps);
+  // A conversation begins or goes on at that step, and where it does so anew it is seen from there:
+  // at its beginning, where it goes on as somebody asked for, and where the playhead is beyond what
+  // there is of one that goes on elsewhere. One that is run again as it was is not passed over.
+  enum class GoesOn { kAsItWas, kAsAsked, kElsewhere };
+  void begin_at(double step, GoesOn why, size_t steps);
 
  private:
   double wanted_pace(size_t steps) const;

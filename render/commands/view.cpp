@@ -502,13 +502,14 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
       view.hovered_bolt.reset();
       view.selected_bolt.reset();
     }
-    // What is new begins here and is seen from there; a conversation that goes on as somebody asked
-    // for does not begin again, one that is run again is not passed over.
-    // Nor is what comes from elsewhere, where it is not behind the playhead.
-    if (const auto beginning = stage.take_beginning();
-        beginning && (*beginning == 0.0 || state.asks_for ||
-                      (!options.followed.empty() && player.playhead() > *beginning)))
-      player.seek(*beginning, stage.reader().steps());
+    using GoesOn = Player::GoesOn;
+    if (const auto beginning = stage.take_beginning()) {
+      player.begin_at(*beginning,
+                      !options.followed.empty() ? GoesOn::kElsewhere
+                      : state.asks_for          ? GoesOn::kAsAsked
+                                                : GoesOn::kAsItWas,
+                      stage.reader().steps());
+    }
     const bool advanced = player.advance(static_cast<double>(seconds), stage.reader().steps(),
                                          view.look.reduced_motion);
     controls.update(seconds);

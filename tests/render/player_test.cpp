@@ -244,6 +244,25 @@ TEST(Player, FollowGoesToTheNewestStep) {
   EXPECT_GE(player.playhead(), 499.0);
 }
 
+TEST(Player, WhatBeginsOrGoesOnIsSeenFromThere) {
+  using GoesOn = Player::GoesOn;
+  const auto from = [](double playhead, double step, GoesOn why) {
+    Player player;
+    player.seek(playhead, 100);
+    player.begin_at(step, why, kSteps);
+    return player.playhead();
+  };
+  for (const GoesOn why : {GoesOn::kAsItWas, GoesOn::kAsAsked, GoesOn::kElsewhere})
+    EXPECT_DOUBLE_EQ(0.0, from(5.0, 0.0, why)) << "a beginning";
+  EXPECT_DOUBLE_EQ(4.0, from(9.0, 4.0, GoesOn::kAsAsked));
+  EXPECT_DOUBLE_EQ(4.0, from(2.0, 4.0, GoesOn::kAsAsked)) << "what was asked for is seen at once";
+  EXPECT_DOUBLE_EQ(2.0, from(2.0, 4.0, GoesOn::kAsItWas)) << "turn by turn";
+  EXPECT_DOUBLE_EQ(92.0, from(92.0, 4.0, GoesOn::kAsItWas));
+  EXPECT_DOUBLE_EQ(4.0, from(92.0, 4.0, GoesOn::kElsewhere)) << "beyond all that there is";
+  EXPECT_DOUBLE_EQ(2.0, from(2.0, 4.0, GoesOn::kElsewhere))
+      << "who comes late sees what was before";
+}
+
 TEST(Player, AStoryThatIsOverPlaysAgainFromItsStart) {
   Player player;
   EXPECT_FALSE(player.at_end(0)) << "nothing has happened";
