@@ -132,6 +132,15 @@ void add_scene(CLI::App& app, Flags& flags) {
   app.add_option("--device", flags.scene.device, "Vulkan device, by index or part of its name");
 }
 
+void add_video(CLI::App& app, render::commands::RecordOptions& record) {
+  app.add_option("-o,--output", record.output, "the video (mp4)")->capture_default_str();
+  app.add_option("--fps", record.fps, "frames a second")
+      ->check(between(1.0, 240.0))
+      ->capture_default_str();
+  app.add_option("--seconds", record.seconds, "length; 0: as --pace says")
+      ->check(between(0.0, 36000.0));
+}
+
 // The trace and whoever writes it: the engine, a file or another process.
 class Source {
  public:
@@ -357,7 +366,9 @@ int run_program(int argc, char** argv) {
   add_serve(view, flags);
   view.add_flag("--headless", headless, "no window: render a video, as record does");
   view.get_option("--panels")->needs("--headless");  // in the window, keys and buttons
-  view.add_option("-o,--output", record.output, "with --headless: the video");
+  add_video(view, record);
+  for (const char* name : {"--output", "--fps", "--seconds"})
+    view.get_option(name)->needs("--headless");
   view.add_option("--timings", flags.scene.timings,
                   "write what each frame of the window took to this file, one JSON object a line")
       ->excludes("--headless");
@@ -411,12 +422,7 @@ int run_program(int argc, char** argv) {
   // record
   CLI::App& rec = command("record", "render a video, with or without a display");
   add_scene(rec, flags);
-  rec.add_option("-o,--output", record.output, "the video (mp4)")->capture_default_str();
-  rec.add_option("--fps", record.fps, "frames a second")
-      ->check(between(1.0, 240.0))
-      ->capture_default_str();
-  rec.add_option("--seconds", record.seconds, "length; 0: as --pace says")
-      ->check(between(0.0, 36000.0));
+  add_video(rec, record);
   rec.add_option("--frame-hashes", record.frame_hashes, "write one hash a frame to this file");
   rec.add_flag("--headless", headless, "no window; recordings never open one");
   rec.callback([&] {

@@ -198,6 +198,8 @@ TEST_F(BadInput, OptionsOfGeneratingWhereNothingIsGenerated) {
   expect_refusal(fulgurite({"shot", "--structure", "gpt2", "--synthetic", "-o", out, "--trace",
                             in_folder("new.mcap")}),
                  2, "--trace");
+  expect_refusal(fulgurite({"view", "-o", out}), 2, "--headless");
+  expect_refusal(fulgurite({"view", "--seconds", "2"}), 2, "--headless");
   expect_refusal(fulgurite({"view", "--headless", "--timings", in_folder("t.json")}), 2,
                  "--timings");
 }

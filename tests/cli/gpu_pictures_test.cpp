@@ -57,6 +57,21 @@ TEST_F(Pictures, RecordWritesAVideoOfTheStatedShape) {
   EXPECT_EQ(probe.out, "width=160\nheight=90\nr_frame_rate=10/1\nnb_read_frames=10\n");
 }
 
+TEST_F(Pictures, ViewWithoutAWindowIsRecord) {
+  std::vector<std::string> words = record_words(in_folder("a.mp4"));
+  ASSERT_EQ(0, fulgurite(words).exit_code);
+  words = record_words(in_folder("b.mp4"));
+  words[0] = "view";
+  words.emplace_back("--headless");
+  const Outcome outcome = fulgurite(words);
+  ASSERT_EQ(0, outcome.exit_code) << outcome.err;
+  const auto frames = [&](const std::string& name) {
+    return tests::run_program({"ffmpeg", "-v", "error", "-i", in_folder(name), "-f", "md5", "-"});
+  };
+  EXPECT_EQ(0, frames("a.mp4").exit_code);
+  EXPECT_EQ(frames("a.mp4").out, frames("b.mp4").out);
+}
+
 TEST_F(Pictures, TwoRecordingsHaveTheSameFrames) {
   for (const std::string name : {"a", "b"}) {
     const Outcome outcome = fulgurite(
