@@ -44,7 +44,7 @@ size_t read_all(std::span<std::byte> into, const std::stop_token& stop, Some&& s
 }
 
 McapSource read_socket(const std::string& address, const std::stop_token& stop) {
-  const auto socket = std::make_shared<Socket>(connect_to(address));
+  const auto socket = std::make_shared<Descriptor>(connect_to(address));
   return [socket, stop](std::span<std::byte> into) {
     const auto some = [&](std::span<std::byte> part) {
       return ::recv(socket->fd(), part.data(), part.size(), MSG_DONTWAIT);
@@ -61,7 +61,7 @@ McapSource read_socket(const std::string& address, const std::stop_token& stop) 
 
 McapSource read_file(const std::string& path, const std::stop_token& stop) {
   const auto file =
-      std::make_shared<Socket>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+      std::make_shared<Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found = {};
   if (!*file || ::fstat(file->fd(), &found) != 0 || !S_ISREG(found.st_mode)) {
     throw Error(ExitCode::kBadModel, "cannot be followed as a trace", path,

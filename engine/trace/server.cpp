@@ -65,7 +65,7 @@ Server::Server(Log& log, std::string address)
     : log_(log),
       address_(std::move(address)),
       socket_(listen_at(address_)),
-      path_(address_.starts_with("unix:") ? address_.substr(5) : std::string()),
+      path_(path_in(address_)),
       id_(id_of(path_)),
       thread_([this](const std::stop_token& stop) { listen(stop); }) {}
 
@@ -85,14 +85,13 @@ void Server::listen(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     viewers_.remove_if([](const Viewer& viewer) { return viewer.gone.load(); });
     if (!can(socket_.fd(), POLLIN)) continue;
-    Socket accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    Descriptor accepted(::accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!accepted) {
       std::this_thread::sleep_for(kNews);  // too many files are open, it may be
       continue;
     }
     if (watching_ >= kMostViewers) continue;
     ++watching_;
-    ++came_;
     Viewer& viewer = viewers_.emplace_back();
     viewer.socket = std::move(accepted);
     try {

@@ -31,10 +31,7 @@ class Server {
   // Where to connect.
   const std::string& address() const noexcept { return address_; }
 
-  // How many have come so far. Any thread.
-  size_t viewers() const noexcept { return came_.load(); }
-
-  // How many are there. Any thread.
+  // How many viewers are there. Any thread.
   size_t watching() const noexcept { return watching_.load(); }
 
   // Returns when everybody has all of the log, to which nothing more is appended, and has been told
@@ -43,7 +40,7 @@ class Server {
 
  private:
   struct Viewer {
-    Socket socket;
+    Descriptor socket;
     std::atomic<bool> gone{false};
     std::jthread thread;
   };
@@ -53,10 +50,9 @@ class Server {
 
   Log& log_;
   std::string address_;
-  Socket socket_;
+  Descriptor socket_;
   std::string path_;                  // of the address; empty: it is none
   std::pair<uint64_t, uint64_t> id_;  // of what is there: nobody else's is removed
-  std::atomic<size_t> came_{0};
   std::atomic<size_t> watching_{0};
   std::atomic<bool> ending_{false};
   std::list<Viewer> viewers_;  // the listening thread's

@@ -35,7 +35,7 @@ struct Place {
 };
 
 Place path_of(const std::string& text) {
-  const std::string path = text.substr(kUnix.size());
+  const std::string path = path_in(text);
   sockaddr_un to = {};
   if (path.empty() || path.size() >= sizeof to.sun_path || path.find('\0') != std::string::npos) {
     throw Error(ExitCode::kUsage, "is no path of a socket", text,
@@ -84,29 +84,29 @@ Error failed(const std::string& what, const std::string& address, const std::str
   return {ExitCode::kFailed, what + ": " + std::strerror(errno), address, hint};
 }
 
-Socket make_socket(const Place& place, const std::string& address) {
-  Socket made(::socket(place.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor make_socket(const Place& place, const std::string& address) {
+  Descriptor made(::socket(place.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!made) throw failed("cannot make a socket", address, "");
   return made;
 }
 
-void no_waiting(const Socket& socket) {
+void no_waiting(const Descriptor& socket) {
   ::fcntl(socket.fd(), F_SETFL, ::fcntl(socket.fd(), F_GETFL) | O_NONBLOCK);
 }
 
 // What a program that was killed has left. The probe is of another kind than who may listen there,
 // so that it is never a visitor.
 void remove_abandoned(const Place& place, const std::string& address) {
-  const std::string path = address.substr(kUnix.size());
+  const std::string path = path_in(address);
   struct stat found = {};
   if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return;
-  const Socket probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Descriptor probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (::connect(probe.fd(), place.get(), place.bytes) != 0 && errno == ECONNREFUSED)
     ::unlink(path.c_str());
 }
 
 // Of a connection that was begun; 0, or what errno would be.
-int connected(const Socket& socket) {
+int connected(const Descriptor& socket) {
   constexpr int kPatience = 3000;  // ms
   pollfd one = {socket.fd(), POLLOUT, 0};
   if (::poll(&one, 1, kPatience) < 1) return ETIMEDOUT;
@@ -118,7 +118,7 @@ int connected(const Socket& socket) {
 
 }  // namespace
 
-Socket::~Socket() {
+Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -126,16 +126,20 @@ bool is_address(const std::string& text) {
   return text.starts_with(kTcp) || text.starts_with(kUnix);
 }
 
-Socket listen_at(std::string& address) {
+std::string path_in(const std::string& address) {
+  return address.starts_with(kUnix) ? address.substr(kUnix.size()) : std::string();
+}
+
+Descriptor listen_at(std::string& address) {
   Place place = place_of(address);
   if (place.is_path()) remove_abandoned(place, address);
-  Socket socket = make_socket(place, address);
+  Descriptor socket = make_socket(place, address);
   const int on = 1;
   if (!place.is_path()) ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(socket.fd(), place.get(), place.bytes) != 0)
     throw failed("cannot be listened at", address, "choose another address");
   // Before anybody can connect.
-  if (place.is_path()) ::chmod(address.c_str() + kUnix.size(), S_IRUSR | S_IWUSR);
+  if (place.is_path()) ::chmod(path_in(address).c_str(), S_IRUSR | S_IWUSR);
   if (::listen(socket.fd(), 16) != 0)
     throw failed("cannot be listened at", address, "choose another address");
   if (!place.is_path()) {
@@ -148,9 +152,9 @@ Socket listen_at(std::string& address) {
   return socket;
 }
 
-Socket connect_to(const std::string& address) {
+Descriptor connect_to(const std::string& address) {
   const Place place = place_of(address);
-  Socket socket = make_socket(place, address);
+  Descriptor socket = make_socket(place, address);
   no_waiting(socket);
   if (::connect(socket.fd(), place.get(), place.bytes) == 0) return socket;
   if (errno == EINPROGRESS) errno = connected(socket);

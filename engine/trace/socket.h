@@ -8,12 +8,12 @@
 namespace trace {
 
 // Owns a file descriptor.
-class Socket {
+class Descriptor {
  public:
-  explicit Socket(int fd = -1) noexcept : fd_(fd) {}
-  ~Socket();
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
+  explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
+  ~Descriptor();
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
@@ -28,12 +28,14 @@ class Socket {
 // An address is "tcp:PORT", "tcp:127.0.0.1:PORT", "tcp:localhost:PORT" or "unix:PATH". True when it
 // begins as one.
 bool is_address(const std::string& text);
+// The PATH of "unix:PATH"; empty: it is none.
+std::string path_in(const std::string& address);
 
 // Throw Error (usage) when it is no address, or one of another machine; (failed) when that does not
 // work. listen_at: port 0 is one that is free, and then told in `address`; only this user can
 // connect to a path, and a path that nobody listens at any more is taken over. Both sockets are
 // nonblocking.
-Socket listen_at(std::string& address);
-Socket connect_to(const std::string& address);
+Descriptor listen_at(std::string& address);
+Descriptor connect_to(const std::string& address);
 
 }  // namespace trace

@@ -263,8 +263,7 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
 
 void require_readable(const SceneOptions& options) {
   if (options.control != nullptr) return;
-  constexpr std::chrono::milliseconds kLook{10};
-  constexpr int kLooks = 300;
+  constexpr int kLooks = 1500;
   trace::Reader reader(*options.log);
   for (int i = 0; i < kLooks; ++i) {
     reader.poll();

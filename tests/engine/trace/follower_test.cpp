@@ -57,11 +57,11 @@ class FollowedTrace : public ::testing::Test {
   Ending sent(const std::string& bytes) const {
     std::string address = "unix:" + folder_.file("socket");
     std::filesystem::remove(folder_.file("socket"));
-    const trace::Socket listens = trace::listen_at(address);
+    const trace::Descriptor listens = trace::listen_at(address);
     Log log;
     const Follower follower(address, log);
     std::thread writes([&] {
-      const trace::Socket to(accept(listens.fd(), nullptr, nullptr));
+      const trace::Descriptor to(accept(listens.fd(), nullptr, nullptr));
       for (size_t at = 0; at < bytes.size(); at += 1000) {
         const size_t n = std::min<size_t>(1000, bytes.size() - at);
         if (send(to.fd(), bytes.data() + at, n, MSG_NOSIGNAL) < 0) return;
@@ -121,30 +121,23 @@ TEST_F(FollowedTrace, AFileIsShownWhileItIsWritten) {
   EXPECT_EQ("over", reader.note());
 }
 
-TEST_F(FollowedTrace, AFileThatIsBegunAnewEndsWithASentence) {
+TEST_F(FollowedTrace, AFileThatIsBegunAnewOrReplacedEndsWithASentence) {
   const std::string bytes = written();
-  append_to_file(bytes.substr(0, bytes.size() / 2));
-  Log log;
-  const Follower follower(path_, log);
-  trace::Reader reader(log);
-  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.described(); }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  std::filesystem::resize_file(path_, 8);
-  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.finished(); }));
-  EXPECT_TRUE(reader.failed());
-  EXPECT_CONTAINS(std::string(reader.note()), path_, "broke off");
-}
-
-TEST_F(FollowedTrace, AFileThatIsReplacedEndsWithASentence) {
-  const std::string bytes = written();
-  append_to_file(bytes.substr(0, bytes.size() / 2));
-  Log log;
-  const Follower follower(path_, log);
-  trace::Reader reader(log);
-  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.described(); }));
-  std::filesystem::rename(folder_.file("whole.mcap"), path_);
-  EXPECT_TRUE(in_time([&] { return reader.poll() && reader.finished(); }));
-  EXPECT_TRUE(reader.failed());
+  const auto begin_anew = [&] { std::filesystem::resize_file(path_, 8); };
+  const auto replace = [&] { std::filesystem::rename(folder_.file("whole.mcap"), path_); };
+  for (const std::function<void()>& change : {std::function(begin_anew), std::function(replace)}) {
+    std::filesystem::remove(path_);
+    append_to_file(bytes.substr(0, bytes.size() / 2));
+    Log log;
+    const Follower follower(path_, log);
+    trace::Reader reader(log);
+    EXPECT_TRUE(in_time([&] { return reader.poll() && reader.described(); }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    change();
+    EXPECT_TRUE(in_time([&] { return reader.poll() && reader.finished(); }));
+    EXPECT_TRUE(reader.failed());
+    EXPECT_CONTAINS(std::string(reader.note()), path_, "broke off");
+  }
 }
 
 TEST_F(FollowedTrace, AConnectionMayBreakOffAnywhere) {

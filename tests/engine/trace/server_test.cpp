@@ -40,7 +40,7 @@ bool never() {
 }
 
 // What comes out of a socket until its end.
-std::string all_of(const trace::Socket& socket) {
+std::string all_of(const trace::Descriptor& socket) {
   std::string bytes;
   char part[4096];
   for (;;) {
@@ -96,11 +96,11 @@ class ServedTrace : public ::testing::Test {
 TEST_F(ServedTrace, IsAWholeFileOfMcap) {
   talk(3);
   Server server(log_, address_);
-  const trace::Socket viewer = trace::connect_to(server.address());
+  const trace::Descriptor viewer = trace::connect_to(server.address());
   builder_.step();
   std::string bytes;
   std::thread reads([&] { bytes = all_of(viewer); });
-  EXPECT_TRUE(in_time([&] { return server.viewers() == 1; }));
+  EXPECT_TRUE(in_time([&] { return server.watching() == 1; }));
   builder_.note(trace::NoteKind::kFinished, "over");
   server.finish(never);
   reads.join();
@@ -124,7 +124,7 @@ TEST_F(ServedTrace, EverybodyGetsAllOfItWheneverTheyCome) {
   EXPECT_TRUE(in_time([&] { return reader.poll() && reader.steps() == 2; })) << "as it comes";
   builder_.step();
   const Follower second(server.address(), late);
-  EXPECT_TRUE(in_time([&] { return server.viewers() == 2; }));
+  EXPECT_TRUE(in_time([&] { return server.watching() == 2; }));
   builder_.step();
   builder_.note(trace::NoteKind::kFinished, "over");
   server.finish(never);
@@ -143,8 +143,8 @@ TEST_F(ServedTrace, AViewerThatIsSlowHoldsUpNobodyAndMissesDetailAlone) {
   builder.describe();
   builder.start();
   Server server(log, address_);
-  const trace::Socket viewer = trace::connect_to(server.address());
-  EXPECT_TRUE(in_time([&] { return server.viewers() == 1; }));
+  const trace::Descriptor viewer = trace::connect_to(server.address());
+  EXPECT_TRUE(in_time([&] { return server.watching() == 1; }));
   // Much more than the socket and what is copied for a viewer can hold: 1 MB each.
   const std::vector<float> answer(size_t{1} << 18, 1.5F);
   uint32_t steps = 0;
@@ -177,17 +177,19 @@ TEST_F(ServedTrace, AViewerThatLeavesOrNeverReadsEndsWithTheServer) {
   const auto begin = Clock::now();
   {
     Server server(log_, address_);
-    { const trace::Socket leaves = trace::connect_to(server.address()); }
-    EXPECT_TRUE(in_time([&] { return server.viewers() == 1; }));
+    {
+      const trace::Descriptor leaves = trace::connect_to(server.address());
+      EXPECT_TRUE(in_time([&] { return server.watching() == 1; }));
+    }
     server.finish(never);  // it is not waited for
-    const trace::Socket asleep = trace::connect_to(server.address());
-    EXPECT_TRUE(in_time([&] { return server.viewers() == 2; }));
+    EXPECT_EQ(0U, server.watching());
+    const trace::Descriptor asleep = trace::connect_to(server.address());
     const std::vector<float> answer(size_t{1} << 22, 1.5F);  // 16 MB
     builder_.answer(1, 2, answer);
     int looks = 0;
     Server another(log_, "tcp:0");
-    const trace::Socket sleeps = trace::connect_to(another.address());
-    EXPECT_TRUE(in_time([&] { return another.viewers() == 1; }));
+    const trace::Descriptor sleeps = trace::connect_to(another.address());
+    EXPECT_TRUE(in_time([&] { return another.watching() == 1; }));
     another.finish([&] { return ++looks > 3; });
     EXPECT_GT(looks, 3) << "somebody has to give up";
   }
@@ -198,10 +200,10 @@ TEST_F(ServedTrace, AViewerThatLeavesOrNeverReadsEndsWithTheServer) {
 TEST_F(ServedTrace, SoManyMayWatchAndNoMore) {
   talk(1);
   Server server(log_, address_);
-  std::vector<trace::Socket> viewers;
+  std::vector<trace::Descriptor> viewers;
   for (size_t i = 0; i < Server::kMostViewers; ++i) {
     viewers.push_back(trace::connect_to(server.address()));
-    ASSERT_TRUE(in_time([&] { return server.viewers() == i + 1; }));
+    ASSERT_TRUE(in_time([&] { return server.watching() == i + 1; }));
   }
   Log log;
   const Follower late(server.address(), log);
@@ -221,8 +223,8 @@ TEST_F(ServedTrace, SoManyMayWatchAndNoMore) {
 TEST_F(ServedTrace, WhoeverSaysThatTheyWillSayNothingGetsAWholeFile) {
   talk(2);
   Server server(log_, address_);
-  const trace::Socket viewer = trace::connect_to(server.address());
-  EXPECT_TRUE(in_time([&] { return server.viewers() == 1; }));
+  const trace::Descriptor viewer = trace::connect_to(server.address());
+  EXPECT_TRUE(in_time([&] { return server.watching() == 1; }));
   shutdown(viewer.fd(), SHUT_WR);
   write_file(folder_.file("got.mcap"), all_of(viewer));
   Log loaded;
@@ -235,7 +237,7 @@ TEST_F(ServedTrace, APathThatAnotherHasTakenOverIsNotRemoved) {
     const Server first(log_, address_);
     std::filesystem::remove(path_);
     std::string address = address_;
-    const trace::Socket second = trace::listen_at(address);
+    const trace::Descriptor second = trace::listen_at(address);
     EXPECT_EQ(0, access(path_.c_str(), F_OK));
   }
   EXPECT_EQ(0, access(path_.c_str(), F_OK));
@@ -265,7 +267,7 @@ TEST_F(ServedTrace, AnAddressIsOfThisMachine) {
   EXPECT_CONTAINS(connect("tcp:10.0.0.1:7777", ExitCode::kUsage), "of this machine");
   EXPECT_CONTAINS(connect(address_, ExitCode::kFailed), "cannot be reached", "--serve " + address_);
   std::string port = "tcp:0";
-  { const trace::Socket bound = trace::listen_at(port); }
+  { const trace::Descriptor bound = trace::listen_at(port); }
   EXPECT_CONTAINS(connect(port, ExitCode::kFailed), "cannot be reached", "refused");
 }
 
@@ -275,7 +277,7 @@ TEST_F(ServedTrace, APathIsTakenOnlyFromTheDead) {
   };
   {
     std::string address = address_;
-    const trace::Socket killed = trace::listen_at(address);  // leaves its path behind
+    const trace::Descriptor killed = trace::listen_at(address);  // leaves its path behind
     struct stat found = {};
     ASSERT_EQ(0, stat(path_.c_str(), &found));
     EXPECT_EQ(0600U, found.st_mode & 0777U) << "nobody else may watch";
