@@ -15,6 +15,7 @@
 #include "model/arch/weights.h"
 #include "model/kernels/ops.h"
 #include "model/kernels/thread_pool.h"
+#include "model/pages.h"
 
 namespace model {
 
@@ -89,19 +90,6 @@ class Decoder final : public Model {
     std::vector<Gather> gathers;
   };
 
-  // Of each head R_h, upper triangular, with R_h^T R_h = W_O,h^T diag(g^2) W_O,h = G_h: then
-  // W_O,h^T (g^2 o_h) = R_h^T (R_h z~_h) and |g o_h|^2 = |R_h z~_h|^2 cost no second look at W_O,
-  // and no more accuracy where z~_h lies in a direction that W_O,h makes little of than o_h itself
-  // has, while G_h would square its condition. See factor_matvec.
-  struct Factors {
-    Values rows;  // (H, factor_floats(D))
-
-    std::span<const float> of(int64_t h, int64_t d) const noexcept {
-      const auto n = static_cast<size_t>(factor_floats(d));
-      return std::span(rows).subspan(static_cast<size_t>(h) * n, n);
-    }
-  };
-
   void chain_weights() noexcept;
   void resize(int64_t n, int64_t capacity);
   void run(const Pass& pass, const int32_t* ids, float* logits, int64_t logit_rows);
@@ -114,6 +102,8 @@ class Decoder final : public Model {
                        float* weights) noexcept;
   void output_projection(const Pass& pass, int64_t l);
   bool has_factors() const noexcept;
+  int64_t factor_bytes() const noexcept;
+  float* factor(int64_t l, int64_t h) const noexcept;
   void fetch_factor(int64_t l, int64_t h) const noexcept;
   void build_factors();
   void tap_attention(const Pass& pass, int64_t l);
@@ -158,8 +148,12 @@ class Decoder final : public Model {
   Config config_;
   Weights weights_;
   std::vector<Values> attn_gain_, ffn_gain_;  // (L) of (C) or empty: see row_gain
-  // (L). Made when first wanted; stays empty where it would be large.
-  std::vector<Factors> factors_;
+  // (L, H) of R_h, upper triangular, with R_h^T R_h = W_O,h^T diag(g^2) W_O,h = G_h: then
+  // W_O,h^T (g^2 o_h) = R_h^T (R_h z~_h) and |g o_h|^2 = |R_h z~_h|^2 cost no second look at W_O,
+  // and no more accuracy where z~_h lies in a direction that W_O,h makes little of than o_h itself
+  // has, while G_h would square its condition. See factor_matvec. Made when first wanted; none
+  // where they would be large.
+  Pages factors_;
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;                // of the product at hand

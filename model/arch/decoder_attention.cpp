@@ -21,7 +21,7 @@ constexpr int64_t kWorthSharing = 1 << 14;
 void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  if (pass.wants_backs() && factors_.empty() && has_factors()) build_factors();
+  if (pass.wants_backs() && factors_ == nullptr && has_factors()) build_factors();
   project(pass, l);
   attend_all(pass, l);
   output_projection(pass, l);
@@ -179,8 +179,8 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
 
 // So that it is on its way while the head attends.
 void Decoder::fetch_factor(int64_t l, int64_t h) const noexcept {
-  const auto bytes = std::as_bytes(factors_[static_cast<size_t>(l)].of(h, config_.head_dim));
-  for (size_t k = 0; k < bytes.size(); k += 64) __builtin_prefetch(&bytes[k]);
+  const char* bytes = reinterpret_cast<const char*>(factor(l, h));
+  for (int64_t k = 0; k < factor_bytes(); k += 64) __builtin_prefetch(bytes + k);
   // To GCC a function that only fetches has no effect, and it leaves out the calls of it.
   asm volatile("");
 }
@@ -190,7 +190,7 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   const bool shares = pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare);
-  const bool back = pass.wants_backs() && factors_.empty();
+  const bool back = pass.wants_backs() && factors_ == nullptr;
   const bool out = pass.wants(Tap::kHeadOut);
   if (out) a_.head_out.resize(static_cast<size_t>(pass.n * c.n_head * c.n_embd));
   for (int64_t i = 0; i < pass.n; ++i) {
@@ -213,8 +213,16 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
 bool Decoder::has_factors() const noexcept {
   constexpr int64_t kMost = int64_t{96} << 20;
   const Config& c = config_;
-  return c.head_dim <= kWidestFactor &&
-         c.n_layer * c.n_head * factor_floats(c.head_dim) * int64_t{sizeof(float)} <= kMost;
+  return c.head_dim <= kWidestFactor && c.n_layer * c.n_head * factor_bytes() <= kMost;
+}
+
+int64_t Decoder::factor_bytes() const noexcept {
+  return factor_floats(config_.head_dim) * int64_t{sizeof(float)};
+}
+
+float* Decoder::factor(int64_t l, int64_t h) const noexcept {
+  auto* first = reinterpret_cast<float*>(factors_.get());
+  return first + (l * config_.n_head + h) * factor_floats(config_.head_dim);
 }
 
 void Decoder::build_factors() {
@@ -230,9 +238,12 @@ void Decoder::build_factors() {
       for (int64_t h = begin; h < end; ++h) work(h, grams.data() + h * square);
     });
   };
-  for (size_t l = 0; l < weights_.layers.size(); ++l) {
-    const Tensor& wo = weights_.layers[l].wo.weight;
-    const float* post = weights_.layers[l].attn_post_norm.gain;
+  const auto bytes = static_cast<size_t>(c.n_layer * c.n_head * factor_bytes());
+  factors_ = zero_pages((bytes + kHugePage - 1) / kHugePage * kHugePage);
+  for (int64_t l = 0; l < c.n_layer; ++l) {
+    const Layer& w = weights_.layers[static_cast<size_t>(l)];
+    const Tensor& wo = w.wo.weight;
+    const float* post = w.attn_post_norm.gain;
     std::fill(grams.begin(), grams.end(), 0.0);
     for (int64_t first = 0; first < c.n_embd; first += kRows) {
       const int64_t rows = std::min(kRows, c.n_embd - first);
@@ -248,11 +259,7 @@ void Decoder::build_factors() {
         add_gram(block.data() + h * c.head_dim, rows, width, c.head_dim, gram);
       });
     }
-    Factors& stored = factors_.emplace_back();
-    stored.rows.resize(static_cast<size_t>(c.n_head * factor_floats(c.head_dim)));
-    each_head([&](int64_t h, double* gram) {
-      factorise(gram, c.head_dim, stored.rows.data() + h * factor_floats(c.head_dim));
-    });
+    each_head([&](int64_t h, double* gram) { factorise(gram, c.head_dim, factor(l, h)); });
   }
 }
 
@@ -280,7 +287,7 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
 // of z~.
 bool Decoder::backs_at_once(int64_t l) const noexcept {
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
-  return !factors_.empty() && (!rounds || config_.head_dim % kBlockWidth == 0);
+  return factors_ != nullptr && (!rounds || config_.head_dim % kBlockWidth == 0);
 }
 
 void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h,
@@ -321,10 +328,8 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const
   const int64_t d = c.head_dim;
   const int64_t item = i * c.n_head + h;
   float* back = a_.head_back.data() + item * d;
-  const float energy =
-      factors_.empty()
-          ? static_cast<float>(dot(read, back, d))
-          : factor_matvec(factors_[static_cast<size_t>(l)].of(h, d).data(), read, d, back);
+  const float energy = factors_ == nullptr ? static_cast<float>(dot(read, back, d))
+                                           : factor_matvec(factor(l, h), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
   pass.sink->on_head(l, pass.first + i, h, {scores, weights, a_.z.data() + item * d, back, energy});

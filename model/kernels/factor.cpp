@@ -17,14 +17,14 @@ void factorise(double* gram, int64_t n, float* factor) noexcept {
   for (int64_t k = 0; k < n; ++k) {
     double* row = gram + k * n;
     const int64_t begin = k / kFactorBlock * kFactorBlock;
-    float* stored = factor - begin;
+    float* tiles = factor + k % kFactorBlock * kFactorBlock;
     if (k % kFactorBlock == kFactorBlock - 1) factor += kFactorBlock * (width - begin);
-    stored += k % kFactorBlock * (width - begin);
     if (row[k] <= nothing[static_cast<size_t>(k)]) continue;  // NaN goes on, so that it shows
     const double inverse = 1.0 / std::sqrt(row[k]);
     for (int64_t j = k; j < n; ++j) {
       row[j] *= inverse;
-      stored[j] = static_cast<float>(row[j]);
+      const int64_t lane = j % kFactorBlock;
+      tiles[(j - begin - lane) * kFactorBlock + lane] = static_cast<float>(row[j]);
     }
     for (int64_t i = k + 1; i < n; ++i) {
       double* below = gram + i * n;

@@ -103,8 +103,8 @@ void bins_of(const float* x, int64_t n, const Bins& bins, float floor, int16_t* 
 void order_by_size(const float* x, int64_t n, int32_t* out) noexcept;
 
 // y = R^T (R x), and |R x|^2: for an upper triangular matrix R (n, n), n <= kWidestFactor, of which
-// M = R^T R. Stored row after row, each from the block of sixteen columns on in which its diagonal
-// element lies; n filled up with zeros to a multiple of sixteen.
+// M = R^T R. Stored in tiles of sixteen by sixteen, one after the other as they are read: of each
+// sixteen rows those from the diagonal on; n filled up with zeros to a multiple of sixteen.
 inline constexpr int64_t kFactorBlock = 16;
 inline constexpr int64_t kWidestFactor = 512;
 inline int64_t factor_floats(int64_t n) noexcept {

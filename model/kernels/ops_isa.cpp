@@ -393,26 +393,25 @@ float factor_matvec(const float* factor, const float* x, int64_t n, float* y) no
   const int64_t end = (n + kBlock - 1) / kBlock * kBlock;
   F32x16 energy = {};
   for (int64_t i = 0; i < end; i += kBlock) {
-    const int64_t width = end - i;
     F32x16 rows[kBlock] = {};
-    for (int64_t j = 0; j < width; j += kBlock) {
-      const auto part = load<F32x16>(in + i + j);
+    const float* tile = factor;
+    for (int64_t j = i; j < end; j += kBlock, tile += kBlock * kBlock) {
+      const auto part = load<F32x16>(in + j);
 #pragma GCC unroll 16
-      for (int64_t r = 0; r < kBlock; ++r) rows[r] += load<F32x16>(factor + r * width + j) * part;
+      for (int64_t r = 0; r < kBlock; ++r) rows[r] += load<F32x16>(tile + r * kBlock) * part;
     }
     const F32x16 sums = sums_of(rows);
     energy += sums * sums;
     float of_row[kBlock];
     store(of_row, sums);
-    for (int64_t j = 0; j < width; j += kBlock) {
+    for (int64_t j = i; j < end; j += kBlock, factor += kBlock * kBlock) {
       F32x16 down[2] = {};
 #pragma GCC unroll 16
       for (int64_t r = 0; r < kBlock; ++r) {
-        down[r % 2] += load<F32x16>(factor + r * width + j) * of_row[r];
+        down[r % 2] += load<F32x16>(factor + r * kBlock) * of_row[r];
       }
-      store(out + i + j, load<F32x16>(out + i + j) + (down[0] + down[1]));
+      store(out + j, load<F32x16>(out + j) + (down[0] + down[1]));
     }
-    factor += kBlock * width;
   }
   std::copy_n(out, n, y);
   return sum_lanes(energy);
