@@ -2,6 +2,7 @@
 // Letters as in model/tensor.h.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -79,6 +80,9 @@ struct Config {
     return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;
   }
   bool gated() const noexcept { return ffn == FfnKind::kSiluGated || ffn == FfnKind::kGeluGated; }
+  // Experts that work on a token.
+  int64_t experts_at_work() const noexcept { return n_expert_used + (n_ff_shared > 0 ? 1 : 0); }
+  int64_t widest_ffn() const noexcept { return std::max(n_ff, n_ff_shared); }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.
   int64_t neurons() const noexcept { return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff; }
 };

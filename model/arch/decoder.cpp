@@ -124,14 +124,16 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   };
   const Config& c = config_;
   const int64_t q_width = c.n_head * c.head_dim;
-  const int64_t ff = std::max(c.n_ff, c.n_ff_shared);
+  const int64_t ff = c.widest_ffn();
   for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.sum, &a_.update}) fit(*v, c.n_embd);
   a_.measured.resize(static_cast<size_t>(c.n_embd));
   a_.z_read.resize(static_cast<size_t>(q_width));
   a_.act_read.resize(static_cast<size_t>(ff));
   for (Values* v : {&a_.q, &a_.z, &a_.head_back}) fit(*v, q_width);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
-  for (Values* v : {&a_.gate, &a_.up, &a_.act}) fit(*v, ff);
+  // Of one position all experts at work have theirs.
+  const auto of_neurons = static_cast<size_t>(std::max(n, c.experts_at_work()) * c.widest_ffn());
+  for (Values* v : {&a_.gate, &a_.up, &a_.act}) v->resize(of_neurons);
   for (Values* v : {&a_.head_dot, &a_.head_energy}) fit(*v, c.n_head);
   for (Rope* rope : {&rope_, &rope_local_}) {
     fit(rope->cos, c.rope_dim / 2);

@@ -37,6 +37,13 @@ class Decoder final : public Model {
  private:
   using Values = std::vector<float>;
 
+  // Neurons, those of all positions together, below which waking other threads costs more than it
+  // saves.
+  static constexpr int64_t kWorthActivating = 1 << 13;
+  // Positions for which W_down^T df costs less as a product of its own than in the pass over
+  // W_down, and for which a mixture's experts are read once for all that are sent to them.
+  static constexpr int64_t kTogether = 4;
+
   // One call's batch: n positions from `first` on.
   struct Pass {
     int64_t first;
@@ -65,6 +72,11 @@ class Decoder final : public Model {
     Values cos, sin;  // (n, rope_dim / 2)
   };
 
+  struct Worker {
+    int64_t expert;  // E: the one that always works
+    float weight;    // of what it adds
+  };
+
   // Scratch of a batch; every intermediate under its own name, n rows each.
   struct Activations {
     Values x;                // (C)
@@ -77,6 +89,14 @@ class Decoder final : public Model {
     Values sum, update;      // (C) what a product gave; the same behind the norm after it
     Values gate, up, act;    // (F), or (F_shared)
     Values router;           // (E)
+    // Of a mixture. A slot is an expert at work on a position: position, then its workers, the best
+    // first and the one that always works last.
+    std::vector<Worker> workers;
+    Values term;                   // (slots, C) what each adds
+    Values slot_gate, slot_up;     // (slots, F), or as wide as the widest
+    Values slot_act, slot_share;   // the same, as W_down reads it; at first W_down^T (g^2 df)
+    Values expert_in, expert_out;  // (C) of one expert's rows
+    Values spread;                 // (all neurons) of one position, zero between its uses
     // What the shares are made of.
     Values measured;               // (C) of one position
     Values z_read, act_read;       // (H, D), (F) of one position, as the products read them
@@ -120,6 +140,18 @@ class Decoder final : public Model {
   void neuron_backs(const Pass& pass, int64_t l);
   void neuron_shares(const Pass& pass, int64_t l);
   void mixture(const Pass& pass, int64_t l);
+  void route(const Pass& pass, int64_t l);
+  const Ffn& expert(int64_t l, int64_t e) const noexcept;
+  int64_t neurons_of(int64_t e) const noexcept;
+  template <class Work>
+  void for_each_expert(const Work& work);
+  void take_rows(const Values& x, std::span<const int64_t> slots);
+  void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
+  void keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots);
+  void experts_together(const Pass& pass, int64_t l, int64_t i);
+  void expert_by_expert(const Pass& pass, int64_t l);
+  void expert_backs(const Pass& pass, int64_t l);
+  void expert_shares(const Pass& pass, int64_t l);
   void unembed(const Pass& pass, float* logits, int64_t rows);
   void logits_of(const float* norm, int64_t rows, float* logits);
 

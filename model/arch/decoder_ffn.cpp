@@ -1,9 +1,8 @@
-// The feed-forward part of a layer: dense (Shazeer 2020, arXiv:2002.05202) or a mixture of
-// experts (Shazeer et al. 2017, arXiv:1701.06538).
+// The feed-forward part of a layer (Shazeer 2020, arXiv:2002.05202); of a mixture of experts see
+// decoder_mixture.cpp.
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <numeric>
 
 #include "model/arch/decoder.h"
 #include "model/kernels/ops.h"
@@ -15,13 +14,6 @@ namespace {
 size_t bytes_of(const Ffn& w) noexcept {
   return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
 }
-
-// Neurons, those of all positions together, below which waking other threads costs more than it
-// saves.
-constexpr int64_t kWorthActivating = 1 << 13;
-
-// Positions for which W_down^T df costs less as a product of its own than in the pass over W_down.
-constexpr int64_t kTogether = 4;
 
 }  // namespace
 
@@ -39,7 +31,7 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
   }
   if (pass.sink != nullptr) {
     pool_.beside([this, pass, l] {
-      if (config_.n_expert == 0) neuron_shares(pass, l);
+      config_.n_expert == 0 ? neuron_shares(pass, l) : expert_shares(pass, l);
       tap(pass, Tap::kFfnOut, l, a_.update, 1, config_.n_embd);
       tap(pass, Tap::kResidPost, l, a_.x, 1, config_.n_embd);
       pass.sink->reduce(Operation::kFfn, l);
@@ -205,132 +197,6 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
     const auto bias_share =
         static_cast<float>(bias != nullptr ? dot(bias, u, c.n_embd) * scale : 0.0);
     send(Tap::kFfnBiasShare, &bias_share, 1, 1);
-  }
-}
-
-namespace {
-
-// The experts of largest probability, best first, ties by number; what is no number comes last.
-std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
-  const auto key = [&](int64_t e) { return std::isnan(probability[e]) ? -1.0F : probability[e]; };
-  std::vector<int64_t> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), int64_t{0});
-  std::partial_sort(order.begin(), order.begin() + used, order.end(), [&](int64_t a, int64_t b) {
-    return key(a) != key(b) ? key(a) > key(b) : a < b;
-  });
-  order.resize(static_cast<size_t>(used));
-  return order;
-}
-
-}  // namespace
-
-// Position by position, since each has experts of its own.
-void Decoder::mixture(const Pass& pass, int64_t l) {
-  const Config& c = config_;
-  const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  const bool all = pass.wants(Tap::kNeuronShare);
-  const bool parts = pass.wants(Tap::kExperts) || all;
-  const int64_t neurons = c.neurons();
-  Values gate(static_cast<size_t>(pass.sink != nullptr ? neurons : 0)), up(gate), act(gate),
-      share(gate);
-  Values term(static_cast<size_t>(c.n_embd));
-
-  struct Worker {
-    const Ffn* ffn;
-    int64_t expert;  // n_expert: the one that always works
-    int64_t width;
-    float weight;
-  };
-  pool_.settle();  // as in output_projection
-  for (int64_t i = 0; i < pass.n; ++i) {
-    const int64_t position = pass.first + i;
-    const float* m = a_.ffn_norm.data() + i * c.n_embd;
-    float* df = a_.sum.data() + i * c.n_embd;
-    Input input;
-    input.set(m, 1, c.n_embd, c.n_embd, rounds_input(w.router.weight.dtype), pool_);
-    matmul(w.router, input, a_.router.data(), c.n_expert, nullptr, pool_);
-    softmax(a_.router.data(), c.n_expert, a_.router.data());
-
-    std::vector<Worker> workers;
-    float sum = 0.0F;
-    for (const int64_t e : best(a_.router.data(), c.n_expert, c.n_expert_used)) {
-      const float p = a_.router[static_cast<size_t>(e)];
-      workers.push_back({&w.experts[static_cast<size_t>(e)], e, c.n_ff, p});
-      sum += p;
-    }
-    if (c.expert_renormalise) {
-      for (Worker& worker : workers) worker.weight /= sum;
-    }
-    if (c.n_ff_shared > 0) {
-      float open = 0.0F;
-      input.set(m, 1, c.n_embd, c.n_embd, rounds_input(w.shared_gate.weight.dtype), pool_);
-      matmul(w.shared_gate, input, &open, 1, nullptr, pool_);
-      workers.push_back({&w.ffn, c.n_expert, c.n_ff_shared, 1.0F / (1.0F + std::exp(-open))});
-    }
-
-    for (Values* v : {&gate, &up, &act, &share}) std::fill(v->begin(), v->end(), 0.0F);
-    std::vector<Values> terms;
-    std::fill(df, df + c.n_embd, 0.0F);
-    for (const Worker& worker : workers) {
-      const Ffn& f = *worker.ffn;
-      input.set(m, 1, c.n_embd, c.n_embd,
-                rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype), pool_);
-      const Product products[] = {{&f.gate, a_.gate.data(), worker.width},
-                                  {&f.up, a_.up.data(), worker.width}};
-      matmul(products, input, pool_);
-      activate(a_.gate.data(), a_.up.data(), worker.width, a_.act.data());
-      pass.mute(Part::kNeurons, l, worker.expert * c.n_ff, worker.width, 1, a_.act.data());
-      input.set(a_.act.data(), 1, worker.width, worker.width, rounds_input(f.down.weight.dtype),
-                pool_);
-      matmul(f.down, input, term.data(), c.n_embd, nullptr, pool_);
-      for (int64_t j = 0; j < c.n_embd; ++j) {
-        term[static_cast<size_t>(j)] *= worker.weight;
-        df[j] += term[static_cast<size_t>(j)];
-      }
-      if (pass.sink == nullptr) continue;
-      const int64_t at = worker.expert * c.n_ff;
-      std::copy_n(a_.gate.begin(), worker.width, gate.begin() + at);
-      std::copy_n(a_.up.begin(), worker.width, up.begin() + at);
-      if (rounds_input(f.down.weight.dtype)) {
-        input.rounded(0, act.data() + at);
-      } else {
-        std::copy_n(a_.act.begin(), worker.width, act.begin() + at);
-      }
-      if (parts) terms.push_back(term);
-    }
-    if (pass.sink == nullptr) continue;
-
-    const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
-      if (pass.wants(name)) pass.sink->on_tap(name, l, position, data, rows, cols);
-    };
-    send(Tap::kRouter, a_.router.data(), 1, c.n_expert);
-    send(Tap::kGate, gate.data(), 1, neurons);
-    send(Tap::kUp, up.data(), 1, neurons);
-    send(Tap::kAct, act.data(), 1, neurons);
-    const auto [u, scale] = measure(df, ffn_gain_[static_cast<size_t>(l)]);
-    if (parts) {
-      Values rows;
-      for (size_t e = 0; e < workers.size(); ++e) {
-        rows.push_back(static_cast<float>(workers[e].expert));
-        rows.push_back(workers[e].weight);
-        rows.push_back(static_cast<float>(dot(terms[e].data(), u, c.n_embd) * scale));
-      }
-      send(Tap::kExperts, rows.data(), static_cast<int64_t>(workers.size()), 3);
-    }
-    if (all) {
-      for (const Worker& worker : workers) {
-        const int64_t at = worker.expert * c.n_ff;
-        matmul_back(worker.ffn->down.weight, u, share.data() + at, pool_);
-        for (int64_t n = at; n < at + worker.width; ++n) {
-          const auto s = static_cast<size_t>(n);
-          share[s] =
-              static_cast<float>(double{worker.weight} * double{act[s]} * double{share[s]} * scale);
-        }
-      }
-      send(Tap::kNeuronShare, share.data(), 1, neurons);
-    }
-    const float none = 0.0F;
-    send(Tap::kFfnBiasShare, &none, 1, 1);
   }
 }
 

@@ -74,34 +74,28 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
                              const float* direction, float* terms) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(layer)];
-  struct Worker {
-    const Linear* down;
-    int64_t first, width;  // of the neurons
-    float weight;
-  };
   std::vector<Worker> workers;
-  if (c.n_expert == 0) workers.push_back({&w.ffn.down, 0, c.n_ff, 1.0F});
+  if (c.n_expert == 0) workers.push_back({0, 1.0F});
   for (size_t i = 0; i + 2 < experts.size(); i += 3) {
-    const auto e = static_cast<int64_t>(experts[i]);
-    const bool always = e == c.n_expert;
-    workers.push_back({always ? &w.ffn.down : &w.experts[static_cast<size_t>(e)].down, e * c.n_ff,
-                       always ? c.n_ff_shared : c.n_ff, experts[i + 1]});
+    workers.push_back({static_cast<int64_t>(experts[i]), experts[i + 1]});
   }
   Values sum(static_cast<size_t>(c.n_embd), 0.0F), term(sum);
   for (const Worker& worker : workers) {
     if (w.ffn_post_norm.gain == nullptr) break;
-    input_.set(act + worker.first, 1, worker.width, worker.width,
-               rounds_input(worker.down->weight.dtype), pool_);
-    matmul(*worker.down, input_, term.data(), c.n_embd, nullptr, pool_);
+    const Linear& down = expert(layer, worker.expert).down;
+    const int64_t width = neurons_of(worker.expert);
+    input_.set(act + worker.expert * c.n_ff, 1, width, width, rounds_input(down.weight.dtype),
+               pool_);
+    matmul(down, input_, term.data(), c.n_embd, nullptr, pool_);
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += worker.weight * term[i];
   }
   const Values u = before_norm(w.ffn_post_norm, sum, direction);
   std::fill(terms, terms + c.neurons(), 0.0F);
   for (const Worker& worker : workers) {
-    float* of_worker = terms + worker.first;
-    matmul_back(worker.down->weight, u.data(), of_worker, pool_);
-    for (int64_t n = 0; n < worker.width; ++n)
-      of_worker[n] *= worker.weight * act[worker.first + n];
+    const int64_t first = worker.expert * c.n_ff;
+    matmul_back(expert(layer, worker.expert).down.weight, u.data(), terms + first, pool_);
+    for (int64_t n = first; n < first + neurons_of(worker.expert); ++n)
+      terms[n] *= worker.weight * act[n];
   }
   const float* bias = c.n_expert == 0 ? values_of(w.ffn.down.bias) : nullptr;
   return bias != nullptr ? dot(bias, u.data(), c.n_embd) : 0.0;

@@ -381,6 +381,19 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
   });
 }
 
+// Product k with row k * step of x.
+void rows_of(std::span<const Product> products, const Input& x, int64_t step, ThreadPool& pool) {
+  std::vector<SlabRun> runs;
+  runs.reserve(products.size());
+  int64_t row = 0;
+  for (const Product& p : products) {
+    CHECK(p.w->weight.cols() == x.cols());
+    runs.emplace_back(*p.w, x, row, 1, p.y, 0, nullptr);
+    row += step;
+  }
+  SlabRun::run_all(runs, pool);
+}
+
 }  // namespace
 
 void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
@@ -400,13 +413,12 @@ void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool)
     for (const Product& p : products) matmul(*p.w, x, p.y, p.ld, nullptr, pool);
     return;
   }
-  std::vector<SlabRun> runs;
-  runs.reserve(products.size());
-  for (const Product& p : products) {
-    CHECK(p.w->weight.cols() == x.cols());
-    runs.emplace_back(*p.w, x, 0, 1, p.y, p.ld, nullptr);
-  }
-  SlabRun::run_all(runs, pool);
+  rows_of(products, x, 0, pool);
+}
+
+void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept {
+  CHECK(std::ssize(products) == x.n());
+  rows_of(products, x, 1, pool);
 }
 
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {

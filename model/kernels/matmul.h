@@ -121,6 +121,8 @@ struct Product {
   int64_t ld;
 };
 void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept;
+// Product k with row k of x alone, y (rows).
+void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept;
 
 // back[c] = sum_i W[i, c] u_i, (cols): W^T u, for weights that were not gathered in their pass.
 void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept;

@@ -35,13 +35,13 @@ class Planner {
 
   void matrix(const std::string& name, int64_t cols, int64_t rows, Role role = Role::kPlain,
               float gain = 1.0F) {
+    stack(name, {cols, rows}, role, gain);
+  }
+  void stack(const std::string& name, const std::vector<int64_t>& ne, Role role, float gain) {
     // Unit inputs give unit outputs.
-    const float deviation = gain / std::sqrt(static_cast<float>(cols));
-    tensors_.push_back({name + ".weight",
-                        {cols, rows},
-                        type_of(role, layer_, shape_.layers, quantisation_),
-                        deviation,
-                        0.0F});
+    const float deviation = gain / std::sqrt(static_cast<float>(ne.front()));
+    tensors_.push_back({name + ".weight", ne, type_of(role, layer_, shape_.layers, quantisation_),
+                        deviation, 0.0F});
   }
   void vector(const std::string& name, int64_t n, float value) {
     tensors_.push_back({name, {n}, DType::kF32, 0.0F, value});
@@ -94,10 +94,28 @@ class Planner {
       norm(blk + "attn_k_norm", shape_.head_width);
     }
     linear(blk + "attn_output", q, width, Role::kPlain, residual);
+    if (shape_.arch == "olmoe") {
+      norm(blk + "attn_q_norm", q);
+      norm(blk + "attn_k_norm", kv);
+    }
     norm(blk + "ffn_norm", width);
+    if (shape_.experts > 0) return mixture(blk, residual);
     if (!biased()) linear(blk + "ffn_gate", width, shape_.neurons);
     linear(blk + "ffn_up", width, shape_.neurons);
     linear(blk + "ffn_down", shape_.neurons, width, Role::kDown, residual);
+  }
+
+  void mixture(const std::string& blk, float residual) {
+    const int64_t width = shape_.width;
+    const int64_t experts = shape_.experts;
+    tensors_.push_back({blk + "ffn_gate_inp.weight",
+                        {width, experts},
+                        DType::kF32,
+                        1.0F / std::sqrt(static_cast<float>(width)),
+                        0.0F});
+    stack(blk + "ffn_gate_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
+    stack(blk + "ffn_up_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
+    stack(blk + "ffn_down_exps", {shape_.neurons, width, experts}, Role::kDown, residual);
   }
 
   const Shape& shape_;
@@ -114,6 +132,8 @@ const std::vector<Shape>& shapes() {
       {"qwen3-0.6B", "qwen3", "gpt2", 28, 1024, 16, 8, 128, 3072, 151936, 40960, 1e6F, 1e-6F, true},
       {"llama-8B", "llama", "llama", 32, 4096, 32, 8, 128, 14336, 128256, 8192, 5e5F, 1e-5F, false},
       {"llama-1.1B", "llama", "llama", 22, 2048, 32, 4, 64, 5632, 32000, 2048, 1e4F, 1e-5F, false},
+      {"olmoe-7B", "olmoe", "gpt2", 16, 2048, 16, 16, 128, 1024, 50304, 4096, 1e4F, 1e-5F, false,
+       64, 8},
   };
   return all;
 }

@@ -86,6 +86,9 @@ void add_shape(Metadata& m, const Shape& s) {
   m.f32(arch + ".attention.layer_norm_rms_epsilon", s.epsilon);
   m.f32(arch + ".rope.freq_base", s.rope_base);
   m.u32(arch + ".rope.dimension_count", s.head_width);
+  if (s.experts == 0) return;
+  m.u32(arch + ".expert_count", s.experts);
+  m.u32(arch + ".expert_used_count", s.experts_used);
 }
 
 // Every byte is a token; the others are names that no text holds.
@@ -233,7 +236,8 @@ void write(const Shape& shape, std::string_view quantisation, const std::string&
     head += text(t.name) + le(static_cast<uint32_t>(t.ne.size()));
     for (const int64_t side : t.ne) head += le(side);
     head += le(static_cast<uint32_t>(t.type)) + le(offset);
-    const int64_t rows = t.ne.size() > 1 ? t.ne[1] : 1;
+    int64_t rows = 1;
+    for (size_t k = 1; k < t.ne.size(); ++k) rows *= t.ne[k];
     offset += padded(model::dtype_row_bytes(t.type, t.ne[0]) * static_cast<size_t>(rows));
   }
   head.resize(padded(head.size()));

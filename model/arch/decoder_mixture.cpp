@@ -1,0 +1,296 @@
+// A mixture of experts (Shazeer et al. 2017, arXiv:1701.06538): a router sends each position to a
+// few of a layer's FFNs.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+
+#include "model/arch/decoder.h"
+#include "model/kernels/ops.h"
+
+namespace model {
+
+namespace {
+
+// The experts of largest probability, best first, ties by number; what is no number comes last.
+std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
+  const auto key = [&](int64_t e) { return std::isnan(probability[e]) ? -1.0F : probability[e]; };
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  std::partial_sort(order.begin(), order.begin() + used, order.end(), [&](int64_t a, int64_t b) {
+    return key(a) != key(b) ? key(a) > key(b) : a < b;
+  });
+  order.resize(static_cast<size_t>(used));
+  return order;
+}
+
+}  // namespace
+
+// df of the batch: of each position the sum of what its experts add, best first.
+void Decoder::mixture(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  pool_.settle();  // as in output_projection
+  route(pass, l);
+  const int64_t slots = pass.n * c.experts_at_work();
+  const auto fit = [&](Values& values, int64_t width) {
+    if (std::ssize(values) < slots * width) values.resize(static_cast<size_t>(slots * width));
+  };
+  fit(a_.term, c.n_embd);
+  for (const auto& [name, values] :
+       {std::pair{Tap::kGate, &a_.slot_gate}, std::pair{Tap::kUp, &a_.slot_up},
+        std::pair{Tap::kAct, &a_.slot_act}, std::pair{Tap::kNeuronShare, &a_.slot_share}}) {
+    if (pass.wants(name)) fit(*values, c.widest_ffn());
+  }
+  if (pass.n < kTogether) {
+    for (int64_t i = 0; i < pass.n; ++i) experts_together(pass, l, i);
+  } else {
+    expert_by_expert(pass, l);
+  }
+  std::fill_n(a_.sum.begin(), pass.n * c.n_embd, 0.0F);
+  for (int64_t s = 0; s < slots; ++s) {
+    const float weight = a_.workers[static_cast<size_t>(s)].weight;
+    float* term = a_.term.data() + s * c.n_embd;
+    float* df = a_.sum.data() + s / c.experts_at_work() * c.n_embd;
+    for (int64_t j = 0; j < c.n_embd; ++j) {
+      term[j] *= weight;
+      df[j] += term[j];
+    }
+  }
+  if (pass.wants(Tap::kNeuronShare)) expert_backs(pass, l);
+}
+
+// Who works at each position: the router's best, and behind them the expert that always does.
+void Decoder::route(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.router.weight.dtype});
+  matmul(w.router, input_, a_.router.data(), c.n_expert, nullptr, pool_);
+  Values open(static_cast<size_t>(pass.n));
+  if (c.n_ff_shared > 0) {
+    set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.shared_gate.weight.dtype});
+    matmul(w.shared_gate, input_, open.data(), 1, nullptr, pool_);
+  }
+  a_.workers.clear();
+  for (int64_t i = 0; i < pass.n; ++i) {
+    float* probability = a_.router.data() + i * c.n_expert;
+    softmax(probability, c.n_expert, probability);
+    const std::vector<int64_t> chosen = best(probability, c.n_expert, c.n_expert_used);
+    float sum = 1.0F;
+    if (c.expert_renormalise) {
+      sum = 0.0F;
+      for (const int64_t e : chosen) sum += probability[e];
+    }
+    for (const int64_t e : chosen) a_.workers.push_back({e, probability[e] / sum});
+    if (c.n_ff_shared == 0) continue;
+    a_.workers.push_back({c.n_expert, 1.0F / (1.0F + std::exp(-open[static_cast<size_t>(i)]))});
+  }
+}
+
+// Of a dense layer the FFN is expert 0.
+const Ffn& Decoder::expert(int64_t l, int64_t e) const noexcept {
+  const Layer& w = weights_.layers[static_cast<size_t>(l)];
+  return e < config_.n_expert ? w.experts[static_cast<size_t>(e)] : w.ffn;
+}
+
+int64_t Decoder::neurons_of(int64_t e) const noexcept {
+  return e < config_.n_expert || config_.n_expert == 0 ? config_.n_ff : config_.n_ff_shared;
+}
+
+// Calls work(expert, its slots) for every expert that works, in order.
+template <class Work>
+void Decoder::for_each_expert(const Work& work) {
+  const auto of = [&](int64_t slot) { return a_.workers[static_cast<size_t>(slot)].expert; };
+  std::vector<int64_t> slots(a_.workers.size());
+  std::iota(slots.begin(), slots.end(), int64_t{0});
+  std::stable_sort(slots.begin(), slots.end(), [&](int64_t a, int64_t b) { return of(a) < of(b); });
+  for (auto begin = slots.begin(); begin != slots.end();) {
+    const int64_t e = of(*begin);
+    const auto end = std::find_if(begin, slots.end(), [&](int64_t s) { return of(s) != e; });
+    work(e, std::span<const int64_t>(begin, end));
+    begin = end;
+  }
+}
+
+// The rows of x (n, C) of the positions that these slots are of.
+void Decoder::take_rows(const Values& x, std::span<const int64_t> slots) {
+  const int64_t width = config_.n_embd;
+  a_.expert_in.resize(std::max(a_.expert_in.size(), slots.size() * static_cast<size_t>(width)));
+  for (size_t k = 0; k < slots.size(); ++k) {
+    std::copy_n(x.begin() + slots[k] / config_.experts_at_work() * width, width,
+                a_.expert_in.begin() + static_cast<int64_t>(k) * width);
+  }
+}
+
+// Rows of gate, up and act, `stride` floats apart, of the slots in order.
+void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots,
+                             int64_t stride) {
+  const auto work = [&](int thread, int threads) {
+    const auto [begin, end] = ThreadPool::share(std::ssize(slots), thread, threads);
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t slot = slots[static_cast<size_t>(k)];
+      const int64_t e = a_.workers[static_cast<size_t>(slot)].expert;
+      const int64_t at = k * stride;
+      float* act = a_.act.data() + at;
+      activate(a_.gate.data() + at, a_.up.data() + at, neurons_of(e), act);
+      pass.mute(Part::kNeurons, l, e * config_.n_ff, neurons_of(e), 1, act);
+      for (const auto& [name, values, kept] : {std::tuple{Tap::kGate, &a_.gate, &a_.slot_gate},
+                                               std::tuple{Tap::kUp, &a_.up, &a_.slot_up}}) {
+        if (!pass.wants(name)) continue;
+        std::copy_n(values->begin() + at, neurons_of(e),
+                    kept->begin() + slot * config_.widest_ffn());
+      }
+    }
+  };
+  if (std::ssize(slots) * stride < kWorthActivating) return work(0, 1);
+  pool_.run([&](int thread) { work(thread, pool_.size()); });
+}
+
+// act of the slots as input_ gives it to W_down, which reads it in `type`.
+void Decoder::keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots) {
+  if (!pass.wants(Tap::kAct)) return;
+  for (int64_t k = 0; k < std::ssize(slots); ++k) {
+    float* kept = a_.slot_act.data() + slots[static_cast<size_t>(k)] * config_.widest_ffn();
+    rounds_input(type) ? input_.rounded(k, kept)
+                       : static_cast<void>(std::copy_n(input_.row(k), input_.cols(), kept));
+  }
+}
+
+// Of position i: the threads meet once for what all experts read, and once for what they write.
+void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i) {
+  const Config& c = config_;
+  const int64_t stride = c.widest_ffn();
+  const int64_t first = i * c.experts_at_work();
+  std::vector<int64_t> slots(static_cast<size_t>(c.experts_at_work()));
+  std::iota(slots.begin(), slots.end(), first);
+  const auto ffn = [&](int64_t s) -> const Ffn& {
+    return expert(l, a_.workers[static_cast<size_t>(s)].expert);
+  };
+  std::vector<Product> products;
+  bool rounds = false;
+  for (const int64_t s : slots) {
+    const Ffn& f = ffn(s);
+    rounds = rounds || rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype);
+    products.push_back({&f.gate, a_.gate.data() + (s - first) * stride, stride});
+    products.push_back({&f.up, a_.up.data() + (s - first) * stride, stride});
+  }
+  input_.set(a_.ffn_norm.data() + i * c.n_embd, 1, c.n_embd, c.n_embd, rounds, pool_);
+  matmul(products, input_, pool_);
+  activate_slots(pass, l, slots, stride);
+  // The expert that always works has another number of neurons.
+  const auto chosen = std::span(slots).first(static_cast<size_t>(c.n_expert_used));
+  const auto always = std::span(slots).subspan(chosen.size());
+  for (const std::span<const int64_t> part : {chosen, always}) {
+    if (part.empty()) continue;
+    products.clear();
+    for (const int64_t s : part) {
+      products.push_back({&ffn(s).down, a_.term.data() + s * c.n_embd, c.n_embd});
+    }
+    const DType type = ffn(part.front()).down.weight.dtype;
+    input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
+               ffn(part.front()).down.weight.cols(), stride, rounds_input(type), pool_);
+    keep_acts(pass, type, part);
+    matmul_each(products, input_, pool_);
+  }
+}
+
+// Of many positions: every expert with all that were sent to it.
+void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
+  for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
+    const Ffn& f = expert(l, e);
+    const auto n = std::ssize(slots);
+    const int64_t width = neurons_of(e);
+    take_rows(a_.ffn_norm, slots);
+    set_input(input_, a_.expert_in, n, c.n_embd, {f.gate.weight.dtype, f.up.weight.dtype});
+    const Product products[] = {{&f.gate, a_.gate.data(), width}, {&f.up, a_.up.data(), width}};
+    matmul(products, input_, pool_);
+    activate_slots(pass, l, slots, width);
+    set_input(input_, a_.act, n, width, {f.down.weight.dtype});
+    keep_acts(pass, f.down.weight.dtype, slots);
+    matmul(f.down, input_, a_.expert_out.data(), c.n_embd, nullptr, pool_);
+    for (int64_t k = 0; k < n; ++k) {
+      std::copy_n(a_.expert_out.begin() + k * c.n_embd, c.n_embd,
+                  a_.term.begin() + slots[static_cast<size_t>(k)] * c.n_embd);
+    }
+  });
+}
+
+// W_down^T (g^2 df) of every slot.
+void Decoder::expert_backs(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
+  Values scaled;
+  for (int64_t i = 0; !gain.empty() && i < pass.n; ++i) {
+    const float* u = measure(a_.sum.data() + i * c.n_embd, gain).u;
+    scaled.insert(scaled.end(), u, u + c.n_embd);
+  }
+  for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
+    const Tensor& w = expert(l, e).down.weight;
+    const auto n = std::ssize(slots);
+    const int64_t width = neurons_of(e);
+    take_rows(gain.empty() ? a_.sum : scaled, slots);
+    if (n < kTogether) {
+      for (int64_t k = 0; k < n; ++k) {
+        matmul_back(w, a_.expert_in.data() + k * c.n_embd, a_.act.data() + k * width, pool_);
+      }
+    } else {
+      matmul_back(w, a_.expert_in.data(), n, a_.act.data(), pool_);
+    }
+    for (int64_t k = 0; k < n; ++k) {
+      std::copy_n(a_.act.begin() + k * width, width,
+                  a_.slot_share.begin() + slots[static_cast<size_t>(k)] * c.widest_ffn());
+    }
+  });
+}
+
+// Turns what was kept into shares and taps them.
+void Decoder::expert_shares(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const auto workers = static_cast<size_t>(c.experts_at_work());
+  a_.spread.resize(static_cast<size_t>(c.neurons()));
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const auto at_work = std::span(a_.workers).subspan(static_cast<size_t>(i) * workers, workers);
+    const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
+      if (pass.wants(name)) pass.sink->on_tap(name, l, pass.first + i, data, rows, cols);
+    };
+    // Zero where no expert worked.
+    const auto spread = [&](Tap name, const Values& kept) {
+      if (!pass.wants(name)) return;
+      for (size_t k = 0; k < workers; ++k) {
+        const int64_t slot = i * c.experts_at_work() + static_cast<int64_t>(k);
+        std::copy_n(kept.begin() + slot * c.widest_ffn(), neurons_of(at_work[k].expert),
+                    a_.spread.begin() + at_work[k].expert * c.n_ff);
+      }
+      send(name, a_.spread.data(), 1, c.neurons());
+      for (const Worker& worker : at_work) {
+        std::fill_n(a_.spread.begin() + worker.expert * c.n_ff, neurons_of(worker.expert), 0.0F);
+      }
+    };
+    send(Tap::kRouter, a_.router.data() + i * c.n_expert, 1, c.n_expert);
+    spread(Tap::kGate, a_.slot_gate);
+    spread(Tap::kUp, a_.slot_up);
+    spread(Tap::kAct, a_.slot_act);
+    const auto [u, scale] =
+        measure(a_.sum.data() + i * c.n_embd, ffn_gain_[static_cast<size_t>(l)]);
+    Values rows;
+    for (size_t k = 0; k < workers; ++k) {
+      const int64_t slot = i * c.experts_at_work() + static_cast<int64_t>(k);
+      const auto& [e, weight] = at_work[k];
+      const double share = dot(a_.term.data() + slot * c.n_embd, u, c.n_embd) * scale;
+      rows.insert(rows.end(), {static_cast<float>(e), weight, static_cast<float>(share)});
+      if (!pass.wants(Tap::kNeuronShare)) continue;
+      const float* act = a_.slot_act.data() + slot * c.widest_ffn();
+      float* back = a_.slot_share.data() + slot * c.widest_ffn();
+      for (int64_t n = 0; n < neurons_of(e); ++n) {
+        back[n] = static_cast<float>(double{weight} * double{act[n]} * double{back[n]} * scale);
+      }
+    }
+    send(Tap::kExperts, rows.data(), c.experts_at_work(), 3);
+    spread(Tap::kNeuronShare, a_.slot_share);
+    const float none = 0.0F;
+    send(Tap::kFfnBiasShare, &none, 1, 1);
+  }
+}
+
+}  // namespace model
