@@ -83,16 +83,19 @@ uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) 
 Detail::Detail(const model::Config& config, trace::Level level) noexcept {
   constexpr int64_t kSmall = int64_t{1} << 20;
   const int64_t neurons_of_layer = config.neurons();
+  const bool mixture = config.n_expert > 0;
+  const uint32_t of_mixture =
+      mixture ? buckets_of_mixture(neurons_of_layer, config.n_ff, config.n_ff_shared) : 0;
   // Of the last block, where it is not whole, the neurons would lie in other cells.
-  all_neurons = level == trace::Level::kFull || config.n_expert > 0 ||
-                neurons_of_layer % model::kCellWidth != 0 ||
-                config.n_layer * config.n_ff * config.n_embd <= kSmall;
+  const bool whole = mixture ? model::has_whole_cells(config) &&
+                                   neurons_of_layer / of_mixture % model::kCellWidth == 0
+                             : neurons_of_layer % model::kCellWidth == 0;
+  all_neurons = level == trace::Level::kFull || !whole ||
+                config.n_layer * neurons_of_layer * config.n_embd <= kSmall;
   const int64_t together = neurons_of_layer / model::kCellWidth;
-  buckets =
-      static_cast<uint32_t>(all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
-  if (config.n_expert > 0) {
-    buckets = buckets_of_mixture(neurons_of_layer, config.n_ff, config.n_ff_shared);
-  }
+  buckets = mixture ? of_mixture
+                    : static_cast<uint32_t>(
+                          all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
   neurons = static_cast<uint32_t>(level == trace::Level::kFull
                                       ? neurons_of_layer
                                       : std::min<int64_t>(neurons_of_layer, kNeurons));
@@ -391,10 +394,15 @@ void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
 
 // p.chosen: (neuron, share) pairs.
 void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
-  std::copy(p.shares.begin(), p.shares.end(),
-            p.bucket_share.begin() + static_cast<ptrdiff_t>(layer) * detail_.buckets);
+  float* of_bucket = p.bucket_share.data() + static_cast<size_t>(layer) * detail_.buckets;
+  const size_t cells =
+      p.shares.size() / detail_.buckets;  // of a bucket, more than one in a mixture
   float rest = 0.0F;
-  for (const float share : p.shares) rest += share;
+  for (size_t b = 0; b < detail_.buckets; ++b) {
+    of_bucket[b] = 0.0F;
+    for (size_t k = 0; k < cells; ++k) of_bucket[b] += p.shares[b * cells + k];
+    rest += of_bucket[b];
+  }
   const size_t n = p.chosen.size() / 2;
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
   std::array<int32_t, Detail::kNeurons> numbers;

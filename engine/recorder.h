@@ -26,9 +26,9 @@ struct Detail {
 
   Detail(const model::Config& config, trace::Level level) noexcept;
 
-  // Every neuron's share is gathered: at full detail, and live in a mixture, where neurons do not
-  // come in whole blocks of 32, and in a model so small (a million weights in all W_down) that
-  // nobody sees the difference. Else 32 neurons' together.
+  // Every neuron's share is gathered: at full detail, and live where neurons do not come in whole
+  // blocks of 32 (of a mixture's plates: its cells), and in a model so small (a million weights in
+  // all W_down) that nobody sees the difference. Else 32 neurons' together.
   bool all_neurons;
   uint32_t buckets;  // cells of an FFN plate: neuron n lies in cell n * buckets / N
   uint32_t neurons;  // listed of a layer

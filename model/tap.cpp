@@ -108,8 +108,10 @@ std::string formula_of(Tap tap, const Config& c) {
       if (c.n_expert > 0) return "G_e act_n <w_n, df> / |df|^2, G_e: its expert's weight";
       return behind_gain("act_n <g w_n, g y> / |g y|^2");
     case Tap::kCellShare:
+      if (c.n_expert > 0) return "sum over 32 neurons of G_e act_n <w_n, df> / |df|^2";
       return behind_gain("sum over 32 neurons of act_n <g w_n, g y> / |g y|^2");
     case Tap::kChosenShare:
+      if (c.n_expert > 0) return "neuron, G_e act_n <w_n, df> / |df|^2; of largest |G_e act|";
       return behind_gain("neuron, act_n <g w_n, g y> / |g y|^2; the most active");
     case Tap::kExperts:
       return behind_gain("expert, its weight, <g G_e FFN_e, g y> / |g y|^2");

@@ -38,7 +38,8 @@ enum class Tap : uint8_t {
   kAct,            // ffn.act          (N)     act~, what W_down reads
   kNeuronShare,    // ffn.neuron_share (N)     act~_n <w_n, df> / |df|^2
   kCellShare,      // ffn.cell_share   (N / 32)  the same, of 32 neurons together
-  kChosenShare,    // ffn.top_share    (n, 2)  neuron, its share: those of largest |act~|
+  kChosenShare,    // ffn.top_share    (n, 2)  neuron, its share: those of largest |act~|, in a
+                   //                          mixture of largest |G_e act~|
   kFfnBiasShare,   // ffn.bias_share   (1)
   kFfnOut,         // ffn.out          (C)     df, the FFN update
   kResidPost,      // resid.post       (C)
@@ -60,6 +61,12 @@ constexpr bool needs_logits(Tap tap) noexcept {
 // How many neurons kChosenShare has, at most; how many neurons a cell has.
 inline constexpr int64_t kChosenNeurons = 16;
 inline constexpr int64_t kCellWidth = 32;
+
+// Whether there are kCellShare and kChosenShare of a mixture: no cell holds neurons of two experts.
+inline bool has_whole_cells(const Config& c) noexcept {
+  return c.n_ff % kCellWidth == 0 && c.n_ff_shared % kCellWidth == 0 &&
+         c.n_expert_used * c.n_ff >= kChosenNeurons;
+}
 
 struct TapInfo {
   Tap tap;

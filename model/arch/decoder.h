@@ -96,6 +96,7 @@ class Decoder final : public Model {
     Values slot_gate, slot_up;     // (slots, F), or as wide as the widest
     Values slot_act, slot_share;   // the same, as W_down reads it; at first W_down^T (g^2 df)
     Values expert_in, expert_out;  // (C) of one expert's rows
+    Values slot_cells;             // (slots, F / 32)
     Values spread;                 // (all neurons) of one position, zero between its uses
     // What the shares are made of.
     Values measured;               // (C) of one position
@@ -148,7 +149,16 @@ class Decoder final : public Model {
   void take_rows(const Values& x, std::span<const int64_t> slots);
   void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
   void keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots);
-  void experts_together(const Pass& pass, int64_t l, int64_t i);
+  void experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers);
+  bool wants_some(const Pass& pass) const noexcept;
+  bool keeps_acts(const Pass& pass) const noexcept;
+  bool stacked(int64_t l) const noexcept;
+  void add_terms(int64_t first, int64_t last) noexcept;
+  void gather_mixture(int64_t l, int64_t i);
+  void choose_neurons(int64_t i);
+  std::pair<int64_t, int64_t> neuron_of(int64_t i, int64_t number) const noexcept;
+  void some_of_backs(const Pass& pass);
+  Values chosen_shares(int64_t i, double scale) const;
   void expert_by_expert(const Pass& pass, int64_t l);
   void expert_backs(const Pass& pass, int64_t l);
   void expert_shares(const Pass& pass, int64_t l);

@@ -1,11 +1,13 @@
 // A mixture of experts (Shazeer et al. 2017, arXiv:1701.06538): a router sends each position to a
 // few of a layer's FFNs.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <tuple>
 
 #include "model/arch/decoder.h"
+#include "model/kernels/mixture.h"
 #include "model/kernels/ops.h"
 
 namespace model {
@@ -32,31 +34,66 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   pool_.settle();  // as in output_projection
   route(pass, l);
   const int64_t slots = pass.n * c.experts_at_work();
-  const auto fit = [&](Values& values, int64_t width) {
-    if (std::ssize(values) < slots * width) values.resize(static_cast<size_t>(slots * width));
+  const auto fit = [&](Values& values, int64_t width, bool wanted) {
+    if (!wanted || std::ssize(values) >= slots * width) return;
+    values.resize(static_cast<size_t>(slots * width));
   };
-  fit(a_.term, c.n_embd);
-  for (const auto& [name, values] :
-       {std::pair{Tap::kGate, &a_.slot_gate}, std::pair{Tap::kUp, &a_.slot_up},
-        std::pair{Tap::kAct, &a_.slot_act}, std::pair{Tap::kNeuronShare, &a_.slot_share}}) {
-    if (pass.wants(name)) fit(*values, c.widest_ffn());
-  }
+  const bool some = wants_some(pass);
+  const bool in_pass = some && pass.n < kTogether && stacked(l);
+  const bool backs = pass.wants(Tap::kNeuronShare) || (some && !in_pass);
+  fit(a_.term, c.n_embd, true);
+  fit(a_.slot_gate, c.widest_ffn(), pass.wants(Tap::kGate));
+  fit(a_.slot_up, c.widest_ffn(), pass.wants(Tap::kUp));
+  fit(a_.slot_act, c.widest_ffn(), keeps_acts(pass));
+  fit(a_.slot_share, c.widest_ffn(), backs);
+  fit(a_.slot_cells, c.widest_ffn() / kCellWidth, some);
   if (pass.n < kTogether) {
-    for (int64_t i = 0; i < pass.n; ++i) experts_together(pass, l, i);
+    for (int64_t i = 0; i < pass.n; ++i) experts_together(pass, l, i, in_pass);
   } else {
     expert_by_expert(pass, l);
   }
-  std::fill_n(a_.sum.begin(), pass.n * c.n_embd, 0.0F);
-  for (int64_t s = 0; s < slots; ++s) {
+  if (backs) expert_backs(pass, l);
+  if (some && !in_pass) some_of_backs(pass);
+}
+
+// Whether a mixture's shares are wanted of cells, and of the most active neurons.
+bool Decoder::wants_some(const Pass& pass) const noexcept {
+  return has_whole_cells(config_) && (pass.wants(Tap::kCellShare) || pass.wants(Tap::kChosenShare));
+}
+
+bool Decoder::keeps_acts(const Pass& pass) const noexcept {
+  return pass.wants(Tap::kAct) || pass.wants(Tap::kNeuronShare) || wants_some(pass);
+}
+
+// Whether the matrices W_down lie one behind the other, as a file's stacked tensors do.
+bool Decoder::stacked(int64_t l) const noexcept {
+  constexpr int64_t kMost = int64_t{1} << 29;  // numbers of four bytes, their places below 2^31
+  const std::vector<Ffn>& experts = weights_.layers[static_cast<size_t>(l)].experts;
+  const Tensor& first = experts.front().down.weight;
+  if (config_.n_ff_shared > 0 || first.rows() * first.cols() * config_.n_expert > kMost) {
+    return false;
+  }
+  for (size_t e = 1; e < experts.size(); ++e) {
+    const Tensor& w = experts[e].down.weight;
+    if (w.dtype != first.dtype || w.data != first.data + e * first.bytes()) return false;
+  }
+  return config_.n_expert_used * config_.n_ff >= kMixtureColumns;
+}
+
+// df of positions first <= i < last of what their experts give.
+void Decoder::add_terms(int64_t first, int64_t last) noexcept {
+  const int64_t width = config_.n_embd;
+  std::fill(a_.sum.begin() + first * width, a_.sum.begin() + last * width, 0.0F);
+  const int64_t workers = config_.experts_at_work();
+  for (int64_t s = first * workers; s < last * workers; ++s) {
     const float weight = a_.workers[static_cast<size_t>(s)].weight;
-    float* term = a_.term.data() + s * c.n_embd;
-    float* df = a_.sum.data() + s / c.experts_at_work() * c.n_embd;
-    for (int64_t j = 0; j < c.n_embd; ++j) {
+    float* term = a_.term.data() + s * width;
+    float* df = a_.sum.data() + s / workers * width;
+    for (int64_t j = 0; j < width; ++j) {
       term[j] *= weight;
       df[j] += term[j];
     }
   }
-  if (pass.wants(Tap::kNeuronShare)) expert_backs(pass, l);
 }
 
 // Who works at each position: the router's best, and behind them the expert that always does.
@@ -147,7 +184,7 @@ void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_
 
 // act of the slots as input_ gives it to W_down, which reads it in `type`.
 void Decoder::keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots) {
-  if (!pass.wants(Tap::kAct)) return;
+  if (!keeps_acts(pass)) return;
   for (int64_t k = 0; k < std::ssize(slots); ++k) {
     float* kept = a_.slot_act.data() + slots[static_cast<size_t>(k)] * config_.widest_ffn();
     rounds_input(type) ? input_.rounded(k, kept)
@@ -156,7 +193,7 @@ void Decoder::keep_acts(const Pass& pass, DType type, std::span<const int64_t> s
 }
 
 // Of position i: the threads meet once for what all experts read, and once for what they write.
-void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i) {
+void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers) {
   const Config& c = config_;
   const int64_t stride = c.widest_ffn();
   const int64_t first = i * c.experts_at_work();
@@ -189,7 +226,75 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i) {
     input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
                ffn(part.front()).down.weight.cols(), stride, rounds_input(type), pool_);
     keep_acts(pass, type, part);
+    if (gathers) return gather_mixture(l, i);
     matmul_each(products, input_, pool_);
+  }
+  add_terms(i, i + 1);
+}
+
+// df of position i, and with it what the shares of its cells and most active neurons are made of.
+void Decoder::gather_mixture(int64_t l, int64_t i) {
+  const Config& c = config_;
+  const int64_t workers = c.experts_at_work();
+  choose_neurons(i);
+  std::vector<MixturePart> parts;
+  for (int64_t s = i * workers; s < (i + 1) * workers; ++s) {
+    const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
+    parts.push_back({&expert(l, e).down, weight, a_.term.data() + s * c.n_embd});
+  }
+  std::array<int32_t, kMixtureColumns> columns;
+  static_assert(kMixtureColumns == kChosenNeurons);
+  for (size_t k = 0; k < columns.size(); ++k) {
+    const auto [slot, n] = neuron_of(i, a_.chosen[static_cast<size_t>(i) * columns.size() + k]);
+    const int64_t e = a_.workers[static_cast<size_t>(slot)].expert;
+    columns[k] = static_cast<int32_t>(e * c.n_embd * c.n_ff + n);
+  }
+  MixtureGather gather;
+  gather.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
+  gather.block_dot = a_.slot_cells.data() + i * workers * (c.n_ff / kCellWidth);
+  gather.base = &expert(l, 0).down.weight;
+  gather.columns = columns.data();
+  gather.column_dot = a_.chosen_dot.data() + i * kChosenNeurons;
+  matmul_mixture(parts, input_, a_.sum.data() + i * c.n_embd, gather, pool_);
+}
+
+// The neurons of position i of largest |G_e act|, in the order of the experts at work and of their
+// neurons, counted through.
+void Decoder::choose_neurons(int64_t i) {
+  Values size;
+  for (int64_t s = i * config_.experts_at_work(); s < (i + 1) * config_.experts_at_work(); ++s) {
+    const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
+    const float* act = a_.slot_act.data() + s * config_.widest_ffn();
+    for (int64_t n = 0; n < neurons_of(e); ++n) size.push_back(weight * act[n]);
+  }
+  strongest(size.data(), std::ssize(size), kChosenNeurons, a_.chosen.data() + i * kChosenNeurons);
+}
+
+// The slot and the neuron of its expert that have this number in choose_neurons.
+std::pair<int64_t, int64_t> Decoder::neuron_of(int64_t i, int64_t number) const noexcept {
+  const int64_t k = std::min(number / config_.n_ff, config_.experts_at_work() - 1);
+  return {i * config_.experts_at_work() + k, number - k * config_.n_ff};
+}
+
+// What gather_mixture() gathers, of W_down^T (g^2 df).
+void Decoder::some_of_backs(const Pass& pass) {
+  const int64_t cells = config_.widest_ffn() / kCellWidth;
+  for (int64_t s = 0; s < std::ssize(a_.workers); ++s) {
+    const int64_t n = neurons_of(a_.workers[static_cast<size_t>(s)].expert);
+    const float* act = a_.slot_act.data() + s * config_.widest_ffn();
+    const float* back = a_.slot_share.data() + s * config_.widest_ffn();
+    for (int64_t k = 0; k < n; k += kCellWidth) {
+      a_.slot_cells[static_cast<size_t>(s * cells + k / kCellWidth)] =
+          static_cast<float>(dot(act + k, back + k, kCellWidth));
+    }
+  }
+  for (int64_t i = 0; i < pass.n; ++i) {
+    choose_neurons(i);
+    for (auto k = static_cast<size_t>(i * kChosenNeurons);
+         k < static_cast<size_t>((i + 1) * kChosenNeurons); ++k) {
+      const auto [slot, n] = neuron_of(i, a_.chosen[k]);
+      a_.chosen_dot[k] = a_.slot_share[static_cast<size_t>(slot * config_.widest_ffn() + n)];
+    }
   }
 }
 
@@ -214,6 +319,7 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
                   a_.term.begin() + slots[static_cast<size_t>(k)] * c.n_embd);
     }
   });
+  add_terms(0, pass.n);
 }
 
 // W_down^T (g^2 df) of every slot.
@@ -247,50 +353,84 @@ void Decoder::expert_backs(const Pass& pass, int64_t l) {
 // Turns what was kept into shares and taps them.
 void Decoder::expert_shares(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  const auto workers = static_cast<size_t>(c.experts_at_work());
+  const int64_t workers = c.experts_at_work();
+  const int64_t cells = c.widest_ffn() / kCellWidth;
   a_.spread.resize(static_cast<size_t>(c.neurons()));
   for (int64_t i = 0; i < pass.n; ++i) {
-    const auto at_work = std::span(a_.workers).subspan(static_cast<size_t>(i) * workers, workers);
+    const int64_t first = i * workers;
+    const auto at_work =
+        std::span(a_.workers).subspan(static_cast<size_t>(first), static_cast<size_t>(workers));
     const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
       if (pass.wants(name)) pass.sink->on_tap(name, l, pass.first + i, data, rows, cols);
     };
-    // Zero where no expert worked.
-    const auto spread = [&](Tap name, const Values& kept) {
+    // One value for every `each` neurons, of which `kept` has `stride` a slot; zero where no expert
+    // worked.
+    const auto spread = [&](Tap name, const Values& kept, int64_t stride, int64_t each) {
       if (!pass.wants(name)) return;
-      for (size_t k = 0; k < workers; ++k) {
-        const int64_t slot = i * c.experts_at_work() + static_cast<int64_t>(k);
-        std::copy_n(kept.begin() + slot * c.widest_ffn(), neurons_of(at_work[k].expert),
-                    a_.spread.begin() + at_work[k].expert * c.n_ff);
+      const auto of_worker = [&](const Worker& worker) {
+        return std::pair{a_.spread.begin() + worker.expert * c.n_ff / each,
+                         neurons_of(worker.expert) / each};
+      };
+      for (int64_t s = first; s < first + workers; ++s) {
+        const auto [begin, n] = of_worker(a_.workers[static_cast<size_t>(s)]);
+        std::copy_n(kept.begin() + s * stride, n, begin);
       }
-      send(name, a_.spread.data(), 1, c.neurons());
+      send(name, a_.spread.data(), 1, c.neurons() / each);
       for (const Worker& worker : at_work) {
-        std::fill_n(a_.spread.begin() + worker.expert * c.n_ff, neurons_of(worker.expert), 0.0F);
+        const auto [begin, n] = of_worker(worker);
+        std::fill_n(begin, n, 0.0F);
       }
     };
     send(Tap::kRouter, a_.router.data() + i * c.n_expert, 1, c.n_expert);
-    spread(Tap::kGate, a_.slot_gate);
-    spread(Tap::kUp, a_.slot_up);
-    spread(Tap::kAct, a_.slot_act);
+    spread(Tap::kGate, a_.slot_gate, c.widest_ffn(), 1);
+    spread(Tap::kUp, a_.slot_up, c.widest_ffn(), 1);
+    spread(Tap::kAct, a_.slot_act, c.widest_ffn(), 1);
     const auto [u, scale] =
         measure(a_.sum.data() + i * c.n_embd, ffn_gain_[static_cast<size_t>(l)]);
     Values rows;
-    for (size_t k = 0; k < workers; ++k) {
-      const int64_t slot = i * c.experts_at_work() + static_cast<int64_t>(k);
-      const auto& [e, weight] = at_work[k];
-      const double share = dot(a_.term.data() + slot * c.n_embd, u, c.n_embd) * scale;
+    for (int64_t s = first; s < first + workers; ++s) {
+      const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
+      const double share = dot(a_.term.data() + s * c.n_embd, u, c.n_embd) * scale;
       rows.insert(rows.end(), {static_cast<float>(e), weight, static_cast<float>(share)});
-      if (!pass.wants(Tap::kNeuronShare)) continue;
-      const float* act = a_.slot_act.data() + slot * c.widest_ffn();
-      float* back = a_.slot_share.data() + slot * c.widest_ffn();
-      for (int64_t n = 0; n < neurons_of(e); ++n) {
-        back[n] = static_cast<float>(double{weight} * double{act[n]} * double{back[n]} * scale);
+      const double of_update = double{weight} * scale;
+      if (pass.wants(Tap::kNeuronShare)) {
+        const float* act = a_.slot_act.data() + s * c.widest_ffn();
+        float* back = a_.slot_share.data() + s * c.widest_ffn();
+        for (int64_t n = 0; n < neurons_of(e); ++n) {
+          back[n] = static_cast<float>(double{act[n]} * double{back[n]} * of_update);
+        }
+      }
+      if (!wants_some(pass)) continue;
+      float* cell = a_.slot_cells.data() + s * cells;
+      for (int64_t k = 0; k < neurons_of(e) / kCellWidth; ++k) {
+        cell[k] = static_cast<float>(double{cell[k]} * of_update);
       }
     }
-    send(Tap::kExperts, rows.data(), c.experts_at_work(), 3);
-    spread(Tap::kNeuronShare, a_.slot_share);
+    send(Tap::kExperts, rows.data(), workers, 3);
+    spread(Tap::kNeuronShare, a_.slot_share, c.widest_ffn(), 1);
+    if (wants_some(pass)) {
+      spread(Tap::kCellShare, a_.slot_cells, cells, kCellWidth);
+      const Values chosen = chosen_shares(i, scale);
+      send(Tap::kChosenShare, chosen.data(), std::ssize(chosen) / 2, 2);
+    }
     const float none = 0.0F;
     send(Tap::kFfnBiasShare, &none, 1, 1);
   }
+}
+
+// Of the most active neurons of position i: number of the layer's, and share.
+Decoder::Values Decoder::chosen_shares(int64_t i, double scale) const {
+  Values rows;
+  for (auto k = static_cast<size_t>(i * kChosenNeurons);
+       k < static_cast<size_t>((i + 1) * kChosenNeurons); ++k) {
+    const auto [slot, n] = neuron_of(i, a_.chosen[k]);
+    const auto [e, weight] = a_.workers[static_cast<size_t>(slot)];
+    const float act = a_.slot_act[static_cast<size_t>(slot * config_.widest_ffn() + n)];
+    rows.push_back(static_cast<float>(e * config_.n_ff + n));
+    rows.push_back(
+        static_cast<float>(double{act} * double{a_.chosen_dot[k]} * double{weight} * scale));
+  }
+  return rows;
 }
 
 }  // namespace model

@@ -11,6 +11,7 @@
 #include "model/error.h"
 #include "model/kernels/gemm.h"
 #include "model/kernels/matmul_rows.h"
+#include "model/kernels/slab_claims.h"
 
 namespace model {
 namespace {
@@ -28,8 +29,6 @@ std::array<int64_t, 2> pair_of_slabs(int64_t pair, int64_t slabs) noexcept {
   const int64_t first = pair < quarter ? pair : pair + quarter;
   return {first, first + quarter};
 }
-
-constexpr int64_t kMostPairs = 64;
 
 // Without gathers the slabs are smaller, so that whoever is ready first waits for less.
 int64_t plain_slabs(int64_t rows) noexcept {
@@ -149,51 +148,6 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
            g.row_gain == gathers->row_gain;
   });
 }
-
-// Every thread takes the pairs of slabs of its share in order, half of what is left of them at a
-// time, and then those of others one by one from their ends.
-class SlabClaims {
- public:
-  // pairs(i, n): those of share i of n, fewer than 2^16.
-  template <class Count>
-  SlabClaims(int threads, const Count& pairs) noexcept
-      : threads_(std::min(threads, static_cast<int>(kMostPairs))) {
-    for (int i = 0; i < threads_; ++i) {
-      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(pairs(i, threads_)),
-                                                std::memory_order_relaxed);
-    }
-  }
-
-  // Calls work(i, n, first, last), pairs first <= k < last of share i of n, until none is left;
-  // each comes to one thread.
-  template <class Work>
-  void take_all(int thread, const Work& work) noexcept {
-    for (int k = 0; k < threads_; ++k) {
-      const int share = (thread + k) % threads_;
-      std::atomic<uint32_t>& left = left_[static_cast<size_t>(share)].pairs;
-      const bool own = k == 0 && thread < threads_;
-      uint32_t range = left.load(std::memory_order_relaxed);
-      while (range >> 16 < (range & 0xFFFF)) {
-        const uint32_t first = range >> 16;
-        const uint32_t last = range & 0xFFFF;
-        const uint32_t taken = own ? (last - first + 1) / 2 : 1;
-        const uint32_t rest = own ? range + (taken << 16) : range - taken;
-        if (!left.compare_exchange_weak(range, rest, std::memory_order_relaxed)) continue;
-        const int64_t begin = own ? first : last - taken;
-        work(share, threads_, begin, begin + taken);
-        range = left.load(std::memory_order_relaxed);
-      }
-    }
-  }
-
- private:
-  int threads_;
-  // Of each thread: the first pair that is left in the upper half, the one behind the last below.
-  struct alignas(64) Left {
-    std::atomic<uint32_t> pairs;
-  };
-  std::array<Left, kMostPairs> left_;
-};
 
 auto* panel_kernel() noexcept {
 #if defined(__x86_64__)

@@ -38,6 +38,7 @@ struct RowRange {
   int64_t first;
   int64_t last;
   GatherSums sums = {};
+  float* terms = nullptr;  // without a gather: (last - first, groups of eight blocks) the rows' t_b
 };
 
 // One position of x for some weights.
@@ -58,6 +59,12 @@ FULGURITE_DECLARE_ISA(
     // of every new page. Sets without AVX-512 take one range after the other where back is wanted.
     // Each range has sums of its own.
     void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
+    // sums[b] += sum_r terms[r, b] u_r of what a range left, n terms a row, a multiple of 8.
+    void add_terms_of_rows(const float* terms, int64_t rows, int64_t n, const float* u,
+                           float* sums) noexcept;
+    // sums[k] += sum_r W[r, columns[k]] u_r of sixteen columns; u of row `first` on.
+    void add_columns(const Tensor& w, const int32_t* columns, int64_t first, int64_t last,
+                     const float* u, float* sums) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;

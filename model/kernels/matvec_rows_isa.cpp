@@ -55,6 +55,10 @@ class Rows {
       std::fill_n(x_tail_, kGroupWidth, 0.0F);
       std::copy(x_.x + whole_ * kGroupWidth, x_.x + cols_, x_tail_);
     }
+    if (range.terms != nullptr) {
+      terms_ = range.terms;
+      terms_step_ = groups_ * kBlocksInGroup;
+    }
     if (gather_ == nullptr) return;
     row_gain_ = gather_->row_gain;
     const int64_t blocks = groups_ * kBlocksInGroup;
@@ -198,6 +202,10 @@ class Rows {
 
   // A row's u, and what is added up with it.
   FULGURITE_INLINE void gather(const std::byte* row, int64_t r, float y) noexcept {
+    if (terms_step_ > 0) {
+      terms_ += terms_step_;
+      return;
+    }
     const float gain = row_gain_ != nullptr ? row_gain_[r] : 1.0F;
     const float u = gain * y;
     if (picked_ > 0) add_product(picks_.weights(row), u, sums_.chosen);
@@ -347,6 +355,7 @@ class Rows {
   static constexpr int64_t kStep = BackRun<F>::kBlocks;
   BackRun<F> back_;
   float* terms_ = nullptr;        // of the row's blocks
+  int64_t terms_step_ = 0;        // to those of the next row, where they are kept
   float* factors_ = nullptr;      // of the row's blocks, for back
   float* group_terms_ = nullptr;  // of the group of each block
   float* spelled_ = nullptr;      // (cols) the row
@@ -358,6 +367,7 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   thread_local RowMemory memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
+    if (range.terms != nullptr) return rows.template rest<true, false>();
     if (task.gather == nullptr) return rows.template rest<false, false>();
     if (range.sums.back == nullptr) return rows.template rest<true, false>();
     rows.template rest<true, true>();
@@ -370,6 +380,7 @@ void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexc
     using R = Rows<decltype(format)>;
     R rows_a(task, a, memory[0]);
     R rows_b(task, b, memory[1]);
+    if (a.terms != nullptr) return R::template all<true, false>(rows_a, rows_b);
     if (task.gather == nullptr) return R::template all<false, false>(rows_a, rows_b);
     if (a.sums.back == nullptr) return R::template all<true, false>(rows_a, rows_b);
     if constexpr (FULGURITE_TWO_BLOCKS) return R::template all<true, true>(rows_a, rows_b);
@@ -377,6 +388,31 @@ void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexc
     // of the other one be as much as a second cache of 512 KB holds.
     rows_a.template rest<true, true>();
     rows_b.template rest<true, true>();
+  });
+}
+
+void add_terms_of_rows(const float* terms, int64_t rows, int64_t n, const float* u,
+                       float* sums) noexcept {
+  const auto add = [&]<class V>(int64_t b) FULGURITE_LAMBDA {
+    V sum = load<V>(sums + b);
+    for (int64_t r = 0; r < rows; ++r) sum += load<V>(terms + r * n + b) * u[r];
+    store(sums + b, sum);
+  };
+  int64_t b = 0;
+  for (; b + 16 <= n; b += 16) add.template operator()<F32x16>(b);
+  if (b < n) add.template operator()<F32x8>(b);
+}
+
+void add_columns(const Tensor& w, const int32_t* columns, int64_t first, int64_t last,
+                 const float* u, float* sums) noexcept {
+  const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+  with_format(w.dtype, [&](auto format) {
+    Picks<decltype(format)> picks;
+    picks.choose(columns);
+    F32x16 sum = load<F32x16>(sums);
+    for (int64_t r = first; r < last; ++r)
+      sum += picks.weights(w.data + r * row_bytes) * u[r - first];
+    store(sums, sum);
   });
 }
 

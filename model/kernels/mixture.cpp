@@ -1,0 +1,128 @@
+#include "model/kernels/mixture.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "model/error.h"
+#include "model/kernels/lines.h"
+#include "model/kernels/matmul_rows.h"
+#include "model/kernels/slab_claims.h"
+
+namespace model {
+namespace {
+
+// Rows of every matrix that a thread takes at once, from each half of them: so few that what was
+// read of them is still in its cache when y is known.
+constexpr int64_t kRows = 64;
+
+struct OfMixture {};
+
+// A thread's part: rows of all matrices, and then what they leave for the sums.
+class Slice {
+ public:
+  Slice(std::span<const MixturePart> parts, const Input& x, float* y, const MixtureGather& gather)
+      : parts_(parts), x_(x), y_(y), gather_(gather) {}
+
+  int64_t floats() const noexcept { return std::ssize(parts_) * terms() + kMixtureColumns; }
+
+  // Adds to sums (floats()): of the blocks of each part, then of the columns.
+  void run(std::array<RowRange, 2> ranges, float* sums) const {
+    static const auto multiply = FULGURITE_PICK(matvec_two);
+    static const auto terms_of_rows = FULGURITE_PICK(add_terms_of_rows);
+    static const auto columns = FULGURITE_PICK(add_columns);
+    thread_local Lines<float, OfMixture> memory;
+    const int64_t of_range = kRows * terms();
+    memory.resize(static_cast<size_t>(2 * std::ssize(parts_) * of_range));
+    const auto kept = [&](size_t k, size_t range) {
+      return memory.data() + static_cast<int64_t>(2 * k + range) * of_range;
+    };
+    for (size_t k = 0; k < parts_.size(); ++k) {
+      for (const size_t range : {0U, 1U}) ranges[range].terms = kept(k, range);
+      multiply({parts_[k].w, &x_, static_cast<int64_t>(k), parts_[k].term, nullptr, nullptr},
+               ranges[0], ranges[1]);
+    }
+    for (const size_t range : {0U, 1U}) {
+      const auto [first, last] = std::pair{ranges[range].first, ranges[range].last};
+      float u[kRows];
+      add_up(first, last, u);
+      for (size_t k = 0; k < parts_.size(); ++k) {
+        terms_of_rows(kept(k, range), last - first, terms(), u,
+                      sums + static_cast<int64_t>(k) * terms());
+      }
+      columns(*gather_.base, gather_.columns, first, last, u, sums + std::ssize(parts_) * terms());
+    }
+  }
+
+  void hand_out(const float* sums) const {
+    const int64_t blocks = (x_.cols() + kBlockWidth - 1) / kBlockWidth;
+    for (int64_t k = 0; k < std::ssize(parts_); ++k) {
+      std::copy_n(sums + k * terms(), blocks, gather_.block_dot + k * blocks);
+    }
+    std::copy_n(sums + std::ssize(parts_) * terms(), kMixtureColumns, gather_.column_dot);
+  }
+
+ private:
+  int64_t terms() const noexcept { return groups_of(x_.cols()) * kBlocksInGroup; }
+
+  // y of the rows, and u from the first of them on.
+  void add_up(int64_t first, int64_t last, float* u) const noexcept {
+    const int64_t n = last - first;
+    std::fill(u, u + n, 0.0F);
+    for (const MixturePart& part : parts_) {
+      float* term = part.term + first;
+      const float weight = part.weight;
+      for (int64_t r = 0; r < n; ++r) term[r] *= weight;
+      for (int64_t r = 0; r < n; ++r) u[r] += term[r];
+    }
+    std::copy_n(u, n, y_ + first);
+    for (int64_t r = 0; gather_.row_gain != nullptr && r < n; ++r)
+      u[r] *= gather_.row_gain[first + r];
+  }
+
+  std::span<const MixturePart> parts_;
+  const Input& x_;
+  float* y_;
+  const MixtureGather& gather_;
+};
+
+}  // namespace
+
+void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y,
+                    const MixtureGather& gather, ThreadPool& pool) {
+  const int64_t rows = parts.front().w->weight.rows();
+  for (const MixturePart& part : parts) {
+    CHECK(part.w->weight.rows() == rows && part.w->weight.cols() == x.cols());
+  }
+  CHECK(std::ssize(parts) == x.n());
+  const Slice slice(parts, x, y, gather);
+  // The same slices, added up in order, whatever the number of threads.
+  const int64_t half = (rows / 2 + kRows - 1) / kRows * kRows;
+  const int64_t slices = std::max<int64_t>(half / kRows, 1);
+  std::vector<float> sums(static_cast<size_t>(slices * slice.floats()));
+  const auto run = [&](int64_t i) {
+    const auto range = [&](int64_t begin, int64_t end) {
+      const int64_t first = std::min(begin + i * kRows, end);
+      return RowRange{first, std::min(first + kRows, end)};
+    };
+    slice.run({range(0, std::min(half, rows)), range(std::min(half, rows), rows)},
+              sums.data() + i * slice.floats());
+  };
+  SlabClaims claims(pool.size(), [&](int share, int shares) {
+    const auto [begin, end] = ThreadPool::share(slices, share, shares);
+    return end - begin;
+  });
+  pool.run([&](int thread) {
+    claims.take_all(thread, [&](int share, int shares, int64_t first, int64_t last) {
+      const int64_t begin = ThreadPool::share(slices, share, shares).first;
+      for (int64_t i = first; i < last; ++i) run(begin + i);
+    });
+  });
+  for (int64_t i = 1; i < slices; ++i) {
+    const float* from = sums.data() + i * slice.floats();
+    for (int64_t k = 0; k < slice.floats(); ++k) sums[static_cast<size_t>(k)] += from[k];
+  }
+  slice.hand_out(sums.data());
+}
+
+}  // namespace model

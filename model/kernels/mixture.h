@@ -1,0 +1,38 @@
+// What the experts of a mixture add to one position, with what its shares need gathered in the
+// same pass over the weights.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/kernels/matmul.h"
+
+namespace model {
+
+// One expert's matrix W_k (rows, cols), and what its product counts.
+struct MixturePart {
+  const Linear* w;
+  float weight;
+  float* term;  // (rows)  weight (W x + b), written
+};
+
+// With u_i = row_gain_i y_i, y the sum of all terms:
+struct MixtureGather {
+  const float* row_gain = nullptr;  // (rows); nullptr: ones
+  // (parts, blocks of 32 columns, the last may be shorter)  sum_i u_i of the products of W_k's row
+  // i and x_k in that block, without the weight
+  float* block_dot;
+  // (kMixtureColumns)  sum_i u_i W[i, columns[n]]: column c of the matrix that lies k matrices of
+  // this size behind `base` is k rows cols + c.
+  const Tensor* base;
+  const int32_t* columns;
+  float* column_dot;
+};
+inline constexpr int64_t kMixtureColumns = 16;
+
+// y = sum_k term_k, in order, of row k of x: the same to the last bit as matmul_each and a sum
+// after it. Throws std::bad_alloc.
+void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y,
+                    const MixtureGather& gather, ThreadPool& pool);
+
+}  // namespace model
