@@ -14,6 +14,10 @@ namespace model {
 
 namespace {
 
+// Positions of an expert for which W_down^T df costs less in floats, for which W_down is spelled
+// out, than one by one.
+constexpr int64_t kBacksTogether = 8;
+
 // The experts of largest probability, best first, ties by number; what is no number comes last.
 std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
   const auto key = [&](int64_t e) { return std::isnan(probability[e]) ? -1.0F : probability[e]; };
@@ -336,7 +340,7 @@ void Decoder::expert_backs(const Pass& pass, int64_t l) {
     const auto n = std::ssize(slots);
     const int64_t width = neurons_of(e);
     take_rows(gain.empty() ? a_.sum : scaled, slots);
-    if (n < kTogether) {
+    if (n < kBacksTogether) {
       for (int64_t k = 0; k < n; ++k) {
         matmul_back(w, a_.expert_in.data() + k * c.n_embd, a_.act.data() + k * width, pool_);
       }

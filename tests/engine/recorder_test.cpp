@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -78,6 +79,70 @@ TEST(Recorder, ACellsShareIsThatOfItsOwnNeurons) {
   }
   c.n_ff = 2048;
   EXPECT_FALSE(Detail(c, trace::Level::kLive).all_neurons);
+}
+
+model::Config mixture(int64_t experts, int64_t neurons) {
+  model::Config c = shape(1, 4, 4);
+  c.n_expert = experts;
+  c.n_expert_used = 2;
+  c.n_ff = neurons;
+  return c;
+}
+
+// OLMoE's and Mixtral's; of few neurons a cell would be smaller than what is gathered together.
+TEST(Recorder, TheCellsOfAMixtureAreWholeBlocksOrEveryNeuronIsGathered) {
+  for (const auto& [experts, neurons] : {std::pair{64, 1024}, std::pair{8, 14336}}) {
+    const Detail detail(mixture(experts, neurons), trace::Level::kLive);
+    EXPECT_FALSE(detail.all_neurons);
+    EXPECT_EQ(0, experts * neurons / static_cast<int>(detail.buckets) % model::kCellWidth);
+  }
+  for (const auto& [experts, neurons] : {std::pair{8, 1024}, std::pair{64, 1000}}) {
+    EXPECT_TRUE(Detail(mixture(experts, neurons), trace::Level::kLive).all_neurons);
+  }
+  EXPECT_TRUE(Detail(mixture(64, 1024), trace::Level::kFull).all_neurons);
+}
+
+TEST(Recorder, AMixturesCellHasTheSharesOfItsBlocksTogether) {
+  const model::Config c = mixture(64, 1024);
+  const auto blocks = static_cast<size_t>(c.neurons() / model::kCellWidth);
+  trace::Log log;
+  Recorder recorder(c, log, trace::Level::kLive);
+  const model::KvCache cache(c, 1);
+  recorder.begin(0, 1, cache);
+  std::vector<float> act(static_cast<size_t>(c.neurons()));
+  std::vector<float> shares(blocks);
+  std::vector<float> top;
+  for (size_t n = 0; n < 2048; ++n) act[3 * 1024 + n] = 0.01F * static_cast<float>(n % 50);
+  for (size_t b = 96; b < 160; ++b) shares[b] = 0.001F * static_cast<float>(b);
+  for (int n = 0; n < 16; ++n) top.insert(top.end(), {3072.0F + static_cast<float>(n), 0.002F});
+  recorder.on_tap(model::Tap::kAct, 0, 0, act.data(), 1, std::ssize(act));
+  recorder.on_tap(model::Tap::kCellShare, 0, 0, shares.data(), 1, std::ssize(shares));
+  recorder.on_tap(model::Tap::kChosenShare, 0, 0, top.data(), 16, 2);
+  recorder.reduce(model::Operation::kFfn, 0);
+  recorder.layers_done();
+  recorder.end();
+  trace::Cursor cursor(log);
+  trace::Message message;
+  while (cursor.next(message) && message.topic != trace::Topic::kFfn) {
+  }
+  trace::FfnRecord record;
+  std::memcpy(&record, message.payload.data(), sizeof record);
+  ASSERT_EQ(512, record.buckets);
+  std::vector<float> of_bucket(2 * record.buckets + 2);
+  ASSERT_LE(sizeof record + of_bucket.size() * sizeof(float), message.payload.size());
+  std::memcpy(of_bucket.data(), message.payload.data() + sizeof record,
+              of_bucket.size() * sizeof(float));
+  double all = 0.0;
+  for (size_t b = 0; b < record.buckets; ++b) {
+    double share = 0.0;
+    double energy = 0.0;
+    for (size_t k = 4 * b; k < 4 * b + 4; ++k) share += double{shares[k]};
+    for (size_t n = 128 * b; n < 128 * (b + 1); ++n) energy += double{act[n]} * double{act[n]};
+    EXPECT_NEAR(std::sqrt(energy / 128.0), of_bucket[b], 1e-6) << b;
+    EXPECT_NEAR(share, of_bucket[record.buckets + b], 1e-6) << b;
+    all += share;
+  }
+  EXPECT_NEAR(all - 16 * 0.002, of_bucket[2 * record.buckets], 1e-4) << "the rest";
 }
 
 // At the crown there is room for the beginning of a text; that it is one has to be seen.

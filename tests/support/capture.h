@@ -30,6 +30,7 @@ class Capture final : public model::TapSink {
   }
   // Global taps: layer 0.
   const Values& at(model::Tap tap, int64_t layer = 0) const { return seen_.at({tap, layer}); }
+  bool has(model::Tap tap, int64_t layer = 0) const { return seen_.contains({tap, layer}); }
   size_t count() const { return seen_.size(); }
 
  private:

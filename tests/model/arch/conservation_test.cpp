@@ -29,11 +29,10 @@ class Conservation : public ::testing::TestWithParam<const char*> {
     const std::string path = tests::shared_data("models/").string() + GetParam() + ".gguf";
     file_ = std::make_unique<model::ModelFile>(model::open_gguf(path));
     network_ = model::make_model(*file_);
-    std::vector<int32_t> ids;
     for (int32_t i = 0; i < 24; ++i) {
-      ids.push_back((i * 37 + 11) % static_cast<int32_t>(c().n_vocab));
+      ids_.push_back((i * 37 + 11) % static_cast<int32_t>(c().n_vocab));
     }
-    passes_ = std::make_unique<tests::Passes>(*network_, ids);
+    passes_ = std::make_unique<tests::Passes>(*network_, ids_);
   }
   const model::Config& c() const { return network_->config(); }
 
@@ -47,6 +46,7 @@ class Conservation : public ::testing::TestWithParam<const char*> {
 
   std::unique_ptr<model::ModelFile> file_;
   std::unique_ptr<model::Model> network_;
+  std::vector<int32_t> ids_;
   std::unique_ptr<tests::Passes> passes_;
 };
 
@@ -119,6 +119,25 @@ TEST_P(Conservation, CellsAndTheMostActiveNeuronsHaveTheirNeuronsShares) {
       EXPECT_NEAR(neurons[static_cast<size_t>(top.row(i)[0])], top.row(i)[1], within);
     }
   });
+}
+
+// Of a batch they are made in another way than of one position.
+TEST_P(Conservation, SharesOfAnFfnAreTheSameInABatch) {
+  model::KvCache cache(c(), std::ssize(ids_));
+  Capture last;
+  network_->forward(ids_, 0, cache, nullptr, 0, &last);
+  const Capture& alone = passes_->positions.back();
+  for (int64_t l = 0; l < c().n_layer; ++l) {
+    EXPECT_TRUE(tests::same_bits(last.at(Tap::kAct, l).data, alone.at(Tap::kAct, l).data));
+    for (const Tap tap : {Tap::kNeuronShare, Tap::kCellShare, Tap::kChosenShare, Tap::kExperts}) {
+      ASSERT_EQ(last.has(tap, l), alone.has(tap, l));
+      if (!last.has(tap, l)) continue;
+      const auto& batch = last.at(tap, l).data;
+      const auto& one = alone.at(tap, l).data;
+      ASSERT_EQ(batch.size(), one.size());
+      for (size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(batch[i], one[i], 1e-5) << l;
+    }
+  }
 }
 
 TEST_P(Conservation, ExpertsCarryTheUpdateOfAMixture) {

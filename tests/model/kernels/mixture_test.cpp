@@ -1,0 +1,174 @@
+#include "model/kernels/mixture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/model/kernels/random_matrix.h"
+#include "tests/support/oracle.h"
+
+namespace model {
+namespace {
+
+constexpr int64_t kExperts = 5;
+
+// Experts whose matrices lie one behind the other, some of which work, not in their order.
+class Mixture {
+ public:
+  static constexpr std::array<int64_t, 3> kWorking = {3, 0, 4};
+  static constexpr std::array<float, 3> kWeights = {0.5F, 0.3F, -0.1F};
+
+  Mixture(DType type, int64_t n_rows, int64_t n_cols)
+      : rows(n_rows),
+        cols(n_cols),
+        all_(type, kExperts * rows, cols),
+        acts_(all_.normal(3 * cols)) {
+    for (int64_t e = 0; e < kExperts; ++e) {
+      Linear& one = experts_.emplace_back(all_.linear());
+      one.weight.ne[1] = rows;
+      one.weight.data += static_cast<size_t>(e) * one.weight.bytes();
+    }
+    for (int64_t n = 0; n < kMixtureColumns; ++n) {
+      const int64_t e = kWorking[static_cast<size_t>(n % 3)];
+      columns.push_back(static_cast<int32_t>(e * rows * cols + n * 37 % cols));
+    }
+  }
+
+  Input input(ThreadPool& pool) const {
+    Input x;
+    x.set(acts_.data(), 3, cols, cols, rounds_input(all_.linear().weight.dtype), pool);
+    return x;
+  }
+  const Linear& expert(size_t k) const { return experts_[static_cast<size_t>(kWorking[k])]; }
+
+  // W[e][r, c]; e, r and c counted through.
+  double weight(int64_t number) const {
+    return all_.row(number / cols)[static_cast<size_t>(number % cols)];
+  }
+
+  int64_t rows, cols;
+  std::vector<int32_t> columns;
+
+ private:
+  RandomMatrix all_;
+  std::vector<float> acts_;
+  std::vector<Linear> experts_;
+};
+
+struct Result {
+  std::vector<float> terms, y, blocks, of_columns;
+};
+
+Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
+  const Input x = m.input(pool);
+  const int64_t blocks = (m.cols + kBlockWidth - 1) / kBlockWidth;
+  Result result;
+  result.terms.resize(static_cast<size_t>(3 * m.rows));
+  result.y.resize(static_cast<size_t>(m.rows));
+  result.blocks.resize(static_cast<size_t>(3 * blocks));
+  result.of_columns.resize(kMixtureColumns);
+  std::vector<MixturePart> parts;
+  for (size_t k = 0; k < 3; ++k) {
+    parts.push_back({&m.expert(k), Mixture::kWeights[k],
+                     result.terms.data() + static_cast<int64_t>(k) * m.rows});
+  }
+  MixtureGather gather;
+  Linear first = m.expert(1);  // expert 0
+  gather.row_gain = row_gain;
+  gather.block_dot = result.blocks.data();
+  gather.base = &first.weight;
+  gather.columns = m.columns.data();
+  gather.column_dot = result.of_columns.data();
+  matmul_mixture(parts, x, result.y.data(), gather, pool);
+  return result;
+}
+
+TEST(Mixture, IsTheSumOfItsExpertsToTheLastBit) {
+  for (const DType type : kEveryType) {
+    for (const int64_t rows : {1, 31, 64, 300}) {
+      const Mixture m(type, rows, 512);
+      ThreadPool pool(2);
+      const Input x = m.input(pool);
+      std::vector<float> sum(static_cast<size_t>(rows));
+      std::vector<float> terms;
+      for (size_t k = 0; k < 3; ++k) {
+        std::vector<float> y(static_cast<size_t>(3 * rows));
+        matmul_reference(m.expert(k), x, y.data(), rows);
+        for (int64_t r = 0; r < rows; ++r) {
+          const float term =
+              y[static_cast<size_t>(static_cast<int64_t>(k) * rows + r)] * Mixture::kWeights[k];
+          terms.push_back(term);
+          sum[static_cast<size_t>(r)] += term;
+        }
+      }
+      const Result result = run(m, pool, nullptr);
+      EXPECT_TRUE(tests::same_bits(terms, result.terms)) << rows;
+      EXPECT_TRUE(tests::same_bits(sum, result.y)) << rows;
+    }
+  }
+}
+
+TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
+  for (const DType type : kEveryType) {
+    for (const int64_t cols : {256, 768}) {
+      const Mixture m(type, 100, cols);
+      ThreadPool pool(2);
+      const Input x = m.input(pool);
+      std::vector<float> gain;
+      for (int64_t r = 0; r < m.rows; ++r) gain.push_back(0.5F + static_cast<float>(r % 7));
+      const Result result = run(m, pool, gain.data());
+      const auto u = [&](int64_t r) {
+        const auto at = static_cast<size_t>(r);
+        return double{gain[at]} * double{result.y[at]};
+      };
+      const auto expect = [&](const std::vector<double>& expected, const std::vector<float>& got) {
+        double off = 0.0;
+        double size = 0.0;
+        for (size_t i = 0; i < expected.size(); ++i) {
+          off += std::pow(expected[i] - double{got[i]}, 2);
+          size += expected[i] * expected[i];
+        }
+        EXPECT_LT(std::sqrt(off / size), 2e-6) << dtype_name(static_cast<uint32_t>(type));
+      };
+      std::vector<double> blocks(result.blocks.size());
+      for (size_t k = 0; k < 3; ++k) {
+        std::vector<float> read(x.row(static_cast<int64_t>(k)),
+                                x.row(static_cast<int64_t>(k)) + cols);
+        if (rounds_input(type)) x.rounded(static_cast<int64_t>(k), read.data());
+        for (int64_t r = 0; r < m.rows; ++r) {
+          std::vector<float> row(static_cast<size_t>(cols));
+          dequantize_row(m.expert(k).weight, r, row.data());
+          for (int64_t c = 0; c < cols; ++c) {
+            const auto at = static_cast<size_t>(c);
+            blocks[k * static_cast<size_t>(cols / 32) + at / 32] +=
+                double{row[at]} * double{read[at]} * u(r);
+          }
+        }
+      }
+      expect(blocks, result.blocks);
+      std::vector<double> columns(kMixtureColumns);
+      for (size_t n = 0; n < columns.size(); ++n) {
+        for (int64_t r = 0; r < m.rows; ++r) {
+          columns[n] += m.weight(m.columns[n] + r * cols) * u(r);
+        }
+      }
+      expect(columns, result.of_columns);
+    }
+  }
+}
+
+TEST(Mixture, IsTheSameForAnyNumberOfThreads) {
+  const Mixture m(DType::kQ4K, 700, 512);
+  ThreadPool one(1);
+  const Result expected = run(m, one, nullptr);
+  for (const int threads : {2, 3, 4}) {
+    ThreadPool pool(threads);
+    const Result result = run(m, pool, nullptr);
+    EXPECT_TRUE(tests::same_bits(expected.y, result.y)) << threads;
+    EXPECT_TRUE(tests::same_bits(expected.blocks, result.blocks)) << threads;
+    EXPECT_TRUE(tests::same_bits(expected.of_columns, result.of_columns)) << threads;
+  }
+}
+
+}  // namespace
+}  // namespace model
