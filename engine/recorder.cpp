@@ -229,7 +229,7 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kResidMid:
       return stream(1);
     case Tap::kAct:
-      return keep(p.act);
+      return config_.n_expert > 0 ? keep_act(p, layer, data) : keep(p.act);
     case Tap::kRouter:
       std::copy_n(data, n, p.router.data() + l * n);
       return;
@@ -252,6 +252,24 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     default:
       return;
   }
+}
+
+// Only the experts at work, which are told before, have neurons that are not zero.
+void Recorder::keep_act(Position& p, int64_t layer, const float* data) noexcept {
+  p.act.resize(static_cast<size_t>(config_.neurons()));
+  const auto each = [&](const auto& part) {
+    for (const uint32_t e : p.at_work) {
+      const int64_t first = int64_t{e} * config_.n_ff;
+      part(first, e < config_.n_expert ? config_.n_ff : config_.n_ff_shared);
+    }
+  };
+  each([&](int64_t first, int64_t n) { std::fill_n(p.act.begin() + first, n, 0.0F); });
+  p.at_work.clear();
+  const size_t used = p.experts.size() / static_cast<size_t>(config_.n_layer);
+  for (size_t k = 0; k < used; ++k) {
+    p.at_work.push_back(p.experts[static_cast<size_t>(layer) * used + k].expert);
+  }
+  each([&](int64_t first, int64_t n) { std::copy_n(data + first, n, p.act.begin() + first); });
 }
 
 void Recorder::reduce(model::Operation part, int64_t layer) noexcept {

@@ -81,13 +81,15 @@ class Recorder final : public model::TapSink {
     // Taps of the layer at hand that reduce() works on: the pass's own, and copies.
     const float* weights = nullptr;
     std::vector<float> act, shares, chosen;
-    float size = 0.0F;  // |x| that the block at hand reads
+    std::vector<uint32_t> at_work;  // experts whose neurons act holds
+    float size = 0.0F;              // |x| that the block at hand reads
   };
 
   void shape(Position& p, uint32_t reach);
   void slots_read(Position& p, int64_t layer, size_t reach) noexcept;
   void all_neurons(Position& p, int64_t layer) noexcept;
   void cells_and_chosen(Position& p, int64_t layer) noexcept;
+  void keep_act(Position& p, int64_t layer, const float* data) noexcept;
   void experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept;
   void bucket_energy(Position& p, int64_t layer) noexcept;
   void write(uint32_t position, const Position& p);

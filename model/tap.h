@@ -32,7 +32,8 @@ enum class Tap : uint8_t {
   kResidMid,       // resid.mid        (C)     x + da
   kFfnNorm,        // ffn.norm         (C)
   kRouter,         // router           (E)     softmax(W_router m), in a mixture
-  kExperts,        // experts          (used, 3)  expert, its weight, its share of df
+  kExperts,        // experts          (used, 3)  expert, its weight, its share of df; told before
+                   //                             what their neurons do
   kGate,           // ffn.gate         (N)
   kUp,             // ffn.up           (N)
   kAct,            // ffn.act          (N)     act~, what W_down reads

@@ -266,6 +266,7 @@ void Decoder::gather_mixture(int64_t l, int64_t i) {
 // neurons, counted through.
 void Decoder::choose_neurons(int64_t i) {
   Values size;
+  size.reserve(static_cast<size_t>(config_.experts_at_work() * config_.widest_ffn()));
   for (int64_t s = i * config_.experts_at_work(); s < (i + 1) * config_.experts_at_work(); ++s) {
     const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
     const float* act = a_.slot_act.data() + s * config_.widest_ffn();
@@ -386,9 +387,6 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
       }
     };
     send(Tap::kRouter, a_.router.data() + i * c.n_expert, 1, c.n_expert);
-    spread(Tap::kGate, a_.slot_gate, c.widest_ffn(), 1);
-    spread(Tap::kUp, a_.slot_up, c.widest_ffn(), 1);
-    spread(Tap::kAct, a_.slot_act, c.widest_ffn(), 1);
     const auto [u, scale] =
         measure(a_.sum.data() + i * c.n_embd, ffn_gain_[static_cast<size_t>(l)]);
     Values rows;
@@ -411,6 +409,9 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
       }
     }
     send(Tap::kExperts, rows.data(), workers, 3);
+    spread(Tap::kGate, a_.slot_gate, c.widest_ffn(), 1);
+    spread(Tap::kUp, a_.slot_up, c.widest_ffn(), 1);
+    spread(Tap::kAct, a_.slot_act, c.widest_ffn(), 1);
     spread(Tap::kNeuronShare, a_.slot_share, c.widest_ffn(), 1);
     if (wants_some(pass)) {
       spread(Tap::kCellShare, a_.slot_cells, cells, kCellWidth);

@@ -14,7 +14,7 @@ namespace {
 
 // Rows of every matrix that a thread takes at once, from each half of them: so few that what was
 // read of them is still in its cache when y is known.
-constexpr int64_t kRows = 64;
+constexpr int64_t kRows = 32;
 
 struct OfMixture {};
 

@@ -115,6 +115,8 @@ TEST(Recorder, AMixturesCellHasTheSharesOfItsBlocksTogether) {
   for (size_t n = 0; n < 2048; ++n) act[3 * 1024 + n] = 0.01F * static_cast<float>(n % 50);
   for (size_t b = 96; b < 160; ++b) shares[b] = 0.001F * static_cast<float>(b);
   for (int n = 0; n < 16; ++n) top.insert(top.end(), {3072.0F + static_cast<float>(n), 0.002F});
+  const std::vector<float> experts = {4.0F, 0.6F, 0.7F, 3.0F, 0.4F, 0.3F};
+  recorder.on_tap(model::Tap::kExperts, 0, 0, experts.data(), 2, 3);
   recorder.on_tap(model::Tap::kAct, 0, 0, act.data(), 1, std::ssize(act));
   recorder.on_tap(model::Tap::kCellShare, 0, 0, shares.data(), 1, std::ssize(shares));
   recorder.on_tap(model::Tap::kChosenShare, 0, 0, top.data(), 16, 2);
