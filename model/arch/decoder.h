@@ -154,7 +154,7 @@ class Decoder final : public Model {
   bool keeps_acts(const Pass& pass) const noexcept;
   bool stacked(int64_t l) const noexcept;
   void add_terms(int64_t first, int64_t last) noexcept;
-  void gather_mixture(int64_t l, int64_t i);
+  void gather_mixture(const Pass& pass, int64_t l, int64_t i);
   void choose_neurons(int64_t i);
   std::pair<int64_t, int64_t> neuron_of(int64_t i, int64_t number) const noexcept;
   void some_of_backs(const Pass& pass);

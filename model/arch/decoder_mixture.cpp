@@ -43,13 +43,14 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
     values.resize(static_cast<size_t>(slots * width));
   };
   const bool some = wants_some(pass);
-  const bool in_pass = some && pass.n < kTogether && stacked(l);
-  const bool backs = pass.wants(Tap::kNeuronShare) || (some && !in_pass);
+  const bool all = pass.wants(Tap::kNeuronShare);
+  const bool in_pass = (some || all) && pass.n < kTogether && stacked(l);
+  const bool backs = (some || all) && !in_pass;
   fit(a_.term, c.n_embd, true);
   fit(a_.slot_gate, c.widest_ffn(), pass.wants(Tap::kGate));
   fit(a_.slot_up, c.widest_ffn(), pass.wants(Tap::kUp));
   fit(a_.slot_act, c.widest_ffn(), keeps_acts(pass));
-  fit(a_.slot_share, c.widest_ffn(), backs);
+  fit(a_.slot_share, c.widest_ffn(), all || backs);
   fit(a_.slot_cells, c.widest_ffn() / kCellWidth, some);
   if (pass.n < kTogether) {
     for (int64_t i = 0; i < pass.n; ++i) experts_together(pass, l, i, in_pass);
@@ -230,17 +231,18 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
     input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
                ffn(part.front()).down.weight.cols(), stride, rounds_input(type), pool_);
     keep_acts(pass, type, part);
-    if (gathers) return gather_mixture(l, i);
+    if (gathers) return gather_mixture(pass, l, i);
     matmul_each(products, input_, pool_);
   }
   add_terms(i, i + 1);
 }
 
-// df of position i, and with it what the shares of its cells and most active neurons are made of.
-void Decoder::gather_mixture(int64_t l, int64_t i) {
+// df of position i, and with it what the shares of its neurons are made of.
+void Decoder::gather_mixture(const Pass& pass, int64_t l, int64_t i) {
   const Config& c = config_;
   const int64_t workers = c.experts_at_work();
-  choose_neurons(i);
+  const bool some = wants_some(pass);
+  if (some) choose_neurons(i);
   std::vector<MixturePart> parts;
   for (int64_t s = i * workers; s < (i + 1) * workers; ++s) {
     const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
@@ -248,17 +250,20 @@ void Decoder::gather_mixture(int64_t l, int64_t i) {
   }
   std::array<int32_t, kMixtureColumns> columns;
   static_assert(kMixtureColumns == kChosenNeurons);
-  for (size_t k = 0; k < columns.size(); ++k) {
+  for (size_t k = 0; some && k < columns.size(); ++k) {
     const auto [slot, n] = neuron_of(i, a_.chosen[static_cast<size_t>(i) * columns.size() + k]);
     const int64_t e = a_.workers[static_cast<size_t>(slot)].expert;
     columns[k] = static_cast<int32_t>(e * c.n_embd * c.n_ff + n);
   }
   MixtureGather gather;
   gather.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
-  gather.block_dot = a_.slot_cells.data() + i * workers * (c.n_ff / kCellWidth);
-  gather.base = &expert(l, 0).down.weight;
-  gather.columns = columns.data();
-  gather.column_dot = a_.chosen_dot.data() + i * kChosenNeurons;
+  if (some) {
+    gather.block_dot = a_.slot_cells.data() + i * workers * (c.n_ff / kCellWidth);
+    gather.base = &expert(l, 0).down.weight;
+    gather.columns = columns.data();
+    gather.column_dot = a_.chosen_dot.data() + i * kChosenNeurons;
+  }
+  if (pass.wants(Tap::kNeuronShare)) gather.back = a_.slot_share.data() + i * workers * c.n_ff;
   matmul_mixture(parts, input_, a_.sum.data() + i * c.n_embd, gather, pool_);
 }
 

@@ -24,13 +24,14 @@ class Slice {
   Slice(std::span<const MixturePart> parts, const Input& x, float* y, const MixtureGather& gather)
       : parts_(parts), x_(x), y_(y), gather_(gather) {}
 
-  int64_t floats() const noexcept { return std::ssize(parts_) * terms() + kMixtureColumns; }
+  int64_t floats() const noexcept { return columns_at() + kMixtureColumns; }
 
-  // Adds to sums (floats()): of the blocks of each part, then of the columns.
+  // Adds to sums (floats()): of the blocks of each part, of its columns, of the chosen columns.
   void run(std::array<RowRange, 2> ranges, float* sums) const {
     static const auto multiply = FULGURITE_PICK(matvec_two);
     static const auto terms_of_rows = FULGURITE_PICK(add_terms_of_rows);
     static const auto columns = FULGURITE_PICK(add_columns);
+    static const auto back = FULGURITE_PICK(back_rows);
     thread_local Lines<float, OfMixture> memory;
     const int64_t of_range = kRows * terms();
     memory.resize(static_cast<size_t>(2 * std::ssize(parts_) * of_range));
@@ -38,7 +39,9 @@ class Slice {
       return memory.data() + static_cast<int64_t>(2 * k + range) * of_range;
     };
     for (size_t k = 0; k < parts_.size(); ++k) {
-      for (const size_t range : {0U, 1U}) ranges[range].terms = kept(k, range);
+      for (const size_t range : {0U, 1U}) {
+        ranges[range].terms = gather_.block_dot != nullptr ? kept(k, range) : nullptr;
+      }
       multiply({parts_[k].w, &x_, static_cast<int64_t>(k), parts_[k].term, nullptr, nullptr},
                ranges[0], ranges[1]);
     }
@@ -47,23 +50,40 @@ class Slice {
       float u[kRows];
       add_up(first, last, u);
       for (size_t k = 0; k < parts_.size(); ++k) {
-        terms_of_rows(kept(k, range), last - first, terms(), u,
-                      sums + static_cast<int64_t>(k) * terms());
+        const auto part = static_cast<int64_t>(k);
+        if (gather_.block_dot != nullptr) {
+          terms_of_rows(kept(k, range), last - first, terms(), u, sums + part * terms());
+        }
+        if (gather_.back != nullptr) {
+          back(parts_[k].w->weight, first, last, u - first, sums + back_at(part));
+        }
       }
-      columns(*gather_.base, gather_.columns, first, last, u, sums + std::ssize(parts_) * terms());
+      if (gather_.columns != nullptr) {
+        columns(*gather_.base, gather_.columns, first, last, u, sums + columns_at());
+      }
     }
   }
 
   void hand_out(const float* sums) const {
     const int64_t blocks = (x_.cols() + kBlockWidth - 1) / kBlockWidth;
     for (int64_t k = 0; k < std::ssize(parts_); ++k) {
-      std::copy_n(sums + k * terms(), blocks, gather_.block_dot + k * blocks);
+      if (gather_.block_dot != nullptr) {
+        std::copy_n(sums + k * terms(), blocks, gather_.block_dot + k * blocks);
+      }
+      if (gather_.back == nullptr) continue;
+      std::copy_n(sums + back_at(k), x_.cols(), gather_.back + k * x_.cols());
     }
-    std::copy_n(sums + std::ssize(parts_) * terms(), kMixtureColumns, gather_.column_dot);
+    if (gather_.columns == nullptr) return;
+    std::copy_n(sums + columns_at(), kMixtureColumns, gather_.column_dot);
   }
 
  private:
   int64_t terms() const noexcept { return groups_of(x_.cols()) * kBlocksInGroup; }
+  int64_t back_at(int64_t part) const noexcept {
+    const int64_t cols = gather_.back != nullptr ? groups_of(x_.cols()) * kGroupWidth : 0;
+    return std::ssize(parts_) * terms() + part * cols;
+  }
+  int64_t columns_at() const noexcept { return back_at(std::ssize(parts_)); }
 
   // y of the rows, and u from the first of them on.
   void add_up(int64_t first, int64_t last, float* u) const noexcept {
@@ -118,9 +138,19 @@ void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y
       for (int64_t i = first; i < last; ++i) run(begin + i);
     });
   });
-  for (int64_t i = 1; i < slices; ++i) {
-    const float* from = sums.data() + i * slice.floats();
-    for (int64_t k = 0; k < slice.floats(); ++k) sums[static_cast<size_t>(k)] += from[k];
+  const auto add = [&](int64_t first, int64_t last) {
+    for (int64_t i = 1; i < slices; ++i) {
+      const float* from = sums.data() + i * slice.floats();
+      for (int64_t k = first; k < last; ++k) sums[static_cast<size_t>(k)] += from[k];
+    }
+  };
+  if (gather.back == nullptr) {
+    add(0, slice.floats());
+  } else {
+    pool.run([&](int thread) {
+      const auto [first, last] = ThreadPool::share(slice.floats(), thread, pool.size());
+      add(first, last);
+    });
   }
   slice.hand_out(sums.data());
 }

@@ -16,17 +16,19 @@ struct MixturePart {
   float* term;  // (rows)  weight (W x + b), written
 };
 
-// With u_i = row_gain_i y_i, y the sum of all terms:
+// With u_i = row_gain_i y_i, y the sum of all terms. nullptr: not wanted.
 struct MixtureGather {
   const float* row_gain = nullptr;  // (rows); nullptr: ones
   // (parts, blocks of 32 columns, the last may be shorter)  sum_i u_i of the products of W_k's row
   // i and x_k in that block, without the weight
-  float* block_dot;
+  float* block_dot = nullptr;
+  // (parts, cols)  sum_i W_k[i, c] u_i; within what Gather::back is
+  float* back = nullptr;
   // (kMixtureColumns)  sum_i u_i W[i, columns[n]]: column c of the matrix that lies k matrices of
   // this size behind `base` is k rows cols + c.
-  const Tensor* base;
-  const int32_t* columns;
-  float* column_dot;
+  const Tensor* base = nullptr;
+  const int32_t* columns = nullptr;
+  float* column_dot = nullptr;
 };
 inline constexpr int64_t kMixtureColumns = 16;
 
