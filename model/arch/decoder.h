@@ -157,7 +157,8 @@ class Decoder final : public Model {
   void gather_mixture(const Pass& pass, int64_t l, int64_t i);
   void choose_neurons(int64_t i);
   std::pair<int64_t, int64_t> neuron_of(int64_t i, int64_t number) const noexcept;
-  void some_of_backs(const Pass& pass);
+  void gather_by_expert(const Pass& pass, int64_t l);
+  Values measured_updates(const Pass& pass, int64_t l);
   Values chosen_shares(int64_t i, double scale) const;
   void expert_by_expert(const Pass& pass, int64_t l);
   void expert_backs(const Pass& pass, int64_t l);

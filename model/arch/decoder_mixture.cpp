@@ -45,12 +45,13 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   const bool some = wants_some(pass);
   const bool all = pass.wants(Tap::kNeuronShare);
   const bool in_pass = (some || all) && pass.n < kTogether && stacked(l);
-  const bool backs = (some || all) && !in_pass;
+  const bool backs = all && !in_pass;
   fit(a_.term, c.n_embd, true);
+  a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
   fit(a_.slot_gate, c.widest_ffn(), pass.wants(Tap::kGate));
   fit(a_.slot_up, c.widest_ffn(), pass.wants(Tap::kUp));
   fit(a_.slot_act, c.widest_ffn(), keeps_acts(pass));
-  fit(a_.slot_share, c.widest_ffn(), all || backs);
+  fit(a_.slot_share, c.widest_ffn(), all);
   fit(a_.slot_cells, c.widest_ffn() / kCellWidth, some);
   if (pass.n < kTogether) {
     for (int64_t i = 0; i < pass.n; ++i) experts_together(pass, l, i, in_pass);
@@ -58,7 +59,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
     expert_by_expert(pass, l);
   }
   if (backs) expert_backs(pass, l);
-  if (some && !in_pass) some_of_backs(pass);
+  if (some && !in_pass) gather_by_expert(pass, l);
 }
 
 // Whether a mixture's shares are wanted of cells, and of the most active neurons.
@@ -286,32 +287,61 @@ std::pair<int64_t, int64_t> Decoder::neuron_of(int64_t i, int64_t number) const 
   return {i * config_.experts_at_work() + k, number - k * config_.n_ff};
 }
 
-// What gather_mixture() gathers, of W_down^T (g^2 df).
-void Decoder::some_of_backs(const Pass& pass) {
-  const int64_t cells = config_.widest_ffn() / kCellWidth;
-  for (int64_t s = 0; s < std::ssize(a_.workers); ++s) {
-    const int64_t n = neurons_of(a_.workers[static_cast<size_t>(s)].expert);
-    const float* act = a_.slot_act.data() + s * config_.widest_ffn();
-    const float* back = a_.slot_share.data() + s * config_.widest_ffn();
-    for (int64_t k = 0; k < n; k += kCellWidth) {
-      a_.slot_cells[static_cast<size_t>(s * cells + k / kCellWidth)] =
-          static_cast<float>(dot(act + k, back + k, kCellWidth));
-    }
-  }
+// What gather_mixture() gathers, of many positions once df is known: every W_down once more.
+void Decoder::gather_by_expert(const Pass& pass, int64_t l) {
+  const Config& c = config_;
+  const int64_t workers = c.experts_at_work();
+  const Values u = measured_updates(pass, l);
+  // The most active neurons of every slot, counted in their expert, in order.
+  std::vector<int32_t> columns(static_cast<size_t>(pass.n * kChosenNeurons));
+  std::vector<int64_t> first(a_.workers.size() + 1);
   for (int64_t i = 0; i < pass.n; ++i) {
     choose_neurons(i);
     for (auto k = static_cast<size_t>(i * kChosenNeurons);
          k < static_cast<size_t>((i + 1) * kChosenNeurons); ++k) {
       const auto [slot, n] = neuron_of(i, a_.chosen[k]);
-      a_.chosen_dot[k] = a_.slot_share[static_cast<size_t>(slot * config_.widest_ffn() + n)];
+      columns[k] = static_cast<int32_t>(n);
+      ++first[static_cast<size_t>(slot) + 1];
     }
   }
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::vector<Gather> gathers;
+  for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
+    const Linear& down = expert(l, e).down;
+    const int64_t width = neurons_of(e);
+    gathers.clear();
+    for (const int64_t s : slots) {
+      const auto slot = static_cast<size_t>(s);
+      std::copy_n(a_.slot_act.begin() + s * c.widest_ffn(), width,
+                  a_.act.begin() + std::ssize(gathers) * width);
+      Gather& g = gathers.emplace_back();
+      g.u = u.data() + s / workers * c.n_embd;
+      g.group_width = kCellWidth;
+      g.group_dot = a_.slot_cells.data() + s * (c.widest_ffn() / kCellWidth);
+      if (first[slot] == first[slot + 1]) continue;
+      g.chosen = columns.data() + first[slot];
+      g.n_chosen = first[slot + 1] - first[slot];
+      g.chosen_dot = a_.chosen_dot.data() + first[slot];
+    }
+    set_input(input_, a_.act, std::ssize(slots), width, {down.weight.dtype});
+    matmul(down, input_, a_.expert_out.data(), c.n_embd, gathers.data(), pool_);
+  });
+}
+
+// g^2 df of the batch, (n, C): what terms of an update are measured with.
+Decoder::Values Decoder::measured_updates(const Pass& pass, int64_t l) {
+  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
+  Values rows;
+  for (int64_t i = 0; i < pass.n; ++i) {
+    const float* u = measure(a_.sum.data() + i * config_.n_embd, gain).u;
+    rows.insert(rows.end(), u, u + config_.n_embd);
+  }
+  return rows;
 }
 
 // Of many positions: every expert with all that were sent to it.
 void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
   for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
     const Ffn& f = expert(l, e);
     const auto n = std::ssize(slots);
@@ -335,17 +365,12 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
 // W_down^T (g^2 df) of every slot.
 void Decoder::expert_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
-  Values scaled;
-  for (int64_t i = 0; !gain.empty() && i < pass.n; ++i) {
-    const float* u = measure(a_.sum.data() + i * c.n_embd, gain).u;
-    scaled.insert(scaled.end(), u, u + c.n_embd);
-  }
+  const Values u = measured_updates(pass, l);
   for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
     const Tensor& w = expert(l, e).down.weight;
     const auto n = std::ssize(slots);
     const int64_t width = neurons_of(e);
-    take_rows(gain.empty() ? a_.sum : scaled, slots);
+    take_rows(u, slots);
     if (n < kBacksTogether) {
       for (int64_t k = 0; k < n; ++k) {
         matmul_back(w, a_.expert_in.data() + k * c.n_embd, a_.act.data() + k * width, pool_);

@@ -35,11 +35,13 @@ struct Linear {
 };
 
 // What a pass over the weights may gather for one position, besides y. Any pointer may be
-// nullptr: not wanted. With y' = y + b the whole row sum, u_i = row_gain_i y'_i, and the columns
-// cut into groups of group_width (the last may be shorter; heads, or 32 neurons together):
+// nullptr: not wanted. With y' = y + b the whole row sum, u_i = row_gain_i y'_i or what is given,
+// and the columns cut into groups of group_width (the last may be shorter; heads, or 32 neurons
+// together):
 //   o_g,i = sum over the columns c of group g of W[i, c] x~[c]          one group's term
 struct Gather {
   const float* row_gain = nullptr;  // (rows); nullptr: ones
+  const float* u = nullptr;         // (rows) u, where it is not made of this product
   int64_t group_width = 0;          // 0: no groups
   float* group_dot = nullptr;       // (groups)         sum_i o_g,i u_i
   float* group_out = nullptr;       // (groups, rows)   o_g,i

@@ -207,7 +207,7 @@ class Rows {
       return;
     }
     const float gain = row_gain_ != nullptr ? row_gain_[r] : 1.0F;
-    const float u = gain * y;
+    const float u = gather_->u != nullptr ? gather_->u[r] : gain * y;
     if (picked_ > 0) add_product(picks_.weights(row), u, sums_.chosen);
     if (sums_.blocks != nullptr) add_terms(terms_, u, groups_, sums_.blocks);
     if (more_) gather_more(row, r, gain, u);

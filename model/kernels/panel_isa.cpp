@@ -219,7 +219,9 @@ class PanelRun {
     const Gather& wish = gathers_[i];
     alignas(64) float of_rows[kRows] = {};
     for (int64_t r = 0; r < rows; ++r) {
-      of_rows[r] = (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
+      of_rows[r] = wish.u != nullptr
+                       ? wish.u[first + r]
+                       : (wish.row_gain != nullptr ? wish.row_gain[first + r] : 1.0F) * y[r];
     }
     for (int v = 0; v < kWide; ++v) {
       const auto u = load<Floats>(of_rows + v * kLanes);

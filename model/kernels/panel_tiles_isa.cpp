@@ -277,7 +277,9 @@ class TileRun {
 
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                  const Gather* gathers, const GatherSums* sums) noexcept {
-  if (x.tiles() == 0 || !rounds_input(w.weight.dtype)) {
+  // Tiles know only the u of their own y.
+  if (x.tiles() == 0 || !rounds_input(w.weight.dtype) ||
+      (gathers != nullptr && gathers->u != nullptr)) {
     return panel_rows(w, x, first, last, y, ld, gathers, sums);
   }
   thread_local TileMemory memory;
