@@ -143,12 +143,13 @@ class Decoder final : public Model {
   void mixture(const Pass& pass, int64_t l);
   void route(const Pass& pass, int64_t l);
   const Ffn& expert(int64_t l, int64_t e) const noexcept;
+  const Ffn& ffn_of_slot(int64_t l, int64_t slot) const noexcept;
   int64_t neurons_of(int64_t e) const noexcept;
   template <class Work>
   void for_each_expert(const Work& work);
   void take_rows(const Values& x, std::span<const int64_t> slots);
   void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
-  void keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots);
+  void keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots);
   void experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers);
   bool wants_some(const Pass& pass) const noexcept;
   bool keeps_acts(const Pass& pass) const noexcept;

@@ -135,6 +135,10 @@ const Ffn& Decoder::expert(int64_t l, int64_t e) const noexcept {
   return e < config_.n_expert ? w.experts[static_cast<size_t>(e)] : w.ffn;
 }
 
+const Ffn& Decoder::ffn_of_slot(int64_t l, int64_t slot) const noexcept {
+  return expert(l, a_.workers[static_cast<size_t>(slot)].expert);
+}
+
 int64_t Decoder::neurons_of(int64_t e) const noexcept {
   return e < config_.n_expert || config_.n_expert == 0 ? config_.n_ff : config_.n_ff_shared;
 }
@@ -188,13 +192,17 @@ void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_
   pool_.run([&](int thread) { work(thread, pool_.size()); });
 }
 
-// act of the slots as input_ gives it to W_down, which reads it in `type`.
-void Decoder::keep_acts(const Pass& pass, DType type, std::span<const int64_t> slots) {
+// act of the slots as their W_down reads it, which is input_'s rows in order.
+void Decoder::keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots) {
   if (!keeps_acts(pass)) return;
   for (int64_t k = 0; k < std::ssize(slots); ++k) {
-    float* kept = a_.slot_act.data() + slots[static_cast<size_t>(k)] * config_.widest_ffn();
-    rounds_input(type) ? input_.rounded(k, kept)
-                       : static_cast<void>(std::copy_n(input_.row(k), input_.cols(), kept));
+    const int64_t s = slots[static_cast<size_t>(k)];
+    float* kept = a_.slot_act.data() + s * config_.widest_ffn();
+    if (rounds_input(ffn_of_slot(l, s).down.weight.dtype)) {
+      input_.rounded(k, kept);
+    } else {
+      std::copy_n(input_.row(k), input_.cols(), kept);
+    }
   }
 }
 
@@ -205,13 +213,10 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
   const int64_t first = i * c.experts_at_work();
   std::vector<int64_t> slots(static_cast<size_t>(c.experts_at_work()));
   std::iota(slots.begin(), slots.end(), first);
-  const auto ffn = [&](int64_t s) -> const Ffn& {
-    return expert(l, a_.workers[static_cast<size_t>(s)].expert);
-  };
   std::vector<Product> products;
-  bool rounds = false;
+  bool rounds = false;  // experts may be of different types
   for (const int64_t s : slots) {
-    const Ffn& f = ffn(s);
+    const Ffn& f = ffn_of_slot(l, s);
     rounds = rounds || rounds_input(f.gate.weight.dtype) || rounds_input(f.up.weight.dtype);
     products.push_back({&f.gate, a_.gate.data() + (s - first) * stride, stride});
     products.push_back({&f.up, a_.up.data() + (s - first) * stride, stride});
@@ -225,13 +230,15 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
   for (const std::span<const int64_t> part : {chosen, always}) {
     if (part.empty()) continue;
     products.clear();
+    rounds = false;
     for (const int64_t s : part) {
-      products.push_back({&ffn(s).down, a_.term.data() + s * c.n_embd, c.n_embd});
+      const Linear& down = ffn_of_slot(l, s).down;
+      rounds = rounds || rounds_input(down.weight.dtype);
+      products.push_back({&down, a_.term.data() + s * c.n_embd, c.n_embd});
     }
-    const DType type = ffn(part.front()).down.weight.dtype;
     input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
-               ffn(part.front()).down.weight.cols(), stride, rounds_input(type), pool_);
-    keep_acts(pass, type, part);
+               products.front().w->weight.cols(), stride, rounds, pool_);
+    keep_acts(pass, l, part);
     if (gathers) return gather_mixture(pass, l, i);
     matmul_each(products, input_, pool_);
   }
@@ -352,7 +359,7 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
     matmul(products, input_, pool_);
     activate_slots(pass, l, slots, width);
     set_input(input_, a_.act, n, width, {f.down.weight.dtype});
-    keep_acts(pass, f.down.weight.dtype, slots);
+    keep_acts(pass, l, slots);
     matmul(f.down, input_, a_.expert_out.data(), c.n_embd, nullptr, pool_);
     for (int64_t k = 0; k < n; ++k) {
       std::copy_n(a_.expert_out.begin() + k * c.n_embd, c.n_embd,
