@@ -137,7 +137,7 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.rest_share.resize(layers);
   p.ffn_bias.resize(layers);
   p.top.resize(layers * detail_.neurons);
-  const int64_t used = config_.n_expert_used + (config_.n_ff_shared > 0 ? 1 : 0);
+  const int64_t used = config_.experts_at_work();
   p.router.resize(layers * static_cast<size_t>(config_.n_expert));
   p.experts.resize(config_.n_expert > 0 ? layers * static_cast<size_t>(used) : 0);
   p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
@@ -259,8 +259,7 @@ void Recorder::keep_act(Position& p, int64_t layer, const float* data) noexcept 
   p.act.resize(static_cast<size_t>(config_.neurons()));
   const auto each = [&](const auto& part) {
     for (const uint32_t e : p.at_work) {
-      const int64_t first = int64_t{e} * config_.n_ff;
-      part(first, e < config_.n_expert ? config_.n_ff : config_.n_ff_shared);
+      part(int64_t{e} * config_.n_ff, config_.neurons_of(e));
     }
   };
   each([&](int64_t first, int64_t n) { std::fill_n(p.act.begin() + first, n, 0.0F); });

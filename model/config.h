@@ -83,6 +83,10 @@ struct Config {
   // Experts that work on a token.
   int64_t experts_at_work() const noexcept { return n_expert_used + (n_ff_shared > 0 ? 1 : 0); }
   int64_t widest_ffn() const noexcept { return std::max(n_ff, n_ff_shared); }
+  // Of expert e; n_expert is the one that always works, in a dense layer 0 the whole FFN.
+  int64_t neurons_of(int64_t e) const noexcept {
+    return e < n_expert || n_expert == 0 ? n_ff : n_ff_shared;
+  }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.
   int64_t neurons() const noexcept { return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff; }
 };

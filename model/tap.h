@@ -65,8 +65,7 @@ inline constexpr int64_t kCellWidth = 32;
 
 // Whether there are kCellShare and kChosenShare of a mixture: no cell holds neurons of two experts.
 inline bool has_whole_cells(const Config& c) noexcept {
-  return c.n_ff % kCellWidth == 0 && c.n_ff_shared % kCellWidth == 0 &&
-         c.n_expert_used * c.n_ff >= kChosenNeurons;
+  return c.n_ff % kCellWidth == 0 && c.n_ff_shared % kCellWidth == 0;
 }
 
 struct TapInfo {

@@ -87,7 +87,7 @@ class Decoder final : public Model {
     Values scores, weights;  // (H, T) of each position, or (T) of each thread
     Values z;                // (H, D)
     Values sum, update;      // (C) what a product gave; the same behind the norm after it
-    Values gate, up, act;    // (F), or (F_shared)
+    Values gate, up, act;    // (F); of a mixture as many rows of the widest as experts work
     Values router;           // (E)
     // Of a mixture. A slot is an expert at work on a position: position, then its workers, the best
     // first and the one that always works last.
@@ -144,22 +144,22 @@ class Decoder final : public Model {
   void route(const Pass& pass, int64_t l);
   const Ffn& expert(int64_t l, int64_t e) const noexcept;
   const Ffn& ffn_of_slot(int64_t l, int64_t slot) const noexcept;
-  int64_t neurons_of(int64_t e) const noexcept;
   template <class Work>
-  void for_each_expert(const Work& work);
-  void take_rows(const Values& x, std::span<const int64_t> slots);
+  void for_each_expert(const Work& work) const;
+  size_t experts_bytes(int64_t l) const;
+  void take_rows(const float* x, std::span<const int64_t> slots);
   void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
   void keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots);
   void experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers);
   bool wants_some(const Pass& pass) const noexcept;
   bool keeps_acts(const Pass& pass) const noexcept;
-  bool stacked(int64_t l) const noexcept;
+  bool gathers_in_pass(int64_t l) const noexcept;
   void add_terms(int64_t first, int64_t last) noexcept;
   void gather_mixture(const Pass& pass, int64_t l, int64_t i);
   void choose_neurons(int64_t i);
   std::pair<int64_t, int64_t> neuron_of(int64_t i, int64_t number) const noexcept;
   void gather_by_expert(const Pass& pass, int64_t l);
-  Values measured_updates(const Pass& pass, int64_t l);
+  const float* measured_updates(const Pass& pass, int64_t l, Values& room);
   Values chosen_shares(int64_t i, double scale) const;
   void expert_by_expert(const Pass& pass, int64_t l);
   void expert_backs(const Pass& pass, int64_t l);

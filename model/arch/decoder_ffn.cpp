@@ -9,25 +9,15 @@
 
 namespace model {
 
-namespace {
-
-size_t bytes_of(const Ffn& w) noexcept {
-  return (w.gate.empty() ? 0 : w.gate.weight.bytes()) + w.up.weight.bytes() + w.down.weight.bytes();
-}
-
-}  // namespace
-
 void Decoder::ffn(const Pass& pass, int64_t l) {
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   size_t bytes = 0;
   if (config_.n_expert == 0) {
     dense(pass, l);
-    bytes = bytes_of(w.ffn);
+    bytes = w.ffn.bytes();
   } else {
     mixture(pass, l);
-    bytes = w.router.weight.bytes() +
-            static_cast<size_t>(config_.n_expert_used) * bytes_of(w.experts.front());
-    if (config_.n_ff_shared > 0) bytes += bytes_of(w.ffn);
+    bytes = w.router.weight.bytes() + experts_bytes(l);
   }
   if (pass.sink != nullptr) {
     pool_.beside([this, pass, l] {
@@ -137,19 +127,24 @@ void Decoder::dense(const Pass& pass, int64_t l) {
 
 // W_down^T (g^2 df) of all positions.
 void Decoder::neuron_backs(const Pass& pass, int64_t l) {
-  const Config& c = config_;
-  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
+  Values room;
+  const float* u = measured_updates(pass, l, room);
   const Tensor& w = weights_.layers[static_cast<size_t>(l)].ffn.down.weight;
-  if (gain.empty()) {
-    return matmul_back(w, a_.sum.data(), pass.n, a_.neuron_back.data(), pool_);
-  }
-  Values u(static_cast<size_t>(pass.n * c.n_embd));
+  matmul_back(w, u, pass.n, a_.neuron_back.data(), pool_);
+}
+
+// g^2 df of the batch, (n, C): what the terms of an update are measured with; in room, unless it is
+// df as it is.
+const float* Decoder::measured_updates(const Pass& pass, int64_t l, Values& room) {
+  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
+  if (gain.empty()) return a_.sum.data();
+  const int64_t width = config_.n_embd;
+  room.resize(static_cast<size_t>(pass.n * width));
   for (int64_t i = 0; i < pass.n; ++i) {
-    const int64_t row = i * c.n_embd;
-    std::transform(gain.begin(), gain.end(), a_.sum.begin() + row, u.begin() + row,
+    std::transform(gain.begin(), gain.end(), a_.sum.begin() + i * width, room.begin() + i * width,
                    std::multiplies<>());
   }
-  matmul_back(w, u.data(), pass.n, a_.neuron_back.data(), pool_);
+  return room.data();
 }
 
 // Turns what was gathered into shares and taps them.

@@ -44,7 +44,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   };
   const bool some = wants_some(pass);
   const bool all = pass.wants(Tap::kNeuronShare);
-  const bool in_pass = (some || all) && pass.n < kTogether && stacked(l);
+  const bool in_pass = (some || all) && pass.n < kTogether && gathers_in_pass(l);
   const bool backs = all && !in_pass;
   fit(a_.term, c.n_embd, true);
   a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
@@ -62,7 +62,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   if (some && !in_pass) gather_by_expert(pass, l);
 }
 
-// Whether a mixture's shares are wanted of cells, and of the most active neurons.
+// Whether shares are wanted of a mixture's cells, or of its most active neurons.
 bool Decoder::wants_some(const Pass& pass) const noexcept {
   return has_whole_cells(config_) && (pass.wants(Tap::kCellShare) || pass.wants(Tap::kChosenShare));
 }
@@ -71,19 +71,18 @@ bool Decoder::keeps_acts(const Pass& pass) const noexcept {
   return pass.wants(Tap::kAct) || pass.wants(Tap::kNeuronShare) || wants_some(pass);
 }
 
-// Whether the matrices W_down lie one behind the other, as a file's stacked tensors do.
-bool Decoder::stacked(int64_t l) const noexcept {
-  constexpr int64_t kMost = int64_t{1} << 29;  // numbers of four bytes, their places below 2^31
+// Whether shares are gathered in the pass over W_down: where all matrices lie one behind the other,
+// as a file's stacked tensors do, and none is of another shape.
+bool Decoder::gathers_in_pass(int64_t l) const noexcept {
   const std::vector<Ffn>& experts = weights_.layers[static_cast<size_t>(l)].experts;
   const Tensor& first = experts.front().down.weight;
-  if (config_.n_ff_shared > 0 || first.rows() * first.cols() * config_.n_expert > kMost) {
-    return false;
-  }
+  if (config_.n_ff_shared > 0) return false;
+  if (first.rows() * first.cols() * config_.n_expert > kMixtureWeights) return false;
   for (size_t e = 1; e < experts.size(); ++e) {
     const Tensor& w = experts[e].down.weight;
     if (w.dtype != first.dtype || w.data != first.data + e * first.bytes()) return false;
   }
-  return config_.n_expert_used * config_.n_ff >= kMixtureColumns;
+  return true;
 }
 
 // df of positions first <= i < last of what their experts give.
@@ -139,13 +138,9 @@ const Ffn& Decoder::ffn_of_slot(int64_t l, int64_t slot) const noexcept {
   return expert(l, a_.workers[static_cast<size_t>(slot)].expert);
 }
 
-int64_t Decoder::neurons_of(int64_t e) const noexcept {
-  return e < config_.n_expert || config_.n_expert == 0 ? config_.n_ff : config_.n_ff_shared;
-}
-
 // Calls work(expert, its slots) for every expert that works, in order.
 template <class Work>
-void Decoder::for_each_expert(const Work& work) {
+void Decoder::for_each_expert(const Work& work) const {
   const auto of = [&](int64_t slot) { return a_.workers[static_cast<size_t>(slot)].expert; };
   std::vector<int64_t> slots(a_.workers.size());
   std::iota(slots.begin(), slots.end(), int64_t{0});
@@ -158,12 +153,19 @@ void Decoder::for_each_expert(const Work& work) {
   }
 }
 
+// Of the experts at work: each is read once.
+size_t Decoder::experts_bytes(int64_t l) const {
+  size_t bytes = 0;
+  for_each_expert([&](int64_t e, std::span<const int64_t>) { bytes += expert(l, e).bytes(); });
+  return bytes;
+}
+
 // The rows of x (n, C) of the positions that these slots are of.
-void Decoder::take_rows(const Values& x, std::span<const int64_t> slots) {
+void Decoder::take_rows(const float* x, std::span<const int64_t> slots) {
   const int64_t width = config_.n_embd;
   a_.expert_in.resize(std::max(a_.expert_in.size(), slots.size() * static_cast<size_t>(width)));
   for (size_t k = 0; k < slots.size(); ++k) {
-    std::copy_n(x.begin() + slots[k] / config_.experts_at_work() * width, width,
+    std::copy_n(x + slots[k] / config_.experts_at_work() * width, width,
                 a_.expert_in.begin() + static_cast<int64_t>(k) * width);
   }
 }
@@ -171,6 +173,10 @@ void Decoder::take_rows(const Values& x, std::span<const int64_t> slots) {
 // Rows of gate, up and act, `stride` floats apart, of the slots in order.
 void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots,
                              int64_t stride) {
+  const std::array kept_too = {
+      std::tuple{pass.wants(Tap::kGate), &a_.gate, &a_.slot_gate},
+      std::tuple{pass.wants(Tap::kUp), &a_.up, &a_.slot_up},
+  };
   const auto work = [&](int thread, int threads) {
     const auto [begin, end] = ThreadPool::share(std::ssize(slots), thread, threads);
     for (int64_t k = begin; k < end; ++k) {
@@ -178,12 +184,11 @@ void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_
       const int64_t e = a_.workers[static_cast<size_t>(slot)].expert;
       const int64_t at = k * stride;
       float* act = a_.act.data() + at;
-      activate(a_.gate.data() + at, a_.up.data() + at, neurons_of(e), act);
-      pass.mute(Part::kNeurons, l, e * config_.n_ff, neurons_of(e), 1, act);
-      for (const auto& [name, values, kept] : {std::tuple{Tap::kGate, &a_.gate, &a_.slot_gate},
-                                               std::tuple{Tap::kUp, &a_.up, &a_.slot_up}}) {
-        if (!pass.wants(name)) continue;
-        std::copy_n(values->begin() + at, neurons_of(e),
+      activate(a_.gate.data() + at, a_.up.data() + at, config_.neurons_of(e), act);
+      pass.mute(Part::kNeurons, l, e * config_.n_ff, config_.neurons_of(e), 1, act);
+      for (const auto& [wanted, values, kept] : kept_too) {
+        if (!wanted) continue;
+        std::copy_n(values->begin() + at, config_.neurons_of(e),
                     kept->begin() + slot * config_.widest_ffn());
       }
     }
@@ -206,7 +211,8 @@ void Decoder::keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> sl
   }
 }
 
-// Of position i: the threads meet once for what all experts read, and once for what they write.
+// Of position i: the threads meet once for what all experts read, and once for what the router's
+// choice writes.
 void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers) {
   const Config& c = config_;
   const int64_t stride = c.widest_ffn();
@@ -237,7 +243,7 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
       products.push_back({&down, a_.term.data() + s * c.n_embd, c.n_embd});
     }
     input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
-               products.front().w->weight.cols(), stride, rounds, pool_);
+               products.front().w->weight.cols(), stride, rounds, pool_, false);
     keep_acts(pass, l, part);
     if (gathers) return gather_mixture(pass, l, i);
     matmul_each(products, input_, pool_);
@@ -283,7 +289,7 @@ void Decoder::choose_neurons(int64_t i) {
   for (int64_t s = i * config_.experts_at_work(); s < (i + 1) * config_.experts_at_work(); ++s) {
     const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
     const float* act = a_.slot_act.data() + s * config_.widest_ffn();
-    for (int64_t n = 0; n < neurons_of(e); ++n) size.push_back(weight * act[n]);
+    for (int64_t n = 0; n < config_.neurons_of(e); ++n) size.push_back(weight * act[n]);
   }
   strongest(size.data(), std::ssize(size), kChosenNeurons, a_.chosen.data() + i * kChosenNeurons);
 }
@@ -294,11 +300,13 @@ std::pair<int64_t, int64_t> Decoder::neuron_of(int64_t i, int64_t number) const 
   return {i * config_.experts_at_work() + k, number - k * config_.n_ff};
 }
 
-// What gather_mixture() gathers, of many positions once df is known: every W_down once more.
+// What gather_mixture() gathers of cells and of the most active neurons, once df is known: every
+// W_down once more.
 void Decoder::gather_by_expert(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const int64_t workers = c.experts_at_work();
-  const Values u = measured_updates(pass, l);
+  Values room;
+  const float* u = measured_updates(pass, l, room);
   // The most active neurons of every slot, counted in their expert, in order.
   std::vector<int32_t> columns(static_cast<size_t>(pass.n * kChosenNeurons));
   std::vector<int64_t> first(a_.workers.size() + 1);
@@ -315,14 +323,14 @@ void Decoder::gather_by_expert(const Pass& pass, int64_t l) {
   std::vector<Gather> gathers;
   for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
     const Linear& down = expert(l, e).down;
-    const int64_t width = neurons_of(e);
+    const int64_t width = config_.neurons_of(e);
     gathers.clear();
     for (const int64_t s : slots) {
       const auto slot = static_cast<size_t>(s);
       std::copy_n(a_.slot_act.begin() + s * c.widest_ffn(), width,
                   a_.act.begin() + std::ssize(gathers) * width);
       Gather& g = gathers.emplace_back();
-      g.u = u.data() + s / workers * c.n_embd;
+      g.u = u + s / workers * c.n_embd;
       g.group_width = kCellWidth;
       g.group_dot = a_.slot_cells.data() + s * (c.widest_ffn() / kCellWidth);
       if (first[slot] == first[slot + 1]) continue;
@@ -330,20 +338,10 @@ void Decoder::gather_by_expert(const Pass& pass, int64_t l) {
       g.n_chosen = first[slot + 1] - first[slot];
       g.chosen_dot = a_.chosen_dot.data() + first[slot];
     }
-    set_input(input_, a_.act, std::ssize(slots), width, {down.weight.dtype});
+    input_.set(a_.act.data(), std::ssize(slots), width, width, rounds_input(down.weight.dtype),
+               pool_, false);
     matmul(down, input_, a_.expert_out.data(), c.n_embd, gathers.data(), pool_);
   });
-}
-
-// g^2 df of the batch, (n, C): what terms of an update are measured with.
-Decoder::Values Decoder::measured_updates(const Pass& pass, int64_t l) {
-  const Values& gain = ffn_gain_[static_cast<size_t>(l)];
-  Values rows;
-  for (int64_t i = 0; i < pass.n; ++i) {
-    const float* u = measure(a_.sum.data() + i * config_.n_embd, gain).u;
-    rows.insert(rows.end(), u, u + config_.n_embd);
-  }
-  return rows;
 }
 
 // Of many positions: every expert with all that were sent to it.
@@ -352,8 +350,8 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
   for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
     const Ffn& f = expert(l, e);
     const auto n = std::ssize(slots);
-    const int64_t width = neurons_of(e);
-    take_rows(a_.ffn_norm, slots);
+    const int64_t width = config_.neurons_of(e);
+    take_rows(a_.ffn_norm.data(), slots);
     set_input(input_, a_.expert_in, n, c.n_embd, {f.gate.weight.dtype, f.up.weight.dtype});
     const Product products[] = {{&f.gate, a_.gate.data(), width}, {&f.up, a_.up.data(), width}};
     matmul(products, input_, pool_);
@@ -372,11 +370,12 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
 // W_down^T (g^2 df) of every slot.
 void Decoder::expert_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  const Values u = measured_updates(pass, l);
+  Values room;
+  const float* u = measured_updates(pass, l, room);
   for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
     const Tensor& w = expert(l, e).down.weight;
     const auto n = std::ssize(slots);
-    const int64_t width = neurons_of(e);
+    const int64_t width = config_.neurons_of(e);
     take_rows(u, slots);
     if (n < kBacksTogether) {
       for (int64_t k = 0; k < n; ++k) {
@@ -411,7 +410,7 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
       if (!pass.wants(name)) return;
       const auto of_worker = [&](const Worker& worker) {
         return std::pair{a_.spread.begin() + worker.expert * c.n_ff / each,
-                         neurons_of(worker.expert) / each};
+                         config_.neurons_of(worker.expert) / each};
       };
       for (int64_t s = first; s < first + workers; ++s) {
         const auto [begin, n] = of_worker(a_.workers[static_cast<size_t>(s)]);
@@ -435,13 +434,13 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
       if (pass.wants(Tap::kNeuronShare)) {
         const float* act = a_.slot_act.data() + s * c.widest_ffn();
         float* back = a_.slot_share.data() + s * c.widest_ffn();
-        for (int64_t n = 0; n < neurons_of(e); ++n) {
+        for (int64_t n = 0; n < config_.neurons_of(e); ++n) {
           back[n] = static_cast<float>(double{act[n]} * double{back[n]} * of_update);
         }
       }
       if (!wants_some(pass)) continue;
       float* cell = a_.slot_cells.data() + s * cells;
-      for (int64_t k = 0; k < neurons_of(e) / kCellWidth; ++k) {
+      for (int64_t k = 0; k < config_.neurons_of(e) / kCellWidth; ++k) {
         cell[k] = static_cast<float>(double{cell[k]} * of_update);
       }
     }

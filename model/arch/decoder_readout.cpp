@@ -83,7 +83,7 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
   for (const Worker& worker : workers) {
     if (w.ffn_post_norm.gain == nullptr) break;
     const Linear& down = expert(layer, worker.expert).down;
-    const int64_t width = neurons_of(worker.expert);
+    const int64_t width = config_.neurons_of(worker.expert);
     input_.set(act + worker.expert * c.n_ff, 1, width, width, rounds_input(down.weight.dtype),
                pool_);
     matmul(down, input_, term.data(), c.n_embd, nullptr, pool_);
@@ -94,7 +94,7 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
   for (const Worker& worker : workers) {
     const int64_t first = worker.expert * c.n_ff;
     matmul_back(expert(layer, worker.expert).down.weight, u.data(), terms + first, pool_);
-    for (int64_t n = first; n < first + neurons_of(worker.expert); ++n)
+    for (int64_t n = first; n < first + config_.neurons_of(worker.expert); ++n)
       terms[n] *= worker.weight * act[n];
   }
   const float* bias = c.n_expert == 0 ? values_of(w.ffn.down.bias) : nullptr;

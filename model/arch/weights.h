@@ -23,6 +23,10 @@ struct Ffn {
   Linear gate;  // (F, C)
   Linear up;    // (F, C)
   Linear down;  // (C, F)
+
+  size_t bytes() const noexcept {
+    return (gate.empty() ? 0 : gate.weight.bytes()) + up.weight.bytes() + down.weight.bytes();
+  }
 };
 
 struct Layer {

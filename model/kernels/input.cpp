@@ -9,7 +9,7 @@ bool rounds_input(DType type) noexcept {
 }
 
 void Input::set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quantise,
-                ThreadPool& pool) {
+                ThreadPool& pool, bool tiles) {
   CHECK(n >= 0 && cols > 0 && ld >= cols);
   x_ = x;
   n_ = n;
@@ -22,7 +22,7 @@ void Input::set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quanti
   q_.resize(floats * kBlockWidth);
   d_.resize(floats);
   sums_.resize(floats * 2);
-  if (active_isa() == Isa::kAmx && n >= kTilePositions / 2) {
+  if (tiles && active_isa() == Isa::kAmx && n >= kTilePositions / 2) {
     tiles_ = (n + kTilePositions - 1) / kTilePositions;
     const auto places = static_cast<size_t>(tiles_ * kTilePositions * blocks_);
     tile_q_.resize(places * kBlockWidth);

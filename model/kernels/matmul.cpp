@@ -145,7 +145,7 @@ bool fits_panels(const Input& x, const Gather* gathers) noexcept {
   if (gathers == nullptr || x.n() < kPanelPositions) return false;
   return std::all_of(gathers, gathers + x.n(), [&](const Gather& g) {
     return g.back == nullptr && g.group_out == nullptr && groups_are_blocks(g) &&
-           g.row_gain == gathers->row_gain;
+           g.row_gain == gathers->row_gain && (g.u == nullptr) == (gathers->u == nullptr);
   });
 }
 
@@ -337,15 +337,19 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
 
 // Product k with row k * step of x.
 void rows_of(std::span<const Product> products, const Input& x, int64_t step, ThreadPool& pool) {
+  constexpr size_t kMost = 256;  // whose slabs SlabClaims can count
   std::vector<SlabRun> runs;
-  runs.reserve(products.size());
+  runs.reserve(std::min(products.size(), kMost));
   int64_t row = 0;
-  for (const Product& p : products) {
-    CHECK(p.w->weight.cols() == x.cols());
-    runs.emplace_back(*p.w, x, row, 1, p.y, 0, nullptr);
-    row += step;
+  for (; !products.empty(); products = products.subspan(runs.size())) {
+    runs.clear();
+    for (const Product& p : products.first(std::min(products.size(), kMost))) {
+      CHECK(p.w->weight.cols() == x.cols());
+      runs.emplace_back(*p.w, x, row, 1, p.y, 0, nullptr);
+      row += step;
+    }
+    SlabRun::run_all(runs, pool);
   }
-  SlabRun::run_all(runs, pool);
 }
 
 }  // namespace
@@ -387,7 +391,8 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
     for (int64_t i = next++; i < kSlabsBack / 2; i = next++) {
       for (const int second : {0, 1}) {
         const int64_t s = pair_of_slabs(i, kSlabsBack)[second];
-        kernel(w, slab_begin(w.rows(), s, kSlabsBack), slab_begin(w.rows(), s + 1, kSlabsBack), u,
+        const int64_t first = slab_begin(w.rows(), s, kSlabsBack);
+        kernel(w, first, slab_begin(w.rows(), s + 1, kSlabsBack), u + first,
                sums.of(i, second).back);
       }
       sums.add_slabs_of(i);

@@ -41,10 +41,11 @@ struct Linear {
 //   o_g,i = sum over the columns c of group g of W[i, c] x~[c]          one group's term
 struct Gather {
   const float* row_gain = nullptr;  // (rows); nullptr: ones
-  const float* u = nullptr;         // (rows) u, where it is not made of this product
-  int64_t group_width = 0;          // 0: no groups
-  float* group_dot = nullptr;       // (groups)         sum_i o_g,i u_i
-  float* group_out = nullptr;       // (groups, rows)   o_g,i
+  const float* u =
+      nullptr;  // (rows) u, where it is not made of this product: of all positions or none
+  int64_t group_width = 0;     // 0: no groups
+  float* group_dot = nullptr;  // (groups)         sum_i o_g,i u_i
+  float* group_out = nullptr;  // (groups, rows)   o_g,i
   // (cols)  group_back: sum_i W[i, c] row_gain_i o_g(c),i;  else: sum_i W[i, c] u_i
   // For weights in blocks within 4e-5 (relative, root mean square): see row_back.h.
   float* back = nullptr;
@@ -59,8 +60,10 @@ struct Gather {
 class Input {
  public:
   // Copies nothing: x (n, cols) with a distance of ld floats must outlive the products.
-  // quantise: also the 8-bit form. Work is shared over the pool.
-  void set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quantise, ThreadPool& pool);
+  // quantise: also the 8-bit form; tiles: and where they pay its tiles. Work is shared over the
+  // pool.
+  void set(const float* x, int64_t n, int64_t cols, int64_t ld, bool quantise, ThreadPool& pool,
+           bool tiles = true);
 
   int64_t n() const noexcept { return n_; }
   int64_t cols() const noexcept { return cols_; }
@@ -80,9 +83,9 @@ class Input {
   const int32_t* sums(int64_t i) const noexcept { return sums_.data() + i * blocks_ * 2; }
   int64_t blocks() const noexcept { return blocks_; }
 
-  // Where active_isa() is kAmx and n is at least half a tile, the 8-bit form once more, sixteen
-  // positions together; else there are none. The last is filled up with zeros. Block b is the one
-  // with number b % 8 * (blocks / 8) + b / 8.
+  // Where active_isa() is kAmx, they were asked for and n is at least half a tile, the 8-bit form
+  // once more, sixteen positions together; else there are none. The last is filled up with zeros.
+  // Block b is the one with number b % 8 * (blocks / 8) + b / 8.
   int64_t tiles() const noexcept { return tiles_; }
   // (blocks, 8, 16, 4): four neighbouring values of each position.
   const int8_t* tile_q(int64_t t) const noexcept {

@@ -38,7 +38,9 @@ struct RowRange {
   int64_t first;
   int64_t last;
   GatherSums sums = {};
-  float* terms = nullptr;  // without a gather: (last - first, groups of eight blocks) the rows' t_b
+  // (last - first, blocks, padded to whole groups)  the rows' t_b, without a gather and of
+  // matvec_two: of both ranges or of none.
+  float* terms = nullptr;
 };
 
 // One position of x for some weights.
@@ -62,10 +64,12 @@ FULGURITE_DECLARE_ISA(
     // sums[b] += sum_r terms[r, b] u_r of what a range left, n terms a row, a multiple of 8.
     void add_terms_of_rows(const float* terms, int64_t rows, int64_t n, const float* u,
                            float* sums) noexcept;
-    // sums[k] += sum_r W[r, columns[k]] u_r of sixteen columns; u of row `first` on.
+    // sums[k] += sum_r W[r, columns[k]] u_r of sixteen columns; u of row `first` on. A column may
+    // lie in a later matrix of w's type and shape, see MixtureGather.
     void add_columns(const Tensor& w, const int32_t* columns, int64_t first, int64_t last,
                      const float* u, float* sums) noexcept;
-    // back[c] += sum_r W[r, c] u_r for first <= r < last. back is padded to whole groups.
+    // back[c] += sum_r W[r, c] u_r for first <= r < last, u of row `first` on. back is padded to
+    // whole groups.
     void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
                    float* back) noexcept;
     // The weights of rows first <= r < last, (rows, cols).

@@ -367,7 +367,6 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   thread_local RowMemory memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
-    if (range.terms != nullptr) return rows.template rest<true, false>();
     if (task.gather == nullptr) return rows.template rest<false, false>();
     if (range.sums.back == nullptr) return rows.template rest<true, false>();
     rows.template rest<true, true>();
@@ -431,7 +430,7 @@ void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, flo
     for (int64_t r = first; r < last; r += kRowsBack) {
       const int64_t rows = std::min<int64_t>(kRowsBack, last - r);
       float of_rows[kRowsBack];
-      std::copy_n(u + r, rows, of_rows);
+      std::copy_n(u + (r - first), rows, of_rows);
       for (int64_t i = 0; i < rows; ++i) {
         for (int64_t g = 0; g < groups; ++g) {
           const std::byte* at = w.data + (r + i) * row_bytes + g * F::kBytes;

@@ -55,7 +55,7 @@ class Slice {
           terms_of_rows(kept(k, range), last - first, terms(), u, sums + part * terms());
         }
         if (gather_.back != nullptr) {
-          back(parts_[k].w->weight, first, last, u - first, sums + back_at(part));
+          back(parts_[k].w->weight, first, last, u, sums + back_at(part));
         }
       }
       if (gather_.columns != nullptr) {
@@ -117,8 +117,8 @@ void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y
   CHECK(std::ssize(parts) == x.n());
   const Slice slice(parts, x, y, gather);
   // The same slices, added up in order, whatever the number of threads.
-  const int64_t half = (rows / 2 + kRows - 1) / kRows * kRows;
-  const int64_t slices = std::max<int64_t>(half / kRows, 1);
+  const int64_t half = ((rows + 1) / 2 + kRows - 1) / kRows * kRows;
+  const int64_t slices = half / kRows;
   std::vector<float> sums(static_cast<size_t>(slices * slice.floats()));
   const auto run = [&](int64_t i) {
     const auto range = [&](int64_t begin, int64_t end) {

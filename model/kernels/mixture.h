@@ -25,15 +25,16 @@ struct MixtureGather {
   // (parts, cols)  sum_i W_k[i, c] u_i; within what Gather::back is
   float* back = nullptr;
   // (kMixtureColumns)  sum_i u_i W[i, columns[n]]: column c of the matrix that lies k matrices of
-  // this size behind `base` is k rows cols + c.
+  // this type and shape behind `base` is k rows cols + c. They hold at most kMixtureWeights.
   const Tensor* base = nullptr;
   const int32_t* columns = nullptr;
   float* column_dot = nullptr;
 };
 inline constexpr int64_t kMixtureColumns = 16;
+inline constexpr int64_t kMixtureWeights = int64_t{1} << 29;  // of four bytes, places below 2^31
 
-// y = sum_k term_k, in order, of row k of x: the same to the last bit as matmul_each and a sum
-// after it. Throws std::bad_alloc.
+// y = sum_k term_k, in order, W_k with row k of x, all of one shape: the same to the last bit as
+// matmul_each and a sum after it. Throws std::bad_alloc.
 void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y,
                     const MixtureGather& gather, ThreadPool& pool);
 

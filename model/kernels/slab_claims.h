@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "model/error.h"
+
 namespace model {
 
 // The most threads that have a share of their own.
@@ -17,10 +19,12 @@ class SlabClaims {
  public:
   // pairs(i, n): those of share i of n, fewer than 2^16.
   template <class Count>
-  SlabClaims(int threads, const Count& pairs) noexcept
+  SlabClaims(int threads, const Count& pairs)
       : threads_(std::min(threads, static_cast<int>(kMostPairs))) {
     for (int i = 0; i < threads_; ++i) {
-      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(pairs(i, threads_)),
+      const int64_t n = pairs(i, threads_);
+      CHECK(n < 1 << 16);
+      left_[static_cast<size_t>(i)].pairs.store(static_cast<uint32_t>(n),
                                                 std::memory_order_relaxed);
     }
   }
@@ -28,7 +32,7 @@ class SlabClaims {
   // Calls work(i, n, first, last), pairs first <= k < last of share i of n, until none is left;
   // each comes to one thread.
   template <class Work>
-  void take_all(int thread, const Work& work) noexcept {
+  void take_all(int thread, const Work& work) {
     for (int k = 0; k < threads_; ++k) {
       const int share = (thread + k) % threads_;
       std::atomic<uint32_t>& left = left_[static_cast<size_t>(share)].pairs;

@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
+#include <map>
 #include <memory>
+#include <random>
+#include <set>
 
 #include "model/arch/registry.h"
 #include "model/dequantize.h"
@@ -18,28 +22,39 @@ using model::DType;
 using model::Tap;
 using tests::Capture;
 
-// One of our models, its experts stored as said.
+// One of our models, with experts of so many neurons that they are not widened to floats (65,536
+// weights a tensor), stored as said.
 class Stored {
  public:
   // type(e): of expert e's matrices.
   template <class Type>
   Stored(const std::string& name, bool stacked, const Type& type) {
     const model::ModelFile file = model::open_gguf(tests::synthetic_oracle(name).model.string());
+    const std::string arch = file.get_string("general.architecture");
+    const int64_t neurons = stacked ? 288 : 1056;
     model::GgufWriter writer;
-    for (const auto& [key, value] : file.metadata()) writer.add(key, value);
+    for (const auto& [key, value] : file.metadata()) {
+      const bool width =
+          key == arch + ".feed_forward_length" || key == arch + ".expert_feed_forward_length";
+      writer.add(key, width ? model::MetaValue(static_cast<uint64_t>(neurons)) : value);
+    }
+    std::mt19937 random(7);
     for (const model::Tensor& t : file.tensors()) {
       const size_t at = t.name.find("_exps.weight");
       if (at == std::string::npos) {
         writer.add_tensor(t);
         continue;
       }
-      const auto values = std::make_shared<std::vector<float>>(static_cast<size_t>(t.elements()));
-      for (int64_t r = 0; r < t.rows(); ++r) {
-        model::dequantize_row(t, r, values->data() + r * t.cols());
-      }
+      const bool down = t.name.find("ffn_down") != std::string::npos;
+      const int64_t cols = down ? neurons : t.ne[0];
+      const int64_t rows = down ? t.ne[1] : neurons;
+      std::normal_distribution<float> normal(0.0F, 1.0F / std::sqrt(static_cast<float>(cols)));
+      const auto values =
+          std::make_shared<std::vector<float>>(static_cast<size_t>(t.ne[2] * rows * cols));
+      for (float& v : *values) v = normal(random);
       if (stacked) {
-        writer.add_tensor(t.name, t.ne, type(0),
-                          [=, cols = t.cols()](int64_t first, int64_t n, std::byte* out) {
+        writer.add_tensor(t.name, {cols, rows, t.ne[2], 1}, type(0),
+                          [=](int64_t first, int64_t n, std::byte* out) {
                             for (int64_t r = first; r < first + n; ++r) {
                               model::quantize_row(type(0), values->data() + r * cols, cols, out);
                               out += model::dtype_row_bytes(type(0), cols);
@@ -48,8 +63,8 @@ class Stored {
         continue;
       }
       for (int64_t e = 0; e < t.ne[2]; ++e) {
-        writer.add_tensor(t.name.substr(0, at) + "." + std::to_string(e) + ".weight", t.ne[1],
-                          t.ne[0], type(e), values->data() + e * t.ne[1] * t.ne[0]);
+        writer.add_tensor(t.name.substr(0, at) + "." + std::to_string(e) + ".weight", rows, cols,
+                          type(e), values->data() + e * rows * cols);
       }
     }
     writer.write(folder_.file("mixture.gguf"));
@@ -113,6 +128,36 @@ TEST(StoredMixture, ExpertsOfDifferentTypesAreReadEachInItsOwn) {
   constexpr std::array types = {DType::kF32, DType::kQ8_0, DType::kQ4_0};
   expect_same_in_a_batch(
       Stored("mixtral", false, [=](int64_t e) { return types[static_cast<size_t>(e % 3)]; }));
+}
+
+// Every expert that works is read once, however many positions it works on.
+TEST(StoredMixture, APassReadsTheExpertsThatWork) {
+  REQUIRE_SHARED_DATA();
+  const Stored model("olmoe", true, [](int64_t) { return DType::kQ4_0; });
+  const model::Config& c = model.network->config();
+  struct Sink final : model::TapSink {
+    bool wants(Tap tap) const noexcept override { return tap == Tap::kExperts; }
+    void on_tap(Tap, int64_t layer, int64_t, const float* rows, int64_t n,
+                int64_t cols) noexcept override {
+      for (int64_t k = 0; k < n; ++k) at_work[layer].insert(static_cast<int>(rows[k * cols]));
+    }
+    void on_operation(model::Operation which, int64_t layer, int64_t read) noexcept override {
+      if (which == model::Operation::kFfn) bytes[layer] = read;
+    }
+    std::map<int64_t, std::set<int>> at_work;
+    std::map<int64_t, int64_t> bytes;
+  };
+  const auto of_expert =
+      static_cast<int64_t>(3 * model::dtype_row_bytes(DType::kQ4_0, 288 * c.n_embd));
+  const int64_t router = c.n_expert * c.n_embd * int64_t{sizeof(float)};
+  for (const size_t n : {size_t{1}, model.ids.size()}) {
+    model::KvCache cache(c, std::ssize(model.ids));
+    Sink sink;
+    model.network->forward(std::span(model.ids).first(n), 0, cache, nullptr, 0, &sink);
+    for (int64_t l = 0; l < c.n_layer; ++l) {
+      EXPECT_EQ(router + std::ssize(sink.at_work[l]) * of_expert, sink.bytes[l]) << n;
+    }
+  }
 }
 
 }  // namespace

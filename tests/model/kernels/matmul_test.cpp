@@ -500,44 +500,6 @@ TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
   }
 }
 
-// As an expert's, whose update is the sum of several.
-TEST(Gathers, AreMadeWithWhatIsGivenInPlaceOfTheOwnSum) {
-  ThreadPool pool(2);
-  for (const DType type : kEveryType) {
-    for (const int64_t n : {1, 3, 9}) {
-      const int64_t rows = 100;
-      const int64_t cols = 768;
-      RandomMatrix m(type, rows, cols, true);
-      const std::vector<float> values = m.normal(n * cols);
-      Input x;
-      x.set(values.data(), n, cols, cols, rounds_input(type), pool);
-      const std::vector<float> y = product(m.linear(), x, pool);
-      std::vector<float> twice;
-      for (const float v : y) twice.push_back(2.0F * v);
-      std::vector<Gathered> got(static_cast<size_t>(2 * n), Gathered(rows, cols, 32));
-      std::vector<Gather> gathers;
-      for (Gathered& g : got) {
-        gathers.push_back(g.gather(32, {}, false, false));
-        gathers.back().back = nullptr;
-        const auto i = std::ssize(gathers) - 1 - n;
-        if (i >= 0) gathers.back().u = twice.data() + i * rows;
-      }
-      EXPECT_TRUE(same_bits(y, product(m.linear(), x, pool, gathers.data())));
-      EXPECT_TRUE(same_bits(y, product(m.linear(), x, pool, gathers.data() + n)));
-      const auto doubled = [](const std::vector<float>& v) {
-        std::vector<double> all;
-        for (const float one : v) all.push_back(2.0 * double{one});
-        return all;
-      };
-      for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-        const Gathered& given = got[i + static_cast<size_t>(n)];
-        EXPECT_LT(distance(given.group_dot, doubled(got[i].group_dot)), 1e-6) << name_of(type);
-        EXPECT_LT(distance(given.chosen_dot, doubled(got[i].chosen_dot)), 1e-6) << name_of(type);
-      }
-    }
-  }
-}
-
 TEST(MatmulBack, IsTheTransposedProduct) {
   ThreadPool pool(2);
   for (const DType type : kEveryType) {

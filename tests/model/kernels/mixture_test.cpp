@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "tests/model/kernels/random_matrix.h"
@@ -87,7 +88,7 @@ Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
 
 TEST(Mixture, IsTheSumOfItsExpertsToTheLastBit) {
   for (const DType type : kEveryType) {
-    for (const int64_t rows : {1, 31, 64, 300}) {
+    for (const int64_t rows : {1, 2, 31, 64, 65, 129, 300}) {
       const Mixture m(type, rows, 512);
       ThreadPool pool(2);
       const Input x = m.input(pool);
@@ -174,6 +175,47 @@ TEST(Mixture, IsTheSameForAnyNumberOfThreads) {
     EXPECT_TRUE(tests::same_bits(expected.blocks, result.blocks)) << threads;
     EXPECT_TRUE(tests::same_bits(expected.back, result.back)) << threads;
     EXPECT_TRUE(tests::same_bits(expected.of_columns, result.of_columns)) << threads;
+  }
+}
+
+// In a batch an expert is given what the sum over all of them is.
+TEST(Mixture, GathersOfOneExpertAreMadeWithWhatIsGivenInPlaceOfItsOwnSum) {
+  ThreadPool pool(2);
+  for (const DType type : kEveryType) {
+    for (const int64_t n : {1, 3, 9}) {
+      const int64_t rows = 100;
+      const int64_t cols = 768;
+      RandomMatrix m(type, rows, cols, true);
+      const std::vector<float> values = m.normal(n * cols);
+      const std::vector<int32_t> chosen = {0, 33, 700};
+      Input x;
+      x.set(values.data(), n, cols, cols, rounds_input(type), pool);
+      // y, and what was gathered of each position: of the groups, of the chosen columns.
+      const auto run = [&](const std::vector<float>& u) {
+        std::vector<float> y(static_cast<size_t>(n * rows));
+        std::vector<float> gathered(static_cast<size_t>(n * 27));
+        std::vector<Gather> gathers(static_cast<size_t>(n));
+        for (int64_t i = 0; i < n; ++i) {
+          Gather& g = gathers[static_cast<size_t>(i)];
+          if (!u.empty()) g.u = u.data() + i * rows;
+          g.group_width = 32;
+          g.group_dot = gathered.data() + i * 27;
+          g.chosen = chosen.data();
+          g.n_chosen = 3;
+          g.chosen_dot = gathered.data() + i * 27 + 24;
+        }
+        matmul(m.linear(), x, y.data(), rows, gathers.data(), pool);
+        return std::pair{y, gathered};
+      };
+      const auto [y, own] = run({});
+      std::vector<float> u;
+      for (const float v : y) u.push_back(2.0F * v);
+      const auto [again, given] = run(u);
+      EXPECT_TRUE(tests::same_bits(y, again));
+      for (size_t k = 0; k < own.size(); ++k) {
+        EXPECT_NEAR(2.0F * own[k], given[k], 1e-4F * std::abs(own[k]) + 1e-3F) << k;
+      }
+    }
   }
 }
 
