@@ -153,7 +153,6 @@ class Decoder final : public Model {
   void experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers);
   bool wants_some(const Pass& pass) const noexcept;
   bool keeps_acts(const Pass& pass) const noexcept;
-  bool gathers_in_pass(int64_t l) const noexcept;
   void add_terms(int64_t first, int64_t last) noexcept;
   void gather_mixture(const Pass& pass, int64_t l, int64_t i);
   void choose_neurons(int64_t i);

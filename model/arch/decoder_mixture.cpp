@@ -44,7 +44,8 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   };
   const bool some = wants_some(pass);
   const bool all = pass.wants(Tap::kNeuronShare);
-  const bool in_pass = (some || all) && pass.n < kTogether && gathers_in_pass(l);
+  // An expert that always works has another number of neurons: its rows are no part of the others'.
+  const bool in_pass = (some || all) && pass.n < kTogether && c.n_ff_shared == 0;
   const bool backs = all && !in_pass;
   fit(a_.term, c.n_embd, true);
   a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
@@ -69,20 +70,6 @@ bool Decoder::wants_some(const Pass& pass) const noexcept {
 
 bool Decoder::keeps_acts(const Pass& pass) const noexcept {
   return pass.wants(Tap::kAct) || pass.wants(Tap::kNeuronShare) || wants_some(pass);
-}
-
-// Whether shares are gathered in the pass over W_down: where all matrices lie one behind the other,
-// as a file's stacked tensors do, and none is of another shape.
-bool Decoder::gathers_in_pass(int64_t l) const noexcept {
-  const std::vector<Ffn>& experts = weights_.layers[static_cast<size_t>(l)].experts;
-  const Tensor& first = experts.front().down.weight;
-  if (config_.n_ff_shared > 0) return false;
-  if (first.rows() * first.cols() * config_.n_expert > kMixtureWeights) return false;
-  for (size_t e = 1; e < experts.size(); ++e) {
-    const Tensor& w = experts[e].down.weight;
-    if (w.dtype != first.dtype || w.data != first.data + e * first.bytes()) return false;
-  }
-  return true;
 }
 
 // df of positions first <= i < last of what their experts give.
@@ -262,18 +249,16 @@ void Decoder::gather_mixture(const Pass& pass, int64_t l, int64_t i) {
     const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
     parts.push_back({&expert(l, e).down, weight, a_.term.data() + s * c.n_embd});
   }
-  std::array<int32_t, kMixtureColumns> columns;
+  std::array<MixtureColumn, kMixtureColumns> columns;
   static_assert(kMixtureColumns == kChosenNeurons);
   for (size_t k = 0; some && k < columns.size(); ++k) {
     const auto [slot, n] = neuron_of(i, a_.chosen[static_cast<size_t>(i) * columns.size() + k]);
-    const int64_t e = a_.workers[static_cast<size_t>(slot)].expert;
-    columns[k] = static_cast<int32_t>(e * c.n_embd * c.n_ff + n);
+    columns[k] = {slot - i * workers, n};
   }
   MixtureGather gather;
   gather.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
   if (some) {
     gather.block_dot = a_.slot_cells.data() + i * workers * (c.n_ff / kCellWidth);
-    gather.base = &expert(l, 0).down.weight;
     gather.columns = columns.data();
     gather.column_dot = a_.chosen_dot.data() + i * kChosenNeurons;
   }

@@ -65,7 +65,7 @@ FULGURITE_DECLARE_ISA(
     void add_terms_of_rows(const float* terms, int64_t rows, int64_t n, const float* u,
                            float* sums) noexcept;
     // sums[k] += sum_r W[r, columns[k]] u_r of sixteen columns; u of row `first` on. A column may
-    // lie in a later matrix of w's type and shape, see MixtureGather.
+    // lie in a later matrix of w's type and shape, the first one rows cols columns on.
     void add_columns(const Tensor& w, const int32_t* columns, int64_t first, int64_t last,
                      const float* u, float* sums) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last, u of row `first` on. back is padded to

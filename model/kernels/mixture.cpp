@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/error.h"
@@ -18,13 +20,58 @@ constexpr int64_t kRows = 32;
 
 struct OfMixture {};
 
+// Chosen columns that are read at once: of one matrix, or of all where they lie in one stack.
+struct Columns {
+  const Tensor* w = nullptr;
+  // In w; column c of the matrix that lies k matrices behind it is k rows cols + c.
+  std::array<int32_t, kMixtureColumns> numbers{};
+  std::vector<size_t> chosen{};  // which of them these are; what is beyond is not looked at
+};
+
+std::vector<Columns> columns_of(std::span<const MixturePart> parts, const MixtureColumn* chosen) {
+  constexpr int64_t kMostWeights = int64_t{1} << 29;  // of four bytes: places below 2^31
+  const auto weight = [&](int64_t part) -> const Tensor& {
+    return parts[static_cast<size_t>(part)].w->weight;
+  };
+  const auto place = [&](int64_t part) { return reinterpret_cast<uintptr_t>(weight(part).data); };
+  int64_t first = 0;
+  for (int64_t k = 1; k < std::ssize(parts); ++k) {
+    if (place(k) < place(first)) first = k;
+  }
+  const Tensor& base = weight(first);
+  const int64_t size = base.rows() * base.cols();
+  const auto behind = [&](int64_t part) {
+    return static_cast<int64_t>((place(part) - place(first)) / base.bytes());
+  };
+  bool stacked = true;
+  for (int64_t k = 0; k < std::ssize(parts); ++k) {
+    stacked = stacked && weight(k).dtype == base.dtype &&
+              (place(k) - place(first)) % base.bytes() == 0 && behind(k) < kMostWeights / size;
+  }
+  std::vector<Columns> all;
+  for (int64_t k = 0; k < (stacked ? 1 : std::ssize(parts)); ++k) {
+    Columns columns{stacked ? &base : &weight(k)};
+    for (size_t n = 0; n < kMixtureColumns; ++n) {
+      const auto& [part, column] = chosen[n];
+      if (!stacked && part != k) continue;
+      columns.numbers[columns.chosen.size()] =
+          static_cast<int32_t>((stacked ? behind(part) * size : 0) + column);
+      columns.chosen.push_back(n);
+    }
+    if (!columns.chosen.empty()) all.push_back(std::move(columns));
+  }
+  return all;
+}
+
 // A thread's part: rows of all matrices, and then what they leave for the sums.
 class Slice {
  public:
   Slice(std::span<const MixturePart> parts, const Input& x, float* y, const MixtureGather& gather)
-      : parts_(parts), x_(x), y_(y), gather_(gather) {}
+      : parts_(parts), x_(x), y_(y), gather_(gather) {
+    if (gather.columns != nullptr) columns_ = columns_of(parts, gather.columns);
+  }
 
-  int64_t floats() const noexcept { return columns_at() + kMixtureColumns; }
+  int64_t floats() const noexcept { return columns_at(columns_.size()); }
 
   // Adds to sums (floats()): of the blocks of each part, of its columns, of the chosen columns.
   void run(std::array<RowRange, 2> ranges, float* sums) const {
@@ -58,8 +105,8 @@ class Slice {
           back(parts_[k].w->weight, first, last, u, sums + back_at(part));
         }
       }
-      if (gather_.columns != nullptr) {
-        columns(*gather_.base, gather_.columns, first, last, u, sums + columns_at());
+      for (size_t k = 0; k < columns_.size(); ++k) {
+        columns(*columns_[k].w, columns_[k].numbers.data(), first, last, u, sums + columns_at(k));
       }
     }
   }
@@ -73,8 +120,10 @@ class Slice {
       if (gather_.back == nullptr) continue;
       std::copy_n(sums + back_at(k), x_.cols(), gather_.back + k * x_.cols());
     }
-    if (gather_.columns == nullptr) return;
-    std::copy_n(sums + columns_at(), kMixtureColumns, gather_.column_dot);
+    for (size_t k = 0; k < columns_.size(); ++k) {
+      const float* of = sums + columns_at(k);
+      for (const size_t n : columns_[k].chosen) gather_.column_dot[n] = *of++;
+    }
   }
 
  private:
@@ -83,7 +132,9 @@ class Slice {
     const int64_t cols = gather_.back != nullptr ? groups_of(x_.cols()) * kGroupWidth : 0;
     return std::ssize(parts_) * terms() + part * cols;
   }
-  int64_t columns_at() const noexcept { return back_at(std::ssize(parts_)); }
+  int64_t columns_at(size_t k) const noexcept {
+    return back_at(std::ssize(parts_)) + static_cast<int64_t>(k) * kMixtureColumns;
+  }
 
   // y of the rows, and u from the first of them on.
   void add_up(int64_t first, int64_t last, float* u) const noexcept {
@@ -104,6 +155,7 @@ class Slice {
   const Input& x_;
   float* y_;
   const MixtureGather& gather_;
+  std::vector<Columns> columns_;
 };
 
 }  // namespace

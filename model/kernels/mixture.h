@@ -16,6 +16,11 @@ struct MixturePart {
   float* term;  // (rows)  weight (W x + b), written
 };
 
+struct MixtureColumn {
+  int64_t part, column;
+};
+inline constexpr int64_t kMixtureColumns = 16;
+
 // With u_i = row_gain_i y_i, y the sum of all terms. nullptr: not wanted.
 struct MixtureGather {
   const float* row_gain = nullptr;  // (rows); nullptr: ones
@@ -24,14 +29,10 @@ struct MixtureGather {
   float* block_dot = nullptr;
   // (parts, cols)  sum_i W_k[i, c] u_i; within what Gather::back is
   float* back = nullptr;
-  // (kMixtureColumns)  sum_i u_i W[i, columns[n]]: column c of the matrix that lies k matrices of
-  // this type and shape behind `base` is k rows cols + c. They hold at most kMixtureWeights.
-  const Tensor* base = nullptr;
-  const int32_t* columns = nullptr;
+  // (kMixtureColumns)  sum_i u_i W_part[i, column]
+  const MixtureColumn* columns = nullptr;
   float* column_dot = nullptr;
 };
-inline constexpr int64_t kMixtureColumns = 16;
-inline constexpr int64_t kMixtureWeights = int64_t{1} << 29;  // of four bytes, places below 2^31
 
 // y = sum_k term_k, in order, W_k with row k of x, all of one shape: the same to the last bit as
 // matmul_each and a sum after it. Throws std::bad_alloc.

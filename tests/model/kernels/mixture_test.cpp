@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <list>
 
 #include "tests/model/kernels/random_matrix.h"
 #include "tests/support/oracle.h"
@@ -13,13 +14,13 @@ namespace {
 
 constexpr int64_t kExperts = 5;
 
-// Experts whose matrices lie one behind the other, some of which work, not in their order.
+// Experts, in one stack or apart, some of which work, not in their order.
 class Mixture {
  public:
   static constexpr std::array<int64_t, 3> kWorking = {3, 0, 4};
   static constexpr std::array<float, 3> kWeights = {0.5F, 0.3F, -0.1F};
 
-  Mixture(DType type, int64_t n_rows, int64_t n_cols)
+  Mixture(DType type, int64_t n_rows, int64_t n_cols, bool stacked = true)
       : rows(n_rows),
         cols(n_cols),
         all_(type, kExperts * rows, cols),
@@ -28,11 +29,11 @@ class Mixture {
       Linear& one = experts_.emplace_back(all_.linear());
       one.weight.ne[1] = rows;
       one.weight.data += static_cast<size_t>(e) * one.weight.bytes();
+      if (stacked) continue;
+      copies_.emplace_back(one.weight.data, one.weight.data + one.weight.bytes());
+      one.weight.data = copies_.back().data();
     }
-    for (int64_t n = 0; n < kMixtureColumns; ++n) {
-      const int64_t e = kWorking[static_cast<size_t>(n % 3)];
-      columns.push_back(static_cast<int32_t>(e * rows * cols + n * 37 % cols));
-    }
+    for (int64_t n = 0; n < kMixtureColumns; ++n) columns.push_back({n % 3, n * 37 % cols});
   }
 
   Input input(ThreadPool& pool) const {
@@ -41,19 +42,20 @@ class Mixture {
     return x;
   }
   const Linear& expert(size_t k) const { return experts_[static_cast<size_t>(kWorking[k])]; }
-
-  // W[e][r, c]; e, r and c counted through.
-  double weight(int64_t number) const {
-    return all_.row(number / cols)[static_cast<size_t>(number % cols)];
+  std::vector<float> row(size_t k, int64_t r) const {
+    std::vector<float> values(static_cast<size_t>(cols));
+    dequantize_row(expert(k).weight, r, values.data());
+    return values;
   }
 
   int64_t rows, cols;
-  std::vector<int32_t> columns;
+  std::vector<MixtureColumn> columns;
 
  private:
   RandomMatrix all_;
   std::vector<float> acts_;
   std::vector<Linear> experts_;
+  std::list<std::vector<std::byte>> copies_;
 };
 
 struct Result {
@@ -75,11 +77,9 @@ Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
                      result.terms.data() + static_cast<int64_t>(k) * m.rows});
   }
   MixtureGather gather;
-  Linear first = m.expert(1);  // expert 0
   gather.row_gain = row_gain;
   gather.block_dot = result.blocks.data();
   gather.back = result.back.data();
-  gather.base = &first.weight;
   gather.columns = m.columns.data();
   gather.column_dot = result.of_columns.data();
   matmul_mixture(parts, x, result.y.data(), gather, pool);
@@ -141,8 +141,7 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
                                 x.row(static_cast<int64_t>(k)) + cols);
         if (rounds_input(type)) x.rounded(static_cast<int64_t>(k), read.data());
         for (int64_t r = 0; r < m.rows; ++r) {
-          std::vector<float> row(static_cast<size_t>(cols));
-          dequantize_row(m.expert(k).weight, r, row.data());
+          const std::vector<float> row = m.row(k, r);
           for (int64_t c = 0; c < cols; ++c) {
             const auto at = static_cast<size_t>(c);
             blocks[k * static_cast<size_t>(cols / 32) + at / 32] +=
@@ -156,11 +155,24 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
       std::vector<double> columns(kMixtureColumns);
       for (size_t n = 0; n < columns.size(); ++n) {
         for (int64_t r = 0; r < m.rows; ++r) {
-          columns[n] += m.weight(m.columns[n] + r * cols) * u(r);
+          const auto& [part, column] = m.columns[n];
+          columns[n] +=
+              double{m.row(static_cast<size_t>(part), r)[static_cast<size_t>(column)]} * u(r);
         }
       }
       expect(columns, result.of_columns, 2e-6);
     }
+  }
+}
+
+TEST(Mixture, IsTheSameInAStackAndApart) {
+  for (const DType type : kEveryType) {
+    ThreadPool pool(2);
+    const Result stacked = run(Mixture(type, 100, 512), pool, nullptr);
+    const Result apart = run(Mixture(type, 100, 512, false), pool, nullptr);
+    EXPECT_TRUE(tests::same_bits(stacked.y, apart.y));
+    EXPECT_TRUE(tests::same_bits(stacked.blocks, apart.blocks));
+    EXPECT_TRUE(tests::same_bits(stacked.of_columns, apart.of_columns));
   }
 }
 
