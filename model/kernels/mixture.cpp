@@ -180,14 +180,19 @@ void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y
     slice.run({range(0, std::min(half, rows)), range(std::min(half, rows), rows)},
               sums.data() + i * slice.floats());
   };
+  constexpr int64_t kMostClaims = 4096;  // which SlabClaims can count, however many rows there are
+  const int64_t each = (slices + kMostClaims - 1) / kMostClaims;
+  const int64_t claimed = (slices + each - 1) / each;
   SlabClaims claims(pool.size(), [&](int share, int shares) {
-    const auto [begin, end] = ThreadPool::share(slices, share, shares);
+    const auto [begin, end] = ThreadPool::share(claimed, share, shares);
     return end - begin;
   });
   pool.run([&](int thread) {
     claims.take_all(thread, [&](int share, int shares, int64_t first, int64_t last) {
-      const int64_t begin = ThreadPool::share(slices, share, shares).first;
-      for (int64_t i = first; i < last; ++i) run(begin + i);
+      const int64_t begin = ThreadPool::share(claimed, share, shares).first;
+      for (int64_t i = (begin + first) * each; i < std::min((begin + last) * each, slices); ++i) {
+        run(i);
+      }
     });
   });
   const auto add = [&](int64_t first, int64_t last) {

@@ -176,6 +176,22 @@ TEST(Mixture, IsTheSameInAStackAndApart) {
   }
 }
 
+// More slices of 64 rows than threads can claim one by one.
+TEST(Mixture, MayHaveAnyNumberOfRows) {
+  const Mixture m(DType::kF16, 64 * 5000 + 7, 32);
+  ThreadPool one(1);
+  ThreadPool two(2);
+  const Result result = run(m, two, nullptr);
+  EXPECT_TRUE(tests::same_bits(run(m, one, nullptr).blocks, result.blocks));
+  const Input x = m.input(one);
+  std::vector<float> y(static_cast<size_t>(3 * m.rows));
+  matmul_reference(m.expert(0), x, y.data(), m.rows);
+  for (const int64_t r : {int64_t{0}, m.rows / 2, m.rows - 1}) {
+    const auto at = static_cast<size_t>(r);
+    EXPECT_EQ(y[at] * Mixture::kWeights[0], result.terms[at]) << r;
+  }
+}
+
 TEST(Mixture, IsTheSameForAnyNumberOfThreads) {
   const Mixture m(DType::kQ4K, 700, 512);
   ThreadPool one(1);
