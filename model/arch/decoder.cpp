@@ -140,6 +140,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
     fit(rope->sin, c.rope_dim / 2);
   }
   fit(a_.router, c.n_expert);
+  for (Values* v : {&a_.expert_in, &a_.expert_out}) fit(*v, c.n_expert > 0 ? c.n_embd : 0);
   fit(a_.cell_dot, (ff + kCellWidth - 1) / kCellWidth);
   fit(a_.chosen_dot, kChosenNeurons);
   fit(a_.chosen, kChosenNeurons);

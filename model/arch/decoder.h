@@ -146,7 +146,7 @@ class Decoder final : public Model {
   const Ffn& ffn_of_slot(int64_t l, int64_t slot) const noexcept;
   template <class Work>
   void for_each_expert(const Work& work) const;
-  size_t experts_bytes(int64_t l) const;
+  size_t experts_bytes(const Pass& pass, int64_t l) const;
   void take_rows(const float* x, std::span<const int64_t> slots);
   void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
   void keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots);

@@ -17,7 +17,7 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
     bytes = w.ffn.bytes();
   } else {
     mixture(pass, l);
-    bytes = w.router.weight.bytes() + experts_bytes(l);
+    bytes = w.router.weight.bytes() + experts_bytes(pass, l);
   }
   if (pass.sink != nullptr) {
     pool_.beside([this, pass, l] {

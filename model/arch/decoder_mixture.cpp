@@ -46,9 +46,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   const bool all = pass.wants(Tap::kNeuronShare);
   // An expert that always works has another number of neurons: its rows are no part of the others'.
   const bool in_pass = (some || all) && pass.n < kTogether && c.n_ff_shared == 0;
-  const bool backs = all && !in_pass;
   fit(a_.term, c.n_embd, true);
-  a_.expert_out.resize(static_cast<size_t>(rows_ * c.n_embd));
   fit(a_.slot_gate, c.widest_ffn(), pass.wants(Tap::kGate));
   fit(a_.slot_up, c.widest_ffn(), pass.wants(Tap::kUp));
   fit(a_.slot_act, c.widest_ffn(), keeps_acts(pass));
@@ -59,7 +57,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   } else {
     expert_by_expert(pass, l);
   }
-  if (backs) expert_backs(pass, l);
+  if (all && !in_pass) expert_backs(pass, l);
   if (some && !in_pass) gather_by_expert(pass, l);
 }
 
@@ -140,17 +138,18 @@ void Decoder::for_each_expert(const Work& work) const {
   }
 }
 
-// Of the experts at work: each is read once.
-size_t Decoder::experts_bytes(int64_t l) const {
+// What is read of the experts at work: of few positions for each of them, of many once.
+size_t Decoder::experts_bytes(const Pass& pass, int64_t l) const {
   size_t bytes = 0;
-  for_each_expert([&](int64_t e, std::span<const int64_t>) { bytes += expert(l, e).bytes(); });
+  for_each_expert([&](int64_t e, std::span<const int64_t> slots) {
+    bytes += expert(l, e).bytes() * (pass.n < kTogether ? slots.size() : 1);
+  });
   return bytes;
 }
 
 // The rows of x (n, C) of the positions that these slots are of.
 void Decoder::take_rows(const float* x, std::span<const int64_t> slots) {
   const int64_t width = config_.n_embd;
-  a_.expert_in.resize(std::max(a_.expert_in.size(), slots.size() * static_cast<size_t>(width)));
   for (size_t k = 0; k < slots.size(); ++k) {
     std::copy_n(x + slots[k] / config_.experts_at_work() * width, width,
                 a_.expert_in.begin() + static_cast<int64_t>(k) * width);
@@ -393,18 +392,16 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
     // worked.
     const auto spread = [&](Tap name, const Values& kept, int64_t stride, int64_t each) {
       if (!pass.wants(name)) return;
-      const auto of_worker = [&](const Worker& worker) {
-        return std::pair{a_.spread.begin() + worker.expert * c.n_ff / each,
-                         config_.neurons_of(worker.expert) / each};
-      };
-      for (int64_t s = first; s < first + workers; ++s) {
-        const auto [begin, n] = of_worker(a_.workers[static_cast<size_t>(s)]);
-        std::copy_n(kept.begin() + s * stride, n, begin);
+      auto from = kept.begin() + first * stride;
+      for (const Worker& worker : at_work) {
+        std::copy_n(from, c.neurons_of(worker.expert) / each,
+                    a_.spread.begin() + worker.expert * c.n_ff / each);
+        from += stride;
       }
       send(name, a_.spread.data(), 1, c.neurons() / each);
       for (const Worker& worker : at_work) {
-        const auto [begin, n] = of_worker(worker);
-        std::fill_n(begin, n, 0.0F);
+        std::fill_n(a_.spread.begin() + worker.expert * c.n_ff / each,
+                    c.neurons_of(worker.expert) / each, 0.0F);
       }
     };
     send(Tap::kRouter, a_.router.data() + i * c.n_expert, 1, c.n_expert);

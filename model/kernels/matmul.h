@@ -41,8 +41,8 @@ struct Linear {
 //   o_g,i = sum over the columns c of group g of W[i, c] x~[c]          one group's term
 struct Gather {
   const float* row_gain = nullptr;  // (rows); nullptr: ones
-  const float* u =
-      nullptr;  // (rows) u, where it is not made of this product: of all positions or none
+  // (rows) u, where it is not made of this product: of all positions or of none.
+  const float* u = nullptr;
   int64_t group_width = 0;     // 0: no groups
   float* group_dot = nullptr;  // (groups)         sum_i o_g,i u_i
   float* group_out = nullptr;  // (groups, rows)   o_g,i

@@ -169,16 +169,15 @@ void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y
   CHECK(std::ssize(parts) == x.n());
   const Slice slice(parts, x, y, gather);
   // The same slices, added up in order, whatever the number of threads.
-  const int64_t half = ((rows + 1) / 2 + kRows - 1) / kRows * kRows;
-  const int64_t slices = half / kRows;
+  const int64_t slices = ((rows + 1) / 2 + kRows - 1) / kRows;
+  const int64_t half = std::min(slices * kRows, rows);
   std::vector<float> sums(static_cast<size_t>(slices * slice.floats()));
   const auto run = [&](int64_t i) {
     const auto range = [&](int64_t begin, int64_t end) {
       const int64_t first = std::min(begin + i * kRows, end);
       return RowRange{first, std::min(first + kRows, end)};
     };
-    slice.run({range(0, std::min(half, rows)), range(std::min(half, rows), rows)},
-              sums.data() + i * slice.floats());
+    slice.run({range(0, half), range(half, rows)}, sums.data() + i * slice.floats());
   };
   constexpr int64_t kMostClaims = 4096;  // which SlabClaims can count, however many rows there are
   const int64_t each = (slices + kMostClaims - 1) / kMostClaims;
