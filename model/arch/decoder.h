@@ -149,7 +149,7 @@ class Decoder final : public Model {
   size_t experts_bytes(const Pass& pass, int64_t l) const;
   void take_rows(const float* x, std::span<const int64_t> slots);
   void activate_slots(const Pass& pass, int64_t l, std::span<const int64_t> slots, int64_t stride);
-  void keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots);
+  void keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots, const Input& x);
   void experts_together(const Pass& pass, int64_t l, int64_t i, bool gathers);
   bool wants_some(const Pass& pass) const noexcept;
   bool keeps_acts(const Pass& pass) const noexcept;
@@ -200,6 +200,7 @@ class Decoder final : public Model {
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;                // of the product at hand
+  Input always_input_;         // of W_down of the expert that always works
   Input z_input_, act_input_;  // of W_O and of W_down: what is put off looks at them later
   Activations a_;
   int64_t rows_ = 0;   // for which a_ is large enough

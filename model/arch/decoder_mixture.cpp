@@ -44,8 +44,7 @@ void Decoder::mixture(const Pass& pass, int64_t l) {
   };
   const bool some = wants_some(pass);
   const bool all = pass.wants(Tap::kNeuronShare);
-  // An expert that always works has another number of neurons: its rows are no part of the others'.
-  const bool in_pass = (some || all) && pass.n < kTogether && c.n_ff_shared == 0;
+  const bool in_pass = (some || all) && pass.n < kTogether;
   fit(a_.term, c.n_embd, true);
   fit(a_.slot_gate, c.widest_ffn(), pass.wants(Tap::kGate));
   fit(a_.slot_up, c.widest_ffn(), pass.wants(Tap::kUp));
@@ -183,16 +182,17 @@ void Decoder::activate_slots(const Pass& pass, int64_t l, std::span<const int64_
   pool_.run([&](int thread) { work(thread, pool_.size()); });
 }
 
-// act of the slots as their W_down reads it, which is input_'s rows in order.
-void Decoder::keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots) {
+// act of the slots as their W_down reads it, which is x's rows in order.
+void Decoder::keep_acts(const Pass& pass, int64_t l, std::span<const int64_t> slots,
+                        const Input& x) {
   if (!keeps_acts(pass)) return;
   for (int64_t k = 0; k < std::ssize(slots); ++k) {
     const int64_t s = slots[static_cast<size_t>(k)];
     float* kept = a_.slot_act.data() + s * config_.widest_ffn();
     if (rounds_input(ffn_of_slot(l, s).down.weight.dtype)) {
-      input_.rounded(k, kept);
+      x.rounded(k, kept);
     } else {
-      std::copy_n(input_.row(k), input_.cols(), kept);
+      std::copy_n(x.row(k), x.cols(), kept);
     }
   }
 }
@@ -219,7 +219,7 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
   // The expert that always works has another number of neurons.
   const auto chosen = std::span(slots).first(static_cast<size_t>(c.n_expert_used));
   const auto always = std::span(slots).subspan(chosen.size());
-  for (const std::span<const int64_t> part : {chosen, always}) {
+  for (const auto& [part, x] : {std::pair{chosen, &input_}, std::pair{always, &always_input_}}) {
     if (part.empty()) continue;
     products.clear();
     rounds = false;
@@ -228,13 +228,16 @@ void Decoder::experts_together(const Pass& pass, int64_t l, int64_t i, bool gath
       rounds = rounds || rounds_input(down.weight.dtype);
       products.push_back({&down, a_.term.data() + s * c.n_embd, c.n_embd});
     }
-    input_.set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
-               products.front().w->weight.cols(), stride, rounds, pool_, false);
-    keep_acts(pass, l, part);
-    if (gathers) return gather_mixture(pass, l, i);
-    matmul_each(products, input_, pool_);
+    x->set(a_.act.data() + (part.front() - first) * stride, std::ssize(part),
+           products.front().w->weight.cols(), stride, rounds, pool_, false);
+    keep_acts(pass, l, part, *x);
+    if (!gathers) matmul_each(products, *x, pool_);
   }
-  add_terms(i, i + 1);
+  if (gathers) {
+    gather_mixture(pass, l, i);
+  } else {
+    add_terms(i, i + 1);
+  }
 }
 
 // df of position i, and with it what the shares of its neurons are made of.
@@ -244,9 +247,18 @@ void Decoder::gather_mixture(const Pass& pass, int64_t l, int64_t i) {
   const bool some = wants_some(pass);
   if (some) choose_neurons(i);
   std::vector<MixturePart> parts;
-  for (int64_t s = i * workers; s < (i + 1) * workers; ++s) {
+  for (int64_t k = 0; k < workers; ++k) {
+    const int64_t s = i * workers + k;
     const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
-    parts.push_back({&expert(l, e).down, weight, a_.term.data() + s * c.n_embd});
+    const bool always = e == c.n_expert;
+    MixturePart& part = parts.emplace_back();
+    part.w = &expert(l, e).down;
+    part.x = always ? &always_input_ : &input_;
+    part.row = always ? 0 : k;
+    part.weight = weight;
+    part.term = a_.term.data() + s * c.n_embd;
+    if (some) part.block_dot = a_.slot_cells.data() + s * (c.widest_ffn() / kCellWidth);
+    if (pass.wants(Tap::kNeuronShare)) part.back = a_.slot_share.data() + s * c.widest_ffn();
   }
   std::array<MixtureColumn, kMixtureColumns> columns;
   static_assert(kMixtureColumns == kChosenNeurons);
@@ -257,12 +269,10 @@ void Decoder::gather_mixture(const Pass& pass, int64_t l, int64_t i) {
   MixtureGather gather;
   gather.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
   if (some) {
-    gather.block_dot = a_.slot_cells.data() + i * workers * (c.n_ff / kCellWidth);
     gather.columns = columns.data();
     gather.column_dot = a_.chosen_dot.data() + i * kChosenNeurons;
   }
-  if (pass.wants(Tap::kNeuronShare)) gather.back = a_.slot_share.data() + i * workers * c.n_ff;
-  matmul_mixture(parts, input_, a_.sum.data() + i * c.n_embd, gather, pool_);
+  matmul_mixture(parts, a_.sum.data() + i * c.n_embd, gather, pool_);
 }
 
 // The neurons of position i of largest |G_e act|, in the order of the experts at work and of their
@@ -341,7 +351,7 @@ void Decoder::expert_by_expert(const Pass& pass, int64_t l) {
     matmul(products, input_, pool_);
     activate_slots(pass, l, slots, width);
     set_input(input_, a_.act, n, width, {f.down.weight.dtype});
-    keep_acts(pass, l, slots);
+    keep_acts(pass, l, slots, input_);
     matmul(f.down, input_, a_.expert_out.data(), c.n_embd, nullptr, pool_);
     for (int64_t k = 0; k < n; ++k) {
       std::copy_n(a_.expert_out.begin() + k * c.n_embd, c.n_embd,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,7 @@ constexpr int64_t kRows = 32;
 
 struct OfMixture {};
 
-// Chosen columns that are read at once: of one matrix, or of all where they lie in one stack.
+// Chosen columns that are read at once: of one matrix, or of all that lie in one stack.
 struct Columns {
   const Tensor* w = nullptr;
   // In w; column c of the matrix that lies k matrices behind it is k rows cols + c.
@@ -30,48 +31,52 @@ struct Columns {
 
 std::vector<Columns> columns_of(std::span<const MixturePart> parts, const MixtureColumn* chosen) {
   constexpr int64_t kMostWeights = int64_t{1} << 29;  // of four bytes: places below 2^31
-  const auto weight = [&](int64_t part) -> const Tensor& {
-    return parts[static_cast<size_t>(part)].w->weight;
-  };
-  const auto place = [&](int64_t part) { return reinterpret_cast<uintptr_t>(weight(part).data); };
-  int64_t first = 0;
-  for (int64_t k = 1; k < std::ssize(parts); ++k) {
-    if (place(k) < place(first)) first = k;
-  }
-  const Tensor& base = weight(first);
-  const int64_t size = base.rows() * base.cols();
-  const auto behind = [&](int64_t part) {
-    return static_cast<int64_t>((place(part) - place(first)) / base.bytes());
-  };
-  bool stacked = true;
-  for (int64_t k = 0; k < std::ssize(parts); ++k) {
-    stacked = stacked && weight(k).dtype == base.dtype &&
-              (place(k) - place(first)) % base.bytes() == 0 && behind(k) < kMostWeights / size;
-  }
+  const auto weight = [&](size_t part) -> const Tensor& { return parts[part].w->weight; };
+  const auto place = [&](size_t part) { return reinterpret_cast<uintptr_t>(weight(part).data); };
+  std::vector<size_t> order(parts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return place(a) < place(b); });
   std::vector<Columns> all;
-  for (int64_t k = 0; k < (stacked ? 1 : std::ssize(parts)); ++k) {
-    Columns columns{stacked ? &base : &weight(k)};
+  size_t base = order.front();
+  for (const size_t part : order) {
+    const Tensor& w = weight(base);
+    const size_t distance = place(part) - place(base);
+    const int64_t behind = static_cast<int64_t>(distance / w.bytes()) * w.rows() * w.cols();
+    const bool stacked = weight(part).dtype == w.dtype && weight(part).cols() == w.cols() &&
+                         distance % w.bytes() == 0 && behind < kMostWeights;
+    if (!stacked) base = part;
+    if (!stacked || all.empty()) all.push_back({&weight(base)});
+    Columns& columns = all.back();
     for (size_t n = 0; n < kMixtureColumns; ++n) {
-      const auto& [part, column] = chosen[n];
-      if (!stacked && part != k) continue;
+      if (std::cmp_not_equal(chosen[n].part, part)) continue;
       columns.numbers[columns.chosen.size()] =
-          static_cast<int32_t>((stacked ? behind(part) * size : 0) + column);
+          static_cast<int32_t>((stacked ? behind : 0) + chosen[n].column);
       columns.chosen.push_back(n);
     }
-    if (!columns.chosen.empty()) all.push_back(std::move(columns));
   }
+  std::erase_if(all, [](const Columns& columns) { return columns.chosen.empty(); });
   return all;
 }
 
 // A thread's part: rows of all matrices, and then what they leave for the sums.
 class Slice {
  public:
-  Slice(std::span<const MixturePart> parts, const Input& x, float* y, const MixtureGather& gather)
-      : parts_(parts), x_(x), y_(y), gather_(gather) {
+  Slice(std::span<const MixturePart> parts, float* y, const MixtureGather& gather)
+      : parts_(parts), y_(y), row_gain_(gather.row_gain), column_dot_(gather.column_dot) {
     if (gather.columns != nullptr) columns_ = columns_of(parts, gather.columns);
+    for (const MixturePart& part : parts) {
+      terms_at_.push_back(floats_);
+      if (part.block_dot != nullptr) floats_ += terms(part);
+    }
+    for (const MixturePart& part : parts) {
+      back_at_.push_back(floats_);
+      if (part.back != nullptr) floats_ += groups_of(part.w->weight.cols()) * kGroupWidth;
+    }
+    columns_at_ = floats_;
+    floats_ += std::ssize(columns_) * kMixtureColumns;
   }
 
-  int64_t floats() const noexcept { return columns_at(columns_.size()); }
+  int64_t floats() const noexcept { return floats_; }
 
   // Adds to sums (floats()): of the blocks of each part, of its columns, of the chosen columns.
   void run(std::array<RowRange, 2> ranges, float* sums) const {
@@ -80,30 +85,27 @@ class Slice {
     static const auto columns = FULGURITE_PICK(add_columns);
     static const auto back = FULGURITE_PICK(back_rows);
     thread_local Lines<float, OfMixture> memory;
-    const int64_t of_range = kRows * terms();
-    memory.resize(static_cast<size_t>(2 * std::ssize(parts_) * of_range));
+    memory.resize(static_cast<size_t>(2 * kRows * back_at_.front()));
     const auto kept = [&](size_t k, size_t range) {
-      return memory.data() + static_cast<int64_t>(2 * k + range) * of_range;
+      return memory.data() + kRows * (2 * terms_at_[k] + (range == 0 ? 0 : terms(parts_[k])));
     };
     for (size_t k = 0; k < parts_.size(); ++k) {
+      const MixturePart& part = parts_[k];
       for (const size_t range : {0U, 1U}) {
-        ranges[range].terms = gather_.block_dot != nullptr ? kept(k, range) : nullptr;
+        ranges[range].terms = part.block_dot != nullptr ? kept(k, range) : nullptr;
       }
-      multiply({parts_[k].w, &x_, static_cast<int64_t>(k), parts_[k].term, nullptr, nullptr},
-               ranges[0], ranges[1]);
+      multiply({part.w, part.x, part.row, part.term, nullptr, nullptr}, ranges[0], ranges[1]);
     }
     for (const size_t range : {0U, 1U}) {
       const auto [first, last] = std::pair{ranges[range].first, ranges[range].last};
       float u[kRows];
       add_up(first, last, u);
       for (size_t k = 0; k < parts_.size(); ++k) {
-        const auto part = static_cast<int64_t>(k);
-        if (gather_.block_dot != nullptr) {
-          terms_of_rows(kept(k, range), last - first, terms(), u, sums + part * terms());
+        const MixturePart& part = parts_[k];
+        if (part.block_dot != nullptr) {
+          terms_of_rows(kept(k, range), last - first, terms(part), u, sums + terms_at_[k]);
         }
-        if (gather_.back != nullptr) {
-          back(parts_[k].w->weight, first, last, u, sums + back_at(part));
-        }
+        if (part.back != nullptr) back(part.w->weight, first, last, u, sums + back_at_[k]);
       }
       for (size_t k = 0; k < columns_.size(); ++k) {
         columns(*columns_[k].w, columns_[k].numbers.data(), first, last, u, sums + columns_at(k));
@@ -112,28 +114,26 @@ class Slice {
   }
 
   void hand_out(const float* sums) const {
-    const int64_t blocks = (x_.cols() + kBlockWidth - 1) / kBlockWidth;
-    for (int64_t k = 0; k < std::ssize(parts_); ++k) {
-      if (gather_.block_dot != nullptr) {
-        std::copy_n(sums + k * terms(), blocks, gather_.block_dot + k * blocks);
+    for (size_t k = 0; k < parts_.size(); ++k) {
+      const MixturePart& part = parts_[k];
+      const int64_t cols = part.w->weight.cols();
+      if (part.block_dot != nullptr) {
+        std::copy_n(sums + terms_at_[k], (cols + kBlockWidth - 1) / kBlockWidth, part.block_dot);
       }
-      if (gather_.back == nullptr) continue;
-      std::copy_n(sums + back_at(k), x_.cols(), gather_.back + k * x_.cols());
+      if (part.back != nullptr) std::copy_n(sums + back_at_[k], cols, part.back);
     }
     for (size_t k = 0; k < columns_.size(); ++k) {
       const float* of = sums + columns_at(k);
-      for (const size_t n : columns_[k].chosen) gather_.column_dot[n] = *of++;
+      for (const size_t n : columns_[k].chosen) column_dot_[n] = *of++;
     }
   }
 
  private:
-  int64_t terms() const noexcept { return groups_of(x_.cols()) * kBlocksInGroup; }
-  int64_t back_at(int64_t part) const noexcept {
-    const int64_t cols = gather_.back != nullptr ? groups_of(x_.cols()) * kGroupWidth : 0;
-    return std::ssize(parts_) * terms() + part * cols;
+  static int64_t terms(const MixturePart& part) noexcept {
+    return groups_of(part.w->weight.cols()) * kBlocksInGroup;
   }
   int64_t columns_at(size_t k) const noexcept {
-    return back_at(std::ssize(parts_)) + static_cast<int64_t>(k) * kMixtureColumns;
+    return columns_at_ + static_cast<int64_t>(k) * kMixtureColumns;
   }
 
   // y of the rows, and u from the first of them on.
@@ -147,27 +147,29 @@ class Slice {
       for (int64_t r = 0; r < n; ++r) u[r] += term[r];
     }
     std::copy_n(u, n, y_ + first);
-    for (int64_t r = 0; gather_.row_gain != nullptr && r < n; ++r)
-      u[r] *= gather_.row_gain[first + r];
+    for (int64_t r = 0; row_gain_ != nullptr && r < n; ++r) u[r] *= row_gain_[first + r];
   }
 
   std::span<const MixturePart> parts_;
-  const Input& x_;
   float* y_;
-  const MixtureGather& gather_;
+  const float* row_gain_;
+  float* column_dot_;
   std::vector<Columns> columns_;
+  std::vector<int64_t> terms_at_, back_at_;  // of each part, in sums
+  int64_t columns_at_ = 0;
+  int64_t floats_ = 0;
 };
 
 }  // namespace
 
-void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y,
-                    const MixtureGather& gather, ThreadPool& pool) {
+void matmul_mixture(std::span<const MixturePart> parts, float* y, const MixtureGather& gather,
+                    ThreadPool& pool) {
   const int64_t rows = parts.front().w->weight.rows();
   for (const MixturePart& part : parts) {
-    CHECK(part.w->weight.rows() == rows && part.w->weight.cols() == x.cols());
+    CHECK(part.w->weight.rows() == rows && part.w->weight.cols() == part.x->cols());
+    CHECK(part.row < part.x->n());
   }
-  CHECK(std::ssize(parts) == x.n());
-  const Slice slice(parts, x, y, gather);
+  const Slice slice(parts, y, gather);
   // The same slices, added up in order, whatever the number of threads.
   const int64_t slices = ((rows + 1) / 2 + kRows - 1) / kRows;
   const int64_t half = std::min(slices * kRows, rows);
@@ -200,7 +202,8 @@ void matmul_mixture(std::span<const MixturePart> parts, const Input& x, float* y
       for (int64_t k = first; k < last; ++k) sums[static_cast<size_t>(k)] += from[k];
     }
   };
-  if (gather.back == nullptr) {
+  constexpr int64_t kWorthSharing = 8192;  // floats of a slice
+  if (slice.floats() < kWorthSharing) {
     add(0, slice.floats());
   } else {
     pool.run([&](int thread) {

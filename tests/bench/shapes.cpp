@@ -89,6 +89,11 @@ class Planner {
       linear(blk + "attn_k", width, kv);
       linear(blk + "attn_v", width, kv, Role::kValue);
     }
+    if (shape_.arch == "qwen2moe") {
+      vector(blk + "attn_q.bias", q, 0.0F);
+      vector(blk + "attn_k.bias", kv, 0.0F);
+      vector(blk + "attn_v.bias", kv, 0.0F);
+    }
     if (shape_.arch == "qwen3") {
       norm(blk + "attn_q_norm", shape_.head_width);
       norm(blk + "attn_k_norm", shape_.head_width);
@@ -108,14 +113,16 @@ class Planner {
   void mixture(const std::string& blk, float residual) {
     const int64_t width = shape_.width;
     const int64_t experts = shape_.experts;
-    tensors_.push_back({blk + "ffn_gate_inp.weight",
-                        {width, experts},
-                        DType::kF32,
-                        1.0F / std::sqrt(static_cast<float>(width)),
-                        0.0F});
+    const float unit = 1.0F / std::sqrt(static_cast<float>(width));
+    tensors_.push_back({blk + "ffn_gate_inp.weight", {width, experts}, DType::kF32, unit, 0.0F});
     stack(blk + "ffn_gate_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
     stack(blk + "ffn_up_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
     stack(blk + "ffn_down_exps", {shape_.neurons, width, experts}, Role::kDown, residual);
+    if (shape_.shared_neurons == 0) return;
+    tensors_.push_back({blk + "ffn_gate_inp_shexp.weight", {width}, DType::kF32, unit, 0.0F});
+    matrix(blk + "ffn_gate_shexp", width, shape_.shared_neurons);
+    matrix(blk + "ffn_up_shexp", width, shape_.shared_neurons);
+    matrix(blk + "ffn_down_shexp", shape_.shared_neurons, width, Role::kDown, residual);
   }
 
   const Shape& shape_;
@@ -134,6 +141,8 @@ const std::vector<Shape>& shapes() {
       {"llama-1.1B", "llama", "llama", 22, 2048, 32, 4, 64, 5632, 32000, 2048, 1e4F, 1e-5F, false},
       {"olmoe-7B", "olmoe", "gpt2", 16, 2048, 16, 16, 128, 1024, 50304, 4096, 1e4F, 1e-5F, false,
        64, 8},
+      {"qwen1.5-moe", "qwen2moe", "gpt2", 24, 2048, 16, 16, 128, 1408, 151936, 8192, 1e6F, 1e-6F,
+       false, 60, 4, 5632},
   };
   return all;
 }

@@ -16,11 +16,12 @@ struct Shape {
   float rope_base, epsilon;
   bool tied;
   int64_t experts = 0, experts_used = 0;  // 0: no mixture; neurons are an expert's
+  int64_t shared_neurons = 0;             // of the expert that always works; 0: there is none
 };
 
 // GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), TinyLlama-1.1B
 // (Zhang et al. 2024, arXiv:2401.02385), Llama 3 8B (Meta 2024, arXiv:2407.21783), OLMoE-1B-7B
-// (Muennighoff et al. 2024, arXiv:2409.02060).
+// (Muennighoff et al. 2024, arXiv:2409.02060), Qwen1.5-MoE-A2.7B (Qwen team 2024, config.json).
 const std::vector<Shape>& shapes();
 
 struct PlannedTensor {

@@ -89,6 +89,9 @@ void add_shape(Metadata& m, const Shape& s) {
   if (s.experts == 0) return;
   m.u32(arch + ".expert_count", s.experts);
   m.u32(arch + ".expert_used_count", s.experts_used);
+  if (s.shared_neurons == 0) return;
+  m.u32(arch + ".expert_feed_forward_length", s.neurons);
+  m.u32(arch + ".expert_shared_feed_forward_length", s.shared_neurons);
 }
 
 // Every byte is a token; the others are names that no text holds.

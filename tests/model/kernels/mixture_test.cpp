@@ -14,17 +14,21 @@ namespace {
 
 constexpr int64_t kExperts = 5;
 
-// Experts, in one stack or apart, some of which work, not in their order.
+// Experts, in one stack or apart, some of which work, not in their order, and one of another width
+// that always does.
 class Mixture {
  public:
+  static constexpr size_t kParts = 4;
   static constexpr std::array<int64_t, 3> kWorking = {3, 0, 4};
-  static constexpr std::array<float, 3> kWeights = {0.5F, 0.3F, -0.1F};
+  static constexpr std::array<float, kParts> kWeights = {0.5F, 0.3F, -0.1F, 0.8F};
 
   Mixture(DType type, int64_t n_rows, int64_t n_cols, bool stacked = true)
       : rows(n_rows),
-        cols(n_cols),
-        all_(type, kExperts * rows, cols),
-        acts_(all_.normal(3 * cols)) {
+        all_(type, kExperts * rows, n_cols),
+        always_(type, rows, 2 * n_cols),
+        acts_(all_.normal(3 * n_cols)),
+        always_acts_(always_.normal(2 * n_cols)),
+        always_linear_(always_.linear()) {
     for (int64_t e = 0; e < kExperts; ++e) {
       Linear& one = experts_.emplace_back(all_.linear());
       one.weight.ne[1] = rows;
@@ -33,57 +37,88 @@ class Mixture {
       copies_.emplace_back(one.weight.data, one.weight.data + one.weight.bytes());
       one.weight.data = copies_.back().data();
     }
-    for (int64_t n = 0; n < kMixtureColumns; ++n) columns.push_back({n % 3, n * 37 % cols});
+    ThreadPool pool(1);
+    x_.set(acts_.data(), 3, n_cols, n_cols, rounds_input(type), pool);
+    always_x_.set(always_acts_.data(), 1, 2 * n_cols, 2 * n_cols, rounds_input(type), pool);
+    for (int64_t n = 0; n < kMixtureColumns; ++n) {
+      const auto k = static_cast<size_t>(n) % kParts;
+      columns.push_back({static_cast<int64_t>(k), n * 37 % cols(k)});
+    }
   }
+  Mixture(const Mixture&) = delete;
 
-  Input input(ThreadPool& pool) const {
-    Input x;
-    x.set(acts_.data(), 3, cols, cols, rounds_input(all_.linear().weight.dtype), pool);
-    return x;
+  const Linear& linear(size_t k) const {
+    return k < 3 ? experts_[static_cast<size_t>(kWorking[k])] : always_linear_;
   }
-  const Linear& expert(size_t k) const { return experts_[static_cast<size_t>(kWorking[k])]; }
+  const Input& x(size_t k) const { return k < 3 ? x_ : always_x_; }
+  int64_t row_of_x(size_t k) const { return k < 3 ? static_cast<int64_t>(k) : 0; }
+  int64_t cols(size_t k) const { return linear(k).weight.cols(); }
+
+  // W of part k, and the row that it reads, as its products have it.
   std::vector<float> row(size_t k, int64_t r) const {
-    std::vector<float> values(static_cast<size_t>(cols));
-    dequantize_row(expert(k).weight, r, values.data());
+    std::vector<float> values(static_cast<size_t>(cols(k)));
+    dequantize_row(linear(k).weight, r, values.data());
     return values;
   }
+  std::vector<float> read(size_t k) const {
+    std::vector<float> values(x(k).row(row_of_x(k)), x(k).row(row_of_x(k)) + cols(k));
+    if (rounds_input(linear(k).weight.dtype)) x(k).rounded(row_of_x(k), values.data());
+    return values;
+  }
+  // W x of part k.
+  std::vector<float> product(size_t k) const {
+    std::vector<float> y(static_cast<size_t>(x(k).n() * rows));
+    matmul_reference(linear(k), x(k), y.data(), rows);
+    y.erase(y.begin(), y.begin() + row_of_x(k) * rows);
+    y.resize(static_cast<size_t>(rows));
+    return y;
+  }
 
-  int64_t rows, cols;
+  int64_t rows;
   std::vector<MixtureColumn> columns;
 
  private:
-  RandomMatrix all_;
-  std::vector<float> acts_;
+  RandomMatrix all_, always_;
+  std::vector<float> acts_, always_acts_;
   std::vector<Linear> experts_;
+  Linear always_linear_;
+  Input x_, always_x_;
   std::list<std::vector<std::byte>> copies_;
 };
 
 struct Result {
-  std::vector<float> terms, y, blocks, back, of_columns;
+  std::array<std::vector<float>, Mixture::kParts> terms, blocks, back;
+  std::vector<float> y, of_columns;
 };
 
 Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
-  const Input x = m.input(pool);
-  const int64_t blocks = (m.cols + kBlockWidth - 1) / kBlockWidth;
   Result result;
-  result.terms.resize(static_cast<size_t>(3 * m.rows));
   result.y.resize(static_cast<size_t>(m.rows));
-  result.blocks.resize(static_cast<size_t>(3 * blocks));
-  result.back.resize(static_cast<size_t>(3 * m.cols));
   result.of_columns.resize(kMixtureColumns);
   std::vector<MixturePart> parts;
-  for (size_t k = 0; k < 3; ++k) {
-    parts.push_back({&m.expert(k), Mixture::kWeights[k],
-                     result.terms.data() + static_cast<int64_t>(k) * m.rows});
+  for (size_t k = 0; k < Mixture::kParts; ++k) {
+    result.terms[k].resize(static_cast<size_t>(m.rows));
+    result.blocks[k].resize(static_cast<size_t>((m.cols(k) + kBlockWidth - 1) / kBlockWidth));
+    result.back[k].resize(static_cast<size_t>(m.cols(k)));
+    parts.push_back({&m.linear(k), &m.x(k), m.row_of_x(k), Mixture::kWeights[k],
+                     result.terms[k].data(), result.blocks[k].data(), result.back[k].data()});
   }
   MixtureGather gather;
   gather.row_gain = row_gain;
-  gather.block_dot = result.blocks.data();
-  gather.back = result.back.data();
   gather.columns = m.columns.data();
   gather.column_dot = result.of_columns.data();
-  matmul_mixture(parts, x, result.y.data(), gather, pool);
+  matmul_mixture(parts, result.y.data(), gather, pool);
   return result;
+}
+
+void expect_same(const Result& a, const Result& b) {
+  EXPECT_TRUE(tests::same_bits(a.y, b.y));
+  EXPECT_TRUE(tests::same_bits(a.of_columns, b.of_columns));
+  for (size_t k = 0; k < Mixture::kParts; ++k) {
+    EXPECT_TRUE(tests::same_bits(a.terms[k], b.terms[k])) << k;
+    EXPECT_TRUE(tests::same_bits(a.blocks[k], b.blocks[k])) << k;
+    EXPECT_TRUE(tests::same_bits(a.back[k], b.back[k])) << k;
+  }
 }
 
 TEST(Mixture, IsTheSumOfItsExpertsToTheLastBit) {
@@ -91,21 +126,16 @@ TEST(Mixture, IsTheSumOfItsExpertsToTheLastBit) {
     for (const int64_t rows : {1, 2, 31, 64, 65, 129, 300}) {
       const Mixture m(type, rows, 512);
       ThreadPool pool(2);
-      const Input x = m.input(pool);
-      std::vector<float> sum(static_cast<size_t>(rows));
-      std::vector<float> terms;
-      for (size_t k = 0; k < 3; ++k) {
-        std::vector<float> y(static_cast<size_t>(3 * rows));
-        matmul_reference(m.expert(k), x, y.data(), rows);
-        for (int64_t r = 0; r < rows; ++r) {
-          const float term =
-              y[static_cast<size_t>(static_cast<int64_t>(k) * rows + r)] * Mixture::kWeights[k];
-          terms.push_back(term);
-          sum[static_cast<size_t>(r)] += term;
-        }
-      }
       const Result result = run(m, pool, nullptr);
-      EXPECT_TRUE(tests::same_bits(terms, result.terms)) << rows;
+      std::vector<float> sum(static_cast<size_t>(rows));
+      for (size_t k = 0; k < Mixture::kParts; ++k) {
+        std::vector<float> term = m.product(k);
+        for (size_t r = 0; r < term.size(); ++r) {
+          term[r] *= Mixture::kWeights[k];
+          sum[r] += term[r];
+        }
+        EXPECT_TRUE(tests::same_bits(term, result.terms[k])) << rows;
+      }
       EXPECT_TRUE(tests::same_bits(sum, result.y)) << rows;
     }
   }
@@ -113,10 +143,9 @@ TEST(Mixture, IsTheSumOfItsExpertsToTheLastBit) {
 
 TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
   for (const DType type : kEveryType) {
-    for (const int64_t cols : {256, 768}) {
-      const Mixture m(type, 100, cols);
+    for (const int64_t width : {256, 768}) {
+      const Mixture m(type, 100, width);
       ThreadPool pool(2);
-      const Input x = m.input(pool);
       std::vector<float> gain;
       for (int64_t r = 0; r < m.rows; ++r) gain.push_back(0.5F + static_cast<float>(r % 7));
       const Result result = run(m, pool, gain.data());
@@ -134,30 +163,26 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
         }
         EXPECT_LT(std::sqrt(off / size), within) << dtype_name(static_cast<uint32_t>(type));
       };
-      std::vector<double> blocks(result.blocks.size());
-      std::vector<double> back(result.back.size());
-      for (size_t k = 0; k < 3; ++k) {
-        std::vector<float> read(x.row(static_cast<int64_t>(k)),
-                                x.row(static_cast<int64_t>(k)) + cols);
-        if (rounds_input(type)) x.rounded(static_cast<int64_t>(k), read.data());
+      for (size_t k = 0; k < Mixture::kParts; ++k) {
+        std::vector<double> blocks(result.blocks[k].size());
+        std::vector<double> back(result.back[k].size());
+        const std::vector<float> read = m.read(k);
         for (int64_t r = 0; r < m.rows; ++r) {
           const std::vector<float> row = m.row(k, r);
-          for (int64_t c = 0; c < cols; ++c) {
-            const auto at = static_cast<size_t>(c);
-            blocks[k * static_cast<size_t>(cols / 32) + at / 32] +=
-                double{row[at]} * double{read[at]} * u(r);
-            back[k * static_cast<size_t>(cols) + at] += double{row[at]} * u(r);
+          for (size_t c = 0; c < row.size(); ++c) {
+            blocks[c / 32] += double{row[c]} * double{read[c]} * u(r);
+            back[c] += double{row[c]} * u(r);
           }
         }
+        expect(blocks, result.blocks[k], 2e-6);
+        expect(back, result.back[k], rounds_input(type) ? 4e-5 : 2e-6);
       }
-      expect(blocks, result.blocks, 2e-6);
-      expect(back, result.back, rounds_input(type) ? 4e-5 : 2e-6);
       std::vector<double> columns(kMixtureColumns);
       for (size_t n = 0; n < columns.size(); ++n) {
+        const auto& [part, column] = m.columns[n];
         for (int64_t r = 0; r < m.rows; ++r) {
-          const auto& [part, column] = m.columns[n];
-          columns[n] +=
-              double{m.row(static_cast<size_t>(part), r)[static_cast<size_t>(column)]} * u(r);
+          const std::vector<float> row = m.row(static_cast<size_t>(part), r);
+          columns[n] += double{row[static_cast<size_t>(column)]} * u(r);
         }
       }
       expect(columns, result.of_columns, 2e-6);
@@ -168,11 +193,8 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
 TEST(Mixture, IsTheSameInAStackAndApart) {
   for (const DType type : kEveryType) {
     ThreadPool pool(2);
-    const Result stacked = run(Mixture(type, 100, 512), pool, nullptr);
-    const Result apart = run(Mixture(type, 100, 512, false), pool, nullptr);
-    EXPECT_TRUE(tests::same_bits(stacked.y, apart.y));
-    EXPECT_TRUE(tests::same_bits(stacked.blocks, apart.blocks));
-    EXPECT_TRUE(tests::same_bits(stacked.of_columns, apart.of_columns));
+    expect_same(run(Mixture(type, 100, 512), pool, nullptr),
+                run(Mixture(type, 100, 512, false), pool, nullptr));
   }
 }
 
@@ -182,13 +204,11 @@ TEST(Mixture, MayHaveAnyNumberOfRows) {
   ThreadPool one(1);
   ThreadPool two(2);
   const Result result = run(m, two, nullptr);
-  EXPECT_TRUE(tests::same_bits(run(m, one, nullptr).blocks, result.blocks));
-  const Input x = m.input(one);
-  std::vector<float> y(static_cast<size_t>(3 * m.rows));
-  matmul_reference(m.expert(0), x, y.data(), m.rows);
+  expect_same(run(m, one, nullptr), result);
+  const std::vector<float> y = m.product(0);
   for (const int64_t r : {int64_t{0}, m.rows / 2, m.rows - 1}) {
     const auto at = static_cast<size_t>(r);
-    EXPECT_EQ(y[at] * Mixture::kWeights[0], result.terms[at]) << r;
+    EXPECT_EQ(y[at] * Mixture::kWeights[0], result.terms[0][at]) << r;
   }
 }
 
@@ -198,11 +218,7 @@ TEST(Mixture, IsTheSameForAnyNumberOfThreads) {
   const Result expected = run(m, one, nullptr);
   for (const int threads : {2, 3, 4}) {
     ThreadPool pool(threads);
-    const Result result = run(m, pool, nullptr);
-    EXPECT_TRUE(tests::same_bits(expected.y, result.y)) << threads;
-    EXPECT_TRUE(tests::same_bits(expected.blocks, result.blocks)) << threads;
-    EXPECT_TRUE(tests::same_bits(expected.back, result.back)) << threads;
-    EXPECT_TRUE(tests::same_bits(expected.of_columns, result.of_columns)) << threads;
+    expect_same(expected, run(m, pool, nullptr));
   }
 }
 
