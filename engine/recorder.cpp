@@ -75,8 +75,13 @@ size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
 
 uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept {
   const int64_t whole = std::gcd(of_expert, shared);
+  const bool single = neurons <= Detail::kBuckets;
+  const int64_t of = !single && whole % model::kCellWidth == 0 ? model::kCellWidth : 1;
   int64_t cell = std::max<int64_t>(neurons / Detail::kBuckets, 1);
-  while (cell < whole && (whole % cell != 0 || neurons / cell > Detail::kBuckets)) ++cell;
+  while (cell < whole &&
+         (whole % cell != 0 || cell % of != 0 || neurons / cell > Detail::kBuckets)) {
+    ++cell;
+  }
   return static_cast<uint32_t>(neurons / std::min(cell, whole));
 }
 

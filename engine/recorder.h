@@ -35,7 +35,7 @@ struct Detail {
 };
 
 // Cells of a mixture's plates: no cell holds neurons of two experts, and where it can be there are
-// no more than Detail::kBuckets.
+// no more than Detail::kBuckets, of single neurons or else of whole blocks of 32.
 uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept;
 
 class Recorder final : public model::TapSink {

@@ -103,6 +103,10 @@ INSTANTIATE_TEST_SUITE_P(Files, Mixtures,
 TEST(BucketsOfMixtures, AreWholeCellsOfEveryExpert) {
   for (const auto& [experts, of_expert, shared] : {std::array<int64_t, 3>{8, 14336, 0},
                                                    {60, 1408, 5632},
+                                                   {64, 2560, 20480},
+                                                   {128, 1536, 0},
+                                                   {8, 1408, 0},
+                                                   {4, 96, 32},
                                                    {64, 1024, 0},
                                                    {256, 2048, 2048},
                                                    {128, 768, 0},
@@ -115,6 +119,8 @@ TEST(BucketsOfMixtures, AreWholeCellsOfEveryExpert) {
     EXPECT_EQ(0, of_expert % cell) << experts << " x " << of_expert;
     EXPECT_EQ(0, shared % cell);
     EXPECT_TRUE(buckets <= engine::Detail::kBuckets || cell == std::gcd(of_expert, shared));
+    // Whose shares are gathered in the pass over the weights.
+    EXPECT_TRUE(cell == 1 || cell % 32 == 0 || std::gcd(of_expert, shared) % 32 != 0) << cell;
   }
 }
 
