@@ -107,14 +107,40 @@ FULGURITE_INLINE void halves_of(const __m512i (&dots)[4], I32x8& first, I32x8& s
 }
 #endif
 
+#if defined(__AVX2__)
+// Lane b: the sum of the eight low (high) lanes of pairs[b], which 16 bits must hold.
+FULGURITE_INLINE void halves_of_pairs(const __m256i (&pairs)[8], I32x8& first,
+                                      I32x8& second) noexcept {
+  const auto two = [](__m256i a, __m256i b) FULGURITE_LAMBDA {
+    return _mm256_add_epi16(_mm256_unpacklo_epi16(a, b), _mm256_unpackhi_epi16(a, b));
+  };
+  const auto four = [&](int b) FULGURITE_LAMBDA {
+    const __m256i low = two(pairs[b], pairs[b + 1]);
+    const __m256i high = two(pairs[b + 2], pairs[b + 3]);
+    return _mm256_add_epi16(_mm256_unpacklo_epi32(low, high), _mm256_unpackhi_epi32(low, high));
+  };
+  const __m256i low = four(0);
+  const __m256i high = four(4);
+  const __m256i sums =
+      _mm256_add_epi16(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+  first = (I32x8)_mm256_cvtepi16_epi32(_mm256_castsi256_si128(sums));
+  second = (I32x8)_mm256_cvtepi16_epi32(_mm256_extracti128_si256(sums, 1));
+}
+#endif
+
 // Lane b: the sum of the four low (high) lanes of dots[b].
 FULGURITE_INLINE void halves_of(const I32x8 (&dots)[8], I32x8& first, I32x8& second) noexcept {
 #if defined(__AVX2__)
-  const auto pair = [&](int a, int b) {
-    return _mm256_hadd_epi32((__m256i)dots[a], (__m256i)dots[b]);
+  const auto pair = [](__m256i a, __m256i b) FULGURITE_LAMBDA {
+    return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
   };
-  const __m256i low = _mm256_hadd_epi32(pair(0, 1), pair(2, 3));
-  const __m256i high = _mm256_hadd_epi32(pair(4, 5), pair(6, 7));
+  const auto four = [&](int b) FULGURITE_LAMBDA {
+    const __m256i low = pair((__m256i)dots[b], (__m256i)dots[b + 1]);
+    const __m256i high = pair((__m256i)dots[b + 2], (__m256i)dots[b + 3]);
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+  };
+  const __m256i low = four(0);
+  const __m256i high = four(4);
   first = (I32x8)_mm256_permute2x128_si256(low, high, 0x20);
   second = (I32x8)_mm256_permute2x128_si256(low, high, 0x31);
 #else

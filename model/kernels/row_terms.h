@@ -99,12 +99,24 @@ struct BlockRow : F {
       halves_of(dots, first, second);
     }
 #else
-    I32x8 dots[8];
+#if defined(__AVX2__) && !FULGURITE_VNNI
+    if constexpr (kOnlyNibbles<F> || kNibblePairs<F>) {  // 16 bits hold 16 * 15 * 127
+      __m256i pairs[8];
 #pragma GCC unroll 8
-    for (int b = 0; b < 8; ++b) {
-      dots[b] = dot_block<F::kSigned>(operand<F>(F::values(at, b)), x.q + 32 * b);
+      for (int b = 0; b < 8; ++b) {
+        pairs[b] = pairs_of_bytes<false>((__m256i)F::values(at, b), load<__m256i>(x.q + 32 * b));
+      }
+      halves_of_pairs(pairs, first, second);
+    } else
+#endif
+    {
+      I32x8 dots[8];
+#pragma GCC unroll 8
+      for (int b = 0; b < 8; ++b) {
+        dots[b] = dot_block<F::kSigned>(operand<F>(F::values(at, b)), x.q + 32 * b);
+      }
+      halves_of(dots, first, second);
     }
-    halves_of(dots, first, second);
 #endif
     const auto q_first = load<I32x8>(x.sums);
     const auto q_second = load<I32x8>(x.sums + 8);
