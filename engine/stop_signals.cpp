@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <ctime>
 
+#include "model/format/atomic_file.h"
+
 namespace engine {
 
 namespace {
@@ -22,6 +24,7 @@ void ask(int signal) {
   const int64_t now = now_ms();
   int64_t first = 0;
   if (!asked_at_ms.compare_exchange_strong(first, now) && now - first >= kSameWishMs) {
+    model::remove_unfinished_files();
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }

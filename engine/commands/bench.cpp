@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "engine/commands/gguf_layout.h"
 #include "engine/commands/memory_speed.h"
 #include "engine/session.h"
 #include "engine/threads.h"
@@ -138,17 +139,21 @@ uint64_t weight_bytes_per_token(const model::ModelFile& file) {
   const int64_t used = file.get_int(arch + ".expert_used_count", 0, 1 << 20, experts);
   const bool tied = file.find_tensor("output.weight") == nullptr;
   uint64_t total = 0;
+  uint64_t of_experts = 0;  // of all of them
   for (const model::Tensor& tensor : file.tensors()) {
     const bool table =
         tensor.name == "position_embd.weight" || (tensor.name == "token_embd.weight" && !tied);
     if (table) {
       total += tensor.row_bytes();
-    } else if (experts > 0 && tensor.name.find("_exps.") != std::string::npos) {
-      total += tensor.bytes() / static_cast<uint64_t>(experts) * static_cast<uint64_t>(used);
+    } else if (experts > 0 && (tensor.name.find("_exps.") != std::string::npos ||
+                               !stack_of(tensor.name).empty())) {
+      of_experts += tensor.bytes();
     } else {
       total += tensor.bytes();
     }
   }
+  if (of_experts > 0)
+    total += of_experts / static_cast<uint64_t>(experts) * static_cast<uint64_t>(used);
   return total;
 }
 

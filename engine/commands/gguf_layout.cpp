@@ -19,22 +19,6 @@ namespace {
 
 constexpr const char* kHalves = "fulgurite.rope.halves";
 
-// "blk.0.ffn_up_exps.weight" of "blk.0.ffn_up.7.weight"; empty: no expert.
-std::string stack_of(const std::string& name) {
-  for (const char* matrix : {".ffn_gate.", ".ffn_up.", ".ffn_down."}) {
-    const size_t at = name.find(matrix);
-    if (at == std::string::npos) continue;
-    const size_t number = at + std::string_view(matrix).size();
-    const size_t end = name.find('.', number);
-    const bool digits = end != std::string::npos && end > number &&
-                        std::all_of(name.begin() + static_cast<std::ptrdiff_t>(number),
-                                    name.begin() + static_cast<std::ptrdiff_t>(end),
-                                    [](char c) { return c >= '0' && c <= '9'; });
-    if (digits) return name.substr(0, number - 1) + "_exps" + name.substr(end);
-  }
-  return {};
-}
-
 // Where row (or value of a bias) `to` of pairs lies in halves.
 int64_t in_halves(int64_t to, int64_t d) {
   const int64_t in_head = to % d;
@@ -73,6 +57,21 @@ void require_names(const ModelFile& file, const std::vector<OutputTensor>& list)
 }
 
 }  // namespace
+
+std::string stack_of(const std::string& name) {
+  for (const char* matrix : {".ffn_gate.", ".ffn_up.", ".ffn_down."}) {
+    const size_t at = name.find(matrix);
+    if (at == std::string::npos) continue;
+    const size_t number = at + std::string_view(matrix).size();
+    const size_t end = name.find('.', number);
+    const bool digits = end != std::string::npos && end > number &&
+                        std::all_of(name.begin() + static_cast<std::ptrdiff_t>(number),
+                                    name.begin() + static_cast<std::ptrdiff_t>(end),
+                                    [](char c) { return c >= '0' && c <= '9'; });
+    if (digits) return name.substr(0, number - 1) + "_exps" + name.substr(end);
+  }
+  return {};
+}
 
 bool tells_of_layout(const std::string& key) {
   return key == kHalves;

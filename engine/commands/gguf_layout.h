@@ -3,6 +3,7 @@
 // (2i, 2i + 1).
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "model/format/model_file.h"
@@ -18,6 +19,9 @@ struct OutputTensor {
 
 // In the file's order; a stack stands where its first part does. The tensors are the file's.
 std::vector<OutputTensor> gguf_tensors(const model::ModelFile& file);
+
+// "blk.0.ffn_up_exps.weight" of "blk.0.ffn_up.7.weight"; empty: a tensor that is no expert's own.
+std::string stack_of(const std::string& name);
 
 // Whether a key tells of a layout that gguf_tensors() has undone.
 bool tells_of_layout(const std::string& key);

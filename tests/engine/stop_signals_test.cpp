@@ -3,7 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
+#include <vector>
+
+#include "model/format/atomic_file.h"
+#include "tests/support/data.h"
 
 namespace {
 
@@ -36,6 +41,23 @@ TEST(StopSignalsDeathTest, ASecondOneLaterEndsTheProgram) {
         std::raise(SIGINT);
       },
       testing::KilledBySignal(SIGINT), "");
+}
+
+TEST(StopSignalsDeathTest, WhatIsHalfWrittenIsNotLeftBehind) {
+  const tests::TempFolder folder;
+  const std::string path = folder.file("model.gguf");
+  EXPECT_EXIT(
+      {
+        const StopSignals signals;
+        model::AtomicFile file(path);
+        file.write(std::vector<std::byte>(100));
+        std::raise(SIGINT);
+        if (!std::filesystem::exists(path + ".part")) std::exit(7);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+        std::raise(SIGINT);
+      },
+      testing::KilledBySignal(SIGINT), "");
+  EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(path).parent_path()));
 }
 
 TEST(StopSignals, AHangupThatNohupIgnoresStaysIgnored) {
