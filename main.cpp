@@ -105,7 +105,7 @@ void add_scene(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_option("--camera", flags.scene.camera, render::commands::kViews);
   app.add_option("--select", flags.scene.select,
-                 "a node to inspect: L3.H1, L3.F20, L3.K0.5, L3.A, L3.M, L3.R, C0 or T5");
+                 "a node to inspect: L3.H1, L3.F20, L3.E5, L3.K0.5, L3.A, L3.M, L3.R, C0 or T5");
   app.add_option("--tensor", flags.scene.tensor,
                  "with --select: which of the node's tensors, by its name: attn.z")
       ->needs("--select");
@@ -123,7 +123,7 @@ void add_scene(CLI::App& app, Flags& flags) {
                  "only these: residual,attention,kv,ffn,candidates,tokens,rest,drain");
   app.add_option("--gain", flags.gains, "strength of channels, 0 to 4: ffn=2,kv=0.5");
   app.add_flag("--show-all", flags.scene.look.show_all, "draw all bolts that are listed");
-  app.add_option("--pace", flags.scene.pace, "steps a second, 1/16 to 8")
+  app.add_option("--pace", flags.scene.pace, "steps a second, 0.0625 to 8")
       ->check(between(1.0 / 16.0, 8.0))
       ->capture_default_str();
   app.add_flag("--reduced-motion", flags.scene.look.reduced_motion, "no travel, flicker, drift");

@@ -72,6 +72,7 @@ struct TapInfo {
   Tap tap;
   std::string_view name;     // "attn.weights"
   bool per_layer;            // named "blk.N." + name
+  bool matrix;               // rows by nature (heads, experts), even where there is only one
   std::string_view formula;  // for people, as Llama has it
 };
 

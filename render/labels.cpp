@@ -19,18 +19,6 @@ constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
 
 }  // namespace
 
-scene::Box box_of(const scene::Layout& layout, uint32_t element, float now) {
-  const shaders::Node node = layout.nodes()[element];
-  scene::Box box{node.center, node.half_size};
-  if (node.column >= 0.0F) {
-    const float age = now - node.column;
-    box.center.z = shaders::past_z(age);
-    box.half_size.z *= (shaders::past_z(age - 0.5F) - shaders::past_z(age + 0.5F)) /
-                       (shaders::past_z(-0.5F) - shaders::past_z(0.5F));
-  }
-  return box;
-}
-
 std::string percent_text(float probability) {
   char percent[16];
   std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
@@ -50,7 +38,7 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
-  board.beside(box_of(in.layout, element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
+  board.beside(in.layout.box_of(element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
 }
 
 namespace {
@@ -105,7 +93,7 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
     const scene::NodeRef& ref = in.layout.refs()[element];
     const bool plate = ref.kind == scene::Kind::kSpineFfn;  // all of it
     const scene::Box box =
-        plate ? in.layout.ffn_plate(ref.layer) : box_of(in.layout, element, in.now);
+        plate ? in.layout.ffn_plate(ref.layer) : in.layout.box_of(element, in.now);
     const float px = board.pixels(box.center, 2.0F * std::min(box.half_size.x, box.half_size.y));
     const float wish = ramp(0.2F * in.size_px, 0.4F * in.size_px, px);
     Label label;
@@ -131,14 +119,14 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (!step) return;
   const bool reached = *step == now.last;  // before, the last climb's candidates still stand there
   const trace::StepRecord& record = in.reader.step(*step);
-  const trace::Logits& logits = in.reader.position(record.first_position + record.count - 1).logits;
+  const trace::Logits& logits = in.reader.position(record.last_position()).logits;
   if (logits.record == nullptr) return;
   const float wish = reached ? 1.0F : 0.6F;
   for (uint32_t i = 0; i < scene::bars(logits); ++i) {
     const trace::Candidate& c = logits.candidates[i];
     if (c.probability < 0.001F) break;
     const bool chosen = c.id == logits.record->sampled;
-    const scene::Box bar = box_of(in.layout, in.layout.candidate(i), in.now);
+    const scene::Box bar = in.layout.box_of(in.layout.candidate(i), in.now);
     Label word;
     word.size_px = in.size_px * (chosen ? kChosen : 1.05F);
     word.rgba = chosen ? in.palette.text : word_rgba(in.palette, shaders::kChannelCrown);
@@ -151,7 +139,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   // What is left of 1 may be the highest of them.
   const float rest = scene::rest_of_bars(logits);
   if (rest < 0.001F) return;
-  const scene::Box bar = box_of(in.layout, in.layout.candidate(scene::Layout::kCandidates), in.now);
+  const scene::Box bar = in.layout.box_of(in.layout.candidate(scene::Layout::kCandidates), in.now);
   Label word;
   word.size_px = in.size_px * 0.9F;
   word.rgba = word_rgba(in.palette, shaders::kChannelRest);
@@ -169,7 +157,7 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
   };
   // The right edge of a column, on the floor.
   const auto edge = [&](int column) {
-    const scene::Box box = box_of(in.layout, in.layout.tape(static_cast<uint32_t>(column)), in.now);
+    const scene::Box box = in.layout.box_of(in.layout.tape(static_cast<uint32_t>(column)), in.now);
     return box.center + glm::vec3(box.half_size.x, box.half_size.y, 0.0F);
   };
   float room = 1e9F;

@@ -28,9 +28,6 @@ struct LabelInput {
   bool lens = false;                           // readings are shown
 };
 
-// Where an element is drawn while `now` is the column at the front: center, half size.
-scene::Box box_of(const scene::Layout& layout, uint32_t element, float now);
-
 // Of a candidate, in as few digits as tell it.
 std::string percent_text(float probability);
 

@@ -54,9 +54,9 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
   const float left = in.layout.attention_left();
   const float y = -0.34F;
   // The names stand below the lowest storey and are those of the whole wing.
-  const scene::Box shelf = around(box_of(in.layout, in.layout.slot(0, 0, 0), in.now),
-                                  box_of(in.layout, in.layout.slot(0, m.kv_heads - 1, 0), in.now));
-  const scene::Box first = box_of(in.layout, in.layout.head(0, 0), in.now);
+  const scene::Box shelf = around(in.layout.box_of(in.layout.slot(0, 0, 0), in.now),
+                                  in.layout.box_of(in.layout.slot(0, m.kv_heads - 1, 0), in.now));
+  const scene::Box first = in.layout.box_of(in.layout.head(0, 0), in.now);
   const scene::Box wing = around(shelf, first);
   Label heads = colored(in, shaders::kChannelAttention, scene::counted(m.heads, "attention head"));
   heads.anchor = {left * 0.62F, y, 0.6F};
@@ -81,7 +81,7 @@ void label_experts(const LabelInput& in, LabelBoard& board) {
   const auto& s = in.layout.structure();
   if (s.experts == 0) return;
   if (in.layout.router(s.dense_layers) != shaders::kNoElement) {
-    board.beside(box_of(in.layout, in.layout.router(s.dense_layers), in.now), Side::kAbove,
+    board.beside(in.layout.box_of(in.layout.router(s.dense_layers), in.now), Side::kAbove,
                  colored(in, shaders::kChannelFfn, "router", 0.8F), 1.0F, 0.3F);
   }
   const uint32_t plates = s.experts + (s.shared_neurons > 0 ? 1 : 0);
@@ -149,7 +149,7 @@ void label_lens(const LabelInput& in, LabelBoard& board) {
   const scene::Clock clock(in.layout.model().layers);
   const auto lens_of = [&](uint64_t step) -> const trace::Lens& {
     const trace::StepRecord& record = in.reader.step(step);
-    return in.reader.position(record.first_position + record.count - 1).lens;
+    return in.reader.position(record.last_position()).lens;
   };
   for (const uint32_t l : by_roundness(near_layers(in, board, 0.0F, 0.9F * in.size_px))) {
     const bool reached = now.share >= clock.in_layer(l, scene::Clock::kEnd);
@@ -157,7 +157,7 @@ void label_lens(const LabelInput& in, LabelBoard& board) {
     const trace::Lens& lens = lens_of(reached ? now.last : now.first - 1);
     if (lens.record == nullptr || lens.record->candidates == 0) continue;
     const trace::Candidate& best = lens.top_of(l + 1)[0];
-    scene::Box top = box_of(in.layout, in.layout.spine(l, true, 0), in.now);
+    scene::Box top = in.layout.box_of(in.layout.spine(l, true, 0), in.now);
     top.center.y = in.layout.storey_y(l + 1) - 0.12F * in.layout.pitch();
     Label label = colored(in, shaders::kChannelCrown,
                           scene::visible_text({best.text.data(), best.text_bytes}) + "  " +
@@ -195,7 +195,7 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
     const float open = ramp(5.0F * in.size_px, 8.0F * in.size_px, across);
     const float visible = board.beside(plate, Side::kRight, label, open, 0.8F);
     // Where the plate's end is out of the picture, at the spine, as high as the plate.
-    scene::Box foot = box_of(in.layout, in.layout.spine(l, true, 0), in.now);
+    scene::Box foot = in.layout.box_of(in.layout.spine(l, true, 0), in.now);
     foot.center.y = plate.center.y;
     const float size = board.pixels(foot.center, in.layout.pitch());
     board.beside(foot, Side::kRight, label,
@@ -207,13 +207,13 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
 void label_heads(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
   const auto name = [&](uint32_t l, uint32_t h, float wish) {
-    board.beside(box_of(in.layout, in.layout.head(l, h), in.now), Side::kBelow,
+    board.beside(in.layout.box_of(in.layout.head(l, h), in.now), Side::kBelow,
                  colored(in, shaders::kChannelAttention, std::to_string(h), 0.8F), wish, 0.15F);
   };
   const float least = 1.6F * in.size_px;
   for (const uint32_t l :
        by_roundness(near_layers(in, board, 0.5F * in.layout.attention_left(), least))) {
-    const auto center = [&](uint32_t h) { return box_of(in.layout, in.layout.head(l, h), in.now); };
+    const auto center = [&](uint32_t h) { return in.layout.box_of(in.layout.head(l, h), in.now); };
     std::vector<uint32_t> near;
     board.along(
         m.heads, [&](uint32_t h) { return center(h).center; },
@@ -238,7 +238,7 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
   for (const uint32_t l : near_layers(in, board, in.layout.attention_left(), 3.0F * line)) {
     // By age, newest first: the spacing shrinks towards the past.
     const auto slot = [&](uint32_t age) {
-      return box_of(in.layout, in.layout.slot(l, outer, written - 1 - age), in.now);
+      return in.layout.box_of(in.layout.slot(l, outer, written - 1 - age), in.now);
     };
     board.along(
         written, [&](uint32_t age) { return slot(age).center; },
@@ -274,7 +274,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
   const auto near_enough = [&](glm::vec3 at) {
     return ramp(7.0F * line, 10.0F * line, board.pixels(at, in.layout.pitch()));
   };
-  const float x = box_of(in.layout, in.layout.cell(0, 0), in.now).center.x;
+  const float x = in.layout.box_of(in.layout.cell(0, 0), in.now).center.x;
   for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
     const uint32_t first = in.layout.cell(l, 0);
     const shaders::Grid* grid = nullptr;
@@ -283,7 +283,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
       if (inside < g.elements * g.plates && inside % g.elements == 0) grid = &g;
     }
     if (grid == nullptr) continue;
-    const scene::Box corner = box_of(in.layout, first, in.now);
+    const scene::Box corner = in.layout.box_of(first, in.now);
     // The places of a row or a column, as if each had a cell: those without are passed over.
     const auto run = [&](bool down, uint32_t n, Side side, float least) {
       const auto bucket = [&](uint32_t i) {
@@ -291,7 +291,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
       };
       const auto box = [&](uint32_t i) {
         const uint32_t b = bucket(i);
-        return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+        return b == shaders::kNoElement ? corner : in.layout.box_of(first + b, in.now);
       };
       std::vector<uint32_t> near;
       board.along(
@@ -315,7 +315,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
     // So near that the gaps between cells have room for a line: every one its own.
     const auto at = [&](uint32_t col, uint32_t row) {
       const uint32_t b = shaders::element_at(*grid, col, row);
-      return b == shaders::kNoElement ? corner : box_of(in.layout, first + b, in.now);
+      return b == shaders::kNoElement ? corner : in.layout.box_of(first + b, in.now);
     };
     const float share = grid->gap.y / (1.0F - grid->gap.y);  // of a cell's height, that is gap
     const float least = 0.8F * line / share;                 // pixels of a cell
@@ -339,7 +339,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
                 board.at(label, ramp(least, 1.3F * least, size));
               });
         },
-        2.0F * std::abs(box_of(in.layout, first, in.now).center.x - in.layout.ffn_right()));
+        2.0F * std::abs(in.layout.box_of(first, in.now).center.x - in.layout.ffn_right()));
   }
 }
 

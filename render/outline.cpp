@@ -80,13 +80,13 @@ class Outliner {
 
   // A bar at the crown is as high as its probability, until the next token's bars stand there.
   scene::Box risen(uint32_t element) const {
-    scene::Box box = box_of(in_.layout, element, in_.now);
+    scene::Box box = in_.layout.box_of(element, in_.now);
     const scene::NodeRef ref = in_.layout.refs()[element];
     const trace::Reader& reader = *whose(element).reader;
     if (ref.kind != scene::Kind::kCandidate || !in_.crown_step || *in_.crown_step >= reader.steps())
       return box;
     const trace::StepRecord& record = reader.step(*in_.crown_step);
-    const trace::Logits& logits = reader.position(record.first_position + record.count - 1).logits;
+    const trace::Logits& logits = reader.position(record.last_position()).logits;
     if (logits.record == nullptr || ref.index >= logits.record->candidates) return box;
     const float rise =
         0.5F * in_.layout.nodes()[element].grow * logits.candidates[ref.index].probability;

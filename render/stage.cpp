@@ -85,10 +85,7 @@ uint32_t Stage::columns_in_view() const {
 }
 
 glm::vec3 Stage::where(uint32_t node, double playhead) const {
-  const shaders::Node n = layout_->node(node);
-  glm::vec3 at = n.center;
-  if (n.column >= 0.0F) at.z = shaders::past_z(layout_->now_of(node, now(playhead)) - n.column);
-  return at;
+  return layout_->box_of(node, now(playhead)).center;
 }
 
 std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
@@ -171,7 +168,7 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
   if (reader_.steps() > 0) {
     const trace::StepRecord& step =
         reader_.step(scene::moment_of(view.playhead, view.merge, reader_.steps()).last);
-    shown_position_ = step.first_position + step.count - 1;
+    shown_position_ = step.last_position();
   }
   const scene::Palette colours = scene::palette(view.look.theme, view.look.palette);
   const auto update = [&] {

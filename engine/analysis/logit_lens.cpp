@@ -15,12 +15,9 @@ Reading reading_of(std::span<const float> logits, int32_t token, float temperatu
   Sampler sampler(sampling);
   const Ranking ranking = sampler.rank(logits, n);
   const float own = logits[static_cast<size_t>(token)];
-  const float divisor = temperature > 0.0F ? temperature : 1.0F;
-  const Softmax softmax = softmax_of(logits, divisor);
   Reading reading;
   reading.best.assign(ranking.best.begin(), ranking.best.end());
-  reading.probability = static_cast<float>(
-      portable_exp((double{own} - double{softmax.max}) / double{divisor}) / softmax.sum);
+  reading.probability = sampler.choice(token).probability;
   reading.rank = static_cast<uint32_t>(
       std::count_if(logits.begin(), logits.end(), [&](float other) { return other > own; }));
   return reading;

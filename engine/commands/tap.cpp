@@ -88,8 +88,8 @@ class Stack final : public model::TapSink {
   void write(const std::string& path, bool one_position) const {
     std::vector<int64_t> shape;
     if (!one_position) shape.push_back(positions_);
-    if (is_matrix(place_.tap)) shape.push_back(rows_);
-    shape.push_back(is_matrix(place_.tap) ? cols_ : rows_ * cols_);
+    if (model::tap_info(place_.tap).matrix) shape.push_back(rows_);
+    shape.push_back(model::tap_info(place_.tap).matrix ? cols_ : rows_ * cols_);
     model::write_npy(path, values_, shape);
   }
 
@@ -119,7 +119,7 @@ int taps(const TapsOptions& options, std::ostream& out) {
   for (const TapShape& tap : all) longest = std::max(longest, tap.name.size());
   for (const TapShape& tap : all) {
     nlohmann::ordered_json shape = nlohmann::ordered_json::array();
-    if (is_matrix(tap.tap)) shape.push_back(tap.rows);
+    if (model::tap_info(tap.tap).matrix) shape.push_back(tap.rows);
     if (tap.reaches) {
       shape.push_back("T");
     } else {

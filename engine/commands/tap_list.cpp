@@ -29,48 +29,10 @@ class Shapes final : public model::TapSink {
 
 }  // namespace
 
-bool is_matrix(model::Tap tap) noexcept {
-  using model::Tap;
-  switch (tap) {
-    case Tap::kQ:
-    case Tap::kK:
-    case Tap::kV:
-    case Tap::kScores:
-    case Tap::kWeights:
-    case Tap::kMix:
-    case Tap::kHeadOut:
-    case Tap::kHeadBack:
-    case Tap::kExperts:
-    case Tap::kChosenShare:
-      return true;
-    case Tap::kEmbedding:
-    case Tap::kResidPre:
-    case Tap::kAttnNorm:
-    case Tap::kHeadEnergy:
-    case Tap::kHeadShare:
-    case Tap::kAttnBiasShare:
-    case Tap::kAttnOut:
-    case Tap::kResidMid:
-    case Tap::kFfnNorm:
-    case Tap::kRouter:
-    case Tap::kGate:
-    case Tap::kUp:
-    case Tap::kAct:
-    case Tap::kNeuronShare:
-    case Tap::kCellShare:
-    case Tap::kFfnBiasShare:
-    case Tap::kFfnOut:
-    case Tap::kResidPost:
-    case Tap::kNorm:
-    case Tap::kLogits:
-      break;
-  }
-  return false;
-}
-
 std::string TapShape::shape() const {
   const std::string last = reaches ? "T" : std::to_string(cols);
-  return is_matrix(tap) ? fmt::format("({}, {})", rows, last) : fmt::format("({})", last);
+  return model::tap_info(tap).matrix ? fmt::format("({}, {})", rows, last)
+                                     : fmt::format("({})", last);
 }
 
 std::vector<TapShape> list_taps(LoadedModel& model) {

@@ -25,10 +25,6 @@ struct TapShape {
 // In the order in which a pass makes them. Runs the model over two positions.
 std::vector<TapShape> list_taps(LoadedModel& model);
 
-// True for taps of more than one row by nature (heads, experts); the others are vectors, even
-// where a model has only one head.
-bool is_matrix(model::Tap tap) noexcept;
-
 // Up to `n` of the names that are most like this one, by edit distance (Levenshtein 1966).
 std::vector<std::string> nearest_names(const std::vector<TapShape>& taps, const std::string& name,
                                        size_t n);

@@ -1,6 +1,6 @@
 // Names of the parts that a conversation can run without, as the picture's nodes are named:
 //   L3.H1 head 1 of layer 3     L3.F20 neuron 20
-//   L3.A all of its heads       L3.M all of its neurons
+//   L3.A all of its heads       L3.M all of its neurons      L3.E5 an expert of a mixture
 #pragma once
 
 #include <optional>

@@ -214,8 +214,11 @@ struct TokenRecord {
 struct StepRecord {
   uint32_t step = 0;
   uint32_t first_position = 0;
-  uint32_t count = 0;  // n for a prompt, 1 for a generated token
+  uint32_t count =
+      0;  // n for a prompt, 1 for a generated token; a Reader sees to it that there is one
   uint32_t reserved = 0;
+
+  uint32_t last_position() const noexcept { return first_position + count - 1; }
 };
 
 // then: float rms[L][3] of x before attention, between, after the FFN;

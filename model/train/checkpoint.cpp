@@ -14,7 +14,9 @@
 
 #include "model/error.h"
 #include "model/format/atomic_file.h"
+#include "model/tokenizer/bpe.h"
 #include "model/train/corpus.h"
+#include "model/utf8.h"
 
 namespace model::train {
 namespace {
@@ -25,25 +27,10 @@ using fulgurite::ExitCode;
 constexpr std::array<char, 8> kMagic = {'F', 'U', 'L', 'G', 'S', 'T', 'A', 'T'};
 constexpr uint32_t kVersion = 2;  // 1 ended behind the best weights
 
-void append_utf8(std::string& out, uint32_t code) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else {
-    out += static_cast<char>(0xC0U | (code >> 6U));
-    out += static_cast<char>(0x80U | (code & 0x3FU));
-  }
-}
-
-// GPT-2's printable stand-in of every byte (Radford et al. 2019): visible Latin-1 characters
-// stand for themselves, the others take the code points from 256 on.
 std::vector<std::string> byte_tokens() {
-  std::vector<std::string> tokens;
-  uint32_t next = 256;
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    const bool visible = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
-    std::string token;
-    append_utf8(token, visible ? byte : next++);
-    tokens.push_back(token);
+  std::vector<std::string> tokens(256);
+  for (size_t byte = 0; byte < tokens.size(); ++byte) {
+    append_utf8(tokens[byte], bpe_char_of_byte(static_cast<unsigned char>(byte)));
   }
   return tokens;
 }

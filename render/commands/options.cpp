@@ -247,8 +247,8 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
   if (!node) {
     throw Error(ExitCode::kUsage, "there is no node '" + options.select + "'", "--select",
                 "L3.H1 is head 1 of layer 3, L3.F20 neuron 20, L3.K0.5 position 5 of KV head 0, "
-                "L3.A and L3.M what attention and FFN add, L3.R the router of a mixture, C0 the "
-                "likeliest candidate, T5 a token");
+                "L3.A and L3.M what attention and FFN add, L3.R the router of a mixture, L3.E5 "
+                "expert 5, C0 the likeliest candidate, T5 a token");
   }
   if (options.tensor.empty()) return *node + 1;
   const auto tensors = scene::tensors_of(layout, layout.ref(*node), 0, 0);

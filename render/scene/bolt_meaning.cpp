@@ -24,7 +24,7 @@ class Explainer {
     meaning_.light = bolt.value;
     if (step < reader.steps()) {
       const trace::StepRecord& record = reader.step(step);
-      at_ = &reader.position(record.first_position + record.count - 1);
+      at_ = &reader.position(record.last_position());
     }
   }
 
@@ -183,8 +183,8 @@ class Explainer {
       return n.share == bolt_.share && layout_.cell_of(from_.layer, n.neuron) == bolt_.from_node;
     });
     if (it == terms.end()) return;
-    meaning_.name = "layer " + std::to_string(from_.layer) + " neuron " +
-                    std::to_string(it->neuron) + " -> residual stream";
+    meaning_.name = "layer " + std::to_string(from_.layer) + " " +
+                    layout_.neuron_name(from_.layer, it->neuron) + " -> residual stream";
     meaning_.tensor = value_name("ffn.neuron_share", from_.layer, {it->neuron});
     second("activation act_n", it->activation);
   }
@@ -203,8 +203,8 @@ class Explainer {
              layout_.cell_of(to_.layer, n.neuron) == bolt_.to_node;
     });
     if (it == terms.end()) return;
-    meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " neuron " +
-                    std::to_string(it->neuron);
+    meaning_.name = "residual stream -> layer " + std::to_string(to_.layer) + " " +
+                    layout_.neuron_name(to_.layer, it->neuron);
     meaning_.tensor = value_name("ffn.act", to_.layer, {it->neuron});
     second("activation act_n", it->activation);
   }

@@ -107,10 +107,6 @@ void Camera::zoom(float notches, glm::vec3 point) {
   pose.target = point + (pose.target - point) * (pose.distance / before);
 }
 
-void Camera::zoom(float notches, glm::vec2 cursor, float aspect) {
-  zoom(notches, under(cursor, aspect, pose.distance));
-}
-
 void Camera::fly(glm::vec3 step) {
   const glm::mat4 view = view_from_world();
   const glm::vec3 right(view[0][0], view[1][0], view[2][0]);
@@ -328,14 +324,8 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     camera.pan({kAside, 0.0F}, 1.0F);
     return beside_legend(camera.pose, layout, std::array{layout.candidate(0)}, aspect);
   }
-  const auto at = [&](uint32_t node) {
-    const shaders::Node box_of_node = layout.nodes()[node];
-    glm::vec3 where = box_of_node.center;
-    if (box_of_node.column >= 0.0F) where.z = shaders::past_z(now - box_of_node.column);
-    return std::pair(box_of_node, where);
-  };
   if (name == "tape") {
-    p.target = at(layout.tape(0)).second;
+    p.target = layout.box_of(layout.tape(0), now).center;
     p.target.z = shaders::past_z(3.0F);
     p.yaw = 0.35F;
     p.pitch = 0.5F;
@@ -343,8 +333,7 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     return p;
   }
   if (const auto node = find_node(name, layout)) {
-    const auto [box_of_node, where] = at(*node);
-    return focus_pose(p, box_of_node, where);
+    return focus_pose(p, layout.node(*node), layout.box_of(*node, now).center);
   }
   if (const auto storey = find_storey(name, layout)) {
     Box one = box;

@@ -48,8 +48,6 @@ class Camera {
   void pan(glm::vec2 drag_px, float height_px);
   // notches > 0 comes closer to `point`, which keeps its place on the screen.
   void zoom(float notches, glm::vec3 point);
-  // The same, towards what is under the cursor in the plane of the target.
-  void zoom(float notches, glm::vec2 cursor, float aspect);
   // In the camera's own directions, as a share of the distance.
   void fly(glm::vec3 step);
   // Stays where something can be seen: the target within the box and a margin, the distance within

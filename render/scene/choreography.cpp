@@ -42,7 +42,7 @@ class Writer {
         step_(step),
         telling_(telling),
         record_(reader.step(step)),
-        token_(record_.first_position + record_.count - 1),
+        token_(record_.last_position()),
         clock_(layout.model().layers),
         apart_(columns_apart(record_.count, layout.model().layers)),
         bolt_life_(std::min(kBoltSpans * clock_.layer_span(), 0.6F)),
@@ -475,7 +475,7 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   if (reader.steps() == 0) return 0.0F;
   const auto front = [&](size_t step) {
     const trace::StepRecord& record = reader.step(std::min(step, reader.steps() - 1));
-    return static_cast<float>(layout.column_of(record.first_position + record.count - 1));
+    return static_cast<float>(layout.column_of(record.last_position()));
   };
   const Moment now = moment_of(playhead, merge, reader.steps());
   const float here = front(now.last);

@@ -132,7 +132,7 @@ class Finder {
       : reader_(reader), layout_(layout), ref_(ref) {
     if (step >= reader.steps()) return;
     const trace::StepRecord& record = reader.step(step);
-    position_ = record.first_position + record.count - 1;
+    position_ = record.last_position();
     at_ = &reader.position(position_);
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "model/error.h"
@@ -15,6 +16,16 @@ namespace {
 uint64_t first_of_cell(const trace::Model& model, uint32_t layer, uint64_t bucket) {
   const uint64_t buckets = model.record.buckets;
   return (bucket * model.neurons(layer) + buckets - 1) / buckets;
+}
+
+// The expert that a neuron belongs to (behind the others the one that always works); nothing in a
+// layer without.
+std::optional<uint32_t> expert_of_neuron(const trace::Model& model, uint32_t layer,
+                                         uint64_t neuron) {
+  const trace::StructureRecord& s = model.structure;
+  if (s.experts == 0 || layer < s.dense_layers) return {};
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
 }
 
 constexpr float kPi = 3.14159265F;
@@ -258,9 +269,7 @@ uint64_t Layout::first_neuron(uint32_t layer, uint64_t bucket) const {
 }
 
 uint32_t Layout::expert_of(uint32_t layer, uint64_t neuron) const {
-  const trace::StructureRecord s = structure_of(layer);
-  return static_cast<uint32_t>(
-      std::min<uint64_t>(neuron / std::max(s.expert_neurons, 1U), s.experts));
+  return expert_of_neuron(towers_[0].model, layer, neuron).value_or(0);
 }
 
 uint32_t Layout::expert_of(const NodeRef& cell) const {
@@ -483,6 +492,25 @@ void Layout::add_tape(Tower& tower) {
   tower.first_tape = add_plates(grid, {plate});
 }
 
+Box Layout::box_of(uint32_t element, float now) const {
+  const shaders::Node n = node(element);
+  Box box{n.center, n.half_size};
+  if (n.column >= 0.0F) {
+    const float age = now_of(element, now) - n.column;
+    box.center.z = shaders::past_z(age);
+    box.half_size.z *= (shaders::past_z(age - 0.5F) - shaders::past_z(age + 0.5F)) /
+                       (shaders::past_z(-0.5F) - shaders::past_z(0.5F));
+  }
+  return box;
+}
+
+std::string Layout::neuron_name(uint32_t layer, uint64_t neuron) const {
+  const auto e = expert_of_neuron(towers_[0].model, layer, neuron);
+  if (!e) return "neuron " + std::to_string(neuron);
+  return "neuron " + std::to_string(neuron - uint64_t{*e} * structure().expert_neurons) +
+         (*e < structure().experts ? " of expert " + std::to_string(*e) : " of the shared expert");
+}
+
 std::string Layout::path(const NodeRef& ref) const {
   const Tower& tower = towers_[ref.subject];
   const trace::StructureRecord& s = tower.model.structure;
@@ -502,19 +530,16 @@ std::string Layout::path(const NodeRef& ref) const {
     case Kind::kSlot:
       return storey + " > KV shelf > KV head " + index + " > position " + positions;
     case Kind::kCell: {
-      const bool mixed = s.experts > 0 && ref.layer >= s.dense_layers;
-      uint64_t first = first_of_cell(tower.model, ref.layer, ref.index);
+      const uint64_t first = first_of_cell(tower.model, ref.layer, ref.index);
       const uint64_t end = first_of_cell(tower.model, ref.layer, uint64_t{ref.index} + 1);
-      uint64_t last = std::max(end, first + 1) - 1;
-      std::string expert;
-      if (mixed) {
-        const uint32_t e = expert_of(ref);
-        expert = e < s.experts ? "expert " + std::to_string(e) + " > " : "shared expert > ";
-        first -= uint64_t{e} * s.expert_neurons;
-        last -= uint64_t{e} * s.expert_neurons;
-      }
-      return storey + " > FFN > " + expert + "neuron " + std::to_string(first) +
-             (last > first ? ".." + std::to_string(last) : "");
+      const uint64_t last = std::max(end, first + 1) - 1;
+      const auto e = expert_of_neuron(tower.model, ref.layer, first);
+      const std::string expert = !e               ? ""
+                                 : *e < s.experts ? "expert " + std::to_string(*e) + " > "
+                                                  : "shared expert > ";
+      const uint64_t before = uint64_t{e.value_or(0)} * s.expert_neurons;
+      return storey + " > FFN > " + expert + "neuron " + std::to_string(first - before) +
+             (last > first ? ".." + std::to_string(last - before) : "");
     }
     case Kind::kCandidate:
       return of + "crown > candidate " + index;

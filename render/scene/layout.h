@@ -120,6 +120,9 @@ class Layout {
     return static_cast<float>(tower.measures.columns - 1);
   }
 
+  // Where an element lies when column `now` is at the front.
+  Box box_of(uint32_t element, float now) const;
+
   // Of one of the models: the first of its elements, which follow each other as in a layout of it
   // alone, and where its spine stands.
   uint32_t first_element(size_t subject) const { return towers_[subject].begin; }
@@ -173,6 +176,9 @@ class Layout {
   // How much larger than the built-in model's the whole scene is, at least 1: what fog, floor and
   // the camera's reach go by.
   float scale() const { return scale_; }
+
+  // "neuron 20", of a mixture as its expert counts it: "neuron 20 of expert 5".
+  std::string neuron_name(uint32_t layer, uint64_t neuron) const;
 
   // "layer 3 > attention > head 2"; with several models, the model's name first.
   std::string path(const NodeRef& ref) const;

@@ -31,7 +31,7 @@ const trace::Position* shown(const LegendInput& in) {
   if (in.reader.steps() == 0) return nullptr;
   const Moment now = moment_of(in.playhead, in.merge, in.reader.steps());
   const trace::StepRecord& step = in.reader.step(now.last);
-  return &in.reader.position(step.first_position + step.count - 1);
+  return &in.reader.position(step.last_position());
 }
 
 constexpr float kShortestPhase = Clock::kFfn - Clock::kWrite;  // of a layer
@@ -230,7 +230,7 @@ class Writer {
   // Whose step is in flight.
   std::string who() const {
     const trace::StepRecord& step = in_.reader.step(now_.last);
-    const uint32_t last = step.first_position + step.count - 1;
+    const uint32_t last = step.last_position();
     if (step.count > 1) {
       return (step.first_position > 0 ? "the prompt goes on, " : "the prompt, ") +
              std::to_string(step.count) + " tokens";

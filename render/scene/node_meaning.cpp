@@ -18,7 +18,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
   Meaning meaning;
   if (step >= reader.steps()) return meaning;
   const trace::StepRecord& record = reader.step(step);
-  const trace::Position& at = reader.position(record.first_position + record.count - 1);
+  const trace::Position& at = reader.position(record.last_position());
   const auto& m = layout.model();
   const auto say = [&](std::string measure, std::string formula, std::string tensor, float value,
                        float scale) {
@@ -125,7 +125,7 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
   std::vector<std::string> lines;
   if (step >= reader.steps()) return lines;
   const trace::StepRecord& record = reader.step(step);
-  const trace::Position& at = reader.position(record.first_position + record.count - 1);
+  const trace::Position& at = reader.position(record.last_position());
   if (ref.kind == Kind::kHead && at.attention.record != nullptr) {
     const trace::HeadShare& head = at.attention.head(ref.layer, ref.index);
     const auto entropy = static_cast<double>(head.entropy);

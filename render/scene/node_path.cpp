@@ -51,6 +51,14 @@ std::optional<uint32_t> find_node(std::string_view path, const Layout& layout) {
   if (is("LM", 1)) return layout.spine(n[0], true, Layout::kSpineParts - 1);
   if (is("LH", 2) && n[1] < m.heads) return layout.head(n[0], n[1]);
   if (is("LF", 2) && n[1] < layout.subject(0).neurons(n[0])) return layout.cell_of(n[0], n[1]);
+  if (is("LE", 2)) {
+    const trace::StructureRecord& s = layout.structure();
+    const uint64_t first = uint64_t{n[1]} * s.expert_neurons;
+    const uint32_t neurons = layout.subject(0).neurons(n[0]);
+    if (layout.router(n[0]) == shaders::kNoElement || n[1] > s.experts || first >= neurons)
+      return {};
+    return layout.cell_of(n[0], static_cast<uint32_t>(first));
+  }
   if (is("LK.", 3) && n[1] < m.kv_heads && n[2] < m.context)
     return layout.slot(n[0], n[1], layout.column_of(n[2]));
   return {};
@@ -65,7 +73,6 @@ std::optional<uint32_t> find_storey(std::string_view path, const Layout& layout)
 
 std::string node_path(const NodeRef& ref, const Layout& layout) {
   if (ref.subject != 0) return {};  // names are of the first model's nodes
-  const auto& m = layout.model();
   const auto named = [&](std::string_view before, uint64_t number) {
     std::string name;
     if (before != "C" && before != "T") name.append("L").append(std::to_string(ref.layer));
@@ -82,7 +89,7 @@ std::string node_path(const NodeRef& ref, const Layout& layout) {
     case Kind::kSlot:
       return named(".K", ref.index).append(".").append(std::to_string(position));
     case Kind::kCell:
-      return named(".F", (uint64_t{ref.index} * m.neurons + m.buckets - 1) / m.buckets);
+      return named(".F", layout.first_neuron(ref.layer, ref.index));
     case Kind::kRouter:
       return std::string("L").append(std::to_string(ref.layer)).append(".R");
     case Kind::kCandidate:

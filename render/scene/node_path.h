@@ -1,5 +1,6 @@
 // Short names of nodes, for the command line, the window's title and bookmarks:
 //   L3.H1 head 1 of layer 3         L3.F20 neuron 20          L3.K0.5 position 5 of KV head 0
+//   L3.E5 expert 5, as its first cell (the one that always works counts last)
 //   L3.A, L3.M the residual stream where attention and FFN of layer 3 add to it
 //   C0 the likeliest candidate      T5 the token at position 5      L3.R the router of a mixture
 #pragma once

@@ -220,7 +220,7 @@ void Explanations::terms(State& state, uint32_t rank, size_t step, bool interact
   for (size_t i = 0; i < std::min(kNeurons, a.neurons.size()); ++i) {
     const trace::NeuronTerm& n = a.neurons[i];
     draw_term(state,
-              {in_layer(n.layer, "neuron " + std::to_string(n.neuron)), n.term,
+              {in_layer(n.layer, layout.neuron_name(n.layer, n.neuron)), n.term,
                shaders::kChannelFfn, layout.cell_of(n.layer, n.neuron) + 1},
               most, interactive);
   }

@@ -14,6 +14,7 @@
 #include "render/scene/dependency.h"
 #include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
+#include "render/scene/node_path.h"
 #include "render/scene/text.h"
 #include "render/ui/explanations.h"
 #include "render/ui/letters.h"
@@ -83,7 +84,7 @@ std::string unmeasured(const trace::Reader& reader, const scene::Layout& layout,
                        const scene::NodeRef& ref, std::optional<size_t> step) {
   if (ref.kind == scene::Kind::kCell && step && *step < reader.steps()) {
     const trace::StepRecord& record = reader.step(*step);
-    const trace::Position& at = reader.position(record.first_position + record.count - 1);
+    const trace::Position& at = reader.position(record.last_position());
     if (const auto expert = scene::idle_expert(at, layout, ref))
       return "not computed: the router did not choose expert " + std::to_string(*expert);
   }
@@ -164,6 +165,10 @@ void Inspector::draw(State& state, bool interactive) {
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
     ImGui::TextUnformatted(readable_text(state.stage.layout().path(ref)).c_str());
+    if (const std::string name = scene::node_path(ref, state.stage.layout()); !name.empty()) {
+      ImGui::SameLine();
+      faint(name);
+    }
     ImGui::PopTextWrapPos();
     const bool muted = scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted());
     if (interactive) mute_button(state, ref, muted);
@@ -521,7 +526,8 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
   } else if (ref.kind == scene::Kind::kSpineFfn && at.ffn.record != nullptr) {
     for (uint32_t i = 0; i < std::min(at.ffn.record->top, 5U); ++i) {
       const trace::NeuronShare& n = at.ffn.top[ref.layer * at.ffn.record->top + i];
-      ImGui::Text("%s  neuron %u  activation %.3g", percent(n.share).c_str(), n.neuron,
+      ImGui::Text("%s  %s  activation %.3g", percent(n.share).c_str(),
+                  state.stage.layout().neuron_name(ref.layer, n.neuron).c_str(),
                   double{n.activation});
     }
   } else if (ref.kind == scene::Kind::kSpineAttention && at.attention.record != nullptr) {

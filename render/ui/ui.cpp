@@ -222,7 +222,7 @@ std::optional<size_t> step_of(const State& state, scene::Kind kind) {
 
 uint32_t position_of(const State& state, size_t step) {
   const trace::StepRecord& record = state.stage.reader().step(step);
-  return record.first_position + record.count - 1;
+  return record.last_position();
 }
 
 }  // namespace ui

@@ -149,8 +149,7 @@ TEST_P(Shares, BucketsAndBiasCarryTheWholeFfnUpdate) {
 TEST_P(Shares, CandidatesAndRestAreTheWholeCrown) {
   for (size_t s = 0; s < talk_ptr_->reader.steps(); ++s) {
     const trace::StepRecord& step = talk_ptr_->reader.step(s);
-    const trace::Logits& crown =
-        talk_ptr_->reader.position(step.first_position + step.count - 1).logits;
+    const trace::Logits& crown = talk_ptr_->reader.position(step.last_position()).logits;
     ASSERT_NE(nullptr, crown.record);
     double sum = double{crown.record->rest_probability};
     for (const trace::Candidate& c : crown.candidates) sum += double{c.probability};

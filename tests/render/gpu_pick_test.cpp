@@ -74,7 +74,7 @@ class Picks : public GpuTest {
     for (uint32_t e = 0; e < layout.elements(); ++e) {
       const shaders::Node node = layout.nodes()[e];
       if (node.column > now + 0.5F) continue;
-      scene::Box box = box_of(layout, e, now);
+      scene::Box box = layout.box_of(e, now);
       const shaders::Grid* grid = nullptr;
       for (const shaders::Grid& g : layout.grids()) {
         if (e - g.first_element < g.elements * g.plates) grid = &g;

@@ -306,8 +306,8 @@ TEST_F(Labels, NameWhatIsNear) {
 // can, and what is selected always.
 TEST_F(Labels, DoNotShowThroughWhatStandsBeforeThem) {
   show(tests::small_model(), 8, 4);
-  const scene::Box head = box_of(*layout_, layout_->head(1, 2), 11.0F);
-  const scene::Box cell = box_of(*layout_, layout_->cell(1, 10), 11.0F);
+  const scene::Box head = layout_->box_of(layout_->head(1, 2), 11.0F);
+  const scene::Box cell = layout_->box_of(layout_->cell(1, 10), 11.0F);
   // Along the line from the head through the board, and from the other side.
   const glm::vec3 towards = glm::normalize(cell.center - head.center);
   scene::Pose pose;

@@ -36,7 +36,7 @@ TEST_F(BoltMeanings, EveryBoltNamesItsTerm) {
   size_t neurons = 0;
   for (size_t step = 0; step < reader_.steps(); ++step) {
     const trace::StepRecord& record = reader_.step(step);
-    const trace::Position& at = reader_.position(record.first_position + record.count - 1);
+    const trace::Position& at = reader_.position(record.last_position());
     for (const shaders::Bolt& bolt : scene::choreograph(reader_, layout_, step).bolts) {
       if ((bolt.flags & shaders::kBoltFork) != 0) continue;  // decoration of another
       const BoltMeaning meaning = explain_bolt(reader_, layout_, step, bolt);

@@ -154,7 +154,7 @@ TEST(Camera, ZoomKeepsThePointUnderTheCursor) {
           camera.pose.target + right * (cursor.x * half * aspect) - up * (cursor.y * half);
       const glm::vec2 before = project(camera, aspect, point);
       ASSERT_LT(glm::length(before - cursor), 1e-4F);
-      camera.zoom(notches, cursor, aspect);
+      camera.zoom(notches, camera.under(cursor, aspect, camera.pose.distance));
       EXPECT_LT(glm::length(project(camera, aspect, point) - cursor), 1e-3F);
       EXPECT_EQ(notches > 0.0F, camera.pose.distance < 12.0F);
     }
@@ -186,7 +186,7 @@ TEST(Camera, NobodyGetsLost) {
   for (int i = 0; i < 500; ++i) {
     camera.fly({0.7F, 0.5F, 3.0F});
     camera.orbit({13.0F, 7.0F}, 720.0F);
-    camera.zoom(-1.0F, {0.7F, 0.7F}, 1.5F);
+    camera.zoom(-1.0F, camera.under({0.7F, 0.7F}, 1.5F, camera.pose.distance));
     camera.keep_near(box);
     // What is looked at is never far outside of the scene, and the scene is never a speck.
     const glm::vec3 outside = glm::abs(camera.pose.target - box.center) - box.half_size;
@@ -202,9 +202,11 @@ TEST(Camera, NobodyGetsLost) {
 
 TEST(Camera, ZoomHasEnds) {
   Camera camera;
-  for (int i = 0; i < 200; ++i) camera.zoom(3.0F, {0.0F, 0.0F}, 1.0F);
+  for (int i = 0; i < 200; ++i)
+    camera.zoom(3.0F, camera.under({0.0F, 0.0F}, 1.0F, camera.pose.distance));
   EXPECT_GT(camera.pose.distance, 0.0F);
-  for (int i = 0; i < 400; ++i) camera.zoom(-3.0F, {0.0F, 0.0F}, 1.0F);
+  for (int i = 0; i < 400; ++i)
+    camera.zoom(-3.0F, camera.under({0.0F, 0.0F}, 1.0F, camera.pose.distance));
   EXPECT_LT(camera.pose.distance, 20001.0F);
 }
 

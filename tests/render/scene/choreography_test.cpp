@@ -38,7 +38,7 @@ class Choreography : public ::testing::Test {
   const trace::ModelRecord& m() const { return layout_.model(); }
   const trace::Position& last_of(size_t step) const {
     const trace::StepRecord& s = reader_.step(step);
-    return reader_.position(s.first_position + s.count - 1);
+    return reader_.position(s.last_position());
   }
   NodeRef ref(uint32_t node) const { return layout_.refs()[node]; }
   static bool is(const Bolt& b, uint32_t flag) { return (b.flags & flag) != 0; }
@@ -87,7 +87,7 @@ TEST_F(Choreography, EveryLightIsWhatTheInspectorExplains) {
       // In the wave of a prompt a slot also shows what its own column reads from it.
       ASSERT_EQ(Kind::kSlot, node.kind) << layout_.path(node);
       const trace::StepRecord& record = reader_.step(s);
-      ASSERT_LT(node.column, record.first_position + record.count - 1);
+      ASSERT_LT(node.column, record.last_position());
       const trace::Position& own = reader_.position(node.column);
       const float read =
           own.kv

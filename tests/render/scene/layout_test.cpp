@@ -346,6 +346,38 @@ TEST(Layout, ModelsSideBySideKeepApartAndShareOneScale) {
     EXPECT_TRUE(notes.contains(text)) << text;
 }
 
+// As the shader has it (kNodeAtRest): outlines and words stand where the column is drawn.
+TEST(Layout, APastThatDoesNotMoveStandsAtItsOwnLastColumn) {
+  const auto model = [](const trace::ModelRecord& m) {
+    return trace::Model{m, trace::structure_of(m), "m", "llama", "F32"};
+  };
+  const std::vector<trace::Model> two = {model(small_model()),
+                                         model(shaped(24, 16, 4, 4096, 128, 16))};
+  const auto front = [&](bool all_move) {
+    scene::LayoutOptions options;
+    options.all_move = all_move;
+    const Layout layout(two, options);
+    // The column 12 of the second model's tape, while column 40 of the first is at the front.
+    for (uint32_t e = layout.first_element(1); e < layout.elements(); ++e) {
+      if (layout.ref(e).kind == Kind::kTape && layout.ref(e).column == 12)
+        return layout.box_of(e, 40.0F).center.z;
+    }
+    return 0.0F;
+  };
+  EXPECT_EQ(shaders::past_z(3.0F), front(false));
+  EXPECT_EQ(shaders::past_z(28.0F), front(true));
+}
+
+TEST(Layout, NeuronsOfAMixtureAreNamedAsTheirExpertCountsThem) {
+  const Layout mix({mixture_model()});
+  EXPECT_EQ("neuron 4 of expert 1", mix.neuron_name(1, 20));
+  EXPECT_EQ("neuron 2 of the shared expert", mix.neuron_name(1, 50));
+  EXPECT_EQ("neuron 20", Layout(small_model()).neuron_name(1, 20));
+  // Whatever stands beside it.
+  const Layout both({{small_model(), {}, "dense", "llama", "F32"}, mixture_model()});
+  EXPECT_EQ("mix > layer 1 > FFN > expert 1 > neuron 2..4", both.path({Kind::kCell, 1, 6, 0, 1}));
+}
+
 TEST(Layout, MoreOfAnythingIsNeverDrawnSmaller) {
   for (const bool true_proportions : {false, true}) {
     scene::LayoutOptions options;

@@ -114,7 +114,7 @@ TEST_F(Legends, SayTheScaleOfTheLayerInFlight) {
                           : "position " + std::to_string(record.first_position) + ", \"t" +
                                 std::to_string(record.first_position) + "\"",
                 l.who);
-      const trace::Scale& scale = reader_.position(record.first_position + record.count - 1).scale;
+      const trace::Scale& scale = reader_.position(record.last_position()).scale;
       for (const auto& [channel, measure] : kScaled) {
         char number[24];
         std::snprintf(number, sizeof number, "full at %.3g", double{scale.of(layer, measure)});
@@ -169,7 +169,7 @@ TEST_F(Legends, SayWhatTheWordsAtTheStoreysAre) {
   in.lens = true;
   EXPECT_TRUE(says(legend(in), "of this step there are no readings"));
   const trace::StepRecord& step = reader_.step(4);
-  builder_.lens(step.first_position + step.count - 1);
+  builder_.lens(step.last_position());
   reader_.poll();
   EXPECT_TRUE(says(legend(in), "softmax(W_U norm(x) / T) finds most probable"));
   EXPECT_TRUE(says(legend(in), "white what is drawn"));

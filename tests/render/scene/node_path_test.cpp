@@ -48,6 +48,26 @@ TEST(NodePath, EveryNodeIsFoundByItsName) {
   EXPECT_EQ(layout.nodes().size() - 1, named) << "all but the bar of the rest";
 }
 
+// Of layer 0, which is dense, and of the others.
+TEST(NodePath, ExpertsAndNeuronsOfAMixtureAreFound) {
+  trace::Model mix{tests::small_model(), tests::small_mixture(), "mix", "qwen2moe", "F32"};
+  mix.structure.dense_layers = 1;
+  mix.structure.dense_neurons = 30;
+  const Layout layout({mix});
+  EXPECT_EQ(layout.cell_of(1, 0), find_node("L1.E0", layout));
+  EXPECT_EQ(layout.cell_of(1, 32), find_node("L1.E2", layout));
+  EXPECT_EQ(layout.cell_of(1, 48), find_node("L1.E3", layout)) << "the one that always works";
+  EXPECT_FALSE(find_node("L1.E4", layout));
+  EXPECT_FALSE(find_node("L0.E0", layout));
+  EXPECT_FALSE(find_node("L1.E0", Layout(tests::small_model())));
+  for (const uint32_t l : {0U, 1U}) {
+    for (uint32_t b = 0; b < mix.record.buckets; ++b) {
+      const std::string name = node_path(layout.ref(layout.cell(l, b)), layout);
+      EXPECT_EQ(layout.cell(l, b), find_node(name, layout)) << name;
+    }
+  }
+}
+
 TEST(NodePath, RefusesWhatIsNotThere) {
   const Layout layout(tests::small_model());
   for (const char* path : {"",
