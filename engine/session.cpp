@@ -359,6 +359,11 @@ void Session::attribute(const Attribute& what) {
   trace::append(log_, Topic::kAttribution, record, std::span<const float>(a.heads),
                 std::span<const float>(a.attention_bias), std::span<const float>(a.ffn),
                 std::span<const float>(a.ffn_bias), std::span<const trace::NeuronTerm>(a.neurons));
+  if (a.experts.empty()) return;
+  trace::append(
+      log_, Topic::kExpertTerms,
+      trace::ExpertTermsRecord{what.position, u32(a.experts.size()), what.token, what.against},
+      std::span<const trace::ExpertTerm>(a.experts));
 }
 
 std::chrono::nanoseconds Session::read_tiles(std::chrono::nanoseconds budget) {

@@ -87,6 +87,19 @@ void add_neurons(std::span<const float> terms, uint32_t layer, size_t n,
   }
 }
 
+// What a layer's experts that worked added, of the terms of all of its neurons. worked: (n, 3) as
+// Tap::kExperts.
+void add_experts(std::span<const float> terms, uint32_t layer, std::span<const float> worked,
+                 const model::Config& c, std::vector<trace::ExpertTerm>& experts) {
+  for (size_t row = 0; row + 3 <= worked.size(); row += 3) {
+    const auto e = static_cast<int64_t>(worked[row]);
+    const auto own =
+        terms.subspan(static_cast<size_t>(e * c.n_ff), static_cast<size_t>(c.neurons_of(e)));
+    const double sum = std::accumulate(own.begin(), own.end(), 0.0);
+    experts.push_back({layer, static_cast<uint32_t>(e), static_cast<float>(sum)});
+  }
+}
+
 }  // namespace
 
 Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t position,
@@ -120,6 +133,7 @@ Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t
                              readout.direction.data(), terms.data()));
     out.ffn[l] = static_cast<float>(std::accumulate(terms.begin(), terms.end(), 0.0));
     add_neurons(terms, static_cast<uint32_t>(l), neurons, out.neurons);
+    add_experts(terms, static_cast<uint32_t>(l), sink.experts[l], c, out.experts);
   }
   double all = out.constant + out.embedding;
   for (const std::vector<float>* part : {&out.heads, &out.attention_bias, &out.ffn, &out.ffn_bias})

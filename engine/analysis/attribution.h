@@ -23,6 +23,8 @@ struct Attribution {
   std::vector<float> attention_bias;  // (L), what muting all heads leaves
   std::vector<float> ffn;             // (L), all neurons together
   std::vector<float> ffn_bias;        // (L)
+  // Of a mixture: the experts that worked, layer by layer, parts of ffn.
+  std::vector<trace::ExpertTerm> experts;
   // The strongest neurons of all layers, by magnitude, ties by layer and number; parts of ffn.
   std::vector<trace::NeuronTerm> neurons;
 };

@@ -177,10 +177,13 @@ std::vector<Named> terms_of(const Attribution& a, const model::Config& c) {
       terms.push_back({trace::name_of({trace::MutedKind::kHead, layer, static_cast<uint32_t>(h)}),
                        a.heads[l * heads + h]});
     }
-    terms.push_back({trace::name_of({trace::MutedKind::kNeurons, layer, 0}), a.ffn[l]});
+    if (c.n_expert == 0)
+      terms.push_back({trace::name_of({trace::MutedKind::kNeurons, layer, 0}), a.ffn[l]});
     if (c.attention_biased()) terms.push_back({fmt::format("L{}.A bias", l), a.attention_bias[l]});
     if (c.ffn_biased()) terms.push_back({fmt::format("L{}.M bias", l), a.ffn_bias[l]});
   }
+  for (const trace::ExpertTerm& e : a.experts)
+    terms.push_back({trace::name_of({trace::MutedKind::kExpert, e.layer, e.expert}), e.term});
   terms.push_back({"embedding", static_cast<float>(a.embedding)});
   if (a.constant != 0.0) terms.push_back({"last bias", static_cast<float>(a.constant)});
   std::stable_sort(terms.begin(), terms.end(), [](const Named& x, const Named& y) {

@@ -164,6 +164,9 @@ void Reader::forget(uint64_t chunk) {
       case Topic::kAttribution:
         p.attribution = {};
         break;
+      case Topic::kExpertTerms:
+        p.attribution.experts = {};
+        break;
       case Topic::kTensor:  // answers: above
       case Topic::kTile:
       case Topic::kModel:  // the rest is no detail and stays
@@ -408,7 +411,7 @@ void Reader::take(const Message& message) {
     case Topic::kAttribution: {
       const auto* a = pieces.header<AttributionRecord>();
       expect(a->layers == model_->record.layers && a->heads == model_->record.heads);
-      Attribution attribution{a, {}, {}, {}, {}, {}};
+      Attribution attribution{a, {}, {}, {}, {}, {}, {}};
       attribution.head = pieces.array<float>(a->layers, a->heads);
       attribution.attention_bias = pieces.array<float>(a->layers);
       attribution.ffn = pieces.array<float>(a->layers);
@@ -418,6 +421,19 @@ void Reader::take(const Message& message) {
         expect(n.layer < a->layers && n.neuron < model_->record.neurons);
       forget_older(message.topic, a->position);
       at(a->position).attribution = attribution;
+      break;
+    }
+    case Topic::kExpertTerms: {
+      const auto* e = pieces.header<ExpertTermsRecord>();
+      const auto terms = pieces.array<ExpertTerm>(e->terms);
+      for (const ExpertTerm& term : terms) {
+        expect(term.layer < model_->record.layers && term.expert <= model_->structure.experts);
+      }
+      forget_older(message.topic, e->position);
+      Attribution& of = at(e->position).attribution;
+      const bool same =
+          of.record != nullptr && of.record->token == e->token && of.record->against == e->against;
+      if (same) of.experts = terms;
       break;
     }
     case Topic::kTensor: {

@@ -112,6 +112,7 @@ struct Attribution {
   std::span<const float> ffn;             // (L)
   std::span<const float> ffn_bias;        // (L)
   std::span<const NeuronTerm> neurons;
+  std::span<const ExpertTerm> experts;  // of a mixture, once they have come
 };
 
 // p99[layer * kMeasureCount + measure]

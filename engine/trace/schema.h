@@ -38,6 +38,7 @@ enum class Topic : uint16_t {
   kMuted = 19,        // after kStart, where there are any: MutedRecord
   kLens = 20,         // what a position would say if it were read behind any layer: LensRecord
   kAttribution = 21,  // what made one token's logit: AttributionRecord
+  kExpertTerms = 22,  // behind it, of a mixture: ExpertTermsRecord
 };
 // As files call it; empty: no topic.
 constexpr std::string_view topic_name(Topic topic) noexcept {
@@ -84,10 +85,12 @@ constexpr std::string_view topic_name(Topic topic) noexcept {
       return "lens";
     case Topic::kAttribution:
       return "attribution";
+    case Topic::kExpertTerms:
+      return "expert_terms";
   }
   return {};
 }
-inline constexpr uint16_t kTopicCount = 22;  // one more than the last
+inline constexpr uint16_t kTopicCount = 23;  // one more than the last
 static_assert(topic_name(Topic{kTopicCount}).empty() &&
               !topic_name(Topic{kTopicCount - 1}).empty());
 
@@ -106,6 +109,7 @@ constexpr bool is_detail(Topic topic) noexcept {
     case Topic::kExperts:
     case Topic::kLens:
     case Topic::kAttribution:
+    case Topic::kExpertTerms:
       return true;
     case Topic::kModel:
     case Topic::kStart:
@@ -340,6 +344,21 @@ struct AttributionRecord {
   float rest = 0.0F;       // what rounding leaves: of inputs to 8 bits, where weights are quantised
 };
 
+// Of a mixture, to the AttributionRecord of the same position and tokens: what each expert that
+// worked added, parts of ffn.
+// then: ExpertTerm terms[terms], by layer
+struct ExpertTerm {
+  uint32_t layer = 0;
+  uint32_t expert = 0;  // the one that always works counts last
+  float term = 0.0F;
+};
+struct ExpertTermsRecord {
+  uint32_t position = 0;
+  uint32_t terms = 0;
+  int32_t token = 0;
+  int32_t against = -1;
+};
+
 // What brightness is measured against: the 99th percentile so far, per measure and layer.
 enum class Measure : uint32_t {
   kHeadShare = 0,
@@ -495,7 +514,8 @@ static_assert(sizeof(NeuronShare) == 12 && sizeof(FfnRecord) == 16 && sizeof(Can
 static_assert(sizeof(LogitsRecord) == 24 && sizeof(ScaleRecord) == 8 && sizeof(TimeRecord) == 8);
 static_assert(sizeof(OperationTime) == 24 && sizeof(TensorRecord) == 56 && sizeof(NoteRecord) == 8);
 static_assert(sizeof(LensRow) == 8 && sizeof(LensRecord) == 16 && sizeof(NeuronTerm) == 12 &&
-              sizeof(AttributionRecord) == 40);
+              sizeof(AttributionRecord) == 40 && sizeof(ExpertTerm) == 12 &&
+              sizeof(ExpertTermsRecord) == 16);
 static_assert(sizeof(TileRecord) == 64 && sizeof(MutedPart) == 12 && sizeof(MutedRecord) == 8);
 
 }  // namespace trace

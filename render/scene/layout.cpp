@@ -507,8 +507,8 @@ Box Layout::box_of(uint32_t element, float now) const {
 std::string Layout::neuron_name(uint32_t layer, uint64_t neuron) const {
   const auto e = expert_of_neuron(towers_[0].model, layer, neuron);
   if (!e) return "neuron " + std::to_string(neuron);
-  return "neuron " + std::to_string(neuron - uint64_t{*e} * structure().expert_neurons) +
-         (*e < structure().experts ? " of expert " + std::to_string(*e) : " of the shared expert");
+  return (*e < structure().experts ? "expert " + std::to_string(*e) : "shared") + " neuron " +
+         std::to_string(neuron - uint64_t{*e} * structure().expert_neurons);
 }
 
 std::string Layout::path(const NodeRef& ref) const {

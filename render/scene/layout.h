@@ -177,7 +177,7 @@ class Layout {
   // the camera's reach go by.
   float scale() const { return scale_; }
 
-  // "neuron 20", of a mixture as its expert counts it: "neuron 20 of expert 5".
+  // "neuron 20", of a mixture as its expert counts it: "expert 5 neuron 20".
   std::string neuron_name(uint32_t layer, uint64_t neuron) const;
 
   // "layer 3 > attention > head 2"; with several models, the model's name first.

@@ -57,8 +57,16 @@ std::vector<Term> terms_of(const trace::Attribution& a, const scene::Layout& lay
     }
     if (a.ffn_bias[l] != 0.0F)
       terms.push_back({in_layer(l, "FFN's bias"), a.ffn_bias[l], shaders::kChannelFfn, 0});
-    terms.push_back(
-        {in_layer(l, "FFN"), a.ffn[l], shaders::kChannelFfn, layout.spine(l, true, 0) + 1});
+    if (a.experts.empty())
+      terms.push_back(
+          {in_layer(l, "FFN"), a.ffn[l], shaders::kChannelFfn, layout.spine(l, true, 0) + 1});
+  }
+  for (const trace::ExpertTerm& e : a.experts) {
+    const trace::StructureRecord& s = layout.structure();
+    terms.push_back({in_layer(e.layer, e.expert < s.experts ? "expert " + std::to_string(e.expert)
+                                                            : "shared expert"),
+                     e.term, shaders::kChannelFfn,
+                     layout.cell_of(e.layer, e.expert * s.expert_neurons) + 1});
   }
   terms.push_back({"the embedding", a.record->embedding, shaders::kChannelResidual, 0});
   if (a.record->constant != 0.0F)

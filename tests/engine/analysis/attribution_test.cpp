@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/interventions.h"
+#include "tests/support/capture.h"
 #include "tests/support/conversation_of.h"
 #include "tests/support/oracle.h"
 
@@ -87,6 +89,51 @@ TEST_P(AttributionOf, TheStrongestNeuronsOfAllLayersAreListed) {
   }
   for (size_t l = 0; l < of_layer.size(); ++l)
     EXPECT_NEAR(double{all.ffn[l]}, of_layer[l], 1e-4 * (1.0 + std::abs(double{all.ffn[l]})));
+}
+
+TEST_P(AttributionOf, TheExpertsThatWorkedAreTheirLayersFfn) {
+  const trace::Attribution a = ask(last(), 5);
+  const trace::StructureRecord& s = talk_->reader.model()->structure;
+  const uint32_t each = s.experts == 0 ? 0 : s.experts_used + (s.shared_neurons > 0 ? 1 : 0);
+  ASSERT_EQ(a.ffn.size() * each, a.experts.size());
+  std::vector<double> of_layer(a.ffn.size());
+  for (const trace::ExpertTerm& e : a.experts) of_layer[e.layer] += double{e.term};
+  for (size_t l = 0; each > 0 && l < of_layer.size(); ++l)
+    EXPECT_NEAR(double{a.ffn[l]}, of_layer[l], 1e-5 * (1.0 + std::abs(double{a.ffn[l]})));
+}
+
+// Behind the last layer nothing comes but the norm, whose scale is held: what an expert added is
+// what the stream lacks without it.
+TEST_P(AttributionOf, AnExpertOfTheLastLayerAddedWhatIsMissingWithoutIt) {
+  model::Model& network = *talk_->model.network;
+  const model::Config& c = network.config();
+  if (c.n_expert == 0) GTEST_SKIP() << "no mixture";
+  const std::vector<int32_t>& tokens = talk_->session.tokens();
+  const int64_t n = std::ssize(tokens);
+  const auto stream = [&](const std::vector<trace::MutedPart>& without) {
+    model::KvCache cache(c, n);
+    tests::Capture taps;
+    network.forward(tokens, 0, cache, nullptr, 0, &taps, engine::mutes_of(without, c));
+    return taps.at(model::Tap::kResidPost, c.n_layer - 1).data;
+  };
+  model::KvCache cache(c, n);
+  network.forward(tokens, 0, cache, nullptr, 0, nullptr);
+  const engine::Past past{cache, tokens, tokens.size()};
+  const engine::Attribution a =
+      engine::attribute_logit(talk_->model, past, static_cast<uint32_t>(n - 1), 5, -1, 1);
+  const std::vector<float> whole = stream({});
+  const std::vector<float> direction = network.readout(whole.data(), 5).direction;
+  size_t looked_at = 0;
+  for (const trace::ExpertTerm& e : a.experts) {
+    if (e.layer + 1 != c.n_layer) continue;
+    const std::vector<float> rest = stream({{trace::MutedKind::kExpert, e.layer, e.expert}});
+    double missing = 0.0;
+    for (size_t i = 0; i < whole.size(); ++i)
+      missing += double{direction[i]} * (double{whole[i]} - double{rest[i]});
+    EXPECT_NEAR(missing, double{e.term}, 1e-5 * (1.0 + std::abs(missing))) << e.expert;
+    ++looked_at;
+  }
+  EXPECT_EQ(static_cast<size_t>(c.experts_at_work()), looked_at);
 }
 
 TEST_P(AttributionOf, AMutedHeadAddsNothing) {

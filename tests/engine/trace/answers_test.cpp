@@ -90,6 +90,46 @@ TEST(ReaderAnswers, MustFitTheModel) {
   }
 }
 
+TEST(ReaderAnswers, TermsOfExpertsBelongToTheAttributionOfTheSameTokens) {
+  Log log;
+  Reader reader(log);
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.structure(tests::small_mixture());
+  builder.start();
+  builder.step(2);
+  const auto terms = [&](int32_t token, int32_t against, uint32_t layer, uint32_t expert) {
+    const std::vector<trace::ExpertTerm> list = {{layer, expert, 0.5F}};
+    trace::append(log, Topic::kExpertTerms, trace::ExpertTermsRecord{1, 1, token, against},
+                  tests::all(list));
+    reader.poll();
+    return reader.position(1).attribution.experts.size();
+  };
+  EXPECT_EQ(0U, terms(2, -1, 0, 1)) << "of no attribution";
+  builder.attribution(1, 2);
+  EXPECT_EQ(0U, terms(3, -1, 0, 1));
+  EXPECT_EQ(0U, terms(2, 7, 0, 1));
+  EXPECT_EQ(1U, terms(2, -1, 2, 3)) << "the expert that always works counts last";
+  EXPECT_EQ(0.5F, reader.position(1).attribution.experts[0].term);
+  builder.attribution(1, 3);
+  reader.poll();
+  EXPECT_TRUE(reader.position(1).attribution.experts.empty());
+  EXPECT_THROW(terms(3, -1, 3, 0), fulgurite::Error) << "a layer that is not there";
+}
+
+TEST(ReaderAnswers, AnExpertThatIsNotThereIsRefused) {
+  Log log;
+  Reader reader(log);
+  TraceBuilder builder(log, small_model());
+  builder.describe();
+  builder.structure(tests::small_mixture());
+  builder.start();
+  builder.step(2);
+  const std::vector<trace::ExpertTerm> list = {{0, 4, 0.5F}};
+  trace::append(log, Topic::kExpertTerms, trace::ExpertTermsRecord{1, 1, 2, -1}, tests::all(list));
+  EXPECT_THROW(reader.poll(), fulgurite::Error);
+}
+
 // When the oldest detail makes room, a newer answer about the same position stays.
 TEST(ReaderAnswers, OutliveOlderOnesOfTheirPosition) {
   Log log(4 * Log::kChunkBytes);

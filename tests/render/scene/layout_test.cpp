@@ -370,8 +370,8 @@ TEST(Layout, APastThatDoesNotMoveStandsAtItsOwnLastColumn) {
 
 TEST(Layout, NeuronsOfAMixtureAreNamedAsTheirExpertCountsThem) {
   const Layout mix({mixture_model()});
-  EXPECT_EQ("neuron 4 of expert 1", mix.neuron_name(1, 20));
-  EXPECT_EQ("neuron 2 of the shared expert", mix.neuron_name(1, 50));
+  EXPECT_EQ("expert 1 neuron 4", mix.neuron_name(1, 20));
+  EXPECT_EQ("shared neuron 2", mix.neuron_name(1, 50));
   EXPECT_EQ("neuron 20", Layout(small_model()).neuron_name(1, 20));
   // Whatever stands beside it.
   const Layout both({{small_model(), {}, "dense", "llama", "F32"}, mixture_model()});
