@@ -52,6 +52,7 @@ struct View {
   Look look;
   uint32_t hovered = 0;  // element + 1; 0: none
   uint32_t selected = 0;
+  uint32_t whole_expert = 0;  // where it is `selected`, that cell stands for its whole expert
   // A value of a tensor that is pointed at, and one that is chosen.
   std::optional<scene::CellRef> hovered_cell{};
   std::optional<scene::CellRef> selected_cell{};

@@ -233,7 +233,7 @@ int attribution(const ExplainOptions& options, std::ostream& out) {
     if (i >= listed) rest += double{terms[i].term};
   }
   out << fmt::format("  {:<20} {:>+9.4f}\n", "all the rest", rest);
-  if (!neurons.empty()) out << "\nthe strongest neurons, parts of the FFNs above\n\n";
+  if (!neurons.empty()) out << "\nthe strongest neurons, parts of what is above\n\n";
   for (const Named& one : neurons) out << fmt::format("  {:<20} {:>+9.4f}\n", one.name, one.term);
   return finish(out);
 }

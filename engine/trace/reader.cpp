@@ -425,9 +425,11 @@ void Reader::take(const Message& message) {
     }
     case Topic::kExpertTerms: {
       const auto* e = pieces.header<ExpertTermsRecord>();
+      const StructureRecord& s = model_->structure;
+      expect(e->terms <= uint64_t{model_->record.layers} * (uint64_t{s.experts_used} + 1));
       const auto terms = pieces.array<ExpertTerm>(e->terms);
       for (const ExpertTerm& term : terms) {
-        expect(term.layer < model_->record.layers && term.expert <= model_->structure.experts);
+        expect(term.layer < model_->record.layers && term.expert < model_->experts(term.layer));
       }
       forget_older(message.topic, e->position);
       Attribution& of = at(e->position).attribution;

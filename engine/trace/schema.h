@@ -218,8 +218,7 @@ struct TokenRecord {
 struct StepRecord {
   uint32_t step = 0;
   uint32_t first_position = 0;
-  uint32_t count =
-      0;  // n for a prompt, 1 for a generated token; a Reader sees to it that there is one
+  uint32_t count = 0;  // n for a prompt, 1 for a generated token; at least 1 in what a Reader has
   uint32_t reserved = 0;
 
   uint32_t last_position() const noexcept { return first_position + count - 1; }

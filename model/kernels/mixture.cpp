@@ -43,7 +43,7 @@ std::vector<Columns> columns_of(std::span<const MixturePart> parts, const Mixtur
     const size_t distance = place(part) - place(base);
     const int64_t behind = static_cast<int64_t>(distance / w.bytes()) * w.rows() * w.cols();
     const bool stacked = weight(part).dtype == w.dtype && weight(part).cols() == w.cols() &&
-                         distance % w.bytes() == 0 && behind < kMostWeights;
+                         distance % w.bytes() == 0 && behind + w.rows() * w.cols() <= kMostWeights;
     if (!stacked) base = part;
     if (!stacked || all.empty()) all.push_back({&weight(base)});
     Columns& columns = all.back();

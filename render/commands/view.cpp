@@ -132,6 +132,7 @@ class Controls {
     view_.selected_cell = view_.hovered_cell;
     const bool cell = view_.selected_cell.has_value();
     view_.selected = cell ? 0 : node;
+    view_.whole_expert = 0;
     view_.selected_bolt = cell ? std::nullopt : result.bolt;
     if (std::exchange(focus_on_pick_, false)) camera_.focus();
   }
@@ -274,6 +275,7 @@ class Controls {
   // element + 1; 0: nothing.
   void select(uint32_t node) {
     view_.selected = node;
+    view_.whole_expert = 0;
     view_.selected_bolt.reset();
     view_.selected_cell.reset();
   }
@@ -368,7 +370,11 @@ class Controls {
   void carry_out() {
     const std::optional<ui::Offer> what = std::exchange(state_->chosen, std::nullopt);
     if (!what) return;
-    if (const auto node = scene::find_node(what->node, stage_.layout())) return select(*node + 1);
+    if (const auto node = scene::find_node(what->node, stage_.layout())) {
+      select(*node + 1);
+      if (scene::names_expert(what->node)) view_.whole_expert = view_.selected;
+      return;
+    }
     if (!what->view.empty()) return camera_.look(what->view, aspect());
     command(what->key, what->mods, false);
   }
@@ -448,6 +454,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   if (view.selected_cell)
     view.camera.pose = scene::cell_pose(stage.layout(), *view.selected_cell, controls.aspect());
   view.selected = selected_node(options, stage.layout());
+  if (scene::names_expert(options.select)) view.whole_expert = view.selected;
   stage.ask(options.control);
 
   Filming filming(device);

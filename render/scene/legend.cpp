@@ -95,7 +95,7 @@ class Writer {
     mean(
         "x: residual stream; da, df: what attention and FFN add to it; o_h: what head h does; a_j: "
         "attention weight; w_n: column of neuron n; full at the 99th percentile so far");
-    if (const std::string parts = list_of(in_.reader.muted()); !parts.empty())
+    if (const std::string parts = list_of(in_.layout, in_.reader.muted()); !parts.empty())
       legend_.without = "runs without " + parts;
     if (const std::string how = sampling(); !how.empty()) note(how);
     if (prompt()) {

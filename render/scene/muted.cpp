@@ -25,7 +25,7 @@ bool covers(const Layout& layout, const MutedPart& whole, const MutedPart& part)
   return whole.kind == MutedKind::kHeads || whole.kind == MutedKind::kNeurons;
 }
 
-std::string words_of(const MutedPart& part) {
+std::string words_of(const Layout& layout, const MutedPart& part) {
   const std::string layer = "layer " + std::to_string(part.layer);
   switch (part.kind) {
     case MutedKind::kHead:
@@ -33,11 +33,13 @@ std::string words_of(const MutedPart& part) {
     case MutedKind::kHeads:
       return layer + " attention";
     case MutedKind::kNeuron:
-      return layer + " neuron " + std::to_string(part.index);
+      return layer + " " + layout.neuron_name(part.layer, part.index);
     case MutedKind::kNeurons:
       return layer + " FFN";
     case MutedKind::kExpert:
-      return layer + " expert " + std::to_string(part.index);
+      return layer + (part.index < layout.structure().experts
+                          ? " expert " + std::to_string(part.index)
+                          : " shared expert");
   }
   return "what a later version knows";
 }
@@ -159,13 +161,13 @@ std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const Muted
   return elements;
 }
 
-std::string list_of(std::span<const MutedPart> muted) {
+std::string list_of(const Layout& layout, std::span<const MutedPart> muted) {
   constexpr size_t kNamed = 3;
   std::string list;
   const size_t named = muted.size() > kNamed + 1 ? kNamed : muted.size();
   for (const MutedPart& part : muted.first(named)) {
     if (!list.empty()) list += ", ";
-    list += words_of(part);
+    list += words_of(layout, part);
   }
   if (named < muted.size()) list += " and " + std::to_string(muted.size() - named) + " more";
   return list;

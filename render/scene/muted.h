@@ -34,6 +34,6 @@ std::vector<trace::MutedPart> toggled(const Layout& layout, const trace::MutedPa
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const trace::MutedPart> muted);
 
 // "layer 3 head 1, layer 5 FFN and 3 more"; empty: nothing is muted.
-std::string list_of(std::span<const trace::MutedPart> muted);
+std::string list_of(const Layout& layout, std::span<const trace::MutedPart> muted);
 
 }  // namespace scene

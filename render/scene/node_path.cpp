@@ -64,6 +64,11 @@ std::optional<uint32_t> find_node(std::string_view path, const Layout& layout) {
   return {};
 }
 
+bool names_expert(std::string_view path) {
+  const std::optional<Parts> parts = parts_of(path);
+  return parts && parts->letters == "LE";
+}
+
 std::optional<uint32_t> find_storey(std::string_view path, const Layout& layout) {
   const std::optional<Parts> parts = parts_of(path);
   if (!parts || parts->letters != "L" || parts->numbers.size() != 1) return {};

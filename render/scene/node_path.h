@@ -16,6 +16,9 @@ namespace scene {
 // Index into layout.nodes(); nothing when there is no such node.
 std::optional<uint32_t> find_node(std::string_view path, const Layout& layout);
 
+// Whether what find_node() finds is a cell that stands for its expert.
+bool names_expert(std::string_view path);
+
 // "L3": the storey alone.
 std::optional<uint32_t> find_storey(std::string_view path, const Layout& layout);
 

@@ -33,6 +33,7 @@ struct Term {
   float value = 0.0F;
   uint32_t channel = 0;
   uint32_t element = 0;
+  bool expert = false;  // the element stands for its expert
 };
 
 // What is no number, in a trace of a stranger, comes last and has no bar.
@@ -57,16 +58,18 @@ std::vector<Term> terms_of(const trace::Attribution& a, const scene::Layout& lay
     }
     if (a.ffn_bias[l] != 0.0F)
       terms.push_back({in_layer(l, "FFN's bias"), a.ffn_bias[l], shaders::kChannelFfn, 0});
-    if (a.experts.empty())
+    const auto of_layer = [l](const trace::ExpertTerm& e) { return e.layer == l; };
+    if (std::none_of(a.experts.begin(), a.experts.end(), of_layer)) {
       terms.push_back(
           {in_layer(l, "FFN"), a.ffn[l], shaders::kChannelFfn, layout.spine(l, true, 0) + 1});
+    }
   }
+  const trace::StructureRecord& s = layout.structure();
   for (const trace::ExpertTerm& e : a.experts) {
-    const trace::StructureRecord& s = layout.structure();
-    terms.push_back({in_layer(e.layer, e.expert < s.experts ? "expert " + std::to_string(e.expert)
-                                                            : "shared expert"),
-                     e.term, shaders::kChannelFfn,
-                     layout.cell_of(e.layer, e.expert * s.expert_neurons) + 1});
+    const std::string name =
+        e.expert < s.experts ? "expert " + std::to_string(e.expert) : "shared expert";
+    terms.push_back({in_layer(e.layer, name), e.term, shaders::kChannelFfn,
+                     layout.cell_of(e.layer, e.expert * s.expert_neurons) + 1, true});
   }
   terms.push_back({"the embedding", a.record->embedding, shaders::kChannelResidual, 0});
   if (a.record->constant != 0.0F)
@@ -105,6 +108,7 @@ void draw_term(State& state, const Term& term, float most, bool interactive) {
   ImGui::PushID(static_cast<int>(term.element));
   if (ImGui::Selectable(term.name.c_str())) {
     state.view.selected = term.element;
+    state.view.whole_expert = term.expert ? term.element : 0;
     state.view.selected_bolt.reset();
   }
   ImGui::PopID();
@@ -224,7 +228,7 @@ void Explanations::terms(State& state, uint32_t rank, size_t step, bool interact
   ImGui::Text("%+.3f together: %s", double{a.record->logit},
               alone ? "the logit" : "the difference of the logits");
   if (a.neurons.empty()) return;
-  ImGui::TextDisabled("the strongest neurons, parts of the FFNs");
+  ImGui::TextDisabled("the strongest neurons, parts of these");
   for (size_t i = 0; i < std::min(kNeurons, a.neurons.size()); ++i) {
     const trace::NeuronTerm& n = a.neurons[i];
     draw_term(state,

@@ -42,6 +42,15 @@ void select_end_of_bolt(State& state) {
 
 }  // namespace
 
+std::optional<trace::MutedPart> selected_expert(const State& state) {
+  const render::View& view = state.view;
+  if (view.selected == 0 || view.selected != view.whole_expert) return {};
+  const scene::Layout& layout = state.stage.layout();
+  const scene::NodeRef ref = layout.ref(view.selected - 1);
+  if (ref.kind != scene::Kind::kCell || ref.subject != 0) return {};
+  return trace::MutedPart{trace::MutedKind::kExpert, ref.layer, layout.expert_of(ref)};
+}
+
 void toggle_muted(State& state) {
   if (state.control == nullptr) {
     state.message = std::string("muting needs a running model: ") + where_to_ask(state);
@@ -53,6 +62,7 @@ void toggle_muted(State& state) {
     state.message = "select a head or a neuron, or the residual stream above one of them";
     return;
   }
+  if (const auto expert = selected_expert(state)) return toggle_muted(state, *expert);
   const scene::NodeRef ref = layout.ref(state.view.selected - 1);
   if (scene::parts_of(layout, ref).empty()) {
     state.message = "only heads and neurons of the first model can be muted";

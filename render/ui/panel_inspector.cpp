@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/trace/muted.h"
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
 #include "render/scene/muted.h"
@@ -124,6 +125,16 @@ void faint(const std::string& text) {
   ImGui::PopTextWrapPos();
 }
 
+// Behind the last line where it finds room there, else below.
+void name_behind(const std::string& name) {
+  if (name.empty()) return;
+  const float end = ImGui::GetItemRectMax().x - ImGui::GetWindowPos().x +
+                    ImGui::GetStyle().ItemSpacing.x + ImGui::CalcTextSize(name.c_str()).x;
+  const bool one_line = ImGui::GetItemRectSize().y < 1.5F * ImGui::GetTextLineHeight();
+  if (one_line && end < ImGui::GetWindowContentRegionMax().x) ImGui::SameLine();
+  ImGui::TextDisabled("%s", name.c_str());
+}
+
 // Where it ends at the latest if it begins at the top: above the timeline.
 float bottom_of_inspector() {
   return ImGui::GetIO().DisplaySize.y - 5.0F * ImGui::GetFontSize();
@@ -164,13 +175,15 @@ void Inspector::draw(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
-    ImGui::TextUnformatted(readable_text(state.stage.layout().path(ref)).c_str());
-    if (const std::string name = scene::node_path(ref, state.stage.layout()); !name.empty()) {
-      ImGui::SameLine();
-      faint(name);
-    }
+    const auto expert = selected_expert(state);
+    std::string path = state.stage.layout().path(ref);
+    if (expert) path.resize(path.rfind(" > "));  // of its first neurons
+    ImGui::TextUnformatted(readable_text(path).c_str());
+    name_behind(expert ? trace::name_of(*expert) : scene::node_path(ref, state.stage.layout()));
     ImGui::PopTextWrapPos();
-    const bool muted = scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted());
+    const bool muted =
+        expert ? scene::is_muted(state.stage.layout(), *expert, state.stage.reader().muted())
+               : scene::is_muted(state.stage.layout(), ref, state.stage.reader().muted());
     if (interactive) mute_button(state, ref, muted);
     ImGui::PushTextWrapPos(0.0F);
     if (ref.kind == scene::Kind::kTape || ref.kind == scene::Kind::kSlot)

@@ -213,7 +213,7 @@ void controls(State& state) {
     ImGui::EndPopup();
   }
   if (!reader.muted().empty()) {
-    warn(state.view.look.theme, "muted: " + scene::list_of(reader.muted()));
+    warn(state.view.look.theme, "muted: " + scene::list_of(state.stage.layout(), reader.muted()));
     ImGui::SameLine();
     if (ImGui::SmallButton("unmute")) unmute_all(state);
   }

@@ -130,6 +130,8 @@ void take_answer(State& state);
 // Asks the engine for the same again with what is selected muted, or speaking again; or with
 // nothing muted. A sentence in state.message says why not.
 void toggle_muted(State& state);
+// Where the selected cell stands for its expert: that.
+std::optional<trace::MutedPart> selected_expert(const State& state);
 void toggle_muted(State& state, const trace::MutedPart& part);
 void unmute_all(State& state);
 

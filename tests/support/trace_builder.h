@@ -146,6 +146,13 @@ class TraceBuilder {
                                            0.0F, 0.5F, 0.0F},
                   all(heads), all(bias), all(ffn), all(bias), all(neurons));
   }
+  void expert_terms(uint32_t position, const std::vector<trace::ExpertTerm>& terms,
+                    int32_t token = 2, int32_t against = -1) {
+    trace::append(
+        log_, trace::Topic::kExpertTerms,
+        trace::ExpertTermsRecord{position, static_cast<uint32_t>(terms.size()), token, against},
+        all(terms));
+  }
   // rows x 2 texels of 4 x 2 cells each.
   void tile(uint64_t request, uint32_t rows = 2) {
     trace::TileRecord t;

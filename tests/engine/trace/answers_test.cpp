@@ -99,9 +99,7 @@ TEST(ReaderAnswers, TermsOfExpertsBelongToTheAttributionOfTheSameTokens) {
   builder.start();
   builder.step(2);
   const auto terms = [&](int32_t token, int32_t against, uint32_t layer, uint32_t expert) {
-    const std::vector<trace::ExpertTerm> list = {{layer, expert, 0.5F}};
-    trace::append(log, Topic::kExpertTerms, trace::ExpertTermsRecord{1, 1, token, against},
-                  tests::all(list));
+    builder.expert_terms(1, {{layer, expert, 0.5F}}, token, against);
     reader.poll();
     return reader.position(1).attribution.experts.size();
   };
@@ -117,17 +115,32 @@ TEST(ReaderAnswers, TermsOfExpertsBelongToTheAttributionOfTheSameTokens) {
   EXPECT_THROW(terms(3, -1, 3, 0), fulgurite::Error) << "a layer that is not there";
 }
 
-TEST(ReaderAnswers, AnExpertThatIsNotThereIsRefused) {
-  Log log;
-  Reader reader(log);
-  TraceBuilder builder(log, small_model());
-  builder.describe();
-  builder.structure(tests::small_mixture());
-  builder.start();
-  builder.step(2);
-  const std::vector<trace::ExpertTerm> list = {{0, 4, 0.5F}};
-  trace::append(log, Topic::kExpertTerms, trace::ExpertTermsRecord{1, 1, 2, -1}, tests::all(list));
-  EXPECT_THROW(reader.poll(), fulgurite::Error);
+TEST(ReaderAnswers, ExpertsThatAreNotThereAreRefused) {
+  using Terms = std::vector<trace::ExpertTerm>;
+  const auto refused = [](const trace::StructureRecord& structure, const Terms& terms) {
+    Log log;
+    Reader reader(log);
+    TraceBuilder builder(log, small_model());
+    builder.describe();
+    builder.structure(structure);
+    builder.start();
+    builder.step(2);
+    builder.expert_terms(1, terms);
+    EXPECT_THROW(reader.poll(), fulgurite::Error);
+  };
+  const trace::StructureRecord mixture = tests::small_mixture();
+  refused(mixture, {{0, 4, 0.5F}});
+  refused(mixture, {{3, 0, 0.5F}});
+  refused(mixture, Terms(10));                // more than can have worked
+  trace::StructureRecord unshared = mixture;  // 3 experts of 20 neurons
+  unshared.expert_neurons = 20;
+  unshared.shared_neurons = 0;
+  refused(unshared, {{0, 3, 0.5F}});
+  trace::StructureRecord dense_first = mixture;
+  dense_first.dense_layers = 1;
+  dense_first.dense_neurons = 30;
+  refused(dense_first, {{0, 0, 0.5F}});
+  refused(trace::structure_of(small_model()), {{0, 0, 0.5F}});
 }
 
 // When the oldest detail makes room, a newer answer about the same position stays.
@@ -136,10 +149,12 @@ TEST(ReaderAnswers, OutliveOlderOnesOfTheirPosition) {
   Reader reader(log);
   TraceBuilder builder(log, small_model());
   builder.describe();
+  builder.structure(tests::small_mixture());
   builder.start();
   builder.step(2);
   builder.lens(1);
   builder.attribution(1, 2);
+  builder.expert_terms(1, {{0, 1, 0.5F}});
   reader.poll();
   const std::vector<float> large(20'000);  // three a chunk
   const auto fill = [&](int answers) {
@@ -149,12 +164,15 @@ TEST(ReaderAnswers, OutliveOlderOnesOfTheirPosition) {
   fill(6);
   builder.lens(1);
   builder.attribution(1, 3);
+  builder.expert_terms(1, {{0, 2, 0.5F}}, 3);
   fill(9);
   EXPECT_TRUE(reader.dropped());
   EXPECT_EQ(nullptr, reader.position(1).ffn.record);
   ASSERT_NE(nullptr, reader.position(1).lens.record);
   ASSERT_NE(nullptr, reader.position(1).attribution.record);
   EXPECT_EQ(3, reader.position(1).attribution.record->token);
+  ASSERT_EQ(1U, reader.position(1).attribution.experts.size());
+  EXPECT_EQ(2U, reader.position(1).attribution.experts[0].expert);
   fill(60);
   EXPECT_EQ(nullptr, reader.position(1).lens.record);
   EXPECT_EQ(nullptr, reader.position(1).attribution.record);

@@ -404,6 +404,7 @@ std::vector<std::pair<Topic, std::vector<std::byte>>> sample() {
   builder.tile(2);
   builder.lens(1);
   builder.attribution(1);
+  builder.expert_terms(1, {{0, 1, 0.5F}, {2, 3, 1.5F}});
   builder.note(trace::NoteKind::kInfo, "hello");
   trace::Cursor cursor(log);
   std::vector<std::pair<Topic, std::vector<std::byte>>> messages;

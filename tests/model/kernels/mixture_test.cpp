@@ -91,7 +91,11 @@ struct Result {
   std::vector<float> y, of_columns;
 };
 
-Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
+struct Wanted {
+  bool blocks = true, back = true, columns = true;
+};
+
+Result run(const Mixture& m, ThreadPool& pool, const float* row_gain, const Wanted& wanted = {}) {
   Result result;
   result.y.resize(static_cast<size_t>(m.rows));
   result.of_columns.resize(kMixtureColumns);
@@ -101,11 +105,12 @@ Result run(const Mixture& m, ThreadPool& pool, const float* row_gain) {
     result.blocks[k].resize(static_cast<size_t>((m.cols(k) + kBlockWidth - 1) / kBlockWidth));
     result.back[k].resize(static_cast<size_t>(m.cols(k)));
     parts.push_back({&m.linear(k), &m.x(k), m.row_of_x(k), Mixture::kWeights[k],
-                     result.terms[k].data(), result.blocks[k].data(), result.back[k].data()});
+                     result.terms[k].data(), wanted.blocks ? result.blocks[k].data() : nullptr,
+                     wanted.back ? result.back[k].data() : nullptr});
   }
   MixtureGather gather;
   gather.row_gain = row_gain;
-  gather.columns = m.columns.data();
+  if (wanted.columns) gather.columns = m.columns.data();
   gather.column_dot = result.of_columns.data();
   matmul_mixture(parts, result.y.data(), gather, pool);
   return result;
@@ -187,6 +192,25 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
       }
       expect(columns, result.of_columns, 2e-6);
     }
+  }
+}
+
+// Live and full detail want different things.
+TEST(Mixture, WhatIsNotWantedChangesNothingElse) {
+  const Mixture m(DType::kQ4_0, 100, 512);
+  ThreadPool pool(2);
+  const Result all = run(m, pool, nullptr);
+  for (const Wanted& wanted : {Wanted{true, false, true},
+                               {false, true, false},
+                               {true, false, false},
+                               {false, true, true}}) {
+    const Result some = run(m, pool, nullptr, wanted);
+    EXPECT_TRUE(tests::same_bits(all.y, some.y));
+    for (size_t k = 0; k < Mixture::kParts; ++k) {
+      EXPECT_EQ(wanted.blocks, tests::same_bits(all.blocks[k], some.blocks[k])) << k;
+      EXPECT_EQ(wanted.back, tests::same_bits(all.back[k], some.back[k])) << k;
+    }
+    EXPECT_EQ(wanted.columns, tests::same_bits(all.of_columns, some.of_columns));
   }
 }
 

@@ -54,7 +54,7 @@ TEST(HostileTrace, WhatTheReaderAcceptsCanBeShown) {
     const scene::Layout layout(reader.model()->record);
     for (const uint32_t element : scene::muted_elements(layout, reader.muted()))
       ASSERT_LT(element, layout.nodes().size());
-    scene::list_of(reader.muted());
+    scene::list_of(layout, reader.muted());
     for (size_t s = 0; s < reader.steps(); ++s) {
       const scene::Script script = choreograph(reader, layout, s);
       for (const shaders::Light& light : script.lights) {

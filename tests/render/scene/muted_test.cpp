@@ -85,14 +85,14 @@ TEST_F(MutedNodes, EveryPartHasANode) {
 }
 
 TEST_F(MutedNodes, AreListedInWords) {
-  EXPECT_EQ("", scene::list_of({}));
+  EXPECT_EQ("", scene::list_of(layout_, {}));
   EXPECT_EQ("layer 2 head 3, layer 0 attention, layer 1 FFN",
-            scene::list_of(parts({"L2.H3", "L0.A", "L1.M"})));
+            scene::list_of(layout_, parts({"L2.H3", "L0.A", "L1.M"})));
   const Parts many = parts({"L1.F0", "L1.F1", "L1.F2", "L1.F3", "L1.F4", "L1.F5"});
   EXPECT_EQ("layer 1 neuron 0, layer 1 neuron 1, layer 1 neuron 2 and 3 more",
-            scene::list_of(many));
+            scene::list_of(layout_, many));
   EXPECT_EQ("layer 1 neuron 0, layer 1 neuron 1, layer 1 neuron 2, layer 1 neuron 3",
-            scene::list_of(std::span(many).first(4)));
+            scene::list_of(layout_, std::span(many).first(4)));
 }
 
 // Experts of 16, 16, 16 and 12 neurons, in cells of three or fewer.
@@ -113,7 +113,10 @@ TEST_F(MutedExperts, TakeTheirNeuronsWithThem) {
   }
   EXPECT_TRUE(scene::is_muted(layout_, second, Parts{{MutedKind::kNeurons, 1, 0}}));
   EXPECT_FALSE(scene::is_muted(layout_, second, Parts{{MutedKind::kNeurons, 2, 0}}));
-  EXPECT_EQ("layer 1 expert 1", scene::list_of(muted));
+  EXPECT_EQ("layer 1 expert 1", scene::list_of(layout_, muted));
+  EXPECT_EQ(
+      "layer 1 shared expert, layer 1 expert 1 neuron 4",
+      scene::list_of(layout_, Parts{{MutedKind::kExpert, 1, 3}, {MutedKind::kNeuron, 1, 20}}));
   const std::vector<uint32_t> elements = scene::muted_elements(layout_, muted);
   ASSERT_EQ(1U, elements.size());
   EXPECT_EQ(1U, layout_.expert_of(layout_.ref(elements[0])));
