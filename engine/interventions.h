@@ -11,8 +11,8 @@
 
 namespace engine {
 
-// Throws Error (usage) when the model has no such layer, head or neuron, or they are more than a
-// trace may name or of an unknown kind.
+// Throws Error (usage) when the model has no such layer, head, neuron or expert, or they are more
+// than a trace may name or of an unknown kind.
 std::vector<model::Mute> mutes_of(std::span<const trace::MutedPart> parts, const model::Config& c);
 
 }  // namespace engine

@@ -261,6 +261,11 @@ uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout)
               "--tensor", names);
 }
 
+void select_named(const SceneOptions& options, const scene::Layout& layout, View& view) {
+  view.selected = selected_node(options, layout);
+  view.whole_expert = scene::names_expert(options.select) ? view.selected : 0;
+}
+
 void require_readable(const SceneOptions& options) {
   if (options.control != nullptr) return;
   constexpr int kLooks = 1500;

@@ -77,5 +77,7 @@ std::optional<scene::CellRef> zoom_cell(const SceneOptions& options, const scene
 // Node index + 1 of options.select; 0 when it is empty. Throws Error (usage), also when the node
 // has no options.tensor.
 uint32_t selected_node(const SceneOptions& options, const scene::Layout& layout);
+// Selects that; a name of an expert stands for all of it.
+void select_named(const SceneOptions& options, const scene::Layout& layout, View& view);
 
 }  // namespace render::commands

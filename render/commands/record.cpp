@@ -137,7 +137,7 @@ int record(const RecordOptions& options) {
   view.plays = true;
   view.merge = scene::merge_for(steps, moving, scene.look.reduced_motion);
   view.camera.pose = first_pose(scene, stage, aspect, steps);
-  view.selected = selected_node(scene, stage.layout());
+  select_named(scene, stage.layout(), view);
   const float yaw = view.camera.pose.yaw;
   const std::optional<scene::CellRef> cell = zoom_cell(scene, stage.layout());
   const scene::Pose start = view.camera.pose;
@@ -212,7 +212,7 @@ int shot(const ShotOptions& options) {
   view.playhead = playhead;
   view.camera.pose = first_pose(
       scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
-  view.selected = selected_node(scene, stage.layout());
+  select_named(scene, stage.layout(), view);
   stage.ask(scene.control);
   const auto cell = zoom_cell(scene, stage.layout());
   if (cell) {

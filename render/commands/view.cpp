@@ -453,8 +453,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   view.selected_cell = zoom_cell(options, stage.layout());
   if (view.selected_cell)
     view.camera.pose = scene::cell_pose(stage.layout(), *view.selected_cell, controls.aspect());
-  view.selected = selected_node(options, stage.layout());
-  if (scene::names_expert(options.select)) view.whole_expert = view.selected;
+  select_named(options, stage.layout(), view);
   stage.ask(options.control);
 
   Filming filming(device);

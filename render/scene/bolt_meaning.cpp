@@ -151,9 +151,8 @@ class Explainer {
       it = find(used, [&](const trace::ExpertShare& e) { return e.share == bolt_.share; });
     if (it == used.end()) return neuron();
     const bool shared = it->expert == layout_.structure().experts;
-    say("layer " + std::to_string(from_.layer) +
-            (shared ? " shared expert" : " expert " + std::to_string(it->expert)) +
-            " -> residual stream",
+    say("layer " + std::to_string(from_.layer) + " " +
+            expert_name(layout_.structure(), it->expert) + " -> residual stream",
         "share of the FFN update", "<G_e FFN_e, df> / |df|^2");
     meaning_.tensor = value_name("experts", from_.layer);
     second(shared ? "its gate G_e" : "its weight G_e, " + weight_formula(layout_.structure()),

@@ -492,6 +492,10 @@ void Layout::add_tape(Tower& tower) {
   tower.first_tape = add_plates(grid, {plate});
 }
 
+std::string expert_name(const trace::StructureRecord& structure, uint32_t expert) {
+  return expert < structure.experts ? "expert " + std::to_string(expert) : "shared expert";
+}
+
 Box Layout::box_of(uint32_t element, float now) const {
   const shaders::Node n = node(element);
   Box box{n.center, n.half_size};
@@ -534,9 +538,7 @@ std::string Layout::path(const NodeRef& ref) const {
       const uint64_t end = first_of_cell(tower.model, ref.layer, uint64_t{ref.index} + 1);
       const uint64_t last = std::max(end, first + 1) - 1;
       const auto e = expert_of_neuron(tower.model, ref.layer, first);
-      const std::string expert = !e               ? ""
-                                 : *e < s.experts ? "expert " + std::to_string(*e) + " > "
-                                                  : "shared expert > ";
+      const std::string expert = e ? expert_name(s, *e) + " > " : "";
       const uint64_t before = uint64_t{e.value_or(0)} * s.expert_neurons;
       return storey + " > FFN > " + expert + "neuron " + std::to_string(first - before) +
              (last > first ? ".." + std::to_string(last - before) : "");

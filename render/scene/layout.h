@@ -67,6 +67,9 @@ struct Note {
 
 class Layout;
 
+// "expert 5"; behind the others "shared expert", the one that always works.
+std::string expert_name(const trace::StructureRecord& structure, uint32_t expert);
+
 // The elements one by one, as if each was a box: where it lies and how large it is.
 class Elements {
  public:

@@ -37,9 +37,7 @@ std::string words_of(const Layout& layout, const MutedPart& part) {
     case MutedKind::kNeurons:
       return layer + " FFN";
     case MutedKind::kExpert:
-      return layer + (part.index < layout.structure().experts
-                          ? " expert " + std::to_string(part.index)
-                          : " shared expert");
+      return layer + " " + expert_name(layout.structure(), part.index);
   }
   return "what a later version knows";
 }

@@ -122,13 +122,11 @@ Sheet vector_of(SheetId id, const char* title, std::string name, int64_t row, in
 
 std::string path_of_group(const Layout& layout, const Sheet& sheet) {
   const std::string storey = "layer " + std::to_string(sheet.id.layer);
-  const uint32_t experts = layout.structure().experts;
   switch (sheet.node.kind) {
     case Kind::kCell:
       if (sheet.id.part <= Part::kFfnOut) return storey + " > FFN";
       return storey + " > FFN > " +
-             (sheet.id.index < experts ? "expert " + std::to_string(sheet.id.index)
-                                       : "shared expert");
+             expert_name(layout.structure(), static_cast<uint32_t>(sheet.id.index));
     case Kind::kSlot:
       return storey + " > KV shelf > KV head " + std::to_string(sheet.id.index);
     case Kind::kSpineAttention:

@@ -66,10 +66,9 @@ std::vector<Term> terms_of(const trace::Attribution& a, const scene::Layout& lay
   }
   const trace::StructureRecord& s = layout.structure();
   for (const trace::ExpertTerm& e : a.experts) {
-    const std::string name =
-        e.expert < s.experts ? "expert " + std::to_string(e.expert) : "shared expert";
-    terms.push_back({in_layer(e.layer, name), e.term, shaders::kChannelFfn,
-                     layout.cell_of(e.layer, e.expert * s.expert_neurons) + 1, true});
+    terms.push_back({in_layer(e.layer, scene::expert_name(s, e.expert)), e.term,
+                     shaders::kChannelFfn, layout.cell_of(e.layer, e.expert * s.expert_neurons) + 1,
+                     true});
   }
   terms.push_back({"the embedding", a.record->embedding, shaders::kChannelResidual, 0});
   if (a.record->constant != 0.0F)

@@ -135,6 +135,50 @@ void name_behind(const std::string& name) {
   ImGui::TextDisabled("%s", name.c_str());
 }
 
+// The number that lights a node, and where it comes from.
+void tell_measure(const State& state, const scene::Subject& subject, const scene::NodeRef& own,
+                  std::optional<size_t> step) {
+  const trace::Reader& reader = *subject.reader;
+  const scene::Layout& layout = *subject.layout;
+  scene::Meaning meaning;
+  if (step && *step < reader.steps()) meaning = scene::explain(reader, layout, own, *step);
+  if (meaning.known) {
+    ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
+    ImGui::TextDisabled("%s", meaning.formula.c_str());
+    faint("of " + meaning.tensor);
+    if (meaning.scale > 0.0F) {
+      ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light},
+                          double{meaning.scale});
+    } else {
+      ImGui::TextDisabled("light %.3f = the value itself", double{meaning.light});
+    }
+    // Bars are the newest step's alone.
+    if (state.view.merge > 1.0 && meaning.scale > 0.0F) {
+      faint("of the newest step; the node shows the strongest of several");
+    }
+  } else if (own.kind != scene::Kind::kTape) {
+    ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
+  }
+  const std::string formula = scene::formula_of(own.kind, layout.structure_of(own.layer));
+  if (!formula.empty()) {
+    faint("computed as " + formula);
+  }
+}
+
+// What an expert as a whole gave.
+void tell_expert(const State& state, const trace::MutedPart& expert, std::optional<size_t> step) {
+  if (!step || *step >= state.stage.reader().steps()) return;
+  const trace::Experts& experts = state.stage.reader().position(position_of(state, *step)).experts;
+  if (experts.record == nullptr) return faint("what experts gave is not in the trace");
+  for (const trace::ExpertShare& e : experts.used_in(expert.layer)) {
+    if (e.expert != expert.index) continue;
+    ImGui::Text("%s  of the FFN update", percent(e.share).c_str());
+    ImGui::TextDisabled("<G_e FFN_e, df> / |df|^2, G_e = %.3g", double{e.weight});
+    return faint("of " + scene::value_name("experts", expert.layer));
+  }
+  faint("not computed: the router did not choose it");
+}
+
 // Where it ends at the latest if it begins at the top: above the timeline.
 float bottom_of_inspector() {
   return ImGui::GetIO().DisplaySize.y - 5.0F * ImGui::GetFontSize();
@@ -196,41 +240,23 @@ void Inspector::draw(State& state, bool interactive) {
       ImGui::TextDisabled(form, position, token_text(state, position).c_str());
     }
     ImGui::PopTextWrapPos();
-    scene::Meaning meaning;
-    if (step && *step < reader.steps()) meaning = scene::explain(reader, layout, own, *step);
-    if (meaning.known) {
-      ImGui::Text("%s = %.5g", meaning.measure.c_str(), double{meaning.value});
-      ImGui::TextDisabled("%s", meaning.formula.c_str());
-      faint("of " + meaning.tensor);
-      if (meaning.scale > 0.0F) {
-        ImGui::TextDisabled("light %.3f = asinh(value / %.4g) / asinh(1)", double{meaning.light},
-                            double{meaning.scale});
-      } else {
-        ImGui::TextDisabled("light %.3f = the value itself", double{meaning.light});
-      }
-      // Bars are the newest step's alone.
-      if (state.view.merge > 1.0 && meaning.scale > 0.0F) {
-        faint("of the newest step; the node shows the strongest of several");
-      }
-    } else if (ref.kind != scene::Kind::kTape) {
-      ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
-    }
-    const std::string formula = scene::formula_of(ref.kind, layout.structure_of(ref.layer));
-    if (!formula.empty()) {
-      faint("computed as " + formula);
+    if (expert) {
+      tell_expert(state, *expert, step);
+    } else {
+      tell_measure(state, subject, own, step);
     }
     if (muted) {
       const bool head = ref.kind == scene::Kind::kHead || ref.kind == scene::Kind::kCell;
       warn(state.view.look.theme,
            head ? "muted: what it gives is zero" : "muted: at most biases are added here");
     }
-    if (step) {
+    if (step && !expert) {
       for (const std::string& line : scene::besides(reader, layout, own, *step, interactive))
         faint(line);
     }
     if (ref.subject == 0 && step) {
       const uint32_t position = position_of(state, *step);
-      strongest(state, ref, position, interactive);
+      if (!expert) strongest(state, ref, position, interactive);
       if (ref.kind == scene::Kind::kSpineFfn) explanations_.readings(state, ref.layer, *step);
       if (ref.kind == scene::Kind::kCandidate)
         explanations_.terms(state, ref.index, *step, interactive);
@@ -488,8 +514,7 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
   const trace::Position& at = state.stage.reader().position(position);
   if (ref.kind == scene::Kind::kCell && state.stage.layout().structure_of(ref.layer).experts > 0) {
     const uint32_t expert = state.stage.layout().expert_of(ref);
-    const bool always = expert == state.stage.layout().structure_of(ref.layer).experts;
-    const std::string name = always ? "shared expert" : "expert " + std::to_string(expert);
+    const std::string name = scene::expert_name(state.stage.layout().structure(), expert);
     expert_line(state, ref.layer, expert, name + " as a whole", interactive);
   }
   if (ref.kind == scene::Kind::kHead && at.attention.record != nullptr) {

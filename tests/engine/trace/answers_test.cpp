@@ -17,13 +17,19 @@ using trace::Log;
 using trace::Reader;
 using trace::Topic;
 
+// Of two positions.
+void begin(TraceBuilder& builder, const trace::StructureRecord* structure = nullptr) {
+  builder.describe();
+  if (structure != nullptr) builder.structure(*structure);
+  builder.start();
+  builder.step(2);
+}
+
 TEST(ReaderAnswers, StandWithTheirPosition) {
   Log log;
   Reader reader(log);
   TraceBuilder builder(log, small_model());
-  builder.describe();
-  builder.start();
-  builder.step(2);
+  begin(builder);
   builder.lens(1);
   builder.attribution(1, 2);
   builder.attribution(1, 3, 2);
@@ -94,10 +100,8 @@ TEST(ReaderAnswers, TermsOfExpertsBelongToTheAttributionOfTheSameTokens) {
   Log log;
   Reader reader(log);
   TraceBuilder builder(log, small_model());
-  builder.describe();
-  builder.structure(tests::small_mixture());
-  builder.start();
-  builder.step(2);
+  const trace::StructureRecord mixture = tests::small_mixture();
+  begin(builder, &mixture);
   const auto terms = [&](int32_t token, int32_t against, uint32_t layer, uint32_t expert) {
     builder.expert_terms(1, {{layer, expert, 0.5F}}, token, against);
     reader.poll();
@@ -121,10 +125,7 @@ TEST(ReaderAnswers, ExpertsThatAreNotThereAreRefused) {
     Log log;
     Reader reader(log);
     TraceBuilder builder(log, small_model());
-    builder.describe();
-    builder.structure(structure);
-    builder.start();
-    builder.step(2);
+    begin(builder, &structure);
     builder.expert_terms(1, terms);
     EXPECT_THROW(reader.poll(), fulgurite::Error);
   };
@@ -148,10 +149,8 @@ TEST(ReaderAnswers, OutliveOlderOnesOfTheirPosition) {
   Log log(4 * Log::kChunkBytes);
   Reader reader(log);
   TraceBuilder builder(log, small_model());
-  builder.describe();
-  builder.structure(tests::small_mixture());
-  builder.start();
-  builder.step(2);
+  const trace::StructureRecord mixture = tests::small_mixture();
+  begin(builder, &mixture);
   builder.lens(1);
   builder.attribution(1, 2);
   builder.expert_terms(1, {{0, 1, 0.5F}});
