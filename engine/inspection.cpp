@@ -38,7 +38,7 @@ Inspection weight(const model::NamedMatrix& matrix, const Inspect& what) {
     summary.add_row(row.data());
   }
   Inspection result = std::move(summary).result();
-  result.formula = "stored weight, " + model::dtype_name(static_cast<uint32_t>(tensor.dtype));
+  result.formula = "stored weight, " + model::dtype_name(tensor.dtype);
   if (!matrix.where.empty()) result.formula += ", " + matrix.where;
   return result;
 }

@@ -84,7 +84,7 @@ LoadedModel::LoadedModel(const ModelSource& source, int threads)
   for (const auto& [type, count] : elements) {
     if (count <= most) continue;
     most = count;
-    quantisation = model::dtype_name(static_cast<uint32_t>(type));
+    quantisation = model::dtype_name(type);
     cache = model::rounds_input(type) ? model::CacheType::kF16 : model::CacheType::kF32;
   }
 }

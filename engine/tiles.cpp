@@ -240,7 +240,7 @@ bool TileReader::stored(Job& job, const model::Tensor& tensor, const std::string
   tile.full_rows = tensor.rows();
   tile.full_cols = tensor.cols();
   if (!done) tile.read = std::min(tile.read, 0.999F);
-  tile.formula = "stored weight, " + model::dtype_name(static_cast<uint32_t>(tensor.dtype));
+  tile.formula = "stored weight, " + model::dtype_name(tensor.dtype);
   if (!where.empty()) tile.formula += ", " + where;
   emit(what, tile);
   return done;

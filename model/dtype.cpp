@@ -107,7 +107,7 @@ std::optional<DType> dtype_from_name(std::string_view name) {
 }
 
 size_t dtype_row_bytes(DType type, int64_t n) noexcept {
-  const BlockSize block = dtype_block(static_cast<uint32_t>(type));
+  const BlockSize block = dtype_block(type);
   CHECK(block.elements > 0 && n >= 0 && n % block.elements == 0);
   return static_cast<size_t>(n / block.elements) * block.bytes;
 }

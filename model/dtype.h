@@ -32,6 +32,9 @@ enum class DType : uint32_t {
 // Name as people write it ("F16"); for a number that we do not read, GGUF's own name
 // where it is known ("Q4_K"), else "type 99".
 std::string dtype_name(uint32_t gguf_type);
+inline std::string dtype_name(DType type) {
+  return dtype_name(static_cast<uint32_t>(type));
+}
 // Name of a type that GGUF had once and withdrew ("Q4_0_4_4"); empty: it is none.
 std::string_view withdrawn_dtype(uint32_t gguf_type) noexcept;
 
@@ -46,9 +49,15 @@ struct BlockSize {
   size_t bytes;
 };
 BlockSize dtype_block(uint32_t gguf_type) noexcept;
+inline BlockSize dtype_block(DType type) noexcept {
+  return dtype_block(static_cast<uint32_t>(type));
+}
 
 // True for the types that the kernels can read.
 bool dtype_supported(uint32_t gguf_type) noexcept;
+inline bool dtype_supported(DType type) noexcept {
+  return dtype_supported(static_cast<uint32_t>(type));
+}
 
 // Bytes of n elements in one row. n must be a multiple of the type's block. Known for every
 // type of GGUF, computable or not; CHECKs that the type is known.

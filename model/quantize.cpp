@@ -97,8 +97,7 @@ void require_storable(const Tensor& tensor, int64_t row, const float* x, DType t
     throw fulgurite::Error(
         fulgurite::ExitCode::kBadModel,
         "value " + std::to_string(i) + " of row " + std::to_string(row) + " is " +
-            std::to_string(x[i]) + ", which cannot be stored as " +
-            dtype_name(static_cast<uint32_t>(type)),
+            std::to_string(x[i]) + ", which cannot be stored as " + dtype_name(type),
         "tensor " + quoted(tensor.name),
         std::isfinite(x[i]) ? "BF16 and F32 can" : "the model is damaged; fetch it again");
   }

@@ -69,13 +69,13 @@ void Reduction::fold() noexcept {
 }
 
 int64_t slack(const Tensor& tensor) noexcept {
-  return 2 * dtype_block(static_cast<uint32_t>(tensor.dtype)).elements;
+  return 2 * dtype_block(tensor.dtype).elements;
 }
 
 const float* dequantize_part(const Tensor& tensor, int64_t i, int64_t col, int64_t cols,
                              float* out) noexcept {
   CHECK(i >= 0 && i < tensor.rows() && col >= 0 && cols >= 0 && col + cols <= tensor.cols());
-  const BlockSize block = dtype_block(static_cast<uint32_t>(tensor.dtype));
+  const BlockSize block = dtype_block(tensor.dtype);
   const int64_t first = col / block.elements;
   const int64_t last = (col + cols + block.elements - 1) / block.elements;
   dequantize(tensor.dtype, tensor.row(i) + static_cast<size_t>(first) * block.bytes,

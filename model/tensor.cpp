@@ -12,7 +12,7 @@ namespace model {
 namespace {
 
 // Plain numbers, and the two block formats of activations: llama.cpp does not widen them either.
-bool convertible(uint32_t type) {
+bool convertible(DType type) {
   static constexpr std::array<std::string_view, 7> kFixed = {"Q8_1", "Q8_K", "I8", "I16",
                                                              "I32",  "I64",  "F64"};
   return std::find(kFixed.begin(), kFixed.end(), dtype_name(type)) == kFixed.end();
@@ -21,13 +21,12 @@ bool convertible(uint32_t type) {
 }  // namespace
 
 std::string unsupported_type(const Tensor& tensor) {
-  const auto type = static_cast<uint32_t>(tensor.dtype);
-  if (dtype_supported(type)) return {};
-  return "tensor " + quoted(tensor.name) + " is of type " + dtype_name(type) +
+  if (dtype_supported(tensor.dtype)) return {};
+  return "tensor " + quoted(tensor.name) + " is of type " + dtype_name(tensor.dtype) +
          ", which is not read here; " +
-         (convertible(type) ? "llama.cpp converts it: "
-                              "llama-quantize --allow-requantize IN OUT Q4_K_M"
-                            : "make the file anew from the original model, as F16 or Q8_0");
+         (convertible(tensor.dtype) ? "llama.cpp converts it: "
+                                      "llama-quantize --allow-requantize IN OUT Q4_K_M"
+                                    : "make the file anew from the original model, as F16 or Q8_0");
 }
 
 void dequantize_row(const Tensor& tensor, int64_t i, float* out) noexcept {

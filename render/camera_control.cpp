@@ -84,7 +84,7 @@ void CameraControl::focus() {
   }
   if (view_.selected == 0) return;
   const uint32_t node = view_.selected - 1;
-  go(scene::focus_pose(view_.camera.pose, stage_.layout().nodes()[node],
+  go(scene::focus_pose(view_.camera.pose, stage_.layout().node(node),
                        stage_.where(node, view_.playhead)));
 }
 

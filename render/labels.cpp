@@ -34,7 +34,7 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (in.selected == 0) return;
   const uint32_t element = in.selected - 1;
   Label label;
-  label.text = in.layout.path(in.layout.refs()[element]);
+  label.text = in.layout.path(in.layout.ref(element));
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
@@ -90,7 +90,7 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
   std::vector<uint32_t> elements = scene::muted_elements(in.layout, in.reader.muted());
   if (elements.size() > kMost) elements.resize(kMost);
   for (const uint32_t element : elements) {
-    const scene::NodeRef& ref = in.layout.refs()[element];
+    const scene::NodeRef& ref = in.layout.ref(element);
     const bool plate = ref.kind == scene::Kind::kSpineFfn;  // all of it
     const scene::Box box =
         plate ? in.layout.ffn_plate(ref.layer) : in.layout.box_of(element, in.now);

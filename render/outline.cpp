@@ -39,7 +39,7 @@ class Outliner {
       if (source.weight < 1.0F) most = std::max(most, source.weight);
     }
     for (const scene::Source& source : all) {
-      const shaders::Node node = in_.layout.nodes()[source.element];
+      const shaders::Node node = in_.layout.node(source.element);
       const float strength = std::min(source.weight / most, 1.0F);
       if (strength < 0.05F) continue;
       const uint32_t rgba = channel_rgba(in_.palette, node.channel);
@@ -81,7 +81,7 @@ class Outliner {
   // A bar at the crown is as high as its probability, until the next token's bars stand there.
   scene::Box risen(uint32_t element) const {
     scene::Box box = in_.layout.box_of(element, in_.now);
-    const scene::NodeRef ref = in_.layout.refs()[element];
+    const scene::NodeRef ref = in_.layout.ref(element);
     const trace::Reader& reader = *whose(element).reader;
     if (ref.kind != scene::Kind::kCandidate || !in_.crown_step || *in_.crown_step >= reader.steps())
       return box;
@@ -89,7 +89,7 @@ class Outliner {
     const trace::Logits& logits = reader.position(record.last_position()).logits;
     if (logits.record == nullptr || ref.index >= logits.record->candidates) return box;
     const float rise =
-        0.5F * in_.layout.nodes()[element].grow * logits.candidates[ref.index].probability;
+        0.5F * in_.layout.node(element).grow * logits.candidates[ref.index].probability;
     box.center.y += rise;
     box.half_size.y += rise;
     return box;

@@ -126,11 +126,11 @@ Json describe(const model::ModelFile& file) {
     while (dims > 1 && t.ne[dims - 1] == 1) --dims;
     for (size_t d = 0; d < dims; ++d) shape.push_back(t.ne[d]);
     tensors.push_back({{"name", t.name},
-                       {"type", model::dtype_name(static_cast<uint32_t>(t.dtype))},
+                       {"type", model::dtype_name(t.dtype)},
                        {"shape", std::move(shape)},
                        {"bytes", t.bytes()},
                        {"offset", begin ? Json(t.data - begin) : Json()}});
-    Json& type = types[model::dtype_name(static_cast<uint32_t>(t.dtype))];
+    Json& type = types[model::dtype_name(t.dtype)];
     if (type.is_null()) type = {{"tensors", 0}, {"parameters", 0}, {"bytes", 0}};
     type["tensors"] = type["tensors"].get<size_t>() + 1;
     type["parameters"] = type["parameters"].get<int64_t>() + t.elements();

@@ -40,10 +40,6 @@ constexpr std::array kTargets = {Target{DType::kF32, 0},   Target{DType::kF16, 1
                                  Target{DType::kQ6K, 18},  Target{DType::kQ5_0, 8},
                                  Target{DType::kQ4_0, 2},  Target{DType::kQ4K, 15}};
 
-std::string name_of(DType type) {
-  return model::dtype_name(static_cast<uint32_t>(type));
-}
-
 Target target_of(const std::string& text) {
   // llama-quantize's name of the same mix.
   const bool mix = text == "Q4_K_M" || text == "q4_k_m";
@@ -51,13 +47,13 @@ Target target_of(const std::string& text) {
   std::string known;
   for (const Target& target : kTargets) {
     if (type == target.type) return target;
-    known += (known.empty() ? "" : " ") + name_of(target.type);
+    known += (known.empty() ? "" : " ") + model::dtype_name(target.type);
   }
   throw Error(ExitCode::kUsage, "is no type that can be written", "'" + text + "'", known);
 }
 
 int64_t block_of(DType type) {
-  return model::dtype_block(static_cast<uint32_t>(type)).elements;
+  return model::dtype_block(type).elements;
 }
 
 // What the choice of a tensor's type needs to know of its model.
@@ -184,7 +180,7 @@ std::string summary(const QuantizeOptions& options, DType target, const Sizes& s
   const auto bytes = static_cast<double>(bytes_written);
   const auto before = static_cast<double>(bytes_before);
   return fmt::format("{}: {}, {:.1f} MB of {:.1f} MB ({:.0f} %), {:.2f} bits a weight; tensors: {}",
-                     model::printable(options.output, 200), name_of(target), bytes / 1e6,
+                     model::printable(options.output, 200), model::dtype_name(target), bytes / 1e6,
                      before / 1e6, 100.0 * bytes / before,
                      8.0 * static_cast<double>(sizes.bytes) / static_cast<double>(sizes.values),
                      types);
@@ -214,7 +210,7 @@ int quantize(const QuantizeOptions& options, std::ostream& out) {
     }
     sizes.values += static_cast<uint64_t>(t.elements());
     sizes.bytes += model::dtype_row_bytes(types.back(), t.cols()) * static_cast<uint64_t>(t.rows());
-    ++sizes.tensors[name_of(types.back())];
+    ++sizes.tensors[model::dtype_name(types.back())];
   }
   if (again) {
     std::fprintf(stderr,

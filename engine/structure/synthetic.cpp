@@ -110,7 +110,7 @@ class Writer {
           float weight = std::exp(-static_cast<float>(p - j) / width) * (0.3F + uniform());
           if (j == far) weight += 0.8F * uniform();
           if (j == 0) weight += 0.2F;
-          if (s_.window > 0 && p - j >= s_.window && windowed(l)) weight = 0.0F;
+          if (windowed(s_, l) && p - j >= s_.window) weight = 0.0F;
           read.push_back(weight);
           sum += weight;
         }
@@ -119,7 +119,7 @@ class Writer {
       head_share.clear();
       shares(head_share, m_.heads);
       for (uint32_t h = 0; h < m_.heads; ++h) {
-        const float* weights = read.data() + lanes + size_t{h * m_.kv_heads / m_.heads} * slots;
+        const float* weights = read.data() + lanes + size_t{kv_head_of(m_, h)} * slots;
         for (uint32_t j = 0; j < slots; ++j) order[j] = j;
         std::partial_sort(order.begin(), order.begin() + listed, order.end(),
                           [&](uint32_t a, uint32_t b) { return weights[a] > weights[b]; });
@@ -142,10 +142,6 @@ class Writer {
                   trace::KvRecord{p, m_.layers, m_.kv_heads, slots,
                                   uint64_t{slots} * m_.layers * s_.kv_width * 4},
                   all(norms), all(norms), all(read));
-  }
-
-  bool windowed(uint32_t layer) const {
-    return s_.window_period <= 1 || layer % s_.window_period != s_.window_period - 1;
   }
 
   // Which experts work in a layer at a position; those of dense layers all do.

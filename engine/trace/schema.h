@@ -148,6 +148,11 @@ struct ModelRecord {
   uint32_t reserved = 0;
 };
 
+// The KV head that a head reads: heads of a group follow each other.
+constexpr uint32_t kv_head_of(const ModelRecord& model, uint32_t head) {
+  return static_cast<uint32_t>(uint64_t{head} * model.kv_heads / model.heads);
+}
+
 // The sampler's settings of a conversation.
 struct StartRecord {
   uint64_t seed = 0;
@@ -461,6 +466,10 @@ struct StructureRecord {
   uint32_t dense_layers = 0;     // leading layers of a mixture that have one FFN instead ...
   uint32_t dense_neurons = 0;    // ... of so many neurons
 };
+
+constexpr bool windowed(const StructureRecord& s, uint32_t layer) {
+  return s.window > 0 && (s.window_period <= 1 || layer % s.window_period != s.window_period - 1);
+}
 
 // An expert's term of the FFN update. expert E is the one that always works.
 struct ExpertShare {

@@ -177,7 +177,7 @@ class Reader {
     known_.insert(name);
     attempt([&] {
       const Tensor& found = file_.require_tensor(name, rows, cols, slices);
-      if (!dtype_supported(static_cast<uint32_t>(found.dtype))) {
+      if (!dtype_supported(found.dtype)) {
         file_.fail(unsupported_type(found));
       }
       tensor = found;

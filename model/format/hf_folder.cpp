@@ -108,7 +108,7 @@ class Importer {
     if (arch_ == "gptneox" && t.name.find("attn_qkv.") != std::string::npos) return regroup(t);
     if (arch_ == "gpt2" && t.name.starts_with("blk.") && t.ne[1] > 1) return transpose(t);
     if (vector && t.dtype != DType::kF32) return make(std::move(t), element);
-    const size_t size = dtype_block(static_cast<uint32_t>(t.dtype)).bytes;
+    const size_t size = dtype_block(t.dtype).bytes;
     if (reinterpret_cast<uintptr_t>(t.data) % size != 0) {
       const size_t bytes = t.bytes();
       return keep(std::move(t), std::vector<std::byte>(t.data, t.data + bytes));
@@ -132,7 +132,7 @@ class Importer {
 
   // GPT-2's Conv1D stores (inputs, outputs); ours are rows of inputs.
   bool transpose(Tensor t) {
-    const size_t size = dtype_block(static_cast<uint32_t>(t.dtype)).bytes;
+    const size_t size = dtype_block(t.dtype).bytes;
     const auto inputs = static_cast<size_t>(t.ne[1]);
     const auto outputs = static_cast<size_t>(t.ne[0]);
     std::vector<std::byte> bytes(t.bytes());

@@ -133,7 +133,7 @@ nlohmann::ordered_json measure(gpu::Device& device, const BenchRenderOptions& op
   json["cpu_record_ms"] = percentiles(samples.record);
   json["gpu_ms"] = percentiles(samples.gpu);
   for (auto& [name, ms] : samples.passes) json["passes"][name] = percentile(ms, 0.5);
-  json["nodes"] = stage.layout().nodes().size();
+  json["nodes"] = stage.layout().elements();
   json["bolts"] = samples.bolts;
   json["bolts_lit"] = static_cast<uint64_t>(percentile(samples.bolts_lit, 0.5));
   json["bolts_drawn"] = static_cast<uint64_t>(percentile(samples.bolts_drawn, 0.5));

@@ -181,7 +181,7 @@ class Controls {
     if (!hit) return;
     if (view_.hovered != 0) {
       const glm::dvec3 at(stage_.where(view_.hovered - 1, view_.playhead));
-      const shaders::Node box = stage_.layout().nodes()[view_.hovered - 1];
+      const shaders::Node box = stage_.layout().node(view_.hovered - 1);
       const double nearest = glm::length(at - view_.camera.exact_eye()) -
                              1.8 * static_cast<double>(glm::length(box.half_size));
       if (view_.hovered - 1 != stage_.tensors().sheets()[hit->sheet].element && nearest > 0.0 &&
@@ -414,7 +414,7 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   }
   if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;
-  const scene::NodeRef& ref = stage.layout().refs()[view.selected - 1];
+  const scene::NodeRef& ref = stage.layout().ref(view.selected - 1);
   title += ": " + stage.layout().path(ref);
   if (scene::is_muted(stage.layout(), ref, stage.reader().muted())) title += ", muted";
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";

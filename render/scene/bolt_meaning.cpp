@@ -18,8 +18,8 @@ class Explainer {
       : reader_(reader),
         layout_(layout),
         bolt_(bolt),
-        from_(layout.refs()[bolt.from_node]),
-        to_(layout.refs()[bolt.to_node]) {
+        from_(layout.ref(bolt.from_node)),
+        to_(layout.ref(bolt.to_node)) {
     meaning_.share = bolt.share;
     meaning_.light = bolt.value;
     if (step < reader.steps()) {
@@ -255,7 +255,7 @@ class Explainer {
 
 BoltMeaning explain_bolt(const trace::Reader& reader, const Layout& layout, size_t step,
                          const shaders::Bolt& bolt) {
-  if (bolt.from_node >= layout.refs().size() || bolt.to_node >= layout.refs().size()) return {};
+  if (bolt.from_node >= layout.elements() || bolt.to_node >= layout.elements()) return {};
   return Explainer(reader, layout, step, bolt).explain();
 }
 

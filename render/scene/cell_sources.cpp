@@ -47,7 +47,7 @@ std::vector<CellSource> cell_sources(const Layout& layout, const CellRef& cell, 
   const uint32_t index = cell.sheet.index;
   const int64_t d = m.head_width;
   const int64_t col = cell.col;
-  const uint32_t lane = index * m.kv_heads / m.heads;  // of a head
+  const uint32_t lane = trace::kv_head_of(m, index);  // of a head
   Writer w(layout, cell);
   // What enters a layer, and what the FFN reads.
   const SheetId before{Part::kBefore, layer, 0};

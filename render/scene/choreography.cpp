@@ -69,8 +69,8 @@ class Writer {
     if (value != 0.0F) script_.lights.push_back({node, value, instant(share), life});
   }
 
-  glm::vec3 center(uint32_t node) const { return layout_.nodes()[node].center; }
-  float column(uint32_t node) const { return layout_.nodes()[node].column; }
+  glm::vec3 center(uint32_t node) const { return layout_.node(node).center; }
+  float column(uint32_t node) const { return layout_.node(node).column; }
 
   // A term of a sum, and for a strong one its forks.
   void bolt(uint32_t from, uint32_t to, glm::vec3 at_from, glm::vec3 at_to, float share,
@@ -149,7 +149,7 @@ class Writer {
         }
       }
       if (best == nullptr) continue;
-      const uint32_t lane = best_head * m.kv_heads / m.heads;
+      const uint32_t lane = trace::kv_head_of(m, best_head);
       const uint32_t from = layout_.slot(l, lane, layout_.column_of(best->position));
       const uint32_t to = layout_.slot(l, lane, layout_.column_of(position));
       const float distance = static_cast<float>(position - best->position);
@@ -209,7 +209,7 @@ class Writer {
   // into the residual stream is its share of the head times the head's share.
   void reads(const trace::Position& at, uint32_t l, uint32_t h, const trace::HeadShare& head) {
     const auto& m = layout_.model();
-    const uint32_t lane = h * m.kv_heads / m.heads;
+    const uint32_t lane = trace::kv_head_of(m, h);
     const uint32_t node = layout_.head(l, h);
     const float head_light = std::abs(brightness(head.share, at.scale.of(l, Measure::kHeadShare)));
     const trace::KvRead* drain = drain_of(at.attention, l, h);

@@ -205,7 +205,7 @@ class Finder {
   void reads() {
     if (at_ == nullptr || at_->attention.record == nullptr) return;
     const auto& m = layout_.model();
-    const uint32_t lane = ref_.index * m.kv_heads / m.heads;
+    const uint32_t lane = trace::kv_head_of(m, ref_.index);
     std::vector<Source> columns;
     for (const trace::KvRead& read : at_->attention.reads_of(ref_.layer, ref_.index)) {
       const uint32_t slot = layout_.slot(ref_.layer, lane, layout_.column_of(read.position));

@@ -209,19 +209,6 @@ NodeRef Layout::ref(uint32_t element) const {
           subject};
 }
 
-shaders::Node Elements::operator[](size_t element) const {
-  return layout_.node(static_cast<uint32_t>(element));
-}
-size_t Elements::size() const {
-  return layout_.elements();
-}
-NodeRef Names::operator[](size_t element) const {
-  return layout_.ref(static_cast<uint32_t>(element));
-}
-size_t Names::size() const {
-  return layout_.elements();
-}
-
 uint32_t Layout::spine(uint32_t layer, bool ffn, uint32_t part) const {
   CHECK(layer < model().layers && part < kSpineParts);
   return towers_[0].first_spine + (layer * 2 + (ffn ? 1 : 0)) * kSpineParts + part;
@@ -430,9 +417,8 @@ void Layout::add_shelf(Tower& tower) {
                {m.wing * 0.5F, std::min(0.028F, m.pitch * 0.03F), 1.0F}, shaders::kChannelKv);
     plate.grow = m.pitch * 0.22F;
     plate.flags = shaders::kNodeGrows;
-    const bool windowed =
-        s.window > 0 && (s.window_period <= 1 || l % s.window_period != s.window_period - 1);
-    if (windowed) plate.reach = static_cast<float>(s.window) / static_cast<float>(m.per_column);
+    if (windowed(s, l))
+      plate.reach = static_cast<float>(s.window) / static_cast<float>(m.per_column);
     plates.push_back(plate);
   }
   tower.first_slot = add_plates(grid, plates);

@@ -65,32 +65,8 @@ struct Note {
   glm::vec3 of{0.0F};  // the middle of the model that a number is of: it stands away from there
 };
 
-class Layout;
-
 // "expert 5"; behind the others "shared expert", the one that always works.
 std::string expert_name(const trace::StructureRecord& structure, uint32_t expert);
-
-// The elements one by one, as if each was a box: where it lies and how large it is.
-class Elements {
- public:
-  explicit Elements(const Layout& layout) : layout_(layout) {}
-  shaders::Node operator[](size_t element) const;
-  size_t size() const;
-
- private:
-  const Layout& layout_;
-};
-
-// What each element stands for.
-class Names {
- public:
-  explicit Names(const Layout& layout) : layout_(layout) {}
-  NodeRef operator[](size_t element) const;
-  size_t size() const;
-
- private:
-  const Layout& layout_;
-};
 
 class Layout {
  public:
@@ -111,8 +87,8 @@ class Layout {
   const trace::Model& subject(size_t i) const { return towers_[i].model; }
   const LayoutOptions& options() const { return options_; }
 
-  Elements nodes() const { return Elements(*this); }
-  Names refs() const { return Names(*this); }
+  // How many elements there are; of one, where it lies and how large it is, as if it was a box, and
+  // what it stands for.
   uint32_t elements() const { return elements_; }
   shaders::Node node(uint32_t element) const;
   NodeRef ref(uint32_t element) const;
@@ -141,7 +117,8 @@ class Layout {
   uint32_t columns() const { return towers_[0].measures.columns; }
   uint32_t column_of(uint32_t position) const { return position / positions_per_column(); }
 
-  // Index into nodes(), refs() and the lights. Arguments out of range are a bug.
+  // Elements by what they stand for, as node(), ref() and the lights count them. Arguments out of
+  // range are a bug.
   uint32_t spine(uint32_t layer, bool ffn, uint32_t part) const;
   uint32_t head(uint32_t layer, uint32_t h) const;
   uint32_t slot(uint32_t layer, uint32_t kv_head, uint32_t column) const;

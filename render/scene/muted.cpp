@@ -127,7 +127,7 @@ bool is_muted(const Layout& layout, const MutedPart& part, std::span<const Muted
 std::vector<uint32_t> muted_elements(const Layout& layout, std::span<const MutedPart> muted) {
   std::vector<uint32_t> elements;
   if (muted.empty()) return elements;
-  std::vector<bool> seen(layout.nodes().size());
+  std::vector<bool> seen(layout.elements());
   std::set<uint32_t> whole;  // layers whose heads are
   const auto add = [&](uint32_t element) {
     if (!seen[element]) elements.push_back(element);

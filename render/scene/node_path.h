@@ -13,7 +13,7 @@
 
 namespace scene {
 
-// Index into layout.nodes(); nothing when there is no such node.
+// An element of the layout; nothing when there is no such node.
 std::optional<uint32_t> find_node(std::string_view path, const Layout& layout);
 
 // Whether what find_node() finds is a cell that stands for its expert.

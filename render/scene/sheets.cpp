@@ -151,7 +151,7 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   const trace::ModelRecord& m = layout.model();
   const int64_t c = m.width;
   const int64_t d = m.head_width;
-  const int64_t lane = int64_t{head} * m.kv_heads / m.heads;
+  const int64_t lane = trace::kv_head_of(m, head);
   const std::string blk = block(layer);
   const auto id = [&](Part part) { return SheetId{part, layer, head}; };
   const uint32_t element = layout.head(layer, head);
@@ -178,7 +178,7 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   group.matrix(
       weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * d, d, false), {z});
   group.column(vector_of(id(Part::kHeadOut), "o", blk + "attn.head_out", head, c, true));
-  return group.fit(front_of(layout.nodes()[element], 0.9), Group::Align::kCenter);
+  return group.fit(front_of(layout.node(element), 0.9), Group::Align::kCenter);
 }
 
 // Across the front of a shelf, before its newest column.
@@ -196,7 +196,7 @@ std::vector<Sheet> lane_sheets(const Layout& layout, uint32_t layer, uint32_t kv
     sheet.grows = true;
     group.matrix(std::move(sheet));
   }
-  const shaders::Node slot = layout.nodes()[element];
+  const shaders::Node slot = layout.node(element);
   const double pitch = double{layout.pitch()};
   const double low = double{slot.center.y} + double{slot.half_size.y} + 0.01 * pitch;
   const double high = double{layout.storey_y(layer)} + 0.21 * pitch;
@@ -235,8 +235,8 @@ std::vector<Sheet> spine_sheets(const Layout& layout, uint32_t layer, bool ffn) 
     if (after) gain(Part::kAttentionAfter, "g'", "post_attention_norm");
   }
   // On the front of the rail.
-  const shaders::Node lowest = layout.nodes()[layout.spine(layer, ffn, 0)];
-  const shaders::Node highest = layout.nodes()[layout.spine(layer, ffn, Layout::kSpineParts - 2)];
+  const shaders::Node lowest = layout.node(layout.spine(layer, ffn, 0));
+  const shaders::Node highest = layout.node(layout.spine(layer, ffn, Layout::kSpineParts - 2));
   const double half = double{lowest.half_size.x} * 0.94;
   const double low = double{lowest.center.y} - double{lowest.half_size.y};
   const double high = double{highest.center.y} + double{highest.half_size.y};
@@ -272,7 +272,7 @@ std::vector<Sheet> ffn_sheets(const Layout& layout, uint32_t layer) {
   double low = left;
   double z = 0.0;
   for (const uint32_t bucket : {0U, m.buckets - 1}) {
-    const shaders::Node cell = layout.nodes()[layout.cell(layer, bucket)];
+    const shaders::Node cell = layout.node(layout.cell(layer, bucket));
     left = std::min(left, double{cell.center.x} - double{cell.half_size.x});
     low = std::min(low, double{cell.center.y} - double{cell.half_size.y});
     z = double{cell.center.z} + double{cell.half_size.z};
@@ -296,7 +296,7 @@ std::vector<Sheet> router_sheets(const Layout& layout, uint32_t layer) {
   group.matrix(
       weight(id(Part::kRouter), "W_router", blk + "ffn_gate_inp.weight", 0, experts, 0, c, true),
       {vector_of(id(Part::kProbability), "p", blk + "router", 0, experts, false)});
-  return group.fit(front_of(layout.nodes()[element], 0.94), Group::Align::kCenter);
+  return group.fit(front_of(layout.node(element), 0.94), Group::Align::kCenter);
 }
 
 std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t expert) {
@@ -365,7 +365,7 @@ std::vector<Sheet> tape_sheets(const Layout& layout) {
   group.matrix(
       weight(id(Part::kEmbed), "E", "token_embd.weight", 0, m.vocabulary, 0, m.width, true));
   // Beside the tape, on the floor.
-  const double floor = double{layout.nodes()[element].center.y};
+  const double floor = double{layout.node(element).center.y};
   return group.fit({{0.75, floor + 0.62, 0.1}, 8.0, 0.58}, Group::Align::kLeft);
 }
 

@@ -104,7 +104,7 @@ struct Sheet {
   bool stored = true;       // a weight: the same at every position
   bool grows = false;       // rows are positions: those behind the one that is shown are not there
   NodeRef node;             // whose child it is
-  uint32_t element = 0;     // the same, as an index into Layout::nodes()
+  uint32_t element = 0;     // the same, an element of the layout
   uint32_t channel = 0;
   // Seen from the front: top left corner, and the whole edges. World units.
   glm::dvec3 corner{0.0};

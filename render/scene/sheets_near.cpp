@@ -75,7 +75,7 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
     return glm::length(glm::dvec3(box.center) - eye) - glm::length(glm::dvec3(box.half_size)) < far;
   };
   const auto element_near = [&](uint32_t element, double far) {
-    const shaders::Node node = layout.nodes()[element];
+    const shaders::Node node = layout.node(element);
     return near({node.center, node.half_size}, far);
   };
   const trace::StructureRecord& s = layout.structure();
@@ -92,7 +92,7 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
   });
   each_storey(lane_sheets(layout, 0, 0), 0, [&](uint32_t l, double far) {
     for (uint32_t k = 0; k < m.kv_heads; ++k) {
-      shaders::Node slot = layout.nodes()[layout.slot(l, k, 0)];
+      shaders::Node slot = layout.node(layout.slot(l, k, 0));
       slot.center.z = shaders::past_z(-0.5F);
       if (near({slot.center, slot.half_size + 0.21F * layout.pitch()}, far))
         consider(lane_sheets(layout, l, k));
@@ -100,7 +100,7 @@ std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, doub
   });
   each_storey(spine_sheets(layout, 0, false), 0, [&](uint32_t l, double far) {
     for (const bool ffn : {false, true}) {
-      const shaders::Node part = layout.nodes()[layout.spine(l, ffn, Layout::kSpineParts / 2)];
+      const shaders::Node part = layout.node(layout.spine(l, ffn, Layout::kSpineParts / 2));
       if (near({part.center, part.half_size * float{Layout::kSpineParts}}, far))
         consider(spine_sheets(layout, l, ffn));
     }

@@ -11,7 +11,7 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
   const std::string blk = "blk." + std::to_string(ref.layer) + ".";
   const auto index = static_cast<int32_t>(ref.index);
   const auto width = static_cast<int32_t>(m.head_width);
-  const auto lane = static_cast<int32_t>(ref.index * m.kv_heads / m.heads);
+  const auto lane = static_cast<int32_t>(trace::kv_head_of(m, ref.index));
   const auto tap = [&](const char* title, const std::string& name, int32_t first = 0,
                        int32_t rows = -1, bool per_position = false) {
     return TensorName{title, name, first, rows, false, per_position, false, -1};

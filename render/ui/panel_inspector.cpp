@@ -534,7 +534,7 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     const auto& m = state.stage.layout().model();
     const scene::Layout& layout = state.stage.layout();
     for (uint32_t h = 0; h < m.heads; ++h) {
-      if (h * m.kv_heads / m.heads != ref.index) continue;
+      if (trace::kv_head_of(m, h) != ref.index) continue;
       for (const trace::KvRead& read : at.attention.reads_of(ref.layer, h)) {
         if (layout.column_of(read.position) != ref.column) continue;
         ImGui::Text("%s  of head %u's output  weight %.3g", percent(read.share).c_str(), h,

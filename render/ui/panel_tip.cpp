@@ -68,7 +68,7 @@ void hover_tip(State& state) {
     ImGui::TextDisabled("%s", meaning.formula.c_str());
     end_tip();
   } else if (view.hovered != 0 && view.hovered != view.selected) {  // the inspector says more
-    const scene::NodeRef ref = state.stage.layout().refs()[view.hovered - 1];
+    const scene::NodeRef ref = state.stage.layout().ref(view.hovered - 1);
     if (state.stage.layout().path(ref).empty()) return;
     begin_tip();
     element_tip(state, view.hovered - 1);

@@ -184,14 +184,14 @@ int main(int argc, char** argv) {
        {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,
         DType::kQ5_0, DType::kQ5_1, DType::kQ2K, DType::kQ3K, DType::kQ4K, DType::kQ5K, DType::kQ6K,
         DType::kIq4Nl, DType::kIq4Xs, DType::kMxfp4}) {
-    const std::string name = model::dtype_name(static_cast<uint32_t>(type));
+    const std::string name = model::dtype_name(type);
     add("matvec/dram/" + name, matvec, type, kDram);
     add("matvec/l3/" + name, matvec, type, kL3);
     add("matmul/" + name, matmul, type, false);
     add("matmul-live/" + name, matmul, type, true);
   }
   for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4K, DType::kQ6K, DType::kF16}) {
-    const std::string name = "gather/" + model::dtype_name(static_cast<uint32_t>(type));
+    const std::string name = "gather/" + model::dtype_name(type);
     add(name + "/heads/none", gather, type, Kind::kNone, false);
     add(name + "/heads/live", gather, type, Kind::kHeads, false);
     add(name + "/neurons/none", gather, type, Kind::kNone, true);

@@ -179,7 +179,7 @@ BlockLayout layout_of(DType type) {
     case DType::kQ6K:
       return {208, 1366.0F, 0, 0.0F};
     default:
-      throw std::invalid_argument("no layout of " + model::dtype_name(static_cast<uint32_t>(type)));
+      throw std::invalid_argument("no layout of " + model::dtype_name(type));
   }
 }
 
@@ -215,7 +215,7 @@ std::string data_of(const PlannedTensor& tensor, Random& random) {
   if (tensor.type == DType::kF16 || tensor.type == DType::kF32) {
     return random_floats(n, tensor.deviation, tensor.type, random);
   }
-  const model::BlockSize block = model::dtype_block(static_cast<uint32_t>(tensor.type));
+  const model::BlockSize block = model::dtype_block(tensor.type);
   const BlockLayout layout = layout_of(tensor.type);
   std::string bytes(static_cast<size_t>(n / block.elements) * block.bytes, '\0');
   random.fill(bytes);

@@ -22,7 +22,7 @@ constexpr int64_t kLongest = 256;  // values: a block of the largest format
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const DType type = kTypes[data[0] % kTypes.size()];
-  const model::BlockSize block = model::dtype_block(static_cast<uint32_t>(type));
+  const model::BlockSize block = model::dtype_block(type);
   const auto blocks = static_cast<int64_t>((size - 1) / block.bytes);
   const int64_t n = std::min(blocks * block.elements, kLongest);
   // Arrays of just the sizes that are allowed, so that a byte too far is noticed.

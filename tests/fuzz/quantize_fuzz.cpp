@@ -25,7 +25,7 @@ constexpr std::array kTypes = {DType::kF32,  DType::kF16,  DType::kBF16, DType::
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1 + sizeof(float)) return 0;
   const DType type = kTypes[data[0] % kTypes.size()];
-  const int64_t n = model::dtype_block(static_cast<uint32_t>(type)).elements;
+  const int64_t n = model::dtype_block(type).elements;
   const size_t given = (size - 1) / sizeof(float);
   std::vector<float> x(static_cast<size_t>(n));
   for (size_t i = 0; i < x.size(); ++i) {

@@ -56,13 +56,13 @@ void show(const trace::Reader& reader) {
   for (size_t step = 0; step < reader.steps(); ++step) {
     const scene::Script script = choreograph(reader, layout, step);
     for (const shaders::Light& light : script.lights) {
-      if (light.node >= layout.nodes().size()) std::abort();
-      explain(reader, layout, layout.refs()[light.node], step);
-      besides(reader, layout, layout.refs()[light.node], step, true);
+      if (light.node >= layout.elements()) std::abort();
+      explain(reader, layout, layout.ref(light.node), step);
+      besides(reader, layout, layout.ref(light.node), step, true);
     }
     for (const shaders::Bolt& bolt : script.bolts) {
-      if (bolt.from_node >= layout.nodes().size()) std::abort();
-      if (bolt.to_node >= layout.nodes().size()) std::abort();
+      if (bolt.from_node >= layout.elements()) std::abort();
+      if (bolt.to_node >= layout.elements()) std::abort();
       explain_bolt(reader, layout, step, bolt);
     }
   }

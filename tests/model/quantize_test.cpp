@@ -20,10 +20,6 @@ using model::DType;
 constexpr DType kWritable[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
                                DType::kQ5_0, DType::kQ4_0, DType::kQ6K,  DType::kQ4K};
 
-std::string name_of(DType type) {
-  return model::dtype_name(static_cast<uint32_t>(type));
-}
-
 std::string stored(DType type, const std::vector<float>& x) {
   const auto n = static_cast<int64_t>(x.size());
   std::string bytes(model::dtype_row_bytes(type, n), '\x55');
@@ -111,7 +107,7 @@ TEST(Quantize, TheErrorOfNormalWeightsIsThatOfTheBits) {
 TEST(Quantize, ZerosAreExact) {
   const std::vector<float> x(512, 0.0F);
   for (const DType type : kWritable) {
-    EXPECT_EQ(x, restored(type, stored(type, x), 512)) << name_of(type);
+    EXPECT_EQ(x, restored(type, stored(type, x), 512)) << model::dtype_name(type);
   }
 }
 
@@ -119,7 +115,7 @@ TEST(Quantize, ConstantsAreHitWithinThePrecisionOfTheirScales) {
   for (const float c : {1.0F, -1.0F, 0.1F, -3000.0F}) {
     for (const DType type : kWritable) {
       for (const float y : restored(type, stored(type, std::vector<float>(256, c)), 256)) {
-        EXPECT_NEAR(c, y, 0.005F * std::fabs(c)) << name_of(type);
+        EXPECT_NEAR(c, y, 0.005F * std::fabs(c)) << model::dtype_name(type);
       }
     }
   }
@@ -135,7 +131,8 @@ TEST(Quantize, LargeConstantsAreHitToo) {
     const std::vector<float> x(256, c);
     for (const DType type : {DType::kQ8_0, DType::kQ5_0, DType::kQ4_0, DType::kQ6K, DType::kQ4K}) {
       const std::vector<float> y = restored(type, stored(type, x), x.size());
-      for (const float v : y) ASSERT_NEAR(c, v, 0.01F * std::fabs(c) + 1e-6F) << name_of(type);
+      for (const float v : y)
+        ASSERT_NEAR(c, v, 0.01F * std::fabs(c) + 1e-6F) << model::dtype_name(type);
     }
   }
 }
@@ -178,7 +175,7 @@ TEST(ConvertRows, AnyNumberOfThreadsGivesTheSameBytes) {
       const size_t row = model::dtype_row_bytes(type, 512);
       std::string bytes(5 * row, '\0');
       model::convert_rows(tensor, 1, 5, type, reinterpret_cast<std::byte*>(bytes.data()), pool);
-      EXPECT_EQ(whole.substr(row, 5 * row), bytes) << name_of(type) << " " << threads;
+      EXPECT_EQ(whole.substr(row, 5 * row), bytes) << model::dtype_name(type) << " " << threads;
     }
   }
 }

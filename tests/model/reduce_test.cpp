@@ -95,7 +95,7 @@ void expect_brute_force(const RandomTensor& t, const Region& region) {
 TEST(Reduce, EveryTypeEveryLevelIsWhatReadingEveryValueGives) {
   uint32_t seed = 1;
   for (const DType type : kTypes) {
-    SCOPED_TRACE(model::dtype_name(static_cast<uint32_t>(type)));
+    SCOPED_TRACE(model::dtype_name(type));
     const RandomTensor t(type, 37, 768, ++seed);
     for (const int row_shift : {0, 1, 3, 6}) {
       for (const int col_shift : {0, 2, 5, 10}) {
@@ -108,7 +108,7 @@ TEST(Reduce, EveryTypeEveryLevelIsWhatReadingEveryValueGives) {
 TEST(Reduce, APartBeginsAndEndsAnywhereInABlock) {
   uint32_t seed = 100;
   for (const DType type : kTypes) {
-    SCOPED_TRACE(model::dtype_name(static_cast<uint32_t>(type)));
+    SCOPED_TRACE(model::dtype_name(type));
     const RandomTensor t(type, 9, 768, ++seed);
     for (const Region& region : {Region{3, 17, 5, 301, 1, 3}, Region{8, 767, 1, 1, 0, 0},
                                  Region{0, 255, 9, 2, 2, 0}, Region{2, 256, 3, 512, 0, 0}}) {

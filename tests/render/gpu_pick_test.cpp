@@ -72,7 +72,7 @@ class Picks : public GpuTest {
                                       const std::vector<glm::vec2>& lights) {
     std::vector<Solid> solids;
     for (uint32_t e = 0; e < layout.elements(); ++e) {
-      const shaders::Node node = layout.nodes()[e];
+      const shaders::Node node = layout.node(e);
       if (node.column > now + 0.5F) continue;
       scene::Box box = layout.box_of(e, now);
       const shaders::Grid* grid = nullptr;
@@ -172,7 +172,7 @@ TEST_F(Picks, AThousandPixelsShowTheNodeThatARayMeetsFirst) {
                      std::isfinite(enters(frame.eye, ray, solid.box, 8.0F * px));
             }))
             << name << " at " << playhead << ", pixel " << pixel.x << " " << pixel.y << ": "
-            << layout.path(layout.refs()[picked.node - 1]) << " over nothing";
+            << layout.path(layout.ref(picked.node - 1)) << " over nothing";
         continue;
       }
       // Most of a picture is sky: it counts, but not for all.
@@ -180,11 +180,11 @@ TEST_F(Picks, AThousandPixelsShowTheNodeThatARayMeetsFirst) {
       ++compared;
       ASSERT_EQ(picked.node, larger)
           << name << " at " << playhead << ", pixel " << pixel.x << " " << pixel.y << ": "
-          << (picked.node ? layout.path(layout.refs()[picked.node - 1]) : "nothing")
-          << " instead of " << (larger ? layout.path(layout.refs()[larger - 1]) : "nothing");
+          << (picked.node ? layout.path(layout.ref(picked.node - 1)) : "nothing") << " instead of "
+          << (larger ? layout.path(layout.ref(larger - 1)) : "nothing");
       if (larger != 0) {
         ++hits;
-        kinds.insert(layout.refs()[larger - 1].kind);
+        kinds.insert(layout.ref(larger - 1).kind);
       }
     }
   }

@@ -70,9 +70,9 @@ TEST_F(Truth, IntensitiesOnTheGpuAreTheNumbersOfTheTrace) {
   size_t compared = 0;
   for (const auto& [instant, lights] : by_instant) {
     const std::vector<glm::vec2> held = lights_at(instant);
-    ASSERT_EQ(held.size(), layout.nodes().size());
+    ASSERT_EQ(held.size(), layout.elements());
     for (const shaders::Light& light : lights) {
-      const scene::NodeRef ref = layout.refs()[light.node];
+      const scene::NodeRef ref = layout.ref(light.node);
       const scene::Meaning meaning = scene::explain(reader, layout, ref, kStep);
       if (!meaning.known) continue;  // the tape marks an event, it measures nothing
       const float held_light = light.value < 0.0F ? -held[light.node].y : held[light.node].x;

@@ -315,7 +315,7 @@ TEST_F(Labels, DoNotShowThroughWhatStandsBeforeThem) {
   pose.yaw = std::atan2(towards.x, towards.z);
   pose.pitch = std::asin(towards.y);
   pose.distance = glm::length(cell.center - head.center) * 1.3F;
-  const std::string name = layout_->path(layout_->refs()[layout_->head(1, 2)]);
+  const std::string name = layout_->path(layout_->ref(layout_->head(1, 2)));
   const auto behind = words(at(pose));
   EXPECT_TRUE(words(at(pose, {}, 0, true)).contains("2")) << "it would be named";
   EXPECT_FALSE(behind.contains("2")) << "a board stands before it";

@@ -49,8 +49,7 @@ int differing_tensors(const ModelFile& ours, const ModelFile& theirs) {
   for (const Tensor& want : theirs.tensors()) {
     const Tensor* have = ours.find_tensor(want.name);
     if (have == nullptr || have->dtype != want.dtype || have->ne != want.ne) {
-      ADD_FAILURE() << want.name << " is "
-                    << (have ? model::dtype_name(static_cast<uint32_t>(have->dtype)) : "missing");
+      ADD_FAILURE() << want.name << " is " << (have ? model::dtype_name(have->dtype) : "missing");
     } else if (bytes_of(*have) != bytes_of(want)) {
       ++differing;
     }

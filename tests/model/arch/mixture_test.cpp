@@ -117,7 +117,7 @@ TEST(StoredMixture, StackedExpertsOfEveryTypeAreTheSameInABatch) {
   REQUIRE_SHARED_DATA();
   for (const char* name : {"mixtral", "olmoe", "qwen2moe", "qwen3moe"}) {
     for (const DType type : {DType::kF32, DType::kF16, DType::kQ8_0, DType::kQ4_0}) {
-      SCOPED_TRACE(name + model::dtype_name(static_cast<uint32_t>(type)));
+      SCOPED_TRACE(name + model::dtype_name(type));
       expect_same_in_a_batch(Stored(name, true, [=](int64_t) { return type; }));
     }
   }

@@ -18,10 +18,6 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
-std::string name_of(DType type) {
-  return dtype_name(static_cast<uint32_t>(type));
-}
-
 // |a - b| / |b|
 template <class A>
 double distance(const A& a, const std::vector<double>& b) {
@@ -76,7 +72,7 @@ TEST(Matmul, TheReferenceIsTheProductOfTheRoundedInput) {
   ThreadPool pool(1);
   for (const DType type : kEveryType) {
     for (const int64_t cols : widths(type)) {
-      SCOPED_TRACE(name_of(type) + " " + std::to_string(cols));
+      SCOPED_TRACE(dtype_name(type) + " " + std::to_string(cols));
       RandomMatrix m(type, 9, cols, true);
       const std::vector<float> values = m.normal(cols);
       Input x;
@@ -104,7 +100,7 @@ TEST(Matmul, GivesTheBitsOfTheReferenceForEveryShapeAndAnyNumberOfThreads) {
         for (const int64_t n : {1, 2, 3, 5, 8, 33}) {
           if (rows * n > 600 && cols > 300) continue;
           SCOPED_TRACE(::testing::Message()
-                       << name_of(type) << " " << rows << " x " << cols << ", " << n);
+                       << dtype_name(type) << " " << rows << " x " << cols << ", " << n);
           RandomMatrix m(type, rows, cols, rows % 2 == 1);
           const std::vector<float> values = m.normal(n * (cols + 3));
           Input x;
@@ -280,7 +276,7 @@ TEST(Gathers, AreTheDirectSumsAndLeaveTheProductAsItWas) {
       for (const bool group_back : {false, true}) {
         for (const bool out : {false, true}) {
           if (width == 0 && (group_back || out)) continue;
-          SCOPED_TRACE(::testing::Message() << name_of(type) << ", groups of " << width
+          SCOPED_TRACE(::testing::Message() << dtype_name(type) << ", groups of " << width
                                             << (group_back ? ", back of groups" : ""));
           // What is left of sixteen rows and of four differs from one to the next.
           const int64_t rows = 97 + width / 8 + (group_back ? 3 : 0) + (out ? 1 : 0);
@@ -330,8 +326,8 @@ TEST(Gathers, DoWithoutBack) {
       few.back = nullptr;
       const std::vector<float> y = product(m.linear(), x, pool, &all);
       EXPECT_TRUE(same_bits(y, product(m.linear(), x, pool, &few)));
-      EXPECT_TRUE(same_bits(full.group_dot, live.group_dot)) << name_of(type) << " " << width;
-      EXPECT_TRUE(same_bits(full.chosen_dot, live.chosen_dot)) << name_of(type) << " " << width;
+      EXPECT_TRUE(same_bits(full.group_dot, live.group_dot)) << dtype_name(type) << " " << width;
+      EXPECT_TRUE(same_bits(full.chosen_dot, live.chosen_dot)) << dtype_name(type) << " " << width;
     }
   }
 }
@@ -366,7 +362,7 @@ TEST(Gathers, EveryInstructionSetGivesTheSameBits) {
     const std::vector<float> base = run(&isa_base::matvec_rows);
     const auto expect_same = [&](Isa isa, auto* kernel) {
       if (!isa_available(isa)) return;
-      EXPECT_TRUE(same_bits(base, run(kernel))) << isa_name(isa) << " " << name_of(type);
+      EXPECT_TRUE(same_bits(base, run(kernel))) << isa_name(isa) << " " << dtype_name(type);
     };
     expect_same(Isa::kAvx2, &isa_avx2::matvec_rows);
     expect_same(Isa::kAvxVnni, &isa_avxvnni::matvec_rows);
@@ -405,7 +401,7 @@ TEST(Matmul, PanelsGiveTheBitsOfSingleRows) {
       for_every_panel([&](const char* set, auto* kernel) {
         std::vector<float> y(expected.size());
         EXPECT_TRUE(kernel(m.linear(), x, 0, rows, y.data(), rows, nullptr, nullptr));
-        EXPECT_TRUE(same_bits(expected, y)) << set << " " << name_of(type) << " " << n;
+        EXPECT_TRUE(same_bits(expected, y)) << set << " " << dtype_name(type) << " " << n;
       });
     }
   }
@@ -435,7 +431,7 @@ TEST(Matmul, PanelsHoldTheLargestProducts) {
         for_every_panel([&](const char* set, auto* kernel) {
           std::vector<float> y(expected.size());
           EXPECT_TRUE(kernel(m.linear(), x, 0, kRows, y.data(), kRows, nullptr, nullptr));
-          EXPECT_TRUE(same_bits(expected, y)) << set << " " << name_of(type) << " " << byte;
+          EXPECT_TRUE(same_bits(expected, y)) << set << " " << dtype_name(type) << " " << byte;
         });
       }
     }
@@ -491,7 +487,7 @@ TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
         const auto k = static_cast<size_t>(i);
         one.set(&values[k * cols], 1, cols, cols, rounds_input(type), pool);
         const std::vector<float> alone = product(m.linear(), one, pool, &gathers[k + n]);
-        SCOPED_TRACE(name_of(type));
+        SCOPED_TRACE(dtype_name(type));
         EXPECT_EQ(0, std::memcmp(alone.data(), &y[k * rows], alone.size() * sizeof(float)));
         EXPECT_LT(distance(got[k].group_dot, in_double(got[k + n].group_dot)), 1e-6);
         EXPECT_LT(distance(got[k].chosen_dot, in_double(got[k + n].chosen_dot)), 1e-6);
@@ -515,7 +511,7 @@ TEST(MatmulBack, IsTheTransposedProduct) {
         expected[c] += row[c] * double{u[static_cast<size_t>(r)]};
       }
     }
-    EXPECT_LT(distance(back, expected), back_error(type, 1e-6)) << name_of(type);
+    EXPECT_LT(distance(back, expected), back_error(type, 1e-6)) << dtype_name(type);
   }
 }
 
@@ -540,7 +536,7 @@ TEST(MatmulBack, OfManyPositionsIsTheSame) {
         expected[k] += row[k % row.size()] * double{u[k / row.size() * rows + r]};
       }
     }
-    EXPECT_LT(distance(back, expected), 1e-6) << name_of(type);
+    EXPECT_LT(distance(back, expected), 1e-6) << dtype_name(type);
   }
 }
 

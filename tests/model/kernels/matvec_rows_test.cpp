@@ -35,7 +35,7 @@ TEST(MatvecRows, EveryInstructionSetHoldsTheLargestProducts) {
                                           {Isa::kAvx512, &isa_avx512::matvec_rows}}) {
           if (!isa_available(isa)) continue;
           EXPECT_TRUE(tests::same_bits(expected, run(kernel)))
-              << isa_name(isa) << " " << dtype_name(static_cast<uint32_t>(type)) << " " << byte;
+              << isa_name(isa) << " " << dtype_name(type) << " " << byte;
         }
       }
     }

@@ -166,7 +166,7 @@ TEST(Mixture, GathersTheProductsOfBlocksAndColumnsWithTheWholeSum) {
           off += std::pow(expected[i] - double{got[i]}, 2);
           size += expected[i] * expected[i];
         }
-        EXPECT_LT(std::sqrt(off / size), within) << dtype_name(static_cast<uint32_t>(type));
+        EXPECT_LT(std::sqrt(off / size), within) << dtype_name(type);
       };
       for (size_t k = 0; k < Mixture::kParts; ++k) {
         std::vector<double> blocks(result.blocks[k].size());

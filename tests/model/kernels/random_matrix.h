@@ -18,7 +18,7 @@ inline constexpr std::array kEveryType = {
     DType::kQ6K,  DType::kIq4Nl, DType::kIq4Xs, DType::kMxfp4};
 
 inline int64_t block_elements(DType type) {
-  return dtype_block(static_cast<uint32_t>(type)).elements;
+  return dtype_block(type).elements;
 }
 
 // Any bytes are a valid block; only the binary16 scales must be numbers of a sensible size.
@@ -89,7 +89,7 @@ class RandomMatrix {
   }
 
   void set_scales(DType type) {
-    const size_t size = dtype_block(static_cast<uint32_t>(type)).bytes;
+    const size_t size = dtype_block(type).bytes;
     std::uniform_real_distribution<float> scale(0.5F, 1.5F);
     for (size_t at = 0; at < bytes_.size(); at += size) {
       const float value = scale(random_) - (type == DType::kF32 || size == 2 ? 1.0F : 0.0F);

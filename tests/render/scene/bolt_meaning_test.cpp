@@ -45,8 +45,8 @@ TEST_F(BoltMeanings, EveryBoltNamesItsTerm) {
       EXPECT_EQ(bolt.share, meaning.share);
       EXPECT_EQ(bolt.value, meaning.light);
       ++measures[meaning.measure];
-      const scene::NodeRef from = layout_.refs()[bolt.from_node];
-      const scene::NodeRef to = layout_.refs()[bolt.to_node];
+      const scene::NodeRef from = layout_.ref(bolt.from_node);
+      const scene::NodeRef to = layout_.ref(bolt.to_node);
       if (meaning.second == "attention weight a_j") {
         ++reads;
         bool held = false;
@@ -81,8 +81,8 @@ TEST_F(BoltMeanings, EveryBoltNamesItsTerm) {
 TEST_F(BoltMeanings, AReadSaysWhichPositionAndHead) {
   const scene::Script script = scene::choreograph(reader_, layout_, 2);
   for (const shaders::Bolt& bolt : script.bolts) {
-    const scene::NodeRef from = layout_.refs()[bolt.from_node];
-    const scene::NodeRef to = layout_.refs()[bolt.to_node];
+    const scene::NodeRef from = layout_.ref(bolt.from_node);
+    const scene::NodeRef to = layout_.ref(bolt.to_node);
     if (from.kind != Kind::kSlot || to.kind != Kind::kHead ||
         (bolt.flags & (shaders::kBoltRest | shaders::kBoltDrain)) != 0)
       continue;

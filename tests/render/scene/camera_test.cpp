@@ -298,7 +298,7 @@ TEST(NamedPose, ANodeIsInTheMiddleOfTheFrame) {
   for (const char* name : {"L1.H2", "L2.F7", "L0.K1.5", "C3"}) {
     const uint32_t node = *scene::find_node(name, l);
     Camera camera{*named_pose(name, l, 16, 1.5F, 9.0F)};
-    const shaders::Node box = l.nodes()[node];
+    const shaders::Node box = l.node(node);
     glm::vec3 at = box.center;
     if (box.column >= 0.0F) at.z = shaders::past_z(9.0F - box.column);
     EXPECT_LT(glm::length(project(camera, 1.5F, at)), 1e-4F) << name;
@@ -328,7 +328,7 @@ TEST(PoseText, IsReadAgainToTheBit) {
 TEST(FocusPose, ComesCloserWithoutTurning) {
   const Pose now{{0, 0, 0}, 0.7F, 0.2F, 20.0F};
   const scene::Layout l = layout();
-  const shaders::Node node = l.nodes()[l.head(1, 2)];
+  const shaders::Node node = l.node(l.head(1, 2));
   const Pose p = focus_pose(now, node, node.center);
   EXPECT_EQ(node.center, p.target);
   EXPECT_EQ(now.yaw, p.yaw);

@@ -40,7 +40,7 @@ class Choreography : public ::testing::Test {
     const trace::StepRecord& s = reader_.step(step);
     return reader_.position(s.last_position());
   }
-  NodeRef ref(uint32_t node) const { return layout_.refs()[node]; }
+  NodeRef ref(uint32_t node) const { return layout_.ref(node); }
   static bool is(const Bolt& b, uint32_t flag) { return (b.flags & flag) != 0; }
   // Calls f(step, script, position) for every step.
   template <class F>
@@ -295,7 +295,7 @@ TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
     int from_router = 0, from_experts = 0;
     for (const Bolt& b : choreograph(reader, layout, s).bolts) {
       if (is_fork(b)) continue;
-      const NodeRef from = layout.refs()[b.from_node], to = layout.refs()[b.to_node];
+      const NodeRef from = layout.ref(b.from_node), to = layout.ref(b.to_node);
       const bool rest = (b.flags & shaders::kBoltRest) != 0;
       if (from.kind == Kind::kRouter) {
         chosen[from.layer] += double{b.share};
@@ -312,8 +312,8 @@ TEST(Mixture, ExpertsAreTermsOfTheUpdateAndTheRoutersProbabilitiesOfOne) {
     }
     int lit = 0;
     for (const Light& light : choreograph(reader, layout, s).lights) {
-      if (layout.refs()[light.node].kind != Kind::kRouter) continue;
-      const scene::Meaning meaning = explain(reader, layout, layout.refs()[light.node], s);
+      if (layout.ref(light.node).kind != Kind::kRouter) continue;
+      const scene::Meaning meaning = explain(reader, layout, layout.ref(light.node), s);
       EXPECT_TRUE(meaning.known);
       EXPECT_EQ(meaning.light, light.value);
       ++lit;
@@ -365,7 +365,7 @@ TEST_F(Choreography, OfAFullListTheMostActiveNeuronsAreReadInto) {
   for (const Bolt& b : choreograph(reader, layout, 0).bolts) {
     if (!is(b, shaders::kBoltRead) || is(b, shaders::kBoltRest)) continue;
     ++read_into;
-    EXPECT_GE(layout.refs()[b.to_node].index, 12U) << "neuron 24 and above";
+    EXPECT_GE(layout.ref(b.to_node).index, 12U) << "neuron 24 and above";
   }
   EXPECT_EQ(3 * 16, read_into);
 }

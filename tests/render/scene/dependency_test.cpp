@@ -37,7 +37,7 @@ class Dependencies : public ::testing::Test {
   std::map<Kind, std::vector<NodeRef>> by_kind(const NodeRef& ref) const {
     std::map<Kind, std::vector<NodeRef>> out;
     for (const Source& source : sources(ref)) {
-      const NodeRef found = layout_.refs()[source.element];
+      const NodeRef found = layout_.ref(source.element);
       out[found.kind].push_back(found);
     }
     return out;
@@ -56,8 +56,8 @@ TEST_F(Dependencies, EveryKindOfElementHasOneRowWithAFormula) {
     EXPECT_FALSE(row.inputs.empty());
     EXPECT_EQ(&row, dependency_of(row.kind));
   }
-  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
-    const NodeRef ref = layout_.refs()[i];
+  for (uint32_t i = 0; i < layout_.elements(); ++i) {
+    const NodeRef ref = layout_.ref(i);
     if (ref.kind != Kind::kScenery) {
       EXPECT_TRUE(kinds.contains(ref.kind)) << layout_.path(ref);
     }
@@ -129,12 +129,12 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
 
 // Every source is of a kind that the row names.
 TEST_F(Dependencies, SourcesAreWhatTheTableSays) {
-  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
-    const NodeRef ref = layout_.refs()[i];
+  for (uint32_t i = 0; i < layout_.elements(); ++i) {
+    const NodeRef ref = layout_.ref(i);
     const scene::Dependency* row = dependency_of(ref.kind);
     if (row == nullptr) continue;
     for (const Source& source : sources(ref)) {
-      const NodeRef from = layout_.refs()[source.element];
+      const NodeRef from = layout_.ref(source.element);
       const bool named = std::any_of(row->inputs.begin(), row->inputs.end(), [&](const auto& in) {
         return in.kind == from.kind || (ref.layer == 0 && from.kind == Kind::kTape);
       });
@@ -191,10 +191,10 @@ TEST_F(Dependencies, TheStrongestComeFirstAndNoMoreThanAsked) {
 TEST_F(Dependencies, WithoutATraceOnlyTheStructureIsLeft) {
   trace::Log empty;
   const trace::Reader nothing(empty);
-  for (uint32_t i = 0; i < layout_.refs().size(); ++i) {
-    const NodeRef ref = layout_.refs()[i];
+  for (uint32_t i = 0; i < layout_.elements(); ++i) {
+    const NodeRef ref = layout_.ref(i);
     for (const Source& source : sources_of(nothing, layout_, ref, 7, 100)) {
-      EXPECT_LT(source.element, layout_.refs().size());
+      EXPECT_LT(source.element, layout_.elements());
     }
   }
 }
@@ -207,7 +207,7 @@ TEST_F(Dependencies, AParallelBlockReadsOneStream) {
   const std::vector<Source> found = sources_of(reader_, parallel, {Kind::kCell, 2, 3, 0}, 2, 10);
   ASSERT_EQ(1U, found.size());
   EXPECT_EQ((NodeRef{Kind::kSpineFfn, 1, Layout::kSpineParts - 1, 0}),
-            NodeRef(parallel.refs()[found[0].element]));
+            NodeRef(parallel.ref(found[0].element)));
 }
 
 // Nothing lights up before what it was computed from: within a step, the last light of every
@@ -222,7 +222,7 @@ TEST_F(Dependencies, TheAnimationFollowsTheOrderOfComputation) {
   }
   size_t compared = 0;
   for (const auto& [element, when] : instant) {
-    const NodeRef ref = layout_.refs()[element];
+    const NodeRef ref = layout_.ref(element);
     // A token's light marks its arrival; its candidate was lit in the step before.
     if (ref.kind == Kind::kTape) continue;
     // Only the top part of the spine holds the sum.
@@ -232,7 +232,7 @@ TEST_F(Dependencies, TheAnimationFollowsTheOrderOfComputation) {
     for (const Source& source : sources(ref)) {
       const auto it = instant.find(source.element);
       if (it == instant.end()) continue;
-      EXPECT_LE(it->second, when) << layout_.path(layout_.refs()[source.element]) << " -> "
+      EXPECT_LE(it->second, when) << layout_.path(layout_.ref(source.element)) << " -> "
                                   << layout_.path(ref);
       ++compared;
     }

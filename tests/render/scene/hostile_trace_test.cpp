@@ -53,17 +53,17 @@ TEST(HostileTrace, WhatTheReaderAcceptsCanBeShown) {
     ++shown;
     const scene::Layout layout(reader.model()->record);
     for (const uint32_t element : scene::muted_elements(layout, reader.muted()))
-      ASSERT_LT(element, layout.nodes().size());
+      ASSERT_LT(element, layout.elements());
     scene::list_of(layout, reader.muted());
     for (size_t s = 0; s < reader.steps(); ++s) {
       const scene::Script script = choreograph(reader, layout, s);
       for (const shaders::Light& light : script.lights) {
-        ASSERT_LT(light.node, layout.nodes().size());
-        explain(reader, layout, layout.refs()[light.node], s);
+        ASSERT_LT(light.node, layout.elements());
+        explain(reader, layout, layout.ref(light.node), s);
       }
       for (const shaders::Bolt& bolt : script.bolts) {
-        ASSERT_LT(bolt.from_node, layout.nodes().size());
-        ASSERT_LT(bolt.to_node, layout.nodes().size());
+        ASSERT_LT(bolt.from_node, layout.elements());
+        ASSERT_LT(bolt.to_node, layout.elements());
       }
     }
   }

@@ -41,12 +41,12 @@ std::vector<trace::ModelRecord> models() {
 TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
   for (const trace::ModelRecord& m : models()) {
     const Layout layout(m);
-    ASSERT_EQ(layout.nodes().size(), layout.refs().size());
+    ASSERT_EQ(layout.elements(), layout.elements());
     std::set<uint32_t> used;
     const auto expect = [&](uint32_t index, const NodeRef& ref) {
-      ASSERT_LT(index, layout.nodes().size());
+      ASSERT_LT(index, layout.elements());
       EXPECT_TRUE(used.insert(index).second) << "used twice: " << index;
-      EXPECT_EQ(ref, layout.refs()[index]) << layout.path(ref);
+      EXPECT_EQ(ref, layout.ref(index)) << layout.path(ref);
     };
     for (uint32_t l = 0; l < m.layers; ++l) {
       for (uint32_t i = 0; i < Layout::kSpineParts; ++i) {
@@ -66,7 +66,7 @@ TEST(Layout, EveryIndexNamesItsNodeAndNoOther) {
     expect(layout.candidate(Layout::kCandidates),
            {Kind::kRestCandidate, m.layers, Layout::kCandidates, 0});
     for (uint32_t c = 0; c < layout.columns(); ++c) expect(layout.tape(c), {Kind::kTape, 0, 0, c});
-    EXPECT_EQ(layout.nodes().size(), used.size()) << "elements without a name";
+    EXPECT_EQ(layout.elements(), used.size()) << "elements without a name";
   }
 }
 
@@ -85,11 +85,11 @@ TEST(Layout, NoTwoNodesOfAKindOverlap) {
   for (const trace::ModelRecord& m : models()) {
     const Layout layout(m);
     std::map<Kind, std::vector<shaders::Node>> kinds;
-    const size_t elements = layout.nodes().size();
-    for (size_t i = 0; i < elements; ++i) {
-      const NodeRef ref = layout.refs()[i];
+    const uint32_t elements = layout.elements();
+    for (uint32_t i = 0; i < elements; ++i) {
+      const NodeRef ref = layout.ref(i);
       // Columns of the past are apart in depth: the next test. Storeys are alike.
-      if (ref.column == 0 && ref.layer < 2) kinds[ref.kind].push_back(layout.nodes()[i]);
+      if (ref.column == 0 && ref.layer < 2) kinds[ref.kind].push_back(layout.node(i));
     }
     for (const auto& [kind, nodes] : kinds) {
       for (size_t i = 0; i < nodes.size(); ++i) {
@@ -107,7 +107,7 @@ TEST(Layout, NoTwoNodesOfAKindOverlap) {
 // shaders/node.glsl draws a column at past_z(age), as deep as its place there allows.
 TEST(Layout, ColumnsLieBehindEachOtherAndNeverTouch) {
   const Layout layout(small_model());
-  const float depth = layout.nodes()[layout.slot(0, 0, 0)].half_size.z;
+  const float depth = layout.node(layout.slot(0, 0, 0)).half_size.z;
   const auto z = [](int halves) { return shaders::past_z(0.5F * static_cast<float>(halves)); };
   const auto half_depth = [&](int age) {
     return depth * (z(2 * age - 1) - z(2 * age + 1)) / (z(-1) - z(1));
@@ -172,15 +172,15 @@ TEST(Layout, StoreysStackAndTheWingsStandBesideTheSpine) {
   for (uint32_t l = 0; l < 3; ++l) {
     EXPECT_GT(layout.junction(l, true).y, layout.junction(l, false).y);
     for (const uint32_t node : {layout.head(l, 1), layout.slot(l, 1, 3), layout.cell(l, 7)}) {
-      const float y = layout.nodes()[node].center.y;
+      const float y = layout.node(node).center.y;
       EXPECT_GE(y, layout.storey_y(l));
       EXPECT_LE(y, layout.storey_y(l + 1));
     }
-    EXPECT_LT(layout.nodes()[layout.head(l, 0)].center.x, 0.0F);
-    EXPECT_GT(layout.nodes()[layout.cell(l, 0)].center.x, 0.0F);
+    EXPECT_LT(layout.node(layout.head(l, 0)).center.x, 0.0F);
+    EXPECT_GT(layout.node(layout.cell(l, 0)).center.x, 0.0F);
   }
   EXPECT_GT(layout.crown_y(), layout.spine_top().y);
-  EXPECT_LT(layout.nodes()[layout.tape(0)].center.y, 0.0F);
+  EXPECT_LT(layout.node(layout.tape(0)).center.y, 0.0F);
 }
 
 // engine/trace/schema.h: neuron n lies in cell n * buckets / F.

@@ -16,7 +16,7 @@ using Parts = std::vector<MutedPart>;
 class MutedNodes : public ::testing::Test {
  protected:
   scene::NodeRef ref(const char* path) const {
-    return layout_.refs()[scene::find_node(path, layout_).value()];
+    return layout_.ref(scene::find_node(path, layout_).value());
   }
   static Parts parts(std::initializer_list<const char*> names) {
     Parts all;

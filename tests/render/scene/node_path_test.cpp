@@ -16,7 +16,7 @@ TEST(NodePath, NamesFindTheirNode) {
   const Layout layout(tests::small_model());
   const auto found = [&](std::string_view path) {
     const auto node = find_node(path, layout);
-    return node ? NodeRef(layout.refs()[*node]) : NodeRef{};
+    return node ? NodeRef(layout.ref(*node)) : NodeRef{};
   };
   EXPECT_EQ((NodeRef{Kind::kHead, 2, 1, 0}), found("L2.H1"));
   EXPECT_EQ((NodeRef{Kind::kCell, 0, 6, 0}), found("L0.F20")) << "three neurons a cell";
@@ -31,21 +31,21 @@ TEST(NodePath, NamesFindTheirNode) {
 TEST(NodePath, EveryNodeIsFoundByItsName) {
   const Layout layout(tests::small_model());
   size_t named = 0;
-  for (uint32_t i = 0; i < layout.nodes().size(); ++i) {
-    const NodeRef ref = layout.refs()[i];
+  for (uint32_t i = 0; i < layout.elements(); ++i) {
+    const NodeRef ref = layout.ref(i);
     const std::string path = node_path(ref, layout);
     if (path.empty()) continue;
     ++named;
     const auto node = find_node(path, layout);
     ASSERT_TRUE(node) << path;
-    const NodeRef again = layout.refs()[*node];
+    const NodeRef again = layout.ref(*node);
     EXPECT_TRUE(again.kind == ref.kind && again.layer == ref.layer) << path;
     // The parts of the spine have one name a sub-layer.
     if (ref.kind != Kind::kSpineAttention && ref.kind != Kind::kSpineFfn) {
       EXPECT_EQ(ref, again) << path;
     }
   }
-  EXPECT_EQ(layout.nodes().size() - 1, named) << "all but the bar of the rest";
+  EXPECT_EQ(layout.elements() - 1, named) << "all but the bar of the rest";
 }
 
 // Of layer 0, which is dense, and of the others.

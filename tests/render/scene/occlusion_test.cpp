@@ -20,8 +20,8 @@ class Occlusion : public ::testing::Test {
                            own);
   }
   Box plate(uint32_t layer) const {
-    const shaders::Node first = layout_.nodes()[layout_.cell(layer, 0)];
-    const shaders::Node last = layout_.nodes()[layout_.cell(layer, layout_.model().buckets - 1)];
+    const shaders::Node first = layout_.node(layout_.cell(layer, 0));
+    const shaders::Node last = layout_.node(layout_.cell(layer, layout_.model().buckets - 1));
     const glm::vec3 low = glm::min(first.center, last.center);
     const glm::vec3 high = glm::max(first.center, last.center);
     return {(low + high) * 0.5F, (high - low) * 0.5F + first.half_size};
@@ -57,7 +57,7 @@ TEST_F(Occlusion, FadesOverItsEdgeInSmallSteps) {
 }
 
 TEST_F(Occlusion, AHeadHidesNoMoreThanItself) {
-  const shaders::Node head = layout_.nodes()[layout_.head(1, 2)];
+  const shaders::Node head = layout_.node(layout_.head(1, 2));
   const glm::vec3 behind = head.center - glm::vec3(0.0F, 0.0F, 2.0F * head.half_size.z);
   EXPECT_EQ(0.0F, from_front(behind, 0.3F * head.half_size.x));
   const glm::vec3 beside = behind + glm::vec3(0.0F, 1.6F * head.half_size.y, 0.0F);
@@ -65,7 +65,7 @@ TEST_F(Occlusion, AHeadHidesNoMoreThanItself) {
 }
 
 TEST_F(Occlusion, AShelfHidesAsFarAsItIsThere) {
-  const shaders::Node slot = layout_.nodes()[layout_.slot(1, 0, 0)];
+  const shaders::Node slot = layout_.node(layout_.slot(1, 0, 0));
   const auto from_above = [&](float now, float age) {
     const glm::vec3 under(slot.center.x, slot.center.y - 0.2F, shaders::past_z(age));
     return occluders_.seen(

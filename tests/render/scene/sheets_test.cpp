@@ -141,7 +141,7 @@ TEST(Sheets, NoTwoOverlapWhichLieInOnePlane) {
 
 TEST(Sheets, AHeadsLieOnTheFrontOfItsBox) {
   const Layout layout(eight_billion());
-  const shaders::Node box = layout.nodes()[layout.head(3, 7)];
+  const shaders::Node box = layout.node(layout.head(3, 7));
   for (const Sheet& s : scene::head_sheets(layout, 3, 7)) {
     for (const glm::dvec3 corner : {s.corner, s.corner + s.across + s.down}) {
       EXPECT_LT(std::abs(corner.x - double{box.center.x}), double{box.half_size.x});
@@ -195,7 +195,7 @@ TEST(Sheets, AShelfShowsItsKeysAndValuesAPositionARow) {
       EXPECT_EQ(m.head_width, s.cols);
       EXPECT_EQ(k * m.head_width, s.first_col);
       // Over its own lane, before its newest slot.
-      const shaders::Node slot = layout.nodes()[layout.slot(1, k, 0)];
+      const shaders::Node slot = layout.node(layout.slot(1, k, 0));
       EXPECT_LE(std::abs(s.corner.x - double{slot.center.x}), double{slot.half_size.x});
       EXPECT_GT(s.corner.z, double{shaders::past_z(-0.5F)});
     }
