@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 
+#include "render/scene/palette.h"
+
 namespace render {
 
 using scene::Rect;
@@ -87,8 +89,7 @@ float LabelBoard::put(Label& label, float wish, std::optional<Rect> named) {
   const float visible = placement_.place(*rect, wish);
   constexpr float kLeast = 0.03F;  // fainter is not worth drawing
   if (visible < kLeast) return 0.0F;
-  const float alpha = static_cast<float>(label.rgba >> 24) * visible;
-  label.rgba = (label.rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(alpha)) << 24;
+  label.rgba = scene::faded(label.rgba, visible);
   result_.labels.push_back(label);
   result_.labels.back().anchor += origin_;
   result_.rects.push_back(*rect);
@@ -164,18 +165,16 @@ float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wi
                          bool leader, bool through) {
   auto at = spot(box, side, std::move(label), wish, gap_em, through);
   if (!at) return 0.0F;
-  const uint32_t rgb = at->label.rgba & 0x00FFFFFFU;
   const float visible = put(at->label, at->wish, at->thing);
   if (!leader || visible == 0.0F) return visible;
   const glm::vec2 towards = glm::normalize(at->to - at->from);
   const bool over = side == Side::kAbove || side == Side::kBelow;
   const float half = 0.5F * measure_text(at->label.text, at->label.size_px, at->label.mono).y;
   const float inset = over ? half : 3.0F;
-  result_.lines.push_back(
-      {.from = at->from,
-       .to = at->to - towards * inset,
-       .width = std::max(0.08F * size_px_, 1.0F),
-       .rgba = rgb | static_cast<uint32_t>(std::lround(180.0F * visible)) << 24});
+  result_.lines.push_back({.from = at->from,
+                           .to = at->to - towards * inset,
+                           .width = std::max(0.08F * size_px_, 1.0F),
+                           .rgba = scene::faded(at->label.rgba, 0.7F)});
   return visible;
 }
 

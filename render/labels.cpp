@@ -7,6 +7,7 @@
 
 #include "render/scene/clock.h"
 #include "render/scene/muted.h"
+#include "render/scene/quantities.h"
 #include "render/scene/text.h"
 
 namespace render {
@@ -21,7 +22,7 @@ constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
 
 std::string percent_text(float probability) {
   char percent[16];
-  std::snprintf(percent, sizeof percent, probability >= 0.0995F ? "%.0f%%" : "%.1f%%",
+  std::snprintf(percent, sizeof percent, probability >= 0.00995F ? "%.0f%%" : "%.1f%%",
                 double{probability} * 100.0);
   return percent;
 }
@@ -38,7 +39,12 @@ void label_selected(const LabelInput& in, LabelBoard& board) {
   if (label.text.empty()) return;
   label.size_px = in.size_px;
   label.rgba = in.palette.text;
-  board.beside(in.layout.box_of(element, in.now), Side::kAbove, label, 1.0F, 2.2F, true, true);
+  const uint32_t subject = in.layout.ref(element).subject;
+  const trace::Reader& reader = in.subjects.empty() ? in.reader : *in.subjects[subject].reader;
+  const auto moment = scene::moment_of(in.playhead, in.merge, in.reader.steps());
+  const scene::Box box =
+      scene::risen_box(in.layout, element, in.now, reader, scene::crown_of(moment));
+  board.beside(box, Side::kAbove, label, 1.0F, 2.2F, true, true);
 }
 
 namespace {

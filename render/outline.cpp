@@ -5,15 +5,11 @@
 
 #include "render/labels.h"
 #include "render/scene/dependency.h"
+#include "render/scene/quantities.h"
 
 namespace render {
 
 namespace {
-
-uint32_t with_alpha(uint32_t rgba, float alpha) {
-  return (rgba & 0x00FFFFFFU) |
-         static_cast<uint32_t>(std::lround(std::clamp(alpha, 0.0F, 1.0F) * 255.0F)) << 24;
-}
 
 class Outliner {
  public:
@@ -43,8 +39,8 @@ class Outliner {
       const float strength = std::min(source.weight / most, 1.0F);
       if (strength < 0.05F) continue;
       const uint32_t rgba = channel_rgba(in_.palette, node.channel);
-      element(source.element, 0.8F, with_alpha(rgba, 0.25F + 0.75F * strength));
-      line(risen(source.element).center, to, 0.55F, with_alpha(rgba, 0.1F + 0.5F * strength));
+      element(source.element, 0.8F, scene::faded(rgba, 0.25F + 0.75F * strength));
+      line(risen(source.element).center, to, 0.55F, scene::faded(rgba, 0.1F + 0.5F * strength));
     }
   }
 
@@ -62,9 +58,9 @@ class Outliner {
       return glm::mix(from, to, t) + glm::vec3(0.0F, bolt.arc * 4.0F * t * (1.0F - t), 0.0F);
     };
     for (int i = 0; i < kPieces; ++i) {
-      line(on_path(i), on_path(i + 1), width, with_alpha(in_.palette.text, 0.75F));
+      line(on_path(i), on_path(i + 1), width, scene::faded(in_.palette.text, 0.75F));
     }
-    const uint32_t ends = with_alpha(in_.palette.text, 0.8F);
+    const uint32_t ends = scene::faded(in_.palette.text, 0.8F);
     element(bolt.from_node, 0.8F, ends);
     element(bolt.to_node, 0.8F, ends);
   }
@@ -78,36 +74,13 @@ class Outliner {
     return at_crown(in_.layout.ref(element).kind) ? in_.crown_step : in_.step;
   }
 
-  // A bar at the crown is as high as its probability, until the next token's bars stand there.
   scene::Box risen(uint32_t element) const {
-    scene::Box box = in_.layout.box_of(element, in_.now);
-    const scene::NodeRef ref = in_.layout.ref(element);
-    const trace::Reader& reader = *whose(element).reader;
-    if (ref.kind != scene::Kind::kCandidate || !in_.crown_step || *in_.crown_step >= reader.steps())
-      return box;
-    const trace::StepRecord& record = reader.step(*in_.crown_step);
-    const trace::Logits& logits = reader.position(record.last_position()).logits;
-    if (logits.record == nullptr || ref.index >= logits.record->candidates) return box;
-    const float rise =
-        0.5F * in_.layout.node(element).grow * logits.candidates[ref.index].probability;
-    box.center.y += rise;
-    box.half_size.y += rise;
-    return box;
+    return scene::risen_box(in_.layout, element, in_.now, *whose(element).reader, in_.crown_step);
   }
 
   void line(glm::vec3 from, glm::vec3 to, float width, uint32_t rgba) {
-    glm::vec4 a = in_.clip_from_world * glm::vec4(from, 1.0F);
-    glm::vec4 b = in_.clip_from_world * glm::vec4(to, 1.0F);
-    // Cut at the near plane: z = 0 in Vulkan's clip space.
-    if (a.z < 0.0F && b.z < 0.0F) return;
-    if (a.z < 0.0F) a = glm::mix(a, b, a.z / (a.z - b.z));
-    if (b.z < 0.0F) b = glm::mix(b, a, b.z / (b.z - a.z));
-    if (!(a.w > 1e-6F) || !(b.w > 1e-6F)) return;
-    const auto px = [&](const glm::vec4& clip) {
-      return (glm::vec2(clip) / clip.w * 0.5F + 0.5F) * in_.viewport;
-    };
-    lines_.push_back(
-        {.from = px(a), .to = px(b), .width = std::max(width * in_.width_px, 1.0F), .rgba = rgba});
+    add_line(in_.clip_from_world * glm::vec4(from, 1.0F), in_.clip_from_world * glm::vec4(to, 1.0F),
+             in_.viewport, std::max(width * in_.width_px, 1.0F), rgba, lines_);
   }
 
   const OutlineInput& in_;
@@ -115,6 +88,19 @@ class Outliner {
 };
 
 }  // namespace
+
+void add_line(glm::dvec4 from, glm::dvec4 to, glm::vec2 viewport, float width_px, uint32_t rgba,
+              std::vector<shaders::Line>& lines) {
+  // The near plane: z = 0 in Vulkan's clip space.
+  if (from.z < 0.0 && to.z < 0.0) return;
+  if (from.z < 0.0) from = glm::mix(from, to, from.z / (from.z - to.z));
+  if (to.z < 0.0) to = glm::mix(to, from, to.z / (to.z - from.z));
+  if (!(from.w > 1e-9) || !(to.w > 1e-9)) return;
+  const auto px = [&](const glm::dvec4& clip) {
+    return glm::vec2(glm::dvec2(clip) / clip.w * 0.5 + 0.5) * viewport;
+  };
+  lines.push_back({.from = px(from), .to = px(to), .width = width_px, .rgba = rgba});
+}
 
 void outline_box(const scene::Box& box, const glm::mat4& clip_from_world, glm::vec3 eye,
                  glm::vec2 viewport, float width_px, uint32_t rgba,
@@ -140,16 +126,7 @@ void outline_box(const scene::Box& box, const glm::mat4& clip_from_world, glm::v
     for (int side = 0; side < 4; ++side) {
       const int bits = ((side & 1) << u) | ((side >> 1) << v);
       if (!seen(u, bits) && !seen(v, bits)) continue;
-      glm::vec4 a = corner(bits);
-      glm::vec4 b = corner(bits | 1 << axis);
-      if (a.z < 0.0F && b.z < 0.0F) continue;
-      if (a.z < 0.0F) a = glm::mix(a, b, a.z / (a.z - b.z));
-      if (b.z < 0.0F) b = glm::mix(b, a, b.z / (b.z - a.z));
-      if (!(a.w > 1e-6F) || !(b.w > 1e-6F)) continue;
-      lines.push_back({.from = (glm::vec2(a) / a.w * 0.5F + 0.5F) * viewport,
-                       .to = (glm::vec2(b) / b.w * 0.5F + 0.5F) * viewport,
-                       .width = width_px,
-                       .rgba = rgba});
+      add_line(corner(bits), corner(bits | 1 << axis), viewport, width_px, rgba, lines);
     }
   }
 }
@@ -158,7 +135,7 @@ void add_outlines(const OutlineInput& input, std::vector<shaders::Line>& lines) 
   Outliner outliner(input, lines);
   if (input.hovered != 0 && input.hovered != input.selected) {
     outliner.sources(input.hovered - 1);
-    outliner.element(input.hovered - 1, 1.0F, with_alpha(input.palette.text, 0.85F));
+    outliner.element(input.hovered - 1, 1.0F, scene::faded(input.palette.text, 0.85F));
   }
   if (input.selected != 0) {
     if (input.hovered == 0 || input.hovered == input.selected) outliner.sources(input.selected - 1);

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include <glm/glm.hpp>
+
 #include "render/scene/palette.h"
 #include "render/scene/subject.h"
 #include "shaders/shared.h"
@@ -33,6 +35,10 @@ struct OutlineInput {
 inline constexpr size_t kMostSources = 32;
 
 void add_outlines(const OutlineInput& input, std::vector<shaders::Line>& lines);
+
+// A straight line between two points of clip space, cut where it passes the eye.
+void add_line(glm::dvec4 from, glm::dvec4 to, glm::vec2 viewport, float width_px, uint32_t rgba,
+              std::vector<shaders::Line>& lines);
 
 // The edges of a box that can be seen from the eye, cut where they pass it; nine at most.
 void outline_box(const scene::Box& box, const glm::mat4& clip_from_world, glm::vec3 eye,

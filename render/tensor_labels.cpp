@@ -59,8 +59,7 @@ class TensorView::Writer {
     label.anchor = reference_;
     label.offset_px = px - reference_px_;
     label.size_px = size;
-    const float a = std::clamp(alpha, 0.0F, 1.0F) * static_cast<float>(rgba >> 24);
-    label.rgba = (rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(a)) << 24;
+    label.rgba = scene::faded(rgba, alpha);
     label.align = align;
     label.mono = mono;
     label.text = std::move(text);

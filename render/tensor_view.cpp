@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "render/outline.h"
 #include "render/pass/tensors.h"
 
 namespace render {
@@ -126,8 +127,7 @@ void TensorView::outline(const std::vector<scene::CellSource>& parts, const scen
                          float width_px, std::vector<shaders::Line>& lines) const {
   for (size_t i = 0; i < sheets_.size(); ++i) {
     const scene::Sheet& sheet = sheets_[i];
-    const uint32_t colour = (palette.text & 0x00FFFFFFU) |
-                            static_cast<uint32_t>(std::lround(225.0F * appearance_[i])) << 24;
+    const uint32_t colour = scene::faded(palette.text, 0.88F * appearance_[i]);
     for (const scene::CellSource& part : parts) {
       if (!(part.sheet == sheet.id)) continue;
       const glm::dvec2 a = scene::place(sheet, {sheet.id, part.row, part.col});
@@ -137,20 +137,11 @@ void TensorView::outline(const std::vector<scene::CellSource>& parts, const scen
       const std::array corners = {sheet.at(a), sheet.at({b.x, a.y}), sheet.at(b),
                                   sheet.at({a.x, b.y})};
       for (size_t c = 0; c < corners.size(); ++c) {
-        // Cut at the near plane: z = 0 in Vulkan's clip space.
         const auto clip = [&](const glm::dvec3& at) {
           return glm::dmat4(clip_from_eye_) * glm::dvec4(at - eye_, 1.0);
         };
-        glm::dvec4 from = clip(corners[c]);
-        glm::dvec4 to = clip(corners[(c + 1) % corners.size()]);
-        if (from.z < 0.0 && to.z < 0.0) continue;
-        if (from.z < 0.0) from = glm::mix(from, to, from.z / (from.z - to.z));
-        if (to.z < 0.0) to = glm::mix(to, from, to.z / (to.z - from.z));
-        if (!(from.w > 1e-9) || !(to.w > 1e-9)) continue;
-        const auto px = [&](const glm::dvec4& at) {
-          return glm::vec2(glm::dvec2(at) / at.w * 0.5 + 0.5) * viewport_;
-        };
-        lines.push_back({.from = px(from), .to = px(to), .width = width_px, .rgba = colour});
+        add_line(clip(corners[c]), clip(corners[(c + 1) % corners.size()]), viewport_, width_px,
+                 colour, lines);
       }
     }
   }

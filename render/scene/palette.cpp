@@ -166,6 +166,11 @@ uint32_t rgba_of(glm::vec3 linear_rgb) {
   return out;
 }
 
+uint32_t faded(uint32_t rgba, float share) {
+  const float alpha = static_cast<float>(rgba >> 24) * std::clamp(share, 0.0F, 1.0F);
+  return (rgba & 0x00FFFFFFU) | static_cast<uint32_t>(std::lround(alpha)) << 24;
+}
+
 const char* channel_name(uint32_t channel) {
   constexpr std::array names = {"residual stream", "attention", "KV cache", "FFN",
                                 "candidates",      "tokens",    "rest",     "drain"};

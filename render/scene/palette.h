@@ -52,6 +52,8 @@ std::optional<PaletteName> palette_of(std::string_view name);
 uint32_t channel_rgba(const Palette& palette, uint32_t channel);
 uint32_t word_rgba(const Palette& palette, uint32_t channel);
 uint32_t rgba_of(glm::vec3 linear_rgb);
+// The same colour with a share, 0..1, of its alpha.
+uint32_t faded(uint32_t rgba, float share);
 
 const char* channel_name(uint32_t channel);
 

@@ -30,6 +30,22 @@ float rest_of_bars(const trace::Logits& logits) {
   return std::max(rest, 0.0F);
 }
 
+Box risen_box(const Layout& layout, uint32_t element, float now, const trace::Reader& reader,
+              std::optional<size_t> crown_step) {
+  Box box = layout.box_of(element, now);
+  const NodeRef ref = layout.ref(element);
+  if (!at_crown(ref.kind) || !crown_step || *crown_step >= reader.steps()) return box;
+  const trace::Logits& logits = reader.position(reader.step(*crown_step).last_position()).logits;
+  if (logits.record == nullptr) return box;
+  const bool rest = ref.kind == Kind::kRestCandidate;
+  if (!rest && ref.index >= bars(logits)) return box;
+  const float height = rest ? rest_of_bars(logits) : logits.candidates[ref.index].probability;
+  const float rise = 0.5F * layout.node(element).grow * height;
+  box.center.y += rise;
+  box.half_size.y += rise;
+  return box;
+}
+
 float brightness(float value, float scale) {
   constexpr float kAtScale = 0.881373587F;  // asinh(1)
   return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "engine/trace/reader.h"
 #include "render/scene/layout.h"
@@ -17,6 +18,11 @@ inline constexpr uint32_t kDrainFrom = 3;  // position of the reader
 // Candidates with a bar of their own, and the probability of all others. logits.record: not null.
 uint32_t bars(const trace::Logits& logits);
 float rest_of_bars(const trace::Logits& logits);
+
+// Where an element lies while the bars of a step of the reader, its model's, stand at the crown: a
+// bar is as high as its probability, everything else as it always lies.
+Box risen_box(const Layout& layout, uint32_t element, float now, const trace::Reader& reader,
+              std::optional<size_t> crown_step);
 
 // Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
 float brightness(float value, float scale);

@@ -11,6 +11,7 @@
 
 #include "render/scene/camera.h"
 #include "render/scene/choreography.h"
+#include "render/scene/quantities.h"
 #include "tests/support/trace_builder.h"
 
 namespace render {
@@ -323,6 +324,29 @@ TEST_F(Labels, DoNotShowThroughWhatStandsBeforeThem) {
   pose.yaw += 3.14159F;
   pose.pitch = -pose.pitch;
   EXPECT_TRUE(words(at(pose)).contains("2")) << "nothing stands before it";
+}
+
+// A bar is as high as its probability: the name of a selected one stands above its top.
+TEST_F(Labels, NameASelectedBarAboveWhereItEnds) {
+  show(tests::small_model(), 8, 4);
+  const scene::Pose home = scene::home_pose(layout_->bounds(12), kAspect);
+  const LabelBoard board(scene::Camera{home}.clip_from_world(kAspect), kScreen, kSize, {});
+  const trace::Logits& logits = reader_->position(reader_->positions() - 1).logits;
+  for (const uint32_t rank : {0U, 1U, scene::Layout::kCandidates}) {
+    const uint32_t bar = layout_->candidate(rank);
+    const float height = rank < scene::Layout::kCandidates ? logits.candidates[rank].probability
+                                                           : scene::rest_of_bars(logits);
+    const shaders::Node node = layout_->node(bar);
+    const glm::vec3 top =
+        node.center + glm::vec3(0.0F, node.half_size.y + node.grow * height, 0.0F);
+    const Annotations notes = at(home, {}, bar + 1);
+    const auto named = std::find_if(notes.labels.begin(), notes.labels.end(), [&](const Label& l) {
+      return l.text == layout_->path(layout_->ref(bar));
+    });
+    ASSERT_NE(named, notes.labels.end()) << rank;
+    const auto i = static_cast<size_t>(named - notes.labels.begin());
+    EXPECT_LT(notes.rects[i].high.y, board.project(top)->y) << rank;
+  }
 }
 
 // 126 layers of 128 heads and 53,248 neurons cost about as much as 3 layers of 4 and 60: what is
