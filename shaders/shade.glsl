@@ -11,6 +11,13 @@ struct Surface {
   uint id;        // element + 1
 };
 
+// So much ink on a ground: half of it is the geometric mean, as of filters that lie on each other, so
+// that what is lit a little has the ink's hue and is not grey. A parabola through the three.
+vec3 inked(vec3 ground, vec3 ink, float much) {
+  vec3 bend = max(2.0 * sqrt(ground * ink) - 0.5 * (ground + ink), 0.0);
+  return mix(mix(ground, bend, much), mix(bend, ink, much), much);
+}
+
 vec3 shade(Surface s) {
   vec4 channel = frame.channel_color[s.channel];
   vec3 tint = channel.rgb;
@@ -38,12 +45,16 @@ vec3 shade(Surface s) {
   vec3 cool = cooler(tint);
   vec3 result;
   if (light_theme()) {
-    vec3 paper = mix(vec3(0.94), tint, 0.24);
+    // A pastel of the hue; greys have none.
+    float most = max(tint.r, max(tint.g, tint.b));
+    float least = min(tint.r, min(tint.g, tint.b));
+    vec3 hue = mix(tint, tint / max(most, 0.25), (most - least) / max(most, 1e-6));
+    vec3 paper = 0.94 * mix(vec3(1.0), hue, 0.3);
     result = paper * (0.76 + 0.26 * diffuse);
     result = mix(result, tint * 0.6, 0.45 * s.line);
     result = mix(result, sky(-view.y), s.ghost * 0.8 * (1.0 - 0.6 * s.line));
     float ink = 1.0 - exp(-2.4 * towards);
-    result = mix(result, tint * (0.75 + 0.35 * diffuse) * (1.0 - 0.4 * s.line), ink);
+    result = inked(result, tint * (0.75 + 0.35 * diffuse) * (1.0 - 0.4 * s.line), ink);
     float hollow = 1.0 - exp(-2.4 * against);
     result = mix(result, mix(vec3(0.97), cool * 0.6, s.border), hollow);
     if (hovered || selected) result = mix(result, selected ? vec3(0.02) : tint * 0.3, s.border);

@@ -221,8 +221,8 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
 
 namespace {
 
-// Moves the camera until what of these elements would stand behind the legend stands beside it.
-Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint32_t> elements,
+// Moves the camera until what of these boxes would stand behind the legend stands beside it.
+Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const Box> boxes,
                    float aspect) {
   const Words words(aspect);
   const float legend = 2.0F * words.legend.x - 1.0F;
@@ -236,15 +236,18 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
       return glm::vec2(clip.x, -clip.y) / clip.w;
     };
     float hidden = 0.0F;
-    for (const uint32_t element : elements) {
-      const shaders::Node node = layout.node(element);
-      const glm::vec3 corner = node.center - glm::vec3(node.half_size.x, node.half_size.y, 0.0F);
-      const glm::vec2 at = seen(corner);
-      const float top = seen(corner + glm::vec3(0.0F, node.grow, 0.0F)).y;
-      if (top >= legend_ends && at.y <= 1.0F) hidden = std::max(hidden, legend - at.x);
+    for (const Box& box : boxes) {
+      for (const float side : {-1.0F, 1.0F}) {
+        const glm::vec3 low = box.center + glm::vec3(side, -1.0F, 0.0F) * box.half_size;
+        const glm::vec2 at = seen(low);
+        const float top = seen(low + glm::vec3(0.0F, 2.0F * box.half_size.y, 0.0F)).y;
+        if (top >= legend_ends && at.y <= 1.0F) hidden = std::max(hidden, legend - at.x);
+      }
     }
     if (hidden <= 0.0F) break;
-    const float right = seen({layout.ffn_right(), camera.pose.target.y, 0.0F}).x;
+    float right = -1.0F;
+    for (const float x : {layout.attention_left(), layout.ffn_right()})
+      right = std::max(right, seen({x, camera.pose.target.y, 0.0F}).x);
     const float room = std::max(kMostRight - right, 0.0F);
     camera.pan({0.5F * aspect * std::min(hidden, room), 0.0F}, 1.0F);
     if (room < hidden) camera.pose.distance *= 1.05F;
@@ -252,21 +255,34 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const uint3
   return camera.pose;
 }
 
-// The whole box, and of these elements nothing behind the legend.
-Pose clear_pose(const Box& box, const Layout& layout, std::span<const uint32_t> elements,
-                float aspect) {
+// The whole box, and of these nothing behind the legend.
+Pose clear_pose(const Box& box, const Layout& layout, std::span<const Box> lefts, float aspect) {
   if (layout.subjects() > 1) return fit_clear_of_words(box, aspect);
   const Pose apart = home_pose(box, aspect);
-  const Pose beside = beside_legend(fit(box, aspect, {}), layout, elements, aspect);
+  const Pose beside = beside_legend(fit(box, aspect, {}), layout, lefts, aspect);
   return aspect < kNarrow && apart.distance < beside.distance ? apart : beside;
 }
 
+// As high as it can be.
+Box full(const Layout& layout, uint32_t element) {
+  const shaders::Node node = layout.node(element);
+  const glm::vec3 rise(0.0F, 0.5F * node.grow, 0.0F);
+  return {node.center + rise, node.half_size + rise};
+}
+
 // From the front: the likeliest bar and the leftmost heads.
-std::vector<uint32_t> left_of(const Layout& layout) {
-  std::vector<uint32_t> lefts = {layout.candidate(0)};
+std::vector<Box> left_of(const Layout& layout) {
+  std::vector<Box> lefts = {full(layout, layout.candidate(0))};
   const auto& m = layout.model();
   for (uint32_t l = 0; m.heads > 0 && l < m.layers; ++l)
-    lefts.push_back(layout.head(l, m.heads - 1));
+    lefts.push_back(full(layout, layout.head(l, m.heads - 1)));
+  return lefts;
+}
+
+// From the back: the plates.
+std::vector<Box> left_behind(const Layout& layout) {
+  std::vector<Box> lefts;
+  for (uint32_t l = 0; l < layout.model().layers; ++l) lefts.push_back(layout.ffn_plate(l));
   return lefts;
 }
 
@@ -297,7 +313,8 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     // The crown is beside the legend, not behind it.
     Camera camera{name == "right" ? turned(0.9F, 0.18F) : turned(kPi - 0.5F, 0.25F)};
     camera.pan({0.09F * aspect, 0.0F}, 1.0F);
-    return camera.pose;
+    if (name == "right" || aspect < kNarrow || layout.subjects() > 1) return camera.pose;
+    return beside_legend(camera.pose, layout, left_behind(layout), aspect);
   }
   if (name == "top") return turned(-0.3F, 1.1F);
   if (name == "close") {
@@ -322,7 +339,8 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     }
     constexpr float kAside = 0.3022F;  // of the frame's height, to the right
     camera.pan({kAside, 0.0F}, 1.0F);
-    return beside_legend(camera.pose, layout, std::array{layout.candidate(0)}, aspect);
+    return beside_legend(camera.pose, layout, std::array{full(layout, layout.candidate(0))},
+                         aspect);
   }
   if (name == "tape") {
     p.target = layout.box_of(layout.tape(0), now).center;
@@ -343,7 +361,8 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     if (heads == 0) return home_pose(one, aspect);
     // Reads arc up to the storey above.
     const uint32_t above = std::min(*storey + 1, layout.model().layers - 1);
-    const std::array left = {layout.head(*storey, heads - 1), layout.head(above, heads - 1)};
+    const std::array left = {full(layout, layout.head(*storey, heads - 1)),
+                             full(layout, layout.head(above, heads - 1))};
     return clear_pose(one, layout, left, aspect);
   }
   return parse_pose(name, p);

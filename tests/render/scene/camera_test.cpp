@@ -95,6 +95,29 @@ TEST(Camera, SeenFromTheFrontTheCrownIsBesideTheLegend) {
   }
 }
 
+TEST(Camera, SeenFromBehindThePlatesAreBesideOrBelowTheLegend) {
+  for (const uint32_t layers : {2U, 6U, 24U}) {
+    trace::ModelRecord model = tests::small_model();
+    model.layers = layers;
+    const scene::Layout layout(model);
+    for (const float aspect : {1.25F, 1.6F, 16.0F / 9.0F, 21.0F / 9.0F}) {
+      SCOPED_TRACE(std::to_string(layers) + " " + std::to_string(aspect));
+      const Camera camera{*scene::named_pose("back", layout, 16, aspect)};
+      const glm::vec2 legend(2.0F * 0.62F / aspect - 1.0F, 2.0F * 0.575F - 1.0F);
+      for (uint32_t l = 0; l < layers; ++l) {
+        const scene::Box plate = layout.ffn_plate(l);
+        const glm::vec3 end = plate.center + glm::vec3(plate.half_size.x, 0.0F, 0.0F);
+        const glm::vec2 top =
+            project(camera, aspect, end + glm::vec3(0.0F, plate.half_size.y, 0.0F));
+        EXPECT_TRUE(top.y > legend.y || project(camera, aspect, end).x > legend.x - 1e-3F) << l;
+      }
+      const glm::vec2 right =
+          project(camera, aspect, {layout.attention_left(), camera.pose.target.y, 0.0F});
+      EXPECT_LT(right.x, 0.95F);
+    }
+  }
+}
+
 TEST(Camera, ModelsSideBySideStandBesideOrBelowTheLegend) {
   const trace::Model one{tests::small_model(), {}, "a", "llama", "F32"};
   for (const size_t models : {2U, 3U, 6U}) {
