@@ -20,6 +20,10 @@ namespace {
 constexpr int64_t kSlabs = 32;
 // Sums of whole rows are long and take sixteen rows at a time: half as many.
 constexpr int64_t kSlabsBack = 16;
+// With the sums of many positions that a slab begins and ends with it takes some panels to pay.
+int64_t panel_slabs(int64_t rows) noexcept {
+  return std::clamp(rows / (3 * kPanelRows) / 4 * 4, kSlabs / 4, kSlabs);
+}
 // Each half of the rows is read at two places at once: a slab of its first half and one of its
 // second half are a pair, which is a thread's, and with the next pair both go on where they were in
 // memory. Two threads have a half each, so that most often what follows finds its part of y with
@@ -78,16 +82,23 @@ class SlabSums {
     add(first + width(), first, 0, width());
   }
 
-  // Adds the pairs in order and hands out. Long sums are shared over the pool.
+  // Adds the pairs in order and hands out.
+  void finish(const Gather& gather) const noexcept {
+    add_pairs(0, width());
+    hand_out(gather);
+  }
+  // The same, shared over the pool if it is long.
   void finish(const Gather& gather, ThreadPool& pool) const {
-    if (width() < 4096) {
-      add_pairs(0, width());
-    } else {
-      pool.run([&](int thread) {
-        const auto [first, last] = ThreadPool::share(width() / kLine, thread, pool.size());
-        add_pairs(first * kLine, last * kLine);
-      });
-    }
+    if (width() < 4096) return finish(gather);
+    pool.run([&](int thread) {
+      const auto [first, last] = ThreadPool::share(width() / kLine, thread, pool.size());
+      add_pairs(first * kLine, last * kLine);
+    });
+    hand_out(gather);
+  }
+
+ private:
+  void hand_out(const Gather& gather) const noexcept {
     const GatherSums sums = of(0, 0);
     if (sums.blocks != nullptr) {
       const int64_t per_group = gather.group_width / kBlockWidth;
@@ -101,7 +112,6 @@ class SlabSums {
     if (sums.chosen != nullptr) std::copy_n(sums.chosen, chosen_, gather.chosen_dot);
   }
 
- private:
   void add_pairs(int64_t first, int64_t last) const noexcept {
     for (int64_t i = 1; i < pairs_; ++i) add(begin_ + i * stride(), begin_, first, last);
   }
@@ -171,6 +181,7 @@ class SlabRun {
     }
     int64_t floats = 0;
     if (gathers == nullptr) slabs_ = plain_slabs(w.weight.rows());
+    if (panels_) slabs_ = panel_slabs(w.weight.rows());
     for (int64_t p = 0; p < n && gathers != nullptr; ++p) {
       if (gathers[p].back != nullptr) slabs_ = kSlabsBack;
     }
@@ -198,9 +209,15 @@ class SlabRun {
 
   void run(ThreadPool& pool) {
     run_all({this, 1}, pool);
-    for (size_t p = 0; gathers_ != nullptr && p < tasks_.size(); ++p) {
-      sums_[p].finish(gathers_[p], pool);
+    if (gathers_ == nullptr) return;
+    if (!panels_) {
+      for (size_t p = 0; p < tasks_.size(); ++p) sums_[p].finish(gathers_[p], pool);
+      return;
     }
+    pool.run([&](int thread) {
+      const auto [first, last] = ThreadPool::share(std::ssize(sums_), thread, pool.size());
+      for (int64_t p = first; p < last; ++p) sums_[static_cast<size_t>(p)].finish(gathers_[p]);
+    });
   }
 
   // Without finishing what is gathered.

@@ -6,6 +6,8 @@
 //   S_b = sum over the rows r of t_b,r u_r, for which the products of the block are made again,
 //         since to keep them would take more than the first cache holds.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "model/kernels/amx.h"
 #include "model/kernels/panel.h"
@@ -16,11 +18,20 @@ namespace model::FULGURITE_ISA {
 
 namespace {
 
+// Where a chosen column lies: in Panel::fours its four columns' bytes, and by how much they are
+// shifted for its own to be the highest of its lane; in TileMemory::factors those of its half
+// block.
+struct Pick {
+  int32_t four, shift;
+  int32_t factor, least;
+};
+
 // Memory of one thread.
 struct TileMemory {
   Panel panel;
   PanelLines<float> factors;     // (blocks, kHalves + kMins, 16 rows)
   PanelLines<float> block_sums;  // (tiles, blocks, 16 positions)
+  std::vector<Pick> picks;       // (positions, most of them)
 };
 
 template <class F>
@@ -38,13 +49,22 @@ class TileRun {
     if (gathers == nullptr) return;
     memory.factors.resize(static_cast<size_t>(x.blocks() * kFactors * kRows));
     memory.block_sums.assign(static_cast<size_t>(x.tiles() * x.blocks() * kTilePositions), 0.0F);
+    for (int64_t i = 0; i < x.n(); ++i) {
+      if (sums[i].chosen != nullptr) most_picks_ = std::max(most_picks_, gathers[i].n_chosen);
+    }
+    memory.picks.resize(static_cast<size_t>(x.n() * most_picks_));
+    for (int64_t i = 0; i < x.n() && most_picks_ > 0; ++i) {
+      Pick* to = memory.picks.data() + i * most_picks_;
+      for (int64_t n = 0; n < gathers[i].n_chosen; ++n)
+        to[n] = pick_of(gathers[i].chosen[n], groups_);
+    }
   }
 
   void use_tiles() const noexcept {
     amx::Shapes shapes;
-    for (const int sums : {0, 1}) shapes.set(sums, kRows, 4 * kTilePositions);
-    for (const int weights : {2, 4}) shapes.set(weights, kRows, kWidth);
-    for (const int inputs : {3, 5}) shapes.set(inputs, kWidth / 4, 4 * kTilePositions);
+    for (const int sums : {0, 1, 2, 3}) shapes.set(sums, kRows, 4 * kTilePositions);
+    for (const int weights : {4, 5}) shapes.set(weights, kRows, kWidth);
+    for (const int inputs : {6, 7}) shapes.set(inputs, kWidth / 4, 4 * kTilePositions);
     shapes.use();
   }
 
@@ -52,7 +72,7 @@ class TileRun {
   void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     unpacking_.unpack(first, rows);
     if (gathers_ != nullptr) make_factors();
-    for (int64_t t = 0; t < x_.tiles(); ++t) tile(t, first, rows, y, ld);
+    for (int64_t t = 0; t < x_.tiles(); t += kTogether) tiles(t, first, rows, y, ld);
   }
 
   // Hands out the sums of blocks.
@@ -68,6 +88,7 @@ class TileRun {
   static constexpr int kMins = F::kMins;
   static constexpr int kFactors = kHalves + kMins;
   static constexpr int64_t kWidth = kBlockWidth / kHalves;  // of the values that have one scale
+  static constexpr int64_t kTogether = 8;
 
   static FULGURITE_INLINE F32x16 floats(const int32_t* dots) noexcept {
     return (F32x16)_mm512_cvtepi32_ps(load<__m512i>(dots));
@@ -79,50 +100,94 @@ class TileRun {
     return (F32x16)_mm512_maskz_loadu_ps(rows, from);
   }
 
-  void tile(int64_t t, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
-    F32x16 lanes[8][kRows];
-    for (int64_t lane = 0; lane < 8; ++lane) {
-      F32x16 sums[kRows] = {};
-      each_block(t, lane * groups_, groups_, [&](int64_t at, const Dots& dots) FULGURITE_LAMBDA {
-        add_terms(t, at, dots, sums);
-      });
-      std::copy_n(sums, kRows, lanes[lane]);
+  // Tiles t .. t + kTogether - 1, as far as there are: some blocks of W with all of them, while
+  // they are in the first cache.
+  void tiles(int64_t t, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+    const int64_t end = std::min(t + kTogether, x_.tiles());
+    const int64_t lanes = std::clamp<int64_t>(kBatch / groups_, 1, 8);
+    for (int64_t lane = 0; lane < 8; lane += lanes) {
+      for (int64_t i = t; i < end; ++i)
+        add_lanes(i, lane, std::min(lanes, 8 - lane), sums_of_lanes_[i - t]);
     }
-    F32x16 total[kRows];
+    F32x16 u[kTogether][kRows];
+    for (int64_t i = t; i < end; ++i)
+      finish_rows(i, first, rows, sums_of_lanes_[i - t], y, ld, u[i - t]);
+    if (gathers_ == nullptr) return;
+    for (int64_t at = 0; at < x_.blocks(); at += kBatch) {
+      const int64_t n = std::min(kBatch, x_.blocks() - at);
+      for (int64_t i = t; i < end; ++i) add_block_sums(i, at, n, u[i - t]);
+    }
+  }
+
+  using Lanes = F32x16[8][kRows];
+
+  void add_lanes(int64_t t, int64_t lane, int64_t count, Lanes& to) noexcept {
+    F32x16 sums[kRows] = {};
+    int64_t left = groups_;
+    each_block(t, lane * groups_, count * groups_,
+               [&](int64_t at, const Dots& dots) FULGURITE_LAMBDA {
+                 add_terms(t, at, dots, sums);
+                 if (--left > 0) return;
+                 for (int64_t r = 0; r < kRows; ++r) to[lane][r] = std::exchange(sums[r], F32x16{});
+                 left = groups_;
+                 ++lane;
+               });
+  }
+
+  // y of the rows; and u: of each row, the positions, if there are gathers, and what is gathered of
+  // the chosen columns.
+  void finish_rows(int64_t t, int64_t first, int64_t rows, const Lanes& lanes, float* y, int64_t ld,
+                   F32x16 (&u)[kRows]) noexcept {
     for (int64_t r = 0; r < kRows; ++r) {
       const auto sum = [&](int k) { return lanes[k][r] + lanes[k + 4][r]; };
-      total[r] = (sum(0) + sum(2)) + (sum(1) + sum(3));
+      u[r] = (sum(0) + sum(2)) + (sum(1) + sum(3));
     }
-    transpose(total);  // now of each position, lane by lane the rows
+    transpose(u);  // now of each position, lane by lane the rows
     const __mmask16 all = first_lanes(rows);
     const auto* bias = reinterpret_cast<const float*>(w_.bias.data);
+    const float* gain = gathers_ != nullptr ? gathers_->row_gain : nullptr;
+    const F32x16 gains = gain != nullptr ? load_rows(gain + first, all) : F32x16{} + 1.0F;
     for (int64_t p = 0; p < kTilePositions; ++p) {
-      if (bias != nullptr) total[p] += load_rows(bias + first, all);
+      if (bias != nullptr) u[p] += load_rows(bias + first, all);
       const int64_t i = t * kTilePositions + p;
-      if (i < x_.n()) _mm512_mask_storeu_ps(y + i * ld + first, all, (__m512)total[p]);
+      if (i < x_.n()) _mm512_mask_storeu_ps(y + i * ld + first, all, (__m512)u[p]);
+      u[p] = (F32x16)_mm512_maskz_mul_ps(all, (__m512)u[p], (__m512)gains);
+      if (gathers_ != nullptr && i < x_.n() && sums_[i].chosen != nullptr) {
+        add_picks(memory_.picks.data() + i * most_picks_, gathers_[i].n_chosen, u[p],
+                  sums_[i].chosen);
+      }
     }
-    if (gathers_ != nullptr) gather(t, first, all, total);
+    if (gathers_ != nullptr) transpose(u);
   }
 
-  // The products of a block, of each half that has a scale of its own; they take a while.
+  // The products of a block, of each half that has a scale of its own.
   using Dots = int32_t[kHalves][kRows * kTilePositions];
+  // So many are made before any is used, all in half of the first cache: with tiles stored between
+  // them vectors take half as long again (Emerald Rapids).
+  static constexpr int64_t kBatch = 16 / kHalves;
 
-  // Calls use(block, its products) for n blocks from `at` on, while those of the next are made.
+  // Calls use(block, its products) for n blocks from `at` on.
   template <class Use>
   FULGURITE_INLINE void each_block(int64_t t, int64_t at, int64_t n, const Use& use) noexcept {
-    issue(t, at, dots_[0]);
-    for (int64_t k = 0; k < n; ++k) {
-      if (k + 1 < n) issue(t, at + k + 1, dots_[(k + 1) % 2]);
-      use(at + k, dots_[k % 2]);
+    for (const int64_t end = at + n; at < end; at += kBatch) {
+      const int64_t count = std::min(kBatch, end - at);
+      for (int64_t k = 0; k < count; k += 2) {
+        issue<0>(t, at + k, dots_[k]);
+        if (k + 1 < count) issue<1>(t, at + k + 1, dots_[k + 1]);
+      }
+      for (int64_t k = 0; k < count; ++k) use(at + k, dots_[k]);
     }
   }
 
+  // Neighbours use other registers.
+  template <int kTurn>
   FULGURITE_INLINE void issue(int64_t t, int64_t at, Dots& to) noexcept {
     const std::byte* w = memory_.panel.rows.data() + at * kRows * kBlockWidth;
     const int8_t* q = x_.tile_q(t) + at * kTilePositions * kBlockWidth;
-    multiply_tiles<0, 2, 3>(w, q, to[0]);
+    multiply_tiles<kTurn, 4 + kTurn, 6 + kTurn>(w, q, to[0]);
     if constexpr (kHalves == 2) {
-      multiply_tiles<1, 4, 5>(w + kWidth, q + kWidth * kTilePositions, to[1]);
+      multiply_tiles<2 + kTurn, 4 + kTurn, 6 + kTurn>(w + kWidth, q + kWidth * kTilePositions,
+                                                      to[1]);
     }
   }
 
@@ -178,21 +243,11 @@ class TileRun {
     }
   }
 
-  // y: of each position, the rows.
-  void gather(int64_t t, int64_t first, __mmask16 rows, F32x16 (&y)[kRows]) noexcept {
-    const float* gain = gathers_->row_gain;
-    const F32x16 gains = gain != nullptr ? load_rows(gain + first, rows) : F32x16{} + 1.0F;
-    for (int64_t p = 0; p < kTilePositions; ++p) {
-      y[p] = (F32x16)_mm512_maskz_mul_ps(rows, (__m512)y[p], (__m512)gains);
-      const int64_t i = t * kTilePositions + p;
-      if (i < x_.n() && sums_[i].chosen != nullptr) add_chosen(gathers_[i], y[p], sums_[i].chosen);
-    }
-    transpose(y);  // of each row, the positions
+  void add_block_sums(int64_t t, int64_t at, int64_t n, const F32x16 (&u)[kRows]) noexcept {
     float* sums = memory_.block_sums.data() + t * x_.blocks() * kTilePositions;
-    each_block(t, 0, x_.blocks(), [&](int64_t at, const Dots& dots) FULGURITE_LAMBDA {
-      const F32x16 sum = block_sum(t, at, dots, y);
-      float* to = sums + at * kTilePositions;
-      store(to, load<F32x16>(to) + sum);
+    each_block(t, at, n, [&](int64_t block, const Dots& dots) FULGURITE_LAMBDA {
+      float* to = sums + block * kTilePositions;
+      store(to, load<F32x16>(to) + block_sum(t, block, dots, u));
     });
   }
 
@@ -219,28 +274,33 @@ class TileRun {
     return sum * load<F32x16>(x_.tile_d(t) + at * kTilePositions);
   }
 
+  static Pick pick_of(int64_t c, int64_t groups) noexcept {
+    const int64_t at = place_of(c / kBlockWidth, groups);
+    const int64_t half = c % kBlockWidth / 16;
+    return {
+        .four = static_cast<int32_t>((at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows),
+        .shift = static_cast<int32_t>(24 - c % 4 * 8),
+        .factor = static_cast<int32_t>((at * kFactors + (kHalves == 2 ? half : 0)) * kRows),
+        .least = static_cast<int32_t>((at * kFactors + kHalves + (kMins == 2 ? half : 0)) * kRows)};
+  }
+
   // u: of one position, the rows.
-  void add_chosen(const Gather& wish, const F32x16& u, float* to) const noexcept {
-    for (int64_t n = 0; n < wish.n_chosen; n += 16) {
+  void add_picks(const Pick* picks, int64_t n, const F32x16& u, float* to) const noexcept {
+    for (; n > 0; n -= 16, picks += 16, to += 16) {
       F32x16 products[16] = {};
-      const int64_t count = std::min<int64_t>(16, wish.n_chosen - n);
-      for (int64_t k = 0; k < count; ++k) products[k] = column(wish.chosen[n + k]) * u;
-      store(to + n, load<F32x16>(to + n) + sums_of(products));
+      for (int64_t k = 0; k < std::min<int64_t>(16, n); ++k) products[k] = column(picks[k]) * u;
+      store(to, load<F32x16>(to) + sums_of(products));
     }
   }
 
-  // Column c of the sixteen rows.
-  FULGURITE_INLINE F32x16 column(int64_t c) const noexcept {
-    const int64_t at = place_of(c / kBlockWidth, groups_);
-    const std::byte* four =
-        memory_.panel.fours.data() + (at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows;
-    const float* factors = memory_.factors.data() + at * kRows * kFactors;
-    const auto factor = [&](int64_t k) { return load<F32x16>(factors + k * kRows); };
-    const int64_t half = c % kBlockWidth / 16;
-    const I32x16 q = load<I32x16>(four) << static_cast<int>(24 - c % 4 * 8) >> 24;
-    const F32x16 w = (F32x16)_mm512_cvtepi32_ps((__m512i)q) * factor(kHalves == 2 ? half : 0);
+  // Of the sixteen rows.
+  FULGURITE_INLINE F32x16 column(const Pick& c) const noexcept {
+    const float* factors = memory_.factors.data();
+    const auto four = load<I32x16>(memory_.panel.fours.data() + c.four);
+    const F32x16 w = (F32x16)_mm512_cvtepi32_ps((__m512i)(four << c.shift >> 24)) *
+                     load<F32x16>(factors + c.factor);
     if constexpr (kMins == 0) return w;
-    return w - factor(kHalves + (kMins == 2 ? half : 0));
+    return w - load<F32x16>(factors + c.least);
   }
 
   // Adds two groups of blocks of sixteen positions from i on.
@@ -270,7 +330,9 @@ class TileRun {
   TileMemory& memory_;
   Unpacking<F, PanelBytes::kSigned> unpacking_;
   int64_t groups_;
-  alignas(64) Dots dots_[2];
+  int64_t most_picks_ = 0;
+  alignas(64) Dots dots_[kBatch];
+  F32x16 sums_of_lanes_[kTogether][8][kRows];
 };
 
 }  // namespace
