@@ -1,7 +1,6 @@
 #include "render/label_board.h"
 
 #include <bit>
-#include <cmath>
 
 #include "render/scene/palette.h"
 

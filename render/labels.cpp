@@ -22,7 +22,7 @@ constexpr float kSmallest = 0.62F;  // of a normal size, before a word gives way
 
 std::string percent_text(float probability) {
   char percent[16];
-  std::snprintf(percent, sizeof percent, probability >= 0.00995F ? "%.0f%%" : "%.1f%%",
+  std::snprintf(percent, sizeof percent, probability >= 0.0095F ? "%.0f%%" : "%.1f%%",
                 double{probability} * 100.0);
   return percent;
 }
@@ -96,7 +96,7 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
   std::vector<uint32_t> elements = scene::muted_elements(in.layout, in.reader.muted());
   if (elements.size() > kMost) elements.resize(kMost);
   for (const uint32_t element : elements) {
-    const scene::NodeRef& ref = in.layout.ref(element);
+    const scene::NodeRef ref = in.layout.ref(element);
     const bool plate = ref.kind == scene::Kind::kSpineFfn;  // all of it
     const scene::Box box =
         plate ? in.layout.ffn_plate(ref.layer) : in.layout.box_of(element, in.now);

@@ -1,7 +1,6 @@
 #include "render/outline.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "render/labels.h"
 #include "render/scene/dependency.h"

@@ -11,8 +11,9 @@ struct Surface {
   uint id;        // element + 1
 };
 
-// So much ink on a ground: half of it is the geometric mean, as of filters that lie on each other, so
-// that what is lit a little has the ink's hue and is not grey. A parabola through the three.
+// So much ink on a ground: a parabola through both and, at half, their geometric mean, as of filters that
+// lie on each other, so that what is lit a little has the ink's hue and is not grey. Where they are very
+// far apart half is a quarter of both.
 vec3 inked(vec3 ground, vec3 ink, float much) {
   vec3 bend = max(2.0 * sqrt(ground * ink) - 0.5 * (ground + ink), 0.0);
   return mix(mix(ground, bend, much), mix(bend, ink, much), much);

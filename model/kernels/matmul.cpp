@@ -20,10 +20,12 @@ namespace {
 constexpr int64_t kSlabs = 32;
 // Sums of whole rows are long and take sixteen rows at a time: half as many.
 constexpr int64_t kSlabsBack = 16;
-// With the sums of many positions that a slab begins and ends with it takes some panels to pay.
+// Slabs of many positions begin and end with the sums of all of them: three panels each, as long as
+// there are no fewer slabs than half as many.
 int64_t panel_slabs(int64_t rows) noexcept {
-  return std::clamp(rows / (3 * kPanelRows) / 4 * 4, kSlabs / 4, kSlabs);
+  return std::clamp(rows / (3 * kPanelRows) / 4 * 4, kSlabs / 2, kSlabs);
 }
+
 // Each half of the rows is read at two places at once: a slab of its first half and one of its
 // second half are a pair, which is a thread's, and with the next pair both go on where they were in
 // memory. Two threads have a half each, so that most often what follows finds its part of y with
@@ -214,8 +216,11 @@ class SlabRun {
       for (size_t p = 0; p < tasks_.size(); ++p) sums_[p].finish(gathers_[p], pool);
       return;
     }
-    pool.run([&](int thread) {
-      const auto [first, last] = ThreadPool::share(std::ssize(sums_), thread, pool.size());
+    int64_t bytes = 0;
+    for (const SlabSums& sums : sums_) bytes += sums.floats() * int64_t{sizeof(float)};
+    const int parts = bytes < kSmall ? 1 : pool.size();
+    run_if_worth(bytes, pool, [&](int part) {
+      const auto [first, last] = ThreadPool::share(std::ssize(sums_), part, parts);
       for (int64_t p = first; p < last; ++p) sums_[static_cast<size_t>(p)].finish(gathers_[p]);
     });
   }
@@ -313,6 +318,11 @@ class SlabRun {
     static auto* const kernel = panel_kernel();
     const Input& x = *tasks_.front().x;
     if (!panels_) return false;
+    if (!rounds_input(w_.weight.dtype)) {
+      static const auto floats = FULGURITE_PICK(panel_floats);
+      floats(w_, x, rows.first, rows.last, tasks_.front().y, ld_, gathers_, sums.data());
+      return true;
+    }
     return kernel(w_, x, rows.first, rows.last, tasks_.front().y, ld_, gathers_, sums.data());
   }
 
@@ -340,7 +350,7 @@ void many_positions(const Linear& w, const Input& x, float* y, int64_t ld, Threa
       const int64_t last = std::min(r + chunk, n_rows);
       if (x.n() >= kPanelPositions) {
         if (!rounds_input(w.weight.dtype)) {
-          floats(w, x, r, last, y, ld);
+          floats(w, x, r, last, y, ld, nullptr, nullptr);
           continue;
         }
         if (panel(w, x, r, last, y, ld, nullptr, nullptr)) continue;
@@ -375,8 +385,7 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
             ThreadPool& pool) noexcept {
   CHECK(w.weight.cols() == x.cols());
   if (x.n() > 1 && gathers == nullptr) return many_positions(w, x, y, ld, pool);
-  const int64_t step =
-      rounds_input(w.weight.dtype) && fits_panels(x, gathers) ? x.n() : SlabRun::kPositions;
+  const int64_t step = fits_panels(x, gathers) ? x.n() : SlabRun::kPositions;
   for (int64_t i = 0; i < x.n(); i += step) {
     const int64_t n = std::min(step, x.n() - i);
     SlabRun(w, x, i, n, y, ld, gathers != nullptr ? gathers + i : nullptr).run(pool);

@@ -79,9 +79,9 @@ FULGURITE_DECLARE_ISA(
     // the sums of blocks and of chosen columns. The same y to the last bit as matvec_rows.
     bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
                     int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
-    // The same for F32, F16 and BF16, on every set, without gathers.
+    // The same for F32, F16 and BF16, on every set.
     void panel_floats(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                      int64_t ld) noexcept;
+                      int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
     // Rounds one row of n <= 32 blocks * 32 values; see Input.
     void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
                    int32_t* sums) noexcept;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "model/kernels/lines.h"
 #include "model/kernels/matmul_rows.h"
@@ -83,6 +84,24 @@ struct Panel {
   PanelLines<std::byte> rows;   // (blocks, 16, 32): row after row
   PanelLines<float> scales;     // (blocks, kVectors, 16)
 };
+
+// Where the chosen columns of all positions lie, as pick_of(c) says: (positions, the most that one
+// has). Returns that number.
+template <class Pick, class Of>
+int64_t list_picks(const Input& x, const Gather* gathers, const GatherSums* sums,
+                   std::vector<Pick>& picks, const Of& pick_of) {
+  int64_t most = 0;
+  for (int64_t i = 0; i < x.n(); ++i) {
+    if (sums[i].chosen != nullptr) most = std::max(most, gathers[i].n_chosen);
+  }
+  picks.resize(static_cast<size_t>(x.n() * most));
+  for (int64_t i = 0; i < x.n(); ++i) {
+    if (sums[i].chosen == nullptr) continue;
+    std::transform(gathers[i].chosen, gathers[i].chosen + gathers[i].n_chosen,
+                   picks.begin() + i * most, pick_of);
+  }
+  return most;
+}
 
 enum class PanelBytes {
   kOperands,  // as dot_block multiplies them

@@ -89,14 +89,7 @@ class PanelRun {
     }
     if (gathers == nullptr) return;
     memory.terms.resize(static_cast<size_t>(kTile * x.blocks() * kRows));
-    for (int64_t i = 0; i < x.n(); ++i) {
-      if (sums[i].chosen != nullptr) most_picks_ = std::max(most_picks_, gathers[i].n_chosen);
-    }
-    memory.picks.resize(static_cast<size_t>(x.n() * most_picks_));
-    for (int64_t i = 0; i < x.n() && most_picks_ > 0; ++i) {
-      Pick* to = memory.picks.data() + i * most_picks_;
-      for (int64_t n = 0; n < gathers[i].n_chosen; ++n) to[n] = pick_of(gathers[i].chosen[n]);
-    }
+    most_picks_ = list_picks(x, gathers, sums, memory.picks, [&](int32_t c) { return pick_of(c); });
   }
 
   // Rows first .. first + rows - 1, at most kRows; those up to `last` come next.

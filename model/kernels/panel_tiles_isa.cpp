@@ -49,15 +49,8 @@ class TileRun {
     if (gathers == nullptr) return;
     memory.factors.resize(static_cast<size_t>(x.blocks() * kFactors * kRows));
     memory.block_sums.assign(static_cast<size_t>(x.tiles() * x.blocks() * kTilePositions), 0.0F);
-    for (int64_t i = 0; i < x.n(); ++i) {
-      if (sums[i].chosen != nullptr) most_picks_ = std::max(most_picks_, gathers[i].n_chosen);
-    }
-    memory.picks.resize(static_cast<size_t>(x.n() * most_picks_));
-    for (int64_t i = 0; i < x.n() && most_picks_ > 0; ++i) {
-      Pick* to = memory.picks.data() + i * most_picks_;
-      for (int64_t n = 0; n < gathers[i].n_chosen; ++n)
-        to[n] = pick_of(gathers[i].chosen[n], groups_);
-    }
+    most_picks_ =
+        list_picks(x, gathers, sums, memory.picks, [&](int32_t c) { return pick_of(c, groups_); });
   }
 
   void use_tiles() const noexcept {
@@ -100,8 +93,8 @@ class TileRun {
     return (F32x16)_mm512_maskz_loadu_ps(rows, from);
   }
 
-  // Tiles t .. t + kTogether - 1, as far as there are: some blocks of W with all of them, while
-  // they are in the first cache.
+  // Tiles t .. t + kTogether - 1, as far as there are: some blocks of W with all of them, most
+  // often few enough for the first cache.
   void tiles(int64_t t, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     const int64_t end = std::min(t + kTogether, x_.tiles());
     const int64_t lanes = std::clamp<int64_t>(kBatch / groups_, 1, 8);
@@ -332,7 +325,7 @@ class TileRun {
   int64_t groups_;
   int64_t most_picks_ = 0;
   alignas(64) Dots dots_[kBatch];
-  F32x16 sums_of_lanes_[kTogether][8][kRows];
+  Lanes sums_of_lanes_[kTogether];
 };
 
 }  // namespace

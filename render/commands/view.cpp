@@ -414,7 +414,7 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   }
   if (view.selected_cell) return title + ": " + scene::path(stage.layout(), *view.selected_cell);
   if (view.selected == 0) return title;
-  const scene::NodeRef& ref = stage.layout().ref(view.selected - 1);
+  const scene::NodeRef ref = stage.layout().ref(view.selected - 1);
   title += ": " + stage.layout().path(ref);
   if (scene::is_muted(stage.layout(), ref, stage.reader().muted())) title += ", muted";
   if (!state.shown_tensor.empty()) title += " [" + state.shown_tensor + "]";

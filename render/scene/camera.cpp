@@ -221,9 +221,11 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
 
 namespace {
 
-// Moves the camera until what of these boxes would stand behind the legend stands beside it.
-Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const Box> boxes,
-                   float aspect) {
+// Moves the camera until what of these boxes would stand behind the legend stands beside it, and
+// these points do not come further right than `most_right`, in clip space: rather everything
+// becomes smaller.
+Pose beside_legend(const Pose& pose, std::span<const Box> boxes, std::span<const glm::vec3> rights,
+                   float most_right, float aspect) {
   const Words words(aspect);
   const float legend = 2.0F * words.legend.x - 1.0F;
   const float legend_ends = 1.0F - 2.0F * words.legend.y;  // below, upwards
@@ -246,13 +248,33 @@ Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const Box> 
     }
     if (hidden <= 0.0F) break;
     float right = -1.0F;
-    for (const float x : {layout.attention_left(), layout.ffn_right()})
-      right = std::max(right, seen({x, camera.pose.target.y, 0.0F}).x);
-    const float room = std::max(kMostRight - right, 0.0F);
+    for (const glm::vec3& at : rights) right = std::max(right, seen(at).x);
+    const float room = std::max(most_right - right, 0.0F);
     camera.pan({0.5F * aspect * std::min(hidden, room), 0.0F}, 1.0F);
     if (room < hidden) camera.pose.distance *= 1.05F;
   }
   return camera.pose;
+}
+
+// From the front: room for the labels beside the FFN wing.
+Pose beside_legend(const Pose& pose, const Layout& layout, std::span<const Box> lefts,
+                   float aspect) {
+  const std::array rights = {glm::vec3(layout.ffn_right(), pose.target.y, 0.0F)};
+  return beside_legend(pose, lefts, rights, kMostRight, aspect);
+}
+
+// From the back: the plates, and the shelves as far as the past is looked at.
+Pose back_beside_legend(const Pose& pose, const Layout& layout, uint32_t columns, float aspect) {
+  std::vector<Box> plates;
+  for (uint32_t l = 0; l < layout.model().layers; ++l) plates.push_back(layout.ffn_plate(l));
+  const float past = shaders::past_z(static_cast<float>(std::min(columns, layout.columns())));
+  std::vector<glm::vec3> rights;
+  for (const float y : {0.0F, layout.crown_y()}) {
+    rights.emplace_back(layout.attention_left(), y, 0.0F);
+    rights.emplace_back(layout.attention_left(), y, past);
+  }
+  constexpr float kWhole = 0.97F;
+  return beside_legend(pose, plates, rights, kWhole, aspect);
 }
 
 // The whole box, and of these nothing behind the legend.
@@ -276,13 +298,6 @@ std::vector<Box> left_of(const Layout& layout) {
   const auto& m = layout.model();
   for (uint32_t l = 0; m.heads > 0 && l < m.layers; ++l)
     lefts.push_back(full(layout, layout.head(l, m.heads - 1)));
-  return lefts;
-}
-
-// From the back: the plates.
-std::vector<Box> left_behind(const Layout& layout) {
-  std::vector<Box> lefts;
-  for (uint32_t l = 0; l < layout.model().layers; ++l) lefts.push_back(layout.ffn_plate(l));
   return lefts;
 }
 
@@ -314,7 +329,7 @@ std::optional<Pose> named_pose(const std::string& name, const Layout& layout, ui
     Camera camera{name == "right" ? turned(0.9F, 0.18F) : turned(kPi - 0.5F, 0.25F)};
     camera.pan({0.09F * aspect, 0.0F}, 1.0F);
     if (name == "right" || aspect < kNarrow || layout.subjects() > 1) return camera.pose;
-    return beside_legend(camera.pose, layout, left_behind(layout), aspect);
+    return back_beside_legend(camera.pose, layout, columns, aspect);
   }
   if (name == "top") return turned(-0.3F, 1.1F);
   if (name == "close") {

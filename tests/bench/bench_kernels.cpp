@@ -178,7 +178,6 @@ void add(const std::string& name, Run* run, Args... args) {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   memory();  // filled before anything is timed
-  memory();  // filled before anything is timed
   add("pool/empty", empty_run);
   add("read/dram", sum_up, kDram);
   add("read/l3", sum_up, kL3);
