@@ -85,6 +85,27 @@ struct Panel {
   PanelLines<float> scales;     // (blocks, kVectors, 16)
 };
 
+// Fetches the rows of the next panel a part at a time, while this one is multiplied.
+class NextRows {
+ public:
+  // Rows first <= r < end, in so many parts.
+  void set(const Tensor& w, int64_t first, int64_t end, int64_t parts) noexcept {
+    const auto row_bytes = static_cast<int64_t>(w.row_bytes());
+    at_ = w.data + first * row_bytes;
+    end_ = w.data + std::max(first, end) * row_bytes;
+    part_ = (end_ - at_ + parts - 1) / parts;
+  }
+  FULGURITE_INLINE void fetch_some() noexcept {
+    const std::byte* end = std::min(at_ + part_, end_);
+    for (; at_ < end; at_ += 64) __builtin_prefetch(at_, 0, 1);
+  }
+
+ private:
+  const std::byte* at_ = nullptr;
+  const std::byte* end_ = nullptr;
+  int64_t part_ = 0;
+};
+
 // Where the chosen columns of all positions lie, as pick_of(c) says: (positions, the most that one
 // has). Returns that number.
 template <class Pick, class Of>

@@ -95,7 +95,8 @@ class PanelRun {
   // Rows first .. first + rows - 1, at most kRows; those up to `last` come next.
   void multiply(int64_t first, int64_t rows, int64_t last, float* y, int64_t ld) noexcept {
     unpacking_.unpack(first, rows);
-    fetch_behind(first + rows, std::min(last, first + 2 * kRows));
+    next_.set(w_.weight, first + rows, std::min(last, first + 2 * kRows),
+              std::max<int64_t>(1, x_.n() / kWideTile) * 8);
     int64_t i = 0;
     for (; gathers_ == nullptr && i + kWideTile <= x_.n(); i += kWideTile) {
       tile<kWideTile, false>(i, first, rows, y, ld);
@@ -119,19 +120,6 @@ class PanelRun {
 
   int64_t place(int64_t g, int64_t lane) const noexcept {
     return place_of(g * kBlocksInGroup + lane, groups_);
-  }
-
-  // While they are multiplied the next rows come into the second cache, a few lines a lane.
-  void fetch_behind(int64_t begin, int64_t end) noexcept {
-    const auto row_bytes = static_cast<int64_t>(w_.weight.row_bytes());
-    ahead_ = w_.weight.data + begin * row_bytes;
-    ahead_end_ = w_.weight.data + std::max(begin, end) * row_bytes;
-    const int64_t lanes = std::max<int64_t>(1, x_.n() / kWideTile) * 8;
-    ahead_step_ = (ahead_end_ - ahead_ + lanes - 1) / lanes;
-  }
-  FULGURITE_INLINE void fetch_some() noexcept {
-    const std::byte* end = std::min(ahead_ + ahead_step_, ahead_end_);
-    for (; ahead_ < end; ahead_ += 64) __builtin_prefetch(ahead_, 0, 1);
   }
 
   // -offset * the sums of q, in the order of the panel.
@@ -188,7 +176,7 @@ class PanelRun {
     const Places<kCount> all = places<kCount>(i);
     for (int64_t lane = 0; lane < 8; ++lane) {
       Floats sums[kWide][kCount] = {};
-      fetch_some();
+      next_.fetch_some();
       for (int64_t g = 0; g < all.groups; ++g) add_block<kCount, kKeep>(all, g, lane, sums);
       std::memcpy(lanes[lane], sums, sizeof(sums));
     }
@@ -415,9 +403,7 @@ class PanelRun {
   Unpacking<F, PanelBytes::kOperands> unpacking_;
   int64_t groups_;
   int64_t most_picks_ = 0;  // of a position
-  const std::byte* ahead_ = nullptr;
-  const std::byte* ahead_end_ = nullptr;
-  int64_t ahead_step_ = 0;  // bytes
+  NextRows next_;           // into the second cache
 };
 
 }  // namespace

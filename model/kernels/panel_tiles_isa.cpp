@@ -45,7 +45,8 @@ class TileRun {
         sums_(sums),
         memory_(memory),
         unpacking_(w.weight, memory.panel, gathers != nullptr, true),
-        groups_(groups_of(x.cols())) {
+        groups_(groups_of(x.cols())),
+        lanes_(std::clamp<int64_t>(kBatch / groups_, 1, 8)) {
     if (gathers == nullptr) return;
     memory.factors.resize(static_cast<size_t>(x.blocks() * kFactors * kRows));
     memory.block_sums.assign(static_cast<size_t>(x.tiles() * x.blocks() * kTilePositions), 0.0F);
@@ -61,10 +62,12 @@ class TileRun {
     shapes.use();
   }
 
-  // Rows first .. first + rows - 1, at most 16.
-  void multiply(int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
+  // Rows first .. first + rows - 1, at most 16; those up to `last` come next.
+  void multiply(int64_t first, int64_t rows, int64_t last, float* y, int64_t ld) noexcept {
     unpacking_.unpack(first, rows);
     if (gathers_ != nullptr) make_factors();
+    next_.set(w_.weight, first + rows, std::min(last, first + 2 * kRows),
+              (8 + lanes_ - 1) / lanes_ * x_.tiles());
     for (int64_t t = 0; t < x_.tiles(); t += kTogether) tiles(t, first, rows, y, ld);
   }
 
@@ -97,10 +100,11 @@ class TileRun {
   // often few enough for the first cache.
   void tiles(int64_t t, int64_t first, int64_t rows, float* y, int64_t ld) noexcept {
     const int64_t end = std::min(t + kTogether, x_.tiles());
-    const int64_t lanes = std::clamp<int64_t>(kBatch / groups_, 1, 8);
-    for (int64_t lane = 0; lane < 8; lane += lanes) {
-      for (int64_t i = t; i < end; ++i)
-        add_lanes(i, lane, std::min(lanes, 8 - lane), sums_of_lanes_[i - t]);
+    for (int64_t lane = 0; lane < 8; lane += lanes_) {
+      for (int64_t i = t; i < end; ++i) {
+        next_.fetch_some();
+        add_lanes(i, lane, std::min(lanes_, 8 - lane), sums_of_lanes_[i - t]);
+      }
     }
     F32x16 u[kTogether][kRows];
     for (int64_t i = t; i < end; ++i)
@@ -323,7 +327,9 @@ class TileRun {
   TileMemory& memory_;
   Unpacking<F, PanelBytes::kSigned> unpacking_;
   int64_t groups_;
+  int64_t lanes_;  // that are added up one after the other
   int64_t most_picks_ = 0;
+  NextRows next_;  // into the second cache
   alignas(64) Dots dots_[kBatch];
   Lanes sums_of_lanes_[kTogether];
 };
@@ -344,7 +350,7 @@ bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, f
       TileRun<F> run(w, x, gathers, sums, memory);
       run.use_tiles();
       for (int64_t r = first; r < last; r += kPanelRows) {
-        run.multiply(r, std::min(kPanelRows, last - r), y, ld);
+        run.multiply(r, std::min(kPanelRows, last - r), last, y, ld);
       }
       amx::release();
       run.finish();
