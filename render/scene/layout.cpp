@@ -79,7 +79,7 @@ Layout::Layout(std::vector<trace::Model> subjects, const LayoutOptions& options)
   // Plates first in the buffer.
   const auto plates = static_cast<uint32_t>(plates_.size());
   for (Tower& tower : towers_) {
-    for (uint32_t& box : tower.box_of) box += plates;
+    for (uint32_t& box : tower.own_boxes) box += plates;
   }
   plates_.insert(plates_.end(), boxes_.begin(), boxes_.end());
   boxes_ = std::exchange(plates_, {});
@@ -104,7 +104,7 @@ void Layout::build(Tower& tower) {
 void Layout::add(Tower& tower, const shaders::Node& node, NodeRef ref) {
   ref.subject = subject_;
   tower.refs.push_back(ref);
-  tower.box_of.push_back(static_cast<uint32_t>(boxes_.size()));
+  tower.own_boxes.push_back(static_cast<uint32_t>(boxes_.size()));
   boxes_.push_back(node);
   boxes_.back().center += origin_;
   boxes_.back().element = elements_++;
@@ -156,8 +156,8 @@ const Grid* Layout::grid_of(uint32_t element) const {
 // As shaders/raised.vert and plates.frag place it.
 shaders::Node Layout::node(uint32_t element) const {
   const Tower& tower = tower_of(element);
-  if (element - tower.begin < tower.box_of.size()) {
-    return boxes_[tower.box_of[element - tower.begin]];
+  if (element - tower.begin < tower.own_boxes.size()) {
+    return boxes_[tower.own_boxes[element - tower.begin]];
   }
   const Grid* grid = grid_of(element);
   CHECK(grid != nullptr);

@@ -172,7 +172,7 @@ class Layout {
     uint32_t first_spine = 0, first_head = 0, first_router = 0, first_candidate = 0;
     uint32_t first_slot = 0, first_cell = 0, first_tape = 0;
     // Of its first elements, which are boxes of their own.
-    std::vector<uint32_t> box_of{};
+    std::vector<uint32_t> own_boxes{};
     std::vector<NodeRef> refs{};
   };
 
