@@ -149,10 +149,11 @@ class TileRun {
       const int64_t i = t * kTilePositions + p;
       if (i < x_.n()) _mm512_mask_storeu_ps(y + i * ld + first, all, (__m512)u[p]);
       u[p] = (F32x16)_mm512_maskz_mul_ps(all, (__m512)u[p], (__m512)gains);
-      if (gathers_ != nullptr && i < x_.n() && sums_[i].chosen != nullptr) {
-        add_picks(memory_.picks.data() + i * most_picks_, gathers_[i].n_chosen, u[p],
-                  sums_[i].chosen);
-      }
+      if (gathers_ == nullptr || i >= x_.n()) continue;
+      if (gathers_[i].u != nullptr) u[p] = load_rows(gathers_[i].u + first, all);
+      if (sums_[i].chosen == nullptr) continue;
+      add_picks(memory_.picks.data() + i * most_picks_, gathers_[i].n_chosen, u[p],
+                sums_[i].chosen);
     }
     if (gathers_ != nullptr) transpose(u);
   }
@@ -338,9 +339,7 @@ class TileRun {
 
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
                  const Gather* gathers, const GatherSums* sums) noexcept {
-  // Tiles know only the u of their own y.
-  if (x.tiles() == 0 || !rounds_input(w.weight.dtype) ||
-      (gathers != nullptr && gathers->u != nullptr)) {
+  if (x.tiles() == 0 || !rounds_input(w.weight.dtype)) {
     return panel_rows(w, x, first, last, y, ld, gathers, sums);
   }
   thread_local TileMemory memory;
