@@ -333,7 +333,7 @@ void Decoder::gather_by_expert(const Pass& pass, int64_t l) {
       g.chosen_dot = a_.chosen_dot.data() + first[slot];
     }
     input_.set(a_.act.data(), std::ssize(slots), width, width, rounds_input(down.weight.dtype),
-               pool_, false);
+               pool_);
     matmul(down, input_, a_.expert_out.data(), c.n_embd, gathers.data(), pool_);
   });
 }

@@ -20,8 +20,8 @@ namespace {
 constexpr int64_t kSlabs = 32;
 // Sums of whole rows are long and take sixteen rows at a time: half as many.
 constexpr int64_t kSlabsBack = 16;
-// Slabs of many positions begin and end with the sums of all of them: three panels each, as long as
-// there are no fewer slabs than half as many.
+// Slabs of many positions begin and end with the sums of all of them: three panels each or more, as
+// long as there are half as many.
 int64_t panel_slabs(int64_t rows) noexcept {
   return std::clamp(rows / (3 * kPanelRows) / 4 * 4, kSlabs / 2, kSlabs);
 }
@@ -304,6 +304,7 @@ class SlabRun {
       for (const SlabSums& of_position : sums_) sums.push_back(of_position.of(i, second));
       const int64_t slab = pair_of_slabs(i, slabs_)[second];
       const RowRange whole = range(slab, slab + 1, sums.front());
+      if (whole.first == whole.last) continue;
       if (by_panels(whole, sums)) continue;
       for (int64_t r = whole.first; r < whole.last; r += chunk) {
         for (size_t p = 0; p < tasks_.size(); ++p) {

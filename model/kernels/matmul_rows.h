@@ -19,8 +19,8 @@ inline int64_t groups_of(int64_t cols) noexcept {
 inline constexpr int64_t kPanelRows = 16;
 
 // What the gathers of one range of rows are added to, row by row, or in batches sixteen rows at a
-// time. nullptr: not wanted. Padded to whole groups of eight blocks (256 columns), and the chosen
-// ones to a multiple of 16. Ranges begin at multiples of 16 rows.
+// time. nullptr: not wanted. Padded to whole groups of eight blocks (256 columns), and blocks and
+// chosen ones to a multiple of 16. Ranges begin at multiples of 16 rows.
 struct GatherSums {
   float* blocks = nullptr;  // (blocks)  sum_i t_b u_i
   float* groups = nullptr;  // (groups)  the same of groups that are not whole blocks

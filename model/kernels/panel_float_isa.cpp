@@ -3,8 +3,8 @@
 // are 16 rows; the 32 products of a block are added lane by lane, as the tree of matmul.h. For
 // gathers the blocks' terms of some positions are kept until their y are known.
 #include <algorithm>
-#include <vector>
 
+#include "model/kernels/lines.h"
 #include "model/kernels/matmul_rows.h"
 #include "model/kernels/row_terms.h"
 
@@ -15,9 +15,10 @@ constexpr int64_t kRows = 16;
 constexpr int kTile = 8;  // positions for which a block of the panel stays in the first cache
 
 // Memory of one thread.
+struct OfFloats {};
 struct Panel {
-  std::vector<float> w;      // (blocks, 32, 16)
-  std::vector<float> terms;  // (kTile, blocks, 16)
+  Lines<float, OfFloats> w;      // (blocks, 32, 16)
+  Lines<float, OfFloats> terms;  // (kTile, blocks, 16)
 };
 
 // The sum of the products kAt, kAt + kStep, kAt + 2 kStep ... of a block.

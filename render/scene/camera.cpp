@@ -221,8 +221,18 @@ Pose focus_pose(const Pose& now, const shaders::Node& node, glm::vec3 where) {
 
 namespace {
 
-// Moves the camera until what of these boxes would stand behind the legend stands beside it, and
-// these points do not come further right than `most_right`, in clip space: rather everything
+// The rightmost of these points, in clip space.
+float rightmost(const Camera& camera, std::span<const glm::vec3> points, float aspect) {
+  float right = -1.0F;
+  for (const glm::vec3& at : points) {
+    const glm::vec4 clip = camera.clip_from_world(aspect) * glm::vec4(at, 1.0F);
+    right = std::max(right, clip.x / clip.w);
+  }
+  return right;
+}
+
+// Moves the camera until what of these boxes would stand behind the legend stands beside it. These
+// points move as far right as `most_right` meanwhile, in clip space; from there on everything
 // becomes smaller.
 Pose beside_legend(const Pose& pose, std::span<const Box> boxes, std::span<const glm::vec3> rights,
                    float most_right, float aspect) {
@@ -247,9 +257,7 @@ Pose beside_legend(const Pose& pose, std::span<const Box> boxes, std::span<const
       }
     }
     if (hidden <= 0.0F) break;
-    float right = -1.0F;
-    for (const glm::vec3& at : rights) right = std::max(right, seen(at).x);
-    const float room = std::max(most_right - right, 0.0F);
+    const float room = std::max(most_right - rightmost(camera, rights, aspect), 0.0F);
     camera.pan({0.5F * aspect * std::min(hidden, room), 0.0F}, 1.0F);
     if (room < hidden) camera.pose.distance *= 1.05F;
   }
@@ -274,7 +282,11 @@ Pose back_beside_legend(const Pose& pose, const Layout& layout, uint32_t columns
     rights.emplace_back(layout.attention_left(), y, past);
   }
   constexpr float kWhole = 0.97F;
-  return beside_legend(pose, plates, rights, kWhole, aspect);
+  Camera camera{beside_legend(pose, plates, rights, kWhole, aspect)};
+  constexpr int kPasses = 24;
+  for (int pass = 0; pass < kPasses && rightmost(camera, rights, aspect) > kWhole; ++pass)
+    camera.pose.distance *= 1.05F;
+  return camera.pose;
 }
 
 // The whole box, and of these nothing behind the legend.

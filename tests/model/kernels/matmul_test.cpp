@@ -466,17 +466,17 @@ TEST(Matmul, EveryInstructionSetRoundsTheInputAlike) {
 
 // Batches go through kernels of their own, which add up what is gathered in another order.
 TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
+  constexpr int64_t kShapes[][3] = {{48, 9, 768},  {333, 9, 768},  {333, 5, 768},
+                                    {48, 35, 768}, {48, 17, 4352}, {37, 13, 250}};
   ThreadPool pool(2);
+  ThreadPool three(3);
   for (const DType type : kEveryType) {
-    for (const auto& [rows, n, cols] : {std::array<int64_t, 3>{48, 9, 768},
-                                        {333, 9, 768},
-                                        {333, 5, 768},
-                                        {48, 35, 768},
-                                        {48, 17, 4352}}) {
+    for (const auto& [rows, n, cols] : kShapes) {
+      if (cols % block_elements(type) != 0) continue;
       RandomMatrix m(type, rows, cols, true);
       const std::vector<float> values = m.normal(n * cols);
       const std::vector<float> gain = m.normal(rows);
-      std::vector<Gathered> got(static_cast<size_t>(2 * n), Gathered(rows, cols, 64));
+      std::vector<Gathered> got(static_cast<size_t>(3 * n), Gathered(rows, cols, 64));
       std::vector<Gather> gathers;
       for (Gathered& g : got) {
         gathers.push_back(g.gather(64, gain, false, false));
@@ -487,9 +487,12 @@ TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
       Input x;
       x.set(values.data(), n, cols, cols, rounds_input(type), pool);
       const std::vector<float> y = product(m.linear(), x, pool, gathers.data());
+      EXPECT_TRUE(same_bits(y, product(m.linear(), x, three, &gathers[2 * n])));
       for (int64_t i = 0; i < n; ++i) {
         Input one;
         const auto k = static_cast<size_t>(i);
+        EXPECT_TRUE(same_bits(got[k].group_dot, got[k + 2 * n].group_dot)) << "threads";
+        EXPECT_TRUE(same_bits(got[k].chosen_dot, got[k + 2 * n].chosen_dot)) << "threads";
         one.set(&values[k * cols], 1, cols, cols, rounds_input(type), pool);
         const std::vector<float> alone = product(m.linear(), one, pool, &gathers[k + n]);
         SCOPED_TRACE(dtype_name(type));
