@@ -50,8 +50,7 @@ class TileRun {
     if (gathers == nullptr) return;
     memory.factors.resize(static_cast<size_t>(x.blocks() * kFactors * kRows));
     memory.block_sums.assign(static_cast<size_t>(x.tiles() * x.blocks() * kTilePositions), 0.0F);
-    most_picks_ =
-        list_picks(x, gathers, sums, memory.picks, [&](int32_t c) { return pick_of(c, groups_); });
+    most_picks_ = list_picks(x, gathers, sums, memory.picks, [&](int32_t c) { return pick_of(c); });
   }
 
   void use_tiles() const noexcept {
@@ -272,8 +271,8 @@ class TileRun {
     return sum * load<F32x16>(x_.tile_d(t) + at * kTilePositions);
   }
 
-  static Pick pick_of(int64_t c, int64_t groups) noexcept {
-    const int64_t at = place_of(c / kBlockWidth, groups);
+  Pick pick_of(int64_t c) const noexcept {
+    const int64_t at = place_of(c / kBlockWidth, groups_);
     const int64_t half = c % kBlockWidth / 16;
     return {
         .four = static_cast<int32_t>((at * kBlockWidth + c % kBlockWidth / 4 * 4) * kRows),
