@@ -128,11 +128,13 @@ struct Renderer::Impl {
       return made;
     };
     constexpr VkImageUsageFlags kColor = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;
+    constexpr VkImageUsageFlags kNotKept = VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT;
     color =
         image(kSceneFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT, "scene");
-    depth = image(kDepthFormat, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, samples, "depth");
+    depth = image(kDepthFormat, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT | kNotKept, samples,
+                  "depth");
     if (samples != VK_SAMPLE_COUNT_1_BIT)
-      multisampled = image(kSceneFormat, kColor, samples, "scene, multisampled");
+      multisampled = image(kSceneFormat, kColor | kNotKept, samples, "scene, multisampled");
     if (adaptive)
       graded = image(kGradedFormat, kColor | VK_IMAGE_USAGE_SAMPLED_BIT, VK_SAMPLE_COUNT_1_BIT,
                      "graded");
@@ -294,10 +296,12 @@ void Renderer::Impl::record_scene(VkCommandBuffer commands, const FrameInput& in
   bolts.choose(commands, scene, steps, detail(input), bolts_counted);
   {
     const bool resolve = static_cast<bool>(multisampled);
-    const Rendering rendering(commands, {.extent = scene_extent,
-                                         .color = resolve ? multisampled.view() : color.view(),
-                                         .resolve = resolve ? color.view() : VK_NULL_HANDLE,
-                                         .depth = depth.view()});
+    const Rendering rendering(commands,
+                              {.extent = scene_extent,
+                               .color = resolve ? multisampled.view() : color.view(),
+                               .color_layout = resolve ? multisampled.layout() : color.layout(),
+                               .resolve = resolve ? color.view() : VK_NULL_HANDLE,
+                               .depth = depth.view()});
     nodes.record(commands, scene);
     const shaders::Frame& frame = input.frame;
     sky.record(commands, scene, frame.grid_cell > 0.0F && frame.eye.y > frame.floor_y);

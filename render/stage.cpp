@@ -180,7 +180,8 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
   update();
   if (quality_ != Quality::kFull || control_ == nullptr) return;
   const auto patience = std::chrono::steady_clock::now() + kLongestWait;
-  while (tensors_.store().waiting() && std::chrono::steady_clock::now() < patience) {
+  while (tensors_.store().waiting() && std::chrono::steady_clock::now() < patience &&
+         !(given_up_ && given_up_())) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     poll();
     update();

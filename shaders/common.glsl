@@ -30,12 +30,13 @@ vec3 placed(vec3 at, float column) {
   return column < 0.0 ? at : vec3(at.xy, past_z(frame.now - column));
 }
 
-// What is left of a light at this playhead, with its sign.
+// What is left of a light at this playhead, with its sign; the same bits in every shader.
 float light_now(Light light) {
   float merge = max(frame.merge, 1.0);
   if (light.life < 0.0 && !stands(light.instant, merge, frame.newest)) return 0.0;
-  float age = frame.playhead - shown_instant(light.instant, merge);
-  return light.value * light_left(age, light.life * merge, frame.shortest_life);
+  precise float age = frame.playhead - shown_instant(light.instant, merge);
+  precise float now = light.value * light_left(age, light.life * merge, frame.shortest_life);
+  return now;
 }
 
 const float kFloorReach = 56.0;  // grid cells from the origin to where the floor ends

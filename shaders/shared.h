@@ -16,10 +16,13 @@ using glm::vec4;
 using uint = uint32_t;
 #define SHARED_CONST constexpr uint
 #define SHARED_CONSTEXPR constexpr
+#define PRECISE
 #else
 #extension GL_EXT_scalar_block_layout : require
 #define SHARED_CONST const uint
 #define SHARED_CONSTEXPR
+// Two shaders that compute it must agree to the last bit.
+#define PRECISE precise
 #endif
 
 // Channels: what kind of number a light stands for. Index of Frame.channel_color.
@@ -249,7 +252,8 @@ using std::sqrt;
 inline
 #endif
 float climb_of(float step, float merge) {
-  return floor((step + 0.5f) / merge + 2e-5f);  // devices may divide a little too low
+  PRECISE float climb = (step + 0.5f) / merge + 2e-5f;  // devices may divide a little too low
+  return floor(climb);
 }
 #ifdef __cplusplus
 inline
@@ -257,7 +261,8 @@ inline
 float shown_instant(float instant, float merge) {
   if (merge <= 1.0f) return instant;
   float step = floor(instant);
-  return (climb_of(step, merge) + (instant - step)) * merge;
+  PRECISE float shown = (climb_of(step, merge) + (instant - step)) * merge;
+  return shown;
 }
 
 // Whether a light that stands still (see light_left) is of the newest step of its climb: of what stands
@@ -278,8 +283,9 @@ constexpr
 #endif
 float light_decay(float age, float life) {
   if (age < 0.0f || age >= life) return 0.0f;
-  float left = 1.0f - age / life;
-  return left * left;
+  PRECISE float left = 1.0f - age / life;
+  PRECISE float light = left * left;
+  return light;
 }
 
 // The same for a Light as it is stored: a negative life stands still for that long, then ends,

@@ -13,10 +13,10 @@ using fulgurite::ExitCode;
 
 namespace {
 
-gpu::DeviceOptions device_options(const SceneOptions& options) {
+gpu::DeviceOptions device_options(const SceneOptions& options, GLFWwindow* window) {
   gpu::DeviceOptions wanted;
   wanted.filter = options.device;
-  Swapchain::device_options(wanted);
+  Swapchain::device_options(wanted, window);
   return wanted;
 }
 
@@ -48,7 +48,7 @@ Window::~Window() {
 
 Screen::Screen(const SceneOptions& options)
     : window(options.width, options.height),
-      device(device_options(options)),
+      device(device_options(options, window.get())),
       swapchain(device, window.get()),
       frame_log(options.timings) {}
 

@@ -4,8 +4,26 @@
 
 namespace gpu {
 
+namespace {
+
+VkImageLayout layout_for(VkImageUsageFlags usage) noexcept {
+  switch (usage & ~VkImageUsageFlags{VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT}) {
+    case VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT:
+      return VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL;
+    case VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT:
+      return VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL;
+    default:
+      return VK_IMAGE_LAYOUT_GENERAL;
+  }
+}
+
+}  // namespace
+
 Image::Image(Device& device, const ImageDesc& desc)
-    : device_(&device), extent_{desc.width, desc.height}, format_(desc.format) {
+    : device_(&device),
+      extent_{desc.width, desc.height},
+      format_(desc.format),
+      layout_(layout_for(desc.usage)) {
   const VkImageCreateInfo info{.sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
                                .pNext = nullptr,
                                .flags = 0,
@@ -25,7 +43,9 @@ Image::Image(Device& device, const ImageDesc& desc)
   VkMemoryRequirements requirements;
   vkGetImageMemoryRequirements(device.handle(), image_, &requirements);
   try {
-    allocation_ = device.allocator().allocate(requirements, Memory::kDevice, true);
+    const bool transient = (desc.usage & VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT) != 0;
+    allocation_ = device.allocator().allocate(
+        requirements, transient ? Memory::kTransient : Memory::kDevice, true);
   } catch (...) {
     vkDestroyImage(device.handle(), image_, nullptr);
     throw;
@@ -54,6 +74,7 @@ void Image::swap(Image& other) noexcept {
   std::swap(view_, other.view_);
   std::swap(extent_, other.extent_);
   std::swap(format_, other.format_);
+  std::swap(layout_, other.layout_);
   std::swap(allocation_, other.allocation_);
 }
 

@@ -35,6 +35,9 @@ class Image {
   VkExtent2D extent() const noexcept { return extent_; }
   VkFormat format() const noexcept { return format_; }
   VkImageAspectFlags aspect() const noexcept;
+  // Where it rests: what nothing but attachments are made of in their own, which some devices keep
+  // compressed, others in GENERAL.
+  VkImageLayout layout() const noexcept { return layout_; }
   explicit operator bool() const noexcept { return image_ != VK_NULL_HANDLE; }
 
  private:
@@ -46,6 +49,7 @@ class Image {
   VkImageView view_ = VK_NULL_HANDLE;
   VkExtent2D extent_{};
   VkFormat format_ = VK_FORMAT_UNDEFINED;
+  VkImageLayout layout_ = VK_IMAGE_LAYOUT_GENERAL;
   Allocation allocation_{};
 };
 

@@ -33,11 +33,15 @@ uint32_t Allocator::type_for(uint32_t allowed, Memory kind) const {
   constexpr VkMemoryPropertyFlags kDeviceLocal = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
   constexpr VkMemoryPropertyFlags kMapped =
       VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+  constexpr VkMemoryPropertyFlags kLazy = VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT;
   // Wished for first, enough last.
-  const std::array<VkMemoryPropertyFlags, 2> wishes =
-      kind == Memory::kDevice   ? std::array<VkMemoryPropertyFlags, 2>{kDeviceLocal, 0}
-      : kind == Memory::kUpload ? std::array<VkMemoryPropertyFlags, 2>{kMapped, kMapped}
-                                : std::array{kMapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, kMapped};
+  using Wishes = std::array<VkMemoryPropertyFlags, 3>;
+  const Wishes wishes =
+      kind == Memory::kDevice      ? Wishes{kDeviceLocal, 0, 0}
+      : kind == Memory::kTransient ? Wishes{kDeviceLocal | kLazy, kDeviceLocal, 0}
+      : kind == Memory::kUpload
+          ? Wishes{kMapped, kMapped, kMapped}
+          : Wishes{kMapped | VK_MEMORY_PROPERTY_HOST_CACHED_BIT, kMapped, kMapped};
   for (const VkMemoryPropertyFlags wish : wishes) {
     for (uint32_t i = 0; i < properties_.memoryTypeCount; ++i) {
       if ((allowed >> i & 1) != 0 && (properties_.memoryTypes[i].propertyFlags & wish) == wish)
@@ -50,6 +54,7 @@ uint32_t Allocator::type_for(uint32_t allowed, Memory kind) const {
 
 Allocation Allocator::allocate(const VkMemoryRequirements& requirements, Memory kind, bool tiled) {
   const uint32_t type = type_for(requirements.memoryTypeBits, kind);
+  const bool mapped = kind == Memory::kUpload || kind == Memory::kReadBack;
   const auto take = [&](MemoryBlock& block) -> std::optional<Allocation> {
     const auto offset = block.ranges.allocate(requirements.size, requirements.alignment);
     if (!offset) return std::nullopt;
@@ -57,8 +62,7 @@ Allocation Allocator::allocate(const VkMemoryRequirements& requirements, Memory 
                       block.mapped != nullptr ? block.mapped + *offset : nullptr};
   };
   for (const auto& block : blocks_) {
-    if (block->type != type || block->tiled != tiled ||
-        (kind != Memory::kDevice) != (block->mapped != nullptr))
+    if (block->type != type || block->tiled != tiled || mapped != (block->mapped != nullptr))
       continue;
     if (const auto taken = take(*block)) return *taken;
   }
@@ -74,10 +78,10 @@ Allocation Allocator::allocate(const VkMemoryRequirements& requirements, Memory 
   block->ranges.grow(size);
   blocks_.push_back(std::move(block));
   MemoryBlock& added = *blocks_.back();
-  if (kind != Memory::kDevice) {
-    void* mapped = nullptr;
-    VK_CHECK(vkMapMemory(device_, added.memory, 0, VK_WHOLE_SIZE, 0, &mapped));
-    added.mapped = static_cast<std::byte*>(mapped);
+  if (mapped) {
+    void* at = nullptr;
+    VK_CHECK(vkMapMemory(device_, added.memory, 0, VK_WHOLE_SIZE, 0, &at));
+    added.mapped = static_cast<std::byte*>(at);
   }
   return *take(added);
 }

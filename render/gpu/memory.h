@@ -11,9 +11,10 @@
 namespace gpu {
 
 enum class Memory : uint8_t {
-  kDevice,    // fastest for the GPU
-  kUpload,    // written by the CPU once, mapped
-  kReadBack,  // read by the CPU, mapped, cached where the device can
+  kDevice,     // fastest for the GPU
+  kTransient,  // of transient attachments: none at all where the device needs none
+  kUpload,     // written by the CPU once, mapped
+  kReadBack,   // read by the CPU, mapped, cached where the device can
 };
 
 struct MemoryBlock;

@@ -10,8 +10,10 @@ Timer::Timer(Device& device) : device_(device) {
   vkGetPhysicalDeviceQueueFamilyProperties(device.physical(), &count, nullptr);
   std::vector<VkQueueFamilyProperties> families(count);
   vkGetPhysicalDeviceQueueFamilyProperties(device.physical(), &count, families.data());
-  usable_ = families[device.queue_family()].timestampValidBits != 0;
+  const uint32_t bits = families[device.queue_family()].timestampValidBits;
+  usable_ = bits != 0;
   if (!usable_) return;
+  valid_ = bits < 64 ? (uint64_t{1} << bits) - 1 : ~uint64_t{0};
   for (Frame& frame : frames_) {
     VkQueryPoolCreateInfo info{};
     info.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO;
@@ -42,11 +44,12 @@ void Timer::begin_frame(VkCommandBuffer commands) {
       newest_.clear();
       const double ms_per_tick =
           static_cast<double>(device_.properties().limits.timestampPeriod) * 1e-6;
-      for (size_t i = 0; i < frame.names.size(); ++i) {
-        newest_.push_back(
-            {frame.names[i], static_cast<double>(ticks[2 * i + 1] - ticks[2 * i]) * ms_per_tick});
-      }
-      newest_frame_ms_ = static_cast<double>(ticks[count - 1] - ticks[0]) * ms_per_tick;
+      const auto ms_between = [&](uint64_t first, uint64_t last) {
+        return static_cast<double>((last - first) & valid_) * ms_per_tick;  // counters wrap
+      };
+      for (size_t i = 0; i < frame.names.size(); ++i)
+        newest_.push_back({frame.names[i], ms_between(ticks[2 * i], ticks[2 * i + 1])});
+      newest_frame_ms_ = ms_between(ticks[0], ticks[count - 1]);
     }
   }
   frame.names.clear();

@@ -46,6 +46,7 @@ class Timer {
   };
   Device& device_;
   bool usable_ = false;
+  uint64_t valid_ = 0;  // the bits of a timestamp that count
   std::array<Frame, kFrames> frames_;
   size_t current_ = 0;
   std::vector<Timing> newest_;

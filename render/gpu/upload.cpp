@@ -92,6 +92,7 @@ void Uploader::prepare(const Image& image) {
   Op op;
   op.image = image.handle();
   op.aspect = image.aspect();
+  op.rests = image.layout();
   op.fresh = true;
   ops_.push_back(op);
 }
@@ -111,8 +112,7 @@ void Uploader::flush(VkCommandBuffer commands) {
         vkCmdCopyBufferToImage(commands, op.from, op.image, kCopy, 1, &op.region);
         layout = kCopy;
       }
-      image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout,
-                    VK_IMAGE_LAYOUT_GENERAL);
+      image_barrier(commands, op.image, op.aspect, kTransfer, kTransfer, layout, op.rests);
     }
     // Later copies may read or overwrite what this one wrote.
     barrier(commands, kTransferWrite, kTransfer);

@@ -68,6 +68,7 @@ class Uploader {
     VkBufferCopy range{};
     VkImage image = VK_NULL_HANDLE;
     VkImageAspectFlags aspect = 0;
+    VkImageLayout rests = VK_IMAGE_LAYOUT_GENERAL;  // what it is left in
     VkBufferImageCopy region{};
     bool fresh = false;
   };

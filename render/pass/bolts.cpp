@@ -44,8 +44,20 @@ void BoltsPass::reserve(const StepStore& steps, uint64_t first, uint64_t last,
   ranges_ = steps.bolts(first, last, frame);
   count_ = 0;
   for (const RecordRange range : ranges_) count_ += range.count;
+  // Where the device cannot bind the joints of so many the oldest are left out.
+  constexpr size_t kJointBytes =
+      sizeof(shaders::Joint) * shaders::kPieceJoints * shaders::kBoltPieces;
+  const auto limit = static_cast<uint32_t>(
+      context_.device.properties().limits.maxStorageBufferRange / kJointBytes);
+  for (auto range = ranges_.begin(); count_ > limit; ++range) {
+    const uint32_t out = std::min(range->count, count_ - limit);
+    range->first += out;
+    range->count -= out;
+    count_ -= out;
+  }
+  std::erase_if(ranges_, [](const RecordRange& range) { return range.count == 0; });
   if (count_ <= capacity_) return;
-  capacity_ = std::max({count_, capacity_ + capacity_ / 2, kFirstBolts});
+  capacity_ = std::min(std::max({count_, capacity_ + capacity_ / 2, kFirstBolts}), limit);
   const uint64_t most = uint64_t{capacity_} * shaders::kBoltPieces;
   const auto buffer = [&](uint64_t bytes, VkBufferUsageFlags more, const char* name) {
     return gpu::Buffer(context_.device, bytes, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | more,
@@ -72,8 +84,9 @@ void BoltsPass::choose(VkCommandBuffer commands, const SceneBuffers& scene, cons
                        const BoltDetail& detail, VkBuffer answer) {
   GPU_SCOPE(context_.timer, commands, "bolt paths");
   if (count_ == 0) {
-    if (answer != VK_NULL_HANDLE) vkCmdFillBuffer(commands, answer, 0, VK_WHOLE_SIZE, 0);
-    return;
+    if (answer == VK_NULL_HANDLE) return;
+    vkCmdFillBuffer(commands, answer, 0, VK_WHOLE_SIZE, 0);
+    return gpu::barrier(commands, gpu::kTransferWrite, gpu::kHostRead);
   }
   constexpr VkPipelineBindPoint kPoint = VK_PIPELINE_BIND_POINT_COMPUTE;
   const gpu::PipelineLayout& layout = context_.layout;

@@ -37,15 +37,12 @@ PassContext::~PassContext() {
 }
 
 void ThemePipeline::bind(VkCommandBuffer commands, VkFormat color) {
-  if (color != desc_.color) {
-    desc_.color = color;
-    pipelines_ = {};
-  }
+  desc_.color = color;
   bind(commands);
 }
 
 void ThemePipeline::bind(VkCommandBuffer commands) {
-  gpu::Pipeline& pipeline = pipelines_[context_.light_theme ? 1 : 0];
+  gpu::Pipeline& pipeline = pipelines_[{desc_.color, context_.light_theme}];
   if (!pipeline) {
     const std::array<uint32_t, 2> constants = {context_.light_theme ? 1U : 0U, variant_};
     gpu::GraphicsDesc desc = desc_;
@@ -71,7 +68,7 @@ Rendering::Rendering(VkCommandBuffer commands, const RenderTo& to) : commands_(c
   VkRenderingAttachmentInfo depth{};
   depth.sType = VK_STRUCTURE_TYPE_RENDERING_ATTACHMENT_INFO;
   depth.imageView = to.depth;
-  depth.imageLayout = VK_IMAGE_LAYOUT_GENERAL;
+  depth.imageLayout = VK_IMAGE_LAYOUT_DEPTH_STENCIL_ATTACHMENT_OPTIMAL;
   depth.loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR;
   depth.storeOp = VK_ATTACHMENT_STORE_OP_DONT_CARE;
   depth.clearValue.depthStencil = {1.0f, 0};

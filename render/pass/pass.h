@@ -1,7 +1,8 @@
 // What every pass is given, and the few lines that every pass would repeat.
 #pragma once
 
-#include <array>
+#include <map>
+#include <utility>
 
 #include <vulkan/vulkan.h>
 
@@ -54,7 +55,8 @@ struct PassContext {
 };
 
 // A pipeline whose shaders know the theme while they are compiled (common.glsl: light_theme()):
-// software devices run both sides of every branch. One of each theme, made when first needed.
+// software devices run both sides of every branch. One of each theme and format of the target, made
+// when first needed.
 class ThemePipeline {
  public:
   // variant: specialisation constant 1; 0 is the theme.
@@ -68,7 +70,7 @@ class ThemePipeline {
   PassContext& context_;
   gpu::GraphicsDesc desc_;
   uint32_t variant_;
-  std::array<gpu::Pipeline, 2> pipelines_;
+  std::map<std::pair<VkFormat, bool>, gpu::Pipeline> pipelines_;
 };
 
 // vkCmdBeginRendering .. vkCmdEndRendering over a whole image, viewport and scissor set.
@@ -78,7 +80,7 @@ struct RenderTo {
   VkImageLayout color_layout = VK_IMAGE_LAYOUT_GENERAL;
   VkAttachmentLoadOp color_load = VK_ATTACHMENT_LOAD_OP_DONT_CARE;
   VkImageView resolve = VK_NULL_HANDLE;  // of a multisampled colour; which is then not kept
-  VkImageView depth = VK_NULL_HANDLE;    // cleared to far, not kept
+  VkImageView depth = VK_NULL_HANDLE;    // nothing but an attachment; cleared to far, not kept
 };
 
 class Rendering {

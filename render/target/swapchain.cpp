@@ -23,26 +23,50 @@ VkSemaphore make_semaphore(VkDevice device) {
   return semaphore;
 }
 
-// UNORM, because the last pass encodes sRGB itself and the UI blends in it.
+// UNORM, because the last pass encodes sRGB itself and the UI blends in it. Screens of 30 bits may
+// have the last two alone.
 VkSurfaceFormatKHR choose_format(VkPhysicalDevice physical, VkSurfaceKHR surface) {
   uint32_t count = 0;
   VK_CHECK(vkGetPhysicalDeviceSurfaceFormatsKHR(physical, surface, &count, nullptr));
   std::vector<VkSurfaceFormatKHR> formats(count);
   VK_CHECK(vkGetPhysicalDeviceSurfaceFormatsKHR(physical, surface, &count, formats.data()));
-  for (const VkSurfaceFormatKHR& format : formats) {
-    if (format.colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR &&
-        (format.format == VK_FORMAT_B8G8R8A8_UNORM || format.format == VK_FORMAT_R8G8B8A8_UNORM ||
-         format.format == VK_FORMAT_A2B10G10R10_UNORM_PACK32)) {
-      return format;
+  for (const VkFormat wanted :
+       {VK_FORMAT_B8G8R8A8_UNORM, VK_FORMAT_R8G8B8A8_UNORM, VK_FORMAT_A2B10G10R10_UNORM_PACK32,
+        VK_FORMAT_A2R10G10B10_UNORM_PACK32}) {
+    for (const VkSurfaceFormatKHR& format : formats) {
+      if (format.colorSpace == VK_COLOR_SPACE_SRGB_NONLINEAR_KHR && format.format == wanted)
+        return format;
     }
   }
-  throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the window has no 8-bit sRGB surface",
-                         "vulkan", "--headless draws without a window");
+  throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan,
+                         "the window has no sRGB surface of 8 or 10 bits", "vulkan",
+                         "--headless draws without a window");
+}
+
+VkCompositeAlphaFlagBitsKHR choose_alpha(VkCompositeAlphaFlagsKHR supported) {
+  for (const auto wanted : {VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR, VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR,
+                            VK_COMPOSITE_ALPHA_PRE_MULTIPLIED_BIT_KHR}) {
+    if ((supported & wanted) != 0) return wanted;
+  }
+  return VK_COMPOSITE_ALPHA_POST_MULTIPLIED_BIT_KHR;
+}
+
+// Whether devices of this kind show this window: GLFW alone knows of no surface.
+bool shows(VkInstance instance, VkPhysicalDevice physical, uint32_t family, GLFWwindow* window) {
+  if (glfwGetPhysicalDevicePresentationSupport(instance, physical, family) == GLFW_FALSE)
+    return false;
+  VkSurfaceKHR surface = VK_NULL_HANDLE;
+  if (glfwCreateWindowSurface(instance, window, nullptr, &surface) != VK_SUCCESS) return false;
+  VkBool32 supported = VK_FALSE;
+  const VkResult asked =
+      vkGetPhysicalDeviceSurfaceSupportKHR(physical, family, surface, &supported);
+  vkDestroySurfaceKHR(instance, surface, nullptr);
+  return asked == VK_SUCCESS && supported == VK_TRUE;
 }
 
 }  // namespace
 
-void Swapchain::device_options(gpu::DeviceOptions& options) {
+void Swapchain::device_options(gpu::DeviceOptions& options, GLFWwindow* window) {
   uint32_t count = 0;
   const char** names =
       glfwVulkanSupported() == GLFW_TRUE ? glfwGetRequiredInstanceExtensions(&count) : nullptr;
@@ -52,21 +76,13 @@ void Swapchain::device_options(gpu::DeviceOptions& options) {
                            "install mesa-vulkan-drivers, or use --headless");
   }
   options.instance_extensions.assign(names, names + count);
-  options.can_present = [](VkInstance instance, VkPhysicalDevice physical, uint32_t family) {
-    return glfwGetPhysicalDevicePresentationSupport(instance, physical, family) == GLFW_TRUE;
+  options.can_present = [window](VkInstance instance, VkPhysicalDevice physical, uint32_t family) {
+    return shows(instance, physical, family, window);
   };
 }
 
 Swapchain::Swapchain(gpu::Device& device, GLFWwindow* window) : device_(device), window_(window) {
   VK_CHECK(glfwCreateWindowSurface(device.instance(), window, nullptr, &surface_));
-  VkBool32 supported = VK_FALSE;
-  VK_CHECK(vkGetPhysicalDeviceSurfaceSupportKHR(device.physical(), device.queue_family(), surface_,
-                                                &supported));
-  if (supported == VK_FALSE) {
-    throw fulgurite::Error(fulgurite::ExitCode::kNoVulkan, "the device cannot show this window",
-                           device.name(),
-                           "--device chooses another, --headless draws without a window");
-  }
   format_ = choose_format(device.physical(), surface_);
   for (size_t i = 0; i < kReady; ++i) ready_.push_back(make_semaphore(device.handle()));
   ready_used_.assign(kReady, 0);
@@ -120,10 +136,10 @@ void Swapchain::create() {
   info.imageExtent = extent;
   info.imageArrayLayers = 1;
   info.imageUsage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT;
-  info.preTransform = surface.currentTransform;
-  info.compositeAlpha = (surface.supportedCompositeAlpha & VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR) != 0
-                            ? VK_COMPOSITE_ALPHA_OPAQUE_BIT_KHR
-                            : VK_COMPOSITE_ALPHA_INHERIT_BIT_KHR;
+  info.preTransform = (surface.supportedTransforms & VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR) != 0
+                          ? VK_SURFACE_TRANSFORM_IDENTITY_BIT_KHR
+                          : surface.currentTransform;
+  info.compositeAlpha = choose_alpha(surface.supportedCompositeAlpha);
   info.presentMode = VK_PRESENT_MODE_FIFO_KHR;
   info.clipped = VK_TRUE;
   info.oldSwapchain = old;
@@ -151,7 +167,7 @@ void Swapchain::create() {
   stale_ = false;
 }
 
-bool Swapchain::acquire(TargetImage& out) {
+bool Swapchain::prepare() {
   int width = 0, height = 0;
   glfwGetFramebufferSize(window_, &width, &height);
   // Minimised, or too small to show anything: Mesa 22.3 on X11 never recovers from presenting
@@ -160,9 +176,13 @@ bool Swapchain::acquire(TargetImage& out) {
   if (static_cast<uint32_t>(width) != extent_.width ||
       static_cast<uint32_t>(height) != extent_.height)
     stale_ = true;
+  if (stale_) create();
+  return !stale_ && extent_.width > 0 && extent_.height > 0;
+}
+
+bool Swapchain::acquire(TargetImage& out) {
   for (int attempt = 0; attempt < 2; ++attempt) {
-    if (stale_) create();
-    if (stale_ || extent_.width == 0 || extent_.height == 0) return false;
+    if (!prepare()) return false;
     turn_ = (turn_ + 1) % ready_.size();
     device_.wait(ready_used_[turn_]);
     const VkResult result = vkAcquireNextImageKHR(device_.handle(), swapchain_, kAcquireNs,

@@ -14,13 +14,14 @@ namespace render {
 class Swapchain final : public Target {
  public:
   // What the device needs for a window; glfwInit was called. Throws Error (no_vulkan).
-  static void device_options(gpu::DeviceOptions& options);
+  static void device_options(gpu::DeviceOptions& options, GLFWwindow* window);
 
   Swapchain(gpu::Device& device, GLFWwindow* window);
   ~Swapchain() override;
 
   VkExtent2D extent() const override { return extent_; }
   VkFormat format() const override { return format_.format; }
+  bool prepare() override;
   bool acquire(TargetImage& out) override;
   void finish(VkCommandBuffer commands) override;
   void submitted(uint64_t submission) override;  // presents

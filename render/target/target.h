@@ -21,6 +21,8 @@ struct TargetImage {
 class Target {
  public:
   virtual ~Target() = default;
+  // Before a frame is laid out: its extent is known then. False as of acquire().
+  virtual bool prepare() { return true; }
   virtual VkExtent2D extent() const = 0;
   virtual VkFormat format() const = 0;
   // False: there is nothing to draw on now (minimised, being resized); try again next frame.

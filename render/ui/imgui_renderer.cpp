@@ -33,16 +33,16 @@ void ImguiRenderer::prepare(ImDrawData* data) {
 void ImguiRenderer::record(VkCommandBuffer commands, VkExtent2D extent, VkFormat format) {
   GPU_SCOPE(context_.timer, commands, "ui");
   if (data_ == nullptr || data_->CmdListsCount == 0) return;
-  if (format_ != format) {
-    pipeline_ = gpu::Pipeline(context_.device, context_.layout,
-                              {.vertex = shaders::ui_vert,
-                               .fragment = shaders::ui_frag,
-                               .color = format,
-                               .blend = gpu::Blend::kAlpha,
-                               .name = "ui"});
-    format_ = format;
+  gpu::Pipeline& pipeline = pipelines_[format];
+  if (!pipeline) {
+    pipeline = gpu::Pipeline(context_.device, context_.layout,
+                             {.vertex = shaders::ui_vert,
+                              .fragment = shaders::ui_frag,
+                              .color = format,
+                              .blend = gpu::Blend::kAlpha,
+                              .name = "ui"});
   }
-  pipeline_.bind(commands);
+  pipeline.bind(commands);
   const gpu::PipelineLayout& layout = context_.layout;
   const glm::vec2 origin(data_->DisplayPos.x, data_->DisplayPos.y);
   const glm::vec2 pixels(data_->FramebufferScale.x, data_->FramebufferScale.y);

@@ -37,8 +37,7 @@ class ImguiRenderer {
     gpu::Staging::Slice indices;
   };
   PassContext& context_;
-  gpu::Pipeline pipeline_;
-  VkFormat format_ = VK_FORMAT_UNDEFINED;
+  std::map<VkFormat, gpu::Pipeline> pipelines_;  // of the target
   std::map<uintptr_t, Texture> textures_;
   uintptr_t next_id_ = 1;
   uintptr_t fonts_ = 0;
