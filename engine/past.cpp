@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <new>
 
 namespace engine {
 
@@ -18,19 +17,14 @@ class Capture final : public model::TapSink {
                        [&](const model::TapPlace& place) { return place.tap == tap; });
   }
   void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
-              int64_t cols) noexcept override {
+              int64_t cols) override {
     for (size_t i = 0; i < places_.size(); ++i) {
       if (places_[i].tap != tap) continue;
       if (model::tap_info(tap).per_layer && layer != places_[i].layer) continue;
-      try {
-        values[i] = {rows, cols, {data, data + rows * cols}};
-      } catch (const std::bad_alloc&) {  // must not leave the pass
-        out_of_memory = true;
-      }
+      values[i] = {rows, cols, {data, data + rows * cols}};
     }
   }
   std::vector<TapValues> values;
-  bool out_of_memory = false;
 
  private:
   std::span<const model::TapPlace> places_;
@@ -63,7 +57,6 @@ std::vector<TapValues> run_again(const LoadedModel& model, const Past& past, uin
   std::vector<float> logits;
   if (unembeds) logits.resize(static_cast<size_t>(model.network->config().n_vocab));
   run_again(model, past, position, capture, logits);
-  if (capture.out_of_memory) throw std::bad_alloc();
   return std::move(capture.values);
 }
 

@@ -189,7 +189,7 @@ bool Recorder::wants(Tap tap) const noexcept {
 }
 
 void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
-                      int64_t cols) noexcept {
+                      int64_t cols) {
   const auto l = static_cast<size_t>(layer);
   const auto n = static_cast<size_t>(rows * cols);
   Position& p = positions_[static_cast<size_t>(position) - first_];
@@ -260,7 +260,7 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
 }
 
 // Only the experts at work, which are told before, have neurons that are not zero.
-void Recorder::keep_act(Position& p, int64_t layer, const float* data) noexcept {
+void Recorder::keep_act(Position& p, int64_t layer, const float* data) {
   p.act.resize(static_cast<size_t>(config_.neurons()));
   const auto each = [&](const auto& part) {
     for (const uint32_t e : p.at_work) {
@@ -276,7 +276,7 @@ void Recorder::keep_act(Position& p, int64_t layer, const float* data) noexcept 
   each([&](int64_t first, int64_t n) { std::copy_n(data + first, n, p.act.begin() + first); });
 }
 
-void Recorder::reduce(model::Operation part, int64_t layer) noexcept {
+void Recorder::reduce(model::Operation part, int64_t layer) {
   for (uint32_t i = 0; i < n_; ++i) {
     Position& p = positions_[i];
     if (part == model::Operation::kAttention) {
@@ -289,7 +289,7 @@ void Recorder::reduce(model::Operation part, int64_t layer) noexcept {
 }
 
 // What every slot of the cache was read, mean over the heads that share it.
-void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
+void Recorder::slots_read(Position& p, int64_t layer, size_t reach) {
   const auto heads = static_cast<size_t>(config_.n_head);
   const auto lanes = static_cast<size_t>(config_.n_head_kv);
   const size_t heads_per_lane = heads / lanes;
@@ -309,7 +309,7 @@ void Recorder::slots_read(Position& p, int64_t layer, size_t reach) noexcept {
 
 // Entropy of a head and the shares of its strongest reads: a_j (v_j . back) / energy.
 void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
-                       const model::AttendedHead& read) noexcept {
+                       const model::AttendedHead& read) {
   thread_local std::vector<float> terms;  // one of each thread
   std::array<int32_t, Detail::kReads> order;
   Position& p = positions_[static_cast<size_t>(position) - first_];
@@ -363,14 +363,14 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   }
 }
 
-void Recorder::experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept {
+void Recorder::experts(Position& p, int64_t layer, const float* rows, size_t n) {
   for (size_t e = 0; e < n; ++e) {
     p.experts[static_cast<size_t>(layer) * n + e] = {static_cast<uint32_t>(rows[3 * e]),
                                                      rows[3 * e + 1], rows[3 * e + 2]};
   }
 }
 
-void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
+void Recorder::bucket_energy(Position& p, int64_t layer) {
   const size_t n_all = p.act.size();
   const size_t buckets = detail_.buckets;
   float* rms = p.bucket_rms.data() + static_cast<size_t>(layer) * buckets;
@@ -386,7 +386,7 @@ void Recorder::bucket_energy(Position& p, int64_t layer) noexcept {
   measure.add(std::span<const float>(rms, buckets));
 }
 
-void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
+void Recorder::all_neurons(Position& p, int64_t layer) {
   const size_t buckets = detail_.buckets;
   const std::vector<float>& shares = p.shares;
   float* share = p.bucket_share.data() + static_cast<size_t>(layer) * buckets;
@@ -415,7 +415,7 @@ void Recorder::all_neurons(Position& p, int64_t layer) noexcept {
 }
 
 // p.chosen: (neuron, share) pairs.
-void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
+void Recorder::cells_and_chosen(Position& p, int64_t layer) {
   float* of_bucket = p.bucket_share.data() + static_cast<size_t>(layer) * detail_.buckets;
   const size_t cells =
       p.shares.size() / detail_.buckets;  // of a bucket, more than one in a mixture
@@ -441,7 +441,7 @@ void Recorder::cells_and_chosen(Position& p, int64_t layer) noexcept {
   p.rest_share[static_cast<size_t>(layer)] = rest;
 }
 
-void Recorder::on_operation(model::Operation which, int64_t layer, int64_t bytes) noexcept {
+void Recorder::on_operation(model::Operation which, int64_t layer, int64_t bytes) {
   constexpr std::array operations = {trace::Operation::kAttention, trace::Operation::kFfn,
                                      trace::Operation::kEmbed, trace::Operation::kUnembed};
   const auto now = std::chrono::steady_clock::now();
@@ -452,16 +452,11 @@ void Recorder::on_operation(model::Operation which, int64_t layer, int64_t bytes
   last_operation_ = now;
 }
 
-void Recorder::layers_done() noexcept {
-  try {
-    for (uint32_t i = 0; i < n_; ++i) write(first_ + i, positions_[i]);
-  } catch (...) {
-    failure_ = std::current_exception();
-  }
+void Recorder::layers_done() {
+  for (uint32_t i = 0; i < n_; ++i) write(first_ + i, positions_[i]);
 }
 
 void Recorder::end() {
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   // A batch reads its weights once: each position has its part of the time and of the bytes.
   for (trace::OperationTime& time : times_) {
     time.ns /= n_;

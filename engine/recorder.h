@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -50,15 +49,15 @@ class Recorder final : public model::TapSink {
   void begin(uint32_t first, uint32_t n, const model::KvCache& cache);
   bool wants(model::Tap tap) const noexcept override;
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
-              int64_t cols) noexcept override;
+              int64_t cols) override;
   bool wants_heads() const noexcept override { return true; }
   void on_head(int64_t layer, int64_t position, int64_t head,
-               const model::AttendedHead& read) noexcept override;
-  void reduce(model::Operation part, int64_t layer) noexcept override;
+               const model::AttendedHead& read) override;
+  void reduce(model::Operation part, int64_t layer) override;
   // Writes residual, attention, kv, ffn, experts and scale of each position.
-  void layers_done() noexcept override;
-  void on_operation(model::Operation which, int64_t layer, int64_t bytes) noexcept override;
-  // Writes the time of each position. Throws what layers_done() could not: std::bad_alloc.
+  void layers_done() override;
+  void on_operation(model::Operation which, int64_t layer, int64_t bytes) override;
+  // Writes the time of each position.
   void end();
 
   // What a position says about the next token. texts: of ranking.best; sampled.id -1: none
@@ -86,12 +85,12 @@ class Recorder final : public model::TapSink {
   };
 
   void shape(Position& p, uint32_t reach);
-  void slots_read(Position& p, int64_t layer, size_t reach) noexcept;
-  void all_neurons(Position& p, int64_t layer) noexcept;
-  void cells_and_chosen(Position& p, int64_t layer) noexcept;
-  void keep_act(Position& p, int64_t layer, const float* data) noexcept;
-  void experts(Position& p, int64_t layer, const float* rows, size_t n) noexcept;
-  void bucket_energy(Position& p, int64_t layer) noexcept;
+  void slots_read(Position& p, int64_t layer, size_t reach);
+  void all_neurons(Position& p, int64_t layer);
+  void cells_and_chosen(Position& p, int64_t layer);
+  void keep_act(Position& p, int64_t layer, const float* data);
+  void experts(Position& p, int64_t layer, const float* rows, size_t n);
+  void bucket_energy(Position& p, int64_t layer);
   void write(uint32_t position, const Position& p);
   Percentile& scale(int64_t layer, trace::Measure measure) noexcept {
     return scales_[static_cast<size_t>(layer) * trace::kMeasureCount +
@@ -109,7 +108,6 @@ class Recorder final : public model::TapSink {
   std::vector<trace::OperationTime> times_;
   std::vector<Percentile> scales_;
   std::chrono::steady_clock::time_point last_operation_;
-  std::exception_ptr failure_;  // of layers_done()
 };
 
 }  // namespace engine

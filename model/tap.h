@@ -103,6 +103,7 @@ struct AttendedHead {
 // A part of a forward pass.
 enum class Operation { kAttention, kFfn, kEmbed, kUnembed };
 
+// What it throws ends the pass and comes out of Model::forward().
 class TapSink {
  public:
   virtual ~TapSink() = default;
@@ -110,25 +111,25 @@ class TapSink {
   // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
   virtual bool wants(Tap tap) const noexcept = 0;
   // data (rows, cols) stays good until return, that of attn.weights until reduce(kAttention, layer)
-  // has returned. Must not throw: it runs inside the pass.
+  // has returned.
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
-                      int64_t cols) noexcept = 0;
+                      int64_t cols) = 0;
   // Whether on_head is to be called.
   virtual bool wants_heads() const noexcept { return false; }
   // Every head of every position, before reduce(kAttention, layer). From any thread of the pass,
   // and from several at once: most often from the one that attended, which has all of it at hand.
   virtual void on_head(int64_t /*layer*/, int64_t /*position*/, int64_t /*head*/,
-                       const AttendedHead& /*read*/) noexcept {}
+                       const AttendedHead& /*read*/) {}
   // What the taps of `layer`'s attention or FFN left to be done, now that all of them have
   // come: called once, by the caller beside the next product, and over before the same
   // taps of another layer come.
-  virtual void reduce(Operation /*part*/, int64_t /*layer*/) noexcept {}
+  virtual void reduce(Operation /*part*/, int64_t /*layer*/) {}
   // The last reduce() of this forward pass is done: no tap of a layer comes any more. Called by the
   // caller beside the last product, or at the end.
-  virtual void layers_done() noexcept {}
+  virtual void layers_done() {}
   // An operation of `layer` has ended, for all positions of the batch, that began at the end of
   // the one before it and read so many bytes of weights and cache.
-  virtual void on_operation(Operation /*which*/, int64_t /*layer*/, int64_t /*bytes*/) noexcept {}
+  virtual void on_operation(Operation /*which*/, int64_t /*layer*/, int64_t /*bytes*/) {}
 };
 
 }  // namespace model

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 #include <numeric>
 #include <span>
 #include <tuple>
@@ -40,23 +39,18 @@ class Along final : public model::TapSink {
            tap == Tap::kExperts;
   }
   void on_tap(Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
-              int64_t cols) noexcept override {
+              int64_t cols) override {
     const auto l = static_cast<size_t>(layer);
-    try {
-      if (tap == Tap::kEmbedding) out_.embedding = along(direction_, data);
-      if (tap == Tap::kHeadOut) {
-        out_.attention_bias[l] =
-            static_cast<float>(network_.head_terms(layer, data, direction_.data(), heads_of(l)));
-      }
-      if (tap == Tap::kAct) act[l].assign(data, data + rows * cols);
-      if (tap == Tap::kExperts) experts[l].assign(data, data + rows * cols);
-    } catch (const std::bad_alloc&) {  // must not leave the pass
-      out_of_memory = true;
+    if (tap == Tap::kEmbedding) out_.embedding = along(direction_, data);
+    if (tap == Tap::kHeadOut) {
+      out_.attention_bias[l] =
+          static_cast<float>(network_.head_terms(layer, data, direction_.data(), heads_of(l)));
     }
+    if (tap == Tap::kAct) act[l].assign(data, data + rows * cols);
+    if (tap == Tap::kExperts) experts[l].assign(data, data + rows * cols);
   }
 
   std::vector<std::vector<float>> act, experts;  // (L) of (N), (used, 3)
-  bool out_of_memory = false;
 
  private:
   float* heads_of(size_t l) const noexcept {
@@ -125,7 +119,6 @@ Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t
 
   Along sink(network, readout.direction, out);
   run_again(model, past, position, sink);
-  if (sink.out_of_memory) throw std::bad_alloc();
   std::vector<float> terms(static_cast<size_t>(c.neurons()));
   for (size_t l = 0; l < sink.act.size(); ++l) {
     out.ffn_bias[l] = static_cast<float>(

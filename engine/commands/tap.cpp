@@ -73,7 +73,7 @@ class Stack final : public model::TapSink {
 
   bool wants(model::Tap tap) const noexcept override { return tap == place_.tap; }
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
-              int64_t cols) noexcept override {
+              int64_t cols) override {
     if (tap != place_.tap || (model::tap_info(tap).per_layer && layer != place_.layer)) return;
     if (positions_ > 0) {
       CHECK(rows == rows_ && cols <= cols_);

@@ -21,7 +21,7 @@ class Shapes final : public model::TapSink {
   };
   bool wants(model::Tap /*tap*/) const noexcept override { return true; }
   void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* /*data*/,
-              int64_t rows, int64_t cols) noexcept override {
+              int64_t rows, int64_t cols) override {
     seen.push_back({tap, layer, rows, cols});
   }
   std::vector<Seen> seen;

@@ -118,6 +118,14 @@ void Follower::give_up() noexcept {
 }
 
 void Follower::take_in() noexcept {
+  try {
+    follow();
+  } catch (const std::exception&) {
+    give_up();
+  }
+}
+
+void Follower::follow() {
   bool over = false;  // as its last note says
   bool silent = true;
   const McapSource read = [&](std::span<std::byte> into) {
@@ -149,8 +157,6 @@ void Follower::take_in() noexcept {
          silent ? what_ + " said nothing: it serves no trace, or has all the viewers that it takes"
                 : error.what());
     note(NoteKind::kFinished, "");
-  } catch (const std::exception&) {
-    give_up();
   }
 }
 

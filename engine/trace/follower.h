@@ -25,6 +25,7 @@ class Follower {
 
  private:
   void take_in() noexcept;
+  void follow();
   void give_up() noexcept;
   void note(NoteKind kind, const std::string& text);
 

@@ -92,13 +92,14 @@ void Server::listen(const std::stop_token& stop) {
     }
     if (watching_ >= kMostViewers) continue;
     ++watching_;
-    Viewer& viewer = viewers_.emplace_back();
-    viewer.socket = std::move(accepted);
+    const size_t viewers = viewers_.size();
     try {
+      Viewer& viewer = viewers_.emplace_back();
+      viewer.socket = std::move(accepted);
       viewer.thread = std::jthread([this, &viewer](const std::stop_token& s) { serve(s, viewer); });
-    } catch (const std::system_error&) {  // there are too many threads
+    } catch (const std::exception&) {  // there are too many threads, or there is no memory
       --watching_;
-      viewers_.pop_back();
+      viewers_.resize(viewers);
     }
   }
 }

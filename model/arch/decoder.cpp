@@ -112,13 +112,12 @@ void Decoder::Pass::mute(Part part, int64_t l, int64_t first_part, int64_t count
 
 void Decoder::resize(int64_t n, int64_t capacity) {
   if (reach_ != capacity) {
-    reach_ = capacity;
     const bool far = config_.rope_original > 0 && capacity > config_.rope_original;
     rope_.frequency =
         scaled_frequencies(config_, far ? weights_.rope_factors_long : weights_.rope_factors);
+    reach_ = capacity;
   }
   if (n <= rows_) return;
-  rows_ = n;
   const auto fit = [&](auto& values, int64_t width) {
     values.resize(static_cast<size_t>(n * width));
   };
@@ -145,10 +144,11 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   fit(a_.chosen_dot, kChosenNeurons);
   fit(a_.chosen, kChosenNeurons);
   a_.gathers.resize(static_cast<size_t>(n));
+  rows_ = n;  // last: where memory gives out on the way, it is tried again
 }
 
 void Decoder::tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
-                  int64_t cols) const noexcept {
+                  int64_t cols) const {
   if (!pass.wants(name)) return;
   for (int64_t i = 0; i < pass.n; ++i) {
     pass.sink->on_tap(name, layer, pass.first + i, data.data() + i * rows * cols, rows, cols);

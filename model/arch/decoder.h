@@ -130,10 +130,10 @@ class Decoder final : public Model {
   void tap_attention(const Pass& pass, int64_t l);
   bool backs_at_once(int64_t l) const noexcept;
   void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* scores,
-                         const float* weights) noexcept;
-  void head_backs(const Pass& pass, int64_t l) noexcept;
+                         const float* weights);
+  void head_backs(const Pass& pass, int64_t l);
   void head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
-                 const float* scores, const float* weights) noexcept;
+                 const float* scores, const float* weights);
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
@@ -182,7 +182,7 @@ class Decoder final : public Model {
   void set_input(Input& input, const Values& x, int64_t n, int64_t cols,
                  std::initializer_list<DType> readers);
   void tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
-           int64_t cols) const noexcept;
+           int64_t cols) const;
   // (C) squares of the gain of a norm after the sum; nullptr without one.
   const float* row_gain(const Values& squares) const noexcept {
     return squares.empty() ? nullptr : squares.data();

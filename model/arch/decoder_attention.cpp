@@ -2,6 +2,7 @@
 // h / (H / K) (Ainslie et al. 2023, arXiv:2305.13245).
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #include "model/arch/decoder.h"
@@ -21,7 +22,14 @@ constexpr int64_t kWorthSharing = 1 << 14;
 void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  if (pass.wants_backs() && factors_ == nullptr && has_factors()) build_factors();
+  if (pass.wants_backs() && factors_ == nullptr && has_factors()) {
+    try {
+      build_factors();
+    } catch (const std::bad_alloc&) {
+      factors_ = nullptr;  // some of them would be zero
+      throw;
+    }
+  }
   project(pass, l);
   attend_all(pass, l);
   output_projection(pass, l);
@@ -291,7 +299,7 @@ bool Decoder::backs_at_once(int64_t l) const noexcept {
 }
 
 void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h,
-                                const float* scores, const float* weights) noexcept {
+                                const float* scores, const float* weights) {
   static_assert(kWidestFactor <= Input::kWidestPart);
   const int64_t d = config_.head_dim;
   const float* z = a_.z.data() + (i * config_.n_head + h) * d;
@@ -304,7 +312,7 @@ void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t 
 }
 
 // Of all heads, once W_O has been multiplied with.
-void Decoder::head_backs(const Pass& pass, int64_t l) noexcept {
+void Decoder::head_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
   for (int64_t i = 0; i < pass.n; ++i) {
@@ -323,7 +331,7 @@ void Decoder::head_backs(const Pass& pass, int64_t l) noexcept {
 
 // What a head writes back on its z~ (`read`), W_O,h^T (g^2 o_h), and its |g o_h|^2.
 void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
-                        const float* scores, const float* weights) noexcept {
+                        const float* scores, const float* weights) {
   const Config& c = config_;
   const int64_t d = c.head_dim;
   const int64_t item = i * c.n_head + h;

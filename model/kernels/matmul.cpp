@@ -260,7 +260,7 @@ class SlabRun {
   }
 
  private:
-  void alone() const noexcept {
+  void alone() const {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     for (const RowTask& task : tasks_) kernel(task, {0, w_.weight.rows()});
   }
@@ -273,7 +273,7 @@ class SlabRun {
   }
 
   // Pairs first <= i < last: together, unless they have sums of their own.
-  void pairs(int64_t first, int64_t last) const noexcept {
+  void pairs(int64_t first, int64_t last) const {
     if (gathers_ == nullptr) return two_ranges(first, last);
     for (int64_t i = first; i < last; ++i) {
       for (const SlabSums& sums : sums_) sums.clear(i);
@@ -282,7 +282,7 @@ class SlabRun {
     }
   }
 
-  void two_ranges(int64_t first, int64_t last) const noexcept {
+  void two_ranges(int64_t first, int64_t last) const {
     static const auto kernel = FULGURITE_PICK(matvec_two);
     const SlabSums& sums = sums_.front();
     while (first < last) {
@@ -295,7 +295,7 @@ class SlabRun {
     }
   }
 
-  void rows_of_pair(int64_t i) const noexcept {
+  void rows_of_pair(int64_t i) const {
     static const auto kernel = FULGURITE_PICK(matvec_rows);
     if (!panels_ && tasks_.size() == 1) return two_ranges(i, i + 1);
     const int64_t chunk = chunk_rows(w_.weight);
@@ -315,7 +315,7 @@ class SlabRun {
   }
 
   // All positions of x together, if they are many and want no more than panels can give.
-  bool by_panels(const RowRange& rows, const std::vector<GatherSums>& sums) const noexcept {
+  bool by_panels(const RowRange& rows, const std::vector<GatherSums>& sums) const {
     static auto* const kernel = panel_kernel();
     const Input& x = *tasks_.front().x;
     if (!panels_) return false;
@@ -383,7 +383,7 @@ void rows_of(std::span<const Product> products, const Input& x, int64_t step, Th
 }  // namespace
 
 void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
-            ThreadPool& pool) noexcept {
+            ThreadPool& pool) {
   CHECK(w.weight.cols() == x.cols());
   if (x.n() > 1 && gathers == nullptr) return many_positions(w, x, y, ld, pool);
   const int64_t step = fits_panels(x, gathers) ? x.n() : SlabRun::kPositions;
@@ -393,7 +393,7 @@ void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather*
   }
 }
 
-void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept {
+void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) {
   if (x.n() > 1) {
     for (const Product& p : products) matmul(*p.w, x, p.y, p.ld, nullptr, pool);
     return;
@@ -401,12 +401,12 @@ void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool)
   rows_of(products, x, 0, pool);
 }
 
-void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept {
+void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool) {
   CHECK(std::ssize(products) == x.n());
   rows_of(products, x, 1, pool);
 }
 
-void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept {
+void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) {
   Gather gather;
   gather.back = back;
   SlabSums sums(gather, w.cols(), kSlabsBack);

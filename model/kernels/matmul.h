@@ -115,9 +115,10 @@ class Input {
 bool rounds_input(DType type) noexcept;
 
 // y[i * ld + r] for i < x.n(), r < rows. gathers: nullptr, or one for each row of x.
-// The same y to the last bit with and without gathers, for any x.n() and any pool.
+// The same y to the last bit with and without gathers, for any x.n() and any pool. This and what
+// follows throw std::bad_alloc.
 void matmul(const Linear& w, const Input& x, float* y, int64_t ld, const Gather* gathers,
-            ThreadPool& pool) noexcept;
+            ThreadPool& pool);
 
 // Several products with the same x, for which the threads meet once where x is one row.
 struct Product {
@@ -125,15 +126,14 @@ struct Product {
   float* y;
   int64_t ld;
 };
-void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept;
+void matmul(std::span<const Product> products, const Input& x, ThreadPool& pool);
 // Product k with row k of x alone, y (rows).
-void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool) noexcept;
+void matmul_each(std::span<const Product> products, const Input& x, ThreadPool& pool);
 
 // back[c] = sum_i W[i, c] u_i, (cols): W^T u, for weights that were not gathered in their pass.
-void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool) noexcept;
+void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool);
 
-// The same of n positions: u (n, rows), back (n, cols). In floats, so within 1e-6. Throws
-// std::bad_alloc.
+// The same of n positions: u (n, rows), back (n, cols). In floats, so within 1e-6.
 void matmul_back(const Tensor& w, const float* u, int64_t n, float* back, ThreadPool& pool);
 
 // The same by the definition above, in plain loops on one thread: what tests compare with.

@@ -55,12 +55,12 @@ struct RowTask {
 
 FULGURITE_DECLARE_ISA(
     // y[r] for the rows of the range; adds to the sums if there is a gather.
-    void matvec_rows(const RowTask& task, const RowRange& range) noexcept;
+    void matvec_rows(const RowTask& task, const RowRange& range);
     // The same for two ranges, eight blocks of a row of each in turn: what is read of x is shared,
     // and a core reads two streams from memory a third faster than one, which waits for the address
     // of every new page. Sets without AVX-512 take one range after the other where back is wanted.
     // Each range has sums of its own.
-    void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept;
+    void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b);
     // sums[b] += sum_r terms[r, b] u_r of what a range left, n terms a row, a multiple of 8.
     void add_terms_of_rows(const float* terms, int64_t rows, int64_t n, const float* u,
                            float* sums) noexcept;
@@ -70,18 +70,17 @@ FULGURITE_DECLARE_ISA(
                      const float* u, float* sums) noexcept;
     // back[c] += sum_r W[r, c] u_r for first <= r < last, u of row `first` on. back is padded to
     // whole groups.
-    void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u,
-                   float* back) noexcept;
+    void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back);
     // The weights of rows first <= r < last, (rows, cols).
     void spell_rows(const Tensor& w, int64_t first, int64_t last, float* out) noexcept;
     // y[i * ld + r] for all positions i and first <= r < last; false if this set or type has no
     // such kernel. gathers and sums: nullptr, or one for each position that wants no more than
     // the sums of blocks and of chosen columns. The same y to the last bit as matvec_rows.
     bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                    int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
+                    int64_t ld, const Gather* gathers, const GatherSums* sums);
     // The same for F32, F16 and BF16, on every set.
     void panel_floats(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                      int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept;
+                      int64_t ld, const Gather* gathers, const GatherSums* sums);
     // Rounds one row of n <= 32 blocks * 32 values; see Input.
     void round_row(const float* x, int64_t cols, int64_t blocks, int8_t* q, float* d,
                    int32_t* sums) noexcept;
@@ -93,7 +92,7 @@ FULGURITE_DECLARE_ISA(
 namespace isa_avx512 {
 // panel_rows by tiles, if x has them.
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
-                 const Gather* gathers, const GatherSums* sums) noexcept;
+                 const Gather* gathers, const GatherSums* sums);
 // Makes tile t of x; see Input::tiles.
 void tile_input(const Input& x, int64_t t, int8_t* q, float* d, float* sums) noexcept;
 }  // namespace isa_avx512

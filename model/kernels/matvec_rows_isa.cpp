@@ -363,7 +363,7 @@ class Rows {
 
 }  // namespace
 
-void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
+void matvec_rows(const RowTask& task, const RowRange& range) {
   thread_local RowMemory memory;
   with_format(task.w->weight.dtype, [&](auto format) {
     Rows<decltype(format)> rows(task, range, memory);
@@ -373,7 +373,7 @@ void matvec_rows(const RowTask& task, const RowRange& range) noexcept {
   });
 }
 
-void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) noexcept {
+void matvec_two(const RowTask& task, const RowRange& a, const RowRange& b) {
   thread_local RowMemory memory[2];
   with_format(task.w->weight.dtype, [&](auto format) {
     using R = Rows<decltype(format)>;
@@ -415,7 +415,7 @@ void add_columns(const Tensor& w, const int32_t* columns, int64_t first, int64_t
   });
 }
 
-void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back) noexcept {
+void back_rows(const Tensor& w, int64_t first, int64_t last, const float* u, float* back) {
   const auto row_bytes = static_cast<int64_t>(w.row_bytes());
   const int64_t groups = groups_of(w.cols());
   const int64_t whole = w.cols() / kGroupWidth;

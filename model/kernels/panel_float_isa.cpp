@@ -158,7 +158,7 @@ class Run {
 }  // namespace
 
 void panel_floats(const Linear& w, const Input& x, int64_t first, int64_t last, float* y,
-                  int64_t ld, const Gather* gathers, const GatherSums* sums) noexcept {
+                  int64_t ld, const Gather* gathers, const GatherSums* sums) {
   thread_local Panel panel;
   with_format(w.weight.dtype, [&](auto format) {
     using F = decltype(format);

@@ -409,7 +409,7 @@ class PanelRun {
 }  // namespace
 
 bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
-                const Gather* gathers, const GatherSums* sums) noexcept {
+                const Gather* gathers, const GatherSums* sums) {
   if (!rounds_input(w.weight.dtype)) return false;
   thread_local Memory memory;
   with_format(w.weight.dtype, [&](auto format) {
@@ -427,7 +427,7 @@ bool panel_rows(const Linear& w, const Input& x, int64_t first, int64_t last, fl
 #else
 
 bool panel_rows(const Linear&, const Input&, int64_t, int64_t, float*, int64_t, const Gather*,
-                const GatherSums*) noexcept {
+                const GatherSums*) {
   return false;
 }
 

@@ -337,7 +337,7 @@ class TileRun {
 }  // namespace
 
 bool panel_tiles(const Linear& w, const Input& x, int64_t first, int64_t last, float* y, int64_t ld,
-                 const Gather* gathers, const GatherSums* sums) noexcept {
+                 const Gather* gathers, const GatherSums* sums) {
   if (x.tiles() == 0 || !rounds_input(w.weight.dtype)) {
     return panel_rows(w, x, first, last, y, ld, gathers, sums);
   }

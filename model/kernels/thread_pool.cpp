@@ -1,6 +1,8 @@
 #include "model/kernels/thread_pool.h"
 
 #include <algorithm>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "model/error.h"
@@ -57,10 +59,22 @@ ThreadPool::ThreadPool(int threads) : size_(threads) {
   spins_ = threads <= processors ? kSpins : 0;
   failures_.resize(static_cast<size_t>(threads));
   open_ = static_cast<uint64_t>(threads);  // nothing to take
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error&) {
+    end_workers();
+    throw fulgurite::Error(fulgurite::ExitCode::kFailed,
+                           "only " + std::to_string(workers_.size() + 1) + " of " +
+                               std::to_string(threads) + " threads can be started",
+                           {}, "-t asks for fewer");
+  }
 }
 
 ThreadPool::~ThreadPool() {
+  end_workers();
+}
+
+void ThreadPool::end_workers() noexcept {
   stop_ = true;
   open_.fetch_add(kRound);
   open_.notify_all();

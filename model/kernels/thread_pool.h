@@ -20,7 +20,8 @@ namespace model {
 
 class ThreadPool {
  public:
-  // threads >= 1 counts the caller; threads - 1 are started here and sleep between runs.
+  // threads >= 1 counts the caller; threads - 1 are started here and sleep between runs. Throws
+  // Error (failed) when the system has no more.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -35,8 +36,8 @@ class ThreadPool {
   void run(const std::function<void(int)>& task);
 
   // Has the caller do `work` during the next run(), before its part of that, while the others have
-  // begun; or in settle(), whichever comes first. It must not throw. What was
-  // still put off is done first.
+  // begun; or in settle(), whichever comes first; what it throws comes out there. What was still
+  // put off is done first.
   void beside(std::function<void()> work);
   // Does what is put off, if it has not been done.
   void settle();
@@ -69,6 +70,7 @@ class ThreadPool {
   };
 
   void work(int thread);
+  void end_workers() noexcept;
   void call(int number) noexcept;
   void throw_first_failure();
 

@@ -129,17 +129,19 @@ struct Encoder::Impl {
           write_png(output / fmt::format("{:06}.png", index), options.width, options.height, frame,
                     3);
         }
+        if (!problem) {
+          const std::lock_guard lock(mutex);
+          spare.push_back(std::move(frame));
+          continue;
+        }
       } catch (const std::exception& error) {
         problem = error.what();
       }
       const std::lock_guard lock(mutex);
-      if (problem) {
-        failure = problem;
-        queue.clear();
-        changed.notify_all();
-        return;
-      }
-      spare.push_back(std::move(frame));
+      failure = problem;
+      queue.clear();
+      changed.notify_all();
+      return;
     }
   }
 

@@ -25,7 +25,7 @@ class Capture final : public model::TapSink {
 
   bool wants(model::Tap) const noexcept override { return true; }
   void on_tap(model::Tap tap, int64_t layer, int64_t /*position*/, const float* data, int64_t rows,
-              int64_t cols) noexcept override {
+              int64_t cols) override {
     seen_[{tap, layer}] = {rows, cols, {data, data + rows * cols}};
   }
   // Global taps: layer 0.

@@ -137,11 +137,10 @@ TEST(StoredMixture, APassReadsTheExpertsThatWork) {
   const model::Config& c = model.network->config();
   struct Sink final : model::TapSink {
     bool wants(Tap tap) const noexcept override { return tap == Tap::kExperts; }
-    void on_tap(Tap, int64_t layer, int64_t, const float* rows, int64_t n,
-                int64_t cols) noexcept override {
+    void on_tap(Tap, int64_t layer, int64_t, const float* rows, int64_t n, int64_t cols) override {
       for (int64_t k = 0; k < n; ++k) at_work[layer].push_back(static_cast<int>(rows[k * cols]));
     }
-    void on_operation(model::Operation which, int64_t layer, int64_t read) noexcept override {
+    void on_operation(model::Operation which, int64_t layer, int64_t read) override {
       if (which == model::Operation::kFfn) bytes[layer] = read;
     }
     std::map<int64_t, std::vector<int>> at_work;

@@ -1,13 +1,20 @@
 #include "model/kernels/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "model/error.h"
 
 namespace model {
 namespace {
@@ -121,6 +128,44 @@ TEST(ThreadPool, WhatIsDroppedIsNotDoneLater) {
   pool.run([](int) {});
   pool.settle();
   EXPECT_EQ(done, 0);
+}
+
+TEST(ThreadPool, WhatThrowsBesideARunComesOutOfIt) {
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    pool.beside([] { throw std::runtime_error("no"); });
+    EXPECT_THROW(pool.run([](int) {}), std::runtime_error);
+    pool.beside([] { throw std::runtime_error("no"); });
+    EXPECT_THROW(pool.settle(), std::runtime_error);
+    std::atomic<int> sum{0};
+    pool.run([&](int) { ++sum; });
+    EXPECT_EQ(threads, sum);
+  }
+}
+
+// The address space has room for a few stacks, but not for all.
+void start_too_many() {
+  std::ifstream sizes("/proc/self/statm");
+  rlim_t pages = 0;
+  sizes >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + (rlim_t{100} << 20);
+  const rlimit limit{bytes, bytes};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(99);
+  try {
+    const ThreadPool pool(4096);
+  } catch (const fulgurite::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    _exit(static_cast<int>(error.code()));
+  }
+  _exit(98);
+}
+
+TEST(ThreadPoolDeathTest, ThreadsThatCannotBeStartedAreCountedInASentence) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs all of the address space";
+#endif
+  EXPECT_EXIT(start_too_many(), testing::ExitedWithCode(1),
+              "only [0-9]+ of 4096 threads can be started.*-t");
 }
 
 TEST(ThreadPool, ExceptionsComeBackAndThePoolLivesOn) {
