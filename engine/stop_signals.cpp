@@ -36,6 +36,7 @@ StopSignals::StopSignals() {
   asked_at_ms = 0;
   struct sigaction action = {};
   action.sa_handler = ask;
+  action.sa_flags = SA_RESTART;  // a write that waits for its reader goes on and is whole
   for (size_t i = 0; i < kSignals.size(); ++i) {
     sigaction(kSignals[i], &action, &old_[i]);
     // nohup has it ignored.

@@ -190,8 +190,9 @@ void Stage::look_at_tensors(const View& view, glm::vec2 viewport) {
 
 bool Stage::draw(Target& target, const View& view) {
   const auto begin = Clock::now();
-  const glm::vec2 viewport(static_cast<float>(target.extent().width),
-                           static_cast<float>(target.extent().height));
+  target.prepare();
+  const glm::vec2 viewport(std::max(target.extent().width, 1U),
+                           std::max(target.extent().height, 1U));
   if (shown_all_ != view.look.show_all) {
     shown_all_ = view.look.show_all;
     bolts_.clear();

@@ -2,6 +2,7 @@
 // recording, a still and a test all call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -79,7 +80,11 @@ class Stage {
         const scene::LayoutOptions& layout = {}, const std::vector<trace::Log*>& beside = {});
 
   // Who answers when tensors are looked at from near; without one they have no numbers.
-  void ask(engine::Control* control) { control_ = control; }
+  // given_up: whether a picture need not wait for them any longer.
+  void ask(engine::Control* control, std::function<bool()> given_up = {}) {
+    control_ = control;
+    given_up_ = std::move(given_up);
+  }
   // As of the newest frame.
   const TensorView& tensors() const { return tensors_; }
   // The element + 1 that a word of the newest frame at this pixel means; 0: there is none.
@@ -133,6 +138,7 @@ class Stage {
 
   Quality quality_;
   engine::Control* control_ = nullptr;
+  std::function<bool()> given_up_;
   TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;

@@ -34,6 +34,7 @@ struct Slot {
 };
 constexpr size_t kSlots = 4096;
 std::array<Slot, kSlots> slots;
+std::atomic_flag told;
 
 void say(const char* text) noexcept {
   size_t n = 0;
@@ -47,6 +48,8 @@ void on_bus_error(int, siginfo_t* info, void*) noexcept {
   for (const Slot& slot : slots) {
     const uintptr_t begin = slot.begin.load(std::memory_order_acquire);
     if (begin == 0 || address < begin || address >= slot.end.load()) continue;
+    // Of several threads that read it one tells and ends the program.
+    while (told.test_and_set()) ::pause();
     say("fulgurite: ");
     say(slot.path.load());
     say(": the file shrank while it was being read (is something still writing it?)\n");

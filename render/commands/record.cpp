@@ -141,7 +141,7 @@ int record(const RecordOptions& options) {
   const float yaw = view.camera.pose.yaw;
   const std::optional<scene::CellRef> cell = zoom_cell(scene, stage.layout());
   const scene::Pose start = view.camera.pose;
-  stage.ask(scene.control);
+  stage.ask(scene.control, interrupted);
   view.selected_cell = cell;
 
   if (interrupted())
@@ -177,6 +177,8 @@ int record(const RecordOptions& options) {
       view.camera.pose.yaw = yaw + kDrift * (0.5F - static_cast<float>(share));
     }
     settle(stage, state, overlay);
+    stage.look_at_tensors(view, size);
+    if (i > 0 && interrupted()) break;
     stage.draw(target, view);
     progress.show(i + 1);
   }
@@ -213,7 +215,7 @@ int shot(const ShotOptions& options) {
   view.camera.pose = first_pose(
       scene, stage, static_cast<float>(scene.width) / static_cast<float>(scene.height), playhead);
   select_named(scene, stage.layout(), view);
-  stage.ask(scene.control);
+  stage.ask(scene.control, interrupted);
   const auto cell = zoom_cell(scene, stage.layout());
   if (cell) {
     const float aspect = static_cast<float>(scene.width) / static_cast<float>(scene.height);
@@ -231,6 +233,8 @@ int shot(const ShotOptions& options) {
   };
   for (int i = 0; i < 4; ++i) settle(stage, state, overlay);  // panels measure themselves
   stage.draw(target, view);
+  if (interrupted() && stage.tensors().store().waiting())
+    throw Error(ExitCode::kRecordingFailed, "interrupted before its numbers came", options.output);
   write_png(options.output, scene.width, scene.height, target.read_back());
   if (cell) {
     // What the picture says of it, where one is near enough for it to say something.

@@ -421,6 +421,18 @@ std::string title_of(const Stage& stage, const View& view, const ui::State& stat
   return title;
 }
 
+// How much larger than usual the screen wants what is laid out in the window's units; where these
+// are not pixels (Wayland), they have grown themselves.
+float content_scale(GLFWwindow* window) {
+  float scale = 1.0F, scale_y = 1.0F;
+  glfwGetWindowContentScale(window, &scale, &scale_y);
+  int units = 0, pixels = 0, height = 0;
+  glfwGetWindowSize(window, &units, &height);
+  glfwGetFramebufferSize(window, &pixels, &height);
+  if (units > 0 && pixels > 0) scale *= static_cast<float>(units) / static_cast<float>(pixels);
+  return std::max(scale, 0.5F);
+}
+
 // Returns what is to be shown next; nothing when the window is closed.
 std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
   auto& [window, device, swapchain, frame_log] = screen;
@@ -431,10 +443,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   Player player;
   player.set_pace(options.pace);
   Controls controls(window.get(), stage, view, player);
-  float scale = 1.0F;
-  float scale_y = 1.0F;
-  glfwGetWindowContentScale(window.get(), &scale, &scale_y);
-  ui::Ui ui(window.get(), std::max(scale, 0.5F) * options.look.scale);
+  ui::Ui ui(window.get(), content_scale(window.get()) * options.look.scale);
   ui::State state{stage, view, player, options.control, options.generate};
   state.wanted_tensor = options.tensor;
   state.followed = options.followed;
@@ -501,6 +510,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
       if (options.followed.empty()) throw;
       broken = true;
       state.message = error.what();
+      if (options.enough) options.enough();  // or what nobody takes up any more would pile up
     }
     if (conversation != stage.reader().conversation() || show_all != view.look.show_all) {
       conversation = stage.reader().conversation();

@@ -1,8 +1,12 @@
 #include "engine/stop_signals.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -29,6 +33,31 @@ TEST(StopSignals, TwoAtOnceAreOneWish) {
   std::raise(SIGINT);
   std::raise(SIGINT);
   std::raise(SIGTERM);
+  EXPECT_TRUE(StopSignals::asked());
+}
+
+TEST(StopSignals, DoNotCutShortWhatIsBeingWritten) {
+  const StopSignals signals;
+  int ends[2];
+  ASSERT_EQ(0, ::pipe(ends));
+  const std::string text(1 << 18, 'x');  // more than a pipe holds
+  const pthread_t writer = ::pthread_self();
+  size_t taken = 0;
+  std::thread reader([&] {
+    // Begins to read when the writer has been waiting and was asked to stop.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    ::pthread_kill(writer, SIGINT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::vector<char> some(4096);
+    for (ssize_t n = 0; (n = ::read(ends[0], some.data(), some.size())) > 0;)
+      taken += static_cast<size_t>(n);
+  });
+  std::FILE* out = ::fdopen(ends[1], "w");
+  EXPECT_EQ(text.size(), std::fwrite(text.data(), 1, text.size(), out));
+  EXPECT_EQ(0, std::fclose(out));
+  reader.join();
+  ::close(ends[0]);
+  EXPECT_EQ(text.size(), taken);
   EXPECT_TRUE(StopSignals::asked());
 }
 

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "model/format/atomic_file.h"
 #include "tests/support/data.h"
@@ -36,6 +38,31 @@ TEST(Mapping, AFileThatShrinksEndsTheProgramWithASentence) {
   write_bytes(path, 1 << 20);
   EXPECT_EXIT(read_a_shrunken_file(path), testing::ExitedWithCode(3),
               "^fulgurite: .*model.x0A.gguf: the file shrank while it was being read .*\\)\n$");
+}
+
+TEST(Mapping, SeveralThreadsThatMissThePartSayItOnce) {
+  const tests::TempFolder folder;
+  const std::string path = folder.file("model.gguf");
+  write_bytes(path, 1 << 20);
+  const auto read_all_over = [&] {
+    const auto mapping = Mapping::open(path);
+    if (::truncate(path.c_str(), 10) != 0) _exit(99);
+    std::atomic<int> ready{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; ++i) {
+      threads.emplace_back([&] {
+        ++ready;
+        while (ready < 8) std::this_thread::yield();
+        _exit(100 + touch_last(*mapping) % 2);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  };
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EXIT(read_all_over(), testing::ExitedWithCode(3),
+                "^fulgurite: [^:]*model.gguf: the file shrank while it was being read [^\n]*\n$");
+    write_bytes(path, 1 << 20);
+  }
 }
 
 TEST(Mapping, AFileThatShrinksLeavesNoHalfOfAnother) {
