@@ -142,8 +142,11 @@ void Keys::read_rope(Config& c) const {
     c.rope_scale = 1.0F / factor;
   } else if (scaling == "yarn") {
     c.rope_scale = 1.0F / factor;
-    magnitude =
-        positive("rope.scaling.yarn_attn_factor", 1.0F + 0.1F * std::log(std::max(factor, 1.0F)));
+    const float usual = 1.0F + 0.1F * std::log(std::max(factor, 1.0F));
+    magnitude = positive("rope.scaling.yarn_attn_factor", usual);
+    // Converters also put vLLM's attn_factor here, which takes back a part of the usual; neither
+    // llama.cpp nor transformers heeds it.
+    if (magnitude < 1.0F && is_gguf()) magnitude = usual;
     read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;

@@ -39,12 +39,13 @@ class Keys {
 
   // GGUF files of a family whose models have heads of their own lack one only by mistake; folders
   // of Hugging Face say themselves whether it is the embedding.
-  bool own_head() const noexcept { return file_.format().starts_with("GGUF"); }
+  bool own_head() const noexcept { return is_gguf(); }
 
   const ModelFile& file() const noexcept { return file_; }
 
  private:
   std::string key(const std::string& name) const { return arch_ + "." + name; }
+  bool is_gguf() const noexcept { return file_.format().starts_with("GGUF"); }
   int64_t vocabulary() const;
   int64_t same_in_all_layers(const char* name, int64_t most) const;
   int64_t same_in_all_layers(const char* name, int64_t most, int64_t fallback) const;

@@ -5,6 +5,7 @@
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "model/format/mapping.h"
+#include "model/format/ollama.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -45,9 +46,7 @@ void check_part(const ModelFile& part, int64_t index, int64_t count) {
   }
 }
 
-}  // namespace
-
-ModelFile open_gguf(const std::string& path) {
+ModelFile open_all(const std::string& path) {
   ModelFile file = open_one(path);
   const int64_t count = file.get_int("split.count", 0, kMaxParts, 1);
   if (count <= 1) return file;
@@ -81,6 +80,14 @@ ModelFile open_gguf(const std::string& path) {
                   " tensors, not as many as split.tensors.count says",
               "fetch them again");
   }
+  return file;
+}
+
+}  // namespace
+
+ModelFile open_gguf(const std::string& path) {
+  ModelFile file = open_all(path);
+  mend_gemma3_of_ollama(file);
   return file;
 }
 

@@ -27,6 +27,16 @@ bool ModelFile::add(Tensor tensor) {
   return true;
 }
 
+MetaValue* ModelFile::find_to_mend(std::string_view key) noexcept {
+  return const_cast<MetaValue*>(std::as_const(*this).find(key));
+}
+
+void ModelFile::leave_out_tensors(std::string_view prefix) {
+  std::erase_if(tensors_, [&](const Tensor& t) { return t.name.starts_with(prefix); });
+  tensor_index_.clear();
+  for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_.emplace(tensors_[i].name, i);
+}
+
 const MetaValue* ModelFile::find(std::string_view key) const noexcept {
   const auto at = metadata_index_.find(key);
   return at == metadata_index_.end() ? nullptr : &metadata_[at->second].second;

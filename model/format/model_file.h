@@ -34,6 +34,10 @@ class ModelFile {
   // For parsers. false: the key or the tensor's name is there already.
   bool add(std::string key, MetaValue value);
   bool add(Tensor tensor);
+  // The value under a key, to be mended; nullptr when it is missing.
+  MetaValue* find_to_mend(std::string_view key) noexcept;
+  // Whose name begins so.
+  void leave_out_tensors(std::string_view prefix);
   // Another file of the same model.
   void add_bytes(uint64_t n) noexcept { bytes_ += n; }
   // Keeps the memory alive that tensor.data points into.

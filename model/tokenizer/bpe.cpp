@@ -41,6 +41,21 @@ bool is_in_character(std::string_view word, size_t pos) noexcept {
   return false;
 }
 
+// What the model's rule is called. Files from before there was a key for it (spring 2024) are of
+// the models which the architecture had then; those of Llama 3 may also say "default" (Ollama's).
+std::string pre_tokenizer_name(const ModelFile& file) {
+  std::string name = file.get_string("tokenizer.ggml.pre", "");
+  if (!name.empty() && name != "default") return name;
+  constexpr size_t kEndOfTurn = 128009;  // of Llama 3
+  const auto* tokens = file.get_strings("tokenizer.ggml.tokens");
+  if (tokens != nullptr && tokens->size() > kEndOfTurn && (*tokens)[kEndOfTurn] == "<|eot_id|>")
+    return "llama-bpe";
+  const std::string arch = name.empty() ? file.get_string("general.architecture", "") : "";
+  if (arch == "gpt2" || arch == "gptneox" || arch == "phi2" || arch == "olmoe") return "gpt-2";
+  if (arch == "qwen2" || arch == "qwen2moe") return "qwen2";
+  return "default";
+}
+
 }  // namespace
 
 char32_t bpe_char_of_byte(unsigned char byte) noexcept {
@@ -61,8 +76,7 @@ bool bpe_bytes_of_text(std::string_view text, std::string& bytes) {
 }
 
 const PreTokenizer& BpeTokenizer::pre_tokenizer_of(const ModelFile& file) {
-  std::string name = file.get_string("tokenizer.ggml.pre", "");
-  if (name.empty()) name = "default";
+  const std::string name = pre_tokenizer_name(file);
   if (const PreTokenizer* pre = find_pre_tokenizer(name)) return *pre;
   throw Error(ExitCode::kBadModel, "the pre-tokenizer " + quoted(name) + " is not supported",
               file.name(), "known: " + known_pre_tokenizers());

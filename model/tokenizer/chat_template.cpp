@@ -309,7 +309,11 @@ std::optional<Chat> recognise_chat_template(std::string_view t) {
 }
 
 std::optional<Chat> chat_of(const ModelFile& file) {
-  return recognise_chat_template(file.get_string("tokenizer.chat_template", ""));
+  const std::string text = file.get_string("tokenizer.chat_template", "");
+  // Ollama's files of Gemma 3 have none: its store keeps them beside the models.
+  if (text.empty() && file.get_string("general.architecture", "") == "gemma3")
+    return Chat{ChatTemplate::kGemma};
+  return recognise_chat_template(text);
 }
 
 std::string_view chat_template_name(ChatTemplate chat) noexcept {

@@ -25,6 +25,7 @@ constexpr Cut kDeepSeekLlmCuts[] = {
     cuts::trailing_space, cuts::east_asian,       cuts::numbers};
 constexpr Cut kDeepSeekCoderCuts[] = {cuts::newline, cuts::space_letters, cuts::space_punctuation,
                                       cuts::east_asian, cuts::number};
+constexpr Cut kMiniCpm5Cuts[] = {cuts::three_numbers, cuts::llama3};
 constexpr Cut kDeepSeek3Cuts[] = {cuts::three_numbers, cuts::han_and_kana, cuts::deepseek3};
 
 constexpr PreTokenizer kGpt2{kGpt2Cuts};
@@ -40,6 +41,7 @@ constexpr PreTokenizer kFalcon{kFalconCuts};
 constexpr PreTokenizer kDefault{kDefaultCuts};
 constexpr PreTokenizer kDeepSeekLlm{kDeepSeekLlmCuts};
 constexpr PreTokenizer kDeepSeekCoder{kDeepSeekCoderCuts};
+constexpr PreTokenizer kMiniCpm5{kMiniCpm5Cuts, true};
 constexpr PreTokenizer kDeepSeek3{kDeepSeek3Cuts};
 
 // The names that llama.cpp's converter writes, and which of them share a rule.
@@ -92,6 +94,7 @@ constexpr Entry kEntries[] = {
     {"mellum2", &kStarCoder},
     {"midm-2.0", &kLlama3},
     {"minerva-7b", &kStarCoder},
+    {"minicpm5", &kMiniCpm5},
     {"minimax-m2", &kGpt4o},
     {"modern-bert", &kGpt2},
     {"mpt", &kGpt2},

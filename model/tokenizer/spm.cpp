@@ -85,7 +85,9 @@ SpmTokenizer::Prefix SpmTokenizer::prefix_of(const ModelFile& file) {
   const std::string scheme = file.get_string("fulgurite.tokenizer.prepend", "");
   if (scheme == "always") return Prefix::kAlways;
   if (scheme == "first") return Prefix::kFirst;
-  const bool adds = file.get_bool("tokenizer.ggml.add_space_prefix", true);
+  // Files of Gemma from before the key was thought of need it most.
+  const bool gemma = file.get_string("general.architecture", "").starts_with("gemma");
+  const bool adds = file.get_bool("tokenizer.ggml.add_space_prefix", !gemma);
   return adds ? Prefix::kNormaliser : Prefix::kNone;
 }
 

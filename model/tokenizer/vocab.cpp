@@ -53,10 +53,10 @@ constexpr std::array<std::string_view, 30> kEndNames = {
     "[PAD]",
     "<｜end▁of▁sentence｜>",
 };
-constexpr std::array<std::string_view, 12> kControlNames = {
-    "<|fim_prefix|>", "<|fim_middle|>",  "<|fim_suffix|>", "<fim_prefix>",
-    "<fim_middle>",   "<fim_suffix>",    "<fim-prefix>",   "<fim-middle>",
-    "<fim-suffix>",   "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
+constexpr std::array<std::string_view, 13> kControlNames = {
+    "<start_of_turn>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<fim_prefix>",
+    "<fim_middle>",    "<fim_suffix>",   "<fim-prefix>",   "<fim-middle>",   "<fim-suffix>",
+    "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
 };
 
 template <size_t N>

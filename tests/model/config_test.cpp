@@ -165,6 +165,10 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
   EXPECT_FLOAT_EQ(
       1.5F,
       config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", 1.5F)).rope_magnitude);
+  EXPECT_FLOAT_EQ(
+      1.1386294F,
+      config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", 0.878F)).rope_magnitude)
+      << "vLLM's attn_factor, which llama.cpp and transformers pass over";
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_ext_factor", 0.5F)),
                   "yarn_ext_factor is not supported");
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_beta_fast", 0.5F)),

@@ -116,6 +116,32 @@ TEST(Bpe, AWordThatIsATokenNeedsNoMergesWhereThePreTokenizerSaysSo) {
   EXPECT_EQ((Ids{5}), make_tokenizer(loaded.file)->encode("abc"));
 }
 
+// Files from before spring 2024 name no rule; " (" is one word of GPT-2's, two of the default's.
+TEST(Bpe, WhereTheFileNamesNoRuleTheArchitectureSays) {
+  GgufBytes g;
+  g.string("tokenizer.ggml.model", "gpt2");
+  g.strings("tokenizer.ggml.tokens", {"\xC4\xA0", "(", "\xC4\xA0("});
+  g.strings("tokenizer.ggml.merges", {"\xC4\xA0 ("});
+  const auto ids = [&](const std::string& arch) {
+    GgufBytes of = g;
+    return make_tokenizer(LoadedGguf(of.string("general.architecture", arch).build()).file)
+        ->encode(" (");
+  };
+  for (const char* arch : {"gpt2", "gptneox", "phi2", "olmoe", "qwen2", "qwen2moe"})
+    EXPECT_EQ((Ids{2}), ids(arch)) << arch;
+  EXPECT_EQ((Ids{0, 1}), ids("llama"));
+  GgufBytes said = g;
+  said.string("tokenizer.ggml.pre", "default").string("general.architecture", "gpt2");
+  EXPECT_EQ((Ids{0, 1}), make_tokenizer(LoadedGguf(said.build()).file)->encode(" ("));
+  std::vector<std::string> tokens = {"\xC4\xA0", "(", "\xC4\xA0("};
+  while (tokens.size() < 128009) tokens.push_back("<" + std::to_string(tokens.size()) + ">");
+  tokens.emplace_back("<|eot_id|>");
+  g.strings("tokenizer.ggml.tokens", tokens);
+  EXPECT_EQ((Ids{2}), ids("llama")) << "the vocabulary of Llama 3";
+  g.string("tokenizer.ggml.pre", "default");
+  EXPECT_EQ((Ids{2}), ids("llama")) << "as Ollama's files of it say";
+}
+
 TEST(Bpe, AMergeWhoseResultIsNoTokenFallsBackToBytes) {
   GgufBytes g = toy_bpe();
   g.strings("tokenizer.ggml.merges", {"c c"});

@@ -123,6 +123,7 @@ TEST(PreTokenizer, SequencesOfPatternsCutThePiecesOfOneAnother) {
   EXPECT_EQ((V{"x", "<=", "123", "4", " \xE2\x82\xAC", "``"}),
             words("falcon", "x<=1234 \xE2\x82\xAC``"));
   EXPECT_EQ((V{"123", "45"}), words("default", "12345"));
+  EXPECT_EQ((V{"It", "'s", " ", "123", "45", "$"}), words("minicpm5", "It's 12345$"));
   EXPECT_EQ((V{"\n", "\n", "a", " b", "  ", " c", " "}), words("deepseek-coder", "\n\na b   c "));
   EXPECT_EQ((V{"1", "2", "\xE4\xBD\xA0\xE5\xA5\xBD"}),
             words("deepseek-coder", "12\xE4\xBD\xA0\xE5\xA5\xBD"));

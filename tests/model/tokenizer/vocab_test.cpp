@@ -55,6 +55,17 @@ TEST(SpecialTokens, ControlTokensAreTextUnlessTheyAreAskedFor) {
   EXPECT_EQ("ab", t->decode({0, 8, 1}));
 }
 
+// Google's own GGUF files of Gemma 3 have it as a token like any other, its partner not.
+TEST(SpecialTokens, TurnsOfGemmaAreControlTokensWhateverTheFileSays) {
+  const std::vector<std::string> names = {"<|end|>", "<start_of_turn>", "<end_of_turn>"};
+  const LoadedGguf loaded(with_specials(names, {3, 1, 1}).build());
+  const auto t = make_tokenizer(loaded.file);
+  EXPECT_EQ((Ids{9, 0, 10}), t->encode("<start_of_turn>a<end_of_turn>", Special::kParse));
+  EXPECT_TRUE(t->is_control(9));
+  EXPECT_FALSE(t->ends_generation(9));
+  EXPECT_TRUE(t->ends_generation(10));
+}
+
 TEST(SpecialTokens, UserDefinedTokensAreAlwaysFound) {
   const LoadedGguf loaded(with_specials({"<think>"}, {4}).build());
   const auto t = make_tokenizer(loaded.file);

@@ -1,0 +1,64 @@
+#include "model/format/ollama.h"
+
+#include <algorithm>
+#include <string>
+#include <variant>
+
+namespace model {
+
+namespace {
+
+constexpr const char* kEpsilon = "gemma3.attention.layer_norm_rms_epsilon";
+constexpr const char* kGlobalBase = "gemma3.rope.global.freq_base";
+constexpr const char* kSoftCap = "gemma3.final_logit_softcapping";
+// The 1B model reaches 32768 positions and is not stretched.
+constexpr int64_t kStretched = 131072;
+
+bool is_vision(const Tensor& tensor) {
+  return tensor.name.starts_with("v.") || tensor.name.starts_with("mm.");
+}
+
+bool is_of_ollama(const ModelFile& file) {
+  return !file.find(kEpsilon) || file.find(kGlobalBase) ||
+         file.find("gemma3.mm.tokens_per_image") ||
+         std::any_of(file.tensors().begin(), file.tensors().end(), is_vision);
+}
+
+void shorten(ModelFile& file, const char* key, size_t n) {
+  MetaValue* value = file.find_to_mend(key);
+  if (value == nullptr) return;
+  const auto cut = [&](auto* list) {
+    if (list != nullptr && list->size() > n) list->resize(n);
+  };
+  cut(std::get_if<std::vector<std::string>>(value));
+  cut(std::get_if<std::vector<double>>(value));
+  cut(std::get_if<std::vector<int64_t>>(value));
+  cut(std::get_if<std::vector<uint64_t>>(value));
+}
+
+}  // namespace
+
+void mend_gemma3_of_ollama(ModelFile& file) {
+  const auto* arch = file.find("general.architecture");
+  if (arch == nullptr || *arch != MetaValue(std::string("gemma3")) || !is_of_ollama(file)) return;
+  file.add(kEpsilon, 1e-6);
+  file.add("gemma3.rope.freq_base", file.get_float(kGlobalBase, 1e6));
+  // The reader that this name belongs to caps nothing.
+  if (file.find(kGlobalBase) && file.find(kSoftCap)) *file.find_to_mend(kSoftCap) = 0.0;
+  if (!file.find("gemma3.rope.scaling.type") && !file.find("gemma3.rope.scaling.factor") &&
+      file.get_int("gemma3.context_length", 0, int64_t{1} << 40, 0) >= kStretched) {
+    file.add("gemma3.rope.scaling.type", std::string("linear"));
+    file.add("gemma3.rope.scaling.factor", 8.0);
+  }
+  if (const Tensor* embedding = file.find_tensor("token_embd.weight")) {
+    const auto rows = static_cast<size_t>(embedding->rows());
+    for (const char* key :
+         {"tokenizer.ggml.tokens", "tokenizer.ggml.scores", "tokenizer.ggml.token_type"}) {
+      shorten(file, key, rows);
+    }
+  }
+  file.leave_out_tensors("v.");
+  file.leave_out_tensors("mm.");
+}
+
+}  // namespace model

@@ -1,0 +1,16 @@
+// What files that Ollama converted itself say otherwise than those of llama.cpp's converter, by
+// whose names and habits everyone else here goes.
+#pragma once
+
+#include "model/format/model_file.h"
+
+namespace model {
+
+// Gemma 3 as Ollama's store has it: takes the names of its keys for the usual ones, adds what its
+// own reader takes for granted, cuts the vocabulary to the rows of token_embd (behind them lie
+// marks for pictures), and leaves out the part that sees, as is done with folders of Hugging Face.
+// Other files stay as they are. Source: github.com/ollama/ollama, convert/convert_gemma3.go and
+// model/models/gemma3/model_text.go.
+void mend_gemma3_of_ollama(ModelFile& file);
+
+}  // namespace model

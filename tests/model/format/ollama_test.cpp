@@ -1,0 +1,104 @@
+// Gemma 3 in the dialect of Ollama's own converter: what it leaves unsaid is what Ollama's reader
+// of such files takes for granted (model/models/gemma3/model_text.go).
+#include "model/format/ollama.h"
+
+#include <gtest/gtest.h>
+
+#include "model/arch/registry.h"
+#include "model/format/open.h"
+#include "model/tokenizer/chat_template.h"
+#include "model/tokenizer/tokenizer.h"
+#include "tests/support/data.h"
+#include "tests/support/rewrite_gguf.h"
+
+namespace {
+
+using model::MetaValue;
+using tests::Rewrite;
+
+const std::string kEpsilon = "gemma3.attention.layer_norm_rms_epsilon";
+const std::string kBase = "gemma3.rope.freq_base";
+const std::string kGlobalBase = "gemma3.rope.global.freq_base";
+const std::string kCap = "gemma3.final_logit_softcapping";
+
+class Gemma3OfOllama : public ::testing::Test {
+ protected:
+  void SetUp() override { REQUIRE_SHARED_DATA(); }
+
+  std::string write(const std::string& name, const Rewrite& what) const {
+    tests::rewrite_gguf(tests::shared_data("models/synth/gemma3.gguf").string(), folder_.file(name),
+                        what);
+    return folder_.file(name);
+  }
+  // Of some positions, more than the window.
+  static std::vector<float> logits(const std::string& path) {
+    const model::ModelFile file = model::open_model(path);
+    EXPECT_EQ(std::vector<std::string>(), model::find_problems(file)) << path;
+    const auto network = model::make_model(file, 1);
+    const std::vector<int32_t> ids = {1, 300, 17, 411, 90, 5, 222, 64, 400, 31, 8, 77};
+    model::KvCache cache(network->config(), std::ssize(ids));
+    std::vector<float> all(ids.size() * 512);
+    network->forward(ids, 0, cache, all.data(), std::ssize(ids), nullptr);
+    return all;
+  }
+  // The vocabulary with a mark for pictures behind it, for which token_embd has no row.
+  static std::map<std::string, MetaValue> one_token_more() {
+    const model::ModelFile file =
+        model::open_model(tests::shared_data("models/synth/gemma3.gguf").string());
+    std::map<std::string, MetaValue> longer;
+    auto tokens = *file.get_strings("tokenizer.ggml.tokens");
+    tokens.emplace_back("<image_soft_token>");
+    auto scores = std::get<std::vector<double>>(*file.find("tokenizer.ggml.scores"));
+    scores.push_back(0.0);
+    auto types = std::get<std::vector<int64_t>>(*file.find("tokenizer.ggml.token_type"));
+    types.push_back(3);
+    return {{"tokenizer.ggml.tokens", tokens},
+            {"tokenizer.ggml.scores", scores},
+            {"tokenizer.ggml.token_type", types}};
+  }
+
+  tests::TempFolder folder_;
+};
+
+TEST_F(Gemma3OfOllama, TheLargeOnesAreStretchedAndSeeNothing) {
+  const uint64_t long_context = 131072;
+  const std::string usual =
+      write("usual.gguf", {.metadata = {{"gemma3.context_length", long_context},
+                                        {kEpsilon, 1e-6},
+                                        {kBase, 1e6},
+                                        {"gemma3.rope.scaling.factor", 8.0}}});
+  Rewrite dialect{.metadata = one_token_more(),
+                  .without = {kEpsilon, kBase, "gemma3.vocab_size"},
+                  .more_tensors = {"v.blk.0.attn_q.weight", "mm.mm_input_projection.weight"}};
+  dialect.metadata["gemma3.context_length"] = long_context;
+  const std::string ollama = write("ollama.gguf", dialect);
+  EXPECT_EQ(logits(usual), logits(ollama));
+  const model::ModelFile file = model::open_model(ollama);
+  EXPECT_EQ(nullptr, file.find_tensor("v.blk.0.attn_q.weight"));
+  EXPECT_NE(nullptr, file.find_tensor("blk.0.attn_q.weight"));
+  EXPECT_EQ(512, model::make_tokenizer(file)->vocab_size());
+}
+
+TEST_F(Gemma3OfOllama, TheSmallOneIsNotStretchedNorCapped) {
+  const std::string usual = write("usual.gguf", {.metadata = {{kEpsilon, 1e-6}, {kBase, 5e5}}});
+  const std::string ollama =
+      write("ollama.gguf",
+            {.metadata = {{kGlobalBase, 5e5}, {"gemma3.rope.local.freq_base", 1e4}, {kCap, 30.0}},
+             .without = {kEpsilon, kBase}});
+  EXPECT_EQ(logits(usual), logits(ollama));
+  EXPECT_NE(logits(usual), logits(write("bare.gguf", {.without = {kEpsilon, kBase}})))
+      << "the base of a file that names none is 1e6";
+}
+
+TEST_F(Gemma3OfOllama, TheirChatsAreGemmas) {
+  const auto chat = model::chat_of(model::open_model(write("m.gguf", {.without = {kEpsilon}})));
+  ASSERT_TRUE(chat.has_value());
+  EXPECT_EQ(model::ChatTemplate::kGemma, chat->family);
+}
+
+TEST_F(Gemma3OfOllama, OtherFilesStayAsTheyAre) {
+  const std::string path = write("m.gguf", {.metadata = one_token_more()});
+  EXPECT_FALSE(model::find_problems(model::open_model(path)).empty());
+}
+
+}  // namespace
