@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 #include <variant>
 
 #include "model/error.h"
@@ -57,17 +58,12 @@ void Inference::write_trace() {
   }
 }
 
-// A step that fails would fail again: the conversation ends with the reason. A long prompt goes to
-// the file batch by batch, and is given up when the program ends; but not in a file that holds
-// conversations before it.
+// A step that fails would fail again: the conversation ends with the reason.
 void Inference::step() {
   const bool first = !stepped_;
+  worked_until_ = std::chrono::steady_clock::now();
   try {
-    session_.step([&] {
-      stepped_ = true;
-      write_trace();
-      return !control_.stopping() || (file_ && !first);
-    });
+    session_.step([&] { return between_batches(first); });
   } catch (const fulgurite::Error& error) {
     session_.abandon(error.what(), error.code() == fulgurite::ExitCode::kBadModel
                                        ? trace::NoteKind::kModelFailed
@@ -76,6 +72,46 @@ void Inference::step() {
     session_.abandon("there is not enough memory; a shorter context (-c) needs less",
                      trace::NoteKind::kFailed);
   }
+}
+
+// A long prompt goes to the file batch by batch. Meanwhile questions are answered and it can be
+// held; it is given up for another one, and when the program ends: but then not in a file that
+// holds conversations before it.
+bool Inference::between_batches(bool first) {
+  stepped_ = true;
+  earn_tiles();
+  for (;;) {
+    write_trace();
+    take_questions();
+    if (control_.stopping()) return file_ && !first;
+    if (next_) return false;
+    read_tiles(paused_);
+    if (!paused_) break;
+    if (!session_.tiles_pending()) control_.wait();
+  }
+  worked_until_ = std::chrono::steady_clock::now();
+  return true;
+}
+
+// Up to one that begins another conversation. What one of them cannot is no reason to end this one.
+void Inference::take_questions() {
+  for (Command command; !control_.stopping() && !next_ && control_.take(command);) {
+    if (std::holds_alternative<Generate>(command) || std::holds_alternative<Replay>(command)) {
+      next_ = std::move(command);
+    } else {
+      try {
+        handle(command);
+      } catch (const fulgurite::Error& error) {
+        say(trace::NoteKind::kError, error.what());
+      }
+    }
+  }
+}
+
+void Inference::earn_tiles() noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  credit_ += (now - worked_until_) / kTileShare;
+  worked_until_ = now;
 }
 
 // A generating model gives one part in kTileShare of its time; what a piece of work took too much
@@ -104,13 +140,13 @@ void Inference::say(trace::NoteKind kind, const char* what) noexcept {
 void Inference::loop() {
   while (!control_.stopping()) {
     try {
+      if (next_) handle(*std::exchange(next_, std::nullopt));
       for (Command command; !control_.stopping() && control_.take(command);) handle(command);
       const bool idle = paused_ || session_.finished();
       if (!idle) {
-        const auto begin = std::chrono::steady_clock::now();
         step();
         stepped_ = true;
-        credit_ += (std::chrono::steady_clock::now() - begin) / kTileShare;
+        earn_tiles();
       }
       read_tiles(idle);
       write_trace();

@@ -33,6 +33,9 @@ class Inference {
   void say(trace::NoteKind kind, const char* what) noexcept;
   void loop();
   void step();
+  bool between_batches(bool first);
+  void take_questions();
+  void earn_tiles() noexcept;
   void handle(const Command& command);
   void read_tiles(bool idle);
   void write_trace();
@@ -48,6 +51,8 @@ class Inference {
   std::optional<fulgurite::Error> trace_failure_;
   bool stepped_ = false;  // in part; before, there is nothing that an older trace should go for
   bool paused_ = false;
+  std::optional<Command> next_;  // begins a conversation when the prompt at hand has been given up
+  std::chrono::steady_clock::time_point worked_until_;  // since when no tiles were earned
   std::chrono::nanoseconds credit_{};
   std::thread thread_;
 };

@@ -128,6 +128,18 @@ int64_t Recorder::batch(int64_t reach) const noexcept {
   return n > model::kTilePositions ? n - n % model::kTilePositions : n;
 }
 
+int64_t Recorder::bytes_of(int64_t reach) const noexcept {
+  const auto bytes = [](int64_t n, size_t each) { return n * static_cast<int64_t>(each); };
+  const int64_t reads = level_ == trace::Level::kFull ? reach : int64_t{Detail::kReads};
+  return config_.n_layer * (config_.n_head * bytes(1, sizeof(trace::HeadShare)) +
+                            bytes(config_.n_head * reads, sizeof(trace::KvRead)) +
+                            bytes(config_.n_head_kv * (reach + 2), sizeof(float)) +
+                            bytes(detail_.buckets, 2 * sizeof(float)) +
+                            bytes(detail_.neurons, sizeof(trace::NeuronShare)) +
+                            bytes(config_.n_expert, sizeof(float)) +
+                            bytes(config_.experts_at_work(), sizeof(trace::ExpertShare)));
+}
+
 void Recorder::shape(Position& p, uint32_t reach) {
   const auto layers = static_cast<size_t>(config_.n_layer);
   const auto lanes = static_cast<size_t>(config_.n_head_kv);

@@ -45,6 +45,9 @@ class Recorder final : public model::TapSink {
   // than keep what it holds of what each of them sees below 64 MB.
   int64_t batch(int64_t reach) const noexcept;
 
+  // What the records of a position that sees `reach` positions take, about.
+  int64_t bytes_of(int64_t reach) const noexcept;
+
   // n positions from `first` on: begin, then the forward pass with this as its sink, then end.
   void begin(uint32_t first, uint32_t n, const model::KvCache& cache);
   bool wants(model::Tap tap) const noexcept override;

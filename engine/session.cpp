@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "engine/analysis/attribution.h"
 #include "engine/analysis/logit_lens.h"
 #include "engine/candidates.h"
@@ -10,6 +12,7 @@
 #include "engine/interventions.h"
 #include "engine/replay.h"
 #include "engine/structure/structure.h"
+#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -25,11 +28,23 @@ std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
 }
 
-int64_t choose_context(const model::Config& c, int64_t wanted) {
+int64_t choose_context(const model::Config& c, int64_t wanted, model::CacheType type) {
   if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
   if (wanted < 1 || wanted > c.n_ctx) {
     throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible",
                 "-c", "the model was trained for " + std::to_string(c.n_ctx));
+  }
+  // Of what is not touched the system gives more than it has.
+  const double needed = 2.0 * static_cast<double>(c.n_layer * c.n_head_kv) *
+                        static_cast<double>(model::cache_bytes(type, c.head_dim)) *
+                        static_cast<double>(wanted);
+  const auto there = static_cast<double>(trace::machine_memory());
+  if (needed > there) {
+    throw Error(
+        ExitCode::kUsage,
+        fmt::format("keys and values of {} positions take {:.1f} GB, of {:.1f} GB of memory",
+                    wanted, needed / 1e9, there / 1e9),
+        "-c", "ask for fewer, or --cache-type q8_0");
   }
   return wanted;
 }
@@ -58,7 +73,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
     : model_(model),
       log_(log),
       options_(options),
-      context_(choose_context(model.network->config(), options.context)),
+      context_(choose_context(model.network->config(), options.context,
+                              options.cache.value_or(model.cache))),
       cache_(model.network->config(), context_, options.cache.value_or(model.cache)),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
@@ -72,6 +88,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
   described.record.parameters = model.parameters;
   described.record.weights_hash = model.hash;
   write_description(described, log_);
+  if (options.level != trace::Level::kOff)
+    log.keep_at_least(2 * static_cast<uint64_t>(recorder_.bytes_of(context_)));
 }
 
 void Session::start(const Generate& what) {

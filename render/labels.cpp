@@ -118,6 +118,12 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
   }
 }
 
+uint32_t written(const LabelInput& in) {
+  if (in.reader.steps() == 0) return 0;
+  const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
+  return in.reader.step(now.last).last_position() + 1;
+}
+
 void label_candidates(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
@@ -158,9 +164,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
 void label_tape(const LabelInput& in, LabelBoard& board) {
   if (in.reader.steps() == 0) return;
   const auto front = static_cast<int>(std::lround(in.now));
-  const auto first_of = [&](int column) {
-    return static_cast<uint32_t>(column) * in.layout.positions_per_column();
-  };
+  const uint32_t end = written(in);
   // The right edge of a column, on the floor.
   const auto edge = [&](int column) {
     const scene::Box box = in.layout.box_of(in.layout.tape(static_cast<uint32_t>(column)), in.now);
@@ -168,7 +172,9 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
   };
   float room = 1e9F;
   for (int c = front; c >= 0 && c > front - kMostTape; --c) {
-    if (first_of(c) >= in.reader.positions()) continue;
+    const std::string text =
+        scene::column_text(in.reader, in.layout, static_cast<uint32_t>(c), end);
+    if (text.empty()) continue;
     const float age = in.now - static_cast<float>(c);
     const auto here = board.project(edge(c));
     const auto next = board.project(edge(c > 0 ? c - 1 : c + 1));
@@ -177,7 +183,7 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     label.anchor = edge(c);
     label.align = LabelAlign::kLeft;
     label.mono = true;
-    label.text = scene::visible_text(in.reader.position(first_of(c)).token.text);
+    label.text = text;
     label.element = meant(in, in.layout.tape(static_cast<uint32_t>(c)));
     const float newest = 1.0F - ramp(0.3F, 0.7F, age);
     const glm::vec2 apart = glm::abs(*next - *here);

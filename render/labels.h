@@ -28,6 +28,9 @@ struct LabelInput {
   bool lens = false;                           // readings are shown
 };
 
+// Positions that are there at the playhead.
+uint32_t written(const LabelInput& in);
+
 // Of a candidate, in as few digits as tell it.
 std::string percent_text(float probability);
 

@@ -5,6 +5,7 @@
 #include "render/labels.h"
 #include "render/scene/clock.h"
 #include "render/scene/numbers.h"
+#include "render/scene/quantities.h"
 #include "render/scene/text.h"
 
 namespace render {
@@ -231,33 +232,32 @@ void label_heads(const LabelInput& in, LabelBoard& board) {
 // Along the outer edge of a shelf: the token of each slot, where slots are as deep as a line.
 void label_slots(const LabelInput& in, LabelBoard& board) {
   const auto& m = in.layout.model();
-  const auto written =
+  const auto columns =
       std::min(static_cast<uint32_t>(std::lround(std::max(in.now, 0.0F))) + 1, in.layout.columns());
+  const uint32_t end = written(in);
   const float line = 1.15F * in.size_px;
   const uint32_t outer = m.kv_heads - 1;
   for (const uint32_t l : near_layers(in, board, in.layout.attention_left(), 3.0F * line)) {
     // By age, newest first: the spacing shrinks towards the past.
     const auto slot = [&](uint32_t age) {
-      return in.layout.box_of(in.layout.slot(l, outer, written - 1 - age), in.now);
+      return in.layout.box_of(in.layout.slot(l, outer, columns - 1 - age), in.now);
     };
     board.along(
-        written, [&](uint32_t age) { return slot(age).center; },
+        columns, [&](uint32_t age) { return slot(age).center; },
         [&](uint32_t age) { return 2.4F * slot(age).half_size.z; }, 0.6F * line,
         [&](uint32_t age) {
-          const uint32_t position = (written - 1 - age) * in.layout.positions_per_column();
-          if (position >= in.reader.positions()) return;
+          const std::string text = scene::column_text(in.reader, in.layout, columns - 1 - age, end);
+          if (text.empty()) return;
           const scene::Box box = slot(age);
-          const scene::Box next = slot(std::min(age + 1, written - 1));
+          const scene::Box next = slot(std::min(age + 1, columns - 1));
           const auto here = board.project(box.center);
           const auto there = board.project(next.center);
           if (!here || !there) return;
-          const float apart = written > 1 ? std::abs(there->y - here->y) : line;
+          const float apart = columns > 1 ? std::abs(there->y - here->y) : line;
           // The left edge alone: the slot itself is as long as the shelf is wide.
           const scene::Box edge{box.center - glm::vec3(box.half_size.x, 0.0F, 0.0F),
                                 {0.0F, box.half_size.y, box.half_size.z}};
-          Label label =
-              colored(in, shaders::kChannelKv,
-                      scene::visible_text(in.reader.position(position).token.text), 0.85F);
+          Label label = colored(in, shaders::kChannelKv, text, 0.85F);
           label.mono = true;
           board.beside(edge, Side::kLeft, label,
                        ramp(0.75F * line, 1.1F * line, apart) * high_enough(in, board, box.center),

@@ -64,7 +64,7 @@ class Question {
       : model(options.model, thread_count(options.threads)),
         tokens(tokens_of(model, options.input)),
         muted(mutes_of(options.input.muted, model.network->config())),
-        cache(model.network->config(), static_cast<int64_t>(tokens.size()), model.cache) {
+        cache(model.network->config(), capacity_of(options.input, tokens), model.cache) {
     if (options.position >= static_cast<int64_t>(tokens.size())) {
       throw Error(ExitCode::kUsage,
                   fmt::format("there is no position {}: {} tokens were given", options.position,

@@ -355,6 +355,9 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
       "token ids to read: 1,2,3");
   file->excludes(prompt);
   ids->excludes(prompt)->excludes(file);
+  app.add_option("-c,--ctx-size", flags.context,
+                 "context, as run's: by its length long RoPE is stretched; else the text's own")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   add_muted(app, flags.muted);
   app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
 }

@@ -1,7 +1,10 @@
 #include "engine/commands/input.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 
 namespace engine::commands {
@@ -30,7 +33,24 @@ std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input
         fmt::format("{} tokens are more than the model's context of {}", tokens.size(), c.n_ctx),
         model.file.name(), "shorten them");
   }
+  if (input.context > c.n_ctx) {
+    throw Error(ExitCode::kUsage, fmt::format("a context of {} is not possible", input.context),
+                "-c", fmt::format("the model was trained for {}", c.n_ctx));
+  }
   return tokens;
+}
+
+int64_t capacity_of(const TokenInput& input, const std::vector<int32_t>& tokens) noexcept {
+  return std::max(input.context, std::ssize(tokens));
+}
+
+void require_memory(int64_t floats, const char* of, const char* hint) {
+  const auto there = static_cast<double>(trace::machine_memory());
+  const double needed = sizeof(float) * static_cast<double>(floats);
+  if (needed <= 0.5 * there) return;
+  throw Error(ExitCode::kFailed,
+              fmt::format("needs {:.0f} MB of memory, of {:.0f} MB", needed / 1e6, there / 1e6), of,
+              hint);
 }
 
 }  // namespace engine::commands

@@ -14,11 +14,19 @@ struct TokenInput {
   std::vector<int64_t> ids;  // as given; not empty: these, and no text
   std::string text;
   std::vector<trace::MutedPart> muted = {};  // what the model runs without
+  int64_t context = 0;  // by whose length RoPE may be stretched; 0: the tokens'
 };
 
 // The ids, or those of the text as a session begins with it. Throws Error (usage)
-// when an id is not in the vocabulary, when there is none, and when they are more than the model's
-// context.
+// when an id is not in the vocabulary, when there is none, and when they, or the context that is
+// asked for, are more than the model's.
 std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input);
+
+// Positions that the cache of these tokens holds: the context's.
+int64_t capacity_of(const TokenInput& input, const std::vector<int32_t>& tokens) noexcept;
+
+// Throws Error (failed) where so many floats would take more than half of the memory: of what, and
+// how to need less.
+void require_memory(int64_t floats, const char* of, const char* hint);
 
 }  // namespace engine::commands

@@ -22,7 +22,7 @@ struct Given {
   std::vector<int64_t> ids;
 
   ModelSource model() const { return {flags.model, builtin}; }
-  TokenInput input() const { return {ids, prompt_of(flags), flags.muted}; }
+  TokenInput input() const { return {ids, prompt_of(flags), flags.muted, flags.context}; }
 };
 
 CLI::Option* add_output(CLI::App& app, std::string& output, const char* what) {

@@ -13,7 +13,6 @@
 #include "engine/interventions.h"
 #include "engine/past.h"
 #include "engine/threads.h"
-#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/format/npy.h"
 
@@ -42,16 +41,6 @@ std::optional<model::TapPlace> place_of(const std::string& name, int64_t n_layer
   return model::find_tap(name, n_layer);
 }
 
-// Both copies of an array of so many floats must fit.
-void require_memory(int64_t floats) {
-  const auto there = static_cast<double>(trace::machine_memory());
-  const double needed = 2.0 * sizeof(float) * static_cast<double>(floats);
-  if (needed <= 0.5 * there) return;
-  throw Error(ExitCode::kFailed,
-              fmt::format("needs {:.0f} MB of memory, of {:.0f} MB", needed / 1e6, there / 1e6),
-              "the tensor of all positions", "ask for one with --position");
-}
-
 // One tap of one layer, its positions one after the other, every row filled up with zeros.
 class Stack final : public model::TapSink {
  public:
@@ -65,7 +54,8 @@ class Stack final : public model::TapSink {
     const int64_t first_cols = cols_;
     positions_ = positions;
     cols_ = cols;
-    require_memory(positions_ * rows_ * cols_);
+    require_memory(2 * positions_ * rows_ * cols_, "the tensor of all positions",
+                   "ask for one with --position");
     values_.assign(static_cast<size_t>(positions_ * rows_ * cols_), 0.0F);
     put(first_, first.data(), first_cols);
   }
@@ -148,8 +138,7 @@ int tap(const TapOptions& options) {
                             tokens.size()),
                 "--position", "positions count from 0");
   }
-  // Of all tokens, by which a rotation may be stretched.
-  model::KvCache cache(c, std::ssize(tokens));
+  model::KvCache cache(c, capacity_of(options.input, tokens));
   if (one) tokens.resize(static_cast<size_t>(options.position) + 1);
   const auto positions = static_cast<int64_t>(tokens.size());
   const int64_t first = one ? options.position : 0;

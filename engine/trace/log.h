@@ -7,6 +7,7 @@
 // pointer that a reader holds stays good until that reader's next poll().
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -43,6 +44,9 @@ class Log {
   std::byte* reserve(Topic topic, size_t payload_bytes);
   // Makes the reserved message visible to readers.
   void commit() noexcept;
+
+  // Raises the limit of detail to this: what is newest must not go before its readers come.
+  void keep_at_least(uint64_t bytes) noexcept { detail_limit_ = std::max(detail_limit_, bytes); }
 
   // Any thread.
   uint64_t detail_bytes() const noexcept { return detail_bytes_.load(std::memory_order_relaxed); }

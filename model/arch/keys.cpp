@@ -173,7 +173,14 @@ void Keys::read_rope(Config& c) const {
 // YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn more than beta_fast times within the
 // original context keep their frequency, those that turn less than beta_slow times are scaled.
 void Keys::read_yarn(Config& c) const {
-  const int64_t original = integer("rope.scaling.original_context_length", kMaxContext, c.n_ctx);
+  const char* original_context = "rope.scaling.original_context_length";
+  const int64_t original = integer(original_context, kMaxContext, c.n_ctx);
+  // Qwen's recipe adds the scaling and leaves the context as it was trained.
+  if (has(original_context)) {
+    const double stretched = static_cast<double>(original) / double{c.rope_scale};
+    c.n_ctx = std::clamp(static_cast<int64_t>(std::min(stretched, double{kMaxContext})), c.n_ctx,
+                         kMaxContext);
+  }
   for (const auto& [name, usual] : {std::pair{"rope.scaling.yarn_ext_factor", 1.0},
                                     std::pair{"rope.scaling.yarn_log_multiplier", 0.0}}) {
     if (file_.get_float(key(name), usual) != usual) file_.fail(key(name) + " is not supported");

@@ -43,6 +43,7 @@ bool is_in_character(std::string_view word, size_t pos) noexcept {
 
 // What the model's rule is called. Files from before there was a key for it (spring 2024) are of
 // the models which the architecture had then; those of Llama 3 may also say "default" (Ollama's).
+// Of gptneox it is what llama.cpp takes.
 std::string pre_tokenizer_name(const ModelFile& file) {
   std::string name = file.get_string("tokenizer.ggml.pre", "");
   if (!name.empty() && name != "default") return name;
@@ -51,7 +52,7 @@ std::string pre_tokenizer_name(const ModelFile& file) {
   if (tokens != nullptr && tokens->size() > kEndOfTurn && (*tokens)[kEndOfTurn] == "<|eot_id|>")
     return "llama-bpe";
   const std::string arch = name.empty() ? file.get_string("general.architecture", "") : "";
-  if (arch == "gpt2" || arch == "gptneox" || arch == "phi2" || arch == "olmoe") return "gpt-2";
+  if (arch == "gpt2" || arch == "phi2" || arch == "olmoe") return "gpt-2";
   if (arch == "qwen2" || arch == "qwen2moe") return "qwen2";
   return "default";
 }

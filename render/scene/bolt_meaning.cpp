@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "render/scene/dependency.h"
+#include "render/scene/quantities.h"
 #include "render/scene/tensors.h"
 #include "render/scene/text.h"
 
@@ -86,8 +87,7 @@ class Explainer {
   }
 
   void read() {
-    say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
-            " -> " + head_name(),
+    say("KV read, " + column_name(layout_, from_.column) + " -> " + head_name(),
         "share of the head's output", "a_j <W_O,h v_j, o_h> / |o_h|^2");
     if (at_->attention.record == nullptr) return;
     const auto reads = at_->attention.reads_of(to_.layer, to_.index);
@@ -117,9 +117,9 @@ class Explainer {
   }
 
   void prompt_read() {
-    say("KV read, position " + std::to_string(from_.column * layout_.positions_per_column()) +
-            " -> position " + std::to_string(to_.column * layout_.positions_per_column()) +
-            ", layer " + std::to_string(to_.layer) + ": its largest of an earlier position",
+    say("KV read, " + column_name(layout_, from_.column) + " -> " +
+            column_name(layout_, to_.column) + ", layer " + std::to_string(to_.layer) +
+            ": its largest of an earlier position",
         "share of the attention update", "a_j <W_O,h v_j, o_h> / |o_h|^2 times the head's share");
   }
 

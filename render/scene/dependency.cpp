@@ -231,11 +231,11 @@ class Finder {
 
   // Of the token at this column: the bar of the step that it came out of, if that one still stands.
   void drawn() {
-    const uint32_t position = ref_.column * layout_.positions_per_column();
-    if (position == 0 || position >= reader_.positions()) return;
-    const trace::Token& token = reader_.position(position).token;
-    if (token.record->kind != trace::TokenKind::kGenerated || position != position_) return;
-    const trace::Logits& logits = reader_.position(position - 1).logits;
+    if (position_ == 0 || position_ >= reader_.positions()) return;
+    if (layout_.column_of(position_) != ref_.column) return;
+    const trace::Token& token = reader_.position(position_).token;
+    if (token.record->kind != trace::TokenKind::kGenerated) return;
+    const trace::Logits& logits = reader_.position(position_ - 1).logits;
     if (logits.record == nullptr) return;
     const uint32_t bars = std::min(logits.record->candidates, Layout::kCandidates);
     for (uint32_t i = 0; i < bars; ++i) {

@@ -72,7 +72,7 @@ class Layout {
  public:
   static constexpr uint32_t kSpineParts = 6;       // boxes a sub-layer, so that a pulse can climb
   static constexpr uint32_t kCandidates = 12;      // bars at the crown
-  static constexpr uint32_t kMaxSlots = 1U << 21;  // more positions than fit share a column
+  static constexpr uint32_t kMaxSlots = 1U << 23;  // more positions than fit share a column
 
   // A dense model, as traces without a structure mean it.
   explicit Layout(const trace::ModelRecord& model);

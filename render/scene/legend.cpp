@@ -52,7 +52,10 @@ class Writer {
     row(shaders::kChannelResidual, "|da|/|x|, |df|/|x|", full(Measure::kUpdate), "1, entering");
     row(shaders::kChannelAttention, "head: <o_h,da>/|da|\u00b2", full(Measure::kHeadShare),
         "<o_h,da>/|da|\u00b2 from a head, a_j<W v_j,o_h>/|o_h|\u00b2 into it");
-    row(shaders::kChannelKv, "slot: mean a_j read from it", full(Measure::kKvRead),
+    const bool shared = in_.layout.positions_per_column() > 1;
+    row(shaders::kChannelKv,
+        shared ? "slot: mean a_j, all its positions'" : "slot: mean a_j read from it",
+        full(Measure::kKvRead),
         prompt() ? "each token's largest read of an earlier one, of da" : "");
     row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",
         full(Measure::kActivation),

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "render/scene/text.h"
+
 namespace scene {
 
 float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_t k,
@@ -12,6 +14,23 @@ float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_
   float sum = 0.0F;
   for (uint32_t j = first; j < end; ++j) sum += kv.read[(l * kv.record->kv_heads + k) * slots + j];
   return sum;
+}
+
+std::string column_text(const trace::Reader& reader, const Layout& layout, uint32_t column,
+                        uint32_t end) {
+  const uint32_t first = column * layout.positions_per_column();
+  end = std::min(
+      {end, first + layout.positions_per_column(), static_cast<uint32_t>(reader.positions())});
+  std::string bytes;
+  for (uint32_t p = first; p < end; ++p) bytes += reader.position(p).token.text;
+  return visible_text(bytes);
+}
+
+std::string column_name(const Layout& layout, uint32_t column) {
+  const uint32_t together = layout.positions_per_column();
+  const uint32_t first = column * together;
+  if (together == 1) return "position " + std::to_string(first);
+  return "positions " + std::to_string(first) + " to " + std::to_string(first + together - 1);
 }
 
 float surest(const trace::Experts& experts, uint32_t l) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "engine/trace/reader.h"
 #include "render/scene/layout.h"
@@ -37,6 +38,14 @@ float activation_energy(const trace::Ffn& ffn, const Layout& layout, uint32_t la
 // the heads that share KV head k.
 float column_read(const trace::Kv& kv, const Layout& layout, uint32_t layer, uint32_t k,
                   uint32_t first);
+
+// The tokens of a column's positions below `end`, one after the other, as visible_text() shows
+// them.
+std::string column_text(const trace::Reader& reader, const Layout& layout, uint32_t column,
+                        uint32_t end);
+
+// "position 7", or where columns hold several "positions 6 to 7".
+std::string column_name(const Layout& layout, uint32_t column);
 
 // The router's largest probability: how sure it is.
 float surest(const trace::Experts& experts, uint32_t layer);

@@ -16,6 +16,7 @@
 #include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/node_path.h"
+#include "render/scene/quantities.h"
 #include "render/scene/text.h"
 #include "render/ui/explanations.h"
 #include "render/ui/letters.h"
@@ -24,13 +25,12 @@ namespace ui {
 
 namespace {
 
-// The token id behind a tape node and of the candidate behind a bar; -1: none.
+// The token id behind a tape node and of the candidate behind a bar; -1: none, or several.
 int32_t token_of(const State& state, const scene::NodeRef& ref) {
   const trace::Reader& reader = state.stage.reader();
-  const uint32_t position = ref.column * state.stage.layout().positions_per_column();
-  return ref.kind == scene::Kind::kTape && position < reader.positions()
-             ? reader.position(position).token.record->id
-             : -1;
+  const bool one = ref.kind == scene::Kind::kTape && ref.column < reader.positions() &&
+                   state.stage.layout().positions_per_column() == 1;
+  return one ? reader.position(ref.column).token.record->id : -1;
 }
 
 int32_t candidate_of(const State& state, const scene::NodeRef& ref) {
@@ -50,11 +50,9 @@ std::string token_text(const State& state, uint32_t position) {
 
 // What a cell of the tape or of the KV cache belongs to.
 std::string tokens_of(const State& state, const scene::NodeRef& ref) {
-  const uint32_t shared = state.stage.layout().positions_per_column();
-  const uint32_t first = ref.column * shared;
-  if (shared > 1)
-    return "positions " + std::to_string(first) + " to " + std::to_string(first + shared - 1);
-  return "token \"" + token_text(state, first) + "\"";
+  const scene::Layout& layout = state.stage.layout();
+  if (layout.positions_per_column() > 1) return scene::column_name(layout, ref.column);
+  return "token \"" + token_text(state, ref.column) + "\"";
 }
 
 // Of a sum; what is small keeps its digits.

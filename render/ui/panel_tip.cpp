@@ -5,6 +5,7 @@
 #include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
 #include "render/scene/node_meaning.h"
+#include "render/scene/quantities.h"
 #include "render/scene/text.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
@@ -32,10 +33,10 @@ void element_tip(const State& state, uint32_t element) {
   ImGui::TextUnformatted(
       readable_text(state.stage.layout().path(state.stage.layout().ref(element))).c_str());
   if (ref.kind == scene::Kind::kSlot || ref.kind == scene::Kind::kTape) {
-    const uint32_t position = ref.column * layout.positions_per_column();
-    if (position < reader.positions()) {
-      ImGui::Text("token \"%s\"", visible_text(reader.position(position).token.text).c_str());
-    }
+    const std::string text =
+        scene::column_text(reader, layout, ref.column, static_cast<uint32_t>(reader.positions()));
+    const char* word = layout.positions_per_column() == 1 ? "token" : "tokens";
+    if (!text.empty()) ImGui::Text("%s \"%s\"", word, readable_text(text).c_str());
   }
   if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
     ImGui::TextDisabled("computed as %s",

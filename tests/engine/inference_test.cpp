@@ -21,7 +21,8 @@ using engine::Pause;
 // The inference thread as the window sees it: commands in, a trace out.
 class InferenceTest : public ::testing::Test {
  protected:
-  InferenceTest() : model_(engine::ModelSource{tests::gqa_model_path(), {}}), reader_(log_) {}
+  explicit InferenceTest(const std::string& path = tests::gqa_model_path())
+      : model_(engine::ModelSource{path, {}}), reader_(log_) {}
 
   void run(int64_t context = 0, const std::string& trace_path = {}) {
     inference_ = std::make_unique<Inference>(
@@ -158,6 +159,51 @@ TEST_F(InferenceTest, ANewPromptStartsANewConversation) {
   for (size_t p = 0; p < reader_.positions(); ++p) text += reader_.position(p).token.text;
   EXPECT_CONTAINS(text, "The dog");
   EXPECT_EQ(std::string::npos, text.find("Once"));
+}
+
+// Of which 4000 tokens take some seconds.
+struct Folder {
+  tests::TempFolder folder;
+};
+class InferenceOfALongPrompt : private Folder, public InferenceTest {
+ protected:
+  InferenceOfALongPrompt() : InferenceTest(tests::model_of_long_context(folder)) {}
+  // Until the first batch has been run.
+  bool begin() {
+    run();
+    Generate what{"", 1, tests::kGreedy};
+    what.tokens.assign(4000, 5);
+    control_.post(what);
+    return eventually([&] { return reader_.positions() > 0; });
+  }
+};
+
+TEST_F(InferenceOfALongPrompt, CanBeHeldAndAskedAndGoesOn) {
+  ASSERT_TRUE(begin());
+  control_.post(Pause{true});
+  control_.post(Inspect{1, "blk.1.ffn.act", 3, 0, -1});
+  control_.post(Inspect{2, "nonsense", 0, 0, -1});
+  ASSERT_TRUE(eventually([&] { return reader_.answer(2) != nullptr; }));
+  EXPECT_GT(reader_.answer(1)->record->rows, 0U);
+  const size_t held = reader_.positions();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  reader_.poll();
+  EXPECT_EQ(held, reader_.positions());
+  EXPECT_LT(held, 4000U);
+  EXPECT_EQ(0U, reader_.steps());
+  control_.post(Pause{false});
+  EXPECT_TRUE(eventually_finished(1));
+  EXPECT_EQ(2U, reader_.steps());
+}
+
+TEST_F(InferenceOfALongPrompt, IsGivenUpForAnother) {
+  ASSERT_TRUE(begin());
+  control_.post(Generate{"The dog", 3, tests::kGreedy});
+  ASSERT_TRUE(eventually_finished(2));
+  EXPECT_EQ(4U, reader_.steps());
+  std::string text;
+  for (size_t p = 0; p < reader_.positions(); ++p) text += reader_.position(p).token.text;
+  EXPECT_CONTAINS(text, "The dog");
 }
 
 TEST_F(InferenceTest, EndsAtOnceWhateverItIsDoing) {

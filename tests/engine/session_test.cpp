@@ -235,24 +235,12 @@ TEST(Session, ThePromptIsOneStepAndEveryTokenAnother) {
   EXPECT_EQ("all tokens were generated", r.note());
 }
 
-// The small model with room for a prompt of several batches.
-std::string model_of_long_context(const tests::TempFolder& folder) {
-  std::string bytes = tests::read_file(tests::gqa_model_path());
-  const std::string key = "llama.context_length";
-  const uint32_t context = 4096;
-  constexpr size_t kType = 4;
-  bytes.replace(bytes.find(key) + key.size() + kType, sizeof context,
-                reinterpret_cast<const char*>(&context), sizeof context);
-  std::ofstream(folder.file("long.gguf"), std::ios::binary) << bytes;
-  return folder.file("long.gguf");
-}
-
 // A file that takes a long prompt in at its end would need memory for all of its detail, and lose
 // what the log's limit drops.
 TEST(Session, ALongPromptCanBeTakenInBatchByBatch) {
   constexpr uint64_t kLimit = uint64_t{12} << 20;
   const tests::TempFolder folder;
-  Conversation talk(model_of_long_context(folder), trace::Level::kLive, kLimit);
+  Conversation talk(tests::model_of_long_context(folder), trace::Level::kLive, kLimit);
   std::vector<int32_t> ids;
   for (int i = 0; i < 2000; ++i) ids.push_back(3 + i * 7 % 200);
   talk.session.start(ids, 1, tests::kGreedy);
@@ -281,9 +269,33 @@ TEST(Session, ALongPromptCanBeTakenInBatchByBatch) {
   EXPECT_GT(std::filesystem::file_size(folder.file("t.mcap")), 2 * kLimit);
 }
 
+TEST(Session, WhatIsNewestStaysHoweverLittleTheLogMayKeep) {
+  const tests::TempFolder folder;
+  for (const Level level : {Level::kLive, Level::kFull}) {
+    Conversation talk(tests::model_of_long_context(folder), level, 1);
+    std::vector<int32_t> ids(1500, 5);
+    talk.session.start(ids, 1, tests::kGreedy);
+    while (!talk.session.finished())
+      talk.session.step([&] {
+        talk.reader.poll();
+        return true;
+      });
+    talk.reader.poll();
+    const trace::Position& last = talk.reader.position(1500);
+    ASSERT_NE(nullptr, last.attention.record);
+    const size_t bytes = last.attention.heads.size_bytes() + last.attention.reads.size_bytes() +
+                         last.kv.read.size_bytes() + last.ffn.rms.size_bytes() +
+                         last.ffn.bucket_share.size_bytes() + last.ffn.top.size_bytes();
+    const engine::Recorder recorder(talk.model.network->config(), talk.log, level);
+    const auto said = static_cast<size_t>(recorder.bytes_of(1501));
+    EXPECT_GT(said, bytes);
+    EXPECT_LT(said, bytes + bytes / 10 + 2000);
+  }
+}
+
 TEST(Session, IsStoppedBetweenTheBatchesOfAPrompt) {
   const tests::TempFolder folder;
-  Conversation talk(model_of_long_context(folder));
+  Conversation talk(tests::model_of_long_context(folder));
   talk.session.start(std::vector<int32_t>(2000, 5), 1, tests::kGreedy);
   int batches = 0;
   EXPECT_EQ("", talk.session.step([&] { return ++batches < 2; }));
@@ -294,6 +306,22 @@ TEST(Session, IsStoppedBetweenTheBatchesOfAPrompt) {
   EXPECT_TRUE(talk.reader.finished());
   talk.run("The king", 3);
   EXPECT_EQ(4U, talk.reader.steps()) << "and can begin anew";
+}
+
+TEST(Session, AContextThatDoesNotFitIntoMemoryIsRefusedWithItsSize) {
+  const tests::TempFolder folder;
+  engine::LoadedModel model(
+      engine::ModelSource{tests::model_of_long_context(folder, 1U << 30), {}});
+  trace::Log log;
+  try {
+    const engine::Session session(model, log, {int64_t{1} << 30, Level::kOff});
+    FAIL() << "of terabytes";
+  } catch (const fulgurite::Error& error) {
+    EXPECT_EQ(fulgurite::ExitCode::kUsage, error.code());
+    EXPECT_CONTAINS(std::string(error.what()), "-c: keys and values of 1073741824 positions take",
+                    "GB of memory", "--cache-type");
+  }
+  EXPECT_EQ(4096, engine::Session(model, log, {0, Level::kOff}).context());
 }
 
 TEST(Session, EndsWhereTheContextEnds) {

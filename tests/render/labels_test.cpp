@@ -76,6 +76,24 @@ class Labels : public ::testing::Test {
   scene::Palette palette_;
 };
 
+// Of a context that has more positions than there is room for slots.
+TEST_F(Labels, ASlotOfSeveralPositionsNamesThemAll) {
+  trace::ModelRecord model = tests::small_model();
+  model.context = 2 * scene::Layout::kMaxSlots / (model.layers * model.kv_heads);
+  show(model, 6, 3);
+  ASSERT_EQ(2U, layout_->positions_per_column());
+  EXPECT_EQ("t4t5", scene::column_text(*reader_, *layout_, 2, 9));
+  EXPECT_EQ("t8", scene::column_text(*reader_, *layout_, 4, 9)) << "t9 is not there yet";
+  EXPECT_EQ("t6", scene::column_text(*reader_, *layout_, 3, 7));
+  EXPECT_EQ("", scene::column_text(*reader_, *layout_, 5, 9));
+  EXPECT_EQ("positions 4 to 5", scene::column_name(*layout_, 2));
+  const scene::Box tape = layout_->box_of(layout_->tape(3), 4.0F);
+  const std::set<std::string> seen = words(at({tape.center, 0.6F, 0.7F, 4.0F}));
+  EXPECT_TRUE(seen.contains("t8")) << "the newest";
+  EXPECT_TRUE(seen.contains("t6t7"));
+  EXPECT_FALSE(seen.contains("t6"));
+}
+
 TEST_F(Labels, SayWhatIsMuted) {
   show(tests::small_model(), 8, 4,
        {{trace::MutedKind::kHead, 1, 2}, {trace::MutedKind::kNeurons, 0, 0}});

@@ -1,6 +1,7 @@
 // A session on a model file with its trace and a reader of it.
 #pragma once
 
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,17 @@ inline std::string builtin_model_path() {
 }
 inline std::string gqa_model_path() {
   return data("models/llama-gqa.gguf").string();
+}
+
+// The same with room for a prompt of several batches.
+inline std::string model_of_long_context(const TempFolder& folder, uint32_t context = 4096) {
+  std::string bytes = read_file(gqa_model_path());
+  const std::string key = "llama.context_length";
+  constexpr size_t kType = 4;
+  bytes.replace(bytes.find(key) + key.size() + kType, sizeof context,
+                reinterpret_cast<const char*>(&context), sizeof context);
+  std::ofstream(folder.file("long.gguf"), std::ios::binary) << bytes;
+  return folder.file("long.gguf");
 }
 
 inline constexpr engine::Sampling kGreedy{0.0F, 0, 1.0F, 1};

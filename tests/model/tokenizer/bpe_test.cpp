@@ -127,9 +127,10 @@ TEST(Bpe, WhereTheFileNamesNoRuleTheArchitectureSays) {
     return make_tokenizer(LoadedGguf(of.string("general.architecture", arch).build()).file)
         ->encode(" (");
   };
-  for (const char* arch : {"gpt2", "gptneox", "phi2", "olmoe", "qwen2", "qwen2moe"})
+  for (const char* arch : {"gpt2", "phi2", "olmoe", "qwen2", "qwen2moe"})
     EXPECT_EQ((Ids{2}), ids(arch)) << arch;
   EXPECT_EQ((Ids{0, 1}), ids("llama"));
+  EXPECT_EQ((Ids{0, 1}), ids("gptneox")) << "as in llama.cpp's own cases";
   GgufBytes said = g;
   said.string("tokenizer.ggml.pre", "default").string("general.architecture", "gpt2");
   EXPECT_EQ((Ids{0, 1}), make_tokenizer(LoadedGguf(said.build()).file)->encode(" ("));

@@ -424,7 +424,7 @@ TEST(Layout, HugeModelsStayFiniteAndBounded) {
     const Layout layout(m);
     // What is drawn grows with storeys and heads, not with neurons and positions.
     EXPECT_LE(layout.boxes().size(), m.layers * (m.heads + 2 * Layout::kSpineParts + 4) + 64);
-    EXPECT_LT(layout.elements(), 3U << 20);
+    EXPECT_LT(layout.elements(), Layout::kMaxSlots + (1U << 20));
     for (const shaders::Node& node : layout.boxes()) {
       for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(std::isfinite(node.center[i]));
