@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "engine/candidates.h"
@@ -40,14 +39,15 @@ std::span<const T> all(const std::vector<T>& v) noexcept {
   return {v.data(), v.size()};
 }
 
+constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
+static_assert(kMost <= 16);  // of order_by_size
+
 // Lists terms of a sum of n: those numbered `first`, at most kMost, in the order of |share|,
 // largest first, ties as they were, and where the list has room for all behind them the others.
 // term(i, k): term i, the k-th of the first or any of the others.
 template <class Term, class Make>
 void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* list,
                 const Make& term) {
-  constexpr size_t kMost = std::max(Detail::kReads, Detail::kNeurons);
-  static_assert(kMost <= 16);  // of order_by_size
   std::array<Term, kMost> found;
   std::array<float, kMost> share;
   std::array<int32_t, kMost> order;
@@ -66,45 +66,22 @@ void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* lis
   }
 }
 
+// n values that are all going to be written; what grows with every position grows by an eighth.
+template <class T>
+void make_room(std::vector<T>& values, size_t n) {
+  if (values.capacity() < n) {
+    std::vector<T>().swap(values);
+    values.reserve(n + n / 8);
+  }
+  values.resize(n);
+}
+
 // Neuron n lies in bucket n * buckets / n_all: the first one that lies behind bucket b.
 size_t end_of_bucket(size_t b, size_t buckets, size_t n_all) noexcept {
   return ((b + 1) * n_all + buckets - 1) / buckets;
 }
 
 }  // namespace
-
-uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept {
-  const int64_t whole = std::gcd(of_expert, shared);
-  const bool single = neurons <= Detail::kBuckets;
-  const int64_t of = !single && whole % model::kCellWidth == 0 ? model::kCellWidth : 1;
-  int64_t cell = std::max<int64_t>(neurons / Detail::kBuckets, 1);
-  while (cell < whole &&
-         (whole % cell != 0 || cell % of != 0 || neurons / cell > Detail::kBuckets)) {
-    ++cell;
-  }
-  return static_cast<uint32_t>(neurons / std::min(cell, whole));
-}
-
-Detail::Detail(const model::Config& config, trace::Level level) noexcept {
-  constexpr int64_t kSmall = int64_t{1} << 20;
-  const int64_t neurons_of_layer = config.neurons();
-  const bool mixture = config.n_expert > 0;
-  const uint32_t of_mixture =
-      mixture ? buckets_of_mixture(neurons_of_layer, config.n_ff, config.n_ff_shared) : 0;
-  // Of the last block, where it is not whole, the neurons would lie in other cells.
-  const bool whole = mixture ? model::has_whole_cells(config) &&
-                                   neurons_of_layer / of_mixture % model::kCellWidth == 0
-                             : neurons_of_layer % model::kCellWidth == 0;
-  all_neurons = level == trace::Level::kFull || !whole ||
-                config.n_layer * neurons_of_layer * config.n_embd <= kSmall;
-  const int64_t together = neurons_of_layer / model::kCellWidth;
-  buckets = mixture ? of_mixture
-                    : static_cast<uint32_t>(
-                          all_neurons ? std::min<int64_t>(neurons_of_layer, kBuckets) : together);
-  neurons = static_cast<uint32_t>(level == trace::Level::kFull
-                                      ? neurons_of_layer
-                                      : std::min<int64_t>(neurons_of_layer, kNeurons));
-}
 
 Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level level)
     : config_(config),
@@ -114,14 +91,14 @@ Recorder::Recorder(const model::Config& config, trace::Log& log, trace::Level le
       scales_(static_cast<size_t>(config.n_layer) * trace::kMeasureCount) {}
 
 int64_t Recorder::batch(int64_t reach) const noexcept {
-  constexpr int64_t kBytes = int64_t{64} << 20;
+  constexpr int64_t kBytes = int64_t{60} << 20;
   reach = std::max<int64_t>(reach, 1);
   // Of what was read from a slot, and of the scores and weights of the layer at hand; its neurons.
   const int64_t floats = config_.n_layer * config_.n_head_kv + 2 * config_.n_head;
   int64_t bytes = (reach * floats + 2 * config_.neurons()) * int64_t{sizeof(float)};
-  if (level_ == trace::Level::kFull) {
-    bytes += config_.n_layer * config_.n_head * reach * int64_t{sizeof(trace::KvRead)};
-    bytes += config_.n_layer * config_.neurons() * int64_t{sizeof(trace::NeuronShare)};
+  if (lists_every()) {
+    constexpr int64_t kValues = 2 * sizeof(float);
+    bytes += config_.n_layer * (config_.n_head * reach + config_.neurons()) * kValues;
   }
   const int64_t n = std::clamp<int64_t>(kBytes / bytes, 1, model::kBatch);
   // Whole tiles: of a part of one nothing is gained.
@@ -153,13 +130,36 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.bucket_share.resize(layers * detail_.buckets);
   p.rest_share.resize(layers);
   p.ffn_bias.resize(layers);
-  p.top.resize(layers * detail_.neurons);
+  const bool every = lists_every();
+  const auto neurons = static_cast<size_t>(config_.neurons());
+  p.act.resize(every ? 0 : neurons);
+  p.top.resize(every ? 0 : layers * detail_.neurons);
+  shape(p.every_neuron, every ? layers : 0, neurons);
   const int64_t used = config_.experts_at_work();
   p.router.resize(layers * static_cast<size_t>(config_.n_expert));
   p.experts.resize(config_.n_expert > 0 ? layers * static_cast<size_t>(used) : 0);
-  p.reads_per_head = level_ == trace::Level::kFull ? reach : std::min(reach, Detail::kReads);
-  p.reads.resize(p.heads.size() * p.reads_per_head);
-  p.read.resize(layers * lanes * reach);
+  p.reads_per_head = every ? reach : std::min(reach, Detail::kReads);
+  make_room(p.reads, every ? 0 : p.heads.size() * p.reads_per_head);
+  shape(p.every_read, every ? p.heads.size() : 0, reach);
+  make_room(p.read, layers * lanes * reach);
+}
+
+void Recorder::shape(Values& of, size_t sums, size_t n) {
+  make_room(of.value, sums * n);
+  make_room(of.share, sums * n);
+  of.first.resize(sums * kMost);
+}
+
+std::span<float> Recorder::act_of(Position& p, int64_t layer) noexcept {
+  if (!lists_every()) return p.act;
+  const auto n = static_cast<size_t>(config_.neurons());
+  return std::span(p.every_neuron.value).subspan(static_cast<size_t>(layer) * n, n);
+}
+
+std::span<float> Recorder::shares_of(Position& p, int64_t layer) noexcept {
+  if (!lists_every()) return p.shares;
+  const auto n = static_cast<size_t>(config_.neurons());
+  return std::span(p.every_neuron.share).subspan(static_cast<size_t>(layer) * n, n);
 }
 
 void Recorder::begin(uint32_t first, uint32_t n, const model::KvCache& cache) {
@@ -206,6 +206,7 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
   const auto n = static_cast<size_t>(rows * cols);
   Position& p = positions_[static_cast<size_t>(position) - first_];
   const auto keep = [&](std::vector<float>& copy) { copy.assign(data, data + n); };
+  const auto keep_in = [&](std::span<float> copy) { std::copy_n(data, n, copy.begin()); };
   const auto stream = [&](size_t which) {
     const float size = norm(data, cols);
     // A parallel block's FFN reads what its attention reads.
@@ -246,13 +247,15 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kResidMid:
       return stream(1);
     case Tap::kAct:
-      return config_.n_expert > 0 ? keep_act(p, layer, data) : keep(p.act);
+      return config_.n_expert > 0 ? keep_act(p, layer, data) : keep_in(act_of(p, layer));
     case Tap::kRouter:
       std::copy_n(data, n, p.router.data() + l * n);
       return;
     case Tap::kExperts:
       return experts(p, layer, data, static_cast<size_t>(rows));
     case Tap::kNeuronShare:
+      if (lists_every()) return keep_in(shares_of(p, layer));
+      return keep(p.shares);
     case Tap::kCellShare:
       return keep(p.shares);
     case Tap::kChosenShare:
@@ -273,19 +276,23 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
 
 // Only the experts at work, which are told before, have neurons that are not zero.
 void Recorder::keep_act(Position& p, int64_t layer, const float* data) {
-  p.act.resize(static_cast<size_t>(config_.neurons()));
+  const std::span<float> act = act_of(p, layer);
   const auto each = [&](const auto& part) {
     for (const uint32_t e : p.at_work) {
       part(int64_t{e} * config_.n_ff, config_.neurons_of(e));
     }
   };
-  each([&](int64_t first, int64_t n) { std::fill_n(p.act.begin() + first, n, 0.0F); });
+  if (lists_every()) {
+    std::fill(act.begin(), act.end(), 0.0F);
+  } else {
+    each([&](int64_t first, int64_t n) { std::fill_n(act.begin() + first, n, 0.0F); });
+  }
   p.at_work.clear();
   const size_t used = p.experts.size() / static_cast<size_t>(config_.n_layer);
   for (size_t k = 0; k < used; ++k) {
     p.at_work.push_back(p.experts[static_cast<size_t>(layer) * used + k].expert);
   }
-  each([&](int64_t first, int64_t n) { std::copy_n(data + first, n, p.act.begin() + first); });
+  each([&](int64_t first, int64_t n) { std::copy_n(data + first, n, act.begin() + first); });
 }
 
 void Recorder::reduce(model::Operation part, int64_t layer) {
@@ -332,7 +339,7 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   const size_t listed = p.reads_per_head;
   const float* a = read.weights;
   const float* s = read.scores;
-  const bool every = listed > order.size();
+  const bool every = lists_every();
   const size_t found = std::min(listed, order.size());
   model::strongest(a, static_cast<int64_t>(reach), static_cast<int64_t>(found), order.data());
   terms.resize(listed);
@@ -345,20 +352,30 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   out.norm = static_cast<float>(std::sqrt(std::max(0.0, energy)));
   out.reads = p.reads_per_head;
   const double inverse = energy > double{kNothing} ? 1.0 / energy : 0.0;
-  trace::KvRead* reads = p.reads.data() + (static_cast<size_t>(layer) * heads + h) * listed;
+  const size_t sum = static_cast<size_t>(layer) * heads + h;
   const auto of_energy = static_cast<float>(inverse);
-  list_terms(std::span<const int32_t>(order.data(), found), reach, every, reads,
-             [&](size_t j, size_t k) {
-               return trace::KvRead{static_cast<uint32_t>(j), a[j],
-                                    a[j] * (terms[every ? j : k] * of_energy)};
-             });
+  const auto share_of = [&](size_t j, size_t k) {
+    return a[j] * (terms[every ? j : k] * of_energy);
+  };
+  if (every) {
+    std::copy_n(a, reach, p.every_read.value.data() + sum * reach);
+    float* shares = p.every_read.share.data() + sum * reach;
+    for (size_t j = 0; j < reach; ++j) shares[j] = share_of(j, j);
+    std::copy_n(order.data(), found, p.every_read.first.data() + sum * kMost);
+  } else {
+    list_terms(std::span<const int32_t>(order.data(), found), reach, false,
+               p.reads.data() + sum * listed, [&](size_t j, size_t k) {
+                 return trace::KvRead{static_cast<uint32_t>(j), a[j], share_of(j, k)};
+               });
+  }
   double share = 0.0;
   double weight = 0.0;
   size_t most = 0;
-  for (size_t i = 0; i < found; ++i) {
-    share += double{reads[i].share};
-    weight += double{reads[i].weight};
-    if (reads[i].weight > a[most]) most = reads[i].position;
+  for (size_t k = 0; k < found; ++k) {
+    const auto j = static_cast<size_t>(order[k]);
+    share += double{share_of(j, k)};
+    weight += double{a[j]};
+    if (a[j] > a[most]) most = j;
   }
   // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
   const double level = double{s[most]} - std::log(double{a[most]});
@@ -383,7 +400,8 @@ void Recorder::experts(Position& p, int64_t layer, const float* rows, size_t n) 
 }
 
 void Recorder::bucket_energy(Position& p, int64_t layer) {
-  const size_t n_all = p.act.size();
+  const std::span<const float> act = act_of(p, layer);
+  const size_t n_all = act.size();
   const size_t buckets = detail_.buckets;
   float* rms = p.bucket_rms.data() + static_cast<size_t>(layer) * buckets;
   Percentile& measure = scale(layer, Measure::kActivation);
@@ -391,7 +409,7 @@ void Recorder::bucket_energy(Position& p, int64_t layer) {
   for (size_t b = 0; b < buckets; ++b) {
     const size_t first = n;
     n = end_of_bucket(b, buckets, n_all);
-    const double energy = squares(p.act.data() + first, n - first);
+    const double energy = squares(act.data() + first, n - first);
     rms[b] =
         static_cast<float>(std::sqrt(energy / static_cast<double>(std::max<size_t>(n - first, 1))));
   }
@@ -400,7 +418,7 @@ void Recorder::bucket_energy(Position& p, int64_t layer) {
 
 void Recorder::all_neurons(Position& p, int64_t layer) {
   const size_t buckets = detail_.buckets;
-  const std::vector<float>& shares = p.shares;
+  const std::span<const float> shares = shares_of(p, layer);
   float* share = p.bucket_share.data() + static_cast<size_t>(layer) * buckets;
   size_t i = 0;
   for (size_t b = 0; b < buckets; ++b) {
@@ -409,20 +427,25 @@ void Recorder::all_neurons(Position& p, int64_t layer) {
     for (; i < end; ++i) sum += double{shares[i]};
     share[b] = static_cast<float>(sum);
   }
-  scale(layer, Measure::kNeuronShare).add(std::span<const float>(shares));
-  const bool every = detail_.neurons > Detail::kNeurons;
+  scale(layer, Measure::kNeuronShare).add(shares);
   std::array<int32_t, Detail::kNeurons> order;
   const auto found = static_cast<size_t>(model::strongest(
       shares.data(), std::ssize(shares), static_cast<int64_t>(order.size()), order.data()));
+  if (lists_every()) {
+    std::copy_n(order.data(), found,
+                p.every_neuron.first.data() + static_cast<size_t>(layer) * kMost);
+    p.rest_share[static_cast<size_t>(layer)] = 0.0F;
+    return;
+  }
   trace::NeuronShare* top = p.top.data() + static_cast<size_t>(layer) * detail_.neurons;
   list_terms(
-      std::span<const int32_t>(order.data(), found), shares.size(), every, top,
+      std::span<const int32_t>(order.data(), found), shares.size(), false, top,
       [&](size_t neuron, size_t) {
         return trace::NeuronShare{static_cast<uint32_t>(neuron), p.act[neuron], shares[neuron]};
       });
   double rest = 0.0;
-  for (size_t b = 0; !every && b < buckets; ++b) rest += double{share[b]};
-  for (size_t k = 0; !every && k < found; ++k) rest -= double{top[k].share};
+  for (size_t b = 0; b < buckets; ++b) rest += double{share[b]};
+  for (size_t k = 0; k < found; ++k) rest -= double{top[k].share};
   p.rest_share[static_cast<size_t>(layer)] = static_cast<float>(rest);
 }
 
@@ -483,20 +506,40 @@ void Recorder::end() {
 void Recorder::write(uint32_t position, const Position& p) {
   const auto layers = static_cast<uint32_t>(config_.n_layer);
   const auto lanes = static_cast<uint32_t>(config_.n_head_kv);
+  // The lists of all its sums of n.
+  const auto every = [](const Values& of, size_t n, auto make) {
+    return trace::filled<decltype(make(0, 0.0F, 0.0F))>(of.value.size(), [=, &of](auto* to) {
+      for (size_t at = 0; at < of.value.size(); at += n) {
+        const std::span<const int32_t> first(of.first.data() + at / n * kMost, std::min(n, kMost));
+        const float* value = of.value.data() + at;
+        const float* share = of.share.data() + at;
+        list_terms(first, n, true, to + at,
+                   [&](size_t i, size_t) { return make(i, value[i], share[i]); });
+      }
+    });
+  };
+  const auto reads = every(p.every_read, p.reads_per_head, [](size_t j, float weight, float share) {
+    return trace::KvRead{static_cast<uint32_t>(j), weight, share};
+  });
+  const auto neurons =
+      every(p.every_neuron, detail_.neurons, [](size_t n, float activation, float share) {
+        return trace::NeuronShare{static_cast<uint32_t>(n), activation, share};
+      });
   trace::append(log_, Topic::kResidual, trace::ResidualRecord{position, layers}, all(p.rms),
                 all(p.update));
   trace::append(log_, Topic::kAttention,
                 trace::AttentionRecord{position, layers, static_cast<uint32_t>(config_.n_head),
                                        p.reads_per_head},
-                all(p.head_bias), all(p.heads), all(p.reads));
+                all(p.head_bias), all(p.heads), all(p.reads), reads);
   trace::append(
       log_, Topic::kKv,
       trace::KvRecord{position, layers, lanes, position + 1,
                       static_cast<uint64_t>(cache_->bytes(config_.n_layer, position + 1))},
       all(p.k_norm), all(p.v_norm), all(p.read));
-  trace::append(
-      log_, Topic::kFfn, trace::FfnRecord{position, layers, detail_.buckets, detail_.neurons},
-      all(p.bucket_rms), all(p.bucket_share), all(p.rest_share), all(p.ffn_bias), all(p.top));
+  trace::append(log_, Topic::kFfn,
+                trace::FfnRecord{position, layers, detail_.buckets, detail_.neurons},
+                all(p.bucket_rms), all(p.bucket_share), all(p.rest_share), all(p.ffn_bias),
+                all(p.top), neurons);
   if (config_.n_expert > 0) {
     trace::append(log_, Topic::kExperts,
                   trace::ExpertsRecord{position, layers, static_cast<uint32_t>(config_.n_expert),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/analysis/percentile.h"
+#include "engine/detail.h"
 #include "engine/sampler.h"
 #include "engine/trace/log.h"
 #include "model/config.h"
@@ -16,33 +17,12 @@
 
 namespace engine {
 
-// How much of each list is kept at a level.
-struct Detail {
-  static constexpr uint32_t kReads = 16;                       // KV reads a head, live
-  static constexpr uint32_t kNeurons = model::kChosenNeurons;  // neurons a layer, live
-  static constexpr uint32_t kCandidates = 24;                  // at the crown
-  static constexpr uint32_t kBuckets = 512;                    // cells of an FFN plate, at most
-
-  Detail(const model::Config& config, trace::Level level) noexcept;
-
-  // Every neuron's share is gathered: at full detail, and live where neurons do not come in whole
-  // blocks of 32 (of a mixture's plates: its cells), and in a model so small (a million weights in
-  // all W_down) that nobody sees the difference. Else 32 neurons' together.
-  bool all_neurons;
-  uint32_t buckets;  // cells of an FFN plate: neuron n lies in cell n * buckets / N
-  uint32_t neurons;  // listed of a layer
-};
-
-// Cells of a mixture's plates: no cell holds neurons of two experts, and where it can be there are
-// no more than Detail::kBuckets, of single neurons or else of whole blocks of 32.
-uint32_t buckets_of_mixture(int64_t neurons, int64_t of_expert, int64_t shared) noexcept;
-
 class Recorder final : public model::TapSink {
  public:
   Recorder(const model::Config& config, trace::Log& log, trace::Level level);
 
   // How many positions that see up to `reach` positions it takes at once: at least one, and no more
-  // than keep what it holds of what each of them sees below 64 MB.
+  // than keep what it holds of what each of them sees below 60 MB.
   int64_t batch(int64_t reach) const noexcept;
 
   // What the records of a position that sees `reach` positions take, about.
@@ -69,25 +49,37 @@ class Recorder final : public model::TapSink {
               const std::vector<std::string_view>& texts);
 
  private:
+  // Every term of sums of n, from which their lists are made when they are written.
+  struct Values {
+    std::vector<float> value, share;  // (sums, n)
+    std::vector<int32_t> first;       // (sums, 16) the numbers of those that are listed first
+  };
   // The records of one position; shapes as in engine/trace/schema.h.
   struct Position {
     std::vector<float> rms, update, head_bias;
     std::vector<trace::HeadShare> heads;
-    std::vector<trace::KvRead> reads;
+    std::vector<trace::KvRead> reads;  // where not every one is listed
+    Values every_read;
     uint32_t reads_per_head = 0;
     std::vector<float> k_norm, v_norm, read;
     std::vector<float> bucket_rms, bucket_share, rest_share, ffn_bias;
-    std::vector<trace::NeuronShare> top;
+    std::vector<trace::NeuronShare> top;  // where not every one is listed
+    Values every_neuron;
     std::vector<float> router;                // (L, E), of a mixture
     std::vector<trace::ExpertShare> experts;  // (L, used)
     // Taps of the layer at hand that reduce() works on: the pass's own, and copies.
     const float* weights = nullptr;
-    std::vector<float> act, shares, chosen;
-    std::vector<uint32_t> at_work;  // experts whose neurons act holds
-    float size = 0.0F;              // |x| that the block at hand reads
+    std::vector<float> act, shares, chosen;  // not where every_neuron has them
+    std::vector<uint32_t> at_work;           // experts whose neurons act holds
+    float size = 0.0F;                       // |x| that the block at hand reads
   };
 
   void shape(Position& p, uint32_t reach);
+  static void shape(Values& of, size_t sums, size_t n);
+  bool lists_every() const noexcept { return level_ == trace::Level::kFull; }
+  // A layer's activations, and the shares of its neurons.
+  std::span<float> act_of(Position& p, int64_t layer) noexcept;
+  std::span<float> shares_of(Position& p, int64_t layer) noexcept;
   void slots_read(Position& p, int64_t layer, size_t reach);
   void all_neurons(Position& p, int64_t layer);
   void cells_and_chosen(Position& p, int64_t layer);

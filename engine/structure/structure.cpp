@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "engine/model_store.h"
-#include "engine/recorder.h"
+#include "engine/detail.h"
 #include "engine/structure/published.h"
 #include "model/error.h"
 #include "model/format/hf_folder.h"

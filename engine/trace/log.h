@@ -131,17 +131,35 @@ class Cursor {
   uint64_t rests_in_ = 0;  // index of the chunk of detail where it stopped
 };
 
-// Appends a record's header and the arrays that follow it, as engine/trace/schema.h says.
-template <class Header, class... T>
-void append(Log& log, Topic topic, const Header& header, std::span<const T>... arrays) {
+// n of T that are made where they are written: fill(T* to).
+template <class T, class Fill>
+struct Filled {
+  size_t n;
+  Fill fill;
+  size_t size_bytes() const noexcept { return n * sizeof(T); }
+  void put(std::byte* at) const { fill(reinterpret_cast<T*>(at)); }
+};
+template <class T, class Fill>
+Filled<T, Fill> filled(size_t n, const Fill& fill) {
+  return {n, fill};
+}
+
+// Appends a record's header and the arrays that follow it, spans or filled(), as
+// engine/trace/schema.h says.
+template <class Header, class... Array>
+void append(Log& log, Topic topic, const Header& header, const Array&... arrays) {
   std::byte* at = log.reserve(topic, (sizeof header + ... + arrays.size_bytes()));
   std::memcpy(at, &header, sizeof header);
   at += sizeof header;
-  [[maybe_unused]] const auto put = [&](const void* data, size_t bytes) {
-    if (bytes > 0) std::memcpy(at, data, bytes);
-    at += bytes;
+  [[maybe_unused]] const auto put = [&](const auto& array) {
+    if constexpr (requires { array.put(at); }) {
+      array.put(at);
+    } else if (!array.empty()) {
+      std::memcpy(at, array.data(), array.size_bytes());
+    }
+    at += array.size_bytes();
   };
-  (put(arrays.data(), arrays.size_bytes()), ...);
+  (put(arrays), ...);
   log.commit();
 }
 

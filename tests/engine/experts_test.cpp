@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/recorder.h"
+#include "engine/detail.h"
 #include "tests/support/conversation.h"
 
 namespace {
