@@ -105,8 +105,8 @@ struct Attribute {
   int32_t against = -1;  // see trace::AttributionRecord
 };
 
-// Holds the session behind the step it is at; it still answers questions. A text that is asked for
-// meanwhile waits, too.
+// Holds the session behind the step it is at, in a long prompt behind the batch; it still answers
+// questions. A text that is asked for meanwhile takes the other's place, and waits, too.
 struct Pause {
   bool paused = false;
 };

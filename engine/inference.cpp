@@ -93,18 +93,17 @@ bool Inference::between_batches(bool first) {
   return true;
 }
 
-// Up to one that begins another conversation. What one of them cannot is no reason to end this one.
+// Up to one that begins another conversation. One that is not possible is no reason to end this.
 void Inference::take_questions() {
   for (Command command; !control_.stopping() && !next_ && control_.take(command);) {
-    if (std::holds_alternative<Generate>(command) || std::holds_alternative<Replay>(command)) {
+    answering([&] {
+      const auto* generate = std::get_if<Generate>(&command);
+      const auto* replay = std::get_if<Replay>(&command);
+      if (generate == nullptr && replay == nullptr) return handle(command);
+      generate != nullptr ? session_.require_possible(*generate)
+                          : session_.require_possible(*replay);
       next_ = std::move(command);
-    } else {
-      try {
-        handle(command);
-      } catch (const fulgurite::Error& error) {
-        say(trace::NoteKind::kError, error.what());
-      }
-    }
+    });
   }
 }
 
@@ -137,9 +136,21 @@ void Inference::say(trace::NoteKind kind, const char* what) noexcept {
   }
 }
 
+void Inference::answering(const std::function<void()>& work) noexcept {
+  try {
+    work();
+  } catch (const fulgurite::Error& error) {
+    say(trace::NoteKind::kError, error.what());
+  } catch (const std::bad_alloc&) {
+    say(trace::NoteKind::kFailed, "there is not enough memory for what was asked");
+  } catch (const std::exception& error) {
+    say(trace::NoteKind::kFailed, error.what());
+  }
+}
+
 void Inference::loop() {
   while (!control_.stopping()) {
-    try {
+    answering([&] {
       if (next_) handle(*std::exchange(next_, std::nullopt));
       for (Command command; !control_.stopping() && control_.take(command);) handle(command);
       const bool idle = paused_ || session_.finished();
@@ -151,13 +162,7 @@ void Inference::loop() {
       read_tiles(idle);
       write_trace();
       if (idle && !session_.tiles_pending() && !control_.stopping()) control_.wait();
-    } catch (const fulgurite::Error& error) {
-      say(trace::NoteKind::kError, error.what());
-    } catch (const std::bad_alloc&) {
-      say(trace::NoteKind::kFailed, "there is not enough memory for what was asked");
-    } catch (const std::exception& error) {
-      say(trace::NoteKind::kFailed, error.what());
-    }
+    });
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ class Inference {
 
  private:
   void say(trace::NoteKind kind, const char* what) noexcept;
+  // Does it; what it throws is said, and the thread goes on.
+  void answering(const std::function<void()>& work) noexcept;
   void loop();
   void step();
   bool between_batches(bool first);

@@ -3,16 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 #include "engine/analysis/attribution.h"
 #include "engine/analysis/logit_lens.h"
+#include "engine/cache.h"
 #include "engine/candidates.h"
 #include "engine/inspection.h"
 #include "engine/interventions.h"
 #include "engine/replay.h"
 #include "engine/structure/structure.h"
-#include "engine/trace/machine_memory.h"
 #include "model/error.h"
 #include "model/tokenizer/chat_template.h"
 
@@ -28,23 +26,11 @@ std::span<const char> chars(std::string_view s) noexcept {
   return {s.data(), s.size()};
 }
 
-int64_t choose_context(const model::Config& c, int64_t wanted, model::CacheType type) {
+int64_t choose_context(const model::Config& c, int64_t wanted) {
   if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
   if (wanted < 1 || wanted > c.n_ctx) {
     throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible",
                 "-c", "the model was trained for " + std::to_string(c.n_ctx));
-  }
-  // Of what is not touched the system gives more than it has.
-  const double needed = 2.0 * static_cast<double>(c.n_layer * c.n_head_kv) *
-                        static_cast<double>(model::cache_bytes(type, c.head_dim)) *
-                        static_cast<double>(wanted);
-  const auto there = static_cast<double>(trace::machine_memory());
-  if (needed > there) {
-    throw Error(
-        ExitCode::kUsage,
-        fmt::format("keys and values of {} positions take {:.1f} GB, of {:.1f} GB of memory",
-                    wanted, needed / 1e9, there / 1e9),
-        "-c", "ask for fewer, or --cache-type q8_0");
   }
   return wanted;
 }
@@ -73,9 +59,8 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
     : model_(model),
       log_(log),
       options_(options),
-      context_(choose_context(model.network->config(), options.context,
-                              options.cache.value_or(model.cache))),
-      cache_(model.network->config(), context_, options.cache.value_or(model.cache)),
+      context_(choose_context(model.network->config(), options.context)),
+      cache_(make_cache(model.network->config(), context_, options.cache.value_or(model.cache))),
       recorder_(model.network->config(), log, options.level),
       sampler_(Sampling{}),
       tiles_(model),
@@ -92,14 +77,15 @@ Session::Session(LoadedModel& model, trace::Log& log, const SessionOptions& opti
     log.keep_at_least(2 * static_cast<uint64_t>(recorder_.bytes_of(context_)));
 }
 
-void Session::start(const Generate& what) {
-  begin(!what.tokens.empty() ? what.tokens
-        : what.chat          ? chat_ids(model_, what)
-                             : text_ids(*model_.tokenizer, what.prompt),
-        what);
+std::vector<int32_t> Session::ids_of(const Generate& what) const {
+  std::vector<int32_t> ids = !what.tokens.empty() ? what.tokens
+                             : what.chat          ? chat_ids(model_, what)
+                                                  : text_ids(*model_.tokenizer, what.prompt);
+  require_room(ids.size(), "the prompt");
+  return ids;
 }
 
-void Session::start(const Replay& what) {
+size_t Session::length_of(const Replay& what) const {
   CHECK(!what.steps.empty() && what.steps.front().prompt);
   require_known_tokens(what, model_);
   size_t total = 0;
@@ -108,6 +94,25 @@ void Session::start(const Replay& what) {
     total += step.tokens.size();
   }
   require_room(total, "the trace");
+  return total;
+}
+
+void Session::require_possible(const Generate& what) const {
+  ids_of(what);
+  mutes_of(what.muted, model_.network->config());
+}
+
+void Session::require_possible(const Replay& what) const {
+  length_of(what);
+  mutes_of(what.muted, model_.network->config());
+}
+
+void Session::start(const Generate& what) {
+  begin(ids_of(what), what);
+}
+
+void Session::start(const Replay& what) {
+  const size_t total = length_of(what);
   Generate first;
   first.sampling = *what.steps.front().prompt;
   first.muted = what.muted;

@@ -43,6 +43,10 @@ class Session {
   // Throws Error (usage) also where a token is none of the model's.
   void start(const Replay& what);
 
+  // Throw what start() would.
+  void require_possible(const Generate& what) const;
+  void require_possible(const Replay& what) const;
+
   // One forward step: the whole prompt first, then one token at a time. Returns the text of
   // what it took in (for a generated token, that token); empty and finished() when over.
   // between: called between the batches of a long prompt, whose detail is in the log then; false
@@ -77,6 +81,8 @@ class Session {
  private:
   void begin(std::vector<int32_t> ids, const Generate& what);
   void require_room(size_t tokens, const char* of) const;
+  std::vector<int32_t> ids_of(const Generate& what) const;
+  size_t length_of(const Replay& what) const;
   void note_settings(size_t kept);
   void take_given();
   std::string reached() const;

@@ -27,7 +27,7 @@ struct Config {
   int64_t head_dim = 0;        // D
   int64_t n_ff = 0;            // F; of one expert, in a mixture
   int64_t n_vocab = 0;         // V
-  int64_t n_ctx = 0;           // longest context the model was trained for
+  int64_t n_ctx = 0;           // longest context it was trained for, or YaRN stretches to
   bool tied = true;            // no output.weight: token_embd.weight serves for both
   bool own_head = false;       // the family's files are never tied
   bool head_biased = false;    // the output has a bias

@@ -23,6 +23,18 @@ class KvCache {
         capacity_(capacity),
         memory_(zero_pages(static_cast<size_t>(blocks_of(capacity) * block_bytes()))) {}
 
+  // Of a key or a value of one lane. Throws as the constructor.
+  static int64_t slot_bytes_of(CacheType type, int64_t head_dim) {
+    if (type == CacheType::kQ8_0 && head_dim % 32 != 0) {
+      throw fulgurite::Error(
+          fulgurite::ExitCode::kUsage,
+          "a cache of q8_0 keeps blocks of 32 values, but this model's heads are " +
+              std::to_string(head_dim) + " wide",
+          "--cache-type", "use f16 or f32");
+    }
+    return cache_bytes(type, head_dim);
+  }
+
   // The K and V vectors of one lane (KV head) of one layer, in the cache's type.
   CacheLane lane(int64_t layer, int64_t lane) const noexcept {
     const char* k = memory_.get() + (layer * n_head_kv_ + lane) * 2 * kCacheBlock * slot_bytes_;
@@ -64,17 +76,6 @@ class KvCache {
   }
 
  private:
-  static int64_t slot_bytes_of(CacheType type, int64_t head_dim) {
-    if (type == CacheType::kQ8_0 && head_dim % 32 != 0) {
-      throw fulgurite::Error(
-          fulgurite::ExitCode::kUsage,
-          "a cache of q8_0 keeps blocks of 32 values, but this model's heads are " +
-              std::to_string(head_dim) + " wide",
-          "--cache-type", "use f16 or f32");
-    }
-    return cache_bytes(type, head_dim);
-  }
-
   static int64_t blocks_of(int64_t positions) noexcept {
     return (positions + kCacheBlock - 1) / kCacheBlock;
   }

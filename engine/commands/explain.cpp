@@ -10,6 +10,7 @@
 
 #include "engine/analysis/attribution.h"
 #include "engine/analysis/logit_lens.h"
+#include "engine/cache.h"
 #include "engine/commands/passes.h"
 #include "engine/interventions.h"
 #include "engine/threads.h"
@@ -64,7 +65,8 @@ class Question {
       : model(options.model, thread_count(options.threads)),
         tokens(tokens_of(model, options.input)),
         muted(mutes_of(options.input.muted, model.network->config())),
-        cache(model.network->config(), capacity_of(options.input, tokens), model.cache) {
+        cache(
+            make_cache(model.network->config(), capacity_of(options.input, tokens), model.cache)) {
     if (options.position >= static_cast<int64_t>(tokens.size())) {
       throw Error(ExitCode::kUsage,
                   fmt::format("there is no position {}: {} tokens were given", options.position,
@@ -114,11 +116,6 @@ void print(const ordered_json& json, std::ostream& out) {
   out << json.dump(1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
 }
 
-int finish(std::ostream& out) {
-  if (!out.flush()) throw Error(ExitCode::kFailed, "cannot write the answer", "stdout");
-  return 0;
-}
-
 }  // namespace
 
 int lens(const ExplainOptions& options, std::ostream& out) {
@@ -157,7 +154,7 @@ int lens(const ExplainOptions& options, std::ostream& out) {
                        100.0 * double{reading.probability}, reading.rank, best);
   }
   if (options.json) print(json, out);
-  return finish(out);
+  return 0;
 }
 
 namespace {
@@ -217,7 +214,7 @@ int attribution(const ExplainOptions& options, std::ostream& out) {
     json["terms"] = list(terms);  // all: they add up to the logit
     json["neurons"] = list(neurons);
     print(json, out);
-    return finish(out);
+    return 0;
   }
   const std::string what =
       question.against < 0
@@ -235,7 +232,7 @@ int attribution(const ExplainOptions& options, std::ostream& out) {
   out << fmt::format("  {:<20} {:>+9.4f}\n", "all the rest", rest);
   if (!neurons.empty()) out << "\nthe strongest neurons, parts of what is above\n\n";
   for (const Named& one : neurons) out << fmt::format("  {:<20} {:>+9.4f}\n", one.name, one.term);
-  return finish(out);
+  return 0;
 }
 
 }  // namespace engine::commands

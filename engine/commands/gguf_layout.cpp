@@ -5,7 +5,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "model/config.h"
 #include "model/format/gguf.h"
 #include "model/quantize.h"
 #include "model/utf8.h"

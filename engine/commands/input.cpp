@@ -37,6 +37,12 @@ std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input
     throw Error(ExitCode::kUsage, fmt::format("a context of {} is not possible", input.context),
                 "-c", fmt::format("the model was trained for {}", c.n_ctx));
   }
+  if (input.context != 0 && input.context < std::ssize(tokens)) {
+    throw Error(
+        ExitCode::kUsage,
+        fmt::format("{} tokens are more than a context of {}", tokens.size(), input.context), "-c",
+        "raise it");
+  }
   return tokens;
 }
 

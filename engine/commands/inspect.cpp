@@ -103,22 +103,12 @@ Json string_or_null(const model::ModelFile& file, const char* key) {
   return or_null([&]() -> Json { return file.get_string(key); });
 }
 
-// Where the tensors' data begins, for offsets; nullptr when it is not in one piece: of a model in
-// several files, or with tensors that were made when it was opened.
-const std::byte* one_block(const model::ModelFile& file) {
-  const std::byte* begin = nullptr;
-  if (!file.in_one_piece()) return begin;
-  for (const model::Tensor& t : file.tensors()) {
-    if (!begin || t.data < begin) begin = t.data;
-  }
-  return begin;
-}
-
 Json describe(const model::ModelFile& file) {
   Json tensors = Json::array();
   int64_t parameters = 0;
   size_t bytes = 0;
-  const std::byte* begin = one_block(file);
+  // Of a model in several files, or with tensors that were made when it was opened, there are none.
+  const std::byte* begin = file.in_one_piece() ? file.data_begin() : nullptr;
   Json types = Json::object();
   for (const model::Tensor& t : file.tensors()) {
     Json shape = Json::array();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/cache.h"
 #include "engine/commands/passes.h"
 #include "engine/interventions.h"
 #include "engine/threads.h"
@@ -16,7 +17,7 @@ int logits(const LogitsOptions& options) {
   const auto muted = mutes_of(options.input.muted, model.network->config());
   const auto positions = static_cast<int64_t>(tokens.size());
   const int64_t n_vocab = model.network->config().n_vocab;
-  model::KvCache cache(model.network->config(), capacity_of(options.input, tokens));
+  model::KvCache cache = make_cache(model.network->config(), capacity_of(options.input, tokens));
   require_memory(positions * n_vocab, "the logits of all positions", "read fewer tokens");
   std::vector<float> all(static_cast<size_t>(positions * n_vocab));
   run_logits(model, tokens, 0, cache, muted, [&](int64_t position, const float* rows, int64_t n) {

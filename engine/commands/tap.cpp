@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/cache.h"
 #include "engine/commands/passes.h"
 #include "engine/commands/tap_list.h"
 #include "engine/interventions.h"
@@ -120,7 +121,6 @@ int taps(const TapsOptions& options, std::ostream& out) {
     out << fmt::format("{:<{}}  {:<14}  {}\n", tap.name, longest, tap.shape(), tap.formula);
   }
   if (options.json) out << json.dump(1) << '\n';
-  if (!out.flush()) throw Error(ExitCode::kFailed, "cannot write the list", "stdout");
   return 0;
 }
 
@@ -138,7 +138,7 @@ int tap(const TapOptions& options) {
                             tokens.size()),
                 "--position", "positions count from 0");
   }
-  model::KvCache cache(c, capacity_of(options.input, tokens));
+  model::KvCache cache = make_cache(c, capacity_of(options.input, tokens));
   if (one) tokens.resize(static_cast<size_t>(options.position) + 1);
   const auto positions = static_cast<int64_t>(tokens.size());
   const int64_t first = one ? options.position : 0;

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <iostream>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -85,8 +83,6 @@ int tokenize(const TokenizeOptions& options, std::ostream& out) {
       line += fmt::format("{:>7}  '{}'\n", ids[i], model::printable(piece, piece.size()));
     });
   }
-  out.flush();
-  if (!out) throw Error(ExitCode::kFailed, "cannot be written", "the output");
   return static_cast<int>(ExitCode::kOk);
 }
 

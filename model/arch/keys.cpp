@@ -178,8 +178,8 @@ void Keys::read_yarn(Config& c) const {
   // Qwen's recipe adds the scaling and leaves the context as it was trained.
   if (has(original_context)) {
     const double stretched = static_cast<double>(original) / double{c.rope_scale};
-    c.n_ctx = std::clamp(static_cast<int64_t>(std::min(stretched, double{kMaxContext})), c.n_ctx,
-                         kMaxContext);
+    c.n_ctx = std::clamp<int64_t>(std::llround(std::min(stretched, double{kMaxContext})), c.n_ctx,
+                                  kMaxContext);
   }
   for (const auto& [name, usual] : {std::pair{"rope.scaling.yarn_ext_factor", 1.0},
                                     std::pair{"rope.scaling.yarn_log_multiplier", 0.0}}) {

@@ -1,6 +1,7 @@
 #include "model/format/model_file.h"
 
 #include <array>
+#include <functional>
 #include <limits>
 
 #include "model/error.h"
@@ -23,6 +24,7 @@ bool ModelFile::add(std::string key, MetaValue value) {
 
 bool ModelFile::add(Tensor tensor) {
   if (!tensor_index_.emplace(tensor.name, tensors_.size()).second) return false;
+  if (data_begin_ == nullptr || std::less<>()(tensor.data, data_begin_)) data_begin_ = tensor.data;
   tensors_.push_back(std::move(tensor));
   return true;
 }

@@ -46,6 +46,8 @@ class ModelFile {
     storage_.insert(storage_.end(), part.storage_.begin(), part.storage_.end());
   }
 
+  // The first byte of all tensors, those that were left out among them.
+  const std::byte* data_begin() const noexcept { return data_begin_; }
   // Whether all tensors lie in one file, none of them made.
   bool in_one_piece() const noexcept { return storage_.size() <= 1; }
 
@@ -100,6 +102,7 @@ class ModelFile {
   Index metadata_index_;
   std::vector<Tensor> tensors_;
   Index tensor_index_;
+  const std::byte* data_begin_ = nullptr;
   std::vector<std::shared_ptr<const void>> storage_;
 };
 

@@ -10,9 +10,20 @@ namespace {
 
 constexpr const char* kEpsilon = "gemma3.attention.layer_norm_rms_epsilon";
 constexpr const char* kGlobalBase = "gemma3.rope.global.freq_base";
+constexpr const char* kContext = "gemma3.context_length";
 constexpr const char* kSoftCap = "gemma3.final_logit_softcapping";
-// The 1B model reaches 32768 positions and is not stretched.
+constexpr int64_t kMost = int64_t{1} << 40;
+// What the models of 4, 12 and 27 B reach, eight times as far as they were trained at first. Early
+// files say less. The 1B model is not stretched.
 constexpr int64_t kStretched = 131072;
+
+bool is_stretched(const ModelFile& file) {
+  const int64_t layers = file.get_int("gemma3.block_count", 0, kMost, 0);
+  const int64_t context = file.get_int(kContext, 0, kMost, 0);
+  const int64_t window = file.get_int("gemma3.attention.sliding_window", 0, kMost, 0);
+  const bool known = layers == 34 || layers == 48 || layers == 62;
+  return context >= kStretched || (known && window < context);
+}
 
 bool is_vision(const Tensor& tensor) {
   return tensor.name.starts_with("v.") || tensor.name.starts_with("mm.");
@@ -41,14 +52,17 @@ void shorten(ModelFile& file, const char* key, size_t n) {
 void mend_gemma3_of_ollama(ModelFile& file) {
   const auto* arch = file.find("general.architecture");
   if (arch == nullptr || *arch != MetaValue(std::string("gemma3")) || !is_of_ollama(file)) return;
+  file.add(kOllama, true);
   file.add(kEpsilon, 1e-6);
   file.add("gemma3.rope.freq_base", file.get_float(kGlobalBase, 1e6));
   // The reader that this name belongs to caps nothing.
   if (file.find(kGlobalBase) && file.find(kSoftCap)) *file.find_to_mend(kSoftCap) = 0.0;
   if (!file.find("gemma3.rope.scaling.type") && !file.find("gemma3.rope.scaling.factor") &&
-      file.get_int("gemma3.context_length", 0, int64_t{1} << 40, 0) >= kStretched) {
+      is_stretched(file)) {
     file.add("gemma3.rope.scaling.type", std::string("linear"));
     file.add("gemma3.rope.scaling.factor", 8.0);
+    if (file.get_int(kContext, 0, kMost) < kStretched)
+      *file.find_to_mend(kContext) = uint64_t{kStretched};
   }
   if (const Tensor* embedding = file.find_tensor("token_embd.weight")) {
     const auto rows = static_cast<size_t>(embedding->rows());

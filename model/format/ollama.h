@@ -6,10 +6,13 @@
 
 namespace model {
 
+inline constexpr const char* kOllama = "fulgurite.ollama";  // true: read as Ollama reads it
+
 // Gemma 3 as Ollama's store has it: takes the names of its keys for the usual ones, adds what its
 // own reader takes for granted, cuts the vocabulary to the rows of token_embd (behind them lie
 // marks for pictures), and leaves out the part that sees, as is done with folders of Hugging Face.
-// Other files stay as they are. Source: github.com/ollama/ollama, convert/convert_gemma3.go and
+// Adds kOllama, so that everyone sees that the file was read so. Other files stay as they are.
+// Source: github.com/ollama/ollama, convert/convert_gemma3.go and
 // model/models/gemma3/model_text.go.
 void mend_gemma3_of_ollama(ModelFile& file);
 

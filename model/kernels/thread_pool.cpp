@@ -67,6 +67,9 @@ ThreadPool::ThreadPool(int threads) : size_(threads) {
                            "only " + std::to_string(workers_.size() + 1) + " of " +
                                std::to_string(threads) + " threads can be started",
                            {}, "-t asks for fewer");
+  } catch (...) {
+    end_workers();
+    throw;
   }
 }
 

@@ -163,6 +163,22 @@ TEST_F(BadInput, ACacheWhoseBlocksDoNotFitTheHeads) {
                  why);
 }
 
+TEST_F(BadInput, AContextThatAReadingCannotHave) {
+  const std::string model = tests::data("models/llama-gqa.gguf").string();
+  const std::string out = in_folder("x.npy");
+  for (std::vector<std::string> words : {std::vector<std::string>{"logits", "-o", out},
+                                         {"tap", "--name", "blk.0.ffn.act", "-o", out},
+                                         {"lens"},
+                                         {"attribution"}}) {
+    words.insert(words.end(), {"-m", model, "--tokens", "5,6,7", "-c", "2"});
+    expect_refusal(fulgurite(words), 2, "3 tokens are more than a context of 2");
+    words.back() = "999999";
+    expect_refusal(fulgurite(words), 2, "a context of 999999 is not possible");
+    words.back() = "3";
+    EXPECT_EQ(0, fulgurite(words).exit_code) << words.front();
+  }
+}
+
 TEST_F(BadInput, OneFileForTwoOutputs) {
   const std::string out = in_folder("x.png");
   expect_refusal(fulgurite({"shot", "-o", out, "--trace", in_folder("./x.png")}), 2,

@@ -30,7 +30,7 @@ class InferenceTest : public ::testing::Test {
   }
   template <class Condition>
   bool eventually(Condition&& condition) {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 12000; ++i) {  // a minute
       reader_.poll();
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -161,18 +161,19 @@ TEST_F(InferenceTest, ANewPromptStartsANewConversation) {
   EXPECT_EQ(std::string::npos, text.find("Once"));
 }
 
-// Of which 4000 tokens take some seconds.
+// Of several batches.
 struct Folder {
   tests::TempFolder folder;
 };
 class InferenceOfALongPrompt : private Folder, public InferenceTest {
  protected:
+  static constexpr size_t kTokens = 2000;
   InferenceOfALongPrompt() : InferenceTest(tests::model_of_long_context(folder)) {}
   // Until the first batch has been run.
   bool begin() {
     run();
     Generate what{"", 1, tests::kGreedy};
-    what.tokens.assign(4000, 5);
+    what.tokens.assign(kTokens, 5);
     control_.post(what);
     return eventually([&] { return reader_.positions() > 0; });
   }
@@ -189,7 +190,7 @@ TEST_F(InferenceOfALongPrompt, CanBeHeldAndAskedAndGoesOn) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   reader_.poll();
   EXPECT_EQ(held, reader_.positions());
-  EXPECT_LT(held, 4000U);
+  EXPECT_LT(held, kTokens);
   EXPECT_EQ(0U, reader_.steps());
   control_.post(Pause{false});
   EXPECT_TRUE(eventually_finished(1));
@@ -204,6 +205,25 @@ TEST_F(InferenceOfALongPrompt, IsGivenUpForAnother) {
   std::string text;
   for (size_t p = 0; p < reader_.positions(); ++p) text += reader_.position(p).token.text;
   EXPECT_CONTAINS(text, "The dog");
+  int conversations = 0;
+  trace::Cursor all(log_);
+  for (trace::Message message; all.next(message);) {
+    if (message.topic == trace::Topic::kStart) ++conversations;
+    if (message.topic == trace::Topic::kStep) {
+      EXPECT_EQ(2, conversations) << "not the long one's";
+    }
+  }
+}
+
+TEST_F(InferenceOfALongPrompt, IsNotGivenUpForOneThatIsRefused) {
+  ASSERT_TRUE(begin());
+  Generate longer{"", 1, tests::kGreedy};
+  longer.tokens.assign(5000, 5);
+  control_.post(longer);
+  control_.post(Generate{"The dog", 3, tests::kGreedy, true});
+  ASSERT_TRUE(eventually([&] { return !reader_.note().empty(); }));
+  EXPECT_TRUE(eventually_finished(1));
+  EXPECT_EQ(2U, reader_.steps());
 }
 
 TEST_F(InferenceTest, EndsAtOnceWhateverItIsDoing) {

@@ -2,6 +2,7 @@
 // what comes out is std::bad_alloc, never the end of the program, and the model lives on.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -99,6 +100,12 @@ INSTANTIATE_TEST_SUITE_P(Models, OutOfMemory,
                          ::testing::Values(Case{"llama-gqa", trace::Level::kLive},
                                            Case{"llama-gqa-q8_0", trace::Level::kFull},
                                            Case{"qwen2moe", trace::Level::kLive},
-                                           Case{"qwen2moe", trace::Level::kFull}));
+                                           Case{"qwen2moe", trace::Level::kFull}),
+                         [](const auto& one) {
+                           std::string name = one.param.model;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name +
+                                  (one.param.level == trace::Level::kFull ? "_full" : "_live");
+                         });
 
 }  // namespace

@@ -158,6 +158,7 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
   const Config c = config_of(g);
   EXPECT_EQ(0.25F, c.rope_scale);
   EXPECT_EQ(131072, c.n_ctx) << "four times what it was trained for";
+  EXPECT_EQ(327680, config_of(GgufBytes(g).f32("llama.rope.scaling.factor", 10)).n_ctx);
   EXPECT_EQ(23, c.rope_kept);
   EXPECT_EQ(40, c.rope_scaled);
   EXPECT_FLOAT_EQ(1.1386294F, c.rope_magnitude) << "1 + 0.1 ln 4";

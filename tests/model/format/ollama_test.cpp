@@ -90,10 +90,29 @@ TEST_F(Gemma3OfOllama, TheSmallOneIsNotStretchedNorCapped) {
       << "the base of a file that names none is 1e6";
 }
 
+// Its first files of the large ones name the context of their first training.
+TEST(Gemma3OfOllamas, TheLargeOnesAreKnownByTheirLayers) {
+  const auto mended = [](uint64_t layers, uint64_t window) {
+    model::ModelFile file("m", "GGUF v3", 0);
+    file.add("general.architecture", std::string("gemma3"));
+    file.add("gemma3.block_count", layers);
+    file.add("gemma3.context_length", uint64_t{8192});
+    file.add("gemma3.attention.sliding_window", window);
+    model::mend_gemma3_of_ollama(file);
+    return std::pair(file.get_float("gemma3.rope.scaling.factor", 1.0),
+                     file.get_int("gemma3.context_length", 0, 1 << 30));
+  };
+  for (const uint64_t layers : {34, 48, 62})
+    EXPECT_EQ(std::pair(8.0, int64_t{131072}), mended(layers, 1024)) << layers;
+  EXPECT_EQ(std::pair(1.0, int64_t{8192}), mended(26, 512)) << "the small one";
+  EXPECT_EQ(std::pair(1.0, int64_t{8192}), mended(34, 8192));
+}
+
 TEST_F(Gemma3OfOllama, TheirChatsAreGemmas) {
   const auto chat = model::chat_of(model::open_model(write("m.gguf", {.without = {kEpsilon}})));
   ASSERT_TRUE(chat.has_value());
   EXPECT_EQ(model::ChatTemplate::kGemma, chat->family);
+  EXPECT_FALSE(model::chat_of(model::open_model(write("usual.gguf", {}))).has_value());
 }
 
 TEST_F(Gemma3OfOllama, OtherFilesStayAsTheyAre) {

@@ -1,0 +1,25 @@
+#include "engine/cache.h"
+
+#include <fmt/format.h>
+
+#include "engine/trace/machine_memory.h"
+#include "model/error.h"
+
+namespace engine {
+
+model::KvCache make_cache(const model::Config& c, int64_t positions, model::CacheType type) {
+  const double needed = 2.0 * static_cast<double>(c.n_layer * c.n_head_kv) *
+                        static_cast<double>(model::KvCache::slot_bytes_of(type, c.head_dim)) *
+                        static_cast<double>(positions);
+  const auto there = static_cast<double>(trace::machine_memory());
+  if (needed > there) {
+    throw fulgurite::Error(
+        fulgurite::ExitCode::kUsage,
+        fmt::format("keys and values of {} positions take {:.1f} GB, of {:.1f} GB of memory",
+                    positions, needed / 1e9, there / 1e9),
+        "the context", "a shorter one (-c) or --cache-type q8_0 needs less");
+  }
+  return {c, positions, type};
+}
+
+}  // namespace engine
