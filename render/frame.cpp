@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "model/error.h"
 #include "render/governor.h"
 #include "render/gpu/barrier.h"
 #include "render/pass/bloom.h"
@@ -412,11 +411,7 @@ std::vector<glm::vec2> Renderer::read_lights() {
 }
 
 std::optional<PickResult> Renderer::take_pick() {
-  const auto answer = impl_->pick.take();
-  if (!answer) return std::nullopt;
-  PickResult result{answer->pixel, answer->node, {}};
-  if (answer->bolt) result.bolt = BoltRef{answer->bolt->step, answer->bolt->index};
-  return result;
+  return impl_->pick.take();
 }
 
 PickResult Renderer::pick_now(const shaders::Frame& frame, glm::ivec2 pixel, glm::uvec2 viewport) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "render/gpu/device.h"
+#include "render/pick_result.h"
 #include "render/label.h"
 #include "render/target/target.h"
 #include "shaders/shared.h"
@@ -42,19 +43,6 @@ struct FrameInput {
   bool all_bolts = false;            // leave none out, however long frames take
   ImDrawData* ui = nullptr;          // of the current ImGui context; null: no UI
   std::optional<glm::ivec2> pick{};  // pixel, from the top left: ask which node is there
-};
-
-// A bolt, by the step that it was put with and its place there.
-struct BoltRef {
-  uint64_t step = 0;
-  uint32_t index = 0;
-  bool operator==(const BoltRef&) const = default;
-};
-
-struct PickResult {
-  glm::ivec2 pixel;
-  uint32_t node;                // element + 1; 0: nothing there
-  std::optional<BoltRef> bolt;  // then node is 0
 };
 
 struct PassTime {

@@ -10,6 +10,7 @@ namespace render {
 
 enum class LabelAlign : uint8_t { kLeft, kCenter, kRight };  // which end of the text the anchor is
 
+// Every one has a soft dark (light theme: light) edge, so that it reads over lightning.
 struct Label {
   glm::vec3 anchor{};           // world units; the label keeps its size on the screen
   glm::vec2 offset_px{};        // from the projected anchor, x right, y down
@@ -17,7 +18,6 @@ struct Label {
   uint32_t rgba = 0xffffffffu;  // sRGB, as in ImGui: red in the lowest byte, alpha in the highest
   LabelAlign align = LabelAlign::kCenter;
   bool mono = false;     // DejaVu Sans Mono rather than DejaVu Sans, or what fontconfig finds
-  bool halo = true;      // a soft dark (light theme: light) edge, so that it reads over lightning
   uint32_t element = 0;  // + 1, which a click on the label means; 0: none
   std::string text;      // UTF-8, one line; broken sequences show as U+FFFD
 };

@@ -8,11 +8,6 @@ namespace render {
 
 using scene::Rect;
 
-float ramp(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3.0F - 2.0F * t);
-}
-
 std::vector<uint32_t> by_roundness(std::span<const uint32_t> numbers) {
   std::vector<uint32_t> order(numbers.begin(), numbers.end());
   const auto zeros = [](uint32_t n) { return n == 0 ? 32 : std::countr_zero(n); };
@@ -105,9 +100,8 @@ float LabelBoard::seen(glm::vec3 point, const scene::Box& own) const {
 }
 
 float LabelBoard::at(Label label, float wish, const std::optional<scene::Box>& of) {
-  if (wish > 0.0F && project(label.anchor))
-    wish *= seen(label.anchor, of ? *of : scene::Box{label.anchor, {}});
-  return put(label, wish, {});
+  if (!(wish > 0.0F) || !project(label.anchor)) return 0.0F;
+  return put(label, wish * seen(label.anchor, of ? *of : scene::Box{label.anchor, {}}), {});
 }
 
 std::optional<LabelBoard::Spot> LabelBoard::spot(const scene::Box& box, Side side, Label label,
@@ -155,6 +149,7 @@ std::optional<LabelBoard::Spot> LabelBoard::spot(const scene::Box& box, Side sid
 
 float LabelBoard::room_beside(const scene::Box& box, Side side, const Label& label, float wish,
                               float gap_em) const {
+  if (!(wish > 0.0F)) return 0.0F;
   const auto at = spot(box, side, label, wish, gap_em, false);
   const auto rect = at ? rect_of(at->label) : std::nullopt;
   return rect ? placement_.room(*rect, at->wish) : 0.0F;
@@ -162,6 +157,7 @@ float LabelBoard::room_beside(const scene::Box& box, Side side, const Label& lab
 
 float LabelBoard::beside(const scene::Box& box, Side side, Label label, float wish, float gap_em,
                          bool leader, bool through) {
+  if (!(wish > 0.0F)) return 0.0F;
   auto at = spot(box, side, std::move(label), wish, gap_em, through);
   if (!at) return 0.0F;
   const float visible = put(at->label, at->wish, at->thing);

@@ -105,9 +105,6 @@ class LabelBoard {
 // numbers: 0, then multiples of the largest power of two, and so on down to the odd ones.
 std::vector<uint32_t> by_roundness(std::span<const uint32_t> numbers);
 
-// 0 below low, 1 above high, smooth between.
-float ramp(float low, float high, float x);
-
 template <class Point, class Length, class Visit>
 void LabelBoard::along(uint32_t n, Point point, Length length, float least_px, Visit visit,
                        float reach) const {

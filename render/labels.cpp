@@ -65,8 +65,8 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
   constexpr int kRows = 3;
   const auto gap = [](int row) { return 0.2F + 3.1F * static_cast<float>(row); };
   constexpr float kAlike = 0.35F;  // between two such rows it fades over
-  const float wide =
-      ramp(0.8F * in.size_px, 1.6F * in.size_px, board.pixels(bar.center, 2.0F * bar.half_size.x));
+  const float wide = glm::smoothstep(0.8F * in.size_px, 1.6F * in.size_px,
+                                     board.pixels(bar.center, 2.0F * bar.half_size.x));
   const auto wish_of = [&](int row) { return row == 0 ? wish : wide * wish; };
   std::array<float, kRows> room{};
   for (int row = 0; row < kRows; ++row) {
@@ -79,7 +79,7 @@ void word_under_bar(const LabelInput& in, LabelBoard& board, const scene::Box& b
     for (int r = 0; r < kRows; ++r) {
       if (r != row) other = std::max(other, room[static_cast<size_t>(r)]);
     }
-    const float best = ramp(-kAlike, kAlike, room[static_cast<size_t>(row)] - other);
+    const float best = glm::smoothstep(-kAlike, kAlike, room[static_cast<size_t>(row)] - other);
     const float visible =
         board.beside(bar, Side::kBelow, word, best * wish_of(row), gap(row), row > 0);
     board.beside(bar, Side::kBelow, number, visible,
@@ -101,7 +101,7 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
     const scene::Box box =
         plate ? in.layout.ffn_plate(ref.layer) : in.layout.box_of(element, in.now);
     const float px = board.pixels(box.center, 2.0F * std::min(box.half_size.x, box.half_size.y));
-    const float wish = ramp(0.2F * in.size_px, 0.4F * in.size_px, px);
+    const float wish = glm::smoothstep(0.2F * in.size_px, 0.4F * in.size_px, px);
     Label label;
     const bool in_part =
         ref.kind == scene::Kind::kCell && !scene::is_muted(in.layout, ref, in.reader.muted());
@@ -185,7 +185,7 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     label.mono = true;
     label.text = text;
     label.element = meant(in, in.layout.tape(static_cast<uint32_t>(c)));
-    const float newest = 1.0F - ramp(0.3F, 0.7F, age);
+    const float newest = 1.0F - glm::smoothstep(0.3F, 0.7F, age);
     const glm::vec2 apart = glm::abs(*next - *here);
     // The size at which it fits beside the next, by height or by width, as a share of the normal.
     const glm::vec2 extent = measure_text(label.text, in.size_px, true);
@@ -197,8 +197,8 @@ void label_tape(const LabelInput& in, LabelBoard& board) {
     label.size_px = in.size_px * (size + (kChosen - size) * newest);
     label.offset_px.x = 0.5F * in.size_px;
     label.rgba = in.palette.text;
-    const float wish =
-        std::max(newest, 0.9F * ramp(0.8F * kSmallest, kSmallest, room) / (1.0F + 0.02F * age));
+    const float wish = std::max(
+        newest, 0.9F * glm::smoothstep(0.8F * kSmallest, kSmallest, room) / (1.0F + 0.02F * age));
     board.at(label, wish);
     if (room < 0.8F * kSmallest && age > 1.0F) break;  // and less room farther back
   }

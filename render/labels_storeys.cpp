@@ -38,7 +38,7 @@ std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board,
 // Names of parts come where a storey is some lines high.
 float high_enough(const LabelInput& in, const LabelBoard& board, glm::vec3 at) {
   const float line = 1.15F * in.size_px;
-  return ramp(3.0F * line, 5.0F * line, board.pixels(at, in.layout.pitch()));
+  return glm::smoothstep(3.0F * line, 5.0F * line, board.pixels(at, in.layout.pitch()));
 }
 
 // Both of them.
@@ -99,7 +99,7 @@ void label_experts(const LabelInput& in, LabelBoard& board) {
       const std::string name = e < s.experts ? std::to_string(e) : "shared";
       Label label = colored(in, shaders::kChannelFfn, name, 0.8F);
       label.anchor = plate.center + glm::vec3(0.0F, 0.0F, plate.half_size.z);
-      board.at(label, ramp(1.2F * in.size_px, 2.0F * in.size_px, px));
+      board.at(label, glm::smoothstep(1.2F * in.size_px, 2.0F * in.size_px, px));
     }
   }
 }
@@ -168,8 +168,9 @@ void label_lens(const LabelInput& in, LabelBoard& board) {
     label.mono = true;
     label.element = meant(in, in.layout.spine(l, true, 0));
     const float px = board.pixels(top.center, in.layout.pitch());
-    board.beside(top, Side::kLeft, label,
-                 (reached ? 1.0F : 0.5F) * ramp(0.9F * in.size_px, 1.4F * in.size_px, px), 0.5F);
+    board.beside(
+        top, Side::kLeft, label,
+        (reached ? 1.0F : 0.5F) * glm::smoothstep(0.9F * in.size_px, 1.4F * in.size_px, px), 0.5F);
   }
 }
 
@@ -193,14 +194,15 @@ void label_layers(const LabelInput& in, LabelBoard& board) {
     const auto near = board.project(plate.center - half);
     const auto far = board.project(plate.center + half);
     const float across = near && far ? std::abs(far->x - near->x) : 1e9F;
-    const float open = ramp(5.0F * in.size_px, 8.0F * in.size_px, across);
+    const float open = glm::smoothstep(5.0F * in.size_px, 8.0F * in.size_px, across);
     const float visible = board.beside(plate, Side::kRight, label, open, 0.8F);
     // Where the plate's end is out of the picture, at the spine, as high as the plate.
     scene::Box foot = in.layout.box_of(in.layout.spine(l, true, 0), in.now);
     foot.center.y = plate.center.y;
     const float size = board.pixels(foot.center, in.layout.pitch());
     board.beside(foot, Side::kRight, label,
-                 (1.0F - visible) * ramp(2.0F * in.size_px, 3.0F * in.size_px, size), 0.5F);
+                 (1.0F - visible) * glm::smoothstep(2.0F * in.size_px, 3.0F * in.size_px, size),
+                 0.5F);
   }
 }
 
@@ -224,7 +226,8 @@ void label_heads(const LabelInput& in, LabelBoard& board) {
       const scene::Box box = center(h);
       const float px = board.pixels(box.center, 2.0F * box.half_size.x);
       name(l, h,
-           l == 0 ? ramp(0.7F * least, 1.0F * least, px) : ramp(1.4F * least, 2.2F * least, px));
+           l == 0 ? glm::smoothstep(0.7F * least, 1.0F * least, px)
+                  : glm::smoothstep(1.4F * least, 2.2F * least, px));
     }
   }
 }
@@ -260,7 +263,8 @@ void label_slots(const LabelInput& in, LabelBoard& board) {
           Label label = colored(in, shaders::kChannelKv, text, 0.85F);
           label.mono = true;
           board.beside(edge, Side::kLeft, label,
-                       ramp(0.75F * line, 1.1F * line, apart) * high_enough(in, board, box.center),
+                       glm::smoothstep(0.75F * line, 1.1F * line, apart) *
+                           high_enough(in, board, box.center),
                        0.4F);
         });
   }
@@ -272,7 +276,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
   const float line = 1.15F * in.size_px;
   // Later than the names of parts: a whole tower of numbers is no overview.
   const auto near_enough = [&](glm::vec3 at) {
-    return ramp(7.0F * line, 10.0F * line, board.pixels(at, in.layout.pitch()));
+    return glm::smoothstep(7.0F * line, 10.0F * line, board.pixels(at, in.layout.pitch()));
   };
   const float x = in.layout.box_of(in.layout.cell(0, 0), in.now).center.x;
   for (const uint32_t l : near_layers(in, board, x, 3.0F * line)) {
@@ -306,7 +310,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
             board.pixels(cell.center, 2.3F * (down ? corner.half_size.y : corner.half_size.x));
         const uint64_t neuron = in.layout.first_neuron(l, bucket(i));
         board.beside(cell, side, colored(in, shaders::kChannelFfn, std::to_string(neuron), 0.75F),
-                     ramp(least, 1.5F * least, size) * near_enough(cell.center),
+                     glm::smoothstep(least, 1.5F * least, size) * near_enough(cell.center),
                      down ? 0.3F : 0.15F);
       }
     };
@@ -336,7 +340,7 @@ void label_cells(const LabelInput& in, LabelBoard& board) {
                 // In the middle of the gap above it.
                 label.anchor = cell.center +
                                glm::vec3(0.0F, cell.half_size.y * (1.0F + share), cell.half_size.z);
-                board.at(label, ramp(least, 1.3F * least, size));
+                board.at(label, glm::smoothstep(least, 1.3F * least, size));
               });
         },
         2.0F * std::abs(in.layout.box_of(first, in.now).center.x - in.layout.ffn_right()));

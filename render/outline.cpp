@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "render/labels.h"
 #include "render/scene/dependency.h"
 #include "render/scene/quantities.h"
 

@@ -128,8 +128,8 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
   f.playhead = static_cast<float>(view.playhead);
   f.shortest_life = static_cast<float>(scene::shortest_life(view.pace));
   f.pixel_size = 2.0F * std::tan(scene::Camera::kFovY * 0.5F) / std::max(viewport.y, 1.0F);
-  f.exposure = view.look.exposure;
-  f.bloom = light ? 0.0F : view.look.bloom;
+  f.exposure = 1.0F;
+  f.bloom = light ? 0.0F : 0.55F;
   for (uint32_t c = 0; c < shaders::kChannelCount; ++c) {
     f.channel_color[c] = glm::vec4(colours.channel[c], view.look.channels.effective(c));
   }

@@ -36,8 +36,6 @@ struct Look {
   scene::PaletteName palette = scene::PaletteName::kDefault;
   scene::Channels channels;
   bool show_all = false;  // every read and neuron that the trace lists
-  float exposure = 1.0F;
-  float bloom = 0.55F;
   bool reduced_motion = false;
   bool labels = true;
   bool lens = false;  // words at the storeys: what the model would say there

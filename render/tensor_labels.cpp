@@ -1,6 +1,5 @@
 // The words on the sheets: titles with shapes and scales, where the counted lines are, the numbers.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
 

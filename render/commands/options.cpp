@@ -11,7 +11,6 @@
 
 #include "model/error.h"
 #include "render/bookmarks.h"
-#include "render/scene/choreography.h"
 #include "render/scene/node_path.h"
 #include "render/scene/tensors.h"
 

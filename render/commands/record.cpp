@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <memory>
 
 #include "model/error.h"
 #include "render/gpu/device.h"

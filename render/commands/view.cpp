@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <new>
 #include <optional>
 #include <thread>
@@ -485,6 +483,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
   bool broken = false;  // what is followed
+  for (int i = 0; i < 2; ++i) ui.draw_window(state);  // panels measure themselves
   auto last = std::chrono::steady_clock::now();
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {
     // When nothing moves the program sleeps until something does.

@@ -8,26 +8,10 @@
 
 #include "model/error.h"
 #include "render/gpu/device.h"
-#include "render/gpu/instance.h"
 #include "shaders/shared.h"
 
 namespace gpu {
 namespace {
-
-const char* kind_name(VkPhysicalDeviceType type) {
-  switch (type) {
-    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
-      return "discrete";
-    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
-      return "integrated";
-    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
-      return "virtual";
-    case VK_PHYSICAL_DEVICE_TYPE_CPU:
-      return "cpu";
-    default:
-      return "other";
-  }
-}
 
 // Of the one layout that all pipelines share: see shaders/shared.h.
 constexpr uint32_t kStorageBuffers = shaders::kBindTextureA - shaders::kBindFrame - 1;
@@ -196,11 +180,6 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
   throw Error(ExitCode::kNoVulkan, "no usable Vulkan device: " + reasons,
               filter.empty() ? "" : "--device " + filter,
               "mesa-vulkan-drivers has a software device that always works");
-}
-
-std::string describe(const Candidate& candidate) {
-  return fmt::format("{} [{}]{}", candidate.name, kind_name(candidate.properties.deviceType),
-                     candidate.rejected.empty() ? "" : " rejected: " + candidate.rejected);
 }
 
 }  // namespace gpu

@@ -25,8 +25,6 @@ std::vector<Candidate> inspect_devices(
 // an index; empty: any. Throws Error (no_vulkan) that lists every device with its reason.
 size_t choose_device(const std::vector<Candidate>& candidates, const std::string& filter);
 
-std::string describe(const Candidate& candidate);
-
 // The features that the renderer uses: as a chain to query, or with all of them on.
 struct RequiredFeatures {
   explicit RequiredFeatures(bool on);

@@ -46,7 +46,7 @@ class Staging {
 
 class Uploader {
  public:
-  Uploader(Device& device, Staging& staging) : device_(device), staging_(staging) {}
+  explicit Uploader(Staging& staging) : staging_(staging) {}
   void write(const Buffer& to, VkDeviceSize offset, std::span<const std::byte> data);
   // The whole buffer moves to a larger one; before all writes to `to` that follow. `from` is let go
   // of when that is recorded.
@@ -55,7 +55,7 @@ class Uploader {
   // has just been made.
   void write(const Image& to, VkOffset2D at, VkExtent2D size, std::span<const std::byte> data,
              bool fresh);
-  // Makes a fresh image usable in GENERAL.
+  // Brings a fresh image into image.layout().
   void prepare(const Image& image);
   // Records everything in order, between barriers against whatever came before and comes after.
   void flush(VkCommandBuffer commands);
@@ -72,7 +72,6 @@ class Uploader {
     VkBufferImageCopy region{};
     bool fresh = false;
   };
-  Device& device_;
   Staging& staging_;
   std::vector<Op> ops_;
   std::vector<Buffer> moved_;

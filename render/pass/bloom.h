@@ -19,7 +19,6 @@ class BloomPass {
   // levels: 2 to kLevels; with fewer the glow does not reach as far.
   void record(VkCommandBuffer commands, const gpu::Image& scene, size_t levels);
   VkImageView result() const { return cheap_ ? packed_.view() : levels_[0].view(); }
-  bool packed() const { return cheap_; }
 
  private:
   void down(VkCommandBuffer commands, const gpu::Image& scene, size_t levels);

@@ -57,7 +57,7 @@ void LabelsPass::add(const Label& label, const shaders::Frame& frame) {
                          .texel = placed->texel,
                          .texel_size = placed->size,
                          .px_per_texel = scale,
-                         .halo = label.halo ? 0.75f : 0.0f,
+                         .halo = 0.75f,
                          .rgba = label.rgba});
     }
   }

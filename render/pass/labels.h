@@ -1,4 +1,4 @@
-// Pass 7: text, over the finished picture so that neither bloom nor tone mapping touches it.
+// Text, over the finished picture so that neither bloom nor tone mapping touches it.
 #pragma once
 
 #include <unordered_map>

@@ -23,7 +23,7 @@ PassContext::PassContext(gpu::Device& gpu_device)
     : device(gpu_device),
       layout(gpu_device),
       staging(gpu_device),
-      uploader(gpu_device, staging),
+      uploader(staging),
       timer(gpu_device) {
   linear = make_sampler(device, VK_FILTER_LINEAR);
   nearest = make_sampler(device, VK_FILTER_NEAREST);

@@ -83,7 +83,7 @@ void PickPass::record(VkCommandBuffer commands, const SceneBuffers& scene, const
   slot.places = steps.bolt_places();
 }
 
-std::optional<PickPass::Answer> PickPass::take() {
+std::optional<PickResult> PickPass::take() {
   const uint64_t done = context_.device.completed();
   Slot* newest = nullptr;
   for (Slot& slot : slots_) {
@@ -95,7 +95,7 @@ std::optional<PickPass::Answer> PickPass::take() {
   if (newest == nullptr) return std::nullopt;
   const auto ids = newest->ids.mapped<uint32_t>();
   constexpr int kMiddle = kSide / 2;
-  Answer answer{newest->pixel, 0, {}};
+  PickResult answer{newest->pixel, 0, {}};
   uint32_t found = 0;
   int nearest = kReach * kReach + 1;
   for (int y = -kReach; y <= kReach; ++y) {
@@ -113,7 +113,7 @@ std::optional<PickPass::Answer> PickPass::take() {
     const uint32_t record = found & ~shaders::kPickedBolt;
     for (const StepStore::Place& place : newest->places) {
       if (record - place.range.first < place.range.count)
-        answer.bolt = StepStore::Record{place.step, record - place.range.first};
+        answer.bolt = BoltRef{place.step, record - place.range.first};
     }
   }
   const uint64_t taken = newest->submission;

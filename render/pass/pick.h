@@ -9,6 +9,7 @@
 
 #include "render/pass/bolts.h"
 #include "render/pass/nodes.h"
+#include "render/pick_result.h"
 
 namespace render {
 
@@ -18,13 +19,8 @@ class PickPass {
   // The node lights of this frame are written and readable; extent: of the picture that was drawn.
   void record(VkCommandBuffer commands, const SceneBuffers& scene, const NodesPass& nodes,
               const BoltsPass& bolts, const StepStore& steps, glm::ivec2 pixel, VkExtent2D extent);
-  struct Answer {
-    glm::ivec2 pixel;
-    uint32_t node;                          // element + 1; 0: none
-    std::optional<StepStore::Record> bolt;  // nearer than any node
-  };
   // The newest answer that has arrived and was not taken.
-  std::optional<Answer> take();
+  std::optional<PickResult> take();
 
  private:
   static constexpr uint32_t kSide = 9;  // pixels; odd

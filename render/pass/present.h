@@ -1,4 +1,4 @@
-// Pass 7, of a window whose scene is smaller than itself or has no multisampling: the graded
+// Of a window whose scene is smaller than itself or has no multisampling: the graded
 // picture, its edges smoothed, its size the target's.
 #pragma once
 

@@ -56,12 +56,6 @@ class StepStore {
     RecordRange range;
   };
   std::vector<Place> bolt_places() const;
-  // One bolt, by the script that it came from.
-  struct Record {
-    uint64_t step;
-    uint32_t index;
-    bool operator==(const Record&) const = default;
-  };
   VkBuffer light_buffer() const noexcept { return lights_.handle(); }
   VkBuffer bolt_buffer() const noexcept { return bolts_.handle(); }
 

@@ -2,8 +2,6 @@
 // tiles.
 #pragma once
 
-#include <vector>
-
 #include <glm/glm.hpp>
 
 #include "render/pass/frame_records.h"

@@ -1,7 +1,6 @@
 #include "render/scene/bolt_meaning.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "render/scene/dependency.h"
 #include "render/scene/quantities.h"

@@ -458,11 +458,6 @@ class Writer {
   Script script_;
 };
 
-float ease(float t) {
-  t = std::clamp(t, 0.0F, 1.0F);
-  return t * t * (3.0F - 2.0F * t);
-}
-
 }  // namespace
 
 Script choreograph(const trace::Reader& reader, const Layout& layout, size_t step,
@@ -482,7 +477,7 @@ float column_now(const trace::Reader& reader, const Layout& layout, double playh
   if (!glide || now.last + 1 >= reader.steps()) return here;
   const float next =
       front(moment_of(static_cast<double>(now.last) + 1.5, merge, reader.steps()).last);
-  return here + (next - here) * ease((now.share - Clock::kFall) / (1.0F - Clock::kFall));
+  return here + (next - here) * glm::smoothstep(Clock::kFall, 1.0F, now.share);
 }
 
 }  // namespace scene

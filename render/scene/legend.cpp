@@ -54,7 +54,7 @@ class Writer {
         "<o_h,da>/|da|\u00b2 from a head, a_j<W v_j,o_h>/|o_h|\u00b2 into it");
     const bool shared = in_.layout.positions_per_column() > 1;
     row(shaders::kChannelKv,
-        shared ? "slot: mean a_j, all its positions'" : "slot: mean a_j read from it",
+        shared ? "slot: sum of its positions' mean a_j" : "slot: mean a_j read from it",
         full(Measure::kKvRead),
         prompt() ? "each token's largest read of an earlier one, of da" : "");
     row(shaders::kChannelFfn, m_.buckets == m_.neurons ? "cell: |act|" : "cell: rms of act",

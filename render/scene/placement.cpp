@@ -8,11 +8,6 @@ namespace {
 
 constexpr float kCell = 96.0F;  // pixels
 
-float smooth(float low, float high, float x) {
-  const float t = std::clamp((x - low) / (high - low), 0.0F, 1.0F);
-  return t * t * (3.0F - 2.0F * t);
-}
-
 }  // namespace
 
 float gap_between(const Rect& a, const Rect& b) {
@@ -46,14 +41,15 @@ void Placement::cover(const Rect& rect) {
 float Placement::room(const Rect& rect, float wish) const {
   // Whole or not at all: half a word at the rim of the screen is noise.
   const glm::vec2 inside = glm::min(rect.low, viewport_ - rect.high);
-  float visible = std::clamp(wish, 0.0F, 1.0F) * smooth(-fade_, 0.0F, std::min(inside.x, inside.y));
+  float visible =
+      std::clamp(wish, 0.0F, 1.0F) * glm::smoothstep(-fade_, 0.0F, std::min(inside.x, inside.y));
   if (!(visible > 0.0F)) return 0.0F;
   cells(rect, [&](size_t cell) {
     for (const uint32_t index : cells_[cell]) {
       const Taken& other = taken_[index];
-      const float near = 1.0F - smooth(0.0F, fade_, gap_between(rect, other.rect));
+      const float near = 1.0F - glm::smoothstep(0.0F, fade_, gap_between(rect, other.rect));
       // The lesser one is gone before the greater one is half there.
-      visible = std::min(visible, 1.0F - near * smooth(0.0F, 0.5F, other.visible));
+      visible = std::min(visible, 1.0F - near * glm::smoothstep(0.0F, 0.5F, other.visible));
     }
   });
   return visible;

@@ -34,8 +34,7 @@ double reach(double size, double pixel_size, double height) {
 float appearance(const Sheet& sheet, const glm::dvec3& eye, double pixel_size, double height) {
   const double distance = std::max(distance_to(sheet, eye), 1e-9);
   const double share = sheet.size / (distance * pixel_size * height);
-  const double t = std::clamp((share - kBegins) / (kComplete - kBegins), 0.0, 1.0);
-  return static_cast<float>(t * t * (3.0 - 2.0 * t));
+  return static_cast<float>(glm::smoothstep(kBegins, kComplete, share));
 }
 
 std::vector<Sheet> sheets_near(const Layout& layout, const glm::dvec3& eye, double pixel_size,

@@ -28,9 +28,4 @@ std::optional<uint32_t> TileCache::place(const TileKey& key) {
   return slot;
 }
 
-void TileCache::clear() {
-  slot_of_.clear();
-  std::fill(owner_.begin(), owner_.end(), Owner{});
-}
-
 }  // namespace scene

@@ -24,7 +24,6 @@ class TileCache {
   std::optional<uint32_t> find(const TileKey& key) const;
   // A slot for a new tile, or its own again. Nothing when every slot is in use in this frame.
   std::optional<uint32_t> place(const TileKey& key);
-  void clear();
   size_t size() const { return slot_of_.size(); }
 
  private:

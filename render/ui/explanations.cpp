@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "render/scene/text.h"
 #include "render/ui/letters.h"
 
 namespace ui {

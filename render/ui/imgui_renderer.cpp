@@ -1,7 +1,5 @@
 #include "render/ui/imgui_renderer.h"
 
-#include <algorithm>
-
 #include <imgui.h>
 #include <glm/glm.hpp>
 

@@ -2,7 +2,6 @@
 #include <imgui.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "render/scene/bolt_meaning.h"
 #include "render/ui/letters.h"

@@ -11,13 +11,11 @@
 #include <vector>
 
 #include "engine/trace/muted.h"
-#include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
 #include "render/scene/muted.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/node_path.h"
 #include "render/scene/quantities.h"
-#include "render/scene/text.h"
 #include "render/ui/explanations.h"
 #include "render/ui/letters.h"
 

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "render/scene/numbers.h"
-#include "render/scene/text.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 

@@ -2,11 +2,8 @@
 #include <imgui.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
-#include "render/scene/choreography.h"
-#include "render/scene/text.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 

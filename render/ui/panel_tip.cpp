@@ -2,11 +2,9 @@
 #include <imgui.h>
 
 #include "render/scene/bolt_meaning.h"
-#include "render/scene/choreography.h"
 #include "render/scene/dependency.h"
 #include "render/scene/node_meaning.h"
 #include "render/scene/quantities.h"
-#include "render/scene/text.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 

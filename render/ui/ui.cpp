@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "render/scene/text.h"
 #include "render/ui/explanations.h"
 #include "render/ui/letters.h"
 #include "render/ui/panel_inspector.h"

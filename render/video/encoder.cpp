@@ -33,6 +33,8 @@ bool has_encoder(const std::string& ffmpeg, const std::string& name) {
   return probe.finish() == 0;
 }
 
+constexpr const char* kQuality = "18";  // libx264's constant rate factor
+
 bool is_mp4(const fs::path& path) {
   const std::string suffix = path.extension().string();
   return suffix == ".mp4" || suffix == ".m4v" || suffix == ".mov";
@@ -54,7 +56,7 @@ std::vector<std::string> command_line(const std::string& ffmpeg, const EncoderOp
   };
   if (is_mp4(options.output) || options.output.extension() == ".mkv") {
     if (has_encoder(ffmpeg, "libx264")) {
-      add({"-c:v", "libx264", "-preset", "veryfast", "-crf", std::to_string(options.crf)});
+      add({"-c:v", "libx264", "-preset", "veryfast", "-crf", kQuality});
     } else {
       add({"-c:v", "mpeg4", "-q:v", "3"});
     }

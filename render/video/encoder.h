@@ -18,7 +18,6 @@ struct EncoderOptions {
   uint32_t width = 0;            // pixels; odd sizes are padded by one for yuv420p
   uint32_t height = 0;
   double fps = 30;
-  int crf = 18;  // libx264's constant quality: lower is better and larger
 };
 
 class Encoder {
