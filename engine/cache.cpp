@@ -17,7 +17,7 @@ model::KvCache make_cache(const model::Config& c, int64_t positions, model::Cach
         fulgurite::ExitCode::kUsage,
         fmt::format("keys and values of {} positions take {:.1f} GB, of {:.1f} GB of memory",
                     positions, needed / 1e9, there / 1e9),
-        "the context", "a shorter one (-c) or --cache-type q8_0 needs less");
+        "the context", "a shorter one needs less: -c, or fewer tokens");
   }
   return {c, positions, type};
 }

@@ -12,15 +12,18 @@ constexpr const char* kEpsilon = "gemma3.attention.layer_norm_rms_epsilon";
 constexpr const char* kGlobalBase = "gemma3.rope.global.freq_base";
 constexpr const char* kContext = "gemma3.context_length";
 constexpr const char* kSoftCap = "gemma3.final_logit_softcapping";
-constexpr int64_t kMost = int64_t{1} << 40;
 // What the models of 4, 12 and 27 B reach, eight times as far as they were trained at first. Early
 // files say less. The 1B model is not stretched.
-constexpr int64_t kStretched = 131072;
+constexpr uint64_t kStretched = 131072;
 
 bool is_stretched(const ModelFile& file) {
-  const int64_t layers = file.get_int("gemma3.block_count", 0, kMost, 0);
-  const int64_t context = file.get_int(kContext, 0, kMost, 0);
-  const int64_t window = file.get_int("gemma3.attention.sliding_window", 0, kMost, 0);
+  const auto number = [&](const char* key) {
+    const auto* value = std::get_if<uint64_t>(file.find(key));
+    return value != nullptr ? *value : 0;  // find_problems() names it
+  };
+  const uint64_t layers = number("gemma3.block_count");
+  const uint64_t context = number(kContext);
+  const uint64_t window = number("gemma3.attention.sliding_window");
   const bool known = layers == 34 || layers == 48 || layers == 62;
   return context >= kStretched || (known && window < context);
 }
@@ -61,8 +64,8 @@ void mend_gemma3_of_ollama(ModelFile& file) {
       is_stretched(file)) {
     file.add("gemma3.rope.scaling.type", std::string("linear"));
     file.add("gemma3.rope.scaling.factor", 8.0);
-    if (file.get_int(kContext, 0, kMost) < kStretched)
-      *file.find_to_mend(kContext) = uint64_t{kStretched};
+    MetaValue& context = *file.find_to_mend(kContext);
+    context = std::max(std::get<uint64_t>(context), kStretched);
   }
   if (const Tensor* embedding = file.find_tensor("token_embd.weight")) {
     const auto rows = static_cast<size_t>(embedding->rows());

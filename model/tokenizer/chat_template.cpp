@@ -311,7 +311,10 @@ std::optional<Chat> recognise_chat_template(std::string_view t) {
 std::optional<Chat> chat_of(const ModelFile& file) {
   const std::string text = file.get_string("tokenizer.chat_template", "");
   // Ollama's files of Gemma 3 have none: its store keeps them beside the models.
-  if (text.empty() && file.get_bool(kOllama, false)) return Chat{ChatTemplate::kGemma};
+  if (text.empty() && file.get_string("general.architecture", "") == "gemma3" &&
+      file.get_bool(kOllama, false)) {
+    return Chat{ChatTemplate::kGemma};
+  }
   return recognise_chat_template(text);
 }
 

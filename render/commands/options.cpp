@@ -166,9 +166,15 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   Waiting waiting(options.followed.empty()
                       ? ""
                       : "the end of " + options.followed + "; Ctrl-C takes what has come");
+  // A prompt that is refused while another one runs ends nothing.
+  const auto ended = [&] {
+    return reader.finished() ||
+           (reader.failed() &&
+            (reader.note_kind() != trace::NoteKind::kError || reader.conversation() == 0));
+  };
   for (int still = 0; !interrupted(); ++still) {
     if (stage.poll()) still = 0;
-    if ((reader.finished() || reader.failed()) && still >= most_still) break;
+    if (ended() && still >= most_still) break;
     waiting.look();
   }
   if (options.enough) options.enough();
