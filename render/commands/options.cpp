@@ -166,11 +166,11 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
   Waiting waiting(options.followed.empty()
                       ? ""
                       : "the end of " + options.followed + "; Ctrl-C takes what has come");
-  // A prompt that is refused while another one runs ends nothing.
+  // Of what another process writes a prompt that is refused while another one runs ends nothing.
   const auto ended = [&] {
-    return reader.finished() ||
-           (reader.failed() &&
-            (reader.note_kind() != trace::NoteKind::kError || reader.conversation() == 0));
+    const bool refused = reader.note_kind() == trace::NoteKind::kError &&
+                         reader.conversation() > 0 && !options.followed.empty();
+    return reader.finished() || (reader.failed() && !refused);
   };
   for (int still = 0; !interrupted(); ++still) {
     if (stage.poll()) still = 0;
