@@ -107,8 +107,8 @@ int64_t Recorder::batch(int64_t reach) const noexcept {
 
 int64_t Recorder::bytes_of(int64_t reach) const noexcept {
   const auto bytes = [](int64_t n, size_t each) { return n * static_cast<int64_t>(each); };
-  const int64_t reads = level_ == trace::Level::kFull ? reach : int64_t{Detail::kReads};
-  return config_.n_layer * (config_.n_head * bytes(1, sizeof(trace::HeadShare)) +
+  const int64_t reads = lists_every() ? reach : int64_t{Detail::kReads};
+  return config_.n_layer * (bytes(config_.n_head, sizeof(trace::HeadShare)) +
                             bytes(config_.n_head * reads, sizeof(trace::KvRead)) +
                             bytes(config_.n_head_kv * (reach + 2), sizeof(float)) +
                             bytes(detail_.buckets, 2 * sizeof(float)) +
@@ -150,16 +150,15 @@ void Recorder::shape(Values& of, size_t sums, size_t n) {
   of.first.resize(sums * kMost);
 }
 
-std::span<float> Recorder::act_of(Position& p, int64_t layer) noexcept {
-  if (!lists_every()) return p.act;
+std::span<float> Recorder::of_layer(std::vector<float>& every, int64_t layer) const noexcept {
   const auto n = static_cast<size_t>(config_.neurons());
-  return std::span(p.every_neuron.value).subspan(static_cast<size_t>(layer) * n, n);
+  return std::span(every).subspan(static_cast<size_t>(layer) * n, n);
 }
-
-std::span<float> Recorder::shares_of(Position& p, int64_t layer) noexcept {
-  if (!lists_every()) return p.shares;
-  const auto n = static_cast<size_t>(config_.neurons());
-  return std::span(p.every_neuron.share).subspan(static_cast<size_t>(layer) * n, n);
+std::span<float> Recorder::act_of(Position& p, int64_t layer) const noexcept {
+  return lists_every() ? of_layer(p.every_neuron.value, layer) : p.act;
+}
+std::span<float> Recorder::shares_of(Position& p, int64_t layer) const noexcept {
+  return lists_every() ? of_layer(p.every_neuron.share, layer) : p.shares;
 }
 
 void Recorder::begin(uint32_t first, uint32_t n, const model::KvCache& cache) {
@@ -282,7 +281,7 @@ void Recorder::keep_act(Position& p, int64_t layer, const float* data) {
       part(int64_t{e} * config_.n_ff, config_.neurons_of(e));
     }
   };
-  if (lists_every()) {
+  if (lists_every()) {  // at work when this layer's were kept last were others
     std::fill(act.begin(), act.end(), 0.0F);
   } else {
     each([&](int64_t first, int64_t n) { std::fill_n(act.begin() + first, n, 0.0F); });

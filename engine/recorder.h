@@ -78,8 +78,9 @@ class Recorder final : public model::TapSink {
   static void shape(Values& of, size_t sums, size_t n);
   bool lists_every() const noexcept { return level_ == trace::Level::kFull; }
   // A layer's activations, and the shares of its neurons.
-  std::span<float> act_of(Position& p, int64_t layer) noexcept;
-  std::span<float> shares_of(Position& p, int64_t layer) noexcept;
+  std::span<float> act_of(Position& p, int64_t layer) const noexcept;
+  std::span<float> shares_of(Position& p, int64_t layer) const noexcept;
+  std::span<float> of_layer(std::vector<float>& every, int64_t layer) const noexcept;
   void slots_read(Position& p, int64_t layer, size_t reach);
   void all_neurons(Position& p, int64_t layer);
   void cells_and_chosen(Position& p, int64_t layer);

@@ -28,10 +28,7 @@ std::span<const char> chars(std::string_view s) noexcept {
 
 int64_t choose_context(const model::Config& c, int64_t wanted) {
   if (wanted == 0) return std::min<int64_t>(c.n_ctx, 4096);
-  if (wanted < 1 || wanted > c.n_ctx) {
-    throw Error(ExitCode::kUsage, "a context of " + std::to_string(wanted) + " is not possible",
-                "-c", "the model was trained for " + std::to_string(c.n_ctx));
-  }
+  require_context(c, wanted);
   return wanted;
 }
 

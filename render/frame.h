@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "render/gpu/device.h"
-#include "render/pick_result.h"
 #include "render/label.h"
+#include "render/pick_result.h"
 #include "render/target/target.h"
 #include "shaders/shared.h"
 

@@ -121,7 +121,10 @@ void label_muted(const LabelInput& in, LabelBoard& board) {
 uint32_t written(const LabelInput& in) {
   if (in.reader.steps() == 0) return 0;
   const scene::Moment now = scene::moment_of(in.playhead, in.merge, in.reader.steps());
-  return in.reader.step(now.last).last_position() + 1;
+  const auto front = static_cast<uint32_t>(std::lround(std::max(in.now, 0.0F)));
+  return std::max(in.reader.step(now.last).last_position(),
+                  front * in.layout.positions_per_column()) +
+         1;
 }
 
 void label_candidates(const LabelInput& in, LabelBoard& board) {

@@ -28,7 +28,7 @@ struct LabelInput {
   bool lens = false;                           // readings are shown
 };
 
-// Positions that are there at the playhead.
+// Positions that are there at the playhead: what glides to the front already is.
 uint32_t written(const LabelInput& in);
 
 // Of a candidate, in as few digits as tell it.

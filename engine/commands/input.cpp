@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/cache.h"
 #include "engine/trace/machine_memory.h"
 #include "model/error.h"
 
@@ -33,10 +34,7 @@ std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input
         fmt::format("{} tokens are more than the model's context of {}", tokens.size(), c.n_ctx),
         model.file.name(), "shorten them");
   }
-  if (input.context > c.n_ctx) {
-    throw Error(ExitCode::kUsage, fmt::format("a context of {} is not possible", input.context),
-                "-c", fmt::format("the model was trained for {}", c.n_ctx));
-  }
+  if (input.context != 0) require_context(c, input.context);
   if (input.context != 0 && input.context < std::ssize(tokens)) {
     throw Error(
         ExitCode::kUsage,

@@ -18,11 +18,11 @@ struct TokenInput {
 };
 
 // The ids, or those of the text as a session begins with it. Throws Error (usage)
-// when an id is not in the vocabulary, when there is none, and when they, or the context that is
-// asked for, are more than the model's.
+// when an id is not in the vocabulary, when there is none, when they are more than the context, and
+// when that is more than the model's.
 std::vector<int32_t> tokens_of(const LoadedModel& model, const TokenInput& input);
 
-// Positions that the cache of these tokens holds: the context's.
+// Positions for which their cache has room: the context, or as many as there are tokens.
 int64_t capacity_of(const TokenInput& input, const std::vector<int32_t>& tokens) noexcept;
 
 // Throws Error (failed) where so many floats would take more than half of the memory: of what, and

@@ -55,6 +55,7 @@ class Stack final : public model::TapSink {
     const int64_t first_cols = cols_;
     positions_ = positions;
     cols_ = cols;
+    // Both copies must fit.
     require_memory(2 * positions_ * rows_ * cols_, "the tensor of all positions",
                    "ask for one with --position");
     values_.assign(static_cast<size_t>(positions_ * rows_ * cols_), 0.0F);

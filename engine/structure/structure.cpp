@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
-#include "engine/model_store.h"
 #include "engine/detail.h"
+#include "engine/model_store.h"
 #include "engine/structure/published.h"
 #include "model/error.h"
 #include "model/format/hf_folder.h"

@@ -124,7 +124,7 @@ class Decoder final : public Model {
   void output_projection(const Pass& pass, int64_t l);
   bool has_factors() const noexcept;
   int64_t factor_bytes() const noexcept;
-  float* factor(int64_t l, int64_t h) const noexcept;
+  float* factor(const Pages& factors, int64_t l, int64_t h) const noexcept;
   void fetch_factor(int64_t l, int64_t h) const noexcept;
   void build_factors();
   void tap_attention(const Pass& pass, int64_t l);

@@ -2,7 +2,6 @@
 // h / (H / K) (Ainslie et al. 2023, arXiv:2305.13245).
 #include <algorithm>
 #include <cmath>
-#include <new>
 #include <utility>
 
 #include "model/arch/decoder.h"
@@ -22,14 +21,7 @@ constexpr int64_t kWorthSharing = 1 << 14;
 void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  if (pass.wants_backs() && factors_ == nullptr && has_factors()) {
-    try {
-      build_factors();
-    } catch (const std::bad_alloc&) {
-      factors_ = nullptr;  // some of them would be zero
-      throw;
-    }
-  }
+  if (pass.wants_backs() && factors_ == nullptr && has_factors()) build_factors();
   project(pass, l);
   attend_all(pass, l);
   output_projection(pass, l);
@@ -187,7 +179,7 @@ void Decoder::attend_all(const Pass& pass, int64_t l) {
 
 // So that it is on its way while the head attends.
 void Decoder::fetch_factor(int64_t l, int64_t h) const noexcept {
-  const char* bytes = reinterpret_cast<const char*>(factor(l, h));
+  const char* bytes = reinterpret_cast<const char*>(factor(factors_, l, h));
   for (int64_t k = 0; k < factor_bytes(); k += 64) __builtin_prefetch(bytes + k);
   // To GCC a function that only fetches has no effect, and it leaves out the calls of it.
   asm volatile("");
@@ -228,8 +220,8 @@ int64_t Decoder::factor_bytes() const noexcept {
   return factor_floats(config_.head_dim) * int64_t{sizeof(float)};
 }
 
-float* Decoder::factor(int64_t l, int64_t h) const noexcept {
-  auto* first = reinterpret_cast<float*>(factors_.get());
+float* Decoder::factor(const Pages& factors, int64_t l, int64_t h) const noexcept {
+  auto* first = reinterpret_cast<float*>(factors.get());
   return first + (l * config_.n_head + h) * factor_floats(config_.head_dim);
 }
 
@@ -247,7 +239,7 @@ void Decoder::build_factors() {
     });
   };
   const auto bytes = static_cast<size_t>(c.n_layer * c.n_head * factor_bytes());
-  factors_ = zero_pages((bytes + kHugePage - 1) / kHugePage * kHugePage);
+  Pages factors = zero_pages((bytes + kHugePage - 1) / kHugePage * kHugePage);
   for (int64_t l = 0; l < c.n_layer; ++l) {
     const Layer& w = weights_.layers[static_cast<size_t>(l)];
     const Tensor& wo = w.wo.weight;
@@ -267,8 +259,9 @@ void Decoder::build_factors() {
         add_gram(block.data() + h * c.head_dim, rows, width, c.head_dim, gram);
       });
     }
-    each_head([&](int64_t h, double* gram) { factorise(gram, c.head_dim, factor(l, h)); });
+    each_head([&](int64_t h, double* gram) { factorise(gram, c.head_dim, factor(factors, l, h)); });
   }
+  factors_ = std::move(factors);  // all, or where memory gives out on the way none
 }
 
 // Shares of the heads.
@@ -337,7 +330,7 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const
   const int64_t item = i * c.n_head + h;
   float* back = a_.head_back.data() + item * d;
   const float energy = factors_ == nullptr ? static_cast<float>(dot(read, back, d))
-                                           : factor_matvec(factor(l, h), read, d, back);
+                                           : factor_matvec(factor(factors_, l, h), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
   pass.sink->on_head(l, pass.first + i, h, {scores, weights, a_.z.data() + item * d, back, energy});

@@ -33,8 +33,8 @@ MetaValue* ModelFile::find_to_mend(std::string_view key) noexcept {
   return const_cast<MetaValue*>(std::as_const(*this).find(key));
 }
 
-void ModelFile::leave_out_tensors(std::string_view prefix) {
-  std::erase_if(tensors_, [&](const Tensor& t) { return t.name.starts_with(prefix); });
+void ModelFile::leave_out_tensors(const std::function<bool(const Tensor&)>& is_one) {
+  std::erase_if(tensors_, is_one);
   tensor_index_.clear();
   for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_.emplace(tensors_[i].name, i);
 }

@@ -36,8 +36,7 @@ class ModelFile {
   bool add(Tensor tensor);
   // The value under a key, to be mended; nullptr when it is missing.
   MetaValue* find_to_mend(std::string_view key) noexcept;
-  // Whose name begins so.
-  void leave_out_tensors(std::string_view prefix);
+  void leave_out_tensors(const std::function<bool(const Tensor&)>& is_one);
   // Another file of the same model.
   void add_bytes(uint64_t n) noexcept { bytes_ += n; }
   // Keeps the memory alive that tensor.data points into.

@@ -74,8 +74,7 @@ void mend_gemma3_of_ollama(ModelFile& file) {
       shorten(file, key, rows);
     }
   }
-  file.leave_out_tensors("v.");
-  file.leave_out_tensors("mm.");
+  file.leave_out_tensors(is_vision);
 }
 
 }  // namespace model

@@ -177,7 +177,7 @@ int record(const RecordOptions& options) {
     }
     settle(stage, state, overlay);
     stage.look_at_tensors(view, size);
-    if (i > 0 && interrupted()) break;
+    if (i > 0 && interrupted()) break;  // before a frame whose numbers are still on their way
     stage.draw(target, view);
     progress.show(i + 1);
   }

@@ -300,7 +300,8 @@ TEST_F(BadInput, AFullDiskBehindStdoutOrNothingAtAll) {
   for (const std::string to : {"> /dev/full", ">&-"}) {
     if (to != ">&-" && !fs::exists("/dev/full")) continue;
     for (const std::string words : {"inspect", "inspect --json", "models", "--version", "--help",
-                                    "run -n 2 -p A", "lens -p A", "attribution -p A --json"}) {
+                                    "run -n 2 -p A", "lens -p A", "attribution -p A --json", "taps",
+                                    "tokenize -f LICENSE", "eval -f LICENSE -c 16"}) {
       const Outcome outcome = tests::run_program(
           {"sh", "-c", cli::program() + " " + words + " " + to}, cli::kNoDisplay);
       expect_refusal(outcome, 1, "stdout");

@@ -76,6 +76,16 @@ class Labels : public ::testing::Test {
   scene::Palette palette_;
 };
 
+TEST_F(Labels, WhatGlidesToTheFrontHasItsWordAlready) {
+  show(tests::small_model(), 2, 3);
+  const auto words_at = [&](double playhead) {
+    return written({*reader_, *layout_, palette_, playhead, 1.0,
+                    scene::column_now(*reader_, *layout_, playhead)});
+  };
+  EXPECT_EQ(3U, words_at(1.5)) << "positions 0 to 2";
+  EXPECT_EQ(4U, words_at(1.99)) << "the next one comes";
+}
+
 // Of a context that has more positions than there is room for slots.
 TEST_F(Labels, ASlotOfSeveralPositionsNamesThemAll) {
   trace::ModelRecord model = tests::small_model();
