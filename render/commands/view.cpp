@@ -254,10 +254,16 @@ class Controls {
     const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
     const bool quits = (mods & GLFW_MOD_CONTROL) != 0 && key == GLFW_KEY_Q;
     // Of an open list or text; Escape closes it.
-    const bool taken = ui_->popup_open() || state_->asks_what_to_do ||
-                       (ui_->wants_keyboard() && key != GLFW_KEY_ESCAPE);
+    const bool opens = state_->asks_what_to_do || state_->asks_what_to_open;
+    const bool edits = state_->focus_prompt;
+    const bool taken =
+        ui_->popup_open() || opens || edits || (ui_->wants_keyboard() && key != GLFW_KEY_ESCAPE);
     if (taken && !function_key && !quits) return;
     command(key, mods, repeat);
+    const bool letter = (mods & GLFW_MOD_CONTROL) == 0;
+    if (!edits && state_->focus_prompt) state_->typed_for_prompt.begin(letter);
+    if (!opens && (state_->asks_what_to_do || state_->asks_what_to_open))
+      state_->typed_for_popup.begin(letter);
   }
 
   void back() {
@@ -482,7 +488,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   std::string title;
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
-  bool broken = false;  // what is followed
+  bool broken = false;                                // what is followed
   for (int i = 0; i < 2; ++i) ui.draw_window(state);  // panels measure themselves
   auto last = std::chrono::steady_clock::now();
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {

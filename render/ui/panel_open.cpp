@@ -24,9 +24,11 @@ void panel_open(State& state) {
   if (opens) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
   Letters::current().want(state.what_to_open);
+  state.typed_for_popup.give();
   const bool entered = ImGui::InputTextWithHint(
       "##what", "FILE or folder, ollama:NAME, hf:ORG/REPO, tcp:PORT", &state.what_to_open,
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
+  state.typed_for_popup.look();
   const bool pressed = ImGui::Button("Open");
   ImGui::SameLine();
   ImGui::TextDisabled("or drop a file on the window");

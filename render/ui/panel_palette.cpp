@@ -29,9 +29,11 @@ void panel_palette(State& state) {
   if (opens || !ImGui::IsAnyItemActive()) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
   Letters::current().want(state.what_to_do);
+  state.typed_for_popup.give();
   const bool entered =
       ImGui::InputTextWithHint("##do", "a command, or a node: L3.H1, L3.F20, T5, C0",
                                &state.what_to_do, ImGuiInputTextFlags_EnterReturnsTrue);
+  state.typed_for_popup.look();
   bool moved = opens || ImGui::IsItemEdited();
   if (moved) state.offer = 0;
   const std::vector<Offer> list = offers(state.what_to_do, state.stage.layout());

@@ -163,10 +163,12 @@ void controls(State& state) {
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
   Letters::current().want(typed);
+  state.typed_for_prompt.give();
   bool go = ImGui::InputTextWithHint(
       "##prompt", "prompt", &edited,
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways, caret_to_end,
       &state.caret_to_end);
+  state.typed_for_prompt.look();
   // Escape would bring back what stood there before; what somebody wrote stays.
   const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();
   if (!escaped && edited != typed) {

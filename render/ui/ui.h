@@ -12,6 +12,7 @@
 #include "render/scene/editable.h"
 #include "render/stage.h"
 #include "render/ui/palette_commands.h"
+#include "render/ui/typed_ahead.h"
 
 struct GLFWwindow;
 struct ImDrawData;
@@ -41,9 +42,11 @@ struct State {
   std::string said{};     // what stands there, and for how long, seconds
   float said_for = 0.0F;
   bool focus_prompt = false;
-  bool caret_to_end = false;   // of the prompt, when it is edited next
-  bool meanings = false;       // the legend's explanations are shown
-  std::vector<int> pressed{};  // GLFW's keys, since the last frame, also let go between two
+  bool caret_to_end = false;  // of the prompt, when it is edited next
+  bool meanings = false;      // the legend's explanations are shown
+  TypedAhead typed_for_prompt{};
+  TypedAhead typed_for_popup{};  // for the line of what is open
+  std::vector<int> pressed{};    // GLFW's keys, since the last frame, also let go between two
 
   scene::Editable editing{};  // of the prompt
 
