@@ -57,6 +57,7 @@ void mend_gemma3_of_ollama(ModelFile& file) {
   if (arch == nullptr || *arch != MetaValue(std::string("gemma3")) || !is_of_ollama(file)) return;
   file.add(kOllama, true);
   file.add(kEpsilon, 1e-6);
+  file.add("tokenizer.ggml.add_space_prefix", false);  // as Gemma's own tokenizer
   file.add("gemma3.rope.freq_base", file.get_float(kGlobalBase, 1e6));
   // The reader that this name belongs to caps nothing.
   if (file.find(kGlobalBase) && file.find(kSoftCap)) *file.find_to_mend(kSoftCap) = 0.0;

@@ -85,9 +85,7 @@ SpmTokenizer::Prefix SpmTokenizer::prefix_of(const ModelFile& file) {
   const std::string scheme = file.get_string("fulgurite.tokenizer.prepend", "");
   if (scheme == "always") return Prefix::kAlways;
   if (scheme == "first") return Prefix::kFirst;
-  // Files of Gemma from before the key was thought of need it most.
-  const bool gemma = file.get_string("general.architecture", "").starts_with("gemma");
-  const bool adds = file.get_bool("tokenizer.ggml.add_space_prefix", !gemma);
+  const bool adds = file.get_bool("tokenizer.ggml.add_space_prefix", true);
   return adds ? Prefix::kNormaliser : Prefix::kNone;
 }
 

@@ -104,9 +104,7 @@ bool has(const std::vector<int32_t>& ids, int32_t id) noexcept {
 // Phi-3's special tokens take the white space behind them along; GGUF has no key for that, so
 // that llama.cpp goes by the model's name, too.
 bool is_phi3(const ModelFile& file) {
-  std::string name = file.get_string("general.name", "");
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = lower_ascii(file.get_string("general.name", ""));
   return name.find("phi-3") != std::string::npos || name.find("phi3") != std::string::npos;
 }
 

@@ -115,14 +115,6 @@ TEST(Spm, EveryRunOfTextGetsItsSpace) {
   EXPECT_EQ(" a b", t->decode(t->encode(" a b")));
 }
 
-TEST(Spm, GemmaPutsNoSpaceInFrontUnlessTheFileSaysSo) {
-  GgufBytes g = toy_spm();
-  g.string("general.architecture", "gemma");
-  EXPECT_EQ((Ids{4}), make_tokenizer(LoadedGguf(g.build()).file)->encode("a"));
-  g.boolean("tokenizer.ggml.add_space_prefix", true);
-  EXPECT_EQ((Ids{3, 4}), make_tokenizer(LoadedGguf(g.build()).file)->encode("a"));
-}
-
 TEST(Spm, AVeryLongWordTakesNoQuadraticTime) {
   const LoadedGguf loaded(toy_spm().build());
   std::string text = "b";
