@@ -109,8 +109,12 @@ double Sampler::weight(size_t i, float temperature) {
 }
 
 double Sampler::total_weight(size_t n, float temperature) {
-  if (n == list_.size()) return softmax_of(list_, temperature, logit(0)).sum;
   double total = 0.0;
+  if (n == list_.size()) {  // in any order; in double, as what is taken away from it is
+    const double best = logit(0);
+    for (const float l : list_) total += portable_exp((double{l} - best) / double{temperature});
+    return total;
+  }
   for (size_t i = 0; i < n; ++i) total += weight(i, temperature);
   return total;
 }
@@ -138,7 +142,7 @@ void require_finite(std::span<const float> logits, int64_t position) {
   throw fulgurite::Error(
       fulgurite::ExitCode::kBadModel,
       "the model gave logits that are no finite numbers at position " + std::to_string(position),
-      {}, "its weights are damaged, or overflow");
+      {}, "its weights are damaged, or too large for a KV cache of halves: try --cache-type f32");
 }
 
 }  // namespace engine

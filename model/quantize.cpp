@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -90,17 +91,34 @@ void narrow_all(const float* x, int64_t n, std::byte* out) noexcept {
   }
 }
 
-void require_storable(const Tensor& tensor, int64_t row, const float* x, DType type) {
-  const bool wide = type == DType::kF32 || type == DType::kBF16;
+[[noreturn]] void refuse(const Tensor& tensor, int64_t row, int64_t i, float x, DType type) {
+  char number[32];
+  std::snprintf(number, sizeof number, "%g", double{x});
+  throw fulgurite::Error(fulgurite::ExitCode::kBadModel,
+                         "value " + std::to_string(i) + " of row " + std::to_string(row) + " is " +
+                             number + ", which cannot be stored as " + dtype_name(type),
+                         "tensor " + quoted(tensor.name),
+                         !std::isfinite(x)      ? "the model is damaged; fetch it again"
+                         : type == DType::kBF16 ? "F32 can"
+                                                : "BF16 and F32 can");
+}
+
+// Whether a block's scale, or BF16, was rounded to infinity.
+bool is_finite(DType type, int64_t cols, const std::byte* stored) {
+  std::vector<float> read(static_cast<size_t>(cols));
+  dequantize(type, stored, cols, read.data());
+  return std::all_of(read.begin(), read.end(), [](float x) { return std::isfinite(x); });
+}
+
+void store_row(const Tensor& tensor, int64_t row, const float* x, DType type, std::byte* out) {
+  int64_t largest = 0;
   for (int64_t i = 0; i < tensor.cols(); ++i) {
-    if (std::isfinite(x[i]) && (wide || std::fabs(x[i]) <= kLargestHalf)) continue;
-    throw fulgurite::Error(
-        fulgurite::ExitCode::kBadModel,
-        "value " + std::to_string(i) + " of row " + std::to_string(row) + " is " +
-            std::to_string(x[i]) + ", which cannot be stored as " + dtype_name(type),
-        "tensor " + quoted(tensor.name),
-        std::isfinite(x[i]) ? "BF16 and F32 can" : "the model is damaged; fetch it again");
+    if (!std::isfinite(x[i])) refuse(tensor, row, i, x[i], type);
+    if (std::fabs(x[i]) > std::fabs(x[largest])) largest = i;
   }
+  quantize_row(type, x, tensor.cols(), out);
+  if (std::fabs(x[largest]) > kLargestHalf && !is_finite(type, tensor.cols(), out))
+    refuse(tensor, row, largest, x[largest], type);
 }
 
 }  // namespace
@@ -158,8 +176,7 @@ void convert_rows(const Tensor& tensor, int64_t first, int64_t n, DType type, st
     std::vector<float> row(static_cast<size_t>(tensor.cols()));
     for (int64_t i = begin; i < end; ++i) {
       dequantize_row(tensor, first + i, row.data());
-      require_storable(tensor, first + i, row.data(), type);
-      quantize_row(type, row.data(), tensor.cols(), out + row_bytes * static_cast<size_t>(i));
+      store_row(tensor, first + i, row.data(), type, out + row_bytes * static_cast<size_t>(i));
     }
   });
 }

@@ -1,5 +1,6 @@
 // Compiled once per instruction set (see model/kernels/dispatch.h): the cache and what reads it.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "model/block_formats.h"
@@ -140,10 +141,17 @@ void weigh_all(const AttentionHead& head, const float* weights, float* z) noexce
 
 void store_q8(const float* x, int64_t d, char* out) noexcept {
   for (int64_t c = 0; c < d; c += 32, out += sizeof(BlockQ8_0)) {
-    float most = 0.0F;
-    for (int k = 0; k < 32; ++k) most = std::max(most, x[c + k] < 0.0F ? -x[c + k] : x[c + k]);
+    // As integers, magnitudes are in order too, and NaN is above infinity.
+    uint32_t top = 0;
+    for (int k = 0; k < 32; ++k)
+      top = std::max(top, std::bit_cast<uint32_t>(x[c + k]) & 0x7FFFFFFFU);
     BlockQ8_0 block = {};
-    block.d = f16_from_f32(most / 127.0F);
+    if (top >= 0x7F800000U) {  // it shows, as in the other caches
+      block.d = 0x7E00;        // NaN
+      std::memcpy(out, &block, sizeof(block));
+      continue;
+    }
+    block.d = f16_from_f32(std::bit_cast<float>(top) / 127.0F);
     const float scale = f32_from_f16(block.d);
     const float inverse = scale > 0.0F ? 1.0F / scale : 0.0F;
     for (int k = 0; k < 32; ++k) {

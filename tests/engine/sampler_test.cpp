@@ -54,6 +54,41 @@ TEST(Sampler, RanksByProbability) {
   }
 }
 
+// Without cuts every token keeps its share, also where the sum of 150,000 weights is taken from: a
+// total a little too large drew the least probable one.
+TEST(Sampler, TheTailOfALargeVocabularyIsNotDrawnTooOften) {
+  constexpr uint64_t kLate = 17979408893947936961U;  // its first number is 1 - 1e-8
+  std::mt19937 random(7);
+  std::vector<float> logits(152064);
+  for (float& l : logits) {
+    l = 0.0F;
+    for (int i = 0; i < 12; ++i) l += static_cast<float>(random()) * 0x1p-32F;
+    l = 3.0F * (l - 6.0F);
+  }
+  for (const float temperature : {0.8F, 1.3F}) {
+    std::vector<std::pair<float, int32_t>> sorted;
+    for (size_t i = 0; i < logits.size(); ++i)
+      sorted.emplace_back(-logits[i], static_cast<int32_t>(i));
+    std::sort(sorted.begin(), sorted.end());
+    const auto weight = [&](size_t i) {
+      return std::exp((static_cast<long double>(sorted[0].first) - sorted[i].first) / temperature);
+    };
+    long double total = 0.0L;
+    for (size_t i = 0; i < sorted.size(); ++i) total += weight(i);
+    long double left = (1.0L - 1e-8L) * total;
+    size_t exact = 0;
+    while (exact + 1 < sorted.size() && (left -= weight(exact)) >= 0.0L) ++exact;
+    ASSERT_LT(exact + 10, sorted.size());
+    Sampling sampling{temperature, 0, 1.0F, kLate};
+    Sampler sampler(sampling);
+    sampler.rank(logits, 0);
+    const int32_t drawn = sampler.draw().id;
+    const auto at = std::find_if(sorted.begin(), sorted.end(),
+                                 [&](const auto& one) { return one.second == drawn; });
+    EXPECT_NEAR(static_cast<double>(exact), static_cast<double>(at - sorted.begin()), 3.0);
+  }
+}
+
 TEST(Sampler, TemperatureSharpensAndFlattens) {
   // p_i ~ q_i^(1/t)
   Sampler cold({0.5F, 0, 1.0F, 1});

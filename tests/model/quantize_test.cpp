@@ -214,7 +214,14 @@ TEST(ConvertRows, WhatCannotBeStoredIsRefusedByName) {
   EXPECT_CONTAINS(refusal(-INFINITY, DType::kBF16), "blk.0.q", "-inf");
   EXPECT_CONTAINS(refusal(70000, DType::kF16), "70000", "F16", "BF16");
   EXPECT_EQ("", refusal(70000, DType::kBF16));
-  EXPECT_EQ("", refusal(65504, DType::kQ4_0));
+  // Of blocks only the scale is a half: a value divided by up to 8, 16 or 127, or by more.
+  for (const DType type : kWritable) {
+    if (type == DType::kF16 || model::dtype_block(type).elements > 32) continue;
+    EXPECT_EQ("", refusal(65505, type)) << model::dtype_name(type);
+  }
+  EXPECT_CONTAINS(refusal(6e5F, DType::kQ4_0), "600000", "Q4_0");
+  EXPECT_CONTAINS(refusal(9e6F, DType::kQ8_0), "9e+06", "Q8_0");
+  EXPECT_CONTAINS(refusal(3.4e38F, DType::kBF16), "3.4e+38", "BF16", "F32 can");
 }
 
 TEST(QuantizeDeathTest, AHalfBlockAndATypeThatIsNotWrittenAreBugs) {

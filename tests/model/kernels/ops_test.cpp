@@ -337,6 +337,21 @@ TEST(Cache, KeepsWhatItsTypeCanHold) {
   EXPECT_EQ(zero, back);
 }
 
+// A damaged model must not write text as if it were sound.
+TEST(CacheStore, WhatIsNoNumberShowsInEveryType) {
+  for (const float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
+    for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
+      std::vector<float> x(32, 1.0F);
+      x[5] = odd;
+      std::vector<char> bytes(128);
+      cache_store(type, x.data(), 32, bytes.data());
+      std::vector<float> back(32);
+      cache_load(type, bytes.data(), 32, back.data());
+      EXPECT_FALSE(std::isfinite(back[5])) << odd;
+    }
+  }
+}
+
 // A cache of n positions for one KV head in the middle of three.
 struct Past {
   Past(CacheType kind, int64_t width, int64_t positions)
