@@ -11,6 +11,7 @@
 #include "tests/support/capture.h"
 #include "tests/support/conversation.h"
 #include "tests/support/oracle.h"
+#include "tests/support/wide_llama.h"
 
 namespace {
 
@@ -32,7 +33,11 @@ class Shares : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     if (GetParam().path.starts_with(tests::shared_data().string())) REQUIRE_SHARED_DATA();
-    talk_ptr_ = std::make_unique<Conversation>(GetParam().path, GetParam().level);
+    std::string path = GetParam().path;
+    for (const tests::WideLlama& wide : tests::wide_llamas()) {
+      if (path == wide.name()) path = tests::wide_llama(folder_, wide);
+    }
+    talk_ptr_ = std::make_unique<Conversation>(path, GetParam().level);
     engine::Sampling sampling;
     sampling.seed = 7;
     talk_ptr_->run(kPrompt, kGenerate, sampling);
@@ -62,6 +67,7 @@ class Shares : public ::testing::TestWithParam<Case> {
   }
   bool full() const { return GetParam().level == Level::kFull; }
 
+  tests::TempFolder folder_;
   std::unique_ptr<Conversation> talk_ptr_;
   double worst_ = 0.0;
 };
@@ -215,6 +221,7 @@ std::vector<Case> every_model() {
   for (const Level level : {Level::kLive, Level::kFull}) {
     list.push_back({tests::builtin_model_path(), level});
     list.push_back({tests::gqa_model_path(), level});
+    for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back({wide.name(), level});
     for (const char* name : {"synth/llama-gqa-f16",
                              "synth/llama-gqa-q8_0",
                              "synth/llama3-style",
@@ -248,23 +255,49 @@ INSTANTIATE_TEST_SUITE_P(Models, Shares, ::testing::ValuesIn(every_model()), [](
   return name;
 });
 
-// The same numbers straight from the weights, in double precision, one position at a time.
-class BruteForce : public ::testing::TestWithParam<std::string> {
+// The same numbers straight from the weights, in double precision, of one position.
+struct Place {
+  const char* model;  // below the shared data's models; "" and "gqa": those of the repository
+  bool in_prompt;     // which is read as a batch; else the last, by itself
+  friend std::ostream& operator<<(std::ostream& out, const Place& p) { return out << p.model; }
+};
+
+class BruteForce : public ::testing::TestWithParam<Place> {
  protected:
-  BruteForce() : talk_(GetParam(), Level::kFull) {
-    talk_.run(kPrompt, 12);
-    passes_ = std::make_unique<tests::Passes>(*talk_.model.network, talk_.session.tokens());
-    position_ = talk_.reader.positions() - 1;
+  void SetUp() override {
+    const std::string model = GetParam().model;
+    std::string path = model.empty() ? tests::builtin_model_path() : tests::gqa_model_path();
+    if (!model.empty() && model != "gqa") {
+      REQUIRE_SHARED_DATA();
+      path = tests::shared_data("models/" + model + ".gguf").string();
+    }
+    talk_ptr_ = std::make_unique<Conversation>(path, Level::kFull);
+    talk_ptr_->run(kPrompt, 12);
+    passes_ =
+        std::make_unique<tests::Passes>(*talk_ptr_->model.network, talk_ptr_->session.tokens());
+    position_ = GetParam().in_prompt ? 7 : talk_ptr_->reader.positions() - 1;
   }
-  const model::Config& c() const { return talk_.model.network->config(); }
+  const model::Config& c() const { return talk_ptr_->model.network->config(); }
   const tests::Capture::Values& tap(Tap tap, int64_t l) const {
     return passes_->positions[position_].at(tap, l);
   }
-  const trace::Position& at() const { return talk_.reader.position(position_); }
+  const trace::Position& at() const { return talk_ptr_->reader.position(position_); }
 
+  const model::Tensor* tensor(int64_t l, const char* name) const {
+    return talk_ptr_->model.file.find_tensor("blk." + std::to_string(l) + "." + name);
+  }
+  // A vector (C) of a layer; where it has none, of the same value everywhere.
+  std::vector<double> vector(int64_t l, const char* name, double without) const {
+    std::vector<float> values(static_cast<size_t>(c().n_embd), static_cast<float>(without));
+    if (const model::Tensor* t = tensor(l, name)) dequantize_row(*t, 0, values.data());
+    return {values.begin(), values.end()};
+  }
+  static void scale(std::vector<double>& y, const std::vector<double>& gain) {
+    for (size_t i = 0; i < y.size(); ++i) y[i] *= gain[i];
+  }
   // W (rows, cols) of a layer as doubles.
   std::vector<std::vector<double>> weight(int64_t l, const char* name) const {
-    const model::Tensor* t = talk_.model.file.find_tensor("blk." + std::to_string(l) + "." + name);
+    const model::Tensor* t = tensor(l, name);
     std::vector<std::vector<double>> w;
     std::vector<float> row(static_cast<size_t>(t->cols()));
     for (int64_t i = 0; i < t->rows(); ++i) {
@@ -289,24 +322,30 @@ class BruteForce : public ::testing::TestWithParam<std::string> {
     return y;
   }
 
-  Conversation talk_;
+  std::unique_ptr<Conversation> talk_ptr_;
   std::unique_ptr<tests::Passes> passes_;
   size_t position_ = 0;
 };
 
+// Where a norm follows the sum, its gain g is part of every term.
 TEST_P(BruteForce, HeadsAndReads) {
   double worst = 0.0;
   for (int64_t l = 0; l < c().n_layer; ++l) {
     const auto wo = weight(l, "attn_output.weight");
+    const auto gain = vector(l, "post_attention_norm.weight", 1.0);
     std::vector<std::vector<double>> o;
-    std::vector<double> da(wo.size());
+    std::vector<double> da = vector(l, "attn_output.bias", 0.0);
+    scale(da, gain);
+    const std::vector<double> bias = da;
     for (int64_t h = 0; h < c().n_head; ++h) {
       o.push_back(through_head(wo, h, tap(Tap::kMix, l).row(h)));
-      for (size_t i = 0; i < da.size(); ++i) {
-        da[i] += o.back()[i];
+      for (size_t i = 0; i < da.size(); ++i)
         ASSERT_NEAR(o.back()[i], tap(Tap::kHeadOut, l).row(h)[i], 2e-5) << "o_h = W_O,h z_h";
-      }
+      scale(o.back(), gain);
+      for (size_t i = 0; i < da.size(); ++i) da[i] += o.back()[i];
     }
+    EXPECT_NEAR(product(bias, da) / product(da, da),
+                at().attention.bias_share[static_cast<size_t>(l)], kConserved);
     for (int64_t h = 0; h < c().n_head; ++h) {
       const auto& o_h = o[static_cast<size_t>(h)];
       const trace::HeadShare& head =
@@ -319,10 +358,11 @@ TEST_P(BruteForce, HeadsAndReads) {
            at().attention.reads_of(static_cast<size_t>(l), static_cast<size_t>(h))) {
         const float a = tap(Tap::kWeights, l).row(h)[read.position];
         EXPECT_EQ(a, read.weight);
-        entropy -= double{a} * std::log(double{a});
+        if (a > 0.0F) entropy -= double{a} * std::log(double{a});
         std::vector<float> value(static_cast<size_t>(c().head_dim));
         passes_->cache.load_v(l, read.position, lane, value.data());
-        const auto term = through_head(wo, h, value.data());
+        auto term = through_head(wo, h, value.data());
+        scale(term, gain);
         const double share = double{a} * product(term, o_h) / product(o_h, o_h);
         worst = std::max(worst, std::abs(share - double{read.share}));
         EXPECT_NEAR(share, read.share, kConserved)
@@ -336,13 +376,21 @@ TEST_P(BruteForce, HeadsAndReads) {
 
 TEST_P(BruteForce, Neurons) {
   for (int64_t l = 0; l < c().n_layer; ++l) {
-    const auto down = weight(l, "ffn_down.weight");
+    auto down = weight(l, "ffn_down.weight");
+    const auto gain = vector(l, "post_ffw_norm.weight", 1.0);
     const float* act = tap(Tap::kAct, l).data.data();
-    std::vector<double> df(down.size());
+    std::vector<double> df = vector(l, "ffn_down.bias", 0.0);
+    scale(df, gain);
+    const std::vector<double> bias = df;
     for (size_t i = 0; i < df.size(); ++i) {
-      for (int64_t n = 0; n < c().n_ff; ++n)
-        df[i] += down[i][static_cast<size_t>(n)] * double{act[n]};
+      for (int64_t n = 0; n < c().n_ff; ++n) {
+        double& w = down[i][static_cast<size_t>(n)];
+        w *= gain[i];
+        df[i] += w * double{act[n]};
+      }
     }
+    EXPECT_NEAR(product(bias, df) / product(df, df), at().ffn.bias_share[static_cast<size_t>(l)],
+                kConserved);
     const uint32_t top = at().ffn.record->top;
     for (const trace::NeuronShare& n : at().ffn.top.subspan(static_cast<size_t>(l) * top, top)) {
       EXPECT_EQ(act[n.neuron], n.activation);
@@ -377,8 +425,20 @@ TEST_P(BruteForce, KvSaysWhatWasAppendedAndWhatWasRead) {
       at().kv.record->bytes_held);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, BruteForce,
-                         ::testing::Values(tests::builtin_model_path(), tests::gqa_model_path()),
-                         [](const auto& one) { return one.index == 0 ? "BuiltIn" : "Gqa"; });
+std::vector<Place> places() {
+  std::vector<Place> list;
+  for (const char* model : {"", "gqa", "synth/gemma2", "synth/gemma3", "synth/gpt2", "synth/phi2",
+                            "synth/gptneox", "synth/qwen3"}) {
+    list.push_back({model, false});
+    list.push_back({model, true});
+  }
+  return list;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, BruteForce, ::testing::ValuesIn(places()), [](const auto& one) {
+  std::string name = one.param.model;
+  name = name.empty() ? "built_in" : name.substr(name.find('/') + 1);
+  return name + (one.param.in_prompt ? "_prompt" : "_last");
+});
 
 }  // namespace

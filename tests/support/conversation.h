@@ -33,8 +33,8 @@ inline constexpr engine::Sampling kGreedy{0.0F, 0, 1.0F, 1};
 
 struct Conversation {
   explicit Conversation(const std::string& path, trace::Level level = trace::Level::kLive,
-                        uint64_t detail_limit = uint64_t{1} << 30)
-      : model(engine::ModelSource{path, {}}),
+                        uint64_t detail_limit = uint64_t{1} << 30, int threads = 1)
+      : model(engine::ModelSource{path, {}}, threads),
         log(detail_limit),
         session(model, log, {0, level}),
         reader(log) {}

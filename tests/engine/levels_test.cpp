@@ -1,0 +1,131 @@
+// Looking changes nothing, nor do threads: one bit of a logit, or of what is written down.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "tests/support/conversation.h"
+#include "tests/support/oracle.h"
+#include "tests/support/wide_llama.h"
+
+namespace {
+
+using tests::Conversation;
+using trace::Level;
+
+constexpr const char* kPrompt = "Once upon a time, there was a little girl";
+
+class Levels : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    path_ = GetParam();
+    for (const tests::WideLlama& wide : tests::wide_llamas()) {
+      if (path_ == wide.name()) path_ = tests::wide_llama(folder_, wide);
+    }
+    if (path_ != GetParam()) return;
+    REQUIRE_SHARED_DATA();
+    path_ = tests::shared_data("models/" + GetParam() + ".gguf").string();
+  }
+  std::unique_ptr<Conversation> talk(Level level, int threads) const {
+    return std::make_unique<Conversation>(path_, level, uint64_t{1} << 30, threads);
+  }
+
+  tests::TempFolder folder_;
+  std::string path_;
+};
+
+TEST_P(Levels, NorThreadsChangeOneBitOfTheLogits) {
+  const auto first = talk(Level::kOff, 1);
+  std::vector<std::unique_ptr<Conversation>> others;
+  for (const int threads : {1, 2, 3, 4}) {
+    for (const Level level : {Level::kLive, Level::kFull}) others.push_back(talk(level, threads));
+  }
+  const engine::Generate generate{kPrompt, 16, tests::kGreedy};
+  first->session.start(generate);
+  for (auto& other : others) other->session.start(generate);
+  for (int step = 0; !first->session.finished(); ++step) {
+    first->session.step();
+    for (auto& other : others) {
+      other->session.step();
+      ASSERT_TRUE(tests::same_bits(first->session.logits(), other->session.logits())) << step;
+    }
+  }
+}
+
+// Bits of all that a position has but its times.
+template <class T>
+void expect_same(std::span<const T> a, std::span<const T> b, const char* what) {
+  ASSERT_EQ(a.size(), b.size()) << what;
+  if (a.empty()) return;
+  EXPECT_EQ(0, std::memcmp(a.data(), b.data(), a.size_bytes())) << what;
+}
+
+TEST_P(Levels, ThreadsDoNotChangeOneBitOfTheTrace) {
+  for (const Level level : {Level::kLive, Level::kFull}) {
+    const auto one = talk(level, 1);
+    one->run(kPrompt, 16);
+    ASSERT_GE(one->reader.positions(), size_t{16});
+    for (const int threads : {2, 3, 4}) {
+      const auto several = talk(level, threads);
+      several->run(kPrompt, 16);
+      ASSERT_EQ(one->reader.positions(), several->reader.positions());
+      for (size_t p = 0; p < one->reader.positions(); ++p) {
+        SCOPED_TRACE(::testing::Message() << threads << " threads, position " << p);
+        const trace::Position& a = one->reader.position(p);
+        const trace::Position& b = several->reader.position(p);
+        expect_same(a.attention.bias_share, b.attention.bias_share, "bias_share");
+        expect_same(a.attention.heads, b.attention.heads, "heads");
+        for (uint32_t l = 0; l < one->reader.model()->record.layers; ++l) {
+          for (uint32_t h = 0; h < a.attention.record->heads; ++h)
+            expect_same(a.attention.reads_of(l, h), b.attention.reads_of(l, h), "reads");
+        }
+        expect_same(a.kv.k_norm, b.kv.k_norm, "k_norm");
+        expect_same(a.kv.v_norm, b.kv.v_norm, "v_norm");
+        expect_same(a.kv.read, b.kv.read, "read");
+        expect_same(a.ffn.rms, b.ffn.rms, "ffn rms");
+        expect_same(a.ffn.bucket_share, b.ffn.bucket_share, "bucket_share");
+        expect_same(a.ffn.rest_share, b.ffn.rest_share, "rest_share");
+        expect_same(a.ffn.top, b.ffn.top, "neurons");
+        expect_same(a.experts.probability, b.experts.probability, "experts");
+        expect_same(a.experts.used, b.experts.used, "experts at work");
+        expect_same(a.residual.rms, b.residual.rms, "residual");
+        expect_same(a.residual.update, b.residual.update, "updates");
+        expect_same(a.logits.candidates, b.logits.candidates, "candidates");
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+std::vector<std::string> models() {
+  std::vector<std::string> list = {"synth/llama-gqa",
+                                   "synth/llama-gqa-f16",
+                                   "synth/llama3-style",
+                                   "synth/mixtral",
+                                   "synth/qwen2",
+                                   "synth/qwen2moe",
+                                   "synth/qwen3",
+                                   "synth/qwen3moe",
+                                   "synth/olmoe",
+                                   "synth/gemma",
+                                   "synth/gemma2",
+                                   "synth/gemma3",
+                                   "synth/phi2",
+                                   "synth/phi3",
+                                   "synth/gpt2",
+                                   "synth/gptneox",
+                                   "real/shakespeare-llama-q4_k_m",
+                                   "real/shakespeare-gpt2-q6_k"};
+  for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back(wide.name());
+  return list;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Levels, ::testing::ValuesIn(models()), [](const auto& one) {
+  std::string name = one.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '/'; }, '_');
+  return name;
+});
+
+}  // namespace
