@@ -565,7 +565,7 @@ int run_program(int argc, char** argv) {
     std::cout << app.version() << '\n';
   } catch (const CLI::ParseError& error) {
     const std::vector<std::string> rest = app.remaining(true);  // which CLI11 tells backwards
-    say((rest.empty() ? error.what() : "not expected: " + CLI::detail::join(rest, " ")) + help);
+    say(rest.empty() ? error.what() + help : engine::commands::not_expected(app, rest) + help);
     return static_cast<int>(ExitCode::kUsage);
   }
   return exit_code;

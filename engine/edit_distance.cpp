@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
-#include <vector>
+#include <utility>
+
+#include "model/utf8.h"
 
 namespace engine {
 
@@ -19,6 +21,28 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row.back();
+}
+
+std::vector<std::string> nearest(std::string_view word, std::vector<std::string> names, size_t n) {
+  constexpr size_t kRead = 200;  // of a name: what is longer takes long
+  const auto of = [](std::string_view name) {
+    return model::lower_ascii(std::string(name.substr(0, kRead)));
+  };
+  const std::string key = of(word);
+  std::vector<std::pair<size_t, std::string>> rated;
+  for (std::string& name : names) rated.emplace_back(edit_distance(key, of(name)), std::move(name));
+  std::stable_sort(rated.begin(), rated.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  names.clear();
+  for (size_t i = 0; i < std::min(n, rated.size()); ++i)
+    names.push_back(std::move(rated[i].second));
+  return names;
+}
+
+std::string probably(std::string_view word, const std::vector<std::string>& names) {
+  const std::vector<std::string> first = nearest(word, names, 1);
+  if (first.empty()) return {};
+  return edit_distance(word, first[0]) <= std::max<size_t>(1, first[0].size() / 3) ? first[0] : "";
 }
 
 }  // namespace engine

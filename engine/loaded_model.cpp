@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/model_store.h"
+#include "engine/model_name.h"
 #include "model/format/open.h"
 #include "model/kernels/matmul.h"
 #include "model/kernels/thread_pool.h"

@@ -1,15 +1,13 @@
 #include "engine/model_store.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
-#include "engine/edit_distance.h"
 #include "model/error.h"
 #include "model/format/hf_folder.h"
 #include "model/format/json.h"
@@ -19,14 +17,12 @@
 namespace engine {
 
 using fulgurite::Error;
-using fulgurite::ExitCode;
 namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kMaxEntries = 10000;      // of a folder that are looked at
+constexpr size_t kMaxEntries = 1 << 18;    // of a folder that are looked at
 constexpr size_t kMaxTextBytes = 1 << 20;  // of a manifest
-constexpr size_t kNearMisses = 3;
 
 // What a folder holds, sorted by name; nothing when it cannot be read.
 std::vector<fs::path> entries(const fs::path& folder) {
@@ -65,15 +61,10 @@ std::string trimmed_end(std::string text) {
   return text;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 // A GGUF file that can be opened as a model: alone, or the first part of a split one. What makes
 // pictures of models that see into vectors (mmproj) lies beside them and is none.
 bool is_gguf(const fs::path& path) {
-  const std::string name = lower(path.filename().string());
+  const std::string name = model::lower_ascii(path.filename().string());
   if (!name.ends_with(".gguf") || !is_file(path)) return false;
   if (name.find("mmproj") != std::string::npos) return false;
   const size_t of = name.rfind("-of-");
@@ -82,19 +73,22 @@ bool is_gguf(const fs::path& path) {
   return part == "00001" || part.find_first_not_of("0123456789") != std::string::npos;
 }
 
-// A folder that Hugging Face's libraries would take for a model.
-bool holds_safetensors(const fs::path& folder) {
-  if (!model::is_hf_folder(folder.string())) return false;
-  const std::vector<fs::path> files = entries(folder);
-  return std::any_of(files.begin(), files.end(),
-                     [](const fs::path& f) { return f.extension() == ".safetensors"; });
+// Whether it has all the weights that it names, as a download that was broken off has not.
+bool is_complete(const fs::path& folder) {
+  try {
+    const std::vector<std::string> files = model::hf_weight_files(folder.string());
+    return std::all_of(files.begin(), files.end(),
+                       [&](const std::string& file) { return is_file(folder / file); });
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // The models in one repository's folder: itself, when it holds safetensors, and its GGUF files,
 // also those one folder deeper, where large models keep their parts.
 void add_repository(const fs::path& folder, const std::string& name,
                     std::vector<FoundModel>& found) {
-  if (holds_safetensors(folder)) found.push_back({name, folder.string()});
+  if (is_safetensors_folder(folder)) found.push_back({name, folder.string()});
   for (const fs::path& entry : entries(folder)) {
     if (is_gguf(entry)) {
       found.push_back({name + ":" + entry.filename().string(), entry.string()});
@@ -108,20 +102,24 @@ void add_repository(const fs::path& folder, const std::string& name,
   }
 }
 
-// A repository's snapshots: the one that refs/main names, then the others, the newest first.
+// A repository's snapshots: the one that refs/main names, then the others, the newest first; what
+// lacks some of its weights comes last.
 std::vector<fs::path> snapshots_of(const fs::path& repository) {
   const std::string main = trimmed_end(read_text(repository / "refs" / "main"));
   std::vector<fs::path> all = entries(repository / "snapshots");
   const auto order = [&](const fs::path& snapshot) {
     std::error_code ignored;
-    return std::pair(snapshot.filename() == main, fs::last_write_time(snapshot, ignored));
+    return std::tuple(!is_safetensors_folder(snapshot) || is_complete(snapshot),
+                      snapshot.filename() == main, fs::last_write_time(snapshot, ignored));
   };
   std::stable_sort(all.begin(), all.end(),
                    [&](const fs::path& a, const fs::path& b) { return order(a) > order(b); });
   return all;
 }
 
-void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
+// Calls f(name, folder) for each of a cache's repositories, as `hf:` names them.
+template <class F>
+void for_each_hugging_face(const fs::path& cache, F&& f) {
   constexpr std::string_view kPrefix = "models--";
   for (const fs::path& repository : entries(cache)) {
     std::string name = repository.filename().string();
@@ -129,37 +127,55 @@ void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
     name.erase(0, kPrefix.size());
     const size_t dashes = name.find("--");
     if (dashes != std::string::npos) name.replace(dashes, 2, "/");
-    // What several hold is taken from the first: find_models() keeps one of each name.
-    for (const fs::path& snapshot : snapshots_of(repository)) {
-      add_repository(snapshot, "hf:" + name, found);
-    }
+    f("hf:" + name, repository);
   }
 }
 
-// What a manifest of Ollama gives as the model, its name left empty; nothing when it gives none.
-std::optional<FoundModel> ollama_model(const fs::path& root, const fs::path& manifest) {
+void find_hugging_face(const fs::path& cache, std::vector<FoundModel>& found) {
+  for_each_hugging_face(cache, [&](const std::string& name, const fs::path& repository) {
+    // What several hold is taken from the first: find_models() keeps one of each name.
+    for (const fs::path& snapshot : snapshots_of(repository)) {
+      add_repository(snapshot, name, found);
+    }
+  });
+}
+
+// What a manifest of Ollama gives as the model: without a path, none, and the problem says why.
+FoundModel ollama_model(const fs::path& root, const fs::path& manifest, const std::string& name) {
   constexpr std::string_view kPrefix = "sha256:";
-  FoundModel model;
+  FoundModel model{name, {}};
+  const std::string pull = "`ollama pull " + name.substr(name.find(':') + 1) + "` fetches it again";
+  const auto damaged = [&] {
+    return FoundModel{name, {}, "has a damaged manifest in Ollama's store", pull};
+  };
   try {
     const model::Json document = model::parse_json(read_text(manifest), manifest.string());
     for (const model::Json& layer : model::json_at(document, "layers")) {
       const std::string_view type = model::json_text(model::json_at(layer, "mediaType"));
       if (type == "application/vnd.ollama.image.adapter") {
         model.problem = "has an adapter (LoRA), which would not be applied";
+        model.mend = "take the model it was made for";
       }
       if (type != "application/vnd.ollama.image.model" || !model.path.empty()) continue;
       std::string_view digest = model::json_text(model::json_at(layer, "digest"));
-      if (!digest.starts_with(kPrefix)) return std::nullopt;
+      if (!digest.starts_with(kPrefix)) return damaged();
       digest.remove_prefix(kPrefix.size());
       if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != digest.npos) {
-        return std::nullopt;
+        return damaged();
       }
       model.path = (root / "blobs" / ("sha256-" + std::string(digest))).string();
     }
   } catch (const Error&) {
-    return std::nullopt;
+    return damaged();
   }
-  return model.path.empty() ? std::nullopt : std::optional(model);
+  if (model.path.empty()) {
+    model.problem = "names no GGUF file in Ollama's store";
+    model.mend = "it may run elsewhere, or be of another format";
+  } else if (!is_file(model.path)) {
+    model.problem = "is in Ollama's store, but its file " + model.path + " is missing";
+    model.mend = pull;
+  }
+  return model;
 }
 
 // HOST/NAMESPACE/NAME, shortened as Ollama shows it.
@@ -169,148 +185,109 @@ std::string ollama_name(const std::string& host, const std::string& space,
   return space == "library" ? name : space + "/" + name;
 }
 
-void find_ollama(const fs::path& root, std::vector<FoundModel>& found) {
+// Calls f(name, manifest) for each model of a store, as `ollama:` names them.
+template <class F>
+void for_each_ollama(const fs::path& root, F&& f) {
   for (const fs::path& host : entries(root / "manifests")) {
     for (const fs::path& space : entries(host)) {
       for (const fs::path& name : entries(space)) {
         for (const fs::path& tag : entries(name)) {
-          std::optional<FoundModel> model = ollama_model(root, tag);
-          if (!model) continue;
-          const std::string shown = ollama_name(host.filename().string(), space.filename().string(),
-                                                name.filename().string()) +
-                                    ":" + tag.filename().string();
-          model->name = "ollama:" + shown;
-          found.push_back(*std::move(model));
+          f("ollama:" +
+                ollama_name(host.filename().string(), space.filename().string(),
+                            name.filename().string()) +
+                ":" + tag.filename().string(),
+            tag);
         }
       }
     }
   }
 }
 
-void find_lm_studio(const fs::path& root, std::vector<FoundModel>& found) {
+void find_ollama(const fs::path& root, std::vector<FoundModel>& found) {
+  for_each_ollama(root, [&](const std::string& name, const fs::path& manifest) {
+    FoundModel model = ollama_model(root, manifest, name);
+    if (!model.path.empty()) found.push_back(std::move(model));
+  });
+}
+
+template <class F>
+void for_each_lm_studio(const fs::path& root, F&& f) {
   for (const fs::path& publisher : entries(root)) {
     for (const fs::path& repository : entries(publisher)) {
       const fs::path name = publisher.filename() / repository.filename();
-      add_repository(repository, "lmstudio:" + name.string(), found);
+      f("lmstudio:" + name.string(), repository);
     }
   }
+}
+
+void find_lm_studio(const fs::path& root, std::vector<FoundModel>& found) {
+  for_each_lm_studio(root, [&](const std::string& name, const fs::path& repository) {
+    add_repository(repository, name, found);
+  });
+}
+
+// Why a repository that is there gives no model.
+FoundModel unusable_repository(const std::string& name, const fs::path& repository) {
+  bool unfinished = false;
+  bool adapter = false;
+  bool pickled = false;
+  bool safetensors = false;
+  bool gone = false;
+  const auto look = [&](const fs::path& file) {
+    const std::string extension = model::lower_ascii(file.extension().string());
+    unfinished = unfinished || extension == ".incomplete" || extension == ".part";
+    adapter = adapter || file.filename() == "adapter_config.json";
+    pickled = pickled || extension == ".bin" || extension == ".pth" || extension == ".pt";
+    safetensors = safetensors || extension == ".safetensors" || extension == ".gguf";
+    std::error_code ignored;
+    gone = gone || (fs::is_symlink(file, ignored) && !fs::exists(file, ignored));
+  };
+  for (const fs::path& blob : entries(repository / "blobs")) look(blob);
+  for (const fs::path& folder : {repository, repository / "snapshots"}) {
+    for (const fs::path& below : entries(folder)) {
+      look(below);
+      for (const fs::path& file : entries(below)) look(file);
+    }
+  }
+  FoundModel model{name, {}, "holds no weights", "fetch GGUF files or safetensors of it"};
+  if (unfinished) {
+    model.problem = "is not downloaded to its end";
+    model.mend = "fetch it again";
+  } else if (gone) {
+    model.problem = "names files that are no longer there";
+    model.mend = "fetch it again";
+  } else if (adapter) {
+    model.problem = "is an adapter (LoRA), which changes another model";
+    model.mend = "take the model it was made for";
+  } else if (safetensors) {
+    model.problem = "holds weights, but not as a model's folder does";
+    model.mend = "a path with -m names a file or folder in " + repository.string();
+  } else if (pickled) {
+    model.problem = "holds only pickled weights, which may hold programs and are not read";
+    model.mend = "save it as safetensors, or fetch GGUF files of it";
+  }
+  return model;
+}
+
+// Where llama.cpp kept what it fetched: files by themselves, which are named by their paths.
+void find_llama_cpp(const fs::path& folder, std::vector<FoundModel>& found) {
+  for (FoundModel& file : gguf_files_in(folder)) found.push_back(std::move(file));
 }
 
 void find_here(const fs::path& folder, std::vector<FoundModel>& found) {
   const auto add = [&](const fs::path& path) {
     found.push_back({path.lexically_relative(folder).string(), path.string()});
   };
-  if (holds_safetensors(folder)) add(folder);
+  if (is_safetensors_folder(folder)) add(folder);
   for (const fs::path& entry : entries(folder)) {
     if (is_gguf(entry)) add(entry);
     if (!is_folder(entry)) continue;
-    if (holds_safetensors(entry)) add(entry);
+    if (is_safetensors_folder(entry)) add(entry);
     for (const fs::path& below : entries(entry)) {
       if (is_gguf(below)) add(below);
     }
   }
 }
-
-std::string listed(const std::vector<FoundModel>& models, size_t most) {
-  std::string text;
-  for (size_t i = 0; i < std::min(models.size(), most); ++i) {
-    text += (text.empty() ? "" : ", ") + model::printable(models[i].name, 200);
-  }
-  return models.size() > most ? text + ", ..." : text;
-}
-
-[[noreturn]] void fail_several(const std::string& name, const std::vector<FoundModel>& models) {
-  throw Error(ExitCode::kBadModel, "means " + std::to_string(models.size()) + " models", name,
-              listed(models, 8));
-}
-
-// The GGUF file that a folder which is no model itself holds; the folder where it holds none.
-std::string only_gguf_of(const std::string& folder) {
-  if (holds_safetensors(folder)) return folder;
-  std::vector<FoundModel> files;
-  for (const fs::path& entry : entries(folder)) {
-    if (is_gguf(entry)) files.push_back({entry.string(), entry.string()});
-  }
-  if (files.size() > 1) fail_several(model::printable(folder, 200), files);
-  return files.empty() ? folder : files.front().path;
-}
-
-// Whether the word stands in the text, with nothing before and behind it that could belong to it.
-bool has_word(std::string_view text, std::string_view word) {
-  const auto of_words = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-  };
-  for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
-    const size_t behind = at + word.size();
-    if ((at == 0 || !of_words(text[at - 1])) && (behind == text.size() || !of_words(text[behind])))
-      return true;
-  }
-  return false;
-}
-
-// Ollama leaves out its own registry and library, but takes their names.
-std::string without_defaults(std::string wanted) {
-  constexpr std::string_view kOllama = "ollama:";
-  for (const std::string_view usual : {"registry.ollama.ai/", "library/"}) {
-    if (wanted.starts_with(kOllama) && wanted.compare(kOllama.size(), usual.size(), usual) == 0) {
-      wanted.erase(kOllama.size(), usual.size());
-    }
-  }
-  return wanted;
-}
-
-// Those that `wanted` can mean: itself, to the letter or else nearly; else its `latest`; else
-// everything below it; else the files of its repository that have the word after the last colon in
-// their names, by itself or else within another.
-std::vector<FoundModel> meanings(const std::string& name, const std::vector<FoundModel>& all) {
-  const std::string wanted = without_defaults(name);
-  for (const std::string& exact : {wanted, wanted + ":latest"}) {
-    for (const FoundModel& m : all) {
-      if (m.name == exact) return {m};
-    }
-  }
-  const std::string key = lower(wanted);
-  const auto matching = [&](auto&& fits) {
-    std::vector<FoundModel> some;
-    for (const FoundModel& m : all) {
-      if (fits(lower(m.name))) some.push_back(m);
-    }
-    return some;
-  };
-  const size_t colon = key.rfind(':');
-  const std::string before = key.substr(0, colon + 1);
-  const std::string word = key.substr(colon + 1);
-  std::vector<FoundModel> some = matching([&](const std::string& n) { return n == key; });
-  if (some.empty()) {
-    some = matching([&](std::string n) {
-      if (const size_t last = n.rfind(':'); last != n.npos) n[last] = '/';
-      return n == key;
-    });
-  }
-  if (some.empty()) some = matching([&](const std::string& n) { return n == key + ":latest"; });
-  if (some.empty()) some = matching([&](const std::string& n) { return n.starts_with(key + ":"); });
-  if (!some.empty() || word.empty() || before.find(':') + 1 >= before.size()) return some;
-  some = matching([&](const std::string& n) {
-    return n.starts_with(before) && has_word(std::string_view(n).substr(before.size()), word);
-  });
-  if (some.empty()) {
-    some = matching([&](const std::string& n) {
-      return n.starts_with(before) && n.find(word, before.size()) != n.npos;
-    });
-  }
-  return some;
-}
-
-struct Scheme {
-  std::string_view prefix;
-  const char* store;
-  std::vector<fs::path> StoreFolders::*folders;
-};
-constexpr std::array kSchemes = {
-    Scheme{"hf:", "the Hugging Face cache", &StoreFolders::hugging_face},
-    Scheme{"ollama:", "Ollama's store", &StoreFolders::ollama},
-    Scheme{"lmstudio:", "LM Studio's folders", &StoreFolders::lm_studio},
-};
 
 // The folder for models that LM Studio's settings name; empty when they name none.
 fs::path downloads_folder(const fs::path& settings) {
@@ -342,6 +319,49 @@ std::vector<fs::path> lm_studio_folders(const fs::path& home) {
 
 }  // namespace
 
+bool is_safetensors_folder(const fs::path& folder) {
+  if (!model::is_hf_folder(folder.string())) return false;
+  const std::vector<fs::path> files = entries(folder);
+  return std::any_of(files.begin(), files.end(),
+                     [](const fs::path& f) { return f.extension() == ".safetensors"; });
+}
+
+std::vector<FoundModel> gguf_files_in(const fs::path& folder) {
+  std::vector<FoundModel> files;
+  for (const fs::path& entry : entries(folder)) {
+    if (is_gguf(entry)) files.push_back({entry.string(), entry.string()});
+  }
+  return files;
+}
+
+std::string why_unreadable(const fs::path& folder) {
+  std::error_code error;
+  const fs::directory_iterator ignored(folder, error);
+  return error == std::errc::permission_denied ? error.message() : std::string();
+}
+
+std::optional<FoundModel> find_unusable(const std::string& name, const StoreFolders& folders) {
+  const std::string key = model::lower_ascii(name);
+  std::optional<FoundModel> found;
+  const auto repository = [&](const std::string& known, const fs::path& folder) {
+    const std::string its = model::lower_ascii(known);
+    if (!found && (key == its || key.starts_with(its + ":"))) {
+      found = unusable_repository(known, folder);
+    }
+  };
+  for (const fs::path& cache : folders.hugging_face) for_each_hugging_face(cache, repository);
+  for (const fs::path& root : folders.lm_studio) for_each_lm_studio(root, repository);
+  for (const fs::path& root : folders.ollama) {
+    for_each_ollama(root, [&](const std::string& known, const fs::path& manifest) {
+      const std::string its = model::lower_ascii(known);
+      if (!found && (its == key || its == key + ":latest")) {
+        found = ollama_model(root, manifest, known);
+      }
+    });
+  }
+  return found;
+}
+
 StoreFolders store_folders() {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
@@ -351,7 +371,8 @@ StoreFolders store_folders() {
   // huggingface_hub takes ~ for the home in its variables.
   const auto hugging_face = [&](const char* name) {
     const std::string value = variable(name).string();
-    return value.starts_with("~/") && !home.empty() ? home / value.substr(2) : fs::path(value);
+    if (home.empty() || (value != "~" && !value.starts_with("~/"))) return fs::path(value);
+    return value.size() > 2 ? home / value.substr(2) : home;
   };
   const auto at_home = [&](const char* below) { return home.empty() ? fs::path() : home / below; };
   StoreFolders folders;
@@ -359,7 +380,7 @@ StoreFolders store_folders() {
     if (!path.empty()) list.push_back(path);
   };
   const fs::path cache =
-      variable("XDG_CACHE_HOME").empty() ? at_home(".cache") : variable("XDG_CACHE_HOME");
+      variable("XDG_CACHE_HOME").empty() ? at_home(".cache") : hugging_face("XDG_CACHE_HOME");
   const fs::path hub = variable("HF_HUB_CACHE").empty() ? hugging_face("HUGGINGFACE_HUB_CACHE")
                                                         : hugging_face("HF_HUB_CACHE");
   if (!hub.empty()) {
@@ -369,12 +390,30 @@ StoreFolders store_folders() {
   } else if (!cache.empty()) {
     add(folders.hugging_face, cache / "huggingface" / "hub");
   }
+  // llama.cpp's newer versions lay out what they fetch as Hugging Face's cache, the older ones side
+  // by side.
+  const fs::path llama_cpp = variable("LLAMA_CACHE");
+  add(folders.hugging_face, llama_cpp);
+  if (!llama_cpp.empty() || !cache.empty())
+    add(folders.llama_cpp, llama_cpp.empty() ? cache / "llama.cpp" : llama_cpp);
   const fs::path ollama = variable("OLLAMA_MODELS");
   add(folders.ollama, ollama.empty() ? at_home(".ollama/models") : ollama);
-  add(folders.ollama, "/usr/share/ollama/.ollama/models");
+  // Where the services of its installer, of Arch and of its snap have their home.
+  for (const char* service : {"/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models",
+                              "/var/snap/ollama/common/models"}) {
+    add(folders.ollama, service);
+  }
   if (!home.empty()) folders.lm_studio = lm_studio_folders(home);
   folders.working = ".";
   return folders;
+}
+
+std::vector<fs::path> StoreFolders::stores() const {
+  std::vector<fs::path> all;
+  for (const auto* list : {&hugging_face, &ollama, &lm_studio, &llama_cpp}) {
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  return all;
 }
 
 std::vector<FoundModel> find_models(const StoreFolders& folders) {
@@ -382,6 +421,7 @@ std::vector<FoundModel> find_models(const StoreFolders& folders) {
   for (const fs::path& folder : folders.hugging_face) find_hugging_face(folder, found);
   for (const fs::path& folder : folders.ollama) find_ollama(folder, found);
   for (const fs::path& folder : folders.lm_studio) find_lm_studio(folder, found);
+  for (const fs::path& folder : folders.llama_cpp) find_llama_cpp(folder, found);
   if (!folders.working.empty()) find_here(folders.working, found);
   // Of two stores with one name the first is the one that is meant.
   std::stable_sort(found.begin(), found.end(),
@@ -391,41 +431,6 @@ std::vector<FoundModel> find_models(const StoreFolders& folders) {
                   [](const FoundModel& a, const FoundModel& b) { return a.name == b.name; }),
       found.end());
   return found;
-}
-
-std::string resolve_model(const std::string& name, const StoreFolders& folders) {
-  const auto scheme = std::find_if(kSchemes.begin(), kSchemes.end(),
-                                   [&](const Scheme& s) { return name.starts_with(s.prefix); });
-  std::error_code ignored;
-  if (fs::is_directory(name, ignored)) return only_gguf_of(name);
-  if (scheme == kSchemes.end() || fs::exists(name, ignored)) return name;
-
-  StoreFolders only;
-  only.*(scheme->folders) = folders.*(scheme->folders);
-  std::vector<FoundModel> all = find_models(only);
-  const std::vector<FoundModel> some = meanings(name, all);
-  const std::string shown = model::printable(name, 200);
-  if (some.size() == 1 && some.front().problem.empty()) return some.front().path;
-  if (some.size() == 1) {
-    throw Error(ExitCode::kBadModel, some.front().problem, shown, "take the model it was made for");
-  }
-  if (some.size() > 1) fail_several(shown, some);
-  std::string where;
-  for (const fs::path& folder : only.*(scheme->folders)) {
-    where += (where.empty() ? "looked in " : ", ") + model::printable(folder.string(), 200);
-  }
-  const std::string what = "is not in " + std::string(scheme->store);
-  if (all.empty()) throw Error(ExitCode::kBadModel, what + ", which holds no model", shown, where);
-  const std::string key = lower(name).substr(0, 200);
-  std::stable_sort(all.begin(), all.end(), [&](const FoundModel& a, const FoundModel& b) {
-    return edit_distance(key, lower(a.name).substr(0, 200)) <
-           edit_distance(key, lower(b.name).substr(0, 200));
-  });
-  throw Error(ExitCode::kBadModel, what, shown, "nearest: " + listed(all, kNearMisses));
-}
-
-std::string resolve_model(const std::string& name) {
-  return resolve_model(name, store_folders());
 }
 
 }  // namespace engine

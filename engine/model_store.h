@@ -1,12 +1,9 @@
-// Where models lie on a machine, and how to name them with -m. Nothing here uses a network.
-//
-//   hf:ORG/REPO[:FILE]     the Hugging Face cache; FILE picks one of several GGUF files
-//   ollama:NAME[:TAG]      Ollama's store; TAG is `latest` unless given
-//   lmstudio:ORG/REPO[:FILE]
-//   anything else          a path; of a folder without safetensors its only GGUF file
+// Where models lie on a machine; engine/model_name.h says what a name with -m means. Nothing here
+// uses a network.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +13,22 @@ struct StoreFolders {
   std::vector<std::filesystem::path> hugging_face;  // they hold models--ORG--REPO/
   std::vector<std::filesystem::path> ollama;        // they hold manifests/ and blobs/
   std::vector<std::filesystem::path> lm_studio;     // they hold ORG/REPO/
+  std::vector<std::filesystem::path> llama_cpp;     // they hold GGUF files, side by side
   std::filesystem::path working;                    // empty: none
+
+  // All but the working folder.
+  std::vector<std::filesystem::path> stores() const;
 };
 
 // As those programs choose them: HF_HUB_CACHE (or HUGGINGFACE_HUB_CACHE), HF_HOME, XDG_CACHE_HOME,
-// OLLAMA_MODELS, HOME, and below that LM Studio's home pointer and settings.
+// OLLAMA_MODELS, LLAMA_CACHE, HOME, and below that LM Studio's home pointer and settings.
 StoreFolders store_folders();
 
 struct FoundModel {
   std::string name;          // for -m
   std::string path;          // for model::open_model
   std::string problem = {};  // what keeps it from being what its name says, as Error's what
+  std::string mend = {};     // as Error's hint
 };
 
 // Every model in the folders, by name. A folder or manifest that is missing, unreadable or
@@ -34,10 +36,15 @@ struct FoundModel {
 // store is laid out, so that a loop of links ends.
 std::vector<FoundModel> find_models(const StoreFolders& folders);
 
-// The path that `name` means. A name that needs no store, or that exists as a file, comes back
-// as it is, but for a folder without safetensors that holds a GGUF file. Throws Error (bad_model):
-// unknown, with the nearest names; of several meanings; or with a problem.
-std::string resolve_model(const std::string& name, const StoreFolders& folders);
-std::string resolve_model(const std::string& name);
+// What a store has under `name`, with its scheme, that find_models() passes over, and its problem;
+// nothing when it has no such thing.
+std::optional<FoundModel> find_unusable(const std::string& name, const StoreFolders& folders);
+
+// A folder that Hugging Face's libraries would take for a model, complete or not.
+bool is_safetensors_folder(const std::filesystem::path& folder);
+// The GGUF files of a folder itself that can be opened as a model, named by their paths.
+std::vector<FoundModel> gguf_files_in(const std::filesystem::path& folder);
+// Why a folder that may be there cannot be looked into; empty: it can, or it is not there.
+std::string why_unreadable(const std::filesystem::path& folder);
 
 }  // namespace engine

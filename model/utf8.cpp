@@ -3,6 +3,15 @@
 #include <array>
 
 namespace model {
+namespace {
+
+// Unicode's marks, embeddings, overrides and isolates (UAX #9, 2).
+bool turns_direction(char32_t c) {
+  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
+}  // namespace
 
 Utf8Char decode_utf8(std::string_view text, size_t pos) noexcept {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[pos + i]); };
@@ -44,13 +53,20 @@ void append_utf8(std::string& out, char32_t code) {
   }
 }
 
+std::string lower_ascii(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
 std::string printable(std::string_view text, size_t max_bytes) {
   std::string out;
   for (size_t i = 0; i < text.size();) {
     const Utf8Char c = decode_utf8(text, i);
     if (i + c.bytes > max_bytes) return out + "...";
     const bool control = c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0);
-    if (c.valid && !control) {
+    if (c.valid && !control && !turns_direction(c.code)) {
       out += text.substr(i, c.bytes);
     } else {
       constexpr std::string_view kHex = "0123456789ABCDEF";

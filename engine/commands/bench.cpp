@@ -27,7 +27,8 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  const size_t n = values.size();
+  return 0.5 * (values[(n - 1) / 2] + values[n / 2]);
 }
 
 struct Measured {

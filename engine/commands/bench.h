@@ -21,7 +21,7 @@ struct BenchOptions {
   bool json = false;
 };
 
-// Levels are measured in turn within each repeat, after one short run that is not counted, so
+// Levels are measured in turn within each repeat, after one run that is not counted, so
 // that a drifting machine hits all alike. Prints a table, or one JSON object:
 //
 //   load_ms              from the path to a model that can run

@@ -60,9 +60,8 @@ int64_t choose_window(const EvalOptions& options, const model::Config& c) {
   return std::min(wanted, c.n_ctx);
 }
 
-[[noreturn]] void too_few(const EvalOptions& options, size_t tokens, int64_t window) {
-  throw Error(ExitCode::kFailed,
-              fmt::format("has only {} tokens, too few for a window of {}", tokens, window),
+[[noreturn]] void too_few(const EvalOptions& options, size_t tokens, const std::string& wanted) {
+  throw Error(ExitCode::kFailed, fmt::format("has only {} tokens, too few for {}", tokens, wanted),
               options.text, "a longer text, or a smaller --window");
 }
 
@@ -99,7 +98,7 @@ void say_progress(size_t done, size_t of, const Score& score) {
 Score score_windows(LoadedModel& model, const std::vector<int32_t>& tokens,
                     const EvalOptions& options, Muted muted, int64_t window) {
   const auto n = static_cast<size_t>(window);
-  if (tokens.size() <= n) too_few(options, tokens.size(), window);
+  if (tokens.size() <= n) too_few(options, tokens.size(), fmt::format("a window of {}", window));
   Score score;
   for (size_t begin = 0; begin + n < tokens.size(); begin += n) {
     model::KvCache cache =
@@ -117,7 +116,8 @@ Score score_chunks(LoadedModel& model, std::vector<int32_t> tokens, const EvalOp
   const bool bos = tokenizer.adds_bos() && tokenizer.bos_id() >= 0;
   if (bos) tokens.insert(tokens.begin(), tokenizer.bos_id());
   const auto n = static_cast<size_t>(window);
-  if (tokens.size() < 2 * n) too_few(options, tokens.size(), window);
+  if (tokens.size() < 2 * n)
+    too_few(options, tokens.size(), fmt::format("two chunks of {}", window));
   size_t chunks = tokens.size() / n;
   if (options.chunks > 0) chunks = std::min(chunks, static_cast<size_t>(options.chunks));
   Score score;

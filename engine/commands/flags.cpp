@@ -1,8 +1,11 @@
 #include "engine/commands/flags.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -12,7 +15,7 @@
 #include <string_view>
 
 #include "engine/commands/text_file.h"
-#include "engine/model_store.h"
+#include "engine/model_name.h"
 #include "engine/trace/muted.h"
 #include "model/error.h"
 
@@ -174,9 +177,12 @@ CLI::Validator minus_one(const std::function<std::string()>& instead) {
           ""};
 }
 
+// Says which: a text that pleases can be had again.
 std::string random_seed() {
   std::random_device device;
-  return std::to_string(uint64_t{device()} << 32 | device());
+  const std::string seed = std::to_string(uint64_t{device()} << 32 | device());
+  fmt::print(stderr, "seed {}\n", seed);
+  return seed;
 }
 
 }  // namespace
@@ -189,7 +195,8 @@ void add_sampling(CLI::App& app, Sampling& sampling) {
   app.add_option("--temp", sampling.temperature, "temperature; 0: always the most probable token")
       ->check(between(0.0, 100.0))
       ->capture_default_str();
-  app.add_option("--top-k", sampling.top_k, "keep the k most probable tokens; 0: all")
+  app.add_option("--top-k", sampling.top_k, "keep the k most probable tokens; 0 or -1: all")
+      ->transform(minus_one([] { return "0"; }))
       ->capture_default_str();
   app.add_option("--top-p", sampling.top_p,
                  "keep the smallest set that reaches this probability; 1: all")
@@ -334,7 +341,8 @@ SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recordi
 void add_evaluation(CLI::App& app, EvalOptions& eval) {
   app.add_option("-f,--file", eval.text, "the text; - is stdin")->required();
   app.add_option("-c,--ctx-size,--window", eval.window,
-                 "tokens that are seen together; 0: 128, with --chunks 512")
+                 "tokens that are seen together, without BOS but with --chunks; 0: 128, with "
+                 "--chunks 512")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   app.add_option("--chunks", eval.chunks,
                  "measure as llama-perplexity does: score the second half of so many chunks of "

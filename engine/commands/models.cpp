@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +35,7 @@ Json describe(const FoundModel& found) {
     std::string_view line = error.what();
     const std::string prefix = found.path + ": ";
     if (line.starts_with(prefix)) line.remove_prefix(prefix.size());
-    row["problems"] = Json::array({std::string(line)});
+    row["problems"] = Json::array({found.problem.empty() ? std::string(line) : found.problem});
     row["runnable"] = false;
   }
   return row;
@@ -51,50 +53,67 @@ std::string short_number(double n, const char* unit) {
   return fmt::format("{:.{}f} {}{}", n, i > 0 && n < 99.5 ? 1 : 0, prefix, unit);
 }
 
-void print_table(const Json& rows, std::ostream& out) {
-  size_t width = 4;
-  for (const Json& row : rows) {
-    width = std::max(width, row["name"].get_ref<const std::string&>().size());
+class Table {
+ public:
+  Table(const std::vector<FoundModel>& all, std::ostream& out) : out_(out) {
+    for (const FoundModel& found : all) width_ = std::max(width_, found.name.size());
+    width_ = std::min<size_t>(width_, 72);
+    out_ << fmt::format("{:<{}}  {:<12} {:>10} {:>9}  {}\n", "-m", width_, "architecture",
+                        "parameters", "size", "runs");
   }
-  width = std::min<size_t>(width, 72);
-  out << fmt::format("{:<{}}  {:<12} {:>10} {:>9}  {}\n", "-m", width, "architecture", "parameters",
-                     "size", "runs");
-  for (const Json& row : rows) {
+
+  void add(const Json& row) {
     const Json& problems = row["problems"];
     const std::string runs =
         problems.empty()
             ? "yes"
             : "no: " + model::printable(problems[0].get_ref<const std::string&>(), 400);
     const Json& arch = row["architecture"];
-    out << fmt::format(
+    out_ << fmt::format(
         "{:<{}}  {:<12} {:>10} {:>9}  {}\n",
-        model::printable(row["name"].get_ref<const std::string&>(), 300), width,
+        model::printable(row["name"].get_ref<const std::string&>(), 300), width_,
         arch.is_null() ? "?" : model::printable(arch.get_ref<const std::string&>(), 40),
         short_number(row["parameters"].get<double>(), ""),
         short_number(row["bytes"].get<double>(), "B"), runs);
+    out_.flush();  // the next may take a while
   }
-}
+
+ private:
+  std::ostream& out_;
+  size_t width_ = 4;
+};
 
 void print_nothing(const StoreFolders& folders, std::ostream& out) {
   out << "no models found in\n";
-  for (const auto* list : {&folders.hugging_face, &folders.ollama, &folders.lm_studio}) {
-    for (const auto& folder : *list) out << "  " << model::printable(folder.string(), 300) << "\n";
-  }
+  for (const auto& folder : folders.stores())
+    out << "  " << model::printable(folder.string(), 300) << "\n";
   if (!folders.working.empty()) out << "  the working folder\n";
 }
 
 }  // namespace
 
 int models(const ModelsOptions& options, std::ostream& out) {
+  const std::vector<FoundModel> all = find_models(options.folders);
+  std::map<std::string, Json> known;  // by path: tags share files
   Json rows = Json::array();
-  for (const FoundModel& found : find_models(options.folders)) rows.push_back(describe(found));
+  std::optional<Table> table;
+  if (!options.json && !all.empty()) table.emplace(all, out);
+  for (const FoundModel& found : all) {
+    const bool seen = known.contains(found.path) && found.problem.empty();
+    Json row = seen ? known[found.path] : describe(found);
+    row["name"] = found.name;
+    if (found.problem.empty()) known[found.path] = row;
+    table ? table->add(row) : rows.push_back(std::move(row));
+  }
   if (options.json) {
     // Names of files need not be UTF-8; JSON must be.
     out << rows.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-  } else if (rows.empty()) {
-    print_nothing(options.folders, out);
   } else {
-    print_table(rows, out);
+    if (all.empty()) print_nothing(options.folders, out);
+    for (const auto& folder : options.folders.stores()) {
+      if (const std::string why = why_unreadable(folder); !why.empty())
+        out << model::printable(folder.string(), 300) << " cannot be looked into: " << why << "\n";
+    }
   }
   return static_cast<int>(fulgurite::ExitCode::kOk);
 }

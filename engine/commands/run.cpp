@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -91,6 +92,20 @@ void take_leave(trace::Server& server) {
   });
 }
 
+// Of n tokens, the first was drawn from what the prompt gave.
+void say_speed(size_t prompt, std::chrono::duration<double> reading, size_t n,
+               std::chrono::duration<double> writing) {
+  const auto rate = [](size_t of, double seconds) {
+    return static_cast<double>(of) / std::max(seconds, 1e-9);
+  };
+  std::string line = fmt::format("prompt of {} tokens in {:.2f} s, {:.0f} tokens/s", prompt,
+                                 reading.count(), rate(prompt, reading.count()));
+  if (n > 1) {
+    line += fmt::format("; {} generated, {:.0f} tokens/s", n, rate(n - 1, writing.count()));
+  }
+  fmt::print(stderr, "{}\n", line);
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
@@ -113,13 +128,16 @@ int run(const RunOptions& options) {
 
   const size_t prompt = session.tokens().size();
   bool in_prompt = false;  // was it stopped
-  const auto begin = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  std::optional<Clock::time_point> read;  // the prompt, with the first token drawn
   while (!session.finished() && !StopSignals::asked()) {
     const std::string text = session.step([&] {
       if (file) file->drain();
       in_prompt = StopSignals::asked();
       return !in_prompt;
     });
+    if (!read) read = Clock::now();
     if (!options.json) {
       print(text);
     } else if (!session.finished()) {
@@ -130,14 +148,11 @@ int run(const RunOptions& options) {
   }
   if (!options.json) print("\n");
   if (file) file->finish();
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const size_t tokens = session.tokens().size();
   if (in_prompt) {
     fmt::print(stderr, "stopped in the prompt of {} tokens\n", prompt);
-  } else {
-    fmt::print(stderr, "{} tokens in {:.2f} s, {:.0f} tokens/s\n", tokens, seconds,
-               static_cast<double>(tokens) / seconds);
+  } else if (read) {
+    say_speed(prompt, *read - begin, tokens - prompt, Clock::now() - *read);
   }
   const bool full = session.finished() && static_cast<int64_t>(tokens) >= session.context();
   if (full && (options.generate.n == 0 || tokens < prompt + options.generate.n)) {

@@ -63,13 +63,9 @@ std::vector<TapShape> list_taps(LoadedModel& model) {
 
 std::vector<std::string> nearest_names(const std::vector<TapShape>& taps, const std::string& name,
                                        size_t n) {
-  std::vector<std::pair<size_t, std::string>> rated;
-  for (const TapShape& tap : taps) rated.emplace_back(edit_distance(tap.name, name), tap.name);
-  std::stable_sort(rated.begin(), rated.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> names;
-  for (size_t i = 0; i < std::min(n, rated.size()); ++i) names.push_back(rated[i].second);
-  return names;
+  for (const TapShape& tap : taps) names.push_back(tap.name);
+  return nearest(name, std::move(names), n);
 }
 
 }  // namespace engine::commands

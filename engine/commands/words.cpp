@@ -1,9 +1,12 @@
 #include "engine/commands/words.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
+#include "engine/edit_distance.h"
 #include "model/error.h"
+#include "model/utf8.h"
 
 namespace engine::commands {
 
@@ -32,6 +35,12 @@ void refuse_empty(const std::vector<std::string>& words) {
 std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::string>& commands) {
   std::vector<std::string> words(argv + 1, argv + argc);
   refuse_empty(words);
+  if (!words.empty() && words[0] == "help") {  // help run: run --help
+    words.erase(words.begin());
+    words.resize(std::min<size_t>(words.size(), 1));
+    words.emplace_back("--help");
+  }
+  if (!words.empty() && (words[0] == "version" || words[0] == "-V")) words[0] = "--version";
   // `view` is the default: without a command, with flags only, or with a file.
   const bool named =
       !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
@@ -42,11 +51,29 @@ std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::
   if (words.empty() || (!named && !about && looks_like_file)) {
     words.insert(words.begin(), "view");
   } else if (!named && !about) {
-    std::string known;
-    for (const std::string& name : commands) known += (known.empty() ? "" : ", ") + name;
-    throw Error(ExitCode::kUsage, "there is no command '" + words[0] + "'", "", known);
+    const std::string meant = probably(words[0], commands);
+    std::string hint = meant.empty() ? "" : "did you mean " + meant + "?";
+    for (const std::string& name : meant.empty() ? commands : std::vector<std::string>())
+      hint += (hint.empty() ? "" : ", ") + name;
+    throw Error(ExitCode::kUsage, "there is no command " + model::quoted(words[0]), "", hint);
   }
   return words;
+}
+
+std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
+  std::string text = "not expected: " + CLI::detail::join(rest, " ");
+  std::vector<std::string> flags;
+  for (const CLI::App* command : app.get_subcommands()) {
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+  }
+  const bool flag = rest[0].starts_with('-');
+  const std::string meant = flag ? probably(rest[0].substr(0, rest[0].find('=')), flags) : "";
+  if (!meant.empty()) text += ", did you mean " + meant + "?";
+  if (!flag && std::find(flags.begin(), flags.end(), "--model") != flags.end())
+    text += "; a model is named with -m";
+  return text;
 }
 
 }  // namespace engine::commands

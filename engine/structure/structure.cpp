@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "engine/detail.h"
-#include "engine/model_store.h"
+#include "engine/model_name.h"
 #include "engine/structure/published.h"
 #include "model/error.h"
 #include "model/format/hf_folder.h"

@@ -29,7 +29,18 @@ constexpr std::array kFamilies = {
 
 }  // namespace
 
+// Types as gguf-py's constants.py has them (GGUFType).
+std::string other_than_model(const ModelFile& file) {
+  const std::string type = file.get_string("general.type", "model");
+  if (type == "adapter") return "an adapter (LoRA)";
+  if (type == "imatrix") return "an importance matrix";
+  if (type == "mmproj") return "the part that sees or hears for a model";
+  return {};
+}
+
 Config read_config(const ModelFile& file) {
+  if (const std::string other = other_than_model(file); !other.empty())
+    file.fail("is " + other + ", not a model", "name the model that it was made for");
   // Not needed, but numbers in every file that is whole.
   constexpr int64_t kAny = std::numeric_limits<uint32_t>::max();
   for (const char* key : {"general.file_type", "general.quantization_version"}) {

@@ -245,7 +245,16 @@ void check_magic(Cursor& in, std::span<const std::byte> bytes) {
   if (head.starts_with("version https://git-lfs")) {
     hint = "this is a git-lfs pointer; `git lfs pull` fetches the model itself";
   } else if (head.starts_with("lmgg") || head.starts_with("fmgg") || head.starts_with("tjgg")) {
-    hint = "this is the format before GGUF; convert it with llama.cpp";
+    hint = "this is the format before GGUF; convert it with llama.cpp, if it is a language model's";
+  } else if (head.starts_with("PK\x03\x04") ||
+             (head[0] == '\x80' && head.size() > 1 && head[1] <= 5)) {
+    hint = "pickled weights may hold programs and are not read; save them as safetensors";
+  } else if (head.starts_with("\x1F\x8B")) {
+    hint = "it is compressed; unpack it with gunzip";
+  } else if (head.starts_with("<!") || head.starts_with("<html") || head.starts_with("<HTML")) {
+    hint = "this is a web page; fetch the file behind it";
+  } else if (head.starts_with("{")) {
+    hint = "this is JSON; of a model in safetensors name the folder";
   } else if (std::string_view("GGUF").starts_with(head)) {
     hint = "truncated; fetch it again";
   }

@@ -1,5 +1,6 @@
 // open_gguf: one file, or the parts that one was split into (llama.cpp's gguf-split).
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "model/error.h"
@@ -62,14 +63,21 @@ ModelFile open_all(const std::string& path) {
               "open the first: " + stem + suffix_of(0, count));
   }
   for (int64_t i = 1; i < count; ++i) {
-    const ModelFile part = open_one(stem + suffix_of(i, count));
+    const std::string next = stem + suffix_of(i, count);
+    std::error_code ignored;
+    if (!std::filesystem::exists(next, ignored)) {
+      file.fail("part " + std::to_string(i + 1) + " of " + std::to_string(count) +
+                    " is missing beside it",
+                "fetch " + next);
+    }
+    const ModelFile part = open_one(next);
     check_part(part, i, count);
     if (file.tensors().size() + part.tensors().size() > kMostTensors) {
       part.fail("there are more than " + std::to_string(kMostTensors) +
                 " tensors up to this part of the model");
     }
     for (const Tensor& tensor : part.tensors()) {
-      if (!file.add(tensor)) part.fail("tensor " + quoted(tensor.name) + " is in another part too");
+      if (!file.add(tensor)) part.fail("tensor " + model::quoted(tensor.name) + " is in another part too");
     }
     file.add_bytes(part.file_bytes());
     file.keep(part);

@@ -355,6 +355,12 @@ Config open_hf_config(const std::string& path) {
   return read_hf_config(text_of(text), file.string());
 }
 
+std::vector<std::string> hf_weight_files(const std::string& path) {
+  std::vector<std::string> files;
+  for (const auto& [name, tensors] : shard_names(path)) files.push_back(name);
+  return files;
+}
+
 ModelFile open_hf_folder(const std::string& path) {
   const std::filesystem::path folder(path);
   const auto config = map_text(folder / "config.json");

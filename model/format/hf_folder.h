@@ -28,6 +28,9 @@ namespace model {
 // True for a folder that holds a config.json.
 bool is_hf_folder(const std::string& path) noexcept;
 
+// The files with such a folder's weights, by name, there or not. Throws Error (bad_model).
+std::vector<std::string> hf_weight_files(const std::string& path);
+
 // Throws Error (bad_model) naming the file and the mend.
 ModelFile open_hf_folder(const std::string& path);
 

@@ -105,6 +105,10 @@ class ModelFile {
   std::vector<std::shared_ptr<const void>> storage_;
 };
 
+// What a file is instead of a model, as its `general.type` says: "an adapter (LoRA)"; empty: a
+// model.
+std::string other_than_model(const ModelFile& file);
+
 // Shape of the model in the file; every value range-checked and consistent with the
 // others (heads divide, rope_dim even ...). Throws Error (bad_model); an unknown
 // general.architecture names itself and the known ones.

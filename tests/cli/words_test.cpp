@@ -73,6 +73,21 @@ TEST(Words, UnknownOnesAreUsageErrors) {
   EXPECT_FALSE(fs::exists("never.mp4"));
 }
 
+TEST(Words, WhatMayHaveBeenMeantIsSaid) {
+  expect_refusal(fulgurite({"modles"}), 2, "did you mean models?");
+  expect_refusal(fulgurite({"run", "--tempp", "1"}), 2, "did you mean --temp?");
+  expect_refusal(fulgurite({"inspect", "--jsno"}), 2, "did you mean --json?");
+  expect_refusal(fulgurite({"run", "ollama:x"}), 2, "a model is named with -m");
+  EXPECT_EQ(std::string::npos, fulgurite({"run", "--no-such-flag"}).err.find("did you mean"));
+}
+
+TEST(Words, HelpAndVersionAsOthersCallThem) {
+  EXPECT_EQ(fulgurite({"--help"}).out, fulgurite({"help"}).out);
+  EXPECT_EQ(fulgurite({"run", "--help"}).out, fulgurite({"help", "run"}).out);
+  for (const char* word : {"version", "-V"})
+    EXPECT_EQ(fulgurite({"--version"}).out, fulgurite({word}).out);
+}
+
 TEST(Words, WithoutADisplayViewPointsToHeadless) {
   expect_refusal(fulgurite({"view"}), 1, "--headless");
 }

@@ -14,4 +14,17 @@ TEST(EditDistance, CountsInsertionsDeletionsAndChanges) {
   EXPECT_EQ(1U, edit_distance("attn.weight", "attn.weights"));
 }
 
+TEST(EditDistance, NearestNamesComeFirst) {
+  EXPECT_EQ((std::vector<std::string>{"model", "models"}),
+            engine::nearest("Model", {"tap", "models", "model", "inspect"}, 2));
+  EXPECT_TRUE(engine::nearest("x", {}, 3).empty());
+}
+
+TEST(EditDistance, WhatWasProbablyMeantIsMostlyRight) {
+  EXPECT_EQ("models", engine::probably("modles", {"tap", "models"}));
+  EXPECT_EQ("tap", engine::probably("tapp", {"tap", "models"}));
+  EXPECT_EQ("", engine::probably("generate", {"tap", "models"}));
+  EXPECT_EQ("", engine::probably("generate", {}));
+}
+
 }  // namespace

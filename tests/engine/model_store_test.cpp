@@ -1,101 +1,19 @@
 #include "engine/model_store.h"
 
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <chrono>
-#include <fstream>
 
-#include "model/error.h"
-#include "tests/support/data.h"
-#include "tests/support/gguf_bytes.h"
+#include "tests/engine/model_stores.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-using engine::find_models;
-using engine::resolve_model;
 using engine::StoreFolders;
-using fulgurite::Error;
-
-const std::string kDigest(64, 'a');
-
-void write(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::string manifest(const std::string& digest) {
-  return R"({"schemaVersion": 2, "layers": [
-    {"mediaType": "application/vnd.ollama.image.template", "digest": "sha256:bb"},
-    {"mediaType": "application/vnd.ollama.image.model", "digest": ")" +
-         digest + R"(", "size": 1}]})";
-}
-
-// A home with one of everything.
-class ModelStore : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const std::string gguf = tests::small_llama().build();
-    folders.hugging_face = {root / "hub"};
-    folders.ollama = {root / "ollama"};
-    folders.lm_studio = {root / "lmstudio"};
-    folders.working = root / "here";
-
-    const fs::path repo = root / "hub/models--Org--Tiny-Llama";
-    write(repo / "blobs/cafe", gguf);
-    write(repo / "refs/main", "0123abcd\n");
-    write(repo / "snapshots/ffff/old.gguf", gguf);
-    fs::create_directories(repo / "snapshots/0123abcd/big");
-    fs::create_symlink("../../blobs/cafe", repo / "snapshots/0123abcd/m-Q4_K.gguf");
-    fs::create_symlink("../../blobs/cafe", repo / "snapshots/0123abcd/m-Q8_0.gguf");
-    write(repo / "snapshots/0123abcd/big/m-00001-of-00002.gguf", gguf);
-    write(repo / "snapshots/0123abcd/big/m-00002-of-00002.gguf", gguf);
-    write(root / "hub/models--gpt2/snapshots/1/config.json", "{}");
-    write(root / "hub/models--gpt2/snapshots/1/model.safetensors", "");
-    write(root / "hub/datasets--Org--Text/snapshots/1/x.gguf", gguf);
-
-    write(root / "ollama/blobs/sha256-" / "", "");
-    write(root / "ollama/blobs" / ("sha256-" + kDigest), gguf);
-    tag("registry.ollama.ai/library/llama3/latest", manifest("sha256:" + kDigest));
-    tag("registry.ollama.ai/library/llama3/8b", manifest("sha256:" + kDigest));
-    tag("registry.ollama.ai/someone/own/v1", manifest("sha256:" + kDigest));
-    tag("hf.co/Org/Repo/Q4_K_M", manifest("sha256:" + kDigest));
-
-    write(root / "lmstudio/pub/Model-GGUF/model.Q8_0.gguf", gguf);
-    write(root / "here/a.gguf", gguf);
-    write(root / "here/notes.txt", "no model");
-    write(root / "here/folder/config.json", "{}");
-    write(root / "here/folder/model.safetensors", "");
-    write(root / "here/.docker/config.json", R"({"auths": {}})");
-    write(root / "here/models/b.gguf", gguf);
-    write(root / "here/models/deep/c.gguf", gguf);
-  }
-  void tag(const std::string& name, const std::string& text) {
-    write(root / "ollama/manifests" / name, text);
-  }
-  std::vector<std::string> names() const {
-    std::vector<std::string> all;
-    for (const engine::FoundModel& m : find_models(folders)) all.push_back(m.name);
-    return all;
-  }
-  std::string resolve(const std::string& name) const {
-    return fs::path(resolve_model(name, folders)).lexically_relative(root).string();
-  }
-  std::string refusal(const std::string& name) const {
-    try {
-      return "(found " + resolve_model(name, folders) + ")";
-    } catch (const Error& error) {
-      EXPECT_EQ(fulgurite::ExitCode::kBadModel, error.code());
-      EXPECT_EQ(std::string::npos, std::string(error.what()).find('\n'));
-      return error.what();
-    }
-  }
-
-  tests::TempFolder folder_;
-  fs::path root = folder_.file("");
-  StoreFolders folders;
-};
+using tests::kDigest;
+using tests::manifest;
+using tests::write;
+using ModelStore = tests::ModelStores;
 
 TEST_F(ModelStore, EveryStoreIsListedUnderTheNamesThatItsOwnProgramUses) {
   EXPECT_EQ((std::vector<std::string>{
@@ -105,37 +23,6 @@ TEST_F(ModelStore, EveryStoreIsListedUnderTheNamesThatItsOwnProgramUses) {
                 "models/b.gguf", "ollama:hf.co/Org/Repo:Q4_K_M", "ollama:llama3:8b",
                 "ollama:llama3:latest", "ollama:someone/own:v1"}),
             names());
-}
-
-TEST_F(ModelStore, NamesResolveToPaths) {
-  const std::string blob = "ollama/blobs/sha256-" + kDigest;
-  EXPECT_EQ(blob, resolve("ollama:llama3")) << "its latest";
-  EXPECT_EQ(blob, resolve("ollama:llama3:8b"));
-  EXPECT_EQ(blob, resolve("ollama:someone/own")) << "its only tag";
-  EXPECT_EQ("hub/models--gpt2/snapshots/1", resolve("hf:gpt2"));
-  const std::string snapshot = "hub/models--Org--Tiny-Llama/snapshots/0123abcd/";
-  EXPECT_EQ(snapshot + "m-Q8_0.gguf", resolve("hf:Org/Tiny-Llama:m-Q8_0.gguf"));
-  EXPECT_EQ(snapshot + "m-Q4_K.gguf", resolve("hf:org/tiny-llama:q4_k")) << "a part of its name";
-  EXPECT_EQ("lmstudio/pub/Model-GGUF/model.Q8_0.gguf", resolve("lmstudio:pub/Model-GGUF"));
-}
-
-TEST_F(ModelStore, WhatIsSpeltExactlyIsMeant) {
-  const std::string gguf = tests::small_llama().build();
-  const std::string blob = "ollama/blobs/sha256-" + kDigest;
-  tag("registry.ollama.ai/library/case/Q4", manifest("sha256:" + kDigest));
-  tag("registry.ollama.ai/library/case/q4", manifest("sha256:" + std::string(64, 'b')));
-  EXPECT_EQ(blob, resolve("ollama:case:Q4"));
-  EXPECT_CONTAINS(refusal("ollama:Case:Q4"), "means 2 models");
-  for (const std::string name : {"library/llama3", "registry.ollama.ai/library/llama3:8b",
-                                 "registry.ollama.ai/someone/own"}) {
-    EXPECT_EQ(blob, resolve("ollama:" + name)) << "as Ollama takes it";
-  }
-  write(root / "lmstudio/pub/Two-GGUF/m-Q4_K.gguf", gguf);
-  write(root / "lmstudio/pub/Two-GGUF/m-Q4_K_M.gguf", gguf);
-  write(root / "lmstudio/pub/Two-GGUF/mmproj-F16.gguf", gguf);
-  EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K.gguf", resolve("lmstudio:pub/Two-GGUF:Q4_K"));
-  EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K_M.gguf", resolve("lmstudio:pub/Two-GGUF/m-Q4_K_M.gguf"));
-  EXPECT_CONTAINS(refusal("lmstudio:pub/Two-GGUF"), "means 2 models");
 }
 
 TEST_F(ModelStore, FilesThatOnlyLookLikeParts) {
@@ -169,6 +56,32 @@ TEST_F(ModelStore, WhatOnlyAnOlderSnapshotHoldsIsFoundToo) {
   EXPECT_EQ("hub/models--Org--Old/snapshots/1", resolve("hf:Org/Old")) << "main has no weights";
 }
 
+// An update that was broken off must not hide what runs.
+TEST_F(ModelStore, ACompleteSnapshotGoesBeforeOneThatLacksWeights) {
+  const fs::path repo = root / "hub/models--Org--Update";
+  const std::string index =
+      R"({"weight_map": {"a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors"}})";
+  write(repo / "refs/main", "bb");
+  for (const char* snapshot : {"aa", "bb"}) {
+    write(repo / "snapshots" / snapshot / "config.json", "{}");
+    write(repo / "snapshots" / snapshot / "model.safetensors.index.json", index);
+    write(repo / "snapshots" / snapshot / "m-00001-of-00002.safetensors", "");
+  }
+  EXPECT_EQ("hub/models--Org--Update/snapshots/bb", resolve("hf:Org/Update")) << "neither is whole";
+  write(repo / "snapshots/aa/m-00002-of-00002.safetensors", "");
+  EXPECT_EQ("hub/models--Org--Update/snapshots/aa", resolve("hf:Org/Update"));
+}
+
+// As llama.cpp kept what it fetched until it took Hugging Face's layout.
+TEST_F(ModelStore, WhatLlamaCppFetchedGoesByItsPath) {
+  folders.llama_cpp = {root / "llama.cpp"};
+  write(root / "llama.cpp/org_repo_m-Q8_0.gguf", tests::small_llama().build());
+  write(root / "llama.cpp/org_repo_m-Q8_0.gguf.etag", "x");
+  const std::vector<std::string> all = names();
+  EXPECT_EQ(1,
+            std::count(all.begin(), all.end(), (root / "llama.cpp/org_repo_m-Q8_0.gguf").string()));
+}
+
 TEST_F(ModelStore, WithoutAMainTheNewestSnapshotCounts) {
   const fs::path repo = root / "hub/models--Org--Hash";
   for (const std::string name : {"ffff", "1111"}) {
@@ -192,39 +105,6 @@ TEST_F(ModelStore, TheWorkingFolderMayBeAModelItself) {
   folders.working = root / "here/folder";
   const std::vector<std::string> all = names();
   EXPECT_EQ(1, std::count(all.begin(), all.end(), "."));
-}
-
-TEST_F(ModelStore, PathsStayAsTheyAre) {
-  EXPECT_EQ("x/y.gguf", resolve_model("x/y.gguf", folders));
-  EXPECT_EQ("s3:bucket", resolve_model("s3:bucket", folders));
-  EXPECT_EQ("", resolve_model("", folders));
-}
-
-TEST_F(ModelStore, AFolderMeansTheGgufFileThatItHolds) {
-  EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string()));
-  EXPECT_EQ("here/folder", resolve((root / "here/folder").string())) << "a model itself";
-  EXPECT_EQ("here/.docker", resolve((root / "here/.docker").string())) << "no model";
-  write(root / "here/models/config.json", "{}");
-  EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string())) << "no safetensors";
-  write(root / "here/models/d.gguf", tests::small_llama().build());
-  EXPECT_CONTAINS(refusal((root / "here/models").string()), "means 2 models", "b.gguf", "d.gguf");
-}
-
-TEST_F(ModelStore, ANameOfSeveralModelsListsThem) {
-  EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "means 4 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
-}
-
-TEST_F(ModelStore, AnUnknownNameNamesTheNearest) {
-  EXPECT_CONTAINS(refusal("ollama:lama3"), "is not in Ollama's store", "nearest: ollama:llama3");
-  EXPECT_CONTAINS(refusal("hf:Org/TinyLlama"), "nearest: hf:", "Org/Tiny-Llama");
-  EXPECT_CONTAINS(refusal("ollama:"), "ollama:: ");
-  EXPECT_CONTAINS(refusal("hf:../../etc/passwd"), "is not in the Hugging Face cache");
-  EXPECT_CONTAINS(refusal("ollama:" + std::string(100000, 'x')), "is not in");
-}
-
-TEST_F(ModelStore, AnEmptyStoreSaysWhereItLooked) {
-  folders.ollama = {root / "nowhere", root / "nothing"};
-  EXPECT_CONTAINS(refusal("ollama:llama3"), "holds no model", (root / "nothing").string());
 }
 
 TEST_F(ModelStore, HostileManifestsArePassedOver) {
@@ -266,7 +146,8 @@ TEST_F(ModelStore, ARefThatLeadsOutsideIsNotFollowed) {
 class StoreFoldersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "OLLAMA_MODELS"}) {
+    for (const char* name :
+         {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "LLAMA_CACHE", "OLLAMA_MODELS"}) {
       set(name, nullptr);
     }
     set("HOME", "/home/me");
@@ -294,8 +175,11 @@ class StoreFoldersTest : public ::testing::Test {
 TEST_F(StoreFoldersTest, AreBelowTheHomeUnlessSaidOtherwise) {
   StoreFolders f = engine::store_folders();
   EXPECT_EQ(std::vector<fs::path>{"/home/me/.cache/huggingface/hub"}, f.hugging_face);
-  EXPECT_EQ((std::vector<fs::path>{"/home/me/.ollama/models", "/usr/share/ollama/.ollama/models"}),
-            f.ollama);
+  EXPECT_EQ(
+      (std::vector<fs::path>{"/home/me/.ollama/models", "/usr/share/ollama/.ollama/models",
+                             "/var/lib/ollama/.ollama/models", "/var/snap/ollama/common/models"}),
+      f.ollama);
+  EXPECT_EQ(std::vector<fs::path>{"/home/me/.cache/llama.cpp"}, f.llama_cpp);
   EXPECT_EQ(
       (std::vector<fs::path>{"/home/me/.lmstudio/models", "/home/me/.cache/lm-studio/models"}),
       f.lm_studio);
@@ -305,8 +189,13 @@ TEST_F(StoreFoldersTest, AreBelowTheHomeUnlessSaidOtherwise) {
   EXPECT_EQ(std::vector<fs::path>{"/hf/hub"}, engine::store_folders().hugging_face);
   set("HF_HOME", "~/hf");
   EXPECT_EQ(std::vector<fs::path>{"/home/me/hf/hub"}, engine::store_folders().hugging_face);
+  set("HF_HOME", "~");
+  EXPECT_EQ(std::vector<fs::path>{"/home/me/hub"}, engine::store_folders().hugging_face);
   set("HF_HUB_CACHE", "/hub");
   EXPECT_EQ(std::vector<fs::path>{"/hub"}, engine::store_folders().hugging_face);
+  set("LLAMA_CACHE", "/l");
+  EXPECT_EQ((std::vector<fs::path>{"/hub", "/l"}), engine::store_folders().hugging_face);
+  EXPECT_EQ(std::vector<fs::path>{"/l"}, engine::store_folders().llama_cpp);
   set("OLLAMA_MODELS", "/o");
   EXPECT_EQ("/o", engine::store_folders().ollama.front());
   set("HOME", nullptr);

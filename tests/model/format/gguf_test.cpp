@@ -227,9 +227,30 @@ TEST(GgufOpen, ATextFileNamedGguf) {
                   "not a GGUF model: it begins with 'Dear\\x0Amod'");
 }
 
+TEST(GgufOpen, WhatElseIsNamedGgufIsRecognised) {
+  EXPECT_CONTAINS(refusal("<!DOCTYPE html><html>"), "this is a web page");
+  EXPECT_CONTAINS(refusal(std::string("PK\x03\x04\0\0", 6)), "pickled weights");
+  EXPECT_CONTAINS(refusal("\x80\x02}q\x01"), "pickled weights");
+  EXPECT_CONTAINS(refusal("\x1F\x8B\x08"), "gunzip");
+  EXPECT_CONTAINS(refusal("{\"architectures\": []}"), "of a model in safetensors name the folder");
+}
+
 TEST(GgufOpen, AGitLfsPointer) {
   EXPECT_CONTAINS(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
                   "git lfs pull");
+}
+
+TEST(GgufOpen, WhatIsKeptInGgufBesideModelsIsNoModel) {
+  for (const auto& [type, name] : {std::pair{"adapter", "an adapter (LoRA)"},
+                                   {"imatrix", "an importance matrix"},
+                                   {"mmproj", "the part that sees or hears"}}) {
+    const LoadedGguf loaded(tests::small_llama().string("general.type", type).build());
+    const std::vector<std::string> problems = model::find_problems(loaded.file);
+    ASSERT_EQ(1U, problems.size());
+    EXPECT_CONTAINS(problems[0], name, "not a model");
+  }
+  const LoadedGguf loaded(tests::small_llama().string("general.type", "model").build());
+  EXPECT_TRUE(model::find_problems(loaded.file).empty());
 }
 
 }  // namespace

@@ -268,6 +268,14 @@ TEST_F(HfFolderFiles, WhatIsNoModelSaysWhatIsMissing) {
   EXPECT_CONTAINS(refusal("m-1.safetensors"), "has no config.json beside it");
 }
 
+// Weights that the folder's model is not made of must not open as it.
+TEST_F(HfFolderFiles, AFileThatIsNoneOfTheModelsIsNotTheModel) {
+  EXPECT_EQ("(accepted)", refusal("m-1.safetensors"));
+  write("adapter_model.safetensors", "");
+  EXPECT_CONTAINS(refusal("adapter_model.safetensors"), "is not of the model in its folder",
+                  "name the folder");
+}
+
 TEST_F(HfFolderFiles, HostileTextsAreRefused) {
   for (const std::string& text :
        {std::string(), std::string("[]"), std::string("nul"), std::string(1 << 20, '['),
