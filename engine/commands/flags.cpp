@@ -1,7 +1,5 @@
 #include "engine/commands/flags.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -15,6 +13,7 @@
 #include <string_view>
 
 #include "engine/commands/text_file.h"
+#include "engine/edit_distance.h"
 #include "engine/model_name.h"
 #include "engine/trace/muted.h"
 #include "model/error.h"
@@ -181,7 +180,7 @@ CLI::Validator minus_one(const std::function<std::string()>& instead) {
 std::string random_seed() {
   std::random_device device;
   const std::string seed = std::to_string(uint64_t{device()} << 32 | device());
-  fmt::print(stderr, "seed {}\n", seed);
+  std::fprintf(stderr, "seed %s\n", seed.c_str());
   return seed;
 }
 
@@ -417,6 +416,22 @@ void add_training(CLI::App& app, TrainOptions& train) {
                  "steps at which one is kept: 0,100,1000")
       ->delimiter(',');
   app.add_option("--resume", train.resume, "go on with this model, whose .state lies beside it");
+}
+
+std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
+  std::string text = "not expected: " + CLI::detail::join(rest, " ");
+  std::vector<std::string> flags;
+  for (const CLI::App* command : app.get_subcommands()) {
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+    }
+  }
+  const bool flag = rest[0].starts_with('-');
+  const std::string meant = flag ? probably(rest[0].substr(0, rest[0].find('=')), flags) : "";
+  if (!meant.empty()) text += ", did you mean " + meant + "?";
+  if (!flag && std::find(flags.begin(), flags.end(), "--model") != flags.end())
+    text += "; a model is named with -m";
+  return text;
 }
 
 }  // namespace engine::commands

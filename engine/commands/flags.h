@@ -82,4 +82,7 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens);
 void add_evaluation(CLI::App& app, EvalOptions& eval);
 void add_training(CLI::App& app, TrainOptions& train);
 
+// A sentence about words that a command does not know, and what the first may have meant.
+std::string not_expected(const CLI::App& app, const std::vector<std::string>& words);
+
 }  // namespace engine::commands

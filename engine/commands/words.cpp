@@ -1,6 +1,5 @@
 #include "engine/commands/words.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 
@@ -58,22 +57,6 @@ std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::
     throw Error(ExitCode::kUsage, "there is no command " + model::quoted(words[0]), "", hint);
   }
   return words;
-}
-
-std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
-  std::string text = "not expected: " + CLI::detail::join(rest, " ");
-  std::vector<std::string> flags;
-  for (const CLI::App* command : app.get_subcommands()) {
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
-    }
-  }
-  const bool flag = rest[0].starts_with('-');
-  const std::string meant = flag ? probably(rest[0].substr(0, rest[0].find('=')), flags) : "";
-  if (!meant.empty()) text += ", did you mean " + meant + "?";
-  if (!flag && std::find(flags.begin(), flags.end(), "--model") != flags.end())
-    text += "; a model is named with -m";
-  return text;
 }
 
 }  // namespace engine::commands

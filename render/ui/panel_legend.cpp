@@ -56,13 +56,15 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
 
 // Names of model files can be long; what is cut off is in `fulgurite inspect`.
 std::string cut_to(std::string text, float width) {
-  if (ImGui::CalcTextSize(text.c_str()).x <= width) return text;
   constexpr const char* kMore = "\u2026";
-  while (!text.empty() && ImGui::CalcTextSize((text + kMore).c_str()).x > width) {
-    while (text.size() > 1 && (text.back() & 0xC0) == 0x80) text.pop_back();
-    text.pop_back();
-  }
-  return text + kMore;
+  const auto fitting = [&](float room) {
+    const char* end = nullptr;
+    ImGui::GetFont()->CalcTextSizeA(ImGui::GetFontSize(), std::max(room, 0.0F), 0.0F, text.data(),
+                                    text.data() + text.size(), &end);
+    return static_cast<size_t>(end - text.data());
+  };
+  if (fitting(width) == text.size()) return text;
+  return text.substr(0, fitting(width - ImGui::CalcTextSize(kMore).x)) + kMore;
 }
 
 // Well enough for their colours to be seen.
