@@ -67,7 +67,7 @@ std::string stack_of(const std::string& name) {
                         std::all_of(name.begin() + static_cast<std::ptrdiff_t>(number),
                                     name.begin() + static_cast<std::ptrdiff_t>(end),
                                     [](char c) { return c >= '0' && c <= '9'; });
-    if (digits) return name.substr(0, number - 1) + "_exps" + name.substr(end);
+    if (digits && name.substr(end) == ".weight") return name.substr(0, number - 1) + "_exps.weight";
   }
   return {};
 }
@@ -91,13 +91,14 @@ std::vector<OutputTensor> gguf_tensors(const ModelFile& file) {
         list.back().shape.ne[2] = 0;
       }
       OutputTensor& all = list[at->second];
-      const bool alike = t.dtype == all.shape.dtype && t.ne[0] == all.shape.ne[0] &&
-                         t.ne[1] == all.shape.ne[1] && t.ne[2] == 1 && t.ne[3] == 1;
       // Parts lie by their numbers, whatever their order in the file.
       const std::string name =
           stack.substr(0, stack.find("_exps")) + "." + std::to_string(all.parts.size()) + ".weight";
       const Tensor* next = file.find_tensor(name);
-      if (!alike || next == nullptr) file.fail("tensor " + t.name + " is not like other experts");
+      const bool alike = next != nullptr && next->dtype == all.shape.dtype &&
+                         next->ne[0] == all.shape.ne[0] && next->ne[1] == all.shape.ne[1] &&
+                         next->ne[2] == 1 && next->ne[3] == 1;
+      if (!alike) file.fail("tensor " + model::quoted(t.name) + " is not like other experts");
       all.parts.push_back(next);
       ++all.shape.ne[2];
       continue;
@@ -106,7 +107,9 @@ std::vector<OutputTensor> gguf_tensors(const ModelFile& file) {
                         t.name.find(".attn_k.") != std::string::npos;
     const int64_t d = turned ? head_width : 0;
     const int64_t outputs = t.rows() == 1 ? t.cols() : t.rows();
-    if (d > 0 && outputs % d != 0) file.fail("tensor " + t.name + " does not divide into heads");
+    const bool in_blocks = t.rows() == 1 && model::dtype_block(t.dtype).elements > 1;
+    if (d > 0 && (outputs % d != 0 || in_blocks))
+      file.fail("tensor " + model::quoted(t.name) + " does not divide into heads");
     list.push_back({t, {&t}, d});
   }
   require_names(file, list);

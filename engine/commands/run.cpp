@@ -1,6 +1,7 @@
 #include "engine/commands/run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +24,26 @@ namespace engine::commands {
 
 namespace {
 
-void print(const std::string& text) {
+// A token's text is data: on a terminal it must not move the cursor or give orders.
+std::string without_controls(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;  // U+0080 to U+009F
+    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F || c1) {
+      out += "\xEF\xBF\xBD";  // U+FFFD
+      i += c1 ? 1 : 0;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+void print(const std::string& raw) {
+  static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  const std::string text = terminal ? without_controls(raw) : raw;
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
   }

@@ -22,6 +22,7 @@
 #include "model/train/checkpoint.h"
 #include "model/train/corpus.h"
 #include "model/train/trainer.h"
+#include "model/utf8.h"
 
 namespace engine::commands {
 namespace {
@@ -300,7 +301,8 @@ class Run {
     std::istringstream old_lines(before), lines(text_of(settings_));
     for (std::string old, line; std::getline(old_lines, old) && std::getline(lines, line);) {
       if (old != line)
-        say(fmt::format("{} from here on, {} before", line, old.substr(old.find(' ') + 1)));
+        say(fmt::format("{} from here on, {} before", line,
+                        model::printable(old.substr(old.find(' ') + 1))));
     }
   }
 

@@ -38,18 +38,27 @@ int64_t cells_of(const model::Config& c) {
   return cells;
 }
 
-trace::Model described(const model::Config& c, std::string name, uint64_t parameters) {
+// where: the file, as errors show it.
+trace::Model described(const model::Config& c, std::string name, uint64_t parameters,
+                       const std::string& where) {
+  constexpr int64_t kMostNeurons = 1 << 26;  // beyond which 32 bits may not hold them
   trace::Model model = describe(c, std::move(name));
   trace::ModelRecord& r = model.record;
   const int64_t fit = kSlots / (c.n_layer * c.n_head_kv) / kFewest * kFewest;
   r.context = u32(std::min(c.n_ctx, std::clamp(fit, kFewest, kMost)));
   r.buckets = u32(cells_of(c));
   r.parameters = parameters;
+  if (c.neurons() > kMostNeurons || !trace::makes_sense(r) ||
+      !trace::makes_sense(model.structure, r)) {
+    throw Error(ExitCode::kBadModel, "is a model too large to be drawn", where,
+                "up to 4096 layers, in all 262,144 heads and 2 million cells of neurons");
+  }
   return model;
 }
 
 trace::Model described(const PublishedShape& shape) {
-  trace::Model model = described(shape.config, std::string(shape.title), count_parameters(shape));
+  trace::Model model = described(shape.config, std::string(shape.title), count_parameters(shape),
+                                 std::string(shape.name));
   if (shape.latent.kv_rank > 0) {
     model.structure.query_width = u32(shape.config.n_head * shape.latent.value_width);
     model.structure.kv_width = u32(shape.latent.kv_rank + shape.latent.rope_width);
@@ -67,7 +76,7 @@ trace::Model described(const model::ModelFile& file) {
   }
   const std::string name =
       c.name.empty() ? std::filesystem::path(file.name()).stem().string() : c.name;
-  return described(c, name, parameters);
+  return described(c, name, parameters, file.name());
 }
 
 }  // namespace
@@ -139,7 +148,7 @@ trace::Model find_structure(const std::string& what, const ModelSource& builtin)
         std::filesystem::absolute(path.extension() == ".json" ? path.parent_path() : path, ignored);
     const std::string name = folder.has_filename() ? folder.filename().string()
                                                    : folder.parent_path().filename().string();
-    return described(c, name, count_parameters(c));
+    return described(c, name, count_parameters(c), what);
   }
   const bool plain = what.find_first_of("./:") == std::string::npos;
   if (plain && !std::filesystem::exists(path, ignored)) {

@@ -147,11 +147,13 @@ class Writer {
   // Which experts work in a layer at a position; those of dense layers all do.
   std::vector<uint32_t> chosen(uint32_t p, uint32_t layer) const {
     std::vector<uint32_t> list;
+    std::vector<bool> taken(s_.experts);
     uint64_t h = (uint64_t{p} * 0x9E3779B97F4A7C15U) ^ (uint64_t{layer} * 0xBF58476D1CE4E5B9U);
     while (list.size() < s_.experts_used) {
       h = (h ^ (h >> 29)) * 0x94D049BB133111EBU + 1;
       const auto e = static_cast<uint32_t>((h >> 33) % s_.experts);
-      if (std::find(list.begin(), list.end(), e) == list.end()) list.push_back(e);
+      if (!taken[e]) list.push_back(e);
+      taken[e] = true;
     }
     return list;
   }

@@ -47,20 +47,11 @@ class Pieces {
   std::span<const std::byte> left_;
 };
 
+// Of a token or a name that is shown: the longest of published vocabularies have some hundreds.
+constexpr size_t kMostText = 4096;
+
 [[noreturn]] void inconsistent(const char* what) {
   throw Error(ExitCode::kBadModel, what, "trace", "the file is damaged; record it again");
-}
-
-void check_model(const ModelRecord& m) {
-  const bool sane =
-      m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 && m.kv_heads >= 1 &&
-      m.heads % m.kv_heads == 0 && m.head_width >= 1 &&
-      uint64_t{m.heads} * m.head_width <= (1U << 26) && m.width >= 1 && m.width <= (1U << 24) &&
-      m.neurons >= 1 && m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
-      m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24) &&
-      // A picture of it can be held in memory.
-      uint64_t{m.layers} * m.heads <= (1U << 18) && uint64_t{m.layers} * m.buckets <= (1U << 21);
-  if (!sane) inconsistent("the model's description makes no sense");
 }
 
 bool fits(const MutedPart& part, const Model& model) {
@@ -70,7 +61,19 @@ bool fits(const MutedPart& part, const Model& model) {
   return part.kind != MutedKind::kNeuron || part.index < model.neurons(part.layer);
 }
 
-void check_structure(const StructureRecord& s, const ModelRecord& m) {
+}  // namespace
+
+bool makes_sense(const ModelRecord& m) noexcept {
+  return m.layers >= 1 && m.layers <= 4096 && m.heads >= 1 && m.heads <= 65536 && m.kv_heads >= 1 &&
+         m.heads % m.kv_heads == 0 && m.head_width >= 1 &&
+         uint64_t{m.heads} * m.head_width <= (1U << 26) && m.width >= 1 && m.width <= (1U << 24) &&
+         m.neurons >= 1 && m.neurons <= (1U << 26) && m.buckets >= 1 && m.buckets <= m.neurons &&
+         m.buckets <= 65536 && m.vocabulary >= 1 && m.context >= 1 && m.context <= (1U << 24) &&
+         // A picture of it can be held in memory.
+         uint64_t{m.layers} * m.heads <= (1U << 18) && uint64_t{m.layers} * m.buckets <= (1U << 21);
+}
+
+bool makes_sense(const StructureRecord& s, const ModelRecord& m) noexcept {
   constexpr uint32_t kMostWidth = 1U << 26;
   const uint64_t neurons = uint64_t{s.experts} * s.expert_neurons + s.shared_neurons;
   const bool mixture =
@@ -80,13 +83,10 @@ void check_structure(const StructureRecord& s, const ModelRecord& m) {
       uint64_t{m.layers} * s.experts <= (1U << 21);
   const bool dense = s.experts == 0 && s.experts_used == 0 && s.expert_neurons == 0 &&
                      s.shared_neurons == 0 && s.dense_layers == 0 && s.dense_neurons == 0;
-  if (!(mixture || dense) || s.query_width < 1 || s.query_width > kMostWidth || s.kv_width < 1 ||
-      s.kv_width > kMostWidth || s.window_period < 1 || s.trained_context < m.context) {
-    inconsistent("the model's structure makes no sense");
-  }
+  return (mixture || dense) && s.query_width >= 1 && s.query_width <= kMostWidth &&
+         s.kv_width >= 1 && s.kv_width <= kMostWidth && s.window_period >= 1 &&
+         s.trained_context >= m.context;
 }
-
-}  // namespace
 
 StructureRecord structure_of(const ModelRecord& m) {
   StructureRecord s;
@@ -111,7 +111,7 @@ bool Reader::poll() {
 
 const TensorAnswer* Reader::answer(uint64_t request) const {
   const auto found = answers_.find(request);
-  return found == answers_.end() ? nullptr : &found->second;
+  return found == answers_.end() ? nullptr : &found->second.answer;
 }
 
 const TileAnswer* Reader::tile(uint64_t request) const {
@@ -122,16 +122,15 @@ const TileAnswer* Reader::tile(uint64_t request) const {
 void Reader::forget(uint64_t chunk) {
   for (; !held_.empty() && held_.front().chunk < chunk; held_.pop_front()) {
     const Held& old = held_.front();
-    if (old.topic == Topic::kTensor) {
-      answers_.erase(old.key);
-      continue;
-    }
-    if (old.topic == Topic::kTile) {
-      const auto found = tiles_.find(old.key);  // a later answer may lie in a later chunk
-      if (found != tiles_.end() && found->second.chunk == old.chunk) tiles_.erase(found);
-      continue;
-    }
-    if (old.key >= positions_.size()) continue;
+    // What has come again since lies in a later chunk.
+    const auto let_go = [&](auto& answers) {
+      const auto found = answers.find(old.key);
+      if (found != answers.end() && found->second.chunk == old.chunk) answers.erase(found);
+    };
+    if (old.topic == Topic::kTensor) let_go(answers_);
+    if (old.topic == Topic::kTile) let_go(tiles_);
+    if (old.topic == Topic::kTensor || old.topic == Topic::kTile) continue;
+    if (old.key >= positions_.size() || chunk_of(old.key, old.topic) != old.chunk) continue;
     Position& p = positions_[old.key];
     switch (old.topic) {
       case Topic::kResidual:
@@ -201,31 +200,18 @@ const PenaltiesRecord* Reader::penalties(size_t step) const {
   return found == nullptr ? nullptr : found->penalties;
 }
 
-// Of a position of which a newer answer has come: that stays when the older one's chunk goes.
-void Reader::forget_older(Topic topic, uint32_t position) {
-  if (position >= positions_.size()) return;
-  const Position& at = positions_[position];
-  if (topic == Topic::kLens ? at.lens.record == nullptr : at.attribution.record == nullptr) return;
-  std::erase_if(held_,
-                [&](const Held& held) { return held.topic == topic && held.key == position; });
-}
-
 void Reader::go_on(const ContinueRecord& record) {
   if (record.positions < 1 || record.positions > positions_.size()) {
     inconsistent("a conversation goes on where it has not been");
   }
   positions_.resize(record.positions);
+  chunks_.resize(record.positions);
   while (!steps_.empty() && steps_.back().first_position >= record.positions) steps_.pop_back();
   if (steps_.empty() || steps_.size() != record.steps ||
       steps_.back().first_position + steps_.back().count < record.positions) {
     inconsistent("a conversation goes on where it has not been");
   }
   steps_.back().count = record.positions - steps_.back().first_position;
-  // What is gone is not let go of again when its chunk is dropped.
-  std::erase_if(held_, [&](const Held& held) {
-    return held.topic == Topic::kTensor || held.topic == Topic::kTile ||
-           held.key >= record.positions;
-  });
   answers_.clear();
   tiles_.clear();
   ++continuation_;
@@ -243,6 +229,7 @@ void Reader::take(const Message& message) {
   const auto at = [&](uint32_t position) -> Position& {
     if (position >= positions_.size()) inconsistent("detail of a position that has no token");
     held_.push_back({message.chunk, message.topic, position});
+    chunk_of(position, message.topic) = message.chunk;
     return positions_[position];
   };
   const auto expect = [&](bool condition) {
@@ -260,9 +247,9 @@ void Reader::take(const Message& message) {
         throw Error(ExitCode::kBadModel, "it was written by a newer version of this program",
                     "trace", "update fulgurite");
       }
-      check_model(*m);
+      if (!makes_sense(*m)) inconsistent("the model's description makes no sense");
       Model model{*m, structure_of(*m), {}, {}, {}};
-      model.name = pieces.text(m->name_bytes);
+      model.name = pieces.text(m->name_bytes).substr(0, kMostText);
       model.architecture = pieces.text(m->architecture_bytes);
       model.quantisation = pieces.text(m->quantisation_bytes);
       model_ = std::move(model);
@@ -272,7 +259,7 @@ void Reader::take(const Message& message) {
       if (conversation_ > 0 || !positions_.empty())
         inconsistent("a description of the model in the middle");
       const auto* s = pieces.header<StructureRecord>();
-      check_structure(*s, model_->record);
+      if (!makes_sense(*s, model_->record)) inconsistent("the model's structure makes no sense");
       model_->structure = *s;
       break;
     }
@@ -280,6 +267,7 @@ void Reader::take(const Message& message) {
       settings_ = {{0, pieces.header<StartRecord>(), nullptr}};
       ++conversation_;
       positions_.clear();
+      chunks_.clear();
       steps_.clear();
       answers_.clear();
       tiles_.clear();
@@ -310,7 +298,8 @@ void Reader::take(const Message& message) {
       const auto* t = pieces.header<TokenRecord>();
       if (t->position != positions_.size()) inconsistent("tokens are not in order");
       if (t->position >= model_->record.context) inconsistent("more tokens than the context holds");
-      positions_.emplace_back().token = {t, pieces.text(t->text_bytes)};
+      positions_.emplace_back().token = {t, pieces.text(t->text_bytes).substr(0, kMostText)};
+      chunks_.emplace_back();
       break;
     }
     case Topic::kStep: {
@@ -404,7 +393,6 @@ void Reader::take(const Message& message) {
       lens.rows = pieces.array<LensRow>(l->layers + 1);
       lens.top = pieces.array<Candidate>(l->layers + 1, l->candidates);
       for (const Candidate& c : lens.top) expect(c.text_bytes <= c.text.size());
-      forget_older(message.topic, l->position);
       at(l->position).lens = lens;
       break;
     }
@@ -419,7 +407,6 @@ void Reader::take(const Message& message) {
       attribution.neurons = pieces.array<NeuronTerm>(a->neurons);
       for (const NeuronTerm& n : attribution.neurons)
         expect(n.layer < a->layers && n.neuron < model_->record.neurons);
-      forget_older(message.topic, a->position);
       at(a->position).attribution = attribution;
       break;
     }
@@ -431,7 +418,6 @@ void Reader::take(const Message& message) {
       for (const ExpertTerm& term : terms) {
         expect(term.layer < model_->record.layers && term.expert < model_->experts(term.layer));
       }
-      forget_older(message.topic, e->position);
       Attribution& of = at(e->position).attribution;
       const bool same =
           of.record != nullptr && of.record->token == e->token && of.record->against == e->against;
@@ -444,7 +430,7 @@ void Reader::take(const Message& message) {
       answer.values = pieces.array<float>(t->rows, t->cols);
       answer.name = pieces.text(t->name_bytes);
       answer.formula = pieces.text(t->formula_bytes);
-      answers_[t->request] = answer;
+      answers_[t->request] = {message.chunk, answer};
       held_.push_back({message.chunk, message.topic, t->request});
       break;
     }

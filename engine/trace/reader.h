@@ -3,6 +3,7 @@
 // stays good until its next poll().
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -37,12 +38,16 @@ struct Model {
   }
 };
 
+// Whether a description makes sense, and a picture of it can be held in memory.
+bool makes_sense(const ModelRecord& model) noexcept;
+bool makes_sense(const StructureRecord& structure, const ModelRecord& model) noexcept;
+
 // What a trace that says nothing of its model's structure means.
 StructureRecord structure_of(const ModelRecord& model);
 
 struct Token {
   const TokenRecord* record = nullptr;
-  std::string_view text;  // raw bytes
+  std::string_view text;  // raw bytes, up to 4096
 };
 
 struct Attention {
@@ -219,7 +224,9 @@ class Reader {
   void take(const Message& message);
   void go_on(const ContinueRecord& record);
   void forget(uint64_t chunk);
-  void forget_older(Topic topic, uint32_t position);
+  uint64_t& chunk_of(uint64_t position, Topic topic) {
+    return chunks_[position][static_cast<size_t>(topic)];
+  }
 
   Cursor cursor_;
   std::optional<Model> model_;
@@ -237,13 +244,16 @@ class Reader {
   size_t kept_steps_ = 0;
   std::deque<Position> positions_;
   std::vector<StepRecord> steps_;  // copies: going on may cut one
-  std::map<uint64_t, TensorAnswer> answers_;
-  struct HeldTile {
+  template <class T>
+  struct Answered {
     uint64_t chunk;
-    TileAnswer answer;
+    T answer;
   };
-  std::map<uint64_t, HeldTile> tiles_;
-  // Which chunk each piece of detail lies in, oldest first: (chunk, topic, position or request).
+  std::map<uint64_t, Answered<TensorAnswer>> answers_;
+  std::map<uint64_t, Answered<TileAnswer>> tiles_;
+  // The chunk that each position's detail of a topic lies in; positions_ beside it.
+  std::deque<std::array<uint64_t, kTopicCount>> chunks_;
+  // What came in which chunk, oldest first; what came again lies in a later one, too.
   struct Held {
     uint64_t chunk;
     Topic topic;

@@ -73,7 +73,9 @@ uint64_t min_bytes(ValueType type) {
 class Cursor {
  public:
   Cursor(std::span<const std::byte> bytes, const std::string& name)
-      : bytes_(bytes), name_(name), most_(kMaxHeaderBytes + bytes.size() / 64) {}
+      : bytes_(bytes),
+        name_(name),
+        most_(kMaxHeaderBytes + std::min<uint64_t>(bytes.size() / 64, kMaxHeaderBytes)) {}
 
   // To be called before memory is taken.
   void keep(uint64_t n, uint64_t bytes_each, std::string_view what) {

@@ -72,12 +72,18 @@ ModelFile open_all(const std::string& path) {
     }
     const ModelFile part = open_one(next);
     check_part(part, i, count);
+    for (const char* key : {"general.architecture", "general.name"}) {
+      if (part.find(key) && (!file.find(key) || *part.find(key) != *file.find(key)))
+        part.fail("belongs to another model: its " + std::string(key) + " is not the first part's",
+                  "fetch it again");
+    }
     if (file.tensors().size() + part.tensors().size() > kMostTensors) {
       part.fail("there are more than " + std::to_string(kMostTensors) +
                 " tensors up to this part of the model");
     }
     for (const Tensor& tensor : part.tensors()) {
-      if (!file.add(tensor)) part.fail("tensor " + model::quoted(tensor.name) + " is in another part too");
+      if (!file.add(tensor))
+        part.fail("tensor " + model::quoted(tensor.name) + " is in another part too");
     }
     file.add_bytes(part.file_bytes());
     file.keep(part);

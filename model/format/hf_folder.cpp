@@ -28,6 +28,7 @@ namespace {
 constexpr size_t kMaxTokenizerBytes = size_t{1} << 26;  // of tokenizer.json
 constexpr size_t kMaxIndexBytes = size_t{1} << 24;      // of model.safetensors.index.json
 constexpr size_t kMaxConfigBytes = size_t{1} << 22;     // of the others, which have some KB
+constexpr int64_t kMostOfVector = int64_t{1} << 24;     // numbers that are widened or made
 
 float element(const Tensor& t, int64_t i) {
   if (t.dtype == DType::kF32) {
@@ -118,6 +119,11 @@ class Importer {
 
   template <class F>
   bool make(Tensor from, F&& value) {
+    if (from.elements() > kMostOfVector) {
+      file_.fail("tensor " + model::quoted(from.name) + " is a vector of " +
+                     std::to_string(from.elements()) + " numbers, more than a model has",
+                 "damaged; fetch it again");
+    }
     std::vector<float> values(static_cast<size_t>(from.elements()));
     for (size_t i = 0; i < values.size(); ++i) values[i] = value(from, static_cast<int64_t>(i));
     return add_owned(file_, std::move(from.name), from.ne, std::move(values));
@@ -314,9 +320,17 @@ ModelFile parse_hf(const HfParts& parts) {
   const Json& config = hf_text_config(document);
   const std::string_view arch = hf_architecture(config, file);
   std::vector<StoredTensor> stored;
+  std::set<std::string> names;
   for (const HfShard& shard : parts.shards) {
     std::vector<StoredTensor> tensors = parse_safetensors(shard.bytes, shard.name);
     check_index(shard, tensors);
+    for (const StoredTensor& t : tensors) {
+      if (!names.insert(t.name).second) {
+        throw Error(ExitCode::kBadModel,
+                    "tensor " + model::quoted(t.name) + " is there twice, in another file too",
+                    shard.name, "fetch the files again");
+      }
+    }
     if (stored.size() + tensors.size() > kMaxStoredTensors) {
       file.fail("the files describe more than " + std::to_string(kMaxStoredTensors) + " tensors");
     }

@@ -265,8 +265,10 @@ std::optional<ChatTemplate> which_family(std::string_view t, std::string_view te
 }
 
 bool begins_with_bos(std::string_view t) noexcept {
-  for (size_t at = t.find("{{"); at != t.npos; at = t.find("{{", at + 2)) {
-    const std::string_view first = t.substr(at, t.find("}}", at) - at);
+  for (size_t at = t.find("{{"), end = 0; at != t.npos; at = t.find("{{", end + 2)) {
+    end = t.find("}}", at);
+    if (end == t.npos) break;
+    const std::string_view first = t.substr(at, end - at);
     if (first.find("raise_exception") != first.npos) continue;  // writes nothing
     if (first.find("bos_token") != first.npos) return true;
     break;
@@ -296,6 +298,8 @@ std::string own_system(std::string_view text, const Turn& turn) {
 }  // namespace
 
 std::optional<Chat> recognise_chat_template(std::string_view t) {
+  constexpr size_t kMostBytes = size_t{1} << 18;  // ten times the longest published one
+  if (t.size() > kMostBytes) return std::nullopt;
   const std::string text = joined(t);
   const auto family = which_family(t, text);
   if (!family) return std::nullopt;

@@ -1,6 +1,8 @@
 #include "model/tokenizer/special_texts.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "model/tokenizer/unicode.h"
 
@@ -45,6 +47,13 @@ void SpecialTexts::finish() {
   const auto name = [&](const Entry& e) { return names_[static_cast<size_t>(e.name)]; };
   std::stable_sort(entries_.begin(), entries_.end(),
                    [&](const Entry& a, const Entry& b) { return name(a) < name(b); });
+  // Of equal names only the first is ever found, and the first that always is.
+  std::vector<Entry> found;
+  for (const Entry& e : entries_) {
+    const bool again = !found.empty() && name(found.back()) == name(e);
+    if (!again || (e.rule.always && !found.back().rule.always)) found.push_back(e);
+  }
+  entries_ = std::move(found);
 }
 
 size_t SpecialTexts::longest_at(std::string_view text, size_t pos, bool all,

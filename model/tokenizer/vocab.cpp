@@ -113,8 +113,16 @@ bool is_phi3(const ModelFile& file) {
 VocabTokenizer::VocabTokenizer(const ModelFile& file, const Defaults& defaults) {
   texts_ = file.get_strings("tokenizer.ggml.tokens");
   if (!texts_ || texts_->empty()) fail(file, "tokenizer.ggml.tokens is missing or empty");
+  constexpr size_t kLongest = size_t{1} << 16;  // of a token; published ones have some hundreds
   size_t bytes = 0;
-  for (const std::string& text : *texts_) bytes += text.size();
+  for (size_t i = 0; i < texts_->size(); ++i) {
+    const size_t n = (*texts_)[i].size();
+    if (n > kLongest) {
+      fail(file, "token " + std::to_string(i) + " has " + std::to_string(n) + " bytes, more than " +
+                     std::to_string(kLongest));
+    }
+    bytes += n;
+  }
   constexpr size_t kMost = std::numeric_limits<int32_t>::max();
   if (texts_->size() > kMost / 2 || bytes > kMost) fail(file, "the vocabulary is too large");
   read_kinds(file);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -240,6 +241,9 @@ RunState load_state(const std::string& path, const Config& config, uint64_t seed
     state.text = take<uint64_t>(in, at);
     if (take<uint64_t>(in, at) != in.size() - least) refuse("is truncated or damaged");
     state.settings = in.substr(at, in.size() - least);
+  }
+  if (std::isnan(state.best_loss) || std::isnan(state.written_loss)) {
+    refuse("is damaged: its best loss is no number");
   }
   if (state.best_step < 0) state.best.reset();
   return state;

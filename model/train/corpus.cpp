@@ -22,15 +22,16 @@ std::string read_text(const std::string& path, uint64_t most) {
   if (!std::filesystem::exists(path, ignored)) fail(path, "no such file");
   if (std::filesystem::is_directory(path, ignored)) fail(path, "is a directory, not a text");
   const uint64_t size = std::filesystem::file_size(path, ignored);
-  if (!ignored && size > most)
+  if (ignored) fail(path, "is no regular file");  // opening a pipe would wait for its writer
+  if (size > most)
     fail(path, "has " + std::to_string(size) + " bytes, more than " + std::to_string(most));
   std::ifstream file(path, std::ios::binary);
   std::string text;
-  if (file && !ignored) {
+  if (file) {
     text.resize(size);
     file.read(text.data(), static_cast<std::streamsize>(size));
   }
-  if (ignored || !file) fail(path, "cannot be read");
+  if (!file) fail(path, "cannot be read");
   if (text.empty()) fail(path, "is empty");
   return text;
 }

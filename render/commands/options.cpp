@@ -13,6 +13,7 @@
 #include "render/bookmarks.h"
 #include "render/scene/node_path.h"
 #include "render/scene/tensors.h"
+#include "render/scene/text.h"
 
 namespace render::commands {
 
@@ -185,12 +186,12 @@ void run_to_end(const SceneOptions& options, Stage& stage) {
     return;
   }
   if (options.replay && reader.finished() && !reader.failed())
-    std::fprintf(stderr, "%s\n", std::string(reader.note()).c_str());
+    std::fprintf(stderr, "%s\n", scene::visible_text(reader.note()).c_str());
   if (interrupted() && !reader.finished())
     throw Error(ExitCode::kFailed, "interrupted before there was anything to draw");
   // What a trace holds can be drawn although a later prompt of it was refused.
   if (reader.failed() && options.control == nullptr && reader.steps() > 0) {
-    std::fprintf(stderr, "the trace says: %s\n", std::string(reader.note()).c_str());
+    std::fprintf(stderr, "the trace says: %s\n", scene::visible_text(reader.note()).c_str());
   } else if (reader.failed()) {
     const trace::NoteKind kind = reader.note_kind();
     throw Error(kind == trace::NoteKind::kError         ? ExitCode::kUsage

@@ -1,9 +1,11 @@
 // The commands that need no screen, from words to text: run, eval, inspect, train.
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.h"
@@ -38,6 +40,27 @@ TEST(Run, ThreadsDoNotChangeTheText) {
 
 TEST(Run, GreedyNeedsNoSeed) {
   EXPECT_EQ(generate("1", {"--temp", "0"}), generate("2", {"--temp", "0"}));
+}
+
+// A token's text is data: bytes for a file, but no escape sequences for a terminal.
+TEST(Run, OnATerminalATextGivesNoOrders) {
+  const std::string text = "a\x1B]0;title\x07\tb\x7F\xC2\x9B!";
+  const std::vector<std::string> words = {"run", "-p", text, "-n", "1", "--seed", "1"};
+  EXPECT_EQ(0U, fulgurite(words).out.find(text));
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(0, grantpt(terminal) + unlockpt(terminal));
+  const std::string name = ptsname(terminal);
+  const int other = open(name.c_str(), O_RDWR | O_NOCTTY);  // what is not read must not be lost
+  ASSERT_GE(other, 0);
+  const std::string command = "'" + program() + "' run -p \"$TEXT\" -n 1 --seed 1 > " + name;
+  EXPECT_EQ(0, tests::run_program({"sh", "-c", command}, {{"TEXT", text}}).exit_code);
+  std::string shown(4096, '\0');
+  shown.resize(
+      static_cast<size_t>(std::max<ssize_t>(0, read(terminal, shown.data(), shown.size()))));
+  close(other);
+  close(terminal);
+  EXPECT_EQ(0U, shown.find("a\uFFFD]0;title\uFFFD\tb\uFFFD\uFFFD!")) << shown;
 }
 
 class Files : public InFolder {};

@@ -136,6 +136,34 @@ TEST_F(ConfigFile, AConfigAloneIsEnough) {
   }
 }
 
+// Counts that 32 bits do not hold, and plates of more cells than memory.
+TEST_F(ConfigFile, WhatIsTooLargeToBeDrawnIsRefusedWithItsName) {
+  const auto refusal = [&](const std::string& sizes) -> std::string {
+    const std::string path = write(R"({"hidden_size": 64, "num_attention_heads": 4,
+        "num_key_value_heads": 4, "head_dim": 16, "vocab_size": 512, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "hidden_act": "silu", "tie_word_embeddings": false, )" +
+                                   sizes + "}");
+    try {
+      engine::find_structure(path, builtin());
+    } catch (const Error& error) {
+      EXPECT_EQ(ExitCode::kBadModel, error.code());
+      return error.what();
+    }
+    return "(accepted)";
+  };
+  const std::string mixture = R"("model_type": "qwen3_moe", "num_hidden_layers": 2,
+      "intermediate_size": 128, "norm_topk_prob": true, "decoder_sparse_step": 1,
+      "mlp_only_layers": [], "num_experts_per_tok": 1, )";
+  EXPECT_EQ("(accepted)", refusal(mixture + R"("num_experts": 8, "moe_intermediate_size": 64)"));
+  for (const char* sizes : {R"("num_experts": 4096, "moe_intermediate_size": 1048576)",
+                            R"("num_experts": 256, "moe_intermediate_size": 16777216)"}) {
+    EXPECT_CONTAINS(refusal(mixture + sizes), "config.json: is a model too large to be drawn");
+  }
+  EXPECT_CONTAINS(refusal(R"("model_type": "llama", "num_hidden_layers": 4096,
+                             "intermediate_size": 16777216)"),
+                  "config.json: is a model too large to be drawn");
+}
+
 TEST_F(ConfigFile, BadOnesAreRefusedWithTheirName) {
   for (const char* text : {"", "{", "[]", "{}", R"({"model_type": "unheard"})",
                            R"({"model_type": "llama", "hidden_size": -1})"}) {

@@ -292,6 +292,28 @@ TEST(Quantize, NamesThatNoFileCanHoldAreRefused) {
                   "expert by expert");
 }
 
+// What is no expert's matrix must not be read as if it were one.
+TEST(Quantize, PartsThatAreNotAlikeAreRefused) {
+  tests::GgufBytes shapes;
+  shapes.tensor("blk.0.ffn_gate.1.weight", {32, 4}).tensor("blk.0.ffn_gate.0.weight", {32, 1});
+  EXPECT_CONTAINS(refusal(shapes.build(), ExitCode::kBadModel), "is not like other experts");
+  const tests::TempFolder folder;
+  tests::GgufBytes biases;
+  biases.tensor("blk.0.ffn_gate.0.weight", {32, 1}).tensor("blk.0.ffn_gate.0.bias", {1024, 4});
+  std::ofstream(folder.file("in.gguf"), std::ios::binary) << biases.build();
+  EXPECT_NE(nullptr,
+            quantized(folder, folder.file("in.gguf"), "Q8_0").find_tensor("blk.0.ffn_gate.0.bias"));
+}
+
+TEST(Quantize, AVectorInBlocksIsNotTurnedValueByValue) {
+  tests::GgufBytes g = tests::small_llama();
+  g.boolean("fulgurite.rope.halves", true);
+  g.tensors.clear();
+  g.tensor("blk.0.attn_q.weight", {32, 1}, 2, 18);  // Q4_0
+  EXPECT_CONTAINS(refusal(g.build(), ExitCode::kBadModel), "'blk.0.attn_q.weight'",
+                  "does not divide into heads");
+}
+
 TEST(Quantize, ALayerOfAnyNumberIsOne) {
   const tests::TempFolder folder;
   for (const char* layer : {"9223372036854775807", "99999999999999999999", "-5"}) {

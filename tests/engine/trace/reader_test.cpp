@@ -310,43 +310,6 @@ TEST_F(ReaderTest, ATileWithOddPlanesOrShiftsIsRefused) {
   }
 }
 
-TEST(ReaderMemory, PointersStayGoodUntilTheNextPollThenOldDetailGoes) {
-  Log log(2 * Log::kChunkBytes);
-  trace::ModelRecord m = small_model();
-  m.context = 4096;
-  TraceBuilder builder(log, m);
-  Reader reader(log);
-  builder.describe();
-  builder.start();
-  builder.step(4);
-  builder.answer(1, 0, {42.0F});
-  reader.poll();
-  const trace::Position before = reader.position(2);
-  const trace::TensorAnswer answer = *reader.answer(1);
-  const std::vector<float> rms(before.residual.rms.begin(), before.residual.rms.end());
-  const std::vector<trace::NeuronShare> top(before.ffn.top.begin(), before.ffn.top.end());
-  for (int i = 0; i < 400; ++i) builder.step();
-  ASSERT_GT(log.dropped_chunks(), 2U);
-
-  EXPECT_TRUE(std::equal(rms.begin(), rms.end(), before.residual.rms.begin()));
-  EXPECT_TRUE(std::equal(
-      top.begin(), top.end(), before.ffn.top.begin(),
-      [](const auto& a, const auto& b) { return a.neuron == b.neuron && a.share == b.share; }));
-  EXPECT_EQ(42.0F, answer.values[0]);
-  EXPECT_EQ("t2", before.token.text);
-
-  EXPECT_FALSE(reader.dropped());
-  reader.poll();
-  EXPECT_TRUE(reader.dropped());
-  EXPECT_EQ(nullptr, reader.position(2).residual.record);
-  EXPECT_EQ(nullptr, reader.position(2).ffn.record);
-  EXPECT_EQ(nullptr, reader.answer(1));
-  EXPECT_EQ("t2", reader.position(2).token.text) << "tokens are never dropped";
-  EXPECT_EQ(404U, reader.positions());
-  EXPECT_EQ(401U, reader.steps());
-  EXPECT_NE(nullptr, reader.position(403).ffn.record) << "the newest is there";
-}
-
 TEST(Reader, SaysThatDetailWasDroppedBeforeItCame) {
   Log log(2 * Log::kChunkBytes);
   trace::ModelRecord m = small_model();
@@ -510,6 +473,19 @@ TEST_F(ReaderTest, ANeuronOrAPositionOutOfRangeIsRefused) {
     }
     EXPECT_THROW(reader.poll(), fulgurite::Error);
   }
+}
+
+// All of a picture's words are laid out every frame.
+TEST_F(ReaderTest, NamesAndTokensAreReadAsFarAsTheyAreShown) {
+  builder_.describe(std::string(1 << 20, 'n'));
+  builder_.start();
+  const std::string text(1 << 20, 't');
+  trace::TokenRecord token;
+  token.text_bytes = static_cast<uint32_t>(text.size());
+  trace::append(log_, Topic::kToken, token, tests::chars(text));
+  reader_.poll();
+  EXPECT_EQ(std::string(4096, 'n'), reader_.model()->name);
+  EXPECT_EQ(std::string(4096, 't'), reader_.position(0).token.text);
 }
 
 TEST_F(ReaderTest, ANewerSchemaAsksForANewerProgram) {

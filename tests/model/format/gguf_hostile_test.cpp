@@ -368,6 +368,23 @@ TEST(GgufHostile, MetadataThatWouldGrowWithoutMeasureIsRefused) {
   EXPECT_CONTAINS(reason(bytes), "would take more memory");
 }
 
+// A file of many gigabytes that holds nothing but holes may not take more than others.
+TEST(GgufHostile, AnApparentSizeBuysNoMemory) {
+  const tests::TempFolder folder;
+  const std::string path = folder.file("sparse.gguf");
+  const uint64_t n = 5'000'000;
+  std::ofstream(path, std::ios::binary) << GgufBytes().raw("k", 9, le<uint32_t>(8) + le(n)).build();
+  std::error_code error;
+  std::filesystem::resize_file(path, uint64_t{1} << 36, error);
+  if (error) GTEST_SKIP() << "no such files here: " << error.message();
+  try {
+    model::open_gguf(path);
+    ADD_FAILURE() << "accepted";
+  } catch (const fulgurite::Error& e) {
+    EXPECT_CONTAINS(e.what(), "would take more memory");
+  }
+}
+
 // ---- every truncation, many mutations
 
 TEST(GgufHostile, EveryTruncationOfARealFileIsRefusedWithinSeconds) {

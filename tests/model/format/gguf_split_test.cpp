@@ -87,6 +87,12 @@ TEST_F(GgufSplit, PartsThatDoNotBelongTogetherAreRefused) {
   EXPECT_CONTAINS(refusal(path(0)), "another part than its name does");
 }
 
+TEST_F(GgufSplit, APartOfAnotherModelIsRefused) {
+  parts_[1].string("general.architecture", "qwen2");
+  write(1);
+  EXPECT_CONTAINS(refusal(path(0)), path(1), "belongs to another model", "general.architecture");
+}
+
 TEST_F(GgufSplit, ATensorInTwoPartsIsRefused) {
   parts_[2].tensor("token_embd.weight", {16, 256});
   write(2);

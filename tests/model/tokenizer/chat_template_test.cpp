@@ -272,6 +272,16 @@ TEST(ChatTemplate, MayMakeTheModelThinkAloud) {
   EXPECT_EQ("", chat_of_text(kChatMlTurns + switched).opening) << "Qwen 3 does that itself";
 }
 
+TEST(ChatTemplate, OneThatIsTooLongIsNone) {
+  const std::string turns(kChatMlTurns);
+  EXPECT_TRUE(model::recognise_chat_template(turns + std::string(100'000, ' ')));
+  EXPECT_FALSE(model::recognise_chat_template(turns + std::string(300'000, ' ')));
+  // What is opened and never closed is looked at once.
+  std::string open = "raise_exception" + turns;
+  while (open.size() < 200'000) open += "{{";
+  EXPECT_TRUE(model::recognise_chat_template(open));
+}
+
 TEST(ChatTokens, TheTemplateMayAskForABosThatTheFileDoesNot) {
   REQUIRE_SHARED_DATA();
   const auto t = model::make_tokenizer(

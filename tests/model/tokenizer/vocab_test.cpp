@@ -324,4 +324,13 @@ TEST(MakeTokenizer, TakesTypesOfAnyIntegers) {
   EXPECT_TRUE(make_tokenizer(loaded.file)->is_control(8));
 }
 
+TEST(MakeTokenizer, ATokenOfMegabytesIsRefused) {
+  GgufBytes g = toy_bpe();
+  std::vector<std::string> tokens =
+      *LoadedGguf(g.build()).file.get_strings("tokenizer.ggml.tokens");
+  tokens[1] = std::string(70'000, 'a');
+  EXPECT_CONTAINS(refusal(g.strings("tokenizer.ggml.tokens", tokens)),
+                  "token 1 has 70000 bytes, more than 65536");
+}
+
 }  // namespace

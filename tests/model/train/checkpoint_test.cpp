@@ -1,6 +1,7 @@
 #include "model/train/checkpoint.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -183,6 +184,20 @@ TEST_F(Checkpoint, DamagedStateIsRefused) {
   expect_refusal([&] { load_state(path, shape(), 5, true); }, "version 9");
   write(path, whole + "x");
   expect_refusal([&] { load_state(path, shape(), 5, true); }, "damaged");
+}
+
+// No later loss would be better than that.
+TEST_F(Checkpoint, ABestLossThatIsNoNumberIsRefused) {
+  RunState state = sample();
+  state.best_loss = NAN;
+  save_state(state, in_folder("s"));
+  expect_refusal([&] { load_state(in_folder("s"), shape(), 5, true); },
+                 "its best loss is no number");
+}
+
+TEST_F(Checkpoint, APipeIsNoState) {
+  ASSERT_EQ(0, mkfifo(in_folder("s").c_str(), 0600));
+  expect_refusal([&] { load_state(in_folder("s"), shape(), 5, true); }, "is no regular file");
 }
 
 TEST_F(Checkpoint, UnwritablePathsAreFoundBeforehand) {
