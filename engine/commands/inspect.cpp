@@ -9,6 +9,7 @@
 #include "engine/loaded_model.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
+#include "model/tokenizer/bpe.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/utf8.h"
 
@@ -82,11 +83,17 @@ Json config_of(const model::Config& c) {
 }
 
 Json tokenizer_of(const model::ModelFile& file, const model::Tokenizer& t) {
-  return {{"model", file.get_string("tokenizer.ggml.model")},
-          {"tokens", t.vocab_size()},
-          {"bos", t.bos_id()},
-          {"eos", t.eos_id()},
-          {"adds_bos", t.adds_bos()}};
+  Json tokenizer = {{"model", file.get_string("tokenizer.ggml.model")}};
+  if (tokenizer["model"] == "gpt2") {
+    tokenizer["pre_tokenizer"] = model::pre_tokenizer_name(file);
+    tokenizer["pre_guessed"] =
+        tokenizer["pre_tokenizer"] != file.get_string("tokenizer.ggml.pre", "");
+  }
+  tokenizer["tokens"] = t.vocab_size();
+  tokenizer["bos"] = t.bos_id();
+  tokenizer["eos"] = t.eos_id();
+  tokenizer["adds_bos"] = t.adds_bos();
+  return tokenizer;
 }
 
 // null where the file does not describe one that we can build; `problems` tells why.

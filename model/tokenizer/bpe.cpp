@@ -41,22 +41,6 @@ bool is_in_character(std::string_view word, size_t pos) noexcept {
   return false;
 }
 
-// What the model's rule is called. Files from before there was a key for it (spring 2024) are of
-// the models which the architecture had then; those of Llama 3 may also say "default" (Ollama's).
-// Of gptneox it is what llama.cpp takes.
-std::string pre_tokenizer_name(const ModelFile& file) {
-  std::string name = file.get_string("tokenizer.ggml.pre", "");
-  if (!name.empty() && name != "default") return name;
-  constexpr size_t kEndOfTurn = 128009;  // of Llama 3
-  const auto* tokens = file.get_strings("tokenizer.ggml.tokens");
-  if (tokens != nullptr && tokens->size() > kEndOfTurn && (*tokens)[kEndOfTurn] == "<|eot_id|>")
-    return "llama-bpe";
-  const std::string arch = name.empty() ? file.get_string("general.architecture", "") : "";
-  if (arch == "gpt2" || arch == "phi2" || arch == "olmoe") return "gpt-2";
-  if (arch == "qwen2" || arch == "qwen2moe") return "qwen2";
-  return "default";
-}
-
 }  // namespace
 
 char32_t bpe_char_of_byte(unsigned char byte) noexcept {
@@ -74,6 +58,22 @@ bool bpe_bytes_of_text(std::string_view text, std::string& bytes) {
     i += c.bytes;
   }
   return true;
+}
+
+// Files from before there was a key for it (spring 2024) are of
+// the models which the architecture had then; those of Llama 3 may also say "default" (Ollama's).
+// Of gptneox it is what llama.cpp takes.
+std::string pre_tokenizer_name(const ModelFile& file) {
+  std::string name = file.get_string("tokenizer.ggml.pre", "");
+  if (!name.empty() && name != "default") return name;
+  constexpr size_t kEndOfTurn = 128009;  // of Llama 3
+  const auto* tokens = file.get_strings("tokenizer.ggml.tokens");
+  if (tokens != nullptr && tokens->size() > kEndOfTurn && (*tokens)[kEndOfTurn] == "<|eot_id|>")
+    return "llama-bpe";
+  const std::string arch = name.empty() ? file.get_string("general.architecture", "") : "";
+  if (arch == "gpt2" || arch == "phi2" || arch == "olmoe") return "gpt-2";
+  if (arch == "qwen2" || arch == "qwen2moe") return "qwen2";
+  return "default";
 }
 
 const PreTokenizer& BpeTokenizer::pre_tokenizer_of(const ModelFile& file) {

@@ -25,7 +25,7 @@ namespace model {
 class BpeTokenizer final : public VocabTokenizer {
  public:
   // Throws Error (bad_model) for malformed merges or a pre-tokenizer (tokenizer.ggml.pre) that
-  // is not known. A file that names none means "default", as for llama.cpp.
+  // is not known.
   explicit BpeTokenizer(const ModelFile& file) : BpeTokenizer(file, pre_tokenizer_of(file)) {}
 
  private:
@@ -53,6 +53,10 @@ class BpeTokenizer final : public VocabTokenizer {
   std::array<int32_t, 256> byte_symbols_{};
   std::vector<int32_t> replacement_;  // tokens of U+FFFD; empty where one of its bytes is none
 };
+
+// What the model's pre-tokenizer is called: tokenizer.ggml.pre, or what a file that does not say
+// must mean.
+std::string pre_tokenizer_name(const ModelFile& file);
 
 // The printable character that stands for a byte in GPT-2's vocabularies: itself where it is
 // printable in Latin-1, else the next unused one from U+0100 on.

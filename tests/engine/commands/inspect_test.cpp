@@ -67,6 +67,20 @@ TEST(Inspect, EveryTypeHasItsSum) {
   EXPECT_CONTAINS(output_of({path, {}, false}), "F32           5 tensors, 320 parameters");
 }
 
+// A guess that was wrong would spoil the text, and nothing else would tell.
+TEST(Inspect, ThePreTokenizerIsNamedAlsoWhereItIsGuessed) {
+  const auto of = [](tests::GgufBytes g) {
+    g.string("tokenizer.ggml.model", "gpt2").strings("tokenizer.ggml.merges", {});
+    return json::parse(output_of(g.build(), true))["tokenizer"];
+  };
+  const json said = of(tests::small_llama().string("tokenizer.ggml.pre", "llama-bpe"));
+  EXPECT_EQ("llama-bpe", said["pre_tokenizer"]);
+  EXPECT_EQ(false, said["pre_guessed"]);
+  const json guessed = of(tests::small_llama().remove("tokenizer.ggml.pre"));
+  EXPECT_EQ("default", guessed["pre_tokenizer"]);
+  EXPECT_EQ(true, guessed["pre_guessed"]);
+}
+
 TEST(Inspect, AFolderOfShardsIsShownWithoutOffsets) {
   REQUIRE_SHARED_DATA();
   const std::string path = tests::shared_data("models/hf/qwen3moe-sharded").string();
