@@ -205,7 +205,8 @@ void TensorView::Writer::rulers(const scene::Sheet& s, float alpha, glm::dvec2 c
 
 void TensorView::Writer::sheet(size_t index) {
   const scene::Sheet& s = view_.sheets_[index];
-  float alpha = (view_.appearance_[index] - 0.35F) / 0.65F;
+  // Where enough of the sheet is there to be seen, its words can be read.
+  float alpha = glm::smoothstep(0.3F, 0.5F, view_.appearance_[index]);
   if (alpha <= 0.0F) return;
   const auto top_left = view_.pixel(s.corner);
   const auto top_right = view_.pixel(s.corner + s.across);
