@@ -348,7 +348,7 @@ int run_program(int argc, char** argv) {
       "Fulgurite shows a language model thinking: lightning through a transformer, every light a "
       "measured number.",
       "fulgurite");
-  app.set_version_flag("--version", std::string("fulgurite ") + kVersion);
+  app.set_version_flag("-V,--version", std::string("fulgurite ") + kVersion);
   app.require_subcommand(1);
   Flags flags;
   flags.prompt = "ROMEO:";

@@ -7,6 +7,16 @@
 #include "model/utf8.h"
 
 namespace engine {
+namespace {
+
+// Capitals or not. What is longer than any name would take long.
+size_t between(std::string_view a, std::string_view b) {
+  constexpr size_t kRead = 200;
+  return edit_distance(model::lower_ascii(std::string(a.substr(0, kRead))),
+                       model::lower_ascii(std::string(b.substr(0, kRead))));
+}
+
+}  // namespace
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -24,13 +34,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::vector<std::string> nearest(std::string_view word, std::vector<std::string> names, size_t n) {
-  constexpr size_t kRead = 200;  // of a name: what is longer takes long
-  const auto of = [](std::string_view name) {
-    return model::lower_ascii(std::string(name.substr(0, kRead)));
-  };
-  const std::string key = of(word);
   std::vector<std::pair<size_t, std::string>> rated;
-  for (std::string& name : names) rated.emplace_back(edit_distance(key, of(name)), std::move(name));
+  for (std::string& name : names) rated.emplace_back(between(word, name), std::move(name));
   std::stable_sort(rated.begin(), rated.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   names.clear();
@@ -42,7 +47,7 @@ std::vector<std::string> nearest(std::string_view word, std::vector<std::string>
 std::string probably(std::string_view word, const std::vector<std::string>& names) {
   const std::vector<std::string> first = nearest(word, names, 1);
   if (first.empty()) return {};
-  return edit_distance(word, first[0]) <= std::max<size_t>(1, first[0].size() / 3) ? first[0] : "";
+  return between(word, first[0]) <= std::max<size_t>(1, first[0].size() / 3) ? first[0] : "";
 }
 
 }  // namespace engine

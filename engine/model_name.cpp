@@ -208,6 +208,10 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     throw Error(ExitCode::kBadModel, "no such file", shown,
                 "did you mean " + listed(names_of(some), kNearMisses) + "?");
   }
+  for (const Scheme& s : kSchemes) {
+    const auto there = find_unusable(meant.empty() ? std::string(s.prefix) + name : meant, stores);
+    if (there) throw Error(ExitCode::kBadModel, there->problem, there->name, there->mend);
+  }
   if (name.starts_with("http://") || name.starts_with("https://")) {
     throw Error(ExitCode::kBadModel, "is an address, and nothing is fetched", shown,
                 "download it, and name the file or folder");
@@ -218,8 +222,10 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
                                const StoreFolders& folders, const std::vector<FoundModel>& all) {
   const std::string shown = model::printable(name, 200);
   const auto there = find_unusable(without_defaults(name), folders);
-  if (there && std::none_of(all.begin(), all.end(),
-                            [&](const FoundModel& m) { return m.name.starts_with(there->name); }))
+  const auto is_of_it_there = [&](const FoundModel& m) {
+    return m.name == there->name || m.name.starts_with(there->name + ":");
+  };
+  if (there && std::none_of(all.begin(), all.end(), is_of_it_there))
     throw Error(ExitCode::kBadModel, there->problem, shown, there->mend);
   std::string where;
   for (const fs::path& folder : folders.*(scheme.folders)) {
@@ -227,7 +233,7 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     where += (where.empty() ? "looked in " : ", ") + of;
     if (const std::string why = why_unreadable(folder); !why.empty()) {
       throw Error(ExitCode::kBadModel, "may be in " + of + ", which cannot be looked into: " + why,
-                  shown, "its owner and its group may, where it is a service's");
+                  shown, "run as its owner, or join its group");
     }
   }
   const std::string what = "is not in " + std::string(scheme.store);

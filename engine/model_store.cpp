@@ -105,15 +105,21 @@ void add_repository(const fs::path& folder, const std::string& name,
 // A repository's snapshots: the one that refs/main names, then the others, the newest first; what
 // lacks some of its weights comes last.
 std::vector<fs::path> snapshots_of(const fs::path& repository) {
-  const std::string main = trimmed_end(read_text(repository / "refs" / "main"));
   std::vector<fs::path> all = entries(repository / "snapshots");
-  const auto order = [&](const fs::path& snapshot) {
+  if (all.size() < 2) return all;
+  const std::string main = trimmed_end(read_text(repository / "refs" / "main"));
+  using Rank = std::tuple<bool, bool, fs::file_time_type>;
+  std::vector<std::pair<Rank, fs::path>> ranked;
+  for (fs::path& snapshot : all) {
     std::error_code ignored;
-    return std::tuple(!is_safetensors_folder(snapshot) || is_complete(snapshot),
-                      snapshot.filename() == main, fs::last_write_time(snapshot, ignored));
-  };
-  std::stable_sort(all.begin(), all.end(),
-                   [&](const fs::path& a, const fs::path& b) { return order(a) > order(b); });
+    const Rank rank(!is_safetensors_folder(snapshot) || is_complete(snapshot),
+                    snapshot.filename() == main, fs::last_write_time(snapshot, ignored));
+    ranked.emplace_back(rank, std::move(snapshot));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  all.clear();
+  for (auto& [rank, snapshot] : ranked) all.push_back(std::move(snapshot));
   return all;
 }
 
@@ -170,7 +176,7 @@ FoundModel ollama_model(const fs::path& root, const fs::path& manifest, const st
   }
   if (model.path.empty()) {
     model.problem = "names no GGUF file in Ollama's store";
-    model.mend = "it may run elsewhere, or be of another format";
+    model.mend = "pull a model that Ollama keeps on this machine as GGUF";
   } else if (!is_file(model.path)) {
     model.problem = "is in Ollama's store, but its file " + model.path + " is missing";
     model.mend = pull;
@@ -261,7 +267,7 @@ FoundModel unusable_repository(const std::string& name, const fs::path& reposito
     model.mend = "take the model it was made for";
   } else if (safetensors) {
     model.problem = "holds weights, but not as a model's folder does";
-    model.mend = "a path with -m names a file or folder in " + repository.string();
+    model.mend = "name a file or folder in " + repository.string() + " with -m";
   } else if (pickled) {
     model.problem = "holds only pickled weights, which may hold programs and are not read";
     model.mend = "save it as safetensors, or fetch GGUF files of it";
@@ -411,7 +417,9 @@ StoreFolders store_folders() {
 std::vector<fs::path> StoreFolders::stores() const {
   std::vector<fs::path> all;
   for (const auto* list : {&hugging_face, &ollama, &lm_studio, &llama_cpp}) {
-    all.insert(all.end(), list->begin(), list->end());
+    for (const fs::path& folder : *list) {
+      if (std::find(all.begin(), all.end(), folder) == all.end()) all.push_back(folder);
+    }
   }
   return all;
 }

@@ -27,7 +27,8 @@ struct EvalOptions {
 // `error` and `tokens` (positions predicted) to stdout, as text or as one JSON object.
 //
 // Without chunks: over all positions of the consecutive, non-overlapping windows of the text; a
-// rest shorter than a window is left out. No BOS is put before them: it is the text that is predicted.
+// rest shorter than a window is left out. No BOS is put before them: it is the text that is
+// predicted.
 // With chunks, as llama.cpp's llama-perplexity: the text (after a BOS token, where the file asks
 // for one) is cut into chunks of `window` tokens, the first of each is replaced by BOS where the
 // file asks for it, and the second half of each chunk is scored: tokens window / 2 + 1 and later.

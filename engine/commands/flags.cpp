@@ -340,8 +340,8 @@ SessionOptions session_of(const Flags& flags, const CLI::App* app, const Recordi
 void add_evaluation(CLI::App& app, EvalOptions& eval) {
   app.add_option("-f,--file", eval.text, "the text; - is stdin")->required();
   app.add_option("-c,--ctx-size,--window", eval.window,
-                 "tokens that are seen together, without BOS but with --chunks; 0: 128, with "
-                 "--chunks 512")
+                 "tokens that are seen together, a BOS among them only with --chunks; 0: 128, or "
+                 "512 with --chunks")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   app.add_option("--chunks", eval.chunks,
                  "measure as llama-perplexity does: score the second half of so many chunks of "
@@ -426,10 +426,12 @@ std::string not_expected(const CLI::App& app, const std::vector<std::string>& re
       for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
     }
   }
-  const bool flag = rest[0].starts_with('-');
-  const std::string meant = flag ? probably(rest[0].substr(0, rest[0].find('=')), flags) : "";
+  const auto flag = std::find_if(rest.begin(), rest.end(),
+                                 [](const std::string& word) { return word.starts_with('-'); });
+  const std::string meant =
+      flag != rest.end() ? probably(flag->substr(0, flag->find('=')), flags) : std::string();
   if (!meant.empty()) text += ", did you mean " + meant + "?";
-  if (!flag && std::find(flags.begin(), flags.end(), "--model") != flags.end())
+  if (flag != rest.begin() && std::find(flags.begin(), flags.end(), "--model") != flags.end())
     text += "; a model is named with -m";
   return text;
 }

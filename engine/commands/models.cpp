@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/error.h"
 #include "model/format/open.h"
@@ -108,11 +111,13 @@ int models(const ModelsOptions& options, std::ostream& out) {
   if (options.json) {
     // Names of files need not be UTF-8; JSON must be.
     out << rows.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-  } else {
-    if (all.empty()) print_nothing(options.folders, out);
-    for (const auto& folder : options.folders.stores()) {
-      if (const std::string why = why_unreadable(folder); !why.empty())
-        out << model::printable(folder.string(), 300) << " cannot be looked into: " << why << "\n";
+  } else if (all.empty()) {
+    print_nothing(options.folders, out);
+  }
+  for (const auto& folder : options.folders.stores()) {
+    if (const std::string why = why_unreadable(folder); !why.empty()) {
+      fmt::print(stderr, "{} cannot be looked into: {}\n", model::printable(folder.string(), 300),
+                 why);
     }
   }
   return static_cast<int>(fulgurite::ExitCode::kOk);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "engine/best.h"
 #include "engine/softmax.h"
@@ -24,30 +25,45 @@ namespace engine::commands {
 
 namespace {
 
-// A token's text is data: on a terminal it must not move the cursor or give orders.
-std::string without_controls(const std::string& text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
-    const bool c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;  // U+0080 to U+009F
-    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F || c1) {
-      out += "\xEF\xBF\xBD";  // U+FFFD
-      i += c1 ? 1 : 0;
-    } else {
-      out += text[i];
+// Text to stdout. A token's text is data: on a terminal it must not move the cursor or give orders.
+class Output {
+ public:
+  void write(const std::string& text) { put(terminal_ ? without_controls(held_ + text) : text); }
+  void end() { put(std::exchange(held_, {})); }
+
+ private:
+  // What the next token decides is held back.
+  std::string without_controls(const std::string& text) {
+    std::string out;
+    held_.clear();
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto c = static_cast<unsigned char>(text[i]);
+      if (i + 1 == text.size() && (c == '\r' || c == 0xC2)) {
+        held_ = text[i];
+        break;
+      }
+      const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+      const bool c1 = c == 0xC2 && next >= 0x80 && next < 0xA0;  // U+0080 to U+009F
+      const bool line = c == '\n' || (c == '\r' && next == '\n');
+      if ((c < 0x20 && !line && c != '\t') || c == 0x7F || c1) {
+        out += "\xEF\xBF\xBD";  // U+FFFD
+        i += c1 ? 1 : 0;
+      } else {
+        out += text[i];
+      }
+    }
+    return out;
+  }
+  static void put(const std::string& text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+        std::fflush(stdout) != 0) {
+      throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
     }
   }
-  return out;
-}
 
-void print(const std::string& raw) {
-  static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-  const std::string text = terminal ? without_controls(raw) : raw;
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
-  }
-}
+  bool terminal_ = ::isatty(STDOUT_FILENO) != 0;
+  std::string held_;
+};
 
 nlohmann::ordered_json describe(const LoadedModel& model, int32_t id, double logprob) {
   // A control token has a name, but adds nothing to the text.
@@ -146,6 +162,7 @@ int run(const RunOptions& options) {
     if (!wait_for_viewer(*server)) return 0;
   }
 
+  Output output;
   const size_t prompt = session.tokens().size();
   bool in_prompt = false;  // was it stopped
   using Clock = std::chrono::steady_clock;
@@ -159,14 +176,16 @@ int run(const RunOptions& options) {
     });
     if (!read) read = Clock::now();
     if (!options.json) {
-      print(text);
+      output.write(text);
     } else if (!session.finished()) {
       const size_t last = session.tokens().size() - 1;
-      print(json_line(model, session.logits(), last, session.tokens()[last], options.logprobs));
+      output.write(
+          json_line(model, session.logits(), last, session.tokens()[last], options.logprobs));
     }
     if (file) file->drain();
   }
-  if (!options.json) print("\n");
+  output.end();
+  if (!options.json) output.write("\n");
   if (file) file->finish();
   const size_t tokens = session.tokens().size();
   if (in_prompt) {

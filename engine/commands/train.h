@@ -38,7 +38,7 @@ struct TrainOptions {
   uint64_t seed = 1;
   int threads = 0;  // 0: as many as the machine has
 
-  int64_t eval_every = 500;  // steps between validations, each over the whole validation part
+  int64_t eval_every = 500;   // steps between validations, each over the whole validation part
   int64_t eval_window = 128;  // or --ctx, if that is less
   int64_t log_every = 50;
   std::string log;                        // JSON lines, one a report; empty: none

@@ -39,21 +39,24 @@ std::vector<std::string> words_of(int argc, char** argv, const std::vector<std::
     words.resize(std::min<size_t>(words.size(), 1));
     words.emplace_back("--help");
   }
-  if (!words.empty() && (words[0] == "version" || words[0] == "-V")) words[0] = "--version";
+  if (!words.empty() && words[0] == "version") words[0] = "--version";
   // `view` is the default: without a command, with flags only, or with a file.
   const bool named =
       !words.empty() && std::find(commands.begin(), commands.end(), words[0]) != commands.end();
-  const bool about =
-      !words.empty() && (words[0] == "--help" || words[0] == "-h" || words[0] == "--version");
+  const bool about = !words.empty() && (words[0] == "--help" || words[0] == "-h" ||
+                                        words[0] == "--version" || words[0] == "-V");
   const bool looks_like_file =
       !words.empty() && (words[0][0] == '-' || words[0].find_first_of("./:") != std::string::npos);
   if (words.empty() || (!named && !about && looks_like_file)) {
     words.insert(words.begin(), "view");
   } else if (!named && !about) {
     const std::string meant = probably(words[0], commands);
-    std::string hint = meant.empty() ? "" : "did you mean " + meant + "?";
-    for (const std::string& name : meant.empty() ? commands : std::vector<std::string>())
-      hint += (hint.empty() ? "" : ", ") + name;
+    std::string hint;
+    if (!meant.empty()) {
+      hint = "did you mean " + meant + "?";
+    } else {
+      for (const std::string& name : commands) hint += (hint.empty() ? "" : ", ") + name;
+    }
     throw Error(ExitCode::kUsage, "there is no command " + model::quoted(words[0]), "", hint);
   }
   return words;

@@ -60,9 +60,9 @@ bool bpe_bytes_of_text(std::string_view text, std::string& bytes) {
   return true;
 }
 
-// Files from before there was a key for it (spring 2024) are of
-// the models which the architecture had then; those of Llama 3 may also say "default" (Ollama's).
-// Of gptneox it is what llama.cpp takes.
+// Files from before there was a key for it (spring 2024) are of the models which the architecture
+// had then; those of Llama 3 may also say "default" (Ollama's). Of gptneox it is what llama.cpp
+// takes.
 std::string pre_tokenizer_name(const ModelFile& file) {
   std::string name = file.get_string("tokenizer.ggml.pre", "");
   if (!name.empty() && name != "default") return name;

@@ -290,8 +290,11 @@ void Controls::command(int key, int mods, bool repeat) {
       camera_.home(aspect());
       break;
     case GLFW_KEY_P:
-      state_->focus_prompt = true;
       state_->panels = true;
+      state_->focus_prompt = state_->control != nullptr;
+      if (!state_->focus_prompt)
+        state_->message =
+            std::string("only a running model can be asked: ") + ui::where_to_ask(*state_);
       break;
     case GLFW_KEY_G:
       ui::hold(*state_);
@@ -348,6 +351,7 @@ void Controls::carry_out() {
   }
   if (!what->view.empty()) return camera_.look(what->view, aspect());
   command(what->key, what->mods, false);
+  if (state_->focus_prompt) state_->typed_for_prompt.begin(false);
 }
 
 }  // namespace render::commands

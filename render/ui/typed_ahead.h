@@ -19,7 +19,7 @@ class TypedAhead {
  private:
   int frames_left_ = 0;  // to wait for it
   bool active_ = false;  // it has the keyboard
-  int before_ = 0;       // letters of this frame that are not for the line
+  int before_ = 0;       // letters that are not for the line
   std::vector<unsigned> kept_;
 };
 

@@ -272,7 +272,14 @@ TEST_F(Window, WatchesAnotherProcessInItsPlace) {
   const Outcome outcome = served.wait(std::chrono::seconds(30));
   EXPECT_EQ(0, outcome.exit_code) << outcome.err;
   display_->key("x");  // nobody answers: a sentence
+  display_->key("p");  // nor is there a prompt that would keep the keys
   settle(1000);
+  display_->key("ctrl+p");
+  settle(700);
+  display_->xdotool({"type", "l3.h1"});
+  settle(700);
+  display_->key("Return");
+  EXPECT_TRUE(eventually([&] { return title() != "fulgurite\n"; })) << title();
   EXPECT_TRUE(program_->running()) << program_->err();
   display_->key("ctrl+q");
   expect_clean_end();

@@ -22,6 +22,7 @@ TEST(EditDistance, NearestNamesComeFirst) {
 
 TEST(EditDistance, WhatWasProbablyMeantIsMostlyRight) {
   EXPECT_EQ("models", engine::probably("modles", {"tap", "models"}));
+  EXPECT_EQ("models", engine::probably("MODELS", {"tap", "models"}));
   EXPECT_EQ("tap", engine::probably("tapp", {"tap", "models"}));
   EXPECT_EQ("", engine::probably("generate", {"tap", "models"}));
   EXPECT_EQ("", engine::probably("generate", {}));

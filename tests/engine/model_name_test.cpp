@@ -131,6 +131,10 @@ TEST_F(ModelName, WhatIsThereButNoModelSaysWhy) {
   fs::create_directories(repository("Gone"));
   fs::create_symlink("../../blobs/gone", repository("Gone") / "m.gguf");
   EXPECT_CONTAINS(refusal("hf:Org/Gone"), "no longer there", "fetch it again");
+  write(root / "hub/models--Org--Cut-GGUF/snapshots/1/m.gguf", tests::small_llama().build());
+  EXPECT_CONTAINS(refusal("hf:Org/Cut"), "is not downloaded to its end")
+      << "whatever begins with the same name";
+  EXPECT_CONTAINS(refusal("Org/Cut"), "hf:Org/Cut: is not downloaded to its end");
   write(repository("Deep") / "a/b/m.gguf", tests::small_llama().build());
   write(repository("Deep") / "a/m.safetensors", "");
   write(root / "lmstudio/pub/Deep/a/b/model.onnx", "");

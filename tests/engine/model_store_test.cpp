@@ -2,7 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <map>
+#include <optional>
 
 #include "tests/engine/model_stores.h"
 
@@ -59,8 +63,8 @@ TEST_F(ModelStore, WhatOnlyAnOlderSnapshotHoldsIsFoundToo) {
 // An update that was broken off must not hide what runs.
 TEST_F(ModelStore, ACompleteSnapshotGoesBeforeOneThatLacksWeights) {
   const fs::path repo = root / "hub/models--Org--Update";
-  const std::string index =
-      R"({"weight_map": {"a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors"}})";
+  const std::string index = R"({"weight_map": {"a": "m-00001-of-00002.safetensors",
+                                               "b": "m-00002-of-00002.safetensors"}})";
   write(repo / "refs/main", "bb");
   for (const char* snapshot : {"aa", "bb"}) {
     write(repo / "snapshots" / snapshot / "config.json", "{}");
@@ -146,8 +150,8 @@ TEST_F(ModelStore, ARefThatLeadsOutsideIsNotFollowed) {
 class StoreFoldersTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "LLAMA_CACHE", "OLLAMA_MODELS"}) {
+    for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME",
+                             "LLAMA_CACHE", "OLLAMA_MODELS"}) {
       set(name, nullptr);
     }
     set("HOME", "/home/me");

@@ -1,6 +1,8 @@
 // What is kept of keys and values in fewer bits moves the logits by no more than those bits.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
 #include "tests/support/capture.h"

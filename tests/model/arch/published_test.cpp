@@ -2,6 +2,9 @@
 // that sorts letters (see the shared data's README), three texts of eleven tokens.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <span>
+
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
 #include "tests/support/capture.h"
