@@ -42,6 +42,12 @@ std::vector<std::string> names_of(const std::vector<FoundModel>& models) {
               listed(names_of(models), 8));
 }
 
+// What files and folders are called is data, too.
+[[noreturn]] void fail_with(const FoundModel& found, const std::string& name) {
+  throw Error(ExitCode::kBadModel, model::printable(found.problem, 400),
+              model::printable(name, 200), model::printable(found.mend, 400));
+}
+
 // LoRA adapters and importance matrices lie beside models.
 bool is_other_than_model(const std::string& path) {
   try {
@@ -73,13 +79,12 @@ std::string only_gguf_of(const std::string& folder) {
 
 // Whether what stands at i belongs to a word or a number: 5b is no word of 0.5b.
 bool is_of_word(std::string_view text, size_t i) {
-  const auto is = [&](size_t k, auto&& kind) {
-    return k < text.size() && kind(static_cast<unsigned char>(text[k])) != 0;
+  if (i >= text.size()) return false;
+  const auto digit = [&](size_t k) {
+    return k < text.size() && std::isdigit(static_cast<unsigned char>(text[k])) != 0;
   };
-  const auto digit = [](int c) { return std::isdigit(c); };
-  const auto letter = [](int c) { return std::isalnum(c) != 0 || c == '_' ? 1 : 0; };
-  return is(i, letter) || (i > 0 && is(i, [](int c) { return c == '.' ? 1 : 0; }) &&
-                           is(i - 1, digit) && is(i + 1, digit));
+  if (text[i] == '.') return i > 0 && digit(i - 1) && digit(i + 1);
+  return text[i] == '_' || std::isalnum(static_cast<unsigned char>(text[i])) != 0;
 }
 
 // Whether the text has the word by itself, or else, not whole, where one begins.
@@ -196,21 +201,22 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
   StoreFolders stores = folders;
   stores.working.clear();
   const std::vector<FoundModel> all = find_models(stores);
+  std::vector<std::string> meant = {with_scheme(name)};
+  if (meant.front().empty()) {
+    meant.clear();
+    for (const Scheme& s : kSchemes) meant.push_back(std::string(s.prefix) + name);
+  }
   std::vector<FoundModel> some;
-  const std::string meant = with_scheme(name);
-  if (!meant.empty()) some = meanings(meant, all);
-  for (const Scheme& s : kSchemes) {
-    if (!meant.empty()) break;
-    for (FoundModel& m : meanings(std::string(s.prefix) + name, all)) some.push_back(std::move(m));
+  for (const std::string& one : meant) {
+    for (FoundModel& m : meanings(one, all)) some.push_back(std::move(m));
   }
   const std::string shown = model::printable(name, 200);
   if (!some.empty()) {
     throw Error(ExitCode::kBadModel, "no such file", shown,
                 "did you mean " + listed(names_of(some), kNearMisses) + "?");
   }
-  for (const Scheme& s : kSchemes) {
-    const auto there = find_unusable(meant.empty() ? std::string(s.prefix) + name : meant, stores);
-    if (there) throw Error(ExitCode::kBadModel, there->problem, there->name, there->mend);
+  for (const std::string& one : meant) {
+    if (const auto there = find_unusable(one, stores)) fail_with(*there, there->name);
   }
   if (name.starts_with("http://") || name.starts_with("https://")) {
     throw Error(ExitCode::kBadModel, "is an address, and nothing is fetched", shown,
@@ -225,8 +231,7 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
   const auto is_of_it_there = [&](const FoundModel& m) {
     return m.name == there->name || m.name.starts_with(there->name + ":");
   };
-  if (there && std::none_of(all.begin(), all.end(), is_of_it_there))
-    throw Error(ExitCode::kBadModel, there->problem, shown, there->mend);
+  if (there && std::none_of(all.begin(), all.end(), is_of_it_there)) fail_with(*there, name);
   std::string where;
   for (const fs::path& folder : folders.*(scheme.folders)) {
     const std::string of = model::printable(folder.string(), 200);
@@ -269,7 +274,7 @@ std::string resolve_model(const std::string& name, const StoreFolders& folders) 
   const std::string shown = model::printable(name, 200);
   if (some.size() > 1) fail_several(shown, some);
   const FoundModel& found = some.front();
-  if (!found.problem.empty()) throw Error(ExitCode::kBadModel, found.problem, shown, found.mend);
+  if (!found.problem.empty()) fail_with(found, name);
   return found.path;
 }
 

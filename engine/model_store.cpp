@@ -248,7 +248,6 @@ FoundModel unusable_repository(const std::string& name, const fs::path& reposito
     std::error_code ignored;
     gone = gone || (fs::is_symlink(file, ignored) && !fs::exists(file, ignored));
   };
-  for (const fs::path& blob : entries(repository / "blobs")) look(blob);
   for (const fs::path& folder : {repository, repository / "snapshots"}) {
     for (const fs::path& below : entries(folder)) {
       look(below);

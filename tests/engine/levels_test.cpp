@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "tests/support/conversation.h"
+#include "tests/support/every_family.h"
 #include "tests/support/oracle.h"
 #include "tests/support/wide_llama.h"
 
@@ -99,24 +101,8 @@ TEST_P(Levels, ThreadsDoNotChangeOneBitOfTheTrace) {
 }
 
 std::vector<std::string> models() {
-  std::vector<std::string> list = {"synth/llama-gqa",
-                                   "synth/llama-gqa-f16",
-                                   "synth/llama3-style",
-                                   "synth/mixtral",
-                                   "synth/qwen2",
-                                   "synth/qwen2moe",
-                                   "synth/qwen3",
-                                   "synth/qwen3moe",
-                                   "synth/olmoe",
-                                   "synth/gemma",
-                                   "synth/gemma2",
-                                   "synth/gemma3",
-                                   "synth/phi2",
-                                   "synth/phi3",
-                                   "synth/gpt2",
-                                   "synth/gptneox",
-                                   "real/shakespeare-llama-q4_k_m",
-                                   "real/shakespeare-gpt2-q6_k"};
+  std::vector<std::string> list(std::begin(tests::kEveryFamily), std::end(tests::kEveryFamily));
+  list.push_back("synth/llama-gqa");
   for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back(wide.name());
   return list;
 }

@@ -148,6 +148,18 @@ TEST_F(ModelName, WhatIsThereButNoModelSaysWhy) {
   EXPECT_CONTAINS(refusal("ollama:lost"), "is missing", "`ollama pull lost:1b` fetches it again");
 }
 
+TEST_F(ModelName, NamesOfFilesGiveATerminalNoOrders) {
+  tag("registry.ollama.ai/library/odd\x1B[31m/latest", "{\"layers\": [");
+  tag("registry.ollama.ai/library/odd\x1B[31m/lost", manifest("sha256:" + std::string(64, 'c')));
+  write(root / "lmstudio/pub/odd\x1B[31m/a.safetensors", "");
+  for (const char* name : {"ollama:odd\x1B[31m", "ollama:odd\x1B[31m:lost", "odd\x1B[31m",
+                           "lmstudio:pub/odd\x1B[31m", "pub/odd\x1B[31m"}) {
+    const std::string sentence = refusal(name);
+    EXPECT_CONTAINS(sentence, "odd\\x1B[31m");
+    EXPECT_EQ(std::string::npos, sentence.find('\x1B')) << sentence;
+  }
+}
+
 TEST_F(ModelName, AFolderThatMayNotBeLookedIntoIsNamed) {
   if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
   fs::permissions(root / "ollama", fs::perms::none);

@@ -10,6 +10,7 @@
 #include "model/kernels/ops.h"
 #include "tests/support/capture.h"
 #include "tests/support/conversation.h"
+#include "tests/support/every_family.h"
 #include "tests/support/oracle.h"
 #include "tests/support/wide_llama.h"
 
@@ -222,26 +223,7 @@ std::vector<Case> every_model() {
     list.push_back({tests::builtin_model_path(), level});
     list.push_back({tests::gqa_model_path(), level});
     for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back({wide.name(), level});
-    for (const char* name : {"synth/llama-gqa-f16",
-                             "synth/llama-gqa-q8_0",
-                             "synth/llama3-style",
-                             "synth/mixtral",
-                             "synth/qwen2",
-                             "synth/qwen2moe",
-                             "synth/qwen3",
-                             "synth/qwen3moe",
-                             "synth/olmoe",
-                             "synth/gemma",
-                             "synth/gemma2",
-                             "synth/gemma3",
-                             "synth/phi2",
-                             "synth/phi3",
-                             "synth/gpt2",
-                             "synth/gptneox",
-                             "real/shakespeare-llama-f16",
-                             "real/shakespeare-llama-q8_0",
-                             "real/shakespeare-llama-q4_k_m",
-                             "real/shakespeare-gpt2-q6_k"}) {
+    for (const char* name : tests::kEveryFamily) {
       list.push_back({tests::shared_data("models/" + std::string(name) + ".gguf").string(), level});
     }
   }
