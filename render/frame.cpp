@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "render/governor.h"
 #include "render/gpu/barrier.h"
@@ -356,7 +357,10 @@ bool Renderer::has_step(uint64_t step) const {
   return impl_->steps.has(step);
 }
 void Renderer::drop_steps() {
-  impl_->steps.drop();
+  impl_->steps.drop(0, std::numeric_limits<uint64_t>::max());
+}
+void Renderer::drop_steps(uint64_t first, uint64_t last) {
+  impl_->steps.drop(first, last);
 }
 
 void Renderer::put_tile(uint32_t slot, std::span<const glm::vec4> texels) {

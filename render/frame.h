@@ -82,6 +82,7 @@ class Renderer {
                 std::span<const shaders::Bolt> bolts);
   bool has_step(uint64_t step) const;
   void drop_steps();
+  void drop_steps(uint64_t first, uint64_t last);
 
   // The texels of a slot of the tile atlas: kTileSide x kTileSide of (minimum, mean, maximum, 0).
   void put_tile(uint32_t slot, std::span<const glm::vec4> texels);

@@ -21,16 +21,19 @@ double ms_between(Clock::time_point begin, Clock::time_point end) {
   return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
-constexpr double kLongestLife = 0.95;  // steps, of what choreography.cpp writes
-constexpr uint32_t kAhead = 4;         // steps that are uploaded before they are shown, a frame
+constexpr double kLongestLife = 0.95;              // steps, of what choreography.cpp writes
+constexpr std::chrono::milliseconds kPatience{8};  // of a window, with older steps of a climb
 constexpr std::chrono::seconds kLongestWait{60};
-constexpr uint64_t kMostSteps = 256;  // evaluated at once
 
 }  // namespace
 
 Stage::Stage(gpu::Device& device, trace::Log& log, Quality quality,
              const scene::LayoutOptions& layout, const std::vector<trace::Log*>& beside)
-    : quality_(quality), reader_(log), renderer_(device, quality), layout_options_(layout) {
+    : quality_(quality),
+      reader_(log),
+      renderer_(device, quality),
+      steps_(renderer_, [this](uint64_t step, bool newest) { return script(step, newest); }),
+      layout_options_(layout) {
   for (trace::Log* log_of_one : beside) beside_.push_back(std::make_unique<Beside>(*log_of_one));
 }
 
@@ -54,7 +57,7 @@ void Stage::describe() {
 }
 
 bool Stage::poll() {
-  bool any = reader_.poll();
+  bool any = reader_.poll() || !steps_.complete();
   for (const auto& other : beside_) any = other->reader.poll() || any;
   const auto known = [](const trace::Reader& reader) {
     return reader.model() != nullptr && reader.described();
@@ -69,12 +72,12 @@ bool Stage::poll() {
     bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = 0.0;
-    renderer_.drop_steps();
+    steps_.forget();
   } else if (continuation_ != reader_.continuation()) {
     bolts_.clear();
     continuation_ = reader_.continuation();
     beginning_ = static_cast<double>(reader_.kept_steps());
-    renderer_.drop_steps();
+    steps_.forget();
   }
   return any;
 }
@@ -147,19 +150,30 @@ shaders::Frame Stage::frame(const View& view, glm::vec2 viewport) const {
 }
 
 // What a step shows, of all models.
-scene::Script Stage::script(uint64_t step) const {
-  scene::Script script = scene::choreograph(reader_, *layout_, step, {shown_all_});
+scene::Script Stage::script(uint64_t step, bool newest) const {
+  const scene::Telling telling{.show_all = shown_all_, .newest = newest};
+  scene::Script script = scene::choreograph(reader_, *layout_, step, telling);
   for (size_t i = 1; i < subjects_.size(); ++i)
-    scene::add_script(subjects_[i], step, {shown_all_}, script);
+    scene::add_script(subjects_[i], step, telling, script);
   return script;
 }
 
-void Stage::upload(uint64_t first_step, uint64_t last_step) {
-  for (uint64_t s = first_step; s <= last_step; ++s) {
-    if (renderer_.has_step(s)) continue;
-    const scene::Script script = this->script(s);
-    renderer_.put_step(s, script.lights, script.bolts);
-  }
+// What is in flight and what of the past can still be seen.
+void Stage::show_steps(const View& view, FrameInput& input) {
+  if (reader_.steps() == 0) return;
+  const double merge = std::max(view.merge, 1.0);
+  input.last_step = scene::moment_of(view.playhead, merge, reader_.steps()).last;
+  const auto back = static_cast<uint64_t>(
+      std::ceil(std::max(kLongestLife * merge, double{input.frame.shortest_life}) + merge));
+  input.first_step = input.last_step - std::min(back, input.last_step);
+  const auto until =
+      quality_ == Quality::kWindow ? Clock::now() + kPatience : Clock::time_point::max();
+  steps_.show({.first = input.first_step,
+               .last = input.last_step,
+               .steps = reader_.steps(),
+               .merge = merge,
+               .elements = layout_->elements()},
+              until);
 }
 
 // The sheets and tiles of this view. A picture that is kept waits for its numbers.
@@ -196,28 +210,11 @@ bool Stage::draw(Target& target, const View& view) {
   if (shown_all_ != view.look.show_all) {
     shown_all_ = view.look.show_all;
     bolts_.clear();
-    renderer_.drop_steps();
+    steps_.forget();
   }
   FrameInput input;
   input.frame = frame(view, viewport);
-  if (reader_.steps() > 0) {
-    // What is in flight and what of the past can still be seen.
-    const uint64_t last = scene::moment_of(view.playhead, view.merge, reader_.steps()).last;
-    const double reach = std::ceil(
-        std::max(kLongestLife * view.merge, double{input.frame.shortest_life}) + view.merge);
-    const auto back = std::min<uint64_t>(static_cast<uint64_t>(reach), kMostSteps);
-    input.last_step = last;
-    input.first_step = last > back ? last - back : 0;
-    upload(input.first_step, input.last_step);
-    // What will be shown as one with others is taken in little by little before.
-    const auto ahead = static_cast<uint64_t>(2.0 * view.merge);
-    uint32_t at_once = kAhead;
-    for (uint64_t s = last + 1; s < std::min(last + ahead, reader_.steps()) && at_once > 0; ++s) {
-      if (renderer_.has_step(s)) continue;
-      upload(s, s);
-      --at_once;
-    }
-  }
+  show_steps(view, input);
   look_at_tensors(view, viewport);
   input.all_bolts = view.look.show_all;
   input.tiles = tensors_.quads();

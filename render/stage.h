@@ -18,6 +18,7 @@
 #include "render/scene/palette.h"
 #include "render/scene/placement.h"
 #include "render/scene/subject.h"
+#include "render/steps_in_sight.h"
 #include "render/tensor_view.h"
 
 namespace render {
@@ -130,9 +131,10 @@ class Stage {
   const StageTimes& times() const { return times_; }
 
  private:
-  scene::Script script(uint64_t step) const;
+  scene::Script script(uint64_t step, bool newest = true) const;
   void describe();
-  void upload(uint64_t first_step, uint64_t last_step);
+  // Steps that this frame shows come onto the GPU.
+  void show_steps(const View& view, FrameInput& input);
 
   Quality quality_;
   engine::Control* control_ = nullptr;
@@ -140,6 +142,7 @@ class Stage {
   TensorView tensors_;
   trace::Reader reader_;
   Renderer renderer_;
+  StepsInSight steps_;
   scene::LayoutOptions layout_options_;
   struct Beside {
     explicit Beside(trace::Log& log) : reader(log) {}

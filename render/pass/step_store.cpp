@@ -84,8 +84,11 @@ void StepStore::remove(std::map<uint64_t, Step>::iterator it) {
   steps_.erase(it);
 }
 
-void StepStore::drop() {
-  while (!steps_.empty()) remove(steps_.begin());
+void StepStore::drop(uint64_t first, uint64_t last) {
+  for (auto it = steps_.lower_bound(first); it != steps_.end() && it->first <= last;) {
+    const auto here = it++;
+    remove(here);
+  }
 }
 
 template <typename T>

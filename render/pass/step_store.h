@@ -43,7 +43,7 @@ class StepStore {
   void put(uint64_t step, std::span<const shaders::Light> lights,
            std::span<const shaders::Bolt> bolts);
   bool has(uint64_t step) const { return steps_.contains(step); }
-  void drop();
+  void drop(uint64_t first, uint64_t last);
 
   // The ranges of the steps [first, last] that are there, by blocks of which one may be alive in
   // this frame, neighbours joined: a script goes layer by layer, and few layers are lit at once.

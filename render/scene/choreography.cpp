@@ -57,7 +57,7 @@ class Writer {
       attention(at, l);
       ffn(at, l);
     }
-    crown(at, token_);
+    if (telling_.newest) crown(at, token_);
     rank(script_.bolts, instant(0.0F), clock_.layer_span());
     return std::move(script_);
   }
@@ -115,6 +115,7 @@ class Writer {
     for (uint32_t p = record_.first_position; p <= last; ++p) {
       light(layout_.tape(layout_.column_of(p)), 1.0F, 0.7F * Clock::kLayers * along(p), 0.8F);
     }
+    if (!telling_.newest) return;
     const uint32_t node = layout_.tape(layout_.column_of(last));
     bolt(node, layout_.spine(0, false, 0), center(node), layout_.spine_foot(), 1.0F, 1.0F, 0.0F,
          0.3F, 0.0F, shaders::kChannelResidual, 0, seed_of(token_, 0, 0, 0));
@@ -134,7 +135,7 @@ class Writer {
         light(layout_.slot(l, k, layout_.column_of(position)),
               brightness(own, at.scale.of(l, Measure::kKvRead)), when, light_life_);
       }
-      if (at.attention.record == nullptr || position % apart_ != 0) continue;
+      if (!telling_.newest || at.attention.record == nullptr || position % apart_ != 0) continue;
       uint32_t best_head = 0;
       const trace::KvRead* best = nullptr;
       float most = kSmallestBolt;
@@ -186,6 +187,7 @@ class Writer {
       const uint32_t node = layout_.head(l, h);
       const float value = brightness(head.share, head_scale);
       light(node, value, clock_.in_layer(l, Clock::kRead + 0.2F), light_life_);
+      if (!telling_.newest) continue;
       reads(at, l, h, head);
       if (std::abs(head.share) < kSmallestBolt && !telling_.show_all) {
         rest += head.share;
@@ -196,7 +198,7 @@ class Writer {
            clock_.in_layer(l, Clock::kWrite), bolt_life_, 0.22F, shaders::kChannelAttention, 0,
            seed_of(token_, l, 2, h));
     }
-    if (std::abs(rest) > kSmallestRest && m.heads > 0) {
+    if (telling_.newest && std::abs(rest) > kSmallestRest && m.heads > 0) {
       const uint32_t node = layout_.head(l, m.heads - 1);
       bolt(node, layout_.spine(l, false, Layout::kSpineParts - 1), center(node),
            layout_.junction(l, false), rest, 0.4F, clock_.in_layer(l, Clock::kWrite), bolt_life_,
@@ -258,13 +260,12 @@ class Writer {
     const auto& m = layout_.model();
     const uint32_t slots = at.kv.record->slots;
     const float scale = at.scale.of(l, Measure::kKvRead);
+    const float when = clock_.in_layer(l, Clock::kRead + 0.05F);
     for (uint32_t k = 0; k < m.kv_heads; ++k) {
       for (uint32_t first = 0; first < slots; first += layout_.positions_per_column()) {
         const float read = column_read(at.kv, layout_, l, k, first);
-        const float value = brightness(read, scale);
-        if (value < 0.02F) continue;
-        light(layout_.slot(l, k, layout_.column_of(first)), value,
-              clock_.in_layer(l, Clock::kRead + 0.05F), light_life_);
+        light(layout_.slot(l, k, layout_.column_of(first)), brightness(read, scale, 0.02F), when,
+              light_life_);
       }
     }
   }
@@ -274,8 +275,7 @@ class Writer {
     const auto& m = layout_.model();
     const float act_scale = at.scale.of(l, Measure::kActivation);
     for (uint32_t b = 0; b < m.buckets; ++b) {
-      const float value = brightness(at.ffn.rms[l * m.buckets + b], act_scale);
-      if (value < 0.04F) continue;
+      const float value = brightness(at.ffn.rms[l * m.buckets + b], act_scale, 0.04F);
       light(layout_.cell(l, b), value, clock_.in_layer(l, Clock::kFfn), light_life_);
     }
     // Of a mixture, experts are what adds up; the neurons come on top when all are asked for.
@@ -284,6 +284,7 @@ class Writer {
       experts(at, l);
       if (!telling_.show_all) return;
     }
+    if (!telling_.newest) return;
     neurons_read(at, l);
     neurons_write(at, l);
   }
@@ -303,6 +304,7 @@ class Writer {
     const uint32_t all = at.experts.record->experts;
     const float scale = at.scale.of(l, Measure::kNeuronShare);
     light(router, surest(at.experts, l), clock_.in_layer(l, Clock::kFfn), light_life_);
+    if (!telling_.newest) return;
     float unchosen = 1.0F;
     for (const trace::ExpertShare& one : at.experts.used_in(l)) {
       if (one.expert > all) continue;

@@ -37,6 +37,9 @@ constexpr uint32_t columns_apart(uint64_t columns, uint32_t layers) {
 // How a person wants it told.
 struct Telling {
   bool show_all = false;  // every read and neuron that the trace lists, not only the strongest
+  // false: of steps that are shown as one climb an older one, with lights that fade alone: its
+  // bolts and bars are not shown.
+  bool newest = true;
 };
 
 // step < reader.steps(). Detail that was dropped or never captured leaves no light.

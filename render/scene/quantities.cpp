@@ -7,6 +7,10 @@
 
 namespace scene {
 
+namespace {
+constexpr float kAtScale = 0.881373587F;  // asinh(1)
+}  // namespace
+
 float column_read(const trace::Kv& kv, const Layout& layout, uint32_t l, uint32_t k,
                   uint32_t first) {
   const uint32_t slots = kv.record->slots;
@@ -66,8 +70,13 @@ Box risen_box(const Layout& layout, uint32_t element, float now, const trace::Re
 }
 
 float brightness(float value, float scale) {
-  constexpr float kAtScale = 0.881373587F;  // asinh(1)
   return scale > 0.0F ? std::asinh(value / scale) / kAtScale : 0.0F;
+}
+
+float brightness(float value, float scale, float least) {
+  if (value < least * kAtScale * scale) return 0.0F;  // asinh(x) <= x
+  const float bright = brightness(value, scale);
+  return bright < least ? 0.0F : bright;
 }
 
 const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head) {

@@ -27,6 +27,8 @@ Box risen_box(const Layout& layout, uint32_t element, float now, const trace::Re
 
 // Brightness of a measured value: asinh(value / scale) / asinh(1), 1 at the scale; sign kept.
 float brightness(float value, float scale);
+// The same of a value >= 0, and 0 where it is below `least`, as most are: without a logarithm.
+float brightness(float value, float scale, float least);
 
 // The read that goes down the drain, or null.
 const trace::KvRead* drain_of(const trace::Attention& attention, uint32_t layer, uint32_t head);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/render/gpu_fixture.h"
+#include "tests/support/lights.h"
 
 namespace render::test {
 namespace {
@@ -14,16 +15,8 @@ std::vector<glm::vec2> expected(const std::vector<std::vector<shaders::Light>>& 
                                 uint64_t first, uint64_t last, float playhead, float shortest_life,
                                 float merge = 1, float newest = 0) {
   std::vector<glm::vec2> lights(nodes, glm::vec2(0));
-  for (uint64_t step = first; step <= last && step < steps.size(); ++step) {
-    for (const shaders::Light& light : steps[step]) {
-      if (light.life < 0 && !shaders::stands(light.instant, merge, newest)) continue;
-      const float age = playhead - shaders::shown_instant(light.instant, merge);
-      const float value = light.value * shaders::light_left(age, light.life * merge, shortest_life);
-      glm::vec2& node = lights[light.node];
-      node.x = std::max(node.x, value);
-      node.y = std::max(node.y, -value);
-    }
-  }
+  for (uint64_t step = first; step <= last && step < steps.size(); ++step)
+    tests::add_lights(steps[step], {playhead, shortest_life, merge, newest}, lights);
   return lights;
 }
 
