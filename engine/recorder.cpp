@@ -165,7 +165,8 @@ void Recorder::begin(uint32_t first, uint32_t n, const model::KvCache& cache) {
   first_ = first;
   n_ = n;
   cache_ = &cache;
-  if (positions_.size() < n) positions_.resize(n);
+  // Those of a larger batch before held what is needed for more to be seen now.
+  positions_.resize(n);
   for (uint32_t i = 0; i < n; ++i) shape(positions_[i], first + i + 1);
   times_.clear();
   last_operation_ = std::chrono::steady_clock::now();

@@ -200,6 +200,19 @@ void Session::note_settings(size_t kept) {
   }
 }
 
+// Positions that the next forward pass takes, of those that are there.
+size_t Session::next_batch() const {
+  auto n = std::min<size_t>(model::kBatch, tokens_.size() - done_);
+  if (options_.level == trace::Level::kOff) return n;
+  // What a position's records take grows with what it sees.
+  while (n > 1) {
+    const auto fits = static_cast<size_t>(recorder_.batch(static_cast<int64_t>(done_ + n)));
+    if (fits >= n) break;
+    n = fits;
+  }
+  return n;
+}
+
 // Positions first .. first + n - 1 in one forward pass.
 void Session::run_positions(size_t first, size_t n, bool want_logits) {
   const auto wall = std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -224,12 +237,9 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
 std::string Session::step(const std::function<bool()>& between) {
   if (finished_) return {};
   const size_t first = done_;
-  const auto batch = static_cast<size_t>(
-      options_.level == trace::Level::kOff ? model::kBatch
-                                           : recorder_.batch(static_cast<int64_t>(tokens_.size())));
   std::string text;
   while (done_ < tokens_.size()) {
-    const size_t n = std::min(batch, tokens_.size() - done_);
+    const size_t n = next_batch();
     run_positions(done_, n, done_ + n == tokens_.size());
     done_ += n;
     if (between && done_ < tokens_.size() && !between()) {

@@ -86,6 +86,7 @@ class Session {
   void note_settings(size_t kept);
   void take_given();
   std::string reached() const;
+  size_t next_batch() const;
   void run_positions(size_t first, size_t n, bool want_logits);
   void finish(std::string_view why);
   bool knows(uint32_t position, int32_t token) const noexcept;

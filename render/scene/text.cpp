@@ -52,6 +52,8 @@ std::string visible_text(std::string_view bytes) {
       out += "\\r";
     } else if (n == 1 && (static_cast<uint8_t>(c) < 0x20 || c == 0x7F)) {
       out += hex(c);
+    } else if (n == 2 && c == '\xC2' && static_cast<uint8_t>(bytes[i + 1]) < 0xA0) {  // C1
+      out += hex(c) + hex(bytes[i + 1]);
     } else {
       out += bytes.substr(i, n);
     }

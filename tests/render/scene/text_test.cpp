@@ -15,6 +15,8 @@ TEST(VisibleText, ShowsWhatCannotBeSeen) {
   EXPECT_EQ("\u2423\u2423\u2423", visible_text("   "));
   EXPECT_EQ(" the", visible_text(" the")) << "not in a word";
   EXPECT_EQ("\\x00\\x1B\\x7F", visible_text(std::string_view("\0\x1B\x7F", 3)));
+  EXPECT_EQ("\\xC2\\x9Bm", visible_text("\u009Bm")) << "a control of ISO 6429";
+  EXPECT_EQ("\u00A0", visible_text("\u00A0"));
   EXPECT_EQ("", visible_text(""));
 }
 
