@@ -65,5 +65,6 @@ inline constexpr int64_t kBatch = 128;
 // Throws Error (bad_model) when the architecture is unknown, or a tensor is missing or has the
 // wrong shape.
 std::unique_ptr<Model> make_model(const ModelFile& file, int threads = 1);
+std::unique_ptr<Model> make_model(ModelFile&&, int = 1) = delete;
 
 }  // namespace model
