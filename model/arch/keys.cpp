@@ -144,9 +144,9 @@ void Keys::read_rope(Config& c) const {
     c.rope_scale = 1.0F / factor;
     const float usual = 1.0F + 0.1F * std::log(std::max(factor, 1.0F));
     magnitude = positive("rope.scaling.yarn_attn_factor", usual);
-    // Converters also put vLLM's attn_factor here, which takes back a part of the usual; neither
-    // llama.cpp nor transformers heeds it.
-    if (magnitude < 1.0F && is_gguf()) magnitude = usual;
+    // Converters put vLLM's attn_factor here, which neither llama.cpp nor transformers heeds; for
+    // attention_factor, which they put here as well, llama.cpp has the usual one.
+    if (is_gguf()) magnitude = usual;
     read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;
@@ -199,6 +199,7 @@ void Keys::read_yarn(Config& c) const {
   const auto last = static_cast<double>(c.rope_dim - 1);
   c.rope_kept = static_cast<int64_t>(std::clamp(std::floor(pair_that_turns(fast)), 0.0, last));
   c.rope_scaled = static_cast<int64_t>(std::clamp(std::ceil(pair_that_turns(slow)), 0.0, last));
+  c.rope_scaled = std::max(c.rope_scaled, c.rope_kept + 1);  // the pair of both corners is kept
 }
 
 void Keys::read_experts(Config& c) const {

@@ -94,10 +94,12 @@ class Reader {
   std::optional<uint64_t> whole(const Json& object, const char* key) const {
     const Json& value = json_at(object, key);
     if (value.is_null()) return std::nullopt;
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > kMost) {
+    // Also one that is written as 8192.0.
+    const double size = value.is_number() ? value.get<double>() : -1.0;
+    if (!(size >= 0.0 && size <= double{kMost}) || std::floor(size) != size) {
       fail(key, "is no whole number up to 2^31");
     }
-    return value.get<uint64_t>();
+    return static_cast<uint64_t>(size);
   }
   std::optional<uint64_t> whole(const char* key) const { return whole(config_, key); }
   std::optional<double> number(const Json& object, const char* key) const {

@@ -164,13 +164,19 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
   EXPECT_FLOAT_EQ(1.1386294F, c.rope_magnitude) << "1 + 0.1 ln 4";
   EXPECT_EQ(1.0F, c.rope_magnitude_local);
   EXPECT_EQ(0, c.rope_original) << "there is one set of factors";
+  for (const float factor : {0.878F, 1.0F, 1.5F}) {
+    EXPECT_FLOAT_EQ(
+        1.1386294F,
+        config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", factor)).rope_magnitude)
+        << "vLLM's attn_factor, which llama.cpp and transformers pass over";
+  }
   EXPECT_FLOAT_EQ(
-      1.5F,
-      config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", 1.5F)).rope_magnitude);
-  EXPECT_FLOAT_EQ(
-      1.1386294F,
-      config_of(GgufBytes(g).f32("llama.rope.scaling.yarn_attn_factor", 0.878F)).rope_magnitude)
-      << "vLLM's attn_factor, which llama.cpp and transformers pass over";
+      1.5F * 1.1386294F,
+      config_of(GgufBytes(g).f32("llama.rope.scaling.attn_factor", 1.5F)).rope_magnitude);
+  const Config degenerate =
+      config_of(GgufBytes(g).u32("llama.rope.scaling.original_context_length", 4));
+  EXPECT_EQ(0, degenerate.rope_kept);
+  EXPECT_EQ(1, degenerate.rope_scaled) << "the pair at both corners keeps its frequency";
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_ext_factor", 0.5F)),
                   "yarn_ext_factor is not supported");
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_beta_fast", 0.5F)),

@@ -478,7 +478,9 @@ TEST(HfConfig, NumbersOutOfRangeAreRefused) {
   EXPECT_CONTAINS(refusal("llama", {{"hidden_size", nullptr}}), "hidden_size is missing");
   EXPECT_CONTAINS(refusal("llama", {{"hidden_size", 0}}), "hidden_size is 0");
   EXPECT_CONTAINS(refusal("llama", {{"hidden_size", -8}}), "hidden_size is no whole number");
-  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", 8.0}}), "hidden_size is no whole number");
+  EXPECT_CONTAINS(refusal("llama", {{"hidden_size", 8.5}}), "hidden_size is no whole number");
+  EXPECT_EQ(model::read_config(opened("llama", json::object())).n_embd,
+            model::read_config(opened("llama", {{"hidden_size", 8.0}})).n_embd);
   EXPECT_CONTAINS(refusal("llama", {{"hidden_size", "8"}}), "hidden_size is no whole number");
   EXPECT_CONTAINS(refusal("llama", {{"num_attention_heads", 1e18}}), "no whole number");
   EXPECT_CONTAINS(refusal("llama", {{"num_attention_heads", 99}}), "rotates no part");
