@@ -170,7 +170,7 @@ void Session::begin(std::vector<int32_t> ids, const Generate& what) {
   finished_ = false;
   const size_t room = static_cast<size_t>(context_);
   limit_ = what.n == 0 ? room : std::min(room, tokens_.size() + what.n);
-  began_ = std::chrono::steady_clock::now();
+  if (kept == 0) began_ = std::chrono::steady_clock::now();
   note_settings(kept);
 }
 
@@ -243,7 +243,7 @@ std::string Session::step(const std::function<bool()>& between) {
     run_positions(done_, n, done_ + n == tokens_.size());
     done_ += n;
     if (between && done_ < tokens_.size() && !between()) {
-      finish("it was stopped");
+      stop();
       return {};
     }
   }
@@ -308,6 +308,10 @@ std::string Session::reached() const {
 void Session::finish(std::string_view why) {
   finished_ = true;
   note(trace::NoteKind::kFinished, why);
+}
+
+void Session::stop() {
+  if (!finished_) finish("it was stopped");
 }
 
 void Session::abandon(std::string_view why, trace::NoteKind kind) {

@@ -53,6 +53,8 @@ class Session {
   // ends the conversation there, without the step.
   std::string step(const std::function<bool()>& between = {});
   bool finished() const noexcept { return finished_; }
+  // Ends the conversation where it is, if it is not over.
+  void stop();
   // Ends the conversation with an error's sentence in the trace.
   void abandon(std::string_view why, trace::NoteKind kind = trace::NoteKind::kError);
 

@@ -184,6 +184,7 @@ int run(const RunOptions& options) {
     }
     if (file) file->drain();
   }
+  session.stop();
   output.end();
   if (!options.json) output.write("\n");
   if (file) file->finish();

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <new>
@@ -20,7 +21,14 @@ struct Prefix {
   uint64_t sequence;
   uint64_t payload_bytes;
   uint64_t topic;
+  uint64_t ns;
 };
+
+uint64_t now_ns() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
 
 constexpr size_t padded(size_t bytes) noexcept {
   return (bytes + 7) & ~size_t{7};
@@ -94,7 +102,8 @@ std::byte* Log::reserve(Topic topic, size_t payload_bytes) {
   }
   open_chunk_ = chain.last;
   open_end_ = offset + bytes;
-  const Prefix prefix{sequence_++, payload_bytes, static_cast<uint64_t>(topic)};
+  newest_ns_ = std::max(newest_ns_, now_ns());  // clocks are put back
+  const Prefix prefix{sequence_++, payload_bytes, static_cast<uint64_t>(topic), newest_ns_};
   std::byte* at = open_chunk_->data.get() + offset;
   std::memcpy(at, &prefix, sizeof prefix);
   return at + sizeof prefix;
@@ -229,6 +238,7 @@ bool Cursor::peek(int chain, Message& message) noexcept {
   std::memcpy(&prefix, at, sizeof prefix);
   message.topic = static_cast<Topic>(prefix.topic);
   message.sequence = prefix.sequence;
+  message.ns = prefix.ns;
   message.chunk = place.chunk->index;
   message.payload = {at + sizeof prefix, prefix.payload_bytes};
   return true;

@@ -24,6 +24,7 @@ namespace trace {
 struct Message {
   Topic topic = Topic::kNote;
   uint64_t sequence = 0;  // order of appending, over both chains
+  uint64_t ns = 0;        // when it was appended, since 1970; never before the one before it
   uint64_t chunk = 0;     // of detail: goes when Cursor::forget_before() passes it
   std::span<const std::byte> payload;
 };
@@ -86,6 +87,7 @@ class Log {
   Chunk* open_chunk_ = nullptr;
   size_t open_end_ = 0;
   uint64_t sequence_ = 0;
+  uint64_t newest_ns_ = 0;
   uint64_t detail_limit_;
   std::atomic<uint64_t> detail_bytes_{0};
   std::atomic<uint64_t> drop_before_{0};  // detail chunks below this index are to go

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
+#include "engine/trace/schema_text.h"
 #include "model/error.h"
 
 namespace trace {
@@ -20,6 +20,8 @@ using fulgurite::ExitCode;
 
 constexpr std::array<unsigned char, 8> kMagic = {0x89, 'M', 'C', 'A', 'P', '0', '\r', '\n'};
 constexpr std::string_view kProfile = "fulgurite";
+constexpr std::string_view kLayoutName = "schema.h";
+constexpr std::string_view kLayoutType = "text/x-c++";
 
 enum class Opcode : uint8_t {
   kHeader = 0x01,
@@ -28,7 +30,10 @@ enum class Opcode : uint8_t {
   kChannel = 0x04,
   kMessage = 0x05,
   kChunk = 0x06,
+  kMessageIndex = 0x07,
   kChunkIndex = 0x08,
+  kAttachment = 0x09,
+  kAttachmentIndex = 0x0A,
   kStatistics = 0x0B,
   kDataEnd = 0x0F,
 };
@@ -63,18 +68,12 @@ class Bytes {
   std::vector<std::byte> bytes_;
 };
 
-uint64_t now_ns() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::system_clock::now().time_since_epoch())
-                                   .count());
-}
-
 void add_channels(Bytes& out) {
   for (uint16_t topic = 1; topic < kTopicCount; ++topic) {
     const std::string name(topic_name(static_cast<Topic>(topic)));
     Bytes schema;
     schema.add(topic).text("fulgurite." + name).text("x-fulgurite");
-    schema.text("little-endian; layout: engine/trace/schema.h, version " +
+    schema.text("little-endian; layout: the attached schema.h, version " +
                 std::to_string(kSchemaVersion));
     Bytes channel;
     channel.add(topic).add(topic).text("/" + name).text("x-fulgurite").add(uint32_t{0});
@@ -133,7 +132,7 @@ void McapWriter::put(std::span<const std::byte> bytes) {
   }
 }
 
-void McapWriter::begin() {
+void McapWriter::begin(uint64_t ns) {
   if (std::exchange(begun_, true)) return;
   Bytes start;
   start.raw(std::as_bytes(std::span(kMagic)));
@@ -141,41 +140,65 @@ void McapWriter::begin() {
   header.text(kProfile).text("fulgurite");
   start.record(Opcode::kHeader, header);
   add_channels(start);
+  Bytes layout;
+  layout.add(ns).add(ns).text(kLayoutName).text(kLayoutType);
+  layout.add(static_cast<uint64_t>(kSchemaText.size()));
+  layout.raw(std::as_bytes(std::span(kSchemaText)));
+  layout.add(crc32(layout.span()));
+  const uint64_t before = start.size();
+  start.record(Opcode::kAttachment, layout);
+  attachment_ = {before, start.size() - before, ns};
   put(start.span());
 }
 
 bool McapWriter::drain(size_t most) {
   if (finished_) return false;
   Bytes records;
-  const uint64_t ns = now_ns();
+  std::array<Bytes, kTopicCount> times;  // and where, of each topic's messages
+  uint64_t first_ns = 0, last_ns = 0;
   for (Message message; records.size() < most && cursor_.next(message);) {
     // Answers to somebody who looks around: not what happened, and many.
     if (message.topic == Topic::kTile) continue;
+    if (records.size() == 0) first_ns = message.ns;
+    last_ns = message.ns;
     const auto topic = static_cast<uint16_t>(message.topic);
+    times[topic].add(message.ns).add(static_cast<uint64_t>(records.size()));
     records.add(Opcode::kMessage).add(uint64_t{22} + message.payload.size());
-    records.add(topic).add(static_cast<uint32_t>(message.sequence)).add(ns).add(ns);
+    records.add(topic).add(static_cast<uint32_t>(message.sequence)).add(message.ns).add(message.ns);
     records.raw(message.payload);
     ++counts_[topic];
   }
   cursor_.rest();
   if (records.size() == 0) return false;
-  begin();
+  begin(first_ns);
   Bytes head;  // of the chunk, whose records are not copied once more
-  head.add(ns).add(ns).add(static_cast<uint64_t>(records.size())).add(crc32(records.span()));
-  head.text("").add(static_cast<uint64_t>(records.size()));
+  head.add(first_ns).add(last_ns).add(static_cast<uint64_t>(records.size()));
+  head.add(crc32(records.span())).text("").add(static_cast<uint64_t>(records.size()));
   Bytes frame;
   frame.add(Opcode::kChunk).add(static_cast<uint64_t>(head.size() + records.size()));
   frame.raw(head.span());
-  chunks_.push_back({offset_, frame.size() + records.size(), ns, records.size()});
+  ChunkPlace place{offset_, frame.size() + records.size(), first_ns, last_ns, records.size(), {},
+                   0};
+  Bytes indexes;
+  for (uint16_t topic = 1; topic < kTopicCount; ++topic) {
+    if (times[topic].size() == 0) continue;
+    place.indexes.emplace_back(topic, place.start + place.length + indexes.size());
+    Bytes index;
+    index.add(topic).add(static_cast<uint32_t>(times[topic].size())).raw(times[topic].span());
+    indexes.record(Opcode::kMessageIndex, index);
+  }
+  place.indexes_length = indexes.size();
+  chunks_.push_back(std::move(place));
   put(frame.span());
   put(records.span());
+  put(indexes.span());
   return true;
 }
 
 void McapWriter::finish() {
   if (finished_) return;
   drain();
-  begin();
+  begin(0);
   finished_ = true;
   Bytes end;
   end.add(data_crc_);
@@ -194,17 +217,25 @@ void McapWriter::finish() {
     messages += counts_[topic];
   }
   for (const ChunkPlace& c : chunks_) {
+    Bytes offsets;
+    for (const auto& [topic, offset] : c.indexes) offsets.add(topic).add(offset);
     Bytes index;
-    index.add(c.ns).add(c.ns).add(c.start).add(c.length).add(uint32_t{0});
-    index.add(uint64_t{0}).text("").add(c.size).add(c.size);
+    index.add(c.first_ns).add(c.last_ns).add(c.start).add(c.length);
+    index.add(static_cast<uint32_t>(offsets.size())).raw(offsets.span()).add(c.indexes_length);
+    index.text("").add(c.size).add(c.size);
     summary.record(Opcode::kChunkIndex, index);
   }
+  Bytes attached;
+  attached.add(attachment_.start).add(attachment_.length);
+  attached.add(attachment_.ns).add(attachment_.ns).add(static_cast<uint64_t>(kSchemaText.size()));
+  attached.text(kLayoutName).text(kLayoutType);
+  summary.record(Opcode::kAttachmentIndex, attached);
   Bytes statistics;
   statistics.add(messages).add(static_cast<uint16_t>(kTopicCount - 1));
-  statistics.add(uint32_t{kTopicCount - 1}).add(uint32_t{0}).add(uint32_t{0});
+  statistics.add(uint32_t{kTopicCount - 1}).add(uint32_t{1}).add(uint32_t{0});
   statistics.add(static_cast<uint32_t>(chunks_.size()));
-  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.front().ns);
-  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.back().ns);
+  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.front().first_ns);
+  statistics.add(chunks_.empty() ? uint64_t{0} : chunks_.back().last_ns);
   statistics.add(static_cast<uint32_t>(counts.size())).raw(counts.span());
   summary.record(Opcode::kStatistics, statistics);
   // The footer's CRC covers the summary and the footer's own first fields.

@@ -1,11 +1,14 @@
 // The trace as an MCAP stream (specification: mcap.dev/spec): append-only, readable after a
 // crash up to its last whole chunk. Our messages are its messages, byte for byte; one
-// channel a topic; one uncompressed chunk with a CRC-32 a forward step.
+// channel a topic; one uncompressed chunk with a CRC-32 a forward step; the layout of the payloads
+// (schema.h) is attached.
 //
-//   stream = magic | Header | (Schema | Channel | Chunk)* | DataEnd | summary | Footer | magic
+//   stream = magic | Header | (Schema | Channel)* | Attachment | (Chunk | MessageIndex*)* | DataEnd
+//            | summary | Footer | magic
 //   record = u8 opcode | u64 length | content
 //   Chunk  = u64 start, end | u64 size | u32 crc | string compression | u64 size | Message*
 //   Message = u16 channel | u32 sequence | u64 log time | u64 publish time | our payload
+//   MessageIndex = u16 channel | u32 bytes | (u64 log time | u64 offset in the chunk's records)*
 //
 // A file (file.h) and a connection (server.h, follower.h) carry the same stream.
 #pragma once
@@ -16,6 +19,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/trace/log.h"
@@ -41,10 +45,13 @@ class McapWriter {
   struct ChunkPlace {
     uint64_t start;
     uint64_t length;
-    uint64_t ns;
+    uint64_t first_ns;
+    uint64_t last_ns;
     uint64_t size;
+    std::vector<std::pair<uint16_t, uint64_t>> indexes;  // of each topic, where it lies
+    uint64_t indexes_length;
   };
-  void begin();
+  void begin(uint64_t ns);
   void put(std::span<const std::byte> bytes);
 
   Cursor cursor_;
@@ -52,6 +59,11 @@ class McapWriter {
   uint64_t offset_ = 0;
   uint32_t data_crc_ = 0;
   std::vector<ChunkPlace> chunks_;
+  struct {
+    uint64_t start = 0;
+    uint64_t length = 0;
+    uint64_t ns = 0;
+  } attachment_;
   std::array<uint64_t, kTopicCount> counts_{};  // messages
   bool begun_ = false;
   bool finished_ = false;

@@ -1,9 +1,25 @@
 // THE CONTRACT: what happened, as bytes. The engine writes these records, the renderer,
 // a file and any other reader see nothing else. In memory, in an MCAP file and on a
 // socket the bytes are the same: little-endian, a fixed header, then arrays in the order
-// in which the header's comment names them.
+// in which the header's comment names them. In MCAP a topic is the channel "/" + topic_name(),
+// its messages' log time is when the record was written, and `sequence` counts over all topics, so
+// that a gap tells that detail was let go.
 //
-// Topics and enums reach disk: they only ever grow. A reader skips what it does not know.
+// What changes. Topics, enums and flags only ever grow, and a record may get more fields behind its
+// arrays: skip what you do not know, ignore bytes that are left over. Where that is not enough the
+// schema version rises, and an older reader has to refuse. kMeasureCount is part of version 1.
+//
+// What follows what. model, structure; then conversations, each a start (with penalties and muted,
+// where there are any), its steps and, when it is over, a note of kFinished. A step is, batch by
+// batch of a long prompt, the tokens of the batch, then of each of its positions residual,
+// attention, kv, ffn, experts and scale, then of each a time; then logits and lens of the step's
+// last position; then the step. A trace that ends in the middle may have tokens without the rest.
+// At the level off there are tokens, steps and lenses. Notes, tensors, attributions and lenses that
+// somebody asked for come when they were asked for.
+//
+// What adds up. Shares are signed terms of a sum by their part along it: <term, sum> / |sum|^2,
+// together 1; where the sum is 0, and of what a muted head read, all of them are 0. Where an update
+// is normalised before it is added (kStructurePostNorms), terms are measured behind the norm's gain.
 // Letters of shapes as everywhere: L layers, H heads, K KV heads, F neurons, V vocabulary.
 #pragma once
 
@@ -136,10 +152,11 @@ struct ModelRecord {
   uint32_t heads = 0;       // H
   uint32_t kv_heads = 0;    // K
   uint32_t head_width = 0;  // D
-  uint32_t neurons = 0;     // F
+  uint32_t neurons = 0;     // F; of a mixture those of all experts, and of what always works
   uint32_t vocabulary = 0;  // V
   uint32_t context = 0;     // longest context
-  uint32_t buckets = 0;     // cells of an FFN plate: neuron n lies in cell n * buckets / F
+  uint32_t buckets = 0;     // cells of an FFN plate, at this level of detail: neuron n lies in
+                            // cell n * buckets / F
   uint64_t parameters = 0;
   uint64_t weights_hash = 0;  // of a sample of the weights, and their names: FNV-1a
   uint32_t name_bytes = 0;
@@ -158,7 +175,7 @@ struct StartRecord {
   uint64_t seed = 0;
   float temperature = 1.0F;
   float top_p = 1.0F;
-  uint32_t top_k = 0;
+  uint32_t top_k = 0;  // 0: all
   Level level = Level::kLive;
 };
 
@@ -200,7 +217,9 @@ struct MutedRecord {
 };
 
 // A conversation goes on after the first `positions` of it: they stay with all their detail, and so
-// do the first `steps` steps, the last of them perhaps cut. Tokens and steps that follow count on.
+// do the first `steps` steps, the last of them perhaps cut: its logits may name a token that no
+// longer follows. Tokens and steps that follow count on. What is muted stays so; penalties are told
+// again where there are any.
 struct ContinueRecord {
   StartRecord start;
   uint32_t positions = 0;
@@ -209,7 +228,8 @@ struct ContinueRecord {
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
 
-// then: the token's bytes, of a control token its name (text_bytes)
+// then: the token's bytes, of a control token its name (text_bytes). A token may hold a part of a
+// character; where a vocabulary puts a space before every word, so does the first.
 struct TokenRecord {
   uint32_t position = 0;
   uint32_t step = 0;
@@ -236,7 +256,8 @@ struct ResidualRecord {
   uint32_t layers = 0;
 };
 
-// One read of the KV cache by a head: weight a_j and share a_j <W_O,h v_j, o_h> / |o_h|^2.
+// One read of the KV cache by a head: weight a_j and share a_j <W_O,h v_j, o_h> / |o_h|^2. Slots
+// outside of a layer's window are read with weight 0.
 struct KvRead {
   uint32_t position = 0;
   float weight = 0.0F;
@@ -246,7 +267,7 @@ struct KvRead {
 // The head's term of the attention update; rest_* is what its listed reads leave over.
 struct HeadShare {
   float share = 0.0F;    // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
-  float norm = 0.0F;     // |o_h|, behind the gain of a norm after the sum
+  float norm = 0.0F;     // |o_h|, behind the gain of a norm after the sum, before its scale
   float entropy = 0.0F;  // of the attention weights, nats
   float rest_weight = 0.0F;
   float rest_share = 0.0F;
@@ -270,7 +291,7 @@ struct KvRecord {
   uint32_t layers = 0;
   uint32_t kv_heads = 0;
   uint32_t slots = 0;  // position + 1
-  uint64_t bytes_held = 0;
+  uint64_t bytes_held = 0;  // of the cache, all layers together
 };
 
 // A neuron's term of the FFN update: act_n <w_n, df> / |df|^2, w_n its column of W_down.
@@ -281,8 +302,9 @@ struct NeuronShare {
 };
 
 // then: float rms[L][buckets] of the activations in a cell; float bucket_share[L][buckets];
-//       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], the 16 strongest
-//       first (of a large model live: the 16 most active), then the others by number.
+//       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], the 16 of largest
+//       |share| first (of a large model live: of largest |activation|, where weights are quantised
+//       before it is rounded for their product), then the others by number.
 //       bucket_share + bias_share = 1, and top + rest_share + bias_share = 1.
 struct FfnRecord {
   uint32_t position = 0;
@@ -303,10 +325,10 @@ struct Candidate {
 struct LogitsRecord {
   uint32_t position = 0;
   uint32_t candidates = 0;
-  int32_t sampled = -1;  // -1: a prompt position, nothing was drawn
-  float sampled_probability = 0.0F;
-  float entropy = 0.0F;           // nats, of the softmax
-  float rest_probability = 0.0F;  // of all that are not listed
+  int32_t sampled = -1;  // what follows: drawn, or known where a trace is run again. -1: nothing
+  float sampled_probability = 0.0F;  // before top-k, top-p and min-p leave any out
+  float entropy = 0.0F;              // nats, of the softmax
+  float rest_probability = 0.0F;     // of all that are not listed
 };
 
 // The logit lens: what a position would say of the next token if the last norm and the unembedding
@@ -363,11 +385,13 @@ struct ExpertTermsRecord {
   int32_t against = -1;
 };
 
-// What brightness is measured against: the 99th percentile so far, per measure and layer.
+// What brightness is measured against: the 99th percentile of a measure's size in a layer, to a few
+// per cent, over all that this run of the program has seen, other conversations and the rest of the
+// batch of a prompt too.
 enum class Measure : uint32_t {
   kHeadShare = 0,
-  kKvRead = 1,
-  kActivation = 2,
+  kKvRead = 1,       // KvRecord.read
+  kActivation = 2,   // FfnRecord.rms
   kNeuronShare = 3,  // of all neurons; live, of a large model, of the listed ones
   kUpdate = 4,
 };
@@ -379,6 +403,8 @@ struct ScaleRecord {
   uint32_t layers = 0;
 };
 
+// Each from the end of the one before to its own end; writing the pass down comes behind the last.
+// Of a batch each position has its part.
 // then: OperationTime[operations]
 struct TimeRecord {
   uint32_t position = 0;
@@ -394,7 +420,8 @@ struct OperationTime {
 
 // A whole tensor, asked for through engine/control.h. then: float values[rows][cols];
 // name, formula (bytes). When the tensor is larger than fits, values are means of
-// blocks and full_* tell the true shape; the statistics are always of every value.
+// blocks and full_* tell the true shape; the statistics are always of every value, of a mixture's
+// neurons of those at work.
 struct TensorRecord {
   uint64_t request = 0;
   uint32_t position = 0;

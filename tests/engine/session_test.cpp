@@ -309,6 +309,37 @@ TEST(Session, IsStoppedBetweenTheBatchesOfAPrompt) {
   EXPECT_EQ(4U, talk.reader.steps()) << "and can begin anew";
 }
 
+TEST(Session, IsStoppedOnce) {
+  Conversation talk(tests::builtin_model_path());
+  talk.session.start(Generate{"ROMEO:", 20, kWarm});
+  talk.session.step();
+  talk.session.stop();
+  EXPECT_TRUE(talk.session.finished());
+  talk.session.stop();
+  talk.reader.poll();
+  EXPECT_TRUE(talk.reader.finished());
+  EXPECT_EQ("it was stopped", talk.reader.note());
+  trace::Cursor cursor(talk.log);
+  size_t notes = 0;
+  for (trace::Message message; cursor.next(message);)
+    notes += message.topic == trace::Topic::kNote ? 1 : 0;
+  EXPECT_EQ(1U, notes);
+}
+
+TEST(Session, TimeGoesOnWithTheConversation) {
+  Conversation talk(tests::builtin_model_path());
+  talk.run("ROMEO:", 6, kWarm);
+  Generate more{"ROMEO:", 6, kWarm};
+  more.go_on = true;
+  talk.session.start(more);
+  while (!talk.session.finished()) talk.session.step();
+  talk.reader.poll();
+  ASSERT_GT(talk.reader.positions(), 6U);
+  for (size_t p = 1; p < talk.reader.positions(); ++p)
+    EXPECT_LE(talk.reader.position(p - 1).token.record->wall_ns,
+              talk.reader.position(p).token.record->wall_ns);
+}
+
 TEST(Session, AContextThatDoesNotFitIntoMemoryIsRefusedWithItsSize) {
   if (trace::machine_memory() >= uint64_t{384} << 30) GTEST_SKIP() << "it fits";
   const tests::TempFolder folder;

@@ -172,14 +172,14 @@ TEST_F(TraceFile, IsLaidOutAsMcapSays) {
   const auto records = records_of(bytes_);
   std::string order;
   for (const McapRecord& r : records) {
-    const char c = "?HFSCMK?I??T???D"[r.opcode];
+    const char c = "?HFSCMKXIAaT???D"[r.opcode];
     if (order.empty() || order.back() != c) order += c;
   }
   std::string expected = "H";
   for (int i = 1; i < trace::kTopicCount; ++i) expected += "SC";
-  expected += "KD";
+  expected += "AKXKXKXD";
   for (int i = 1; i < trace::kTopicCount; ++i) expected += "SC";
-  EXPECT_EQ(expected + "ITF", order);
+  EXPECT_EQ(expected + "IaTF", order);
 
   Walk header{records[0].content};
   EXPECT_EQ("fulgurite", header.text());
@@ -194,7 +194,7 @@ TEST_F(TraceFile, IsLaidOutAsMcapSays) {
       EXPECT_EQ(i, schema.number<uint16_t>());
       EXPECT_EQ("fulgurite." + name, schema.text());
       EXPECT_EQ("x-fulgurite", schema.text());
-      EXPECT_CONTAINS(std::string(schema.text()), "engine/trace/schema.h");
+      EXPECT_CONTAINS(std::string(schema.text()), "schema.h", "version 1");
       EXPECT_TRUE(schema.left.empty());
       Walk channel{channels.at(copy).content};
       EXPECT_EQ(i, channel.number<uint16_t>());
@@ -215,6 +215,7 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
   std::map<uint16_t, uint64_t> counts;
   uint64_t messages = 0;
   std::vector<uint64_t> times;
+  uint64_t newest = 0;
   for (size_t i = 0; i < chunks.size(); ++i) {
     Walk chunk{chunks[i].content};
     const auto start = chunk.number<uint64_t>(), end = chunk.number<uint64_t>(),
@@ -227,22 +228,48 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
     EXPECT_EQ(crc, crc_of(body));
     EXPECT_LE(start, end);
     times.insert(times.end(), {start, end});
+    std::map<uint16_t, std::vector<std::pair<uint64_t, uint64_t>>> found;  // (time, offset)
     for (Walk walk{body}; !walk.left.empty();) {
+      const uint64_t offset = body.size() - walk.left.size();
       ASSERT_EQ(0x05, walk.number<uint8_t>());
       Walk message{walk.bytes(walk.number<uint64_t>())};
-      ++counts[message.number<uint16_t>()];
+      const auto topic_of_message = message.number<uint16_t>();
+      ++counts[topic_of_message];
       EXPECT_EQ(messages++, message.number<uint32_t>()) << "sequence";
       const auto log_ns = message.number<uint64_t>();
-      EXPECT_TRUE(start <= log_ns && log_ns <= end);
-      message.number<uint64_t>();
+      EXPECT_TRUE(start <= log_ns && log_ns <= end && newest <= log_ns) << "in order";
+      newest = log_ns;
+      EXPECT_EQ(log_ns, message.number<uint64_t>());
+      found[topic_of_message].emplace_back(log_ns, offset);
     }
     Walk index{indexes[i].content};
     EXPECT_EQ(start, index.number<uint64_t>());
     EXPECT_EQ(end, index.number<uint64_t>());
     EXPECT_EQ(chunks[i].offset, index.number<uint64_t>());
     EXPECT_EQ(chunks[i].end() - chunks[i].offset, index.number<uint64_t>());
-    EXPECT_EQ("", index.text()) << "no message indexes";
-    EXPECT_EQ(0U, index.number<uint64_t>());
+    const std::string_view offsets = index.text();
+    EXPECT_EQ(found.size(), offsets.size() / 10) << "one index a topic";
+    const auto length = index.number<uint64_t>();
+    EXPECT_EQ(
+        i + 1 < chunks.size() ? chunks[i + 1].offset : with_opcode(records, 0x0F).at(0).offset,
+        chunks[i].end() + length);
+    // Every message can be found by its topic alone, as readers that seek do.
+    for (Walk by_topic{offsets}; !by_topic.left.empty();) {
+      const auto topic = by_topic.number<uint16_t>();
+      const auto at = by_topic.number<uint64_t>();
+      EXPECT_TRUE(at >= chunks[i].end() && at < chunks[i].end() + length);
+      ASSERT_EQ(0x07, bytes_.at(at));
+      Walk record{std::string_view(bytes_).substr(at + 1)};
+      Walk listed{record.bytes(record.number<uint64_t>())};
+      EXPECT_EQ(topic, listed.number<uint16_t>());
+      std::vector<std::pair<uint64_t, uint64_t>> entries;
+      for (Walk entry{listed.text()}; !entry.left.empty();) {
+        const auto ns = entry.number<uint64_t>();
+        entries.emplace_back(ns, entry.number<uint64_t>());
+      }
+      EXPECT_TRUE(listed.left.empty());
+      EXPECT_EQ(found[topic], entries);
+    }
     EXPECT_EQ("", index.text());
     EXPECT_EQ(size, index.number<uint64_t>());
     EXPECT_EQ(size, index.number<uint64_t>());
@@ -252,7 +279,7 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
   EXPECT_EQ(messages, statistics.number<uint64_t>());
   EXPECT_EQ(trace::kTopicCount - 1, statistics.number<uint16_t>()) << "schemas";
   EXPECT_EQ(trace::kTopicCount - 1U, statistics.number<uint32_t>()) << "channels";
-  EXPECT_EQ(0U, statistics.number<uint32_t>()) << "attachments";
+  EXPECT_EQ(1U, statistics.number<uint32_t>()) << "attachments";
   EXPECT_EQ(0U, statistics.number<uint32_t>()) << "metadata";
   EXPECT_EQ(3U, statistics.number<uint32_t>()) << "chunks";
   EXPECT_EQ(times.front(), statistics.number<uint64_t>());
@@ -265,6 +292,31 @@ TEST_F(TraceFile, ChunksHoldTheMessages) {
   }
   EXPECT_EQ(counts, stated);
   EXPECT_TRUE(statistics.left.empty());
+}
+
+// Whoever finds the file years later can read it.
+TEST_F(TraceFile, CarriesTheLayoutOfItsPayloads) {
+  const auto records = records_of(bytes_);
+  const McapRecord record = with_opcode(records, 0x09).at(0);
+  Walk attachment{record.content};
+  const auto log_ns = attachment.number<uint64_t>(), create_ns = attachment.number<uint64_t>();
+  EXPECT_EQ("schema.h", attachment.text());
+  EXPECT_EQ("text/x-c++", attachment.text());
+  const std::string_view text = attachment.bytes(attachment.number<uint64_t>());
+  EXPECT_EQ(tests::read_file(tests::repository() / "engine/trace/schema.h"), text);
+  EXPECT_EQ(crc_of(record.content.substr(0, record.content.size() - 4)),
+            attachment.number<uint32_t>());
+  EXPECT_TRUE(attachment.left.empty());
+
+  Walk index{with_opcode(records, 0x0A).at(0).content};
+  EXPECT_EQ(record.offset, index.number<uint64_t>());
+  EXPECT_EQ(record.end() - record.offset, index.number<uint64_t>());
+  EXPECT_EQ(log_ns, index.number<uint64_t>());
+  EXPECT_EQ(create_ns, index.number<uint64_t>());
+  EXPECT_EQ(text.size(), index.number<uint64_t>());
+  EXPECT_EQ("schema.h", index.text());
+  EXPECT_EQ("text/x-c++", index.text());
+  EXPECT_TRUE(index.left.empty());
 }
 
 TEST_F(TraceFile, ChecksumsCoverWhatMcapSays) {
@@ -448,6 +500,7 @@ TEST_F(TraceFile, AnUnwritablePlaceIsSaidAtOnce) {
 TEST_F(TraceFile, MutationsAreRefusedOrReadButNeverCrash) {
   std::mt19937 random(20);
   const auto chunks = with_opcode(records_of(bytes_), 0x06);
+  const size_t layout = with_opcode(records_of(bytes_), 0x09).at(0).offset;  // is passed over
   int refused = 0, read = 0;
   for (int round = 0; round < 2000; ++round) {
     std::string bytes = bytes_;
@@ -455,8 +508,8 @@ TEST_F(TraceFile, MutationsAreRefusedOrReadButNeverCrash) {
     for (int i = 0; i < changes; ++i) {
       // Mostly where the structure is: the start of the file and of the chunks.
       const McapRecord& chunk = chunks[random() % chunks.size()];
-      size_t at = random() % bytes.size();
-      if (random() % 3 == 0) at = random() % chunks[0].offset;
+      size_t at = chunks[0].offset + random() % (bytes.size() - chunks[0].offset);
+      if (random() % 3 == 0) at = random() % (layout + 9);
       if (random() % 3 == 0)
         at = chunk.offset + random() % std::min<size_t>(chunk.content.size(), 200);
       const std::array<int, 6> values = {0, 1, 0x7F, 0x80, 0xFF, static_cast<int>(random() % 256)};

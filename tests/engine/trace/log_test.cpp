@@ -87,7 +87,7 @@ TEST(Log, OddSizesAndEmptyPayloads) {
 
 TEST(Log, ChunksGrowAndAMessageMayBeLargerThanOne) {
   Log log;
-  const std::vector<size_t> words = {10, Log::kChunkBytes / 8 - 3, 1, Log::kChunkBytes / 2,
+  const std::vector<size_t> words = {10, Log::kChunkBytes / 8 - 4, 1, Log::kChunkBytes / 2,
                                      5,  Log::kChunkBytes / 8};
   for (const Topic topic : {Topic::kToken, Topic::kFfn}) {
     for (size_t i = 0; i < words.size(); ++i) write(log, topic, i, words[i]);
@@ -195,7 +195,7 @@ TEST(Log, TheStoryHoldsNoMemoryOfDroppedDetail) {
   Log log(2 * Log::kChunkBytes);
   const uint64_t before = resident();
   constexpr uint64_t kRounds = 40;
-  constexpr uint64_t kWords = Log::kChunkBytes / 8 - 3;  // a chunk each
+  constexpr uint64_t kWords = Log::kChunkBytes / 8 - 4;  // a chunk each
   for (uint64_t i = 0; i < kRounds; ++i) {
     write(log, Topic::kToken, i, kWords);
     for (int k = 0; k < 7; ++k) write(log, Topic::kKv, i, kWords);
@@ -205,7 +205,7 @@ TEST(Log, TheStoryHoldsNoMemoryOfDroppedDetail) {
 }
 
 TEST(Log, TheMemoryOfDroppedDetailIsUsedAgain) {
-  for (const size_t words : {Log::kChunkBytes / 8 - 3, Log::kChunkBytes - 3}) {  // a chunk each
+  for (const size_t words : {Log::kChunkBytes / 8 - 4, Log::kChunkBytes - 4}) {  // a chunk each
     Log log(2 * Log::kChunkBytes);
     std::set<const std::byte*> places;
     for (uint64_t i = 0; i < 40; ++i) {
