@@ -64,6 +64,10 @@ void CameraControl::turn(glm::vec2 direction, float seconds) {
 void CameraControl::go(const scene::Pose& pose) {
   scene::Camera there{pose};
   there.keep_near(stage_.layout().bounds(stage_.layout().columns()));
+  if (view_.look.reduced_motion) {
+    view_.camera.pose = there.pose;
+    return by_hand();
+  }
   move_.start(view_.camera.pose, there.pose, kMoveSeconds);
 }
 

@@ -136,7 +136,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
   const trace::StepRecord& record = in.reader.step(*step);
   const trace::Logits& logits = in.reader.position(record.last_position()).logits;
   if (logits.record == nullptr) return;
-  const float wish = reached ? 1.0F : 0.6F;
+  const float wish = reached ? 1.0F : 0.82F;
   for (uint32_t i = 0; i < scene::bars(logits); ++i) {
     const trace::Candidate& c = logits.candidates[i];
     if (c.probability < 0.001F) break;

@@ -3,6 +3,7 @@
 #include <GLFW/glfw3.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "render/commands/story_keys.h"
@@ -25,10 +26,14 @@ Controls::Controls(GLFWwindow* window, Stage& stage, View& view, Player& player)
   // Installed before the panels': theirs call these.
   glfwSetKeyCallback(window, [](GLFWwindow* w, int key, int scancode, int action, int mods) {
     self(w).active_ = true;
-    if (action == GLFW_PRESS) self(w).state_->pressed.push_back(key);
+    if (action == GLFW_PRESS) self(w).state_->pressed.push_back({key, mods});
     // While it is waited for there is nothing that a key could be about.
     if (action != GLFW_RELEASE && self(w).stage_.ready())
       self(w).key(as_printed(key, scancode), mods, action == GLFW_REPEAT);
+  });
+  glfwSetCharCallback(window, [](GLFWwindow* w, unsigned character) {
+    if ((character != ',' && character != '.') || !self(w).stage_.ready()) return;
+    self(w).key(character == ',' ? GLFW_KEY_COMMA : GLFW_KEY_PERIOD, 0, false);
   });
   glfwSetScrollCallback(window, [](GLFWwindow* w, double, double y) {
     self(w).active_ = true;
@@ -61,6 +66,7 @@ void Controls::update(float seconds) {
   const glm::vec2 cursor = pointer();
   const glm::vec2 drag = cursor - cursor_;
   moved_ = drag != glm::vec2(0.0F);
+  if (moved_) state_->tips = true;
   cursor_ = cursor;
   const glm::vec2 window_size = size();
   if (dragging_ && moved_) {
@@ -197,13 +203,14 @@ void Controls::button(const Press& press) {
 void Controls::fly(float seconds) {
   const auto down = [&](int key) { return glfwGetKey(window_, key) == GLFW_PRESS ? 1.0F : 0.0F; };
   if (down(GLFW_KEY_LEFT_CONTROL) + down(GLFW_KEY_RIGHT_CONTROL) > 0.0F) return;
-  camera_.fly({down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
-               down(GLFW_KEY_W) - down(GLFW_KEY_S)},
-              seconds);
-  if (down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT) == 0.0F) return;
-  camera_.turn(
-      {down(GLFW_KEY_RIGHT) - down(GLFW_KEY_LEFT), down(GLFW_KEY_UP) - down(GLFW_KEY_DOWN)},
-      seconds);
+  const glm::vec3 way(down(GLFW_KEY_D) - down(GLFW_KEY_A), down(GLFW_KEY_E) - down(GLFW_KEY_Q),
+                      down(GLFW_KEY_W) - down(GLFW_KEY_S));
+  glm::vec2 turn(down(GLFW_KEY_RIGHT) - down(GLFW_KEY_LEFT),
+                 down(GLFW_KEY_UP) - down(GLFW_KEY_DOWN));
+  if (down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT) == 0.0F) turn = {};
+  if (way != glm::vec3(0.0F) || turn != glm::vec2(0.0F)) state_->tips = false;
+  camera_.fly(way, seconds);
+  camera_.turn(turn, seconds);
 }
 
 bool Controls::bookmark(int key, int mods) {
@@ -229,6 +236,7 @@ void Controls::key(int key, int mods, bool repeat) {
   const bool taken =
       ui_->popup_open() || opens || edits || (ui_->wants_keyboard() && key != GLFW_KEY_ESCAPE);
   if (taken && !function_key && !quits) return;
+  if (key == GLFW_KEY_ESCAPE && ui_->edits_text()) return;  // leaves the line, nothing else
   command(key, mods, repeat);
   const bool letter = (mods & GLFW_MOD_CONTROL) == 0;
   if (!edits && state_->focus_prompt) state_->typed_for_prompt.begin(letter);
@@ -237,6 +245,8 @@ void Controls::key(int key, int mods, bool repeat) {
 }
 
 void Controls::back() {
+  state_->tips = false;
+  state_->message.clear();
   if (state_->help) {
     state_->help = false;
   } else if (state_->times) {
@@ -253,15 +263,47 @@ void Controls::select(uint32_t node) {
   view_.selected_cell.reset();
 }
 
+// Of the help while it is open, else of the inspector with Ctrl.
+bool Controls::scroll_panel(int key, int mods) {
+  if (!state_->help && (mods & GLFW_MOD_CONTROL) == 0) return false;
+  constexpr float kPage = 12.0F;
+  constexpr float kAll = 1e4F;
+  float lines = 0.0F;
+  if (key == GLFW_KEY_PAGE_UP || key == GLFW_KEY_PAGE_DOWN) lines = kPage;
+  if (state_->help && (key == GLFW_KEY_UP || key == GLFW_KEY_DOWN)) lines = 1.0F;
+  if (state_->help && (key == GLFW_KEY_HOME || key == GLFW_KEY_END)) lines = kAll;
+  const bool up = key == GLFW_KEY_PAGE_UP || key == GLFW_KEY_UP || key == GLFW_KEY_HOME;
+  state_->scroll += up ? -lines : lines;
+  return lines != 0.0F;
+}
+
+bool Controls::text_size(int key) {
+  constexpr float kStep = 1.1F;
+  float& scale = view_.look.scale;
+  if (key == GLFW_KEY_EQUAL || key == GLFW_KEY_KP_ADD) {
+    scale = std::min(scale * kStep, 4.0F);
+  } else if (key == GLFW_KEY_MINUS || key == GLFW_KEY_KP_SUBTRACT) {
+    scale = std::max(scale / kStep, 0.5F);
+  } else {
+    return false;
+  }
+  state_->message = "text of " + std::to_string(std::lround(scale * 100.0F)) + " %";
+  return true;
+}
+
 void Controls::command(int key, int mods, bool repeat) {
   const bool control = (mods & GLFW_MOD_CONTROL) != 0;
   const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
   if (control && key == GLFW_KEY_Q) state_->quit = true;
   if (key == GLFW_KEY_ESCAPE) return back();
+  if (scroll_panel(key, mods) || (control && text_size(key))) return;
   if (key == GLFW_KEY_PAGE_UP || key == GLFW_KEY_PAGE_DOWN) {
     const int way = key == GLFW_KEY_PAGE_UP ? 1 : -1;
     const auto positions = static_cast<uint32_t>(stage_.reader().positions());
-    if (view_.selected == 0) return;
+    if (view_.selected == 0) {
+      state_->message = "nothing is selected: click a node, or Ctrl + P and its name, L3.H1";
+      return;
+    }
     const uint32_t element = scene::neighbour(stage_.layout(), view_.selected - 1, shift ? 0 : way,
                                               shift ? way : 0, positions);
     return select(element + 1);
@@ -284,9 +326,11 @@ void Controls::command(int key, int mods, bool repeat) {
   if (repeat) return;
   switch (key) {
     case GLFW_KEY_F:
+      state_->tips = false;
       camera_.focus();
       break;
     case GLFW_KEY_H:
+      state_->tips = false;
       camera_.home(aspect());
       break;
     case GLFW_KEY_P:

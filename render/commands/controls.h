@@ -74,6 +74,8 @@ class Controls {
   void back();
   // element + 1; 0: nothing.
   void select(uint32_t node);
+  bool scroll_panel(int key, int mods);
+  bool text_size(int key);
   void full_screen();
 
   GLFWwindow* window_;

@@ -79,7 +79,8 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
                uint32_t layers) {
   if (time_key(key, mods, repeat, player, steps, layers)) return true;
   if (key >= GLFW_KEY_1 && key < GLFW_KEY_1 + static_cast<int>(shaders::kChannelCount)) {
-    channel_key(key - GLFW_KEY_1, mods, look.channels);
+    // A channel that went on and off while its key is held would flash; see scene/eyes.h.
+    if (!repeat || (mods & GLFW_MOD_SHIFT) != 0) channel_key(key - GLFW_KEY_1, mods, look.channels);
     return true;
   }
   if (repeat) return false;
@@ -106,6 +107,7 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
 }
 
 int as_printed(int key, int scancode) {
+  if (key >= GLFW_KEY_0 && key <= GLFW_KEY_9) return key;  // signs there, on some keyboards
   const char* name = glfwGetKeyName(key, scancode);
   if (name == nullptr || name[0] == '\0' || name[1] != '\0') return key;
   const char c = name[0];
@@ -116,12 +118,8 @@ int as_printed(int key, int scancode) {
       return GLFW_KEY_EQUAL;
     case '-':
       return GLFW_KEY_MINUS;
-    case ',':
-      return GLFW_KEY_COMMA;
-    case '.':
-      return GLFW_KEY_PERIOD;
     default:
-      return key;
+      return key == GLFW_KEY_COMMA || key == GLFW_KEY_PERIOD ? GLFW_KEY_UNKNOWN : key;
   }
 }
 

@@ -11,8 +11,9 @@ namespace render::commands {
 bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_t steps,
                uint32_t layers);
 
-// GLFW names keys by their places on a US keyboard; commands are letters and signs, wherever the
-// keyboard has them.
+// GLFW names keys by their places on a US keyboard; commands are letters, + and -, wherever the
+// keyboard has them, and digits by their places. A comma and a full stop may need Shift: they are
+// commands as the characters that are written.
 int as_printed(int key, int scancode);
 
 }  // namespace render::commands

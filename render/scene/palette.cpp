@@ -119,7 +119,7 @@ Palette palette(Theme theme, PaletteName name) {
     p.background = contrast ? rgb(0xFFFFFF) : rgb(0xF2F3F6);
     p.horizon = rgb(0xFFFFFF);
     p.text = contrast ? 0xFF000000 : 0xFF2A221E;
-    p.faint_text = contrast ? 0xFF403830 : 0xFF807268;
+    p.faint_text = contrast ? 0xFF403830 : 0xFF5E524A;
   }
   if (name == PaletteName::kMono) {
     p.background = glm::vec3(p.background.g);
@@ -151,8 +151,13 @@ uint32_t word_rgba(const Palette& palette, uint32_t channel) {
   constexpr float kFlare = 0.05F;
   constexpr float kReadable = 4.55F;  // what rounding to bytes may take is over
   const float ground = luminance(palette.background);
+  if (ground < 0.5F) {  // lighter, towards white
+    const float least = (ground + kFlare) * kReadable - kFlare;
+    const float share = (least - luminance(colour)) / (1.0F - luminance(colour));
+    return rgba_of(share > 0.0F ? glm::mix(colour, glm::vec3(1.0F), share) : colour);
+  }
   const float most = (ground + kFlare) / kReadable - kFlare;
-  if (ground < 0.5F || luminance(colour) <= most) return rgba_of(colour);
+  if (luminance(colour) <= most) return rgba_of(colour);
   return rgba_of(colour * (most / luminance(colour)));
 }
 

@@ -146,7 +146,17 @@ Place place_of(ImFontAtlas& atlas, int id) {
 
 }  // namespace
 
-Letters::Letters(float em_px) : em_px_(em_px), plain_(0x10000) {
+namespace {
+
+// Atlases of other contexts are others, too.
+uint64_t next_revision() {
+  static uint64_t newest = 0;
+  return ++newest;
+}
+
+}  // namespace
+
+Letters::Letters(float em_px) : em_px_(em_px), plain_(0x10000), revision_(next_revision()) {
   load_fonts();
   for (char32_t c = 0; c < plain_.size(); ++c) {
     plain_[c] = c >= 0x20 && in_ranges(c) && !scene::is_mark(c) && !scene::is_invisible(c) &&
@@ -305,7 +315,7 @@ bool Letters::update() {
   }
   atlas.SetTexID(ImTextureID{});  // whoever draws uploads it
   for (auto& widths : widths_) widths.clear();
-  ++revision_;
+  revision_ = next_revision();
   return true;
 }
 

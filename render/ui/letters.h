@@ -79,10 +79,10 @@ class Letters {
   std::vector<bool> plain_;         // characters below U+10000 that both fonts have
   std::map<Letter, size_t> known_;  // -> added_
   std::vector<Added> added_;
-  size_t drawn_ = 0;       // of added_
-  bool full_ = false;      // one more was asked for than there is room for
-  uint64_t round_ = 0;     // update() between
-  uint64_t revision_ = 0;  // of the atlas
+  size_t drawn_ = 0;    // of added_
+  bool full_ = false;   // one more was asked for than there is room for
+  uint64_t round_ = 0;  // update() between
+  uint64_t revision_;   // of the atlas
   std::array<std::unordered_map<std::string, float>, 2> widths_;
 };
 

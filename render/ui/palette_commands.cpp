@@ -74,6 +74,8 @@ std::vector<Offer> all_offers() {
       {"next palette of colours", "V", GLFW_KEY_V},
       {"labels", "L", GLFW_KEY_L},
       {"reduced motion", "M", GLFW_KEY_M},
+      {"larger text", "Ctrl + +", GLFW_KEY_EQUAL, kControl},
+      {"smaller text", "Ctrl + -", GLFW_KEY_MINUS, kControl},
       {"hide or show the panels", "Tab", GLFW_KEY_TAB},
       {"full screen", "F11", GLFW_KEY_F11},
       {"film the window, or end the film", "F9", GLFW_KEY_F9},

@@ -177,7 +177,9 @@ void tell_expert(const State& state, const trace::MutedPart& expert, std::option
 
 // Where it ends at the latest if it begins at the top: above the timeline.
 float bottom_of_inspector() {
-  return ImGui::GetIO().DisplaySize.y - 5.0F * ImGui::GetFontSize();
+  const ImVec2 display = ImGui::GetIO().DisplaySize;
+  const float em = ImGui::GetFontSize();
+  return display.y - 5.0F * em - second_row(display.x, em);
 }
 
 }  // namespace
@@ -215,6 +217,7 @@ void Inspector::draw(State& state, bool interactive) {
                                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoFocusOnAppearing;
   if (ImGui::Begin("inspector", nullptr, flags)) {
     ImGui::PushTextWrapPos(0.0F);
+    if (!state.help) scroll_by_keys(state);
     const auto expert = selected_expert(state);
     std::string path = state.stage.layout().path(ref);
     if (expert) path.resize(path.rfind(" > "));  // of its first neurons
@@ -235,12 +238,12 @@ void Inspector::draw(State& state, bool interactive) {
                                                         : "at position %u, token \"%s\"";
       ImGui::TextDisabled(form, position, token_text(state, position).c_str());
     }
-    ImGui::PopTextWrapPos();
     if (expert) {
       tell_expert(state, *expert, step);
     } else {
       tell_measure(state, subject, own, step);
     }
+    ImGui::PopTextWrapPos();
     if (muted) {
       const bool head = ref.kind == scene::Kind::kHead || ref.kind == scene::Kind::kCell;
       warn(state.view.look.theme,

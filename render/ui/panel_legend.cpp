@@ -83,8 +83,10 @@ void panel_legend(State& state, bool interactive) {
   const float em = ImGui::GetFontSize();
   ImGui::SetNextWindowPos(ImVec2(em, em));
   // As wide as it will be at any moment, so that it does not breathe as numbers change.
-  ImGui::SetNextWindowSizeConstraints(ImVec2((interactive ? 28.9F : 26.5F) * em, 0.0F),
-                                      ImGui::GetIO().DisplaySize);
+  ImGui::SetNextWindowSizeConstraints(
+      ImVec2(std::min((interactive ? 28.9F : 26.5F) * em, 0.6F * ImGui::GetIO().DisplaySize.x),
+             0.0F),
+      ImGui::GetIO().DisplaySize);
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
                                  ImGuiWindowFlags_AlwaysAutoResize |
@@ -132,16 +134,25 @@ void panel_legend(State& state, bool interactive) {
     if (!who.empty()) ImGui::TextUnformatted(who.c_str());
     ImGui::TextUnformatted(readable_text(legend.now).c_str());
     ImGui::SetWindowFontScale(kSmall);
-    for (const scene::LegendRow& r : legend.rows) row(state, r, interactive);
+    // Where text is large the scene would be hidden.
+    const ImVec2 display = ImGui::GetIO().DisplaySize;
+    const bool folds = interactive && (display.x < 60.0F * em || display.y < 34.0F * em);
+    const bool folded = folds && !state.meanings;
+    for (const scene::LegendRow& r : legend.rows) {
+      if (!folded) row(state, r, interactive);
+    }
     ImGui::PushTextWrapPos(26.0F * em);
     ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
     if (interactive ? state.meanings : look.panels.meanings) {
       for (const std::string& meaning : legend.meanings) ImGui::TextUnformatted(meaning.c_str());
     }
-    for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
+    for (const std::string& note : legend.notes) {
+      if (!folded) ImGui::TextUnformatted(note.c_str());
+    }
     ImGui::PopStyleColor();
     ImGui::PopTextWrapPos();
-    if (interactive && ImGui::SmallButton(state.meanings ? "less" : "what the signs mean"))
+    const char* more = folds ? "legend" : "what the signs mean";
+    if (interactive && ImGui::SmallButton(state.meanings ? "less" : more))
       state.meanings = !state.meanings;
     ImGui::SetWindowFontScale(1.0F);
   }

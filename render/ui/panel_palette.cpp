@@ -61,7 +61,8 @@ void panel_palette(State& state) {
     ImGui::PopID();
     if (offer.keys.empty()) continue;
     ImGui::SameLine(width - 2.5F * em - ImGui::CalcTextSize(offer.keys.c_str()).x);
-    ImGui::TextDisabled("%s", offer.keys.c_str());
+    i == state.offer ? ImGui::TextUnformatted(offer.keys.c_str())
+                     : ImGui::TextDisabled("%s", offer.keys.c_str());
   }
   ImGui::EndChild();
   if (chosen >= 0) {

@@ -119,11 +119,13 @@ void unmuted_lines(const State& state, float width) {
   const std::vector<scene::Line> lines = lines_of(
       texts_of(begin, last, [&](uint32_t p) { return std::string_view(before[p]); }), width);
   const scene::Palette colours = scene::palette(state.view.look.theme, state.view.look.palette);
-  last_lines(lines, width, kFew, 1, [&](const scene::Run& run, ImVec2 at, ImVec2) {
+  last_lines(lines, width, kFew, 1, [&](const scene::Run& run, ImVec2 at, ImVec2 size) {
     const bool other = begin + run.from >= differs;
-    ImGui::GetWindowDrawList()->AddText(
-        at, other ? word_rgba(colours, shaders::kChannelCrown) : colours.faint_text,
-        run.text.c_str());
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const uint32_t rgba = other ? word_rgba(colours, shaders::kChannelCrown) : colours.faint_text;
+    draw->AddText(at, rgba, run.text.c_str());
+    if (other)
+      draw->AddLine(ImVec2(at.x, at.y + size.y), ImVec2(at.x + size.x, at.y + size.y), rgba, 1.5F);
   });
 }
 
@@ -159,7 +161,10 @@ void controls(State& state) {
     state.caret_to_end = true;
   }
   const bool writing = writes(state);
-  ImGui::SetNextItemWidth(-14.0F * ImGui::GetFontSize());
+  // Where it is narrow, a row of its own.
+  const float em = ImGui::GetFontSize();
+  const bool narrow = ImGui::GetContentRegionAvail().x < 22.0F * em;
+  ImGui::SetNextItemWidth(narrow ? -1.0F : -14.0F * em);
   const std::string typed = state.editing.shown(what.prompt);
   std::string edited = typed;
   Letters::current().want(typed);
@@ -169,13 +174,17 @@ void controls(State& state) {
       ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways, caret_to_end,
       &state.caret_to_end);
   state.typed_for_prompt.look();
+  if (ImGui::IsItemActive()) {  // letters are text now, not commands
+    ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),
+                                        ImGui::GetColorU32(ImGuiCol_Text), 0.0F, 0, 2.0F);
+  }
   // Escape would bring back what stood there before; what somebody wrote stays.
   const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();
   if (!escaped && edited != typed) {
     what.prompt = state.editing.meant(edited);
     what.tokens.clear();
   }
-  ImGui::SameLine();
+  if (!narrow) ImGui::SameLine();
   go = ImGui::Button("Generate") || go;
   ImGui::SameLine();
   // It keeps its place: Generate must not come under the pointer that was about to stop.
@@ -231,8 +240,12 @@ float text_width(float display, float em) {
   return std::clamp(display * 0.36F, std::min(20.0F * em, display - 2.0F * em), 36.0F * em);
 }
 
+float second_row(float display, float em) {
+  return display < 60.0F * em ? 2.1F * em : 0.0F;
+}
+
 float bottom_of_panels(bool interactive, float em) {
-  return (interactive ? 4.4F : 1.0F) * em;
+  return interactive ? 4.4F * em + second_row(ImGui::GetIO().DisplaySize.x, em) : em;
 }
 
 void panel_text(State& state, bool interactive) {

@@ -17,20 +17,21 @@ constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFla
 
 }  // namespace
 
-// What the last thing that was done came to, above the timeline's end, for a while.
+// What the last thing that was done came to, above the timeline's end: until Escape, the next one,
+// or long enough to be read slowly.
 void panel_message(State& state) {
   if (state.message != state.said) {
     state.said = state.message;
     state.said_for = 0.0F;
   }
-  constexpr float kSeconds = 8.0F;
+  constexpr float kSeconds = 30.0F;
   state.said_for += ImGui::GetIO().DeltaTime;
   if (state.said_for > kSeconds) state.message = state.said = "";
   if (state.message.empty()) return;
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
-  ImGui::SetNextWindowPos(ImVec2(display.x - em, display.y - 4.4F * em), ImGuiCond_Always,
-                          ImVec2(1.0F, 1.0F));
+  ImGui::SetNextWindowPos(ImVec2(display.x - em, display.y - 4.4F * em - second_row(display.x, em)),
+                          ImGuiCond_Always, ImVec2(1.0F, 1.0F));
   if (ImGui::Begin("message", nullptr,
                    kFixed | ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoInputs |
                        ImGuiWindowFlags_NoFocusOnAppearing)) {
@@ -69,7 +70,7 @@ void panel_timeline(State& state) {
     if (button(">>", "a layer on (Ctrl + Up)")) player.step(Stride::kLayer, 1, clock, steps);
     if (button(">>>", "a token on (Ctrl + Right)")) player.step(Stride::kToken, 1, clock, steps);
     if (button(">|", "with the newest token (End)")) player.follow(steps);
-    ImGui::SameLine();
+    if (second_row(display.x, em) == 0.0F) ImGui::SameLine();
     auto playhead = static_cast<float>(player.playhead());
     ImGui::SetNextItemWidth(-em * 21.0F);
     if (ImGui::SliderFloat("##playhead", &playhead, 0.0F, std::max(static_cast<float>(steps), 1.0F),
@@ -97,6 +98,13 @@ void panel_timeline(State& state) {
   ImGui::End();
 }
 
+void scroll_by_keys(const State& state) {
+  if (state.scroll == 0.0F) return;
+  ImGui::SetScrollY(
+      std::clamp(ImGui::GetScrollY() + state.scroll * ImGui::GetTextLineHeightWithSpacing(), 0.0F,
+                 ImGui::GetScrollMaxY()));
+}
+
 void panel_help(State& state) {
   const ImVec2 display = ImGui::GetIO().DisplaySize;
   const float em = ImGui::GetFontSize();
@@ -110,12 +118,13 @@ void panel_help(State& state) {
         {"drag", "orbit"},
         {"right drag, Shift + drag", "pan"},
         {"wheel", "zoom to the cursor"},
-        {"W A S D Q E", "fly"},
+        {"W A S D Q E", "fly; the keys in these places of a US keyboard"},
         {"Shift + arrows", "turn around what is looked at"},
         {"Ctrl, Alt + 1 ... 9", "set a bookmark; go there"},
         {"click", "inspect the node or the bolt under the cursor"},
         {"F, double click", "focus on the selected node"},
         {"Page Up, Down", "select the same a layer up, down; with Shift the next beside it"},
+        {"Ctrl + Page Up, Down", "scroll what the inspector says"},
         {"H", "home view"},
         {"Space", "play, pause"},
         {"Left, Right", "back, forward a little"},
@@ -136,19 +145,23 @@ void panel_help(State& state) {
         {"T, V", "dark or light; the next palette"},
         {"L", "labels"},
         {"M", "reduced motion"},
+        {"Ctrl + + -", "text: larger, smaller"},
         {"Tab", "hide and show the panels"},
         {"F11", "full screen"},
         {"F9", "film the window, panels and all; Tab hides them; F9 again ends the film"},
         {"F12", "save a picture of this view"},
         {"F1", "this help; F2 the times of the passes"},
-        {"Esc", "back: help, selection"},
+        {"Esc", "back: the line that is edited, tips and messages, help, selection"},
         {"Ctrl + Q", "quit"},
     };
     for (const auto& [key, meaning] : keys) {
       ImGui::TextDisabled("%s", key);
-      ImGui::SameLine(ImGui::GetFontSize() * 18.0F);
+      ImGui::SameLine(em * std::min(18.0F, 0.4F * display.x / em));
+      ImGui::PushTextWrapPos(display.x - 4.0F * em);
       ImGui::TextUnformatted(meaning);
+      ImGui::PopTextWrapPos();
     }
+    scroll_by_keys(state);
   }
   ImGui::End();
 }

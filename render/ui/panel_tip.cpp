@@ -54,7 +54,7 @@ void element_tip(const State& state, uint32_t element) {
 
 void hover_tip(State& state) {
   const render::View& view = state.view;
-  if (ImGui::GetIO().WantCaptureMouse) return;
+  if (ImGui::GetIO().WantCaptureMouse || !state.tips) return;
   if (view.hovered_bolt) {
     const auto bolt = state.stage.bolt(*view.hovered_bolt);
     if (!bolt) return;

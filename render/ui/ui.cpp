@@ -76,6 +76,7 @@ void Ui::style(scene::Theme theme) {
   if (theme == scene::Theme::kDark) {
     ImGui::StyleColorsDark(&style);
     style.Colors[ImGuiCol_WindowBg] = ImVec4(0.025F, 0.03F, 0.05F, 0.93F);
+    style.Colors[ImGuiCol_TextDisabled] = ImVec4(0.56F, 0.58F, 0.61F, 1.0F);
     style.Colors[ImGuiCol_Border] = ImVec4(0.3F, 0.34F, 0.42F, 0.35F);
     style.Colors[ImGuiCol_FrameBg] = ImVec4(0.10F, 0.12F, 0.17F, 0.9F);
     style.Colors[ImGuiCol_PlotHistogram] = ImVec4(0.62F, 0.70F, 0.82F, 1.0F);
@@ -119,22 +120,38 @@ ImDrawData* Ui::draw_overlay(State& state, glm::vec2 size_px, float seconds) {
 
 // Dear ImGui before 1.87 sees only the keys that are down when a frame begins. One that was pressed
 // and let go between two frames is down for one of them: this one, or the next if it was down in
-// the last, since twice is not held.
+// the last, since twice is not held. What was held with it, or latched, is seen with it.
 void Ui::begin_frame(State& state) {
   ImGui_ImplGlfw_NewFrame();
 #if IMGUI_VERSION_NUM < 18700
   ImGuiIO& io = ImGui::GetIO();
-  std::vector<int> down;
-  std::vector<int> later;
-  for (const int key : state.pressed) {
-    if (key < 0 || io.KeysDown[key]) continue;
+  io.KeyCtrl = io.KeysDown[GLFW_KEY_LEFT_CONTROL] || io.KeysDown[GLFW_KEY_RIGHT_CONTROL];
+  io.KeyShift = io.KeysDown[GLFW_KEY_LEFT_SHIFT] || io.KeysDown[GLFW_KEY_RIGHT_SHIFT];
+  io.KeyAlt = io.KeysDown[GLFW_KEY_LEFT_ALT] || io.KeysDown[GLFW_KEY_RIGHT_ALT];
+  const auto held = [&](int mods) {
+    return (io.KeyCtrl || (mods & GLFW_MOD_CONTROL) == 0) &&
+           (io.KeyShift || (mods & GLFW_MOD_SHIFT) == 0) &&
+           (io.KeyAlt || (mods & GLFW_MOD_ALT) == 0);
+  };
+  std::vector<State::Pressed> down;
+  std::vector<State::Pressed> later;
+  for (const State::Pressed& one : state.pressed) {
+    if (one.key < 0 || (io.KeysDown[one.key] && held(one.mods))) continue;
     const bool again =
-        io.KeysDownDuration[key] >= 0.0F || std::find(down.begin(), down.end(), key) != down.end();
-    (again ? later : down).push_back(key);
+        io.KeysDownDuration[one.key] >= 0.0F ||
+        std::any_of(down.begin(), down.end(), [&](const auto& d) { return d.key == one.key; });
+    (again ? later : down).push_back(one);
   }
-  for (const int key : down) io.KeysDown[key] = true;
+  std::vector<int> let_go;
+  for (const State::Pressed& one : down) {
+    if (!io.KeysDown[one.key]) let_go.push_back(one.key);
+    io.KeysDown[one.key] = true;
+    io.KeyCtrl = io.KeyCtrl || (one.mods & GLFW_MOD_CONTROL) != 0;
+    io.KeyShift = io.KeyShift || (one.mods & GLFW_MOD_SHIFT) != 0;
+    io.KeyAlt = io.KeyAlt || (one.mods & GLFW_MOD_ALT) != 0;
+  }
   ImGui::NewFrame();
-  for (const int key : down) io.KeysDown[key] = false;
+  for (const int key : let_go) io.KeysDown[key] = false;
   state.pressed = std::move(later);
 #else
   ImGui::NewFrame();
@@ -164,6 +181,7 @@ ImDrawData* Ui::draw_window(State& state) {
   panel_message(state);
   hover_tip(state);
   cell_tip(state);
+  state.scroll = 0.0F;
   sign_ = state.films;
   if (sign_) film_sign(state);
   ImGui::Render();
@@ -194,6 +212,10 @@ bool escape_pressed() {
 #else
   return ImGui::IsKeyPressed(ImGuiKey_Escape);
 #endif
+}
+
+bool Ui::edits_text() const {
+  return ImGui::GetIO().WantTextInput;
 }
 
 bool Ui::wants_mouse() const {

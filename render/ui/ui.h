@@ -46,7 +46,13 @@ struct State {
   bool meanings = false;      // the legend's explanations are shown
   TypedAhead typed_for_prompt{};
   TypedAhead typed_for_popup{};  // for the line of what is open
-  std::vector<int> pressed{};    // GLFW's keys, since the last frame, also let go between two
+  struct Pressed {
+    int key = 0;  // of GLFW, and which of Shift, Ctrl ... were down, or latched as sticky keys are
+    int mods = 0;
+  };
+  std::vector<Pressed> pressed{};  // since the last frame, also let go between two
+  bool tips = false;               // what the pointer rests on is described; not before it moved
+  float scroll = 0.0F;             // lines, of the help, else of the inspector
 
   scene::Editable editing{};  // of the prompt
 
@@ -91,6 +97,8 @@ class Ui {
   bool popup_open() const;
   bool wants_mouse() const;
   bool wants_keyboard() const;
+  bool edits_text() const;
+  float scale() const { return scale_; }
 
  private:
   void style(scene::Theme theme);
@@ -110,6 +118,8 @@ class Ui {
 // Pixels that the text panel is wide in a picture of that width, and that the panels above the
 // timeline keep from the picture's lower edge. em: the font's size.
 float text_width(float display, float em);
+// What the timeline of a narrow window takes more: its slider has a row of its own.
+float second_row(float display, float em);
 float bottom_of_panels(bool interactive, float em);
 
 // Of this frame.
@@ -147,6 +157,8 @@ void panel_legend(State& state, bool interactive);
 void panel_timeline(State& state);
 void panel_message(State& state);
 void panel_help(State& state);
+// In a window that keys may scroll: does so.
+void scroll_by_keys(const State& state);
 void panel_open(State& state);
 void panel_palette(State& state);
 void panel_times(State& state);

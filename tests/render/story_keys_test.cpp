@@ -88,6 +88,14 @@ TEST_F(StoryKeys, DigitsSwitchChannelsAndSetTheirGain) {
   EXPECT_FALSE(press(GLFW_KEY_9));
 }
 
+TEST_F(StoryKeys, AHeldDigitDoesNotFlash) {
+  press(GLFW_KEY_3);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(press(GLFW_KEY_3, 0, true));
+  EXPECT_FALSE(look.channels.on[2]);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(press(GLFW_KEY_3, GLFW_MOD_CONTROL, true)) << "bookmarks";
+  EXPECT_FALSE(look.channels.on[2]);
+}
+
 TEST_F(StoryKeys, LettersChooseHowItIsDrawn) {
   press(GLFW_KEY_B);
   EXPECT_TRUE(look.show_all);

@@ -18,7 +18,11 @@ class Letters : public ::testing::Test {
     ImGui::GetIO().IniFilename = nullptr;
   }
   ~Letters() override { ImGui::DestroyContext(); }
-  void SetUp() override { letters_ = std::make_unique<ui::Letters>(15.0F); }
+  void SetUp() override {
+    letters_ = std::make_unique<ui::Letters>(15.0F);
+    before_ = ui::Letters::revision();
+  }
+  bool another_atlas() const { return ui::Letters::revision() != before_; }
 
   std::u32string line(std::string_view text) {
     const auto characters = render::decode_utf8(letters_->line(text));
@@ -51,13 +55,14 @@ class Letters : public ::testing::Test {
   }
 
   std::unique_ptr<ui::Letters> letters_;
+  uint64_t before_ = 0;
 };
 
 TEST_F(Letters, WhatDearImGuiSetsByItselfStaysAsItIs) {
   for (const char* text : {"", "To be, or not to be", "Ünïcode", "мир", "κόσμος", "↵ \xEF\xBF\xBD"})
     EXPECT_EQ(text, letters_->line(text));
   EXPECT_FALSE(letters_->update());
-  EXPECT_EQ(0U, ui::Letters::revision());
+  EXPECT_FALSE(another_atlas());
 }
 
 TEST_F(Letters, ALetterOfAnotherScriptIsInBothFontsOnceItWasAskedFor) {
@@ -75,7 +80,7 @@ TEST_F(Letters, ALetterOfAnotherScriptIsInBothFontsOnceItWasAskedFor) {
   }
   EXPECT_EQ(U"你", line("你"));
   EXPECT_FALSE(letters_->update()) << "it is there";
-  EXPECT_EQ(1U, ui::Letters::revision());
+  EXPECT_TRUE(another_atlas());
   line("好");
   ASSERT_TRUE(letters_->update());
   EXPECT_GT(ink(*glyph(U'你')), 0.05) << "older ones are drawn into every new atlas";
@@ -196,8 +201,9 @@ TEST_F(Letters, WhereAllGoTheAtlasIsAnotherOne) {
   line(characters(0x20000, 1024));
   ASSERT_TRUE(letters_->update());
   EXPECT_EQ(U"\xFFFD", line("你")) << "there is no room, and nothing else is shown";
+  before_ = ui::Letters::revision();
   EXPECT_TRUE(letters_->update()) << "who has the old one would draw from other places of it";
-  EXPECT_EQ(2U, ui::Letters::revision());
+  EXPECT_TRUE(another_atlas());
   EXPECT_EQ(U"你", line("你"));
 }
 
