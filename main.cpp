@@ -575,11 +575,13 @@ int run_program(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   engine::keep_standard_streams();
+  engine::ignore_failing_writes();
   try {
     const int exit_code = run_program(argc, argv);
     if (exit_code != 0 || (std::cout.flush() && std::fflush(stdout) == 0 && !std::ferror(stdout))) {
       return exit_code;
     }
+    if (engine::reader_is_gone()) engine::end_without_reader();
     say("stdout: cannot be written: what was printed is not complete");
   } catch (const Error& error) {
     say(error.what());

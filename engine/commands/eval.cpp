@@ -87,10 +87,10 @@ void score_window(LoadedModel& model, model::KvCache& cache, Muted muted,
 void say_progress(size_t done, size_t of, const Score& score) {
   if (isatty(STDERR_FILENO) == 0) return;
   if (done < of) {
-    fmt::print(stderr, "\r\033[K{} of {} windows, perplexity {:.4f}", done, of,
-               std::exp(score.loss()));
+    std::fprintf(stderr, "\r\033[K%zu of %zu windows, perplexity %.4f", done, of,
+                 std::exp(score.loss()));
   } else {
-    fmt::print(stderr, "\r\033[K");
+    std::fputs("\r\033[K", stderr);
   }
   std::fflush(stderr);
 }

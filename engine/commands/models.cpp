@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/standard_streams.h"
 #include "model/error.h"
 #include "model/format/open.h"
 #include "model/utf8.h"
@@ -116,8 +117,8 @@ int models(const ModelsOptions& options, std::ostream& out) {
   }
   for (const auto& folder : options.folders.stores()) {
     if (const std::string why = why_unreadable(folder); !why.empty()) {
-      fmt::print(stderr, "{} cannot be looked into: {}\n", model::printable(folder.string(), 300),
-                 why);
+      tell(
+          fmt::format("{} cannot be looked into: {}", model::printable(folder.string(), 300), why));
     }
   }
   return static_cast<int>(fulgurite::ExitCode::kOk);

@@ -15,6 +15,7 @@
 
 #include "engine/best.h"
 #include "engine/softmax.h"
+#include "engine/standard_streams.h"
 #include "engine/stop_signals.h"
 #include "engine/threads.h"
 #include "engine/trace/file.h"
@@ -30,6 +31,8 @@ class Output {
  public:
   void write(const std::string& text) { put(terminal_ ? without_controls(held_ + text) : text); }
   void end() { put(std::exchange(held_, {})); }
+  // Nobody reads it any more: nothing is written.
+  bool has_no_reader() const { return no_reader_; }
 
  private:
   // What the next token decides is held back.
@@ -54,14 +57,18 @@ class Output {
     }
     return out;
   }
-  static void put(const std::string& text) {
+  void put(const std::string& text) {
+    if (no_reader_) return;
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
         std::fflush(stdout) != 0) {
+      no_reader_ = reader_is_gone();
+      if (no_reader_) return;
       throw fulgurite::Error(fulgurite::ExitCode::kFailed, "cannot write the text", "stdout");
     }
   }
 
   bool terminal_ = ::isatty(STDOUT_FILENO) != 0;
+  bool no_reader_ = false;
   std::string held_;
 };
 
@@ -100,7 +107,7 @@ std::string json_line(const LoadedModel& model, std::span<const float> logits, s
 // signal came first.
 bool wait_for_viewer(const trace::Server& server) {
   constexpr int kStays = 5;  // looks
-  fmt::print(stderr, "waiting for: fulgurite view {}\n", server.address());
+  tell(fmt::format("waiting for: fulgurite view {}", server.address()));
   for (int seen = 0; seen < kStays;) {
     if (StopSignals::asked()) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -119,8 +126,8 @@ void take_leave(trace::Server& server) {
   server.finish([&] {
     const auto now = Clock::now();
     if (!told && now - begin > std::chrono::seconds(1)) {
-      fmt::print(stderr, "waiting until viewers have it all: {} (Ctrl-C ends it)\n",
-                 server.watching());
+      tell(
+          fmt::format("waiting until viewers have it all: {} (Ctrl-C ends it)", server.watching()));
       told = true;
     }
     if (!signal && StopSignals::asked()) signal = now;
@@ -139,7 +146,7 @@ void say_speed(size_t prompt, std::chrono::duration<double> reading, size_t n,
   if (n > 1) {
     line += fmt::format("; {} generated, {:.0f} tokens/s", n, rate(n - 1, writing.count()));
   }
-  fmt::print(stderr, "{}\n", line);
+  tell(line);
 }
 
 }  // namespace
@@ -168,7 +175,7 @@ int run(const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   std::optional<Clock::time_point> read;  // the prompt, with the first token drawn
-  while (!session.finished() && !StopSignals::asked()) {
+  while (!session.finished() && !StopSignals::asked() && !output.has_no_reader()) {
     const std::string text = session.step([&] {
       if (file) file->drain();
       in_prompt = StopSignals::asked();
@@ -190,16 +197,17 @@ int run(const RunOptions& options) {
   if (file) file->finish();
   const size_t tokens = session.tokens().size();
   if (in_prompt) {
-    fmt::print(stderr, "stopped in the prompt of {} tokens\n", prompt);
+    tell(fmt::format("stopped in the prompt of {} tokens", prompt));
   } else if (read) {
     say_speed(prompt, *read - begin, tokens - prompt, Clock::now() - *read);
   }
   const bool full = session.finished() && static_cast<int64_t>(tokens) >= session.context();
   if (full && (options.generate.n == 0 || tokens < prompt + options.generate.n)) {
-    fmt::print(stderr, "the context of {} tokens is full\n", session.context());
+    tell(fmt::format("the context of {} tokens is full", session.context()));
   }
-  if (file) fmt::print(stderr, "trace: {}\n", options.trace_path);
+  if (file) tell(fmt::format("trace: {}", options.trace_path));
   if (server) take_leave(*server);
+  if (output.has_no_reader()) end_without_reader();
   return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/standard_streams.h"
 #include "engine/stop_signals.h"
 #include "engine/threads.h"
 #include "engine/trace/machine_memory.h"
@@ -106,6 +107,7 @@ class LossLog {
     if (resumed_step > 0) {
       std::ifstream old(path);
       for (std::string line; std::getline(old, line);) {
+        if (old.eof()) break;  // cut off where the disk was full
         long long step = 0;
         if (std::sscanf(line.c_str(), "{\"step\":%lld", &step) != 1) {
           throw Error(ExitCode::kUsage, "is not the log of a training run", path,
@@ -119,15 +121,21 @@ class LossLog {
     if (!file_) throw Error(ExitCode::kFailed, "cannot be written", path);
   }
 
+  // What was trained is worth more than the log: without room the run goes on.
   void line(const std::string& text) {
     if (!file_.is_open()) return;
     file_ << text << '\n' << std::flush;
-    if (!file_) throw Error(ExitCode::kFailed, "cannot be written on", path_, "is the disk full?");
+    if (file_) return;
+    file_.close();
+    broken_ = true;
+    tell(path_ + ": cannot be written on (is the disk full?); the run goes on without it");
   }
+  bool broken() const { return broken_; }
 
  private:
   std::string path_;
   std::ofstream file_;
+  bool broken_ = false;
 };
 
 class Run {
@@ -180,7 +188,8 @@ class Run {
       say(fmt::format("done in {}: best validation loss {:.4f} {}, written to {}",
                       duration(seconds_since(begin_)), written_loss_, when, options_.output));
     }
-    return 0;
+    const bool lost = log_->broken() || snapshot_lost_;
+    return static_cast<int>(lost ? ExitCode::kFailed : ExitCode::kOk);
   }
 
  private:
@@ -386,12 +395,17 @@ class Run {
     return fmt::format("{}/step-{:06}.gguf", options_.checkpoints, step);
   }
 
-  void checkpoint() const {
+  void checkpoint() {
     const int64_t step = trainer_->state().step;
     const auto& steps = options_.checkpoint_steps;
     if (std::find(steps.begin(), steps.end(), step) == steps.end()) return;
-    model::train::save_gguf(trainer_->state().weights.weights(), config_, snapshot_path(step),
-                            model::DType::kF16);
+    try {
+      model::train::save_gguf(trainer_->state().weights.weights(), config_, snapshot_path(step),
+                              model::DType::kF16);
+    } catch (const Error& error) {
+      snapshot_lost_ = true;
+      say(fmt::format("{}; the run goes on without this snapshot", error.what()));
+    }
   }
 
   const TrainOptions& options_;
@@ -407,7 +421,8 @@ class Run {
   int64_t validated_step_ = -1;
   bool gave_up_ = false;  // the last validation: a stop was asked for
   bool written_ = false;  // the model's file
-  double sum_ = 0.0;      // of the losses since the last report
+  bool snapshot_lost_ = false;
+  double sum_ = 0.0;  // of the losses since the last report
   int64_t count_ = 0;
   Clock::time_point begin_, report_begin_;
 };

@@ -1,5 +1,7 @@
 #include "engine/trace/file.h"
 
+#include <sys/file.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -19,10 +21,15 @@ FileWriter::FileWriter(Log& log, const std::string& path)
     : path_(path), stream_(log, [this](std::span<const std::byte> bytes) { put(bytes); }) {
   std::error_code ignored;
   made_ = !std::filesystem::exists(path, ignored);
-  file_ = std::fopen(path.c_str(), "ab");  // "wb" would empty it
+  file_ = std::fopen(path.c_str(), "abe");  // "wb" would empty it
   if (file_ == nullptr) {
     throw Error(ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(errno),
                 path, "choose a folder that exists and can be written");
+  }
+  if (::flock(fileno(file_), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    std::fclose(file_);
+    throw Error(ExitCode::kFailed, "another run writes its trace there", path,
+                "wait until it has ended, or name another --trace");
   }
 }
 

@@ -122,6 +122,10 @@ std::shared_ptr<const Mapping> Mapping::open(const std::string& path) {
   std::shared_ptr<Mapping> mapping(new Mapping);
   if (n > 0) {
     void* address = ::mmap(nullptr, n, PROT_READ, MAP_PRIVATE, descriptor.fd, 0);
+    if (address == MAP_FAILED && errno == ENOMEM) {
+      throw Error(ExitCode::kFailed, "does not fit into the memory that this program may map", path,
+                  "raise the limit (ulimit -v), or run a smaller model");
+    }
     if (address == MAP_FAILED) {
       fail(std::string("cannot be mapped: ") + std::generic_category().message(errno));
     }

@@ -40,8 +40,11 @@ void FrameLog::add(const Stage& stage, const gpu::Device& device) {
                   {"semaphores", live.semaphores},
                   {"allocations", live.allocations}};
   const std::string text = line.dump() + "\n";
-  std::fwrite(text.data(), 1, text.size(), file_.get());
-  std::fflush(file_.get());
+  if (std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() &&
+      std::fflush(file_.get()) == 0)
+    return;
+  std::fprintf(stderr, "fulgurite: the timings cannot be written on (is the disk full?)\n");
+  file_.reset();
 }
 
 }  // namespace render::commands

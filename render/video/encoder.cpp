@@ -87,10 +87,10 @@ struct Encoder::Impl {
         throw Error(ExitCode::kRecordingFailed, "is where frames would go, and is not empty",
                     output.string(), "remove it, name another -o, or install ffmpeg");
       }
-      fmt::print(stderr,
-                 "fulgurite: there is no ffmpeg: frames go to {}/000000.png and on (install ffmpeg "
-                 "for a video)\n",
-                 output.string());
+      std::fprintf(stderr,
+                   "fulgurite: there is no ffmpeg: frames go to %s/000000.png and on (install "
+                   "ffmpeg for a video)\n",
+                   output.c_str());
     } else {
       if (!output.has_extension()) {
         throw Error(ExitCode::kUsage, "has no ending that says which kind of video it is",

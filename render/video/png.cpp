@@ -57,14 +57,24 @@ bool encode(png_structp png, png_infop info, std::FILE* file, uint32_t width, ui
 void write_png(const std::filesystem::path& path, uint32_t width, uint32_t height,
                std::span<const uint8_t> rgba, int compression) {
   CHECK(rgba.size() == size_t{width} * height * 4);
-  // A picture that is there stays until the new one is whole.
+  // Written beside, and put in its place when it is whole; but not what is a device or a pipe.
   std::error_code ignored;
-  const bool beside = std::filesystem::is_regular_file(path, ignored);
-  const std::filesystem::path target = beside ? std::filesystem::canonical(path) : path;
-  const std::filesystem::path place =
-      beside ? std::filesystem::path(target.string() + ".new") : target;
-  std::unique_ptr<std::FILE, CloseFile> file(std::fopen(place.c_str(), beside ? "wbx" : "wb"));
-  if (file == nullptr) fail(place, std::strerror(errno));
+  const bool there = std::filesystem::exists(path, ignored);
+  const bool beside = !there || std::filesystem::is_regular_file(path, ignored);
+  const std::filesystem::path target = beside && there ? std::filesystem::canonical(path) : path;
+  std::filesystem::path place = target;
+  std::unique_ptr<std::FILE, CloseFile> file;
+  constexpr int kNames = 100;  // others may be somebody's, or left by a program that was killed
+  for (int i = 0; beside && i < kNames && file == nullptr; ++i) {
+    place = target.string() + ".new" + (i == 0 ? "" : std::to_string(i));
+    file.reset(std::fopen(place.c_str(), "wbx"));
+    if (file == nullptr && errno != EEXIST) break;
+  }
+  if (file == nullptr && (!beside || errno == ENAMETOOLONG)) {
+    place = target;
+    file.reset(std::fopen(place.c_str(), "wb"));
+  }
+  if (file == nullptr) fail(path, std::strerror(errno));
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, on_png_error, nullptr);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   std::vector<uint8_t> row(size_t{width} * 3);
@@ -72,7 +82,7 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
                  encode(png, info, file.get(), width, height, rgba.data(), row.data(), compression);
   png_destroy_write_struct(&png, &info);
   written = std::fclose(file.release()) == 0 && written;
-  if (written && (!beside || std::rename(place.c_str(), target.c_str()) == 0)) return;
+  if (written && (place == target || std::rename(place.c_str(), target.c_str()) == 0)) return;
   if (std::filesystem::is_regular_file(place, ignored)) std::filesystem::remove(place, ignored);
   fail(path, "the PNG could not be written", "is the disk full?");
 }
@@ -84,6 +94,8 @@ void check_writable(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   if (!std::filesystem::exists(folder, ignored)) fail(path, "its folder does not exist");
   const bool was_there = std::filesystem::exists(path, ignored);
+  // A pipe's reader would take the end of this for the end of the picture.
+  if (was_there && !std::filesystem::is_regular_file(path, ignored)) return;
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (file < 0) fail(path, std::strerror(errno));
   ::close(file);

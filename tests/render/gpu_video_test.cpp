@@ -155,6 +155,25 @@ TEST_F(Video, WhatAKilledRecordingLeavesStillPlays) {
             "h264,160,90,200");  // ended without finish(): whole, not moved
 }
 
+TEST_F(Video, APictureThatIsThereIsReplacedWhateverStandsBeside) {
+  const std::vector<uint8_t> white(16, 255);
+  const auto files = [&] {
+    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+  };
+  write_png(folder_ / "x.png", 2, 2, white);
+  EXPECT_EQ(1, files()) << "nothing is left beside it";
+  std::ofstream(folder_ / "x.png.new") << "left by a program that was killed";
+  const auto before = fs::file_size(folder_ / "x.png");
+  std::vector<uint8_t> other(64 * 64 * 4);
+  for (size_t i = 0; i < other.size(); ++i) other[i] = static_cast<uint8_t>(i * i);
+  write_png(folder_ / "x.png", 64, 64, other);
+  EXPECT_NE(before, fs::file_size(folder_ / "x.png"));
+  EXPECT_EQ(2, files());
+  const std::string longest = std::string(251, 'x') + ".png";
+  for (int i = 0; i < 2; ++i) write_png(folder_ / longest, 2, 2, white);
+  EXPECT_TRUE(fs::exists(folder_ / longest));
+}
+
 TEST_F(Video, IsRefusedWhereItCannotBeWritten) {
   const auto to = [](const fs::path& path) {
     return failure([&] { Encoder({.output = path, .width = 16, .height = 16}); });

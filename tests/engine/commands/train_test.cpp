@@ -151,6 +151,33 @@ TEST_F(Train, LogAndCheckpoints) {
   EXPECT_LT(loss_of("m.gguf"), loss_of("made/by/train/step-000003.gguf"));
 }
 
+TEST_F(Train, ALogWithoutRoomCostsTheLogAlone) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  TrainOptions o = little("m.gguf");
+  o.log = "/dev/full";
+  o.log_every = 1;
+  EXPECT_EQ(train(o), 1) << "something is missing";
+  EXPECT_LT(loss_of("m.gguf"), std::log(256.0));
+  EXPECT_TRUE(std::filesystem::exists(in_folder("m.gguf.state")));
+}
+
+TEST_F(Train, ALogThatWasCutOffGoesOn) {
+  TrainOptions o = little("m.gguf");
+  o.log = in_folder("loss.jsonl");
+  o.log_every = 5;
+  o.steps = 20;
+  ASSERT_EQ(train(o), 0);
+  std::ofstream(o.log, std::ios::app) << "{\"st";
+  o.resume = o.output;
+  o.steps = 30;
+  ASSERT_EQ(train(o), 0);
+  std::ifstream lines(o.log);
+  int64_t last = -1;
+  for (std::string line; std::getline(lines, line);)
+    last = nlohmann::json::parse(line).at("step").get<int64_t>();
+  EXPECT_EQ(30, last);
+}
+
 TEST_F(Train, InterruptSavesAndStops) {
   TrainOptions o = little("m.gguf");
   o.steps = 1'000'000;

@@ -497,6 +497,17 @@ TEST_F(TraceFile, AnUnwritablePlaceIsSaidAtOnce) {
   }
 }
 
+TEST_F(TraceFile, TwoRunsDoNotWriteOne) {
+  const std::string path = folder_.file("one.mcap");
+  {
+    trace::FileWriter first(log_, path);
+    EXPECT_THROW(trace::FileWriter(log_, path), Error);
+    first.finish();
+  }
+  EXPECT_TRUE(trace::load_file(path, log_).complete);
+  EXPECT_NO_THROW(trace::FileWriter(log_, path)) << "it has ended";
+}
+
 TEST_F(TraceFile, MutationsAreRefusedOrReadButNeverCrash) {
   std::mt19937 random(20);
   const auto chunks = with_opcode(records_of(bytes_), 0x06);
