@@ -106,6 +106,21 @@ std::optional<shaders::Bolt> Stage::bolt(const BoltRef& ref) const {
   return script.bolts[index];
 }
 
+std::vector<BoltRef> Stage::bolts_at(uint32_t element, uint64_t step) const {
+  if (step >= reader_.steps()) return {};
+  const std::vector<shaders::Bolt> bolts = script(step).bolts;
+  std::vector<BoltRef> found;
+  for (uint32_t i = 0; i < bolts.size(); ++i) {
+    const bool fork = (bolts[i].flags & shaders::kBoltFork) != 0;
+    if (!fork && (bolts[i].from_node == element || bolts[i].to_node == element))
+      found.push_back({step, i});
+  }
+  std::stable_sort(found.begin(), found.end(), [&](const BoltRef& a, const BoltRef& b) {
+    return std::abs(bolts[a.index].share) > std::abs(bolts[b.index].share);
+  });
+  return found;
+}
+
 scene::BoltMeaning Stage::meaning(uint64_t step, const shaders::Bolt& bolt) const {
   const uint32_t end = bolt.to_node != shaders::kNoElement ? bolt.to_node : bolt.from_node;
   const scene::Subject& subject = end != shaders::kNoElement ? subject_of(end) : subjects_[0];

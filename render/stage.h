@@ -119,6 +119,8 @@ class Stage {
   // A bolt of the picture; of a fork the bolt that it leaves. Nothing when there is none of the
   // kind.
   std::optional<shaders::Bolt> bolt(const BoltRef& ref) const;
+  // Those of a step that begin or end at an element, of the largest share first.
+  std::vector<BoltRef> bolts_at(uint32_t element, uint64_t step) const;
 
   // Which term of which sum it is, of the model that it belongs to.
   scene::BoltMeaning meaning(uint64_t step, const shaders::Bolt& bolt) const;

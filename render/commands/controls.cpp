@@ -54,6 +54,7 @@ Controls::Controls(GLFWwindow* window, Stage& stage, View& view, Player& player)
 void Controls::attach(ui::Ui& ui, ui::State& state) {
   ui_ = &ui;
   state_ = &state;
+  cursor_ = pointer();
 }
 
 float Controls::aspect() const {
@@ -291,6 +292,29 @@ bool Controls::text_size(int key) {
   return true;
 }
 
+// Of what is selected the bolts of this step, from the strongest on.
+void Controls::next_bolt(int by) {
+  const bool goes_on = by_key_ && view_.selected_bolt == by_key_;
+  if (view_.selected != 0) bolts_of_ = view_.selected - 1;
+  if (view_.selected == 0 && !goes_on) {
+    state_->message = "no node is selected whose bolts could be gone through: Ctrl + P, L3.H1";
+    return;
+  }
+  const size_t steps = stage_.reader().steps();
+  const uint64_t step = scene::moment_of(view_.playhead, view_.merge, steps).last;
+  const std::vector<BoltRef> bolts = stage_.bolts_at(bolts_of_, step);
+  if (bolts.empty()) {
+    state_->message = "no bolt begins or ends here in this step";
+    return;
+  }
+  const auto at = goes_on ? std::find(bolts.begin(), bolts.end(), *by_key_) : bolts.end();
+  const auto n = static_cast<ptrdiff_t>(bolts.size());
+  const ptrdiff_t next = at == bolts.end() ? 0 : (at - bolts.begin() + by + n) % n;
+  by_key_ = bolts[static_cast<size_t>(next)];
+  select(0);
+  view_.selected_bolt = by_key_;
+}
+
 void Controls::command(int key, int mods, bool repeat) {
   const bool control = (mods & GLFW_MOD_CONTROL) != 0;
   const bool shift = (mods & GLFW_MOD_SHIFT) != 0;
@@ -345,6 +369,19 @@ void Controls::command(int key, int mods, bool repeat) {
       break;
     case GLFW_KEY_X:
       shift ? ui::unmute_all(*state_) : ui::toggle_muted(*state_);
+      break;
+    case GLFW_KEY_N:
+      next_bolt(shift ? -1 : 1);
+      break;
+    case GLFW_KEY_I:
+      state_->next_tensor += shift ? -1 : 1;
+      break;
+    case GLFW_KEY_O:
+      state_->panels = true;
+      state_->asks_how = state_->control != nullptr;
+      if (!state_->asks_how)
+        state_->message =
+            std::string("only a running model can be asked: ") + ui::where_to_ask(*state_);
       break;
     case GLFW_KEY_L:
       view_.look.labels = !view_.look.labels;

@@ -76,12 +76,16 @@ class Controls {
   void select(uint32_t node);
   bool scroll_panel(int key, int mods);
   bool text_size(int key);
+  void next_bolt(int by);
   void full_screen();
 
   GLFWwindow* window_;
   Stage& stage_;
   View& view_;
   Player& player_;
+  // Whose bolts are gone through by key, and which of them is selected.
+  uint32_t bolts_of_ = 0;
+  std::optional<BoltRef> by_key_{};
   ui::Ui* ui_ = nullptr;
   ui::State* state_ = nullptr;
   CameraControl camera_;

@@ -269,6 +269,8 @@ void Inspector::draw(State& state, bool interactive) {
     } else if (state.control != nullptr && !tensors.empty()) {
       if (!state.wanted_tensor.empty()) choose(tensors, std::exchange(state.wanted_tensor, {}));
       tab_ = std::min(tab_, tensors.size() - 1);
+      const auto n = static_cast<int>(tensors.size());
+      tab_ = static_cast<size_t>(((static_cast<int>(tab_) + state.next_tensor) % n + n) % n);
       if (interactive) {
         ImGui::SetNextItemWidth(-1.0F);
         if (ImGui::BeginCombo("##tensor", tensors[tab_].title.c_str())) {

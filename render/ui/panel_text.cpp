@@ -194,8 +194,10 @@ void controls(State& state) {
   ImGui::EndDisabled();
   if (ImGui::IsItemHovered()) ImGui::SetTooltip("the model, not the picture (G)");
   ImGui::SameLine();
-  if (ImGui::Button("...")) ImGui::OpenPopup("sampling");
+  if (ImGui::Button("...") || std::exchange(state.asks_how, false)) ImGui::OpenPopup("sampling");
   if (ImGui::BeginPopup("sampling")) {
+    // Tab goes from one to the next, and digits replace what stands there.
+    if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
     auto n = static_cast<int>(what.n);
     auto top_k = static_cast<int>(what.sampling.top_k);
     // Written back only when it was changed: a widget may hold less than the value.

@@ -182,6 +182,7 @@ ImDrawData* Ui::draw_window(State& state) {
   hover_tip(state);
   cell_tip(state);
   state.scroll = 0.0F;
+  state.next_tensor = 0;
   sign_ = state.films;
   if (sign_) film_sign(state);
   ImGui::Render();

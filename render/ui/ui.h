@@ -53,6 +53,8 @@ struct State {
   std::vector<Pressed> pressed{};  // since the last frame, also let go between two
   bool tips = false;               // what the pointer rests on is described; not before it moved
   float scroll = 0.0F;             // lines, of the help, else of the inspector
+  int next_tensor = 0;             // that the inspector shall show
+  bool asks_how = false;           // the sampler's settings shall open
 
   scene::Editable editing{};  // of the prompt
 

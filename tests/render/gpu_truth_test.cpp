@@ -121,5 +121,26 @@ TEST_F(Truth, TheSamePlayheadGivesTheSamePictureWhicheverWayItWasReached) {
   EXPECT_EQ(picture(3.4F), forwards);
 }
 
+TEST_F(Truth, TheBoltsOfANodeCanBeGoneThroughByTheirShare) {
+  const scene::Layout& layout = stage_->layout();
+  const uint32_t head = layout.head(2, 1);
+  const std::vector<BoltRef> bolts = stage_->bolts_at(head, 4);
+  ASSERT_GE(bolts.size(), 2U) << "it reads, and it adds";
+  float before = 1e9F;
+  bool reads = false, adds = false;
+  for (const BoltRef& ref : bolts) {
+    const auto bolt = stage_->bolt(ref);
+    ASSERT_TRUE(bolt);
+    EXPECT_TRUE(bolt->from_node == head || bolt->to_node == head);
+    EXPECT_EQ(0U, bolt->flags & shaders::kBoltFork);
+    EXPECT_LE(std::abs(bolt->share), before);
+    before = std::abs(bolt->share);
+    reads = reads || bolt->to_node == head;
+    adds = adds || bolt->from_node == head;
+  }
+  EXPECT_TRUE(reads && adds);
+  EXPECT_TRUE(stage_->bolts_at(head, 1000).empty());
+}
+
 }  // namespace
 }  // namespace render::test
