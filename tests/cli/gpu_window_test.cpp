@@ -397,6 +397,13 @@ TEST_F(Window, IsLedByTheKeyboardAlone) {
   is_selected("layer 4 > attention > head 1");
   display_->key("shift+Page_Down");
   is_selected("layer 4 > attention > head 0");
+  // Its strongest bolt, with what it means; and another size of the text it is told in.
+  display_->key("n");
+  EXPECT_TRUE(eventually([&] {
+    const std::string title = display_->xdotool({"getwindowname", window_}).out;
+    return title.find("layer 4 head 0") != std::string::npos;
+  }));
+  for (int i = 0; i < 3; ++i) display_->key("ctrl+equal");
   choose("select nothing");
   EXPECT_TRUE(eventually([&] {
     return display_->xdotool({"getwindowname", window_}).out == "fulgurite\n";
