@@ -578,12 +578,16 @@ int main(int argc, char** argv) {
   engine::ignore_failing_writes();
   try {
     const int exit_code = run_program(argc, argv);
+    if (exit_code == engine::kReaderIsGone) engine::end_without_reader();
     if (exit_code != 0 || (std::cout.flush() && std::fflush(stdout) == 0 && !std::ferror(stdout))) {
       return exit_code;
     }
     if (engine::reader_is_gone()) engine::end_without_reader();
     say("stdout: cannot be written: what was printed is not complete");
   } catch (const Error& error) {
+    const std::string_view what = error.what();
+    const bool of_stdout = what.starts_with("stdout: ") || what.starts_with("/dev/stdout: ");
+    if (of_stdout && engine::reader_is_gone()) engine::end_without_reader();
     say(error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {

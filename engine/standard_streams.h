@@ -17,6 +17,9 @@ void ignore_failing_writes() noexcept;
 // Whether stdout is a pipe that nobody reads any more.
 bool reader_is_gone() noexcept;
 
+// What a command returns then: as a shell says that SIGPIPE ended a program.
+inline constexpr int kReaderIsGone = 141;
+
 // Ends the program as one ends that writes into such a pipe: by SIGPIPE, without a sentence.
 [[noreturn]] void end_without_reader() noexcept;
 

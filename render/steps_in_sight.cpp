@@ -15,6 +15,7 @@ constexpr uint64_t kAhead = 4;  // steps that are handed over before they are sh
 void StepsInSight::forget() {
   renderer_.drop_steps();
   merged_.clear();
+  complete_ = true;
 }
 
 void StepsInSight::show(const Sight& sight, Clock::time_point until) {
@@ -35,8 +36,8 @@ void StepsInSight::show(const Sight& sight, Clock::time_point until) {
   }
   // What will be shown as one with others is taken in little by little before.
   const scene::Moment next = climb(newest + 1.0);
-  std::erase_if(merged_, [&](const auto& one) {
-    return one.first < climb(oldest).first || one.first > next.first;
+  std::erase_if(merged_, [&](const auto& one) {  // a whole one is still on the GPU, and known to be
+    return one.second.climb && (one.first < climb(oldest).first || one.first > next.first);
   });
   if (next.first > sight.last && Clock::now() < until) {
     const bool whole = complete_;

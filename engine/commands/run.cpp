@@ -207,8 +207,7 @@ int run(const RunOptions& options) {
   }
   if (file) tell(fmt::format("trace: {}", options.trace_path));
   if (server) take_leave(*server);
-  if (output.has_no_reader()) end_without_reader();
-  return 0;
+  return output.has_no_reader() ? kReaderIsGone : 0;
 }
 
 }  // namespace engine::commands

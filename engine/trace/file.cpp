@@ -26,7 +26,9 @@ FileWriter::FileWriter(Log& log, const std::string& path)
     throw Error(ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(errno),
                 path, "choose a folder that exists and can be written");
   }
-  if (::flock(fileno(file_), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  const bool regular =
+      std::filesystem::is_regular_file(path, ignored);  // devices have many writers
+  if (regular && ::flock(fileno(file_), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     std::fclose(file_);
     throw Error(ExitCode::kFailed, "another run writes its trace there", path,
                 "wait until it has ended, or name another --trace");
@@ -39,8 +41,8 @@ FileWriter::~FileWriter() {
   } catch (const std::exception&) {  // the destructor has nobody to tell
   }
   if (file_ == nullptr) return;
-  std::fclose(file_);
   if (!begun_ && made_) std::remove(path_.c_str());
+  std::fclose(file_);
 }
 
 void FileWriter::put(std::span<const std::byte> bytes) {

@@ -2,8 +2,8 @@
 // a file and any other reader see nothing else. In memory, in an MCAP file and on a
 // socket the bytes are the same: little-endian, a fixed header, then arrays in the order
 // in which the header's comment names them. In MCAP a topic is the channel "/" + topic_name(),
-// its messages' log time is when the record was written, and `sequence` counts over all topics, so
-// that a gap tells that detail was let go.
+// its messages' log time is when the record was written, and `sequence` counts over all topics: in a
+// gap lie tiles, which are not for files, or detail that was let go.
 //
 // What changes. Topics, enums and flags only ever grow, and a record may get more fields behind its
 // arrays: skip what you do not know, ignore bytes that are left over. Where that is not enough the

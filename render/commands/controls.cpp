@@ -29,7 +29,7 @@ Controls::Controls(GLFWwindow* window, Stage& stage, View& view, Player& player)
     if (action == GLFW_PRESS) self(w).state_->pressed.push_back({key, mods});
     // While it is waited for there is nothing that a key could be about.
     if (action != GLFW_RELEASE && self(w).stage_.ready())
-      self(w).key(as_printed(key, scancode), mods, action == GLFW_REPEAT);
+      self(w).key(as_printed(key, scancode, mods), mods, action == GLFW_REPEAT);
   });
   glfwSetCharCallback(window, [](GLFWwindow* w, unsigned character) {
     if ((character != ',' && character != '.') || !self(w).stage_.ready()) return;
@@ -208,7 +208,8 @@ void Controls::fly(float seconds) {
                       down(GLFW_KEY_W) - down(GLFW_KEY_S));
   glm::vec2 turn(down(GLFW_KEY_RIGHT) - down(GLFW_KEY_LEFT),
                  down(GLFW_KEY_UP) - down(GLFW_KEY_DOWN));
-  if (down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT) == 0.0F) turn = {};
+  const float shift = down(GLFW_KEY_LEFT_SHIFT) + down(GLFW_KEY_RIGHT_SHIFT);
+  if (shift == 0.0F || state_->help) turn = {};  // arrows scroll the help
   if (way != glm::vec3(0.0F) || turn != glm::vec2(0.0F)) state_->tips = false;
   camera_.fly(way, seconds);
   camera_.turn(turn, seconds);
@@ -231,13 +232,11 @@ bool Controls::bookmark(int key, int mods) {
 void Controls::key(int key, int mods, bool repeat) {
   const bool function_key = key >= GLFW_KEY_F1 && key <= GLFW_KEY_F12;
   const bool quits = (mods & GLFW_MOD_CONTROL) != 0 && key == GLFW_KEY_Q;
-  // Of an open list or text; Escape closes it.
+  // Of an open list or text; Escape closes it, and does nothing else.
   const bool opens = state_->asks_what_to_do || state_->asks_what_to_open;
   const bool edits = state_->focus_prompt;
-  const bool taken =
-      ui_->popup_open() || opens || edits || (ui_->wants_keyboard() && key != GLFW_KEY_ESCAPE);
+  const bool taken = ui_->popup_open() || opens || edits || ui_->wants_keyboard();
   if (taken && !function_key && !quits) return;
-  if (key == GLFW_KEY_ESCAPE && ui_->edits_text()) return;  // leaves the line, nothing else
   command(key, mods, repeat);
   const bool letter = (mods & GLFW_MOD_CONTROL) == 0;
   if (!edits && state_->focus_prompt) state_->typed_for_prompt.begin(letter);
@@ -247,8 +246,9 @@ void Controls::key(int key, int mods, bool repeat) {
 
 void Controls::back() {
   state_->tips = false;
-  state_->message.clear();
-  if (state_->help) {
+  if (!state_->message.empty()) {
+    state_->message.clear();
+  } else if (state_->help) {
     state_->help = false;
   } else if (state_->times) {
     state_->times = false;

@@ -106,8 +106,9 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
   }
 }
 
-int as_printed(int key, int scancode) {
-  if (key >= GLFW_KEY_0 && key <= GLFW_KEY_9) return key;  // signs there, on some keyboards
+int as_printed(int key, int scancode, int mods) {
+  const bool digit = key >= GLFW_KEY_0 && key <= GLFW_KEY_9;  // a sign without Shift, on some
+  if (digit && (mods & GLFW_MOD_SHIFT) != 0) return key;
   const char* name = glfwGetKeyName(key, scancode);
   if (name == nullptr || name[0] == '\0' || name[1] != '\0') return key;
   const char c = name[0];
@@ -119,6 +120,7 @@ int as_printed(int key, int scancode) {
     case '-':
       return GLFW_KEY_MINUS;
     default:
+      if (digit) return key;
       return key == GLFW_KEY_COMMA || key == GLFW_KEY_PERIOD ? GLFW_KEY_UNKNOWN : key;
   }
 }

@@ -12,8 +12,8 @@ bool story_key(int key, int mods, bool repeat, Player& player, Look& look, size_
                uint32_t layers);
 
 // GLFW names keys by their places on a US keyboard; commands are letters, + and -, wherever the
-// keyboard has them, and digits by their places. A comma and a full stop may need Shift: they are
-// commands as the characters that are written.
-int as_printed(int key, int scancode);
+// keyboard has them without Shift, and digits by their places. A comma and a full stop may need
+// Shift: they are commands as the characters that are written.
+int as_printed(int key, int scancode, int mods);
 
 }  // namespace render::commands

@@ -66,11 +66,11 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   player.set_pace(options.pace);
   Controls controls(window.get(), stage, view, player);
   const float content = content_scale(window.get());
-  std::optional<ui::Ui> ui(std::in_place, window.get(), content * view.look.scale);
+  ui::Ui ui(window.get(), content * view.look.scale);
   ui::State state{stage, view, player, options.control, options.generate};
   state.wanted_tensor = options.tensor;
   state.followed = options.followed;
-  controls.attach(*ui, state);
+  controls.attach(ui, state);
 
   if (!options.followed.empty())
     glfwSetWindowTitle(window.get(), ("fulgurite: waiting for " + options.followed).c_str());
@@ -107,8 +107,8 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
   std::string title;
   uint64_t conversation = stage.reader().conversation();
   bool show_all = view.look.show_all;
-  bool broken = false;                                 // what is followed
-  for (int i = 0; i < 2; ++i) ui->draw_window(state);  // panels measure themselves
+  bool broken = false;                                // what is followed
+  for (int i = 0; i < 2; ++i) ui.draw_window(state);  // panels measure themselves
   auto last = std::chrono::steady_clock::now();
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE && !interrupted() && !state.quit) {
     // When nothing moves the program sleeps until something does.
@@ -155,7 +155,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     controls.update(seconds);
     still_frames = controls.take_activity() || news || advanced ? 0 : still_frames + 1;
     // The picture stands as it is; a caret in a text blinks, but not faster than the sleep above.
-    if (still_frames > kSettle && !ui->wants_keyboard()) {
+    if (still_frames > kSettle && !ui.wants_keyboard()) {
       guarded([&] { filming.stand(); });
       continue;
     }
@@ -164,11 +164,8 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     view.pace = player.effective_pace();
     view.plays = player.playing();
     view.merge = player.merge();
-    if (ui->scale() != content * view.look.scale) {  // text of another size
-      ui.emplace(window.get(), content * view.look.scale);
-      controls.attach(*ui, state);
-    }
-    view.ui = ui->draw_window(state);
+    ui.set_scale(content * view.look.scale);
+    view.ui = ui.draw_window(state);
     controls.press();
     controls.carry_out();
     if (!state.open.empty()) {
@@ -201,7 +198,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     guarded([&] {
       if (controls.take_screenshot())
         state.message = "saved " + save_picture(device, stage, view, swapchain.extent());
-      filming.follow(controls.films(), stage, view, ui->filmed(), swapchain, state.message);
+      filming.follow(controls.films(), stage, view, ui.filmed(), swapchain, state.message);
     });
   }
   guarded([&] {

@@ -54,7 +54,7 @@ std::vector<Offer> all_offers() {
       {"select the same a layer down", "Page Down", GLFW_KEY_PAGE_DOWN},
       {"select the next beside it", "Shift + Page Up", GLFW_KEY_PAGE_UP, GLFW_MOD_SHIFT},
       {"select the one before it", "Shift + Page Down", GLFW_KEY_PAGE_DOWN, GLFW_MOD_SHIFT},
-      {"back: close help or times, or select nothing", "Esc", GLFW_KEY_ESCAPE},
+      {"back: close a message, help or times, or select nothing", "Esc", GLFW_KEY_ESCAPE},
       {"home view", "H", GLFW_KEY_H},
   };
   for (const char* view : {"front", "left", "right", "back", "top", "close", "crown", "tape"})

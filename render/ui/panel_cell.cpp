@@ -54,7 +54,7 @@ void panel_cell(State& state) {
 }
 
 void cell_tip(State& state) {
-  if (!state.view.hovered_cell || ImGui::GetIO().WantCaptureMouse) return;
+  if (!state.view.hovered_cell || ImGui::GetIO().WantCaptureMouse || !state.tips) return;
   ImGui::BeginTooltip();
   show(state, *state.view.hovered_cell);
   ImGui::EndTooltip();

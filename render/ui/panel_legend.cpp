@@ -137,18 +137,15 @@ void panel_legend(State& state, bool interactive) {
     // Where text is large the scene would be hidden.
     const ImVec2 display = ImGui::GetIO().DisplaySize;
     const bool folds = interactive && (display.x < 60.0F * em || display.y < 34.0F * em);
-    const bool folded = folds && !state.meanings;
     for (const scene::LegendRow& r : legend.rows) {
-      if (!folded) row(state, r, interactive);
+      if (!folds || state.meanings) row(state, r, interactive);
     }
     ImGui::PushTextWrapPos(26.0F * em);
     ImGui::PushStyleColor(ImGuiCol_Text, ImGui::GetStyleColorVec4(ImGuiCol_TextDisabled));
     if (interactive ? state.meanings : look.panels.meanings) {
       for (const std::string& meaning : legend.meanings) ImGui::TextUnformatted(meaning.c_str());
     }
-    for (const std::string& note : legend.notes) {
-      if (!folded) ImGui::TextUnformatted(note.c_str());
-    }
+    for (const std::string& note : legend.notes) ImGui::TextUnformatted(note.c_str());
     ImGui::PopStyleColor();
     ImGui::PopTextWrapPos();
     const char* more = folds ? "legend" : "what the signs mean";

@@ -62,6 +62,15 @@ Ui::Ui(GLFWwindow* window, float scale)
 #endif
 }
 
+void Ui::set_scale(float scale) {
+  if (scale == scale_) return;
+  scale_ = scale;
+  styled_ = false;
+  letters_.reset();
+  ImGui::GetIO().Fonts->Clear();
+  letters_ = std::make_unique<Letters>(15.0F * scale);
+}
+
 Ui::~Ui() {
   if (window_ != nullptr) ImGui_ImplGlfw_Shutdown();
   inspector_.reset();
@@ -213,10 +222,6 @@ bool escape_pressed() {
 #else
   return ImGui::IsKeyPressed(ImGuiKey_Escape);
 #endif
-}
-
-bool Ui::edits_text() const {
-  return ImGui::GetIO().WantTextInput;
 }
 
 bool Ui::wants_mouse() const {

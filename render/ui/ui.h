@@ -88,6 +88,9 @@ class Ui {
   Ui(const Ui&) = delete;
   Ui& operator=(const Ui&) = delete;
 
+  // Between frames. Throws as the constructor.
+  void set_scale(float scale);
+
   // What a recording shows: text and legend, nothing to press.
   ImDrawData* draw_overlay(State& state, glm::vec2 size_px, float seconds);
   // Everything, for a window.
@@ -99,8 +102,6 @@ class Ui {
   bool popup_open() const;
   bool wants_mouse() const;
   bool wants_keyboard() const;
-  bool edits_text() const;
-  float scale() const { return scale_; }
 
  private:
   void style(scene::Theme theme);

@@ -60,7 +60,8 @@ void write_png(const std::filesystem::path& path, uint32_t width, uint32_t heigh
   // Written beside, and put in its place when it is whole; but not what is a device or a pipe.
   std::error_code ignored;
   const bool there = std::filesystem::exists(path, ignored);
-  const bool beside = !there || std::filesystem::is_regular_file(path, ignored);
+  const bool beside = there ? std::filesystem::is_regular_file(path, ignored)
+                            : !std::filesystem::is_symlink(path, ignored);
   const std::filesystem::path target = beside && there ? std::filesystem::canonical(path) : path;
   std::filesystem::path place = target;
   std::unique_ptr<std::FILE, CloseFile> file;
@@ -96,6 +97,7 @@ void check_writable(const std::filesystem::path& path) {
   const bool was_there = std::filesystem::exists(path, ignored);
   // A pipe's reader would take the end of this for the end of the picture.
   if (was_there && !std::filesystem::is_regular_file(path, ignored)) return;
+  if (!was_there && std::filesystem::is_symlink(path, ignored)) return;  // to what is to be made
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (file < 0) fail(path, std::strerror(errno));
   ::close(file);

@@ -77,7 +77,7 @@ Process::Process(const std::vector<std::string>& arguments) {
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
-  sigset_t usual;  // what this program ignores
+  sigset_t usual;  // this program ignores it
   sigemptyset(&usual);
   sigaddset(&usual, SIGPIPE);
   posix_spawnattr_setsigdefault(&attributes, &usual);

@@ -404,6 +404,15 @@ TEST_F(Window, IsLedByTheKeyboardAlone) {
     return title.find("layer 4 head 0") != std::string::npos;
   }));
   for (int i = 0; i < 3; ++i) display_->key("ctrl+equal");
+  choose("l3.h1");
+  is_selected("layer 3 > attention > head 1");
+  display_->key("p");
+  settle(700);
+  display_->key("Escape");
+  settle(700);
+  is_selected("layer 3 > attention > head 1");  // Escape left the line alone
+  display_->key("Escape");                      // takes the message of the text's size away
+  settle(700);
   choose("select nothing");
   EXPECT_TRUE(eventually([&] {
     return display_->xdotool({"getwindowname", window_}).out == "fulgurite\n";
