@@ -1,6 +1,7 @@
 #include "engine/commands/text_file.h"
 
 #include <array>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -35,7 +36,9 @@ std::string read_text_file(const std::string& path) {
       throw Error(ExitCode::kFailed, "holds more than 1 GB of text", name, "name a shorter text");
     }
   } while (in);
-  if (in.bad()) throw Error(ExitCode::kFailed, "cannot be read", name);
+  // std::cin takes what cannot be read, a folder say, for its end.
+  if (in.bad() || (from_stdin && std::ferror(stdin) != 0))
+    throw Error(ExitCode::kFailed, "cannot be read", name);
   return text;
 }
 

@@ -288,6 +288,14 @@ TEST_F(BadInput, AClosedStreamIsNotWhatIsOpenedNext) {
   EXPECT_EQ(bytes.find("tokens/s"), std::string::npos);
 }
 
+TEST_F(BadInput, AFolderIsNoText) {
+  for (const std::string from : {"-f - < /tmp", "-f /tmp"}) {
+    const Outcome outcome =
+        tests::run_program({"sh", "-c", cli::program() + " run -n 1 " + from}, cli::kNoDisplay);
+    expect_refusal(outcome, 1, from == "-f /tmp" ? "/tmp" : "stdin");
+  }
+}
+
 TEST_F(BadInput, APipeIsNoModel) {
   const std::string pipe = in_folder("pipe");
   ASSERT_EQ(0, mkfifo(pipe.c_str(), 0600));
