@@ -181,8 +181,8 @@ void Stage::show_steps(const View& view, FrameInput& input) {
   const auto back = static_cast<uint64_t>(
       std::ceil(std::max(kLongestLife * merge, double{input.frame.shortest_life}) + merge));
   input.first_step = input.last_step - std::min(back, input.last_step);
-  const auto until =
-      quality_ == Quality::kWindow ? Clock::now() + kPatience : Clock::time_point::max();
+  const bool moves = quality_ == Quality::kWindow && !view.refine;
+  const auto until = moves ? Clock::now() + kPatience : Clock::time_point::max();
   steps_.show({.first = input.first_step,
                .last = input.last_step,
                .steps = reader_.steps(),
