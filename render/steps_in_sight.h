@@ -47,8 +47,9 @@ class StepsInSight {
     std::vector<uint64_t> missing;      // known, but not yet in the script; ascending
     std::optional<scene::Climb> climb;  // until it is whole
   };
-  // A climb of the steps [first, last]; at_most: steps that are choreographed.
-  void show_climb(const Sight& sight, uint64_t first, uint64_t last, Clock::time_point until,
+  // A climb of the steps [first, last]; at_most: steps that are choreographed. Whether all are
+  // there.
+  bool show_climb(const Sight& sight, uint64_t first, uint64_t last, Clock::time_point until,
                   uint64_t at_most);
 
   Renderer& renderer_;

@@ -15,7 +15,6 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/standard_streams.h"
 #include "engine/stop_signals.h"
 #include "engine/threads.h"
 #include "engine/trace/machine_memory.h"
@@ -101,7 +100,7 @@ std::string text_of(const model::train::Settings& s) {
 // walked again are dropped.
 class LossLog {
  public:
-  LossLog(const std::string& path, int64_t resumed_step) : path_(path) {
+  LossLog(const std::string& path, int64_t resumed_step) {
     if (path.empty()) return;
     std::string kept;
     if (resumed_step > 0) {
@@ -121,21 +120,17 @@ class LossLog {
     if (!file_) throw Error(ExitCode::kFailed, "cannot be written", path);
   }
 
-  // What was trained is worth more than the log: without room the run goes on.
-  void line(const std::string& text) {
-    if (!file_.is_open()) return;
+  // False: it cannot be written on, and ends here.
+  bool line(const std::string& text) {
+    if (!file_.is_open()) return true;
     file_ << text << '\n' << std::flush;
-    if (file_) return;
+    if (file_) return true;
     file_.close();
-    broken_ = true;
-    tell(path_ + ": cannot be written on (is the disk full?); the run goes on without it");
+    return false;
   }
-  bool broken() const { return broken_; }
 
  private:
-  std::string path_;
   std::ofstream file_;
-  bool broken_ = false;
 };
 
 class Run {
@@ -188,8 +183,7 @@ class Run {
       say(fmt::format("done in {}: best validation loss {:.4f} {}, written to {}",
                       duration(seconds_since(begin_)), written_loss_, when, options_.output));
     }
-    const bool lost = log_->broken() || snapshot_lost_;
-    return static_cast<int>(lost ? ExitCode::kFailed : ExitCode::kOk);
+    return static_cast<int>(lost_ ? ExitCode::kFailed : ExitCode::kOk);
   }
 
  private:
@@ -358,7 +352,7 @@ class Run {
       if (loss < written_loss_ && (step > 0 || settings_.steps == 0)) save_model(*best_, loss);
     }
     if (step == 0) {
-      log_->line(fmt::format(R"({{"step":0,"val_loss":{:.5f},"lr":0,"seconds":0}})", loss));
+      log(fmt::format(R"({{"step":0,"val_loss":{:.5f},"lr":0,"seconds":0}})", loss));
       say(fmt::format("step 0: validation loss {:.4f}", loss));
     }
     return loss;
@@ -386,13 +380,20 @@ class Run {
         fmt::format(R"(,"lr":{:.6g},"grad_norm":{:.4g},"tokens_per_s":{:.0f},"seconds":{:.1f}}})",
                     report.lr, report.grad_norm, rate, elapsed);
     line += fmt::format(", lr {:.2e}, {:.0f} tokens/s, {} left", report.lr, rate, duration(left));
-    log_->line(json);
+    log(json);
     say(line, validation);
     report_begin_ = Clock::now();
   }
 
   std::string snapshot_path(int64_t step) const {
     return fmt::format("{}/step-{:06}.gguf", options_.checkpoints, step);
+  }
+
+  // What was trained is worth more than what is said of it: the run goes on.
+  void log(const std::string& line) {
+    if (log_->line(line)) return;
+    lost_ = true;
+    say(options_.log + ": cannot be written on (is the disk full?); the run goes on without it");
   }
 
   void checkpoint() {
@@ -403,7 +404,7 @@ class Run {
       model::train::save_gguf(trainer_->state().weights.weights(), config_, snapshot_path(step),
                               model::DType::kF16);
     } catch (const Error& error) {
-      snapshot_lost_ = true;
+      lost_ = true;
       say(fmt::format("{}; the run goes on without this snapshot", error.what()));
     }
   }
@@ -421,8 +422,8 @@ class Run {
   int64_t validated_step_ = -1;
   bool gave_up_ = false;  // the last validation: a stop was asked for
   bool written_ = false;  // the model's file
-  bool snapshot_lost_ = false;
-  double sum_ = 0.0;  // of the losses since the last report
+  bool lost_ = false;     // the log or a snapshot, for want of room
+  double sum_ = 0.0;      // of the losses since the last report
   int64_t count_ = 0;
   Clock::time_point begin_, report_begin_;
 };

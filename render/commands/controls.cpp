@@ -292,6 +292,13 @@ bool Controls::text_size(int key) {
   return true;
 }
 
+// Where not, says why.
+bool Controls::can_ask() {
+  if (state_->control != nullptr) return true;
+  state_->message = std::string("only a running model can be asked: ") + ui::where_to_ask(*state_);
+  return false;
+}
+
 // Of what is selected the bolts of this step, from the strongest on.
 void Controls::next_bolt(int by) {
   const bool goes_on = by_key_ && view_.selected_bolt == by_key_;
@@ -359,10 +366,7 @@ void Controls::command(int key, int mods, bool repeat) {
       break;
     case GLFW_KEY_P:
       state_->panels = true;
-      state_->focus_prompt = state_->control != nullptr;
-      if (!state_->focus_prompt)
-        state_->message =
-            std::string("only a running model can be asked: ") + ui::where_to_ask(*state_);
+      state_->focus_prompt = can_ask();
       break;
     case GLFW_KEY_G:
       ui::hold(*state_);
@@ -378,10 +382,7 @@ void Controls::command(int key, int mods, bool repeat) {
       break;
     case GLFW_KEY_O:
       state_->panels = true;
-      state_->asks_how = state_->control != nullptr;
-      if (!state_->asks_how)
-        state_->message =
-            std::string("only a running model can be asked: ") + ui::where_to_ask(*state_);
+      state_->asks_how = can_ask();
       break;
     case GLFW_KEY_L:
       view_.look.labels = !view_.look.labels;

@@ -76,6 +76,7 @@ class Controls {
   void select(uint32_t node);
   bool scroll_panel(int key, int mods);
   bool text_size(int key);
+  bool can_ask();
   void next_bolt(int by);
   void full_screen();
 

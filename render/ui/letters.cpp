@@ -148,7 +148,7 @@ Place place_of(ImFontAtlas& atlas, int id) {
 
 namespace {
 
-// Atlases of other contexts are others, too.
+// Every atlas is another one, also one made anew.
 uint64_t next_revision() {
   static uint64_t newest = 0;
   return ++newest;

@@ -194,10 +194,11 @@ void controls(State& state) {
   ImGui::EndDisabled();
   if (ImGui::IsItemHovered()) ImGui::SetTooltip("the model, not the picture (G)");
   ImGui::SameLine();
-  if (ImGui::Button("...") || std::exchange(state.asks_how, false)) ImGui::OpenPopup("sampling");
+  const bool by_key = std::exchange(state.asks_how, false);
+  if (ImGui::Button("...") || by_key) ImGui::OpenPopup("sampling");
   if (ImGui::BeginPopup("sampling")) {
     // Tab goes from one to the next, and digits replace what stands there.
-    if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+    if (by_key) ImGui::SetKeyboardFocusHere();
     auto n = static_cast<int>(what.n);
     auto top_k = static_cast<int>(what.sampling.top_k);
     // Written back only when it was changed: a widget may hold less than the value.
@@ -240,10 +241,6 @@ void controls(State& state) {
 
 float text_width(float display, float em) {
   return std::clamp(display * 0.36F, std::min(20.0F * em, display - 2.0F * em), 36.0F * em);
-}
-
-float second_row(float display, float em) {
-  return display < 60.0F * em ? 2.1F * em : 0.0F;
 }
 
 float bottom_of_panels(bool interactive, float em) {

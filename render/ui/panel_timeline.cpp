@@ -17,6 +17,10 @@ constexpr ImGuiWindowFlags kFixed = ImGuiWindowFlags_NoTitleBar | ImGuiWindowFla
 
 }  // namespace
 
+float second_row(float display, float em) {
+  return display < 60.0F * em ? 2.1F * em : 0.0F;
+}
+
 // What the last thing that was done came to, above the timeline's end: until Escape, the next one,
 // or long enough to be read slowly.
 void panel_message(State& state) {

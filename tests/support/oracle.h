@@ -47,6 +47,27 @@ struct Oracle {
   nlohmann::json cases() const { return read_json(folder / "oracle.json")["cases"]; }
 };
 
+// Every intermediate of llama.cpp's graph for the first case, by its name there.
+class Intermediates {
+ public:
+  explicit Intermediates(const std::filesystem::path& folder)
+      : values_(read_floats(folder / "text0.acts.f32")),
+        index_(read_json(folder / "text0.acts.json")["tensors"]) {}
+
+  std::span<const float> at(const std::string& name) const {
+    for (const auto& t : index_) {
+      if (t["name"] != name) continue;
+      return std::span(values_).subspan(t["offset"].get<size_t>() / sizeof(float), t["count"]);
+    }
+    ADD_FAILURE() << "the oracle has no " << name;
+    return {};
+  }
+
+ private:
+  std::vector<float> values_;
+  nlohmann::json index_;
+};
+
 inline Oracle own_oracle(const std::string& name) {
   return {data("models/" + name + ".gguf"), data("oracles/" + name)};
 }

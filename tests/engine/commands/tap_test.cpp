@@ -87,23 +87,13 @@ TEST_F(Arrays, LogitsOfEveryPositionAreLlamaCpps) {
 }
 
 TEST_F(Arrays, TapsOfEveryPositionAreLlamaCpps) {
-  const auto index = tests::read_json(kOracle.folder / "text0.acts.json");
-  const std::vector<float> all = tests::read_floats(kOracle.folder / "text0.acts.f32");
-  const auto expected = [&](const std::string& name) {
-    for (const auto& t : index["tensors"]) {
-      if (t["name"] != name) continue;
-      const auto begin = all.begin() + t["offset"].get<int64_t>() / 4;
-      return std::vector<float>(begin, begin + t["count"].get<int64_t>());
-    }
-    ADD_FAILURE() << "the oracle has no " << name;
-    return std::vector<float>();
-  };
+  const tests::Intermediates theirs(kOracle.folder);
   const tests::NpyFile q = tap_of(ids_, "blk.0.attn.q");
   EXPECT_CONTAINS(q.header, "(13, 8, 8)");
-  EXPECT_LT(tests::relative_rms(q.values, expected("Qcur-0#3")), 1e-5) << "after RoPE";
+  EXPECT_LT(tests::relative_rms(q.values, theirs.at("Qcur-0#3")), 1e-5) << "after RoPE";
   const tests::NpyFile norm = tap_of(ids_, "blk.0.attn.norm");
   EXPECT_CONTAINS(norm.header, "(13, 64)");
-  EXPECT_LT(tests::relative_rms(norm.values, expected("attn_norm-0")), 1e-5);
+  EXPECT_LT(tests::relative_rms(norm.values, theirs.at("attn_norm-0")), 1e-5);
 }
 
 TEST_F(Arrays, AttentionRowsAreFilledUpWithZeros) {

@@ -129,8 +129,7 @@ class EveryTap : public ::testing::TestWithParam<Case> {
     REQUIRE_SHARED_DATA();
     const tests::Oracle oracle = GetParam().real ? tests::shared_oracle(GetParam().model)
                                                  : tests::synthetic_oracle(GetParam().model);
-    values_ = tests::read_floats(oracle.folder / "text0.acts.f32");
-    index_ = tests::read_json(oracle.folder / "text0.acts.json")["tensors"];
+    theirs_.emplace(oracle.folder);
     file_.emplace(model::open_gguf(oracle.model.string()));
     network_ = model::make_model(*file_);
     ids_ = oracle.cases()[0]["ids"].get<std::vector<int32_t>>();
@@ -139,15 +138,7 @@ class EveryTap : public ::testing::TestWithParam<Case> {
   const model::Config& config() const { return network_->config(); }
   size_t positions() const { return ids_.size(); }
 
-  std::span<const float> theirs(const std::string& name) const {
-    for (const auto& t : index_) {
-      if (t["name"] != name) continue;
-      return std::span(values_).subspan(t["offset"].get<size_t>() / sizeof(float), t["count"]);
-    }
-    ADD_FAILURE() << "no " << name;
-    return {};
-  }
-  // The k-th of the experts at work at a position, and how many there are.
+  // Those at work at a position.
   std::vector<int64_t> experts(size_t position, int64_t layer) const {
     const Capture::Values& list = passes_->positions[position].at(Tap::kExperts, layer);
     std::vector<int64_t> experts;
@@ -190,8 +181,7 @@ class EveryTap : public ::testing::TestWithParam<Case> {
     return list;
   }
 
-  std::vector<float> values_;
-  nlohmann::json index_;
+  std::optional<tests::Intermediates> theirs_;
   std::optional<model::ModelFile> file_;
   std::unique_ptr<model::Model> network_;
   std::vector<int32_t> ids_;
@@ -213,7 +203,7 @@ TEST_P(EveryTap, IsWhatLlamaCppNames) {
         const float scale = 1.0F / std::sqrt(static_cast<float>(config().head_dim));
         for (float& value : values) value *= scale;
       }
-      const std::span<const float> want = theirs(name);
+      const std::span<const float> want = theirs_->at(name);
       ASSERT_EQ(want.size(), values.size()) << name;
       const bool after_act = l > 0 || tap >= Tap::kAct;
       EXPECT_LT(tests::relative_rms(values, want),

@@ -41,17 +41,8 @@ class Intermediates : public ::testing::Test {
       : runner_(oracle_),
         ids_(oracle_.cases()[0]["ids"]),
         passes_(*runner_.network, ids_),
-        values_(tests::read_floats(oracle_.folder / "text0.acts.f32")),
-        index_(tests::read_json(oracle_.folder / "text0.acts.json")["tensors"]) {}
+        theirs_(oracle_.folder) {}
 
-  std::span<const float> theirs(const std::string& name) const {
-    for (const auto& t : index_) {
-      if (t["name"] != name) continue;
-      return std::span(values_).subspan(t["offset"].get<size_t>() / sizeof(float), t["count"]);
-    }
-    ADD_FAILURE() << "no " << name;
-    return {};
-  }
   // The tap over all positions, (T, rows, cols).
   std::vector<float> ours(Tap tap, int64_t layer) const {
     std::vector<float> all;
@@ -62,15 +53,14 @@ class Intermediates : public ::testing::Test {
     return all;
   }
   void expect_same(Tap tap, int64_t layer, const std::string& name) const {
-    EXPECT_LT(tests::relative_rms(ours(tap, layer), theirs(name)), 1e-5) << name;
+    EXPECT_LT(tests::relative_rms(ours(tap, layer), theirs_.at(name)), 1e-5) << name;
   }
 
   const Oracle oracle_ = tests::own_oracle("llama-gqa");
   Runner runner_;
   std::vector<int32_t> ids_;
   tests::Passes passes_;
-  std::vector<float> values_;
-  nlohmann::json index_;
+  const tests::Intermediates theirs_;
 };
 
 TEST_F(Intermediates, EveryTapIsWhatLlamaCppNames) {
@@ -99,8 +89,8 @@ TEST_F(Intermediates, EveryTapIsWhatLlamaCppNames) {
 TEST_F(Intermediates, AttentionWeightsAreTheirs) {
   const size_t n = ids_.size();
   for (int64_t l = 0; l < runner_.network->config().n_layer; ++l) {
-    const auto kq =
-        theirs(std::string("kq_soft_max-").append(std::to_string(l)));  // [keys, queries, heads]
+    const auto kq = theirs_.at(
+        std::string("kq_soft_max-").append(std::to_string(l)));  // [keys, queries, heads]
     for (size_t p = 0; p < n; ++p) {
       const Capture::Values& a = passes_.positions[p].at(Tap::kWeights, l);
       ASSERT_EQ(static_cast<int64_t>(p) + 1, a.cols);
