@@ -12,14 +12,10 @@
 #include <utility>
 
 #include "assets/builtin.h"
-#include "engine/commands/bench.h"
-#include "engine/commands/eval.h"
 #include "engine/commands/files.h"
 #include "engine/commands/flags.h"
 #include "engine/commands/readings.h"
-#include "engine/commands/run.h"
-#include "engine/commands/tokenize.h"
-#include "engine/commands/train.h"
+#include "engine/commands/running.h"
 #include "engine/commands/words.h"
 #include "engine/commands/writing.h"
 #include "engine/inference.h"
@@ -343,41 +339,43 @@ std::shared_ptr<Source> open_another(const Flags& flags, const std::string& what
   return source;
 }
 
-int run_program(int argc, char** argv) {
-  CLI::App app(
+// The commands, and what they share.
+struct CommandLine {
+  CLI::App app{
       "Fulgurite shows a language model thinking: lightning through a transformer, every light a "
       "measured number.",
-      "fulgurite");
-  app.set_version_flag("-V,--version", std::string("fulgurite ") + kVersion);
-  app.require_subcommand(1);
+      "fulgurite"};
+  std::vector<std::string> commands;  // their names
   Flags flags;
-  flags.prompt = "ROMEO:";
   int exit_code = 0;
-  std::vector<std::string> commands;
-  const auto command = [&](const char* name, const char* what) -> CLI::App& {
+
+  CLI::App& add(const char* name, const char* what) {
     commands.emplace_back(name);
     return *app.add_subcommand(name, what);
-  };
+  }
+};
 
-  bool headless = false;
-  render::commands::RecordOptions record;
-  CLI::App& view = command("view", "open the window (the default)");
-  add_scene(view, flags);
-  add_serve(view, flags);
-  view.add_flag("--headless", headless, "no window: render a video, as record does");
-  view.get_option("--panels")->needs("--headless");  // in the window, keys and buttons
-  add_video(view, record);
+void add_view(CommandLine& line) {
+  CLI::App& app = line.add("view", "open the window (the default)");
+  const auto headless = std::make_shared<bool>(false);
+  const auto video = std::make_shared<render::commands::RecordOptions>();
+  Flags& flags = line.flags;
+  add_scene(app, flags);
+  add_serve(app, flags);
+  app.add_flag("--headless", *headless, "no window: render a video, as record does");
+  app.get_option("--panels")->needs("--headless");  // in the window, keys and buttons
+  add_video(app, *video);
   for (const char* name : {"--output", "--fps", "--seconds"})
-    view.get_option(name)->needs("--headless");
-  view.add_option("--timings", flags.scene.timings,
-                  "write what each frame of the window took to this file, one JSON object a line")
+    app.get_option(name)->needs("--headless");
+  app.add_option("--timings", flags.scene.timings,
+                 "write what each frame of the window took to this file, one JSON object a line")
       ->excludes("--headless");
-  view.callback([&] {
-    auto source = std::make_shared<Source>(flags, std::vector{record.output, flags.scene.timings});
-    record.scene = flags.scene;
+  app.callback([&line, &flags, headless, video] {
+    auto source = std::make_shared<Source>(flags, std::vector{video->output, flags.scene.timings});
     if (!source->address().empty()) say("others can watch: fulgurite view " + source->address());
-    if (headless) {
-      exit_code = source->finished(render::commands::record(record));
+    if (*headless) {
+      video->scene = flags.scene;
+      line.exit_code = source->finished(render::commands::record(*video));
       return;
     }
     std::weak_ptr<Source> shown = source;
@@ -392,183 +390,102 @@ int run_program(int argc, char** argv) {
     });
     if (source) source->finished(0);
   });
+}
 
-  // run
-  engine::commands::RunOptions generation;
-  CLI::App& run = command("run", "generate text to stdout");
-  add_generation(run, flags);
-  add_serve(run, flags);
-  run.add_flag("--json", generation.json, "one JSON object a token instead of text");
-  auto* logprobs = run.add_option("--logprobs", generation.logprobs,
-                                  "candidates told of each token, with --json, which it implies")
-                       ->check(CLI::Range(0U, 1U << 24))
-                       ->capture_default_str();
-  run.callback([&] {
-    refuse_same_file(flags.trace_path, {flags.model, flags.prompt_file});
-    generation.model = source_of(flags);
-    generation.generate = generate_of(flags);
-    generation.session = session_of(flags);
-    generation.trace_path = flags.trace_path;
-    generation.serve = flags.serve;
-    if (flags.lens && flags.trace_path.empty() && flags.serve.empty()) {
-      throw Error(ExitCode::kUsage, "has nothing to write to", "--lens",
-                  "add --trace FILE or --serve ADDRESS");
-    }
-    generation.threads = flags.threads;
-    if (logprobs->count() > 0) generation.json = true;
-    exit_code = engine::commands::run(generation);
+void add_record(CommandLine& line) {
+  CLI::App& app = line.add("record", "render a video, with or without a display");
+  const auto video = std::make_shared<render::commands::RecordOptions>();
+  add_scene(app, line.flags);
+  add_video(app, *video);
+  app.add_option("--frame-hashes", video->frame_hashes, "write one hash a frame to this file");
+  app.add_flag("--headless")->description("no window; recordings never open one");
+  app.callback([&line, video] {
+    Source source(line.flags, {video->output, video->frame_hashes});
+    video->scene = line.flags.scene;
+    line.exit_code = source.finished(render::commands::record(*video));
   });
+}
 
-  // record
-  CLI::App& rec = command("record", "render a video, with or without a display");
-  add_scene(rec, flags);
-  add_video(rec, record);
-  rec.add_option("--frame-hashes", record.frame_hashes, "write one hash a frame to this file");
-  rec.add_flag("--headless", headless, "no window; recordings never open one");
-  rec.callback([&] {
-    Source source(flags, {record.output, record.frame_hashes});
-    record.scene = flags.scene;
-    exit_code = source.finished(render::commands::record(record));
-  });
-
-  // shot
-  render::commands::ShotOptions still;
-  double at = -1.0;
-  CLI::App& shot = command("shot", "render one picture (PNG)");
-  add_scene(shot, flags);
-  shot.add_option("-o,--output", still.output, "the picture")->capture_default_str();
-  auto* at_option = shot.add_option(
-      "--at", at,
+void add_shot(CommandLine& line) {
+  CLI::App& app = line.add("shot", "render one picture (PNG)");
+  const auto still = std::make_shared<render::commands::ShotOptions>();
+  add_scene(app, line.flags);
+  app.add_option("-o,--output", still->output, "the picture")->capture_default_str();
+  app.add_option(
+      "--at", still->at,
       "the playhead, in forward steps: 0 is the prompt, 3.5 half-way through the third token");
-  shot.add_option("--zoom", flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
+  app.add_option("--zoom", line.flags.scene.zoom, "with --zoom-to: share of the way, 0 to 1")
       ->check(between(0.0, 1.0))
       ->needs("--zoom-to");
-  shot.add_flag("--headless", headless, "no window; shots never open one");
-  shot.callback([&] {
-    Source source(flags, {still.output});
-    still.scene = flags.scene;
-    if (at_option->count() > 0) still.at = at;
-    exit_code = source.finished(render::commands::shot(still));
+  app.add_flag("--headless")->description("no window; shots never open one");
+  app.callback([&line, still] {
+    Source source(line.flags, {still->output});
+    still->scene = line.flags.scene;
+    line.exit_code = source.finished(render::commands::shot(*still));
   });
+}
 
-  // train
-  engine::commands::TrainOptions train;
-  CLI::App& trainer = command("train", "train a model on a text");
-  add_training(trainer, train);
-  trainer.callback([&] {
-    refuse_same_file(train.log, {train.text, train.output, train.output + ".state", train.resume});
-    refuse_same_outputs({train.output, train.log});
-    exit_code = engine::commands::train(train);
-  });
-
-  // logits, taps, tap, lens, attribution
-  engine::commands::add_readings(command, flags, assets::builtin_model(), exit_code);
-
-  // eval
-  engine::commands::EvalOptions eval;
-  CLI::App& evaluate = command("eval", "measure how well a model predicts a text");
-  add_model(evaluate, flags);
-  add_cache_type(evaluate, flags);
-  add_evaluation(evaluate, eval);
-  evaluate.callback([&] {
-    eval.model = source_of(flags);
-    eval.threads = flags.threads;
-    eval.cache = cache_of(flags);
-    exit_code = engine::commands::eval(eval);
-  });
-
-  // inspect, models, quantize
-  engine::commands::add_files(command, assets::builtin_model(), exit_code);
-
-  // tokenize
-  engine::commands::TokenizeOptions tokenize;
-  bool plain = false;
-  CLI::App& tokenizer = command("tokenize", "show the tokens that a model makes of a text");
-  tokenizer.add_option("-m,--model", flags.model, "model file; without it, the built-in model");
-  auto* text = tokenizer.add_option("-p,--prompt", tokenize.text, "the text");
-  auto* text_file = tokenizer
-                        .add_option("-f,--file", tokenize.file,
-                                    "file that holds the text, to its last byte; - is stdin")
-                        ->excludes(text);
-  tokenizer.add_flag("--no-special", plain,
-                     "add no BOS or EOS and take the names of special tokens for text");
-  tokenizer.add_flag("--json", tokenize.json, "as JSON: ids and pieces");
-  tokenizer.callback([&] {
-    if (text->count() + text_file->count() == 0) {
-      throw Error(ExitCode::kUsage, "there is no text to tokenize", "", "-p TEXT, -f FILE or -f -");
-    }
-    tokenize.model = source_of(flags);
-    tokenize.special = !plain;
-    exit_code = engine::commands::tokenize(tokenize, std::cout);
-  });
-
-  // bench
-  engine::commands::BenchOptions bench;
-  std::vector<std::string> levels = {"off", "live", "full"};
-  CLI::App& benchmark =
-      command("bench", "measure the speed of generation with the taps off, live and full");
-  add_model(benchmark, flags);
-  add_cache_type(benchmark, flags);
-  benchmark.add_option("-p,--prompt", bench.prompt, "tokens of the prompt")->capture_default_str();
-  benchmark.add_option("-n,--predict", bench.generate, "tokens to generate")->capture_default_str();
-  benchmark.add_option("-r,--repetitions,--repeats", bench.repeats, "the median is printed")
-      ->check(CLI::Range(1U, 10000U))
-      ->capture_default_str();
-  benchmark.add_option("--taps", levels, "off,live,full")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"off", "live", "full"}));
-  benchmark.add_flag("--json", bench.json, "as JSON");
-  benchmark.callback([&] {
-    bench.model = source_of(flags);
-    bench.threads = flags.threads;
-    bench.cache = cache_of(flags);
-    bench.levels.clear();
-    for (const std::string& name : levels) bench.levels.push_back(engine::commands::level_of(name));
-    exit_code = engine::commands::bench(bench);
-  });
-
-  // bench-render
-  render::commands::BenchRenderOptions frames;
-  CLI::App& bench_render = command("bench-render", "measure how fast frames are drawn");
-  add_scene(bench_render, flags);
-  bench_render.add_option("--frames", frames.frames, "how many")
+void add_bench_render(CommandLine& line) {
+  CLI::App& app = line.add("bench-render", "measure how fast frames are drawn");
+  const auto frames = std::make_shared<render::commands::BenchRenderOptions>();
+  add_scene(app, line.flags);
+  app.add_option("--frames", frames->frames, "how many")
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
-  bench_render.add_flag("--full-quality", frames.full_quality,
-                        "as record and shot draw, not as a window does");
-  bench_render.add_option("-o,--output", frames.picture,
-                          "save the frame in the middle, as it was measured (PNG)");
-  bench_render.add_flag("--json", frames.json, "as JSON");
-  bench_render.callback([&] {
+  app.add_flag("--full-quality", frames->full_quality,
+               "as record and shot draw, not as a window does");
+  app.add_option("-o,--output", frames->picture,
+                 "save the frame in the middle, as it was measured (PNG)");
+  app.add_flag("--json", frames->json, "as JSON");
+  app.callback([&line, frames] {
+    Flags& flags = line.flags;
     // The built-in model can do better than a synthetic trace: it writes.
     if (flags.structures == std::vector<std::string>{"builtin"}) flags.structures.clear();
     if (!flags.structures.empty()) flags.synthetic = true;
-    Source source(flags, {frames.picture});
+    Source source(flags, {frames->picture});
     std::unique_ptr<engine::commands::Writing> writing;
     if (source.model() != nullptr) {
       writing = std::make_unique<engine::commands::Writing>(*source.model(), flags.scene.generate,
                                                             source.session());
-      frames.meanwhile = std::ref(*writing);
+      frames->meanwhile = std::ref(*writing);
     }
-    frames.scene = flags.scene;
-    exit_code = source.finished(render::commands::bench_render(frames));
+    frames->scene = flags.scene;
+    line.exit_code = source.finished(render::commands::bench_render(*frames));
   });
+}
 
-  std::vector<std::string> words = engine::commands::words_of(argc, argv, commands);
+int run_program(int argc, char** argv) {
+  CommandLine line;
+  line.app.set_version_flag("-V,--version", std::string("fulgurite ") + kVersion);
+  line.app.require_subcommand(1);
+  line.flags.prompt = "ROMEO:";
+  const auto add = [&line](const char* name, const char* what) -> CLI::App& {
+    return line.add(name, what);
+  };
+  const auto builtin = assets::builtin_model();
+  add_view(line);
+  add_record(line);
+  add_shot(line);
+  engine::commands::add_running(add, line.flags, builtin, line.exit_code);
+  engine::commands::add_readings(add, line.flags, builtin, line.exit_code);
+  engine::commands::add_files(add, builtin, line.exit_code);
+  add_bench_render(line);
+
+  std::vector<std::string> words = engine::commands::words_of(argc, argv, line.commands);
   const std::string help = " (try: fulgurite " + (words.empty() ? "" : words[0]) + " --help)";
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
-    app.parse(words);
+    line.app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    std::cout << line.app.help();
   } catch (const CLI::CallForVersion&) {
-    std::cout << app.version() << '\n';
+    std::cout << line.app.version() << '\n';
   } catch (const CLI::ParseError& error) {
-    const std::vector<std::string> rest = app.remaining(true);  // which CLI11 tells backwards
-    say(rest.empty() ? error.what() + help : engine::commands::not_expected(app, rest) + help);
+    const auto rest = line.app.remaining(true);  // which CLI11 tells backwards
+    say((rest.empty() ? error.what() : engine::commands::not_expected(line.app, rest)) + help);
     return static_cast<int>(ExitCode::kUsage);
   }
-  return exit_code;
+  return line.exit_code;
 }
 
 }  // namespace
