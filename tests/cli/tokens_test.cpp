@@ -1,11 +1,13 @@
 // The commands that read tokens and write numbers: logits, tap, taps, run --json, eval, bench.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/cli/program.h"
 #include "tests/support/npy_file.h"
+#include "tests/support/peak.h"
 
 namespace cli {
 namespace {
@@ -154,6 +156,21 @@ TEST_F(Numbers, EvalMeasuresAsLlamaPerplexityDoes) {
   EXPECT_NEAR(llama["error"].get<double>(), 1.07352, 5e-4);
   const json spm = perplexity("stories260K-f32");  // with BOS at the head of every chunk
   EXPECT_NEAR(spm["perplexity"].get<double>(), 132.1657, 0.03);
+}
+
+TEST_F(Numbers, AModelAtWorkHoldsItsFileAndLittleElse) {
+  REQUIRE_SHARED_DATA();
+  if (tests::kSanitized) GTEST_SKIP() << "shadow memory is no measure of ours";
+  const auto model = tests::shared_data("models/real/shakespeare-llama-f32.gguf");
+  constexpr double kMost = 150e6;  // the cache of 160 tokens is a hundredth of it
+  for (const char* level : {"off", "live", "full"}) {
+    const Outcome outcome = fulgurite({"bench", "-m", model, "-p", "128", "-n", "32", "-r", "1",
+                                       "-t", "2", "--taps", level, "--json"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_LE(json::parse(outcome.out)["peak_bytes"].get<double>(),
+              static_cast<double>(std::filesystem::file_size(model)) + kMost)
+        << level;
+  }
 }
 
 TEST_F(Numbers, BenchTellsEveryFigureOfEveryLevel) {

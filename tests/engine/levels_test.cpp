@@ -100,6 +100,52 @@ TEST_P(Levels, ThreadsDoNotChangeOneBitOfTheTrace) {
   }
 }
 
+// What is listed of a part of the full trace by this number of its own.
+template <class T>
+const T* listed(std::span<const T> all, uint32_t T::*number, uint32_t wanted) {
+  const auto found = std::ranges::find(all, wanted, number);
+  return found == all.end() ? nullptr : &*found;
+}
+
+TEST_P(Levels, WhatLiveListsIsWhatFullSaysOfIt) {
+  constexpr double kSame = 2e-5;  // shares: two ways to the same sum
+  const auto live = talk(Level::kLive, 2);
+  const auto full = talk(Level::kFull, 2);
+  live->run(kPrompt, 24);
+  full->run(kPrompt, 24);
+  const auto& model = live->reader.model()->record;
+  ASSERT_EQ(live->reader.positions(), full->reader.positions());
+  for (size_t p = 0; p < live->reader.positions(); ++p) {
+    const trace::Position& a = live->reader.position(p);
+    const trace::Position& b = full->reader.position(p);
+    expect_same(a.kv.read, b.kv.read, "read");
+    const auto few = a.ffn.top.size() / model.layers;
+    const auto all = b.ffn.top.size() / model.layers;
+    ASSERT_GT(few, 0U);
+    for (uint32_t l = 0; l < model.layers; ++l) {
+      SCOPED_TRACE(::testing::Message() << "position " << p << ", layer " << l);
+      for (uint32_t h = 0; h < model.heads; ++h) {
+        EXPECT_NEAR(a.attention.head(l, h).share, b.attention.head(l, h).share, kSame);
+        for (const trace::KvRead& read : a.attention.reads_of(l, h)) {
+          const auto* same =
+              listed(b.attention.reads_of(l, h), &trace::KvRead::position, read.position);
+          ASSERT_NE(nullptr, same);
+          EXPECT_EQ(read.weight, same->weight);
+          EXPECT_NEAR(read.share, same->share, kSame);
+        }
+      }
+      for (const trace::NeuronShare& neuron : a.ffn.top.subspan(l * few, few)) {
+        const auto* same =
+            listed(b.ffn.top.subspan(l * all, all), &trace::NeuronShare::neuron, neuron.neuron);
+        ASSERT_NE(nullptr, same);
+        EXPECT_EQ(neuron.activation, same->activation);
+        EXPECT_NEAR(neuron.share, same->share, kSame);
+      }
+    }
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
 std::vector<std::string> models() {
   std::vector<std::string> list(std::begin(tests::kEveryFamily), std::end(tests::kEveryFamily));
   list.push_back("synth/llama-gqa");
