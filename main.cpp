@@ -25,6 +25,7 @@
 #include "engine/threads.h"
 #include "engine/trace/file.h"
 #include "engine/trace/follower.h"
+#include "engine/trace/schema_text.h"
 #include "engine/trace/server.h"
 #include "model/error.h"
 #include "model/utf8.h"
@@ -37,7 +38,6 @@ namespace {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
-constexpr const char* kVersion = "0.1.0";
 constexpr uint32_t kTokensOfAVideo = 24;
 
 // One line, whatever a stranger's file name or text of an argument holds.
@@ -456,7 +456,7 @@ void add_bench_render(CommandLine& line) {
 
 int run_program(int argc, char** argv) {
   CommandLine line;
-  line.app.set_version_flag("-V,--version", std::string("fulgurite ") + kVersion);
+  line.app.set_version_flag("-V,--version", std::string(trace::kProgram));
   line.app.require_subcommand(1);
   line.flags.prompt = "ROMEO:";
   const auto add = [&line](const char* name, const char* what) -> CLI::App& {
@@ -502,8 +502,7 @@ int main(int argc, char** argv) {
     if (engine::reader_is_gone()) engine::end_without_reader();
     say("stdout: cannot be written: what was printed is not complete");
   } catch (const Error& error) {
-    const std::string_view what = error.what();
-    const bool of_stdout = what.starts_with("stdout: ") || what.starts_with("/dev/stdout: ");
+    const bool of_stdout = error.where() == "stdout" || error.where() == "/dev/stdout";
     if (of_stdout && engine::reader_is_gone()) engine::end_without_reader();
     say(error.what());
     return static_cast<int>(error.code());

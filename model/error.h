@@ -29,9 +29,10 @@ class Error : public std::runtime_error {
   // what: a sentence without a full stop. where: a file, flag or tensor; may be empty.
   // hint: how to mend it; may be empty.
   Error(ExitCode code, std::string what, std::string where = {}, std::string hint = {})
-      : std::runtime_error(one_line(what, where, hint)), code_(code) {}
+      : std::runtime_error(one_line(what, where, hint)), code_(code), where_(std::move(where)) {}
 
   ExitCode code() const noexcept { return code_; }
+  const std::string& where() const noexcept { return where_; }
 
  private:
   static std::string one_line(const std::string& what, const std::string& where,
@@ -42,6 +43,7 @@ class Error : public std::runtime_error {
   }
 
   ExitCode code_;
+  std::string where_;
 };
 
 [[noreturn]] inline void check_failed(const char* condition, const char* file, int line) {

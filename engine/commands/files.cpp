@@ -13,9 +13,9 @@ namespace engine::commands {
 void add_files(const std::function<CLI::App&(const char* name, const char* what)>& add,
                std::span<const std::byte> builtin, int& exit_code) {
   const auto inspected = std::make_shared<InspectOptions>();
-  CLI::App& inspector = add("inspect", "say what a model file holds");
+  CLI::App& inspector = add("inspect", "say what a model file or a trace holds");
   inspector.add_option("FILE,-m,--model", inspected->model_path,
-                       "the model; without it, the built-in one");
+                       "the model, or a trace; without it, the built-in model");
   inspector.add_flag("--json", inspected->json, "as JSON");
   inspector.callback([inspected, builtin, &exit_code] {
     inspected->builtin = builtin;

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "engine/commands/inspect_trace.h"
 #include "engine/loaded_model.h"
+#include "engine/trace/file.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "model/tokenizer/bpe.h"
@@ -203,6 +205,8 @@ void print_table(const Json& d, std::ostream& out) {
 }  // namespace
 
 int inspect(const InspectOptions& options, std::ostream& out) {
+  if (trace::is_trace_file(options.model_path))
+    return inspect_trace(options.model_path, options.json, out);
   const model::ModelFile file = open_model_file({options.model_path, options.builtin});
   const Json description = describe(file);
   if (options.json) {

@@ -1,4 +1,4 @@
-// `fulgurite inspect`: what a model file holds and whether it would run.
+// `fulgurite inspect`: what a model file holds and whether it would run; or what a trace holds.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 namespace engine::commands {
 
 struct InspectOptions {
-  std::string model_path;  // empty: the built-in model
+  std::string model_path;  // empty: the built-in model; or of a trace, see inspect_trace.h
   std::span<const std::byte> builtin;
   bool json = false;
 };

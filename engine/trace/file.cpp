@@ -80,6 +80,8 @@ File open_file(const std::string& path) {
           [](std::FILE* f) { return f == nullptr ? 0 : std::fclose(f); }};
 }
 
+}  // namespace
+
 McapEnd read_file(const std::string& path, const McapTake& take) {
   std::error_code failed;
   const uint64_t size = std::filesystem::file_size(path, failed);
@@ -93,8 +95,6 @@ McapEnd read_file(const std::string& path, const McapTake& take) {
   };
   return read_mcap(path, size, read, take);
 }
-
-}  // namespace
 
 bool is_trace_file(const std::string& path) {
   std::error_code ignored;

@@ -39,6 +39,10 @@ class FileWriter {
   McapWriter stream_;
 };
 
+// Hands on all messages of a file, see read_mcap(). Throws as that does; also Error (bad_model) for
+// a file that cannot be read.
+McapEnd read_file(const std::string& path, const McapTake& take);
+
 struct FileContents {
   uint64_t messages = 0;     // that were taken
   size_t conversations = 0;  // of the file

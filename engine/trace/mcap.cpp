@@ -137,7 +137,7 @@ void McapWriter::begin(uint64_t ns) {
   Bytes start;
   start.raw(std::as_bytes(std::span(kMagic)));
   Bytes header;
-  header.text(kProfile).text("fulgurite");
+  header.text(kProfile).text(kProgram);
   start.record(Opcode::kHeader, header);
   add_channels(start);
   Bytes layout;
@@ -278,7 +278,7 @@ class McapReader {
       // Passed over: schemas, indexes, attachments, records of later versions.
     }
     if (!ours_) throw bad("has no header", kAgain);
-    return {complete_, damaged_};
+    return {complete_, damaged_, writer_};
   }
 
  private:
@@ -310,9 +310,12 @@ class McapReader {
   }
 
   void take_header(std::span<const std::byte> content) {
+    Fields fields(content);
     std::string_view profile;
-    ours_ = Fields(content).text(profile) && profile == kProfile;
+    ours_ = fields.text(profile) && profile == kProfile;
     if (!ours_) throw bad("is an MCAP file of another program", kOurs);
+    std::string_view library;
+    if (fields.text(library)) writer_ = library;
   }
 
   void take_channel(std::span<const std::byte> content) {
@@ -376,6 +379,7 @@ class McapReader {
   const McapTake& take_;
   std::vector<std::byte> record_;
   std::array<Topic, 65536> topics_{};  // of channels
+  std::string writer_;
   bool ours_ = false;
   bool complete_ = false;
   bool damaged_ = false;

@@ -73,6 +73,7 @@ class McapWriter {
 struct McapEnd {
   bool complete = true;  // false: in the middle; what is whole was taken
   bool damaged = false;  // then by a checksum that does not match; what is before it was taken
+  std::string writer;    // the program that wrote it, as it says itself
 };
 
 // Fills `into` with what comes next; returns fewer bytes where the stream ends.
