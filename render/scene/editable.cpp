@@ -58,6 +58,17 @@ std::string Editable::shown(std::string_view text) {
   return out;
 }
 
+char32_t Editable::typed(char32_t c) {
+  if (c <= 0xFFFF) return c;
+  const auto byte = [&](int shift, char32_t lead, char32_t mask) {
+    return static_cast<char>(lead | (c >> shift & mask));
+  };
+  const std::string utf8 = {byte(18, 0xF0, 0x07), byte(12, 0x80, 0x3F), byte(6, 0x80, 0x3F),
+                            byte(0, 0x80, 0x3F)};
+  const std::string field = shown(utf8);
+  return field.empty() ? char32_t{0xFFFD} : static_cast<char32_t>(kFirst + number_of(field));
+}
+
 std::string Editable::meant(std::string_view shown) const {
   std::string out;
   for (size_t i = 0; i < shown.size();) {
@@ -76,19 +87,13 @@ std::string Editable::meant(std::string_view shown) const {
   return out;
 }
 
-std::string Editable::in_one_line(std::string_view text) {
-  std::string out;
+std::string Editable::pasted(std::string_view text) {
+  std::string lines;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
-    if (text[i] == '\n' || text[i] == '\r') {
-      out += kLineEnd;
-    } else if (text[i] == '\t') {
-      out += kTab;
-    } else {
-      out += text[i];
-    }
+    lines += text[i] == '\r' ? '\n' : text[i];
   }
-  return out;
+  return shown(lines);
 }
 
 }  // namespace scene

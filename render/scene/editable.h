@@ -15,8 +15,10 @@ class Editable {
   // The text as the field may have it, and back. Stand-ins mean the same for the object's life.
   std::string shown(std::string_view text);
   std::string meant(std::string_view shown) const;
-  // A text of several lines as it may be pasted into the field.
-  static std::string in_one_line(std::string_view text);
+  // What stands for a character that is typed: for most it is itself.
+  char32_t typed(char32_t c);
+  // The same of a text from elsewhere, whose lines may end as other systems have it.
+  std::string pasted(std::string_view text);
 
  private:
   std::vector<std::string> kept_;  // by stand-in

@@ -195,7 +195,7 @@ uint64_t Letters::revision() {
 
 char32_t Letters::stand_in(const Letter& letter) {
   const char32_t first = letter.characters.front();
-  const bool single = letter.characters.size() == 1 && !letter.boxed;
+  const bool single = letter.characters.size() == 1 && !letter.boxed && letter.at == 0;
   if (single && is_plain(first)) return first;
   if (const auto it = known_.find(letter); it != known_.end()) {
     added_[it->second].used = round_;
@@ -206,7 +206,9 @@ char32_t Letters::stand_in(const Letter& letter) {
     return kReplacement;
   }
   const bool itself = single && first <= 0xFFFF && !is_private(first) && !in_ranges(first);
-  const auto character = static_cast<uint16_t>(itself ? first : kFirst + added_.size());
+  const char32_t own = letter.at != 0 ? letter.at : first;
+  const auto character =
+      static_cast<uint16_t>(itself || letter.at != 0 ? own : kFirst + added_.size());
   known_.emplace(letter, added_.size());
   added_.push_back({letter, character, round_, {}, {}});
   return character;
@@ -255,10 +257,19 @@ scene::Line Letters::line(std::span<const scene::Line> lines, size_t i) {
   return out;
 }
 
-void Letters::want(std::string_view utf8) {
-  if (is_ascii(utf8)) return;
-  for (const char32_t c : render::decode_utf8(utf8))
-    if (!is_plain(c) && c <= 0xFFFF && !is_private(c)) stand_in({{c}, false});
+void Letters::want(std::string_view shown) {
+  if (is_ascii(shown)) return;
+  for (const char32_t c : render::decode_utf8(shown)) {
+    if (is_plain(c) || c > 0xFFFF) continue;
+    if (!is_private(c)) {
+      stand_in({{c}});
+      continue;
+    }
+    std::string one;
+    put(one, c);
+    const auto meant = render::decode_utf8(editable_.meant(one));
+    if (meant.size() == 1) stand_in({{meant[0]}, scene::is_invisible(meant[0]), c});
+  }
 }
 
 // What nobody asked for in this round.
@@ -269,7 +280,8 @@ void Letters::let_go() {
   known_.clear();
   for (Added& one : added_) {
     const size_t index = known_.size();
-    if (is_private(one.stands_for_it)) one.stands_for_it = static_cast<uint16_t>(kFirst + index);
+    if (one.stands_for_it >= kFirst && is_private(one.stands_for_it))
+      one.stands_for_it = static_cast<uint16_t>(kFirst + index);
     known_.emplace(one.letter, index);
   }
 }

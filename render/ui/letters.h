@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "render/scene/editable.h"
 #include "render/scene/wrap.h"
 
 struct ImFont;
@@ -38,8 +39,9 @@ class Letters {
   scene::Line line(std::span<const scene::Line> lines, size_t i);
   // Pixels that a line takes in the current font, one of the two.
   float width(const std::string& utf8);
-  // For text that is edited, whose characters stay what they are.
-  void want(std::string_view utf8);
+  // For text that is edited, as editable() shows it: its characters stay what they are.
+  void want(std::string_view shown);
+  scene::Editable& editable() { return editable_; }
 
   // Between frames: draws what was asked for since the last time; where there is no more room, what
   // was not asked for goes. False: there was nothing.
@@ -52,6 +54,7 @@ class Letters {
   struct Letter {
     std::u32string characters;
     bool boxed = false;
+    char32_t at = 0;  // the stand-in for it in a text that is edited; 0: none
     auto operator<=>(const Letter&) const = default;
   };
   // What one covers, 0 to 255, rows from the top.
@@ -74,6 +77,7 @@ class Letters {
   char32_t stand_in(const Letter& letter);
   Bitmap draw(const Letter& letter, bool mono) const;
 
+  scene::Editable editable_;
   float em_px_;
   std::array<ImFont*, 2> fonts_{};
   std::vector<bool> plain_;         // characters below U+10000 that both fonts have

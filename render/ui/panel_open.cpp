@@ -1,12 +1,11 @@
 // Asks which model or trace to see next; on Ctrl+O.
 #include <imgui.h>
-#include <imgui_stdlib.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <utility>
 
-#include "render/ui/letters.h"
+#include "render/ui/edit_line.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -23,12 +22,9 @@ void panel_open(State& state) {
   ImGui::TextUnformatted("Open a model or a trace");
   if (opens) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
-  Letters::current().want(state.what_to_open);
-  state.typed_for_popup.give();
-  const bool entered = ImGui::InputTextWithHint(
-      "##what", "FILE or folder, ollama:NAME, hf:ORG/REPO, tcp:PORT", &state.what_to_open,
-      ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
-  state.typed_for_popup.look();
+  const bool entered =
+      edit_line("##what", "FILE or folder, ollama:NAME, hf:ORG/REPO, tcp:PORT", state.what_to_open,
+                state.typed_for_popup, ImGuiInputTextFlags_AutoSelectAll);
   const bool pressed = ImGui::Button("Open");
   ImGui::SameLine();
   ImGui::TextDisabled("or drop a file on the window");

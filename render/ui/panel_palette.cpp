@@ -1,11 +1,10 @@
 // The command palette: everything that can be done, found by typing; on Ctrl+P.
 #include <imgui.h>
-#include <imgui_stdlib.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "render/ui/letters.h"
+#include "render/ui/edit_line.h"
 #include "render/ui/palette_commands.h"
 #include "render/ui/ui.h"
 
@@ -28,12 +27,8 @@ void panel_palette(State& state) {
   if (!ImGui::BeginPopup("palette")) return;
   if (opens || !ImGui::IsAnyItemActive()) ImGui::SetKeyboardFocusHere();
   ImGui::SetNextItemWidth(-1.0F);
-  Letters::current().want(state.what_to_do);
-  state.typed_for_popup.give();
-  const bool entered =
-      ImGui::InputTextWithHint("##do", "a command, or a node: L3.H1, L3.F20, T5, C0",
-                               &state.what_to_do, ImGuiInputTextFlags_EnterReturnsTrue);
-  state.typed_for_popup.look();
+  const bool entered = edit_line("##do", "a command, or a node: L3.H1, L3.F20, T5, C0",
+                                 state.what_to_do, state.typed_for_popup);
   bool moved = opens || ImGui::IsItemEdited();
   if (moved) state.offer = 0;
   const std::vector<Offer> list = offers(state.what_to_do, state.stage.layout());

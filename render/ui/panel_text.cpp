@@ -1,6 +1,5 @@
 // The prompt and what was generated so far, as the playhead has it; and where to ask for more.
 #include <imgui.h>
-#include <imgui_stdlib.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "render/scene/palette.h"
 #include "render/scene/text.h"
 #include "render/scene/wrap.h"
+#include "render/ui/edit_line.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
@@ -165,24 +165,13 @@ void controls(State& state) {
   const float em = ImGui::GetFontSize();
   const bool narrow = ImGui::GetContentRegionAvail().x < 22.0F * em;
   ImGui::SetNextItemWidth(narrow ? -1.0F : -14.0F * em);
-  const std::string typed = state.editing.shown(what.prompt);
-  std::string edited = typed;
-  Letters::current().want(typed);
-  state.typed_for_prompt.give();
-  bool go = ImGui::InputTextWithHint(
-      "##prompt", "prompt", &edited,
-      ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways, caret_to_end,
-      &state.caret_to_end);
-  state.typed_for_prompt.look();
+  const std::string before = what.prompt;
+  bool go = edit_line("##prompt", "prompt", what.prompt, state.typed_for_prompt,
+                      ImGuiInputTextFlags_CallbackAlways, caret_to_end, &state.caret_to_end);
+  if (what.prompt != before) what.tokens.clear();
   if (ImGui::IsItemActive()) {  // letters are text now, not commands
     ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),
                                         ImGui::GetColorU32(ImGuiCol_Text), 0.0F, 0, 2.0F);
-  }
-  // Escape would bring back what stood there before; what somebody wrote stays.
-  const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();
-  if (!escaped && edited != typed) {
-    what.prompt = state.editing.meant(edited);
-    what.tokens.clear();
   }
   if (!narrow) ImGui::SameLine();
   go = ImGui::Button("Generate") || go;

@@ -48,27 +48,37 @@ Ui::Ui(GLFWwindow* window, float scale)
   letters_ = std::make_unique<Letters>(15.0F * scale);
   if (window == nullptr) return;
   ImGui_ImplGlfw_InitForVulkan(window, true);
-  // A field of one line drops what ends lines: it comes as a sign for it, see scene::Editable.
+  // What a field of one line would destroy comes as signs, see scene::Editable, and goes as itself.
   constexpr auto pasted = [](auto*) {
     static std::string text;
     const char* raw = glfwGetClipboardString(nullptr);
-    text = scene::Editable::in_one_line(raw == nullptr ? "" : raw);
+    text = Letters::current().editable().pasted(raw == nullptr ? "" : raw);
     return text.c_str();
+  };
+  constexpr auto copied = [](auto*, const char* text) {
+    glfwSetClipboardString(nullptr, Letters::current().editable().meant(text).c_str());
   };
 #if IMGUI_VERSION_NUM < 19110
   io.GetClipboardTextFn = pasted;
+  io.SetClipboardTextFn = copied;
 #else
   ImGui::GetPlatformIO().Platform_GetClipboardTextFn = pasted;
+  ImGui::GetPlatformIO().Platform_SetClipboardTextFn = copied;
 #endif
+  glfwSetCharCallback(window, [](GLFWwindow* w, unsigned character) {
+    ImGui_ImplGlfw_CharCallback(w, Letters::current().editable().typed(character));
+  });
 }
 
 void Ui::set_scale(float scale) {
   if (scale == scale_) return;
   scale_ = scale;
   styled_ = false;
+  scene::Editable edited = std::move(letters_->editable());  // a line is on the screen with it
   letters_.reset();
   ImGui::GetIO().Fonts->Clear();
   letters_ = std::make_unique<Letters>(15.0F * scale);
+  letters_->editable() = std::move(edited);
 }
 
 Ui::~Ui() {

@@ -56,8 +56,6 @@ struct State {
   int next_tensor = 0;             // that the inspector shall show
   bool asks_how = false;           // the sampler's settings shall open
 
-  scene::Editable editing{};  // of the prompt
-
   bool asks_what_to_open = false;
   std::string what_to_open{};  // as it was typed last
   std::string open{};          // a path or a name that shall be shown instead; empty: nothing

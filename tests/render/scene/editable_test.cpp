@@ -24,7 +24,7 @@ TEST(Editable, EndsOfLinesAreSignsInTheField) {
   const std::string play = "JULIET:\n\tO Romeo\nROMEO:";
   EXPECT_EQ("JULIET:\u21B5\u21E5O Romeo\u21B5ROMEO:", editable.shown(play));
   EXPECT_EQ(play, editable.meant(editable.shown(play)));
-  EXPECT_EQ(play, editable.meant(Editable::in_one_line("JULIET:\r\n\tO Romeo\nROMEO:")));
+  EXPECT_EQ(play, editable.meant(editable.pasted("JULIET:\r\n\tO Romeo\rROMEO:")));
   const std::string arrows = "a \u21B5 that was there, \u21E5";
   EXPECT_EQ(arrows, editable.meant(editable.shown(arrows)));
 }
@@ -35,6 +35,16 @@ TEST(Editable, ShowsCharactersOfSixteenBitsAlone) {
   EXPECT_EQ("a\u00E9\u4F60\uE000\uE001", shown);
   EXPECT_EQ("a\u00E9\u4F60", editable.shown("a\u00E9\u4F60"));
   EXPECT_EQ("\uE002", editable.shown("\uF8FF")) << "which may stand for a letter in other panels";
+}
+
+TEST(Editable, WhatIsTypedOrPastedIsKeptToo) {
+  Editable editable;
+  EXPECT_EQ(U'\u00E9', editable.typed(U'\u00E9'));
+  EXPECT_EQ(U'\uE000', editable.typed(U'\U0001F44D'));
+  EXPECT_EQ(U'\uE001', editable.typed(U'\U00020BB7'));
+  EXPECT_EQ("\U0001F44D\U00020BB7", editable.meant("\uE000\uE001"));
+  const std::string arrows = "a \u21B5 b\u21E5\U0001F44D";
+  EXPECT_EQ(arrows, editable.meant(editable.pasted(arrows)));
 }
 
 TEST(Editable, WhatIsWrittenAroundOneKeepsIt) {

@@ -245,4 +245,18 @@ TEST_F(Letters, RunningTextKeepsItsLines) {
   EXPECT_EQ("לש\nab 你", ui::readable_text("של\nab 你"));
 }
 
+// An emoji in the prompt: the field has a stand-in of 16 bits, which looks like it.
+TEST_F(Letters, WhatIsEditedLooksLikeWhatItMeans) {
+  const std::string shown =
+      letters_->editable().shown("a\U0001D538\U0001D539");  // letters, double-struck
+  ASSERT_EQ("a\uE000\uE001", shown);
+  letters_->want(shown);
+  ASSERT_TRUE(letters_->update());
+  for (const char32_t c : {U'\uE000', U'\uE001'}) {
+    ASSERT_NE(nullptr, glyph(c));
+    EXPECT_GT(ink(*glyph(c)), 0.05);
+  }
+  EXPECT_EQ("a\U0001D538\U0001D539", letters_->editable().meant(shown));
+}
+
 }  // namespace
