@@ -13,7 +13,7 @@ packages=(
   build-essential cmake ninja-build pkg-config
   libvulkan-dev glslc spirv-tools mesa-vulkan-drivers
   libglfw3-dev libglm-dev libeigen3-dev libimgui-dev
-  libfreetype-dev libfontconfig-dev fonts-dejavu-core
+  libfreetype-dev libfontconfig-dev libfribidi-dev fonts-dejavu-core
   nlohmann-json3-dev libcli11-dev libfmt-dev zlib1g-dev libpng-dev ffmpeg
 )
 

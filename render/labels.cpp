@@ -146,7 +146,7 @@ void label_candidates(const LabelInput& in, LabelBoard& board) {
     word.size_px = in.size_px * (chosen ? kChosen : 1.05F);
     word.rgba = chosen ? in.palette.text : word_rgba(in.palette, shaders::kChannelCrown);
     word.mono = true;
-    word.text = scene::visible_text({c.text.data(), c.text_bytes});
+    word.text = scene::candidate_text(c);
     word.element = meant(in, in.layout.candidate(i));
     const Label number = percent_label(in, c.probability);
     word_under_bar(in, board, bar, word, number, wish);

@@ -3,9 +3,11 @@
 #include <cmath>
 
 #include "render/labels.h"
+#include "render/pass/font.h"
 #include "render/scene/clock.h"
 #include "render/scene/numbers.h"
 #include "render/scene/quantities.h"
+#include "render/scene/shaping.h"
 #include "render/scene/text.h"
 
 namespace render {
@@ -33,6 +35,14 @@ std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board,
       [&](uint32_t) { return in.layout.pitch(); }, least_px,
       [&](uint32_t l) { layers.push_back(l); }, kReach);
   return layers;
+}
+
+// A word and its number. Behind a word that reads from right to left a number would be a part of
+// it, and turned around: before it, it is seen at the same place, whole.
+std::string beside(const std::string& word, const std::string& number) {
+  return scene::direction_of(decode_utf8(word)) == scene::Direction::kRightToLeft
+             ? number + "  " + word
+             : word + "  " + number;
 }
 
 // Names of parts come where a storey is some lines high.
@@ -161,8 +171,7 @@ void label_lens(const LabelInput& in, LabelBoard& board) {
     scene::Box top = in.layout.box_of(in.layout.spine(l, true, 0), in.now);
     top.center.y = in.layout.storey_y(l + 1) - 0.12F * in.layout.pitch();
     Label label = colored(in, shaders::kChannelCrown,
-                          scene::visible_text({best.text.data(), best.text_bytes}) + "  " +
-                              percent_text(best.probability));
+                          beside(scene::candidate_text(best), percent_text(best.probability)));
     // The token that will be drawn stands out.
     if (best.id == lens.record->token) label.rgba = in.palette.text;
     label.mono = true;

@@ -5,14 +5,17 @@
 
 layout(location = 0) noperspective in vec3 across;
 layout(location = 1) flat in vec4 shape;
-layout(location = 2) noperspective in vec4 tint;
+layout(location = 2) noperspective in vec4 tint_between;
 layout(location = 4) noperspective in float halo_px;
+layout(location = 5) flat in float brightest;
 layout(location = 0) out vec4 color;
 
 void main() {
+  // On the edge of a ribbon that is finer than a pixel, what is interpolated leaves its range.
   float x = abs(across.x);
-  float t = across.y;
-  float brightness = across.z;
+  float t = clamp(across.y, 0.0, 1.0);
+  float brightness = min(across.z, brightest);
+  vec4 tint = clamp(tint_between, 0.0, 1.0);
   float radius = shape.x;
   float head = shape.y;
   // The part behind the head shows, its front edge soft and white-hot.
@@ -39,10 +42,10 @@ void main() {
     core = 0.35 * core + 0.5 * bead;
     body = 0.18 * body + 0.8 * bead;
   }
-  float halo = 1.0 - x / (2.6 * radius + halo_px);
+  float halo = max(1.0 - x / (2.6 * radius + clamp(halo_px, 0.0, kHaloPx)), 0.0);
   halo *= halo;
   float strength = brightness * shown * dash;
-  // Where a ribbon passes behind the eye, what is interpolated means nothing; no number passes this.
+  // Where a ribbon passes behind the eye it means nothing; no number passes this.
   if (!(strength > 0.0 && strength < 1e3 && x < 1e5)) discard;
 
   if (light_theme()) {

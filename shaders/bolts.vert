@@ -12,6 +12,7 @@ layout(location = 1) flat out vec4 shape;  // radius px, t of the head, dashes, 
 layout(location = 2) noperspective out vec4 tint;   // rgb; heat 0..1
 layout(location = 3) flat out uint record;  // of the bolt, in the buffer
 layout(location = 4) noperspective out float halo_px;  // behind the radius
+layout(location = 5) flat out float brightest;
 
 void main() {
   uint vertex = uint(gl_VertexIndex);
@@ -37,8 +38,9 @@ void main() {
   float radius_px = 0.5 * max(width_px, 1.2);
   // A tower of hundreds of layers would be white else.
   float thin = clamp(width_px / 1.2, 0.25, 1.0);
+  brightest = brightness;
   brightness *= thin;
-  halo_px = 3.0 * thin;
+  halo_px = kHaloPx * thin;
   if (negative || drain) radius_px = max(1.5 * radius_px, 1.6);
   float reach_px = 2.6 * radius_px + halo_px;
 

@@ -39,6 +39,7 @@ float light_now(Light light) {
   return now;
 }
 
+const float kHaloPx = 3.0;       // pixels of a bolt behind its radius
 const float kFloorReach = 56.0;  // grid cells from the origin to where the floor ends
 
 // The colour of a share against the sum: cooler; of a grey, darker.

@@ -28,9 +28,13 @@ CLI::Validator between(double low, double high) {
   const auto check = [low, high](const std::string& text) {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
-    const bool whole = !text.empty() && *end == '\0';
-    return whole && value >= low && value <= high ? std::string()
-                                                  : "'" + text + "' is out of range";
+    if (*end == ',' && end != text.c_str()) {
+      std::string with_point = text;
+      std::replace(with_point.begin(), with_point.end(), ',', '.');
+      return "'" + text + "' has a comma: write " + with_point;
+    }
+    if (text.empty() || *end != '\0') return "'" + text + "' is not a number";
+    return value >= low && value <= high ? std::string() : "'" + text + "' is out of range";
   };
   std::ostringstream range;
   range << "[" << low << " - " << high << "]";

@@ -1,13 +1,13 @@
 #include "render/gpu/device_choice.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 
 #include <fmt/format.h>
 
 #include "model/error.h"
 #include "render/gpu/device.h"
+#include "render/scene/text.h"
 #include "shaders/shared.h"
 
 namespace gpu {
@@ -32,7 +32,7 @@ int rank(VkPhysicalDeviceType type) {
 }
 
 std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : text) c = scene::lower_ascii(c);
   return text;
 }
 

@@ -223,7 +223,7 @@ class Explainer {
         "softmax(logits / temperature)");
     if (at_->logits.record == nullptr || to_.index >= at_->logits.record->candidates) return;
     const trace::Candidate& c = at_->logits.candidates[to_.index];
-    meaning_.name += " \"" + visible_text({c.text.data(), c.text_bytes}) + "\"";
+    meaning_.name += " \"" + candidate_text(c) + "\"";
     meaning_.tensor = value_name("logits", {}, {static_cast<uint32_t>(c.id)});
     second("logit", c.logit);
   }

@@ -1,7 +1,12 @@
 #include "render/scene/shaping.h"
 
+#include <fribidi.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <new>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -60,26 +65,6 @@ bool joins(char32_t c) {
 bool is_space(char32_t c) {
   return c == 0x20 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F ||
          c == 0x205F || c == 0x3000;
-}
-
-bool is_digit(char32_t c) {
-  return (c >= '0' && c <= '9') || (c >= 0x660 && c <= 0x669) || (c >= 0x6F0 && c <= 0x6F9);
-}
-
-bool is_right_to_left(char32_t c) {
-  return (c >= 0x590 && c <= 0x8FF && !is_digit(c)) || c == 0x200F ||
-         (c >= 0xFB1D && c <= 0xFDFF) || (c >= 0xFE70 && c <= 0xFEFE) ||
-         (c >= 0x10800 && c <= 0x10FFF) || (c >= 0x1E800 && c <= 0x1EFFF);
-}
-
-bool is_neutral(char32_t c) {
-  if (is_digit(c)) return false;
-  return c < 0x41 || (c > 0x5A && c < 0x61) || (c > 0x7A && c < 0xAA) ||
-         (c >= 0x2000 && c <= 0x2BFF) || (c >= 0x3000 && c <= 0x3020);
-}
-
-bool is_strong(char32_t c) {
-  return !is_digit(c) && !is_neutral(c) && !is_mark(c) && !is_invisible(c);
 }
 
 // Arabic letters take one of four shapes. The presentation forms (U+FB50.., U+FE70..) list them as
@@ -160,6 +145,11 @@ std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
     const char32_t c = text[i];
     if (joins(c) && !out.empty() && !out.back().base.boxed) {
       out.back().non_joiner = c == 0x200C;
+    } else if ((c == 0xE33 || c == 0xEB3) && !out.empty() && !out.back().base.boxed) {
+      // Thai and Lao am: a ring below the tone, then aa.
+      auto& marks = out.back().marks;
+      marks.insert(marks.begin(), {c == 0xE33 ? char32_t{0xE4D} : char32_t{0xECD}, true, false, i});
+      out.push_back({{c - 1, false, false, i}, {}, false});
     } else if (is_mark(c)) {
       if (out.empty() || out.back().base.boxed)
         out.push_back({{0x25CC, false, false, i}, {}, false});
@@ -169,6 +159,56 @@ std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
     }
   }
   return out;
+}
+
+// Vowel signs that are written behind their consonant and seen before it, wholly or in part: their
+// canonical decompositions, where they have one (Unicode 15, Indic_Positional_Category Left and
+// Left_And_Right).
+struct LeftVowel {
+  char32_t sign;
+  char32_t before;
+  char32_t after;  // 0: nothing
+};
+constexpr LeftVowel kLeftVowels[] = {
+    {0x93F, 0x93F, 0},     {0x94E, 0x94E, 0},     {0x9BF, 0x9BF, 0},     {0x9C7, 0x9C7, 0},
+    {0x9C8, 0x9C8, 0},     {0x9CB, 0x9C7, 0x9BE}, {0x9CC, 0x9C7, 0x9D7}, {0xA3F, 0xA3F, 0},
+    {0xABF, 0xABF, 0},     {0xB47, 0xB47, 0},     {0xB4B, 0xB47, 0xB3E}, {0xB4C, 0xB47, 0xB57},
+    {0xBC6, 0xBC6, 0},     {0xBC7, 0xBC7, 0},     {0xBC8, 0xBC8, 0},     {0xBCA, 0xBC6, 0xBBE},
+    {0xBCB, 0xBC7, 0xBBE}, {0xBCC, 0xBC6, 0xBD7}, {0xD46, 0xD46, 0},     {0xD47, 0xD47, 0},
+    {0xD48, 0xD48, 0},     {0xD4A, 0xD46, 0xD3E}, {0xD4B, 0xD47, 0xD3E}, {0xD4C, 0xD46, 0xD57},
+    {0xDD9, 0xDD9, 0},     {0xDDB, 0xDDB, 0},     {0xDDC, 0xDD9, 0xDCF}, {0xDDE, 0xDD9, 0xDDF},
+    {0x1031, 0x1031, 0},   {0x17C1, 0x17C1, 0},   {0x17C2, 0x17C2, 0},   {0x17C3, 0x17C3, 0},
+};
+
+// A consonant that is said without a vowel belongs to the next one.
+bool is_virama(char32_t c) {
+  constexpr std::u32string_view kViramas =
+      U"\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0BCD\u0D4D\u0DCA\u1039\u17D2";
+  return kViramas.find(c) != std::u32string_view::npos;
+}
+
+void place_vowels(std::vector<Cluster>& clusters) {
+  for (size_t i = 1; i < clusters.size(); ++i) {
+    const auto* found =
+        std::ranges::find(kLeftVowels, clusters[i].base.character, &LeftVowel::sign);
+    if (found == std::end(kLeftVowels) || clusters[i].base.boxed) continue;
+    size_t first = i - 1;
+    if (clusters[first].base.boxed || is_space(clusters[first].base.character)) continue;
+    while (first > 0 && !clusters[first - 1].marks.empty() &&
+           is_virama(clusters[first - 1].marks.back().character))
+      --first;
+    Cluster vowel = std::move(clusters[i]);
+    vowel.base.character = found->before;
+    auto& above = clusters[i - 1].marks;  // which stay above the consonant
+    above.insert(above.end(), vowel.marks.begin(), vowel.marks.end());
+    vowel.marks.clear();
+    Cluster rest = vowel;
+    rest.base.character = found->after;
+    const auto at = [&](size_t k) { return clusters.begin() + static_cast<std::ptrdiff_t>(k); };
+    clusters.erase(at(i));
+    clusters.insert(at(first), std::move(vowel));
+    if (found->after != 0) clusters.insert(at(++i), std::move(rest));
+  }
 }
 
 // Shapes by neighbours, and lam with alef as the one letter that they become.
@@ -201,49 +241,29 @@ void join_letters(std::vector<Cluster>& clusters) {
 }
 
 char32_t mirrored(char32_t c) {
-  constexpr std::u32string_view kPairs = U"()[]{}<>\u00AB\u00BB\u2039\u203A";
-  const size_t at = kPairs.find(c);
-  return at == std::u32string_view::npos ? c : kPairs[at ^ 1U];
+  FriBidiChar other = c;
+  fribidi_get_mirror_char(c, &other);
+  return other;
 }
 
-// 0: left to right, 1: right to left, 2: left to right within it.
-std::vector<int> levels_of(const std::vector<Cluster>& clusters, Direction direction) {
-  const auto character = [&](size_t i) { return clusters[i].base.character; };
-  const auto strong = [&](size_t i) { return is_strong(character(i)) && !clusters[i].base.boxed; };
-  int base = direction == Direction::kRightToLeft ? 1 : 0;
-  for (size_t i = 0; direction == Direction::kOfFirstLetter && i < clusters.size(); ++i) {
-    if (!strong(i)) continue;
-    base = is_right_to_left(character(i)) ? 1 : 0;
-    break;
-  }
-  std::vector<int> levels(clusters.size(), base);
-  // A number belongs to the run that it follows; what lies between two of a kind is of that kind.
-  int run = base;
-  size_t open = clusters.size();  // first of the neutral ones since
-  const auto close = [&](size_t end, int side, int before) {
-    for (size_t j = std::min(open, end); j < end; ++j) levels[j] = before == side ? side : base;
-    open = clusters.size();
-  };
-  for (size_t i = 0; i < clusters.size(); ++i) {
-    if (is_digit(character(i))) {
-      const int side = run;
-      close(i, side, run);
-      levels[i] = side == 1 ? 2 : 0;
-    } else if (strong(i)) {
-      const int side = is_right_to_left(character(i)) ? 1 : 0;
-      close(i, side, run);
-      levels[i] = side == 1 ? 1 : (base == 1 ? 2 : 0);
-      run = side;
-    } else if (open == clusters.size()) {
-      open = i;
-    }
-  }
-  // A neutral within left-to-right text of a right-to-left line stays with it.
-  if (base == 1) {
-    for (size_t i = 1; i + 1 < levels.size(); ++i) {
-      if (levels[i] == 0) levels[i] = 2;
-    }
-  }
+// Unicode Annex 9: of what reads from right to left odd. A box has no direction of its own.
+std::vector<FriBidiLevel> levels_of(const std::vector<Cluster>& clusters, Direction direction) {
+  constexpr FriBidiChar kObject = 0xFFFC;
+  std::vector<FriBidiChar> text;
+  for (const Cluster& cluster : clusters)
+    text.push_back(cluster.base.boxed ? kObject : cluster.base.character);
+  const auto n = static_cast<FriBidiStrIndex>(text.size());
+  std::vector<FriBidiCharType> types(text.size());
+  std::vector<FriBidiBracketType> brackets(text.size());
+  std::vector<FriBidiLevel> levels(text.size());
+  fribidi_get_bidi_types(text.data(), n, types.data());
+  fribidi_get_bracket_types(text.data(), n, types.data(), brackets.data());
+  FriBidiParType line = FRIBIDI_PAR_ON;
+  if (direction == Direction::kLeftToRight) line = FRIBIDI_PAR_LTR;
+  if (direction == Direction::kRightToLeft) line = FRIBIDI_PAR_RTL;
+  if (fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &line, levels.data()) ==
+      0)
+    throw std::bad_alloc();
   return levels;
 }
 
@@ -258,34 +278,40 @@ bool is_invisible(char32_t c) {
 }
 
 Direction direction_of(std::span<const char32_t> text) {
-  const auto first = std::find_if(text.begin(), text.end(), is_strong);
-  if (first == text.end()) return Direction::kOfFirstLetter;
-  return is_right_to_left(*first) ? Direction::kRightToLeft : Direction::kLeftToRight;
+  for (const char32_t c : text) {
+    const FriBidiCharType type = fribidi_get_bidi_type(c);
+    if (FRIBIDI_IS_STRONG(type) && FRIBIDI_IS_LETTER(type) && !is_invisible(c))
+      return FRIBIDI_IS_RTL(type) ? Direction::kRightToLeft : Direction::kLeftToRight;
+  }
+  return Direction::kOfFirstLetter;
 }
 
 std::vector<Drawn> shape_line(std::span<const char32_t> text, Direction direction) {
   std::vector<Cluster> clusters = clusters_of(text);
-  const bool any = std::any_of(text.begin(), text.end(), is_right_to_left);
+  place_vowels(clusters);
+  const bool any = std::any_of(text.begin(), text.end(), [](char32_t c) {
+    return c >= 0x590 && FRIBIDI_IS_RTL(fribidi_get_bidi_type(c));
+  });
   if (any) {
     join_letters(clusters);
-    const std::vector<int> levels = levels_of(clusters, direction);
+    const std::vector<FriBidiLevel> levels = levels_of(clusters, direction);
     std::vector<size_t> order(clusters.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    for (const int level : {2, 1}) {  // rule L2: reverse every run at this level or above
+    std::iota(order.begin(), order.end(), size_t{0});
+    // Rule L2: every run at this level or above is turned around.
+    for (int level = *std::max_element(levels.begin(), levels.end()); level > 0; --level) {
       for (size_t i = 0; i < order.size();) {
         size_t end = i;
         while (end < order.size() && levels[end] >= level) ++end;
-        if (end > i) {
-          std::reverse(order.begin() + static_cast<ptrdiff_t>(i),
-                       order.begin() + static_cast<ptrdiff_t>(end));
-        }
+        std::reverse(order.begin() + static_cast<ptrdiff_t>(i),
+                     order.begin() + static_cast<ptrdiff_t>(end));
         i = std::max(end, i + 1);
       }
     }
     std::vector<Cluster> seen;
     for (const size_t i : order) {
       seen.push_back(clusters[i]);
-      if (levels[i] == 1) seen.back().base.character = mirrored(seen.back().base.character);
+      if (levels[i] % 2 == 1 && !seen.back().base.boxed)
+        seen.back().base.character = mirrored(seen.back().base.character);
     }
     clusters = std::move(seen);
   }

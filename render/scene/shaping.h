@@ -1,6 +1,7 @@
 // Characters -> what stands where on one line, before any font is asked: right-to-left runs in
-// the order in which they are seen, Arabic letters joined, marks on their base, and what is
-// invisible by nature named by its number, so that no token looks empty.
+// the order in which they are seen, Arabic letters joined, marks on their base, Indic vowel signs
+// before it where they belong there, and what is invisible by nature named by its number, so that
+// no token looks empty.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,7 @@ enum class Direction : uint8_t { kOfFirstLetter, kLeftToRight, kRightToLeft };
 Direction direction_of(std::span<const char32_t> text);
 
 // From left to right as they are drawn. The direction of the line is that of its first letter, or
-// as it is said for one that goes on (Unicode Annex 9, rules P2, N1, N2 and L2, one level of
-// embedding).
+// as it is said for one that goes on (Unicode Annex 9).
 std::vector<Drawn> shape_line(std::span<const char32_t> text,
                               Direction direction = Direction::kOfFirstLetter);
 

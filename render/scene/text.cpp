@@ -15,6 +15,13 @@ std::string hex(char byte) {
 
 }  // namespace
 
+std::string candidate_text(const trace::Candidate& candidate) {
+  const std::string_view text(candidate.text.data(), candidate.text_bytes);
+  std::string out = visible_text(text);
+  if (text.ends_with("\u2026")) out += " #" + std::to_string(candidate.id);
+  return out;
+}
+
 size_t sequence_length(std::string_view s) {
   const auto at = [&](size_t i) { return i < s.size() ? static_cast<uint8_t>(s[i]) : 0U; };
   const auto tail = [&](size_t i, unsigned low = 0x80U, unsigned high = 0xBFU) {

@@ -5,17 +5,30 @@
 #include <string>
 #include <string_view>
 
+#include "engine/trace/schema.h"
+
 namespace scene {
 
 // New line and tab as symbols, carriage return as \r, spaces alone as open boxes, other control
 // characters and bytes that are no UTF-8 as \xNN.
 std::string visible_text(std::string_view bytes);
 
+// The same of a candidate; one whose text was too long for the trace has its id as well.
+std::string candidate_text(const trace::Candidate& candidate);
+
 // Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0: none.
 size_t sequence_length(std::string_view s);
 
 // Bytes at the end that begin a character which is not complete: a token may hold a part of one.
 size_t unfinished(std::string_view bytes);
+
+// In every locale: C's functions leave 'i' and 'I' as they are in Turkish.
+constexpr char lower_ascii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+constexpr char upper_ascii(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
 
 // For running text: keeps line breaks, replaces what is no UTF-8.
 std::string readable_text(std::string_view bytes);

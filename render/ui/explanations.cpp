@@ -1,4 +1,5 @@
 #include "render/ui/explanations.h"
+#include "render/scene/text.h"
 
 #include <imgui.h>
 
@@ -15,7 +16,7 @@ namespace ui {
 namespace {
 
 std::string text_of(const trace::Candidate& c) {
-  return '"' + visible_text({c.text.data(), c.text_bytes}) + '"';
+  return '"' + Letters::current().line(scene::candidate_text(c)) + '"';
 }
 
 // The token whose probability is told beside the most probable ones: the one that was drawn, of a

@@ -3,11 +3,11 @@
 #define GLFW_INCLUDE_NONE
 #include <GLFW/glfw3.h>
 
-#include <cctype>
 #include <sstream>
 
 #include "render/scene/node_path.h"
 #include "render/scene/palette.h"
+#include "render/scene/text.h"
 #include "shaders/shared.h"
 
 namespace ui {
@@ -16,7 +16,7 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : out) c = scene::lower_ascii(c);
   return out;
 }
 
@@ -99,7 +99,7 @@ std::vector<Offer> offers(std::string_view typed, const scene::Layout& layout) {
   std::vector<Offer> out;
   std::string name(typed);  // of a node: capital letters
   std::erase(name, ' ');
-  for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : name) c = scene::upper_ascii(c);
   if (const auto element = scene::find_node(name, layout)) {
     Offer node{"select " + layout.path(layout.ref(*element)), ""};
     node.node = name;

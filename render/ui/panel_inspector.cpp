@@ -16,6 +16,7 @@
 #include "render/scene/node_meaning.h"
 #include "render/scene/node_path.h"
 #include "render/scene/quantities.h"
+#include "render/scene/text.h"
 #include "render/ui/explanations.h"
 #include "render/ui/letters.h"
 
@@ -578,7 +579,7 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
     for (uint32_t i = 0; i < std::min(at.logits.record->candidates, 6U); ++i) {
       const trace::Candidate& c = at.logits.candidates[i];
       ImGui::Text("%s  \"%s\"  logit %.3f%s", percent(c.probability).c_str(),
-                  visible_text({c.text.data(), c.text_bytes}).c_str(), double{c.logit},
+                  Letters::current().line(scene::candidate_text(c)).c_str(), double{c.logit},
                   c.id == at.logits.record->sampled ? "  drawn" : "");
     }
   }

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "render/scene/numbers.h"
+#include "render/scene/text.h"
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
@@ -54,17 +57,19 @@ void row(State& state, const scene::LegendRow& row, bool interactive) {
   ImGui::PopID();
 }
 
-// Names of model files can be long; what is cut off is in `fulgurite inspect`.
-std::string cut_to(std::string text, float width) {
-  constexpr const char* kMore = "\u2026";
-  const auto fitting = [&](float room) {
-    const char* end = nullptr;
-    ImGui::GetFont()->CalcTextSizeA(ImGui::GetFontSize(), std::max(room, 0.0F), 0.0F, text.data(),
-                                    text.data() + text.size(), &end);
-    return static_cast<size_t>(end - text.data());
-  };
-  if (fitting(width) == text.size()) return text;
-  return text.substr(0, fitting(width - ImGui::CalcTextSize(kMore).x)) + kMore;
+// A line that is cut where it gets wider than that, with an ellipsis. Names of model files can be
+// long; what is cut off is in `fulgurite inspect`.
+std::string cut_to(const std::string& text, float width) {
+  Letters& letters = Letters::current();
+  if (letters.width(text) <= width) return letters.line(text);
+  std::vector<size_t> ends;  // of its characters
+  for (size_t i = 0; i < text.size();
+       i += std::max<size_t>(scene::sequence_length(text.substr(i)), 1))
+    ends.push_back(i);
+  const auto cut = [&](size_t end) { return text.substr(0, end) + "\u2026"; };
+  const auto fits = [&](size_t end) { return letters.width(cut(end)) <= width; };
+  const auto too_wide = std::partition_point(ends.begin(), ends.end(), fits);
+  return letters.line(cut(too_wide == ends.begin() ? 0 : *std::prev(too_wide)));
 }
 
 // Well enough for their colours to be seen.
@@ -110,8 +115,8 @@ void panel_legend(State& state, bool interactive) {
                                               state.view.plays ? state.view.pace : 0.0,
                                               state.view.look.lens});
   if (ImGui::Begin("legend", nullptr, flags)) {
-    const std::string name =
-        cut_to(readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);
+    const std::string name = cut_to(
+        scene::readable_text(model.name.empty() ? model.architecture : model.name), 26.0F * em);
     ImGui::TextUnformatted(name.c_str());
     const auto millions = static_cast<double>(m.parameters) / 1e6;
     char parameters[24];

@@ -181,6 +181,20 @@ TEST_F(Golden, EveryModelSideBySideMoves) {
   EXPECT_LE(pixels_off(at("3.3"), at("3.3"), kSecond), kPixelTolerance);
 }
 
+// Ribbons finer than a pixel, thousands of them: none has another colour than its bolt, of which
+// all are blue or violet here.
+TEST_F(Golden, ABoltsEdgeHasItsColour) {
+  const Picture picture = read_png(shot({"--structure", "gpt3", "--synthetic", "--at", "2.6",
+                                         "--panels", "none", "--channels", "attention"},
+                                        "edges.png"));
+  ASSERT_EQ(picture.width, kWidth);
+  constexpr int kMost = 80;  // of 255
+  int reddest = 0;
+  for (size_t i = 0; i < picture.rgb.size(); i += 3)
+    reddest = std::max(reddest, int{picture.rgb[i]} - int{picture.rgb[i + 1]});
+  EXPECT_LE(reddest, kMost);
+}
+
 // Each channel's lights at twice their strength are seen, away from the legend that says so.
 TEST_F(Golden, OneMeasureTwiceAsLargeIsNoticed) {
   constexpr uint32_t kBehindLegend = 250;

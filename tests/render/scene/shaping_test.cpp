@@ -36,6 +36,32 @@ TEST(ShapeLine, NumbersInRightToLeftTextKeepTheirOrder) {
   EXPECT_EQ(U"(\u05D0)", drawn(U"(\u05D0)")) << "brackets are mirrored as well as moved";
 }
 
+// Annex 9, W2 to W7: separators and signs of a number are its own.
+TEST(ShapeLine, NumbersStayInOnePiece) {
+  EXPECT_EQ(U"12:30 \u05D0", drawn(U"\u05D0 12:30"));
+  EXPECT_EQ(U"25% \u05D0", drawn(U"\u05D0 25%"));
+  EXPECT_EQ(U"1,234.56 \u05D0", drawn(U"\u05D0 1,234.56"));
+  EXPECT_EQ(U"%0.5  \uFEE6\uFEE3", drawn(U"\u0645\u0646  0.5%")) << "as Arabic has it";
+  // After an Arabic letter digits are Arabic numbers; Arabic decimals have a separator of theirs.
+  EXPECT_EQ(U"3.14 \uFEE1", drawn(U"\u0645 3.14"));
+  EXPECT_EQ(U"\u0663\u066B\u0661\u0664 \uFEE1", drawn(U"\u0645 \u0663\u066B\u0661\u0664"));
+  EXPECT_EQ(U"\u0661\u0662/\u0660\u0665 \uFEE1", drawn(U"\u0645 \u0661\u0662/\u0660\u0665"));
+}
+
+// The Unicode Standard, chapter 12: a left-side vowel sign is seen before all of its consonants.
+TEST(ShapeLine, VowelSignsAreSeenWhereTheyBelong) {
+  EXPECT_EQ(U"\u093F\u0915", drawn(U"\u0915\u093F")) << "ki";
+  EXPECT_EQ(U"\u093F\u0939\u0928\u094D\u0926\u0940", drawn(U"\u0939\u093F\u0928\u094D\u0926\u0940"))
+      << "hindi";
+  EXPECT_EQ(U"\u093F\u0938\u094D\u0925", drawn(U"\u0938\u094D\u0925\u093F")) << "sthi";
+  EXPECT_EQ(U"\u093F\u0915\u0902", drawn(U"\u0915\u093F\u0902")) << "kim: the dot is the letter's";
+  EXPECT_EQ(U"\u0BC6\u0B95\u0BBE", drawn(U"\u0B95\u0BCA")) << "Tamil ko, on both sides";
+  EXPECT_EQ(U"\u093F", drawn(U"\u093F")) << "a token may be the sign alone";
+  EXPECT_EQ(U" \u093F", drawn(U" \u093F"));
+  EXPECT_EQ(U"\u0E19\u0E4D\u0E49\u0E32", drawn(U"\u0E19\u0E49\u0E33"))
+      << "Thai nam: its ring below the tone";
+}
+
 TEST(ShapeLine, JoinsArabicLetters) {
   // salaam: seen initial, lam with alef as one, final, then meem alone.
   EXPECT_EQ(U"\uFEE1\uFEFC\uFEB3", drawn(U"\u0633\u0644\u0627\u0645"));
