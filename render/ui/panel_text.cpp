@@ -157,6 +157,7 @@ void controls(State& state) {
   }
   auto& what = state.generate;
   if (std::exchange(state.focus_prompt, false)) {
+    ImGui::SetWindowFocus();  // without it Dear ImGui 1.90.1 gives nothing the keyboard
     ImGui::SetKeyboardFocusHere();
     state.caret_to_end = true;
   }
