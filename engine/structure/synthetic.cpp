@@ -95,7 +95,7 @@ class Writer {
     const uint32_t listed = std::min(slots, kReads);
     std::vector<float> read;
     read.reserve(size_t{m_.layers} * m_.kv_heads * slots);
-    std::vector<float> bias(m_.layers), head_share, read_share;
+    std::vector<float> bias(m_.layers), head_share, read_share, entropy(m_.kv_heads);
     std::vector<trace::HeadShare> heads;
     std::vector<trace::KvRead> reads;
     std::vector<uint32_t> order(slots);
@@ -114,7 +114,11 @@ class Writer {
           read.push_back(weight);
           sum += weight;
         }
-        for (size_t j = begin; j < read.size(); ++j) read[j] /= sum;
+        entropy[k] = 0.0F;
+        for (size_t j = begin; j < read.size(); ++j) {
+          read[j] /= sum;
+          if (read[j] > 0.0F) entropy[k] -= read[j] * std::log(read[j]);
+        }
       }
       head_share.clear();
       shares(head_share, m_.heads);
@@ -127,7 +131,8 @@ class Writer {
         shares(read_share, listed);
         std::sort(read_share.begin(), read_share.end(), std::greater<>());
         const float told = 0.75F + 0.25F * uniform();  // of the head by the listed reads
-        trace::HeadShare head{head_share[h], 1.0F, 1.0F, 1.0F, 1.0F - told, listed};
+        const float nats = entropy[kv_head_of(m_, h)];
+        trace::HeadShare head{head_share[h], 1.0F, nats, 1.0F, 1.0F - told, listed};
         for (uint32_t i = 0; i < listed; ++i) {
           reads.push_back({order[i], weights[order[i]], told * read_share[i]});
           head.rest_weight -= weights[order[i]];

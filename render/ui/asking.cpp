@@ -36,7 +36,13 @@ void take_answer(State& state) {
   state.asks_for.reset();
 }
 
+bool is_invented(const State& state) {
+  const trace::Model* model = state.stage.reader().model();
+  return model != nullptr && (model->structure.flags & trace::kStructureSynthetic) != 0;
+}
+
 const char* where_to_ask(const State& state) {
+  if (is_invented(state) || state.stage.at_rest()) return "a structure has none; Ctrl+O opens one";
   return state.followed.empty() ? "beside a trace, -m" : "the window it runs in";
 }
 

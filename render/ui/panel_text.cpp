@@ -149,6 +149,7 @@ void controls(State& state) {
   const trace::Reader& reader = state.stage.reader();
   if (state.control == nullptr) {
     const char* what = "a recorded trace: with -m and its model beside it, it can go on";
+    if (is_invented(state)) what = "invented numbers: no model runs here";
     if (state.stage.at_rest()) what = "a structure: no model runs in it";
     if (!state.followed.empty()) what = "as it comes from ";
     ImGui::TextDisabled("%s%s", what, readable_text(state.followed).c_str());

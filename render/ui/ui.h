@@ -129,6 +129,8 @@ bool escape_pressed();
 // Conversations and continuations there were: what was asked before it grew is of another text.
 uint64_t beginnings(const State& state);
 
+// The numbers are those of --synthetic: no model made them.
+bool is_invented(const State& state);
 // Of what needs a running model where none answers: "beside a trace, -m".
 const char* where_to_ask(const State& state);
 

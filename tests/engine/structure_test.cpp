@@ -3,9 +3,9 @@
 #include "engine/structure/structure.h"
 
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -208,6 +208,12 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
       double heads = double{at.attention.bias_share[l]};
       for (uint32_t h = 0; h < m.heads; ++h) {
         heads += double{at.attention.head(l, h).share};
+        const float* weights =
+            at.kv.read.data() + (l * m.kv_heads + trace::kv_head_of(m, h)) * (p + 1);
+        double nats = 0.0;
+        for (size_t j = 0; j <= p; ++j)
+          nats -= weights[j] > 0.0F ? double{weights[j]} * std::log(double{weights[j]}) : 0.0;
+        EXPECT_NEAR(nats, double{at.attention.head(l, h).entropy}, 1e-4);
         double reads = double{at.attention.head(l, h).rest_share};
         for (const trace::KvRead& read : at.attention.reads_of(l, h)) reads += double{read.share};
         ASSERT_NEAR(1.0, reads, 1e-4);
