@@ -43,7 +43,8 @@ int32_t find_token(const LoadedModel& model, const std::string& text, const char
   const std::vector<int32_t> parts = tokenizer.encode(text);
   std::string cut;
   for (const int32_t id : parts)
-    cut += (cut.empty() ? "" : ", ") + model::quoted(std::string(tokenizer.label(id)));
+    cut += fmt::format("{}{} (#{})", cut.empty() ? "" : ", ",
+                       model::quoted(std::string(tokenizer.label(id))), id);
   throw Error(
       ExitCode::kUsage,
       fmt::format("the vocabulary has no token {}; as a text it is {}", model::quoted(text), cut),

@@ -9,6 +9,7 @@
 
 #include "model/error.h"
 #include "render/gpu/device.h"
+#include "render/pass/font.h"
 #include "render/scene/eyes.h"
 #include "render/scene/zoom.h"
 #include "render/target/offscreen.h"
@@ -23,6 +24,12 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 
 namespace {
+
+// Of letters that the pictures have not.
+void tell_missing_fonts() {
+  const std::string missing = FontSet::shared().take_missing();
+  if (!missing.empty()) std::fprintf(stderr, "fulgurite: %s\n", missing.c_str());
+}
 
 // The still that `shot` takes by default: the crown is lit, the upper layers still glow.
 constexpr double kTypicalShare = 0.85;
@@ -187,6 +194,7 @@ int record(const RecordOptions& options) {
   std::fprintf(stderr, "%s: %s, %llu frames, %ux%u\n", interrupted() ? "interrupted" : "recorded",
                encoder.output().c_str(), static_cast<unsigned long long>(encoder.frames()),
                encoder.width(), encoder.height());
+  tell_missing_fonts();
   return 0;
 }
 
@@ -247,6 +255,7 @@ int shot(const ShotOptions& options) {
     }
   }
   std::fprintf(stderr, "picture: %s\n", options.output.c_str());
+  tell_missing_fonts();
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "render/commands/captures.h"
 #include "render/commands/controls.h"
 #include "render/commands/window.h"
+#include "render/pass/font.h"
 #include "render/scene/muted.h"
 #include "render/scene/zoom.h"
 #include "render/ui/ui.h"
@@ -195,6 +196,8 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     }
     frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
+    if (std::string missing = FontSet::shared().take_missing(); !missing.empty())
+      state.message = std::move(missing);
     guarded([&] {
       if (controls.take_screenshot())
         state.message = "saved " + save_picture(device, stage, view, swapchain.extent());

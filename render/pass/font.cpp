@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
+#include <fmt/format.h>
 #include <fontconfig/fontconfig.h>
 #include <ft2build.h>
 #include FT_FREETYPE_H
@@ -191,6 +195,16 @@ std::vector<char32_t> decode_utf8(std::string_view text) {
   return out;
 }
 
+// Of Debian and Ubuntu, that has a font for a character; empty: none has.
+std::string_view package_with(char32_t c) {
+  const auto in = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
+  if (in(0x2E80, 0x9FFF) || in(0xA960, 0xA97F) || in(0xAC00, 0xD7FF) || in(0x1100, 0x11FF) ||
+      in(0xF900, 0xFAFF) || in(0xFE30, 0xFE4F) || in(0xFF00, 0xFFEF) || in(0x20000, 0x3FFFD))
+    return "fonts-noto-cjk";
+  if (in(0x2600, 0x27BF) || in(0x1F000, 0x1FAFF)) return "fonts-symbola";
+  return in(0x80, 0xDFFF) || in(0xFB00, 0xFDFF) || in(0x10000, 0x1EFFF) ? "fonts-noto-core" : "";
+}
+
 struct FontSet::Impl {
   struct Style {
     const char* family;
@@ -202,6 +216,18 @@ struct FontSet::Impl {
   std::array<Style, 2> styles = {Style{"DejaVu Sans,sans-serif", {}, {}, {}},
                                  Style{"DejaVu Sans Mono,monospace", {}, {}, {}}};
   std::unordered_map<char32_t, GlyphShape> boxes;
+  std::set<std::string_view> told;  // packages
+  std::string missing;              // what was not told yet
+
+  // Private and unassigned characters have no font anywhere.
+  void miss(char32_t character) {
+    const std::string_view package = package_with(character);
+    if (package.empty() || !told.insert(package).second) return;
+    if (!missing.empty()) missing += "; ";
+    missing += fmt::format(
+        "no font has U+{:04X} and its like: they are boxes with their numbers (install {})",
+        static_cast<uint32_t>(character), package);
+  }
 
   FT_Face open(const FoundFont& font) {
     FT_Face face = nullptr;
@@ -284,6 +310,10 @@ FontSet& FontSet::shared() {
   return fonts;
 }
 
+std::string FontSet::take_missing() {
+  return std::exchange(impl_->missing, {});
+}
+
 const GlyphShape& FontSet::glyph(char32_t character, bool mono) {
   Impl::Style& style = impl_->styles[mono ? 1 : 0];
   if (const auto it = style.glyphs.find(character); it != style.glyphs.end()) return it->second;
@@ -291,6 +321,7 @@ const GlyphShape& FontSet::glyph(char32_t character, bool mono) {
   const FT_Face face = impl_->face_for(style, character);
   if (face == nullptr) {
     style.missing[character] = true;
+    impl_->miss(character);
     return boxed(character);
   }
   return style.glyphs[character] = impl_->render(face, character, static_cast<FT_UInt>(kGlyphPx));

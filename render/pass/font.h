@@ -50,6 +50,9 @@ class FontSet {
   Setting set(std::span<const char32_t> text, bool mono);
   glm::vec2 measure(std::string_view utf8, float size_px, bool mono);
   float line_height(bool mono) const;  // at kGlyphPx
+  // A sentence about characters that were asked for and that no font has, and what to install for
+  // them. Empty: there is none that was not told before.
+  std::string take_missing();
 
   static FontSet& shared();  // made on first use, main thread
 

@@ -7,6 +7,18 @@ namespace scene {
 
 namespace {
 
+constexpr size_t kMostBehindLead = 3;  // bytes of a character
+
+bool continues(char byte) {
+  return (static_cast<uint8_t>(byte) & 0xC0) == 0x80;
+}
+
+// Bytes of the character that begins so.
+size_t announced(char lead) {
+  const auto b = static_cast<uint8_t>(lead);
+  return b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : b >= 0xC0 ? 2 : 1;
+}
+
 std::string hex(char byte) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   const auto b = static_cast<uint8_t>(byte);
@@ -70,14 +82,34 @@ std::string visible_text(std::string_view bytes) {
 }
 
 size_t unfinished(std::string_view bytes) {
-  constexpr size_t kMost = 3;
-  for (size_t n = 1; n <= std::min(kMost, bytes.size()); ++n) {
-    const auto lead = static_cast<uint8_t>(bytes[bytes.size() - n]);
-    if (lead >= 0x80 && lead < 0xC0) continue;  // of a character that begins before
-    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    return length > n ? n : 0;
+  for (size_t n = 1; n <= std::min(kMostBehindLead, bytes.size()); ++n) {
+    const char c = bytes[bytes.size() - n];
+    if (!continues(c)) return announced(c) > n ? n : 0;
   }
   return 0;
+}
+
+std::string part_of_character(std::string_view before, std::string_view token,
+                              std::string_view after) {
+  if (before.size() > kMostBehindLead) before.remove_prefix(before.size() - kMostBehindLead);
+  std::string text(before);
+  text.append(token).append(after.substr(0, kMostBehindLead));
+  const size_t end = before.size() + token.size();
+  size_t lead = before.size();
+  while (lead > 0 && continues(text[lead])) --lead;
+  const size_t length = announced(text[lead]);
+  const bool whole = sequence_length(text.substr(lead)) == length;
+  const bool cut = text.size() < lead + length;
+  if (token.empty() || length == 1 || continues(text[lead]) || end > lead + length ||
+      token.size() == length || !(whole || cut))
+    return {};
+  const size_t first = before.size() - lead + 1;
+  const size_t last = first + token.size() - 1;
+  std::string out = first == last
+                        ? "byte " + std::to_string(first)
+                        : "bytes " + std::to_string(first) + " to " + std::to_string(last);
+  out += " of " + std::to_string(length) + " of ";
+  return out + (whole ? text.substr(lead, length) : "a character");
 }
 
 std::string readable_text(std::string_view bytes) {

@@ -16,6 +16,12 @@ std::string visible_text(std::string_view bytes);
 // The same of a candidate; one whose text was too long for the trace has its id as well.
 std::string candidate_text(const trace::Candidate& candidate);
 
+// Of a token that is a part of one character, as others around it tell: "byte 1 of 3 of X", of one
+// that never ends "of a character". Empty: it is none. before, after: at least three bytes, where
+// there are so many.
+std::string part_of_character(std::string_view before, std::string_view token,
+                              std::string_view after);
+
 // Length of the well-formed UTF-8 sequence at the front (Unicode 15, table 3-7); 0: none.
 size_t sequence_length(std::string_view s);
 

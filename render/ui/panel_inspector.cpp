@@ -51,7 +51,17 @@ std::string token_text(const State& state, uint32_t position) {
 std::string tokens_of(const State& state, const scene::NodeRef& ref) {
   const scene::Layout& layout = state.stage.layout();
   if (layout.positions_per_column() > 1) return scene::column_name(layout, ref.column);
-  return "token \"" + token_text(state, ref.column) + "\"";
+  const trace::Reader& reader = state.stage.reader();
+  const auto text = [&](int64_t position) {
+    const bool there = position >= 0 && position < static_cast<int64_t>(reader.positions());
+    return there ? std::string(reader.position(static_cast<size_t>(position)).token.text) : "";
+  };
+  // Of a character of four bytes each may be a token.
+  const int64_t p = ref.column;
+  const std::string part = scene::part_of_character(
+      text(p - 3) + text(p - 2) + text(p - 1), text(p), text(p + 1) + text(p + 2) + text(p + 3));
+  return "token \"" + token_text(state, ref.column) + "\"" +
+         (part.empty() ? "" : ", " + visible_text(part));
 }
 
 // Of a sum; what is small keeps its digits.

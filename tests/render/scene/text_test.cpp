@@ -57,4 +57,20 @@ TEST(ReadableText, KeepsLinesAndReplacesTheRest) {
                                 "b"));
 }
 
+// What byte tokens are parts of: U+732B, a cat, is E7 8C AB.
+TEST(PartOfCharacter, IsNamedWithTheCharacter) {
+  using scene::part_of_character;
+  EXPECT_EQ("byte 1 of 3 of \u732B", part_of_character("a", "\xE7", "\x8C\xAB."));
+  EXPECT_EQ("byte 2 of 3 of \u732B", part_of_character("a\xE7", "\x8C", "\xAB"));
+  EXPECT_EQ("byte 3 of 3 of \u732B", part_of_character("\xE7\x8C", "\xAB", ""));
+  EXPECT_EQ("bytes 2 to 3 of 3 of \u732B", part_of_character("\xE7", "\x8C\xAB", "b"));
+  EXPECT_EQ("byte 4 of 4 of \U0001F600", part_of_character("x\xF0\x9F\x98", "\x80", ""));
+  EXPECT_EQ("byte 1 of 3 of a character", part_of_character("a", "\xE7", "")) << "not yet there";
+  EXPECT_EQ("", part_of_character("a", "\u732B", "b")) << "a whole one";
+  EXPECT_EQ("", part_of_character("", "x", "\x8C"));
+  EXPECT_EQ("", part_of_character("a", "\x8C", "b")) << "of none";
+  EXPECT_EQ("", part_of_character("a", "\xE7", "bcd")) << "of none";
+  EXPECT_EQ("", part_of_character("", "", ""));
+}
+
 }  // namespace

@@ -259,4 +259,19 @@ TEST_F(Letters, WhatIsEditedLooksLikeWhatItMeans) {
   EXPECT_EQ("a\U0001D538\U0001D539", letters_->editable().meant(shown));
 }
 
+TEST(MissingFonts, AreToldOnceWithWhatHasThem) {
+  render::FontSet fonts;
+  fonts.glyph(U'a', false);
+  fonts.glyph(U'\uE000', false);
+  EXPECT_EQ("", fonts.take_missing()) << "a private character has a font nowhere";
+  // One of this kind at least is in no font of a bare machine; who has them all is told nothing.
+  const auto missing = [&](char32_t c) { return &fonts.glyph(c, false) == &fonts.boxed(c); };
+  const bool orangutan = missing(U'\U0001F9A7');
+  const std::string told = fonts.take_missing();
+  EXPECT_EQ(orangutan, told.find("U+1F9A7") != std::string::npos) << told;
+  EXPECT_EQ(orangutan, told.find("fonts-symbola") != std::string::npos) << told;
+  fonts.glyph(U'\U0001F9A8', false);
+  EXPECT_EQ("", fonts.take_missing()) << "once";
+}
+
 }  // namespace
