@@ -245,15 +245,18 @@ bool Stage::draw(Target& target, const View& view) {
                          view.selected, occluders_.get(), subjects_, view.look.lens});
   }
   lettered_.clear();
+  std::vector<scene::Rect> readable;
   for (size_t i = 0; i < notes.rects.size(); ++i) {
     constexpr uint32_t kReadable = 0x60;  // alpha
-    if (notes.labels[i].element != 0 && notes.labels[i].rgba >> 24 >= kReadable)
+    if (notes.labels[i].rgba >> 24 < kReadable) continue;
+    readable.push_back(notes.rects[i]);
+    if (notes.labels[i].element != 0)
       lettered_.emplace_back(notes.rects[i], notes.labels[i].element);
   }
   tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
   if (view.look.labels) {
-    std::vector<Label> more = tensors_.labels(
-        {colours, input.frame.clip_from_world, 13.0F * words, occluders_.get(), input.frame.now});
+    std::vector<Label> more = tensors_.labels({colours, input.frame.clip_from_world, 13.0F * words,
+                                               occluders_.get(), input.frame.now, readable});
     notes.labels.insert(notes.labels.end(), std::make_move_iterator(more.begin()),
                         std::make_move_iterator(more.end()));
   }

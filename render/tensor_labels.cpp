@@ -75,6 +75,18 @@ class TensorView::Writer {
   void rulers(const scene::Sheet& s, float alpha, glm::dvec2 cell_px, const glm::i64vec2& first,
               const glm::i64vec2& last);
 
+  // How much of a line beside a sheet is clear of the scene's own words. px: of its left end.
+  float room(glm::vec2 px, const std::string& text, float size) const {
+    constexpr float kClear = 8.0F;  // pixels
+    const glm::vec2 extent = measure_text(text, size, false);
+    const scene::Rect line{px - glm::vec2(0.0F, 0.5F * extent.y),
+                           px + glm::vec2(extent.x, 0.5F * extent.y)};
+    float clear = kClear;
+    for (const scene::Rect& word : words_.taken)
+      clear = std::min(clear, scene::gap_between(line, word));
+    return std::max(clear / kClear, 0.0F);
+  }
+
   // How much of a place on a sheet can be seen past the boxes before it.
   float seen(const glm::dvec3& place) const {
     if (words_.occluders == nullptr) return 1.0F;
@@ -115,8 +127,11 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
   const uint32_t colour = word_rgba(words_.palette, s.channel);
   // A vector that lies along a matrix has its words on the other side.
   const bool below = vector && !s.transposed;
-  put(top_left + glm::vec2(0.0F, below ? extent_px.y + 0.75F * em : -0.75F * em), text,
-      text == s.title ? em * 0.9F : em, colour, LabelAlign::kLeft, alpha);
+  const auto line = [&](float lines, const std::string& words, float size, uint32_t rgba) {
+    const glm::vec2 px = top_left + glm::vec2(0.0F, below ? extent_px.y + lines * em : -lines * em);
+    put(px, words, size, rgba, LabelAlign::kLeft, alpha * room(px, words, size));
+  };
+  line(0.75F, text, text == s.title ? em * 0.9F : em, colour);
   // Beneath a wide one: what full colour means, or why there is none.
   const SheetFacts* facts = view_.store_.facts(s.id);
   std::string note;
@@ -136,8 +151,7 @@ void TensorView::Writer::title(const scene::Sheet& s, float alpha, glm::vec2 top
     if (!fits(note)) note = "full colour " + short_number(double{facts->scale});
   }
   if (fits(note) && (!vector || width > 12.0F * em)) {
-    put(top_left + glm::vec2(0.0F, below ? extent_px.y + 2.0F * em : -2.0F * em), note, em * 0.85F,
-        words_.palette.faint_text, LabelAlign::kLeft, alpha);
+    line(2.0F, note, em * 0.85F, words_.palette.faint_text);
   }
 }
 

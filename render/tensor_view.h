@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "render/scene/cell_sources.h"
 #include "render/scene/occlusion.h"
 #include "render/scene/palette.h"
+#include "render/scene/placement.h"
 #include "render/tensor_store.h"
 #include "shaders/shared.h"
 
@@ -48,6 +50,7 @@ class TensorView {
     float size_px = 14.0F;                        // of a normal label
     const scene::Occluders* occluders = nullptr;  // what words are hidden by; null: nothing
     float now = 0.0F;                             // column at the front
+    std::span<const scene::Rect> taken{};  // by the scene's own words, to which titles give way
   };
   // Titles with shapes, scales, the numbers of lines and of cells.
   std::vector<Label> labels(const Words& words) const;

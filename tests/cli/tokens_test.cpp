@@ -127,7 +127,7 @@ TEST_F(Numbers, WrongUseIsSaidAndNothingWritten) {
   for (const char* command : {"lens", "attribution"}) {
     expect_refusal(fulgurite({command}), 2, "--tokens");
     expect_refusal(fulgurite({command, "-p", "A", "--position", "1"}), 2, "--position");
-    expect_refusal(fulgurite({command, "-p", "A", "--token", "many"}), 2, "'m', 'a'");
+    expect_refusal(fulgurite({command, "-p", "A", "--token", "many"}), 2, "'m' (#109), 'a' (#97)");
     expect_refusal(fulgurite({command, "-p", "A", "--token", "\x1B[31m"}), 2, "--token");
     expect_refusal(fulgurite({command, "-p", "A", "--top", "0"}), 2, "--top");
     expect_refusal(fulgurite({command, "-p", "A", "--mute", "L9.A"}), 2, "L9.A");
