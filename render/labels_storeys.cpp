@@ -1,6 +1,8 @@
 // The parts of the storeys: wings, layers, heads, slots, neurons; and what a structure is lettered
 // with.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "render/labels.h"
 #include "render/pass/font.h"
@@ -37,12 +39,13 @@ std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board,
   return layers;
 }
 
-// A word and its number. Behind a word that reads from right to left a number would be a part of
-// it, and turned around: before it, it is seen at the same place, whole.
+// A word and its number. Behind a word that ends from right to left a number would be a part of it,
+// and turned around: before it, it is seen whole.
 std::string beside(const std::string& word, const std::string& number) {
-  return scene::direction_of(decode_utf8(word)) == scene::Direction::kRightToLeft
-             ? number + "  " + word
-             : word + "  " + number;
+  std::vector<char32_t> backwards = decode_utf8(word);
+  std::reverse(backwards.begin(), backwards.end());
+  return scene::direction_of(backwards) == scene::Direction::kRightToLeft ? number + "  " + word
+                                                                          : word + "  " + number;
 }
 
 // Names of parts come where a storey is some lines high.

@@ -45,7 +45,7 @@ void main() {
   float halo = max(1.0 - x / (2.6 * radius + clamp(halo_px, 0.0, kHaloPx)), 0.0);
   halo *= halo;
   float strength = brightness * shown * dash;
-  // Where a ribbon passes behind the eye it means nothing; no number passes this.
+  // Where a ribbon passes behind the eye, what is interpolated means nothing; no number passes this.
   if (!(strength > 0.0 && strength < 1e3 && x < 1e5)) discard;
 
   if (light_theme()) {

@@ -28,9 +28,9 @@ CLI::Validator between(double low, double high) {
   const auto check = [low, high](const std::string& text) {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
-    if (*end == ',' && end != text.c_str()) {
+    if (*end == ',' && std::count(text.begin(), text.end(), ',') == 1) {
       std::string with_point = text;
-      std::replace(with_point.begin(), with_point.end(), ',', '.');
+      with_point[with_point.find(',')] = '.';
       return "'" + text + "' has a comma: write " + with_point;
     }
     if (text.empty() || *end != '\0') return "'" + text + "' is not a number";

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/trace/file.h"
 #include "engine/trace/muted.h"
@@ -71,11 +72,16 @@ Json sampler_of(const trace::StartRecord& start, const trace::PenaltiesRecord* p
 }
 
 Json conversation_of(const trace::Reader& reader) {
-  Json conversation = {{"level", nullptr}, {"sampler", nullptr}};
-  if (const trace::StartRecord* start = reader.start(0)) {
-    conversation["level"] = name_of(start->level);
-    conversation["sampler"] = sampler_of(*start, reader.penalties(0));
+  Json settings = Json::array();
+  const trace::StartRecord* before = nullptr;
+  for (size_t i = 0; i < std::max<size_t>(reader.steps(), 1); ++i) {
+    const trace::StartRecord* start = reader.start(i);
+    if (start == std::exchange(before, start) || start == nullptr) continue;
+    settings.push_back({{"from_step", i},
+                        {"level", name_of(start->level)},
+                        {"sampler", sampler_of(*start, reader.penalties(i))}});
   }
+  Json conversation = {{"settings", std::move(settings)}};
   Json muted = Json::array();
   for (const trace::MutedPart& part : reader.muted()) muted.push_back(trace::name_of(part));
   conversation["muted"] = std::move(muted);

@@ -11,7 +11,8 @@ namespace engine::commands {
 //   file, format, bytes, written_by, schema
 //   complete, damaged    as trace::McapEnd has them
 //   model                null: the trace does not say
-//   conversations        of each its sampler, level, muted parts, steps, tokens and text
+//   conversations        of each its settings (again where it went on with others), muted parts,
+//                        steps, tokens and text
 //   records              messages and bytes of each topic
 //
 // Returns an exit code (0); throws Error (bad_model) for a file that is no trace.

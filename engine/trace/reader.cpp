@@ -250,8 +250,8 @@ void Reader::take(const Message& message) {
       if (!makes_sense(*m)) inconsistent("the model's description makes no sense");
       Model model{*m, structure_of(*m), {}, {}, {}};
       model.name = pieces.text(m->name_bytes).substr(0, kMostText);
-      model.architecture = pieces.text(m->architecture_bytes);
-      model.quantisation = pieces.text(m->quantisation_bytes);
+      model.architecture = pieces.text(m->architecture_bytes).substr(0, kMostText);
+      model.quantisation = pieces.text(m->quantisation_bytes).substr(0, kMostText);
       model_ = std::move(model);
       break;
     }

@@ -196,8 +196,7 @@ std::optional<Shown> show(const SceneOptions& options, const Opener& open, Scree
     }
     frame_log.add(stage, device);
     if (const auto pick = stage.renderer().take_pick()) controls.picked(*pick);
-    if (std::string missing = FontSet::shared().take_missing(); !missing.empty())
-      state.message = std::move(missing);
+    if (state.message.empty()) state.message = FontSet::shared().take_missing();
     guarded([&] {
       if (controls.take_screenshot())
         state.message = "saved " + save_picture(device, stage, view, swapchain.extent());

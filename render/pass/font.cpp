@@ -219,7 +219,7 @@ struct FontSet::Impl {
   std::set<std::string_view> told;  // packages
   std::string missing;              // what was not told yet
 
-  // Private and unassigned characters have no font anywhere.
+  // Private characters have no font anywhere.
   void miss(char32_t character) {
     const std::string_view package = package_with(character);
     if (package.empty() || !told.insert(package).second) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "render/scene/text.h"
 
@@ -15,9 +16,7 @@ constexpr size_t kFirst = 0xE000;
 constexpr size_t kStandIns = 0x1000;  // the rest is for letters: render/ui/letters.cpp
 
 std::string stand_in(size_t number) {
-  const size_t c = kFirst + number;
-  return {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
-          static_cast<char>(0x80 | (c & 0x3F))};
+  return encode_utf8(static_cast<char32_t>(kFirst + number));
 }
 
 // Which stand-in these three bytes are; kStandIns: none.
@@ -58,15 +57,15 @@ std::string Editable::shown(std::string_view text) {
   return out;
 }
 
-char32_t Editable::typed(char32_t c) {
-  if (c <= 0xFFFF) return c;
-  const auto byte = [&](int shift, char32_t lead, char32_t mask) {
-    return static_cast<char>(lead | (c >> shift & mask));
-  };
-  const std::string utf8 = {byte(18, 0xF0, 0x07), byte(12, 0x80, 0x3F), byte(6, 0x80, 0x3F),
-                            byte(0, 0x80, 0x3F)};
-  const std::string field = shown(utf8);
-  return field.empty() ? char32_t{0xFFFD} : static_cast<char32_t>(kFirst + number_of(field));
+bool Editable::keep_typed(char32_t c) {
+  const std::string one = encode_utf8(c);
+  if (typed_.empty() && shown(one) == one) return false;
+  typed_ += one;
+  return true;
+}
+
+std::string Editable::take_typed() {
+  return shown(std::exchange(typed_, {}));
 }
 
 std::string Editable::meant(std::string_view shown) const {

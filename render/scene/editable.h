@@ -15,13 +15,17 @@ class Editable {
   // The text as the field may have it, and back. Stand-ins mean the same for the object's life.
   std::string shown(std::string_view text);
   std::string meant(std::string_view shown) const;
-  // What stands for a character that is typed: for most it is itself.
-  char32_t typed(char32_t c);
+  // A character that is typed, and that the field may not have as it is, waits, and so does what is
+  // typed behind it. False: the field may have it.
+  bool keep_typed(char32_t c);
+  // What waits, as the field may have it.
+  std::string take_typed();
   // The same of a text from elsewhere, whose lines may end as other systems have it.
   std::string pasted(std::string_view text);
 
  private:
   std::vector<std::string> kept_;  // by stand-in
+  std::string typed_;              // what waits
 };
 
 }  // namespace scene

@@ -161,9 +161,9 @@ std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
   return out;
 }
 
-// Vowel signs that are written behind their consonant and seen before it, wholly or in part: their
-// canonical decompositions, where they have one (Unicode 15, Indic_Positional_Category Left and
-// Left_And_Right).
+// Vowel signs that are written behind their consonant and seen before it, wholly or in part, as
+// their canonical decompositions have it (Unicode 15, Indic_Positional_Category). Khmer's that
+// stand on both sides have none.
 struct LeftVowel {
   char32_t sign;
   char32_t before;
@@ -180,10 +180,9 @@ constexpr LeftVowel kLeftVowels[] = {
     {0x1031, 0x1031, 0},   {0x17C1, 0x17C1, 0},   {0x17C2, 0x17C2, 0},   {0x17C3, 0x17C3, 0},
 };
 
-// A consonant that is said without a vowel belongs to the next one.
+// A consonant that is said without a vowel stands with the next one. Not so in Tamil and Sinhala.
 bool is_virama(char32_t c) {
-  constexpr std::u32string_view kViramas =
-      U"\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0BCD\u0D4D\u0DCA\u1039\u17D2";
+  constexpr std::u32string_view kViramas = U"\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0D4D\u1039\u17D2";
   return kViramas.find(c) != std::u32string_view::npos;
 }
 
@@ -194,9 +193,11 @@ void place_vowels(std::vector<Cluster>& clusters) {
     if (found == std::end(kLeftVowels) || clusters[i].base.boxed) continue;
     size_t first = i - 1;
     if (clusters[first].base.boxed || is_space(clusters[first].base.character)) continue;
-    while (first > 0 && !clusters[first - 1].marks.empty() &&
-           is_virama(clusters[first - 1].marks.back().character))
-      --first;
+    const auto stands_with_the_next = [](const Cluster& cluster) {
+      return !cluster.non_joiner && !cluster.marks.empty() &&
+             is_virama(cluster.marks.back().character);
+    };
+    while (first > 0 && stands_with_the_next(clusters[first - 1])) --first;
     Cluster vowel = std::move(clusters[i]);
     vowel.base.character = found->before;
     auto& above = clusters[i - 1].marks;  // which stay above the consonant
@@ -205,8 +206,8 @@ void place_vowels(std::vector<Cluster>& clusters) {
     Cluster rest = vowel;
     rest.base.character = found->after;
     const auto at = [&](size_t k) { return clusters.begin() + static_cast<std::ptrdiff_t>(k); };
-    clusters.erase(at(i));
-    clusters.insert(at(first), std::move(vowel));
+    clusters[i] = std::move(vowel);
+    std::rotate(at(first), at(i), at(i + 1));
     if (found->after != 0) clusters.insert(at(++i), std::move(rest));
   }
 }

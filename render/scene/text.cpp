@@ -30,7 +30,19 @@ std::string hex(char byte) {
 std::string candidate_text(const trace::Candidate& candidate) {
   const std::string_view text(candidate.text.data(), candidate.text_bytes);
   std::string out = visible_text(text);
-  if (text.ends_with("\u2026")) out += " #" + std::to_string(candidate.id);
+  // One that was cut is as long as there is room, but for a character that had none.
+  const bool cut = text.size() + kMostBehindLead >= candidate.text.size();
+  if (cut && text.ends_with("\u2026")) out += " #" + std::to_string(candidate.id);
+  return out;
+}
+
+std::string encode_utf8(char32_t c) {
+  if (c < 0x80) return {static_cast<char>(c)};
+  const int behind = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;  // bytes behind the lead
+  constexpr unsigned kLeads[] = {0, 0xC0, 0xE0, 0xF0};
+  std::string out{static_cast<char>(kLeads[behind] | c >> (6 * behind))};
+  for (int shift = 6 * (behind - 1); shift >= 0; shift -= 6)
+    out += static_cast<char>(0x80U | (c >> shift & 0x3FU));
   return out;
 }
 
@@ -99,7 +111,9 @@ std::string part_of_character(std::string_view before, std::string_view token,
   while (lead > 0 && continues(text[lead])) --lead;
   const size_t length = announced(text[lead]);
   const bool whole = sequence_length(text.substr(lead)) == length;
-  const bool cut = text.size() < lead + length;
+  const bool cut =
+      text.size() < lead + length && static_cast<uint8_t>(text[lead]) <= 0xF4 &&
+      std::all_of(text.begin() + static_cast<std::ptrdiff_t>(lead) + 1, text.end(), continues);
   if (token.empty() || length == 1 || continues(text[lead]) || end > lead + length ||
       token.size() == length || !(whole || cut))
     return {};

@@ -28,6 +28,9 @@ size_t sequence_length(std::string_view s);
 // Bytes at the end that begin a character which is not complete: a token may hold a part of one.
 size_t unfinished(std::string_view bytes);
 
+// c: a code point, <= U+10FFFF.
+std::string encode_utf8(char32_t c);
+
 // In every locale: C's functions leave 'i' and 'I' as they are in Turkish.
 constexpr char lower_ascii(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

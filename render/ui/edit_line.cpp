@@ -2,10 +2,35 @@
 
 #include <imgui_stdlib.h>
 
+#include <algorithm>
+
 #include "render/ui/letters.h"
 #include "render/ui/ui.h"
 
 namespace ui {
+
+namespace {
+
+struct Callback {
+  ImGuiInputTextCallback call;
+  void* data;
+};
+
+// Dear ImGui takes no stand-ins from the keyboard: they are put in here.
+int put_typed(ImGuiInputTextCallbackData* data) {
+  const Callback next = *static_cast<const Callback*>(data->UserData);
+  const std::string typed = Letters::current().editable().take_typed();
+  if (!typed.empty()) {
+    const auto [first, last] = std::minmax(data->SelectionStart, data->SelectionEnd);
+    if (first < last) data->DeleteChars(first, last - first);
+    data->InsertChars(data->CursorPos, typed.c_str());
+  }
+  if (next.call == nullptr) return 0;
+  data->UserData = next.data;
+  return next.call(data);
+}
+
+}  // namespace
 
 bool edit_line(const char* id, const char* hint, std::string& text, TypedAhead& ahead,
                ImGuiInputTextFlags flags, ImGuiInputTextCallback callback, void* data) {
@@ -14,8 +39,9 @@ bool edit_line(const char* id, const char* hint, std::string& text, TypedAhead& 
   std::string edited = shown;
   letters.want(shown);
   ahead.give();
-  const bool entered = ImGui::InputTextWithHint(
-      id, hint, &edited, flags | ImGuiInputTextFlags_EnterReturnsTrue, callback, data);
+  Callback next{callback, data};
+  flags |= ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_CallbackAlways;
+  const bool entered = ImGui::InputTextWithHint(id, hint, &edited, flags, put_typed, &next);
   ahead.look();
   // Escape would bring back what stood there before.
   const bool escaped = ImGui::IsItemDeactivated() && escape_pressed();

@@ -1,5 +1,4 @@
 #include "render/ui/explanations.h"
-#include "render/scene/text.h"
 
 #include <imgui.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "render/scene/text.h"
 #include "render/ui/letters.h"
 
 namespace ui {

@@ -44,19 +44,6 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x80; });
 }
 
-void put(std::string& out, char32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0U | c >> 6);
-    out += static_cast<char>(0x80U | (c & 0x3FU));
-  } else {  // never beyond U+FFFF
-    out += static_cast<char>(0xE0U | c >> 12);
-    out += static_cast<char>(0x80U | (c >> 6 & 0x3FU));
-    out += static_cast<char>(0x80U | (c & 0x3FU));
-  }
-}
-
 // As Dear ImGui has it: pixels of its font for one at kGlyphPx.
 float scale_of(float em_px, bool mono) {
   return em_px / render::FontSet::shared().line_height(mono);
@@ -252,7 +239,7 @@ scene::Line Letters::line(std::span<const scene::Line> lines, size_t i) {
     for (++d; d < drawn.size() && drawn[d].mark; ++d)
       if (letter.characters.size() <= kMarks) letter.characters += drawn[d].character;
     if (out.empty() || out.back().from != of) out.push_back({of, {}});
-    put(out.back().text, stand_in(letter));
+    out.back().text += scene::encode_utf8(stand_in(letter));
   }
   return out;
 }
@@ -265,9 +252,7 @@ void Letters::want(std::string_view shown) {
       stand_in({{c}});
       continue;
     }
-    std::string one;
-    put(one, c);
-    const auto meant = render::decode_utf8(editable_.meant(one));
+    const auto meant = render::decode_utf8(editable_.meant(scene::encode_utf8(c)));
     if (meant.size() == 1) stand_in({{meant[0]}, scene::is_invisible(meant[0]), c});
   }
 }

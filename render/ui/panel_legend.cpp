@@ -64,7 +64,7 @@ std::string cut_to(const std::string& text, float width) {
   if (letters.width(text) <= width) return letters.line(text);
   std::vector<size_t> ends;  // of its characters
   for (size_t i = 0; i < text.size();
-       i += std::max<size_t>(scene::sequence_length(text.substr(i)), 1))
+       i += std::max<size_t>(scene::sequence_length(std::string_view(text).substr(i)), 1))
     ends.push_back(i);
   const auto cut = [&](size_t end) { return text.substr(0, end) + "\u2026"; };
   const auto fits = [&](size_t end) { return letters.width(cut(end)) <= width; };

@@ -168,8 +168,8 @@ void controls(State& state) {
   const bool narrow = ImGui::GetContentRegionAvail().x < 22.0F * em;
   ImGui::SetNextItemWidth(narrow ? -1.0F : -14.0F * em);
   const std::string before = what.prompt;
-  bool go = edit_line("##prompt", "prompt", what.prompt, state.typed_for_prompt,
-                      ImGuiInputTextFlags_CallbackAlways, caret_to_end, &state.caret_to_end);
+  bool go = edit_line("##prompt", "prompt", what.prompt, state.typed_for_prompt, 0, caret_to_end,
+                      &state.caret_to_end);
   if (what.prompt != before) what.tokens.clear();
   if (ImGui::IsItemActive()) {  // letters are text now, not commands
     ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),

@@ -66,7 +66,9 @@ Ui::Ui(GLFWwindow* window, float scale)
   ImGui::GetPlatformIO().Platform_SetClipboardTextFn = copied;
 #endif
   glfwSetCharCallback(window, [](GLFWwindow* w, unsigned character) {
-    ImGui_ImplGlfw_CharCallback(w, Letters::current().editable().typed(character));
+    const bool edits = ImGui::GetIO().WantTextInput;
+    if (edits && Letters::current().editable().keep_typed(character)) return;
+    if (character <= 0xFFFF) ImGui_ImplGlfw_CharCallback(w, character);
   });
 }
 

@@ -60,9 +60,10 @@ TEST_F(InspectTrace, TellsWhoWroteItOfWhichModelAndWhatWasSaid) {
   ASSERT_EQ(d["conversations"].size(), 2U);
 
   const json& first = d["conversations"][0];
-  EXPECT_EQ(first["level"], "live");
-  EXPECT_EQ(first["sampler"]["seed"], 3);
-  EXPECT_EQ(first["sampler"]["min-p"], 0.05);
+  ASSERT_EQ(first["settings"].size(), 1U);
+  EXPECT_EQ(first["settings"][0]["level"], "live");
+  EXPECT_EQ(first["settings"][0]["sampler"]["seed"], 3);
+  EXPECT_EQ(first["settings"][0]["sampler"]["min-p"], 0.05);
   EXPECT_TRUE(first["muted"].empty());
   EXPECT_EQ(first["steps"], 1 + 5);
   EXPECT_EQ(first["generated_tokens"], 5);

@@ -39,10 +39,13 @@ TEST(Editable, ShowsCharactersOfSixteenBitsAlone) {
 
 TEST(Editable, WhatIsTypedOrPastedIsKeptToo) {
   Editable editable;
-  EXPECT_EQ(U'\u00E9', editable.typed(U'\u00E9'));
-  EXPECT_EQ(U'\uE000', editable.typed(U'\U0001F44D'));
-  EXPECT_EQ(U'\uE001', editable.typed(U'\U00020BB7'));
-  EXPECT_EQ("\U0001F44D\U00020BB7", editable.meant("\uE000\uE001"));
+  EXPECT_FALSE(editable.keep_typed(U'\u00E9')) << "the field takes it";
+  EXPECT_EQ("", editable.take_typed());
+  EXPECT_TRUE(editable.keep_typed(U'\U0001F44D'));
+  EXPECT_TRUE(editable.keep_typed(U'a')) << "what comes behind it stays behind it";
+  EXPECT_TRUE(editable.keep_typed(U'\u21B5'));
+  EXPECT_EQ("\U0001F44Da\u21B5", editable.meant(editable.take_typed()));
+  EXPECT_EQ("", editable.take_typed());
   const std::string arrows = "a \u21B5 b\u21E5\U0001F44D";
   EXPECT_EQ(arrows, editable.meant(editable.pasted(arrows)));
 }

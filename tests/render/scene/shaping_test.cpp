@@ -56,6 +56,11 @@ TEST(ShapeLine, VowelSignsAreSeenWhereTheyBelong) {
   EXPECT_EQ(U"\u093F\u0938\u094D\u0925", drawn(U"\u0938\u094D\u0925\u093F")) << "sthi";
   EXPECT_EQ(U"\u093F\u0915\u0902", drawn(U"\u0915\u093F\u0902")) << "kim: the dot is the letter's";
   EXPECT_EQ(U"\u0BC6\u0B95\u0BBE", drawn(U"\u0B95\u0BCA")) << "Tamil ko, on both sides";
+  EXPECT_EQ(U"\u0B87\u0BAA\u0BCD\u0BC7\u0BAA\u0BBE\u0BA4\u0BC1",
+            drawn(U"\u0B87\u0BAA\u0BCD\u0BAA\u0BCB\u0BA4\u0BC1"))
+      << "Tamil ippodu: a pulli makes no conjunct";
+  EXPECT_EQ(U"\u0915\u094D\u093F\u0937", drawn(U"\u0915\u094D\u200C\u0937\u093F"))
+      << "nor a virama with a non-joiner";
   EXPECT_EQ(U"\u093F", drawn(U"\u093F")) << "a token may be the sign alone";
   EXPECT_EQ(U" \u093F", drawn(U" \u093F"));
   EXPECT_EQ(U"\u0E19\u0E4D\u0E49\u0E32", drawn(U"\u0E19\u0E49\u0E33"))

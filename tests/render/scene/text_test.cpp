@@ -57,6 +57,27 @@ TEST(ReadableText, KeepsLinesAndReplacesTheRest) {
                                 "b"));
 }
 
+TEST(CandidateText, HasTheIdOfOneThatWasCut) {
+  const auto candidate = [](std::string_view text) {
+    trace::Candidate c;
+    c.id = 7;
+    c.text_bytes = static_cast<uint32_t>(text.copy(c.text.data(), c.text.size()));
+    return scene::candidate_text(c);
+  };
+  EXPECT_EQ(" the", candidate(" the"));
+  EXPECT_EQ("\u2026", candidate("\u2026")) << "a token of its own";
+  EXPECT_EQ("aaaaaaaaaaaaaaaaa\u2026 #7", candidate("aaaaaaaaaaaaaaaaa\u2026"));
+  EXPECT_EQ("\u3042\u3042\u3042\u3042\u3042\u2026 #7",
+            candidate("\u3042\u3042\u3042\u3042\u3042\u2026"));
+}
+
+TEST(EncodeUtf8, GivesWhatSequencesAreMadeOf) {
+  EXPECT_EQ("A", scene::encode_utf8(U'A'));
+  EXPECT_EQ("\u00E9", scene::encode_utf8(U'\u00E9'));
+  EXPECT_EQ("\u732B", scene::encode_utf8(U'\u732B'));
+  EXPECT_EQ("\U0010FFFF", scene::encode_utf8(U'\U0010FFFF'));
+}
+
 // What byte tokens are parts of: U+732B, a cat, is E7 8C AB.
 TEST(PartOfCharacter, IsNamedWithTheCharacter) {
   using scene::part_of_character;
@@ -70,6 +91,13 @@ TEST(PartOfCharacter, IsNamedWithTheCharacter) {
   EXPECT_EQ("", part_of_character("", "x", "\x8C"));
   EXPECT_EQ("", part_of_character("a", "\x8C", "b")) << "of none";
   EXPECT_EQ("", part_of_character("a", "\xE7", "bcd")) << "of none";
+  EXPECT_EQ("", part_of_character("a", "\xE7", "b")) << "of none";
+  EXPECT_EQ("", part_of_character("a",
+                                  "\xE7"
+                                  "b",
+                                  ""))
+      << "of none";
+  EXPECT_EQ("", part_of_character("a", "\xFF", "")) << "of none";
   EXPECT_EQ("", part_of_character("", "", ""));
 }
 
