@@ -223,10 +223,8 @@ struct FontSet::Impl {
   void miss(char32_t character) {
     const std::string_view package = package_with(character);
     if (package.empty() || !told.insert(package).second) return;
-    if (!missing.empty()) missing += "; ";
-    missing += fmt::format(
-        "no font has U+{:04X} and its like: they are boxes with their numbers (install {})",
-        static_cast<uint32_t>(character), package);
+    missing += missing.empty() ? "letters without a font are boxes: install " : ", ";
+    missing += fmt::format("{} (U+{:04X})", package, static_cast<uint32_t>(character));
   }
 
   FT_Face open(const FoundFont& font) {
