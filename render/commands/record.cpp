@@ -123,6 +123,7 @@ int record(const RecordOptions& options) {
   Player player;
   watch_for_interrupts();
   check_writable(options.output);
+  check_video(options.output);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);

@@ -1,5 +1,7 @@
 #include "render/video/encoder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
@@ -71,6 +73,26 @@ std::vector<std::string> command_line(const std::string& ffmpeg, const EncoderOp
 
 }  // namespace
 
+void check_video(const fs::path& output) {
+  const std::string ffmpeg = find_program("ffmpeg");
+  if (ffmpeg.empty() || is_mp4(output)) return;
+  if (!output.has_extension()) {
+    throw Error(ExitCode::kUsage, "has no ending that says which kind of video it is",
+                output.string(), "name it FILE.mp4");
+  }
+  // Five frames: what holds pictures takes but one.
+  const fs::path trial = fs::temp_directory_path() /
+                         fmt::format("fulgurite-{}{}", ::getpid(), output.extension().string());
+  Process frames({ffmpeg, "-v", "error", "-nostdin", "-f", "lavfi", "-i",
+                  "color=size=64x64:duration=0.2:rate=25", "-y", trial.string()});
+  const bool works = frames.finish() == 0;
+  std::error_code ignored;
+  fs::remove(trial, ignored);
+  if (works) return;
+  throw Error(ExitCode::kUsage, "is no video that ffmpeg writes: " + frames.last_line(),
+              output.string(), "name it FILE.mp4");
+}
+
 struct Encoder::Impl {
   explicit Impl(const EncoderOptions& given) : options(given), output(given.output) {
     CHECK(options.width > 0 && options.height > 0 && options.fps > 0);
@@ -92,10 +114,6 @@ struct Encoder::Impl {
                    "ffmpeg for a video)\n",
                    output.c_str());
     } else {
-      if (!output.has_extension()) {
-        throw Error(ExitCode::kUsage, "has no ending that says which kind of video it is",
-                    output.string(), "name it FILE.mp4");
-      }
       process.emplace(command_line(ffmpeg, options));
     }
     worker = std::thread([this] { work(); });

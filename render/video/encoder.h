@@ -20,6 +20,9 @@ struct EncoderOptions {
   double fps = 30;
 };
 
+// Throws Error (usage) where the name's ending is that of no video. Without ffmpeg all are well.
+void check_video(const std::filesystem::path& output);
+
 class Encoder {
  public:
   // Throws Error (recording_failed) when the output cannot be written or ffmpeg does not start.
