@@ -6,12 +6,31 @@
 #include <fstream>
 #include <iostream>
 
+#include "engine/standard_streams.h"
 #include "model/error.h"
+#include "model/utf8.h"
 
 namespace engine::commands {
 
 using fulgurite::Error;
 using fulgurite::ExitCode;
+
+namespace {
+
+// Byte tokens take anything, but a text in another encoding was hardly meant.
+void tell_what_is_no_utf8(const std::string& name, const std::string& text) {
+  for (size_t at = 0; at < text.size();) {
+    const model::Utf8Char c = model::decode_utf8(text, at);
+    if (!c.valid) {
+      tell("fulgurite: " + model::printable(name, 4096) + ": is not UTF-8 from byte " +
+           std::to_string(at) + " on; its bytes are taken as they are (iconv makes UTF-8 of it)");
+      return;
+    }
+    at += c.bytes;
+  }
+}
+
+}  // namespace
 
 std::string read_text_file(const std::string& path) {
   constexpr size_t kMostBytes = size_t{1} << 30;
@@ -39,6 +58,7 @@ std::string read_text_file(const std::string& path) {
   // std::cin takes what cannot be read, a folder say, for its end.
   if (in.bad() || (from_stdin && std::ferror(stdin) != 0))
     throw Error(ExitCode::kFailed, "cannot be read", name);
+  tell_what_is_no_utf8(name, text);
   return text;
 }
 

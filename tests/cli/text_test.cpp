@@ -133,6 +133,16 @@ TEST_F(Files, NobodyHasToCome) {
   EXPECT_EQ(outcome.out, "");
 }
 
+// "Neko" as Shift_JIS has it: byte tokens take it, and a teacher in Tokyo is told.
+TEST_F(Files, ATextInAnotherEncodingIsTakenAndSaid) {
+  write(in_folder("neko.txt"), "A\x94\x4C");
+  const Outcome outcome = fulgurite({"tokenize", "-f", in_folder("neko.txt"), "--json"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_CONTAINS(outcome.err, "neko.txt: is not UTF-8 from byte 1 on");
+  write(in_folder("cat.txt"), "A\u732B");
+  EXPECT_EQ(fulgurite({"tokenize", "-f", in_folder("cat.txt"), "--json"}).err, "");
+}
+
 TEST_F(Files, PromptFromAFile) {
   write(in_folder("prompt.txt"), "ROMEO:");
   const Outcome outcome =
