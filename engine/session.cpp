@@ -221,9 +221,11 @@ void Session::run_positions(size_t first, size_t n, bool want_logits) {
   for (size_t p = first; p < first + n; ++p) {
     const std::string_view text = model_.tokenizer->label(tokens_[p]);
     const auto kind = p < prompt_ ? trace::TokenKind::kPrompt : trace::TokenKind::kGenerated;
+    const uint32_t flags =
+        model_.tokenizer->is_control(tokens_[p]) ? uint32_t{trace::kTokenControl} : 0;
     trace::append(log_, Topic::kToken,
                   trace::TokenRecord{static_cast<uint32_t>(p), steps_, tokens_[p], kind, wall,
-                                     static_cast<uint32_t>(text.size()), 0},
+                                     static_cast<uint32_t>(text.size()), flags},
                   chars(text));
   }
   const bool tapped = options_.level != trace::Level::kOff;

@@ -227,6 +227,9 @@ struct ContinueRecord {
 };
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
+enum TokenFlag : uint32_t {
+  kTokenControl = 1,  // it steers the model and is no text: its bytes are its name
+};
 
 // then: the token's bytes, of a control token its name (text_bytes). A token may hold a part of a
 // character; where a vocabulary puts a space before every word, so does the first.
@@ -237,7 +240,7 @@ struct TokenRecord {
   TokenKind kind = TokenKind::kPrompt;
   int64_t wall_ns = 0;  // since the conversation's start
   uint32_t text_bytes = 0;
-  uint32_t reserved = 0;
+  uint32_t flags = 0;  // of TokenFlag
 };
 
 struct StepRecord {

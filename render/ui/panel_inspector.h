@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "render/scene/tensors.h"
+#include "render/ui/heatmap.h"
 #include "render/ui/ui.h"
 
 namespace ui {
@@ -32,7 +33,6 @@ class Inspector {
   void choose(const std::vector<scene::TensorName>& tensors, std::string_view name);
   void ask(State& state, const scene::TensorName& tensor);
   void show(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
-  void heatmap(State& state, const scene::TensorName& tensor, const trace::TensorAnswer& answer);
   void strongest(State& state, const scene::NodeRef& ref, uint32_t position, bool interactive);
 
   Explanations& explanations_;
@@ -41,13 +41,7 @@ class Inspector {
   Question asked_;
   uint64_t request_ = 0;        // the newest that was posted
   uint64_t shown_request_ = 0;  // the newest that was answered
-  uint64_t texture_request_ = 0;
-  uint64_t texture_ = 0;  // 0: none
-  uint32_t texture_rows_ = 0, texture_cols_ = 0;
-  std::string_view texture_words_;  // of the colours that it was painted with
+  Heatmap heatmap_;
 };
-
-// A value's colour in a heatmap, as on the sheets; extreme > 0.
-uint32_t heat(const scene::CellColours& colours, float value, float extreme);
 
 }  // namespace ui

@@ -228,6 +228,12 @@ void warn(scene::Theme theme, std::string_view sentence) {
   ImGui::PopStyleColor();
 }
 
+std::string token_text(const State& state, uint32_t position) {
+  const trace::Reader& reader = state.stage.reader();
+  return position < reader.positions() ? visible_text(reader.position(position).token.text)
+                                       : std::string();
+}
+
 bool escape_pressed() {
 #if IMGUI_VERSION_NUM < 18700
   return ImGui::IsKeyPressed(ImGui::GetKeyIndex(ImGuiKey_Escape));

@@ -126,6 +126,9 @@ float bottom_of_panels(bool interactive, float em);
 // Of this frame.
 bool escape_pressed();
 
+// As panels show it; empty where there is none.
+std::string token_text(const State& state, uint32_t position);
+
 // Conversations and continuations there were: what was asked before it grew is of another text.
 uint64_t beginnings(const State& state);
 

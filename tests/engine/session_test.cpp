@@ -413,4 +413,16 @@ TEST(Session, RefusesAContextThatTheModelHasNot) {
   }
 }
 
+// Its bytes are a name then, which a reader must not take for text.
+TEST(ATokenOfATrace, SaysWhetherItIsOneThatSteers) {
+  REQUIRE_SHARED_DATA();
+  Conversation talk(tests::shared_data("models/real/stories260K-f32.gguf").string());
+  talk.run("Once upon a time", 4);
+  ASSERT_TRUE(talk.model.tokenizer->adds_bos());
+  for (size_t p = 0; p < talk.reader.positions(); ++p) {
+    const trace::Token& token = talk.reader.position(p).token;
+    EXPECT_EQ(p == 0, (token.record->flags & trace::kTokenControl) != 0) << p << token.text;
+  }
+}
+
 }  // namespace
