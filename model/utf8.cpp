@@ -60,13 +60,34 @@ std::string lower_ascii(std::string text) {
   return text;
 }
 
+namespace {
+
+// Joiners, zero-width spaces, variation selectors: between letters they do their work, alone they
+// are nothing that can be seen.
+bool has_no_width(char32_t c) {
+  return c == 0xAD || c == 0x34F || (c >= 0x200B && c <= 0x200F) || (c >= 0x2060 && c <= 0x2064) ||
+         (c >= 0xFE00 && c <= 0xFE0F) || c == 0xFEFF;
+}
+
+bool all_without_width(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Char c = decode_utf8(text, i);
+    if (!c.valid || !has_no_width(c.code)) return false;
+    i += c.bytes;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text, size_t max_bytes) {
+  const bool nothing_to_see = all_without_width(text);
   std::string out;
   for (size_t i = 0; i < text.size();) {
     const Utf8Char c = decode_utf8(text, i);
     if (i + c.bytes > max_bytes) return out + "...";
     const bool control = c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0);
-    if (c.valid && !control && !turns_direction(c.code)) {
+    if (c.valid && !control && !turns_direction(c.code) && !nothing_to_see) {
       out += text.substr(i, c.bytes);
     } else {
       constexpr std::string_view kHex = "0123456789ABCDEF";

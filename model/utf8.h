@@ -23,8 +23,8 @@ void append_utf8(std::string& out, char32_t code);
 std::string lower_ascii(std::string text);
 
 // `text` fit for one line of a terminal: control characters, those that turn the direction of
-// writing and invalid bytes become \xNN, and what exceeds max_bytes of the input is cut and marked
-// with "...".
+// writing and invalid bytes become \xNN, and so does all of a text without width; what exceeds
+// max_bytes of the input is cut and marked with "...".
 std::string printable(std::string_view text, size_t max_bytes = 80);
 
 // printable(text) between single quotes, as errors name keys and tensors.
