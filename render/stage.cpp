@@ -244,16 +244,19 @@ bool Stage::draw(Target& target, const View& view) {
                          input.frame.clip_from_world, viewport, 13.0F * words, covered,
                          view.selected, occluders_.get(), subjects_, view.look.lens});
   }
+  const auto hidden = [&](const Label& label) {
+    return tensors_.covers(label, input.frame.clip_from_world);
+  };
   lettered_.clear();
   std::vector<scene::Rect> readable;
   for (size_t i = 0; i < notes.rects.size(); ++i) {
     constexpr uint32_t kReadable = 0x60;  // alpha
-    if (notes.labels[i].rgba >> 24 < kReadable) continue;
+    if (notes.labels[i].rgba >> 24 < kReadable || hidden(notes.labels[i])) continue;
     readable.push_back(notes.rects[i]);
     if (notes.labels[i].element != 0)
       lettered_.emplace_back(notes.rects[i], notes.labels[i].element);
   }
-  tensors_.hide_covered(notes.labels, input.frame.clip_from_world);
+  std::erase_if(notes.labels, hidden);
   if (view.look.labels) {
     std::vector<Label> more = tensors_.labels({colours, input.frame.clip_from_world, 13.0F * words,
                                                occluders_.get(), input.frame.now, readable});

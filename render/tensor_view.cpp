@@ -147,16 +147,13 @@ void TensorView::outline(const std::vector<scene::CellSource>& parts, const scen
   }
 }
 
-void TensorView::hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const {
-  if (sheets_.empty()) return;
-  std::erase_if(labels, [&](const Label& label) {
-    const glm::vec4 clip = clip_from_world * glm::vec4(label.anchor, 1.0F);
-    if (clip.w <= 0.0F) return false;
-    const glm::vec2 at = glm::vec2(clip) / clip.w + label.offset_px / viewport_ * 2.0F;
-    const auto hit = under(at);
-    return hit && appearance_[hit->sheet] > 0.5F &&
-           hit->distance < glm::length(glm::dvec3(label.anchor) - eye_);
-  });
+bool TensorView::covers(const Label& label, const glm::mat4& clip_from_world) const {
+  if (sheets_.empty()) return false;
+  const glm::vec4 clip = clip_from_world * glm::vec4(label.anchor, 1.0F);
+  if (clip.w <= 0.0F) return false;
+  const auto hit = under(glm::vec2(clip) / clip.w + label.offset_px / viewport_ * 2.0F);
+  return hit && appearance_[hit->sheet] > 0.5F &&
+         hit->distance < glm::length(glm::dvec3(label.anchor) - eye_);
 }
 
 }  // namespace render

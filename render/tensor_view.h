@@ -64,8 +64,8 @@ class TensorView {
   // The outlines of parts of the sheets that can be seen.
   void outline(const std::vector<scene::CellSource>& parts, const scene::Palette& palette,
                float width_px, std::vector<shaders::Line>& lines) const;
-  // Takes away the labels of what lies behind a sheet.
-  void hide_covered(std::vector<Label>& labels, const glm::mat4& clip_from_world) const;
+  // Whether what a label stands for lies behind a sheet.
+  bool covers(const Label& label, const glm::mat4& clip_from_world) const;
 
   // There is nothing to be seen but one sheet.
   bool fills_frame() const;

@@ -28,10 +28,13 @@ CLI::Validator between(double low, double high) {
   const auto check = [low, high](const std::string& text) {
     char* end = nullptr;
     const double value = std::strtod(text.c_str(), &end);
-    if (*end == ',' && std::count(text.begin(), text.end(), ',') == 1) {
+    if (*end == ',') {
       std::string with_point = text;
       with_point[with_point.find(',')] = '.';
-      return "'" + text + "' has a comma: write " + with_point;
+      char* rest = nullptr;
+      std::strtod(with_point.c_str(), &rest);
+      if (rest != with_point.c_str() && *rest == '\0')
+        return "'" + text + "' has a comma: write " + with_point;
     }
     if (text.empty() || *end != '\0') return "'" + text + "' is not a number";
     return value >= low && value <= high ? std::string() : "'" + text + "' is out of range";

@@ -73,13 +73,11 @@ Json sampler_of(const trace::StartRecord& start, const trace::PenaltiesRecord* p
 
 Json conversation_of(const trace::Reader& reader) {
   Json settings = Json::array();
-  const trace::StartRecord* before = nullptr;
-  for (size_t i = 0; i < std::max<size_t>(reader.steps(), 1); ++i) {
-    const trace::StartRecord* start = reader.start(i);
-    if (start == std::exchange(before, start) || start == nullptr) continue;
-    settings.push_back({{"from_step", i},
-                        {"level", name_of(start->level)},
-                        {"sampler", sampler_of(*start, reader.penalties(i))}});
+  for (const trace::Reader::Settings& s : reader.settings()) {
+    if (s.start == nullptr) continue;
+    settings.push_back({{"from_step", s.from},
+                        {"level", name_of(s.start->level)},
+                        {"sampler", sampler_of(*s.start, s.penalties)}});
   }
   Json conversation = {{"settings", std::move(settings)}};
   Json muted = Json::array();
@@ -94,7 +92,8 @@ Json conversation_of(const trace::Reader& reader) {
     if (token.record == nullptr) continue;
     generated += token.record->kind == trace::TokenKind::kGenerated ? 1 : 0;
     wall_ns = token.record->wall_ns;
-    text += token.text;
+    const bool steers = (token.record->flags & trace::kTokenControl) != 0;
+    if (!steers) text += token.text;
   }
   conversation["prompt_tokens"] = reader.positions() - generated;
   conversation["generated_tokens"] = generated;

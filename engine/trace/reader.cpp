@@ -182,7 +182,7 @@ void Reader::forget(uint64_t chunk) {
   }
 }
 
-const Reader::Settings* Reader::settings(size_t step) const {
+const Reader::Settings* Reader::settings_of(size_t step) const {
   const Settings* last = nullptr;
   for (const Settings& s : settings_) {
     if (s.from <= step) last = &s;
@@ -191,12 +191,12 @@ const Reader::Settings* Reader::settings(size_t step) const {
 }
 
 const StartRecord* Reader::start(size_t step) const {
-  const Settings* found = settings(step);
+  const Settings* found = settings_of(step);
   return found == nullptr ? nullptr : found->start;
 }
 
 const PenaltiesRecord* Reader::penalties(size_t step) const {
-  const Settings* found = settings(step);
+  const Settings* found = settings_of(step);
   return found == nullptr ? nullptr : found->penalties;
 }
 

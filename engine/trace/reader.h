@@ -181,6 +181,13 @@ class Reader {
   const StartRecord* start(size_t step) const;
   // What else was done to that step's logits; nullptr: nothing, or the trace does not say.
   const PenaltiesRecord* penalties(size_t step) const;
+  // Of the conversation, as they changed; oldest first.
+  struct Settings {
+    size_t from = 0;  // the first step that was made with them
+    const StartRecord* start = nullptr;
+    const PenaltiesRecord* penalties = nullptr;
+  };
+  std::span<const Settings> settings() const { return settings_; }
   // What the conversation runs without.
   std::span<const MutedPart> muted() const { return muted_; }
   // Grows with every conversation; when it changes, positions and steps began anew.
@@ -231,12 +238,7 @@ class Reader {
   Cursor cursor_;
   std::optional<Model> model_;
   bool described_ = false;
-  struct Settings {
-    size_t from = 0;  // the first step that was made with them
-    const StartRecord* start = nullptr;
-    const PenaltiesRecord* penalties = nullptr;
-  };
-  const Settings* settings(size_t step) const;
+  const Settings* settings_of(size_t step) const;
   std::vector<Settings> settings_;
   std::span<const MutedPart> muted_;
   uint64_t conversation_ = 0;

@@ -228,7 +228,8 @@ struct ContinueRecord {
 
 enum class TokenKind : uint32_t { kPrompt = 0, kGenerated = 1 };
 enum TokenFlag : uint32_t {
-  kTokenControl = 1,  // it steers the model and is no text: its bytes are its name
+  kTokenControl = 1,  // it is no text (a beginning, an end, a turn, what is unknown): its bytes are
+                      // its name
 };
 
 // then: the token's bytes, of a control token its name (text_bytes). A token may hold a part of a

@@ -123,7 +123,8 @@ int record(const RecordOptions& options) {
   Player player;
   watch_for_interrupts();
   check_writable(options.output);
-  check_video(options.output);
+  const EncoderOptions video{options.output, scene.width, scene.height, options.fps};
+  check_video(video);
   gpu::DeviceOptions device_options;
   device_options.filter = scene.device;
   gpu::Device device(device_options);
@@ -155,7 +156,7 @@ int record(const RecordOptions& options) {
     throw Error(ExitCode::kRecordingFailed, "interrupted before its first frame", options.output);
   // Only now, when nothing but the disk can fail: what was there before stays until here.
   File hashes(options.frame_hashes);
-  Encoder encoder({options.output, scene.width, scene.height, options.fps});
+  Encoder encoder(video);
   Offscreen target(device, scene.width, scene.height, [&](uint64_t, std::span<const uint8_t> rgba) {
     if (hashes.file != nullptr) {
       std::fprintf(hashes.file, "%016llx\n", static_cast<unsigned long long>(frame_hash(rgba)));

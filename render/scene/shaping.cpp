@@ -39,12 +39,13 @@ constexpr std::array kMarks = {
     Range{0xB3C, 0xB3C},   Range{0xB41, 0xB44},   Range{0xB4D, 0xB56},   Range{0xBC0, 0xBC0},
     Range{0xBCD, 0xBCD},   Range{0xC3E, 0xC40},   Range{0xC46, 0xC56},   Range{0xCBC, 0xCBC},
     Range{0xCC6, 0xCC6},   Range{0xCCC, 0xCCD},   Range{0xD41, 0xD44},   Range{0xD4D, 0xD4D},
-    Range{0xE31, 0xE31},   Range{0xE34, 0xE3A},   Range{0xE47, 0xE4E},   Range{0xEB1, 0xEB1},
-    Range{0xEB4, 0xEBC},   Range{0xEC8, 0xECE},   Range{0xF71, 0xF7E},   Range{0xF80, 0xF84},
-    Range{0x102D, 0x1030}, Range{0x1032, 0x1037}, Range{0x1039, 0x103A}, Range{0x17B7, 0x17BD},
-    Range{0x17C6, 0x17C6}, Range{0x17C9, 0x17D3}, Range{0x1AB0, 0x1ACE}, Range{0x1DC0, 0x1DFF},
-    Range{0x20D0, 0x20F0}, Range{0x302A, 0x302D}, Range{0x3099, 0x309A}, Range{0xA66F, 0xA672},
-    Range{0xFB1E, 0xFB1E}, Range{0xFE20, 0xFE2F},
+    Range{0xDCA, 0xDCA},   Range{0xDD2, 0xDD4},   Range{0xDD6, 0xDD6},   Range{0xE31, 0xE31},
+    Range{0xE34, 0xE3A},   Range{0xE47, 0xE4E},   Range{0xEB1, 0xEB1},   Range{0xEB4, 0xEBC},
+    Range{0xEC8, 0xECE},   Range{0xF71, 0xF7E},   Range{0xF80, 0xF84},   Range{0x102D, 0x1030},
+    Range{0x1032, 0x1037}, Range{0x1039, 0x103A}, Range{0x17B7, 0x17BD}, Range{0x17C6, 0x17C6},
+    Range{0x17C9, 0x17D3}, Range{0x1AB0, 0x1ACE}, Range{0x1DC0, 0x1DFF}, Range{0x20D0, 0x20F0},
+    Range{0x302A, 0x302D}, Range{0x3099, 0x309A}, Range{0xA66F, 0xA672}, Range{0xFB1E, 0xFB1E},
+    Range{0xFE20, 0xFE2F},
 };
 
 constexpr std::array kInvisible = {
@@ -136,6 +137,7 @@ struct Cluster {
   Drawn base;
   std::vector<Drawn> marks;
   bool non_joiner = false;  // U+200C follows: letters do not join across it
+  bool joiner = false;      // U+200D does
 };
 
 std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
@@ -145,6 +147,7 @@ std::vector<Cluster> clusters_of(std::span<const char32_t> text) {
     const char32_t c = text[i];
     if (joins(c) && !out.empty() && !out.back().base.boxed) {
       out.back().non_joiner = c == 0x200C;
+      out.back().joiner = c == 0x200D;
     } else if ((c == 0xE33 || c == 0xEB3) && !out.empty() && !out.back().base.boxed) {
       // Thai and Lao am: a ring below the tone, then aa.
       auto& marks = out.back().marks;
@@ -180,7 +183,8 @@ constexpr LeftVowel kLeftVowels[] = {
     {0x1031, 0x1031, 0},   {0x17C1, 0x17C1, 0},   {0x17C2, 0x17C2, 0},   {0x17C3, 0x17C3, 0},
 };
 
-// A consonant that is said without a vowel stands with the next one. Not so in Tamil and Sinhala.
+// A consonant that is said without a vowel stands with the next one. Not so in Tamil, and in
+// Sinhala only where a joiner says so.
 bool is_virama(char32_t c) {
   constexpr std::u32string_view kViramas = U"\u094D\u09CD\u0A4D\u0ACD\u0B4D\u0D4D\u1039\u17D2";
   return kViramas.find(c) != std::u32string_view::npos;
@@ -194,8 +198,10 @@ void place_vowels(std::vector<Cluster>& clusters) {
     size_t first = i - 1;
     if (clusters[first].base.boxed || is_space(clusters[first].base.character)) continue;
     const auto stands_with_the_next = [](const Cluster& cluster) {
-      return !cluster.non_joiner && !cluster.marks.empty() &&
-             is_virama(cluster.marks.back().character);
+      constexpr char32_t kSinhala = 0xDCA;
+      if (cluster.non_joiner || cluster.marks.empty()) return false;
+      const char32_t last = cluster.marks.back().character;
+      return is_virama(last) || (last == kSinhala && cluster.joiner);
     };
     while (first > 0 && stands_with_the_next(clusters[first - 1])) --first;
     Cluster vowel = std::move(clusters[i]);

@@ -1,6 +1,9 @@
 #include "render/ui/edit_line.h"
 
 #include <imgui_stdlib.h>
+#if IMGUI_VERSION_NUM < 18700
+#include <imgui_internal.h>
+#endif
 
 #include <algorithm>
 
@@ -16,6 +19,17 @@ struct Callback {
   void* data;
 };
 
+// Dear ImGui before 1.87 would undo what was written before as if a callback had changed nothing.
+void forget_undo() {
+#if IMGUI_VERSION_NUM < 18700
+  auto& undo = ImGui::GetCurrentContext()->InputTextState.Stb.undostate;
+  undo.undo_point = 0;
+  undo.undo_char_point = 0;
+  undo.redo_point = STB_TEXTEDIT_UNDOSTATECOUNT;
+  undo.redo_char_point = STB_TEXTEDIT_UNDOCHARCOUNT;
+#endif
+}
+
 // Dear ImGui takes no stand-ins from the keyboard: they are put in here.
 int put_typed(ImGuiInputTextCallbackData* data) {
   const Callback next = *static_cast<const Callback*>(data->UserData);
@@ -24,6 +38,7 @@ int put_typed(ImGuiInputTextCallbackData* data) {
     const auto [first, last] = std::minmax(data->SelectionStart, data->SelectionEnd);
     if (first < last) data->DeleteChars(first, last - first);
     data->InsertChars(data->CursorPos, typed.c_str());
+    forget_undo();
   }
   if (next.call == nullptr) return 0;
   data->UserData = next.data;

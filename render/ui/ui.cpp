@@ -202,6 +202,7 @@ ImDrawData* Ui::draw_window(State& state) {
   panel_message(state);
   hover_tip(state);
   cell_tip(state);
+  letters_->editable().take_typed();  // that no line took
   state.scroll = 0.0F;
   state.next_tensor = 0;
   sign_ = state.films;

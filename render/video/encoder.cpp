@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,11 @@ bool has_encoder(const std::string& ffmpeg, const std::string& name) {
 }
 
 constexpr const char* kQuality = "18";  // libx264's constant rate factor
+
+// As yuv420p has it.
+uint32_t even(uint32_t size) {
+  return (size + 1) / 2 * 2;
+}
 
 bool is_mp4(const fs::path& path) {
   const std::string suffix = path.extension().string();
@@ -73,21 +79,24 @@ std::vector<std::string> command_line(const std::string& ffmpeg, const EncoderOp
 
 }  // namespace
 
-void check_video(const fs::path& output) {
+void check_video(const EncoderOptions& options) {
+  const fs::path& output = options.output;
   const std::string ffmpeg = find_program("ffmpeg");
   if (ffmpeg.empty() || is_mp4(output)) return;
   if (!output.has_extension()) {
     throw Error(ExitCode::kUsage, "has no ending that says which kind of video it is",
                 output.string(), "name it FILE.mp4");
   }
-  // Five frames: what holds pictures takes but one.
-  const fs::path trial = fs::temp_directory_path() /
-                         fmt::format("fulgurite-{}{}", ::getpid(), output.extension().string());
-  Process frames({ffmpeg, "-v", "error", "-nostdin", "-f", "lavfi", "-i",
-                  "color=size=64x64:duration=0.2:rate=25", "-y", trial.string()});
-  const bool works = frames.finish() == 0;
   std::error_code ignored;
-  fs::remove(trial, ignored);
+  std::string folder = (fs::temp_directory_path(ignored) / "fulgurite-XXXXXX").string();
+  if (::mkdtemp(folder.data()) == nullptr) return;  // it will be seen
+  // Five frames: what holds pictures takes but one.
+  const std::string source = fmt::format("color=size={}x{}:rate={}", even(options.width),
+                                         even(options.height), options.fps);
+  Process frames({ffmpeg, "-v", "error", "-nostdin", "-f", "lavfi", "-i", source, "-frames:v", "5",
+                  "-y", (folder / fs::path("a" + output.extension().string())).string()});
+  const bool works = frames.finish() == 0;
+  fs::remove_all(folder, ignored);
   if (works) return;
   throw Error(ExitCode::kUsage, "is no video that ffmpeg writes: " + frames.last_line(),
               output.string(), "name it FILE.mp4");
@@ -165,7 +174,7 @@ struct Encoder::Impl {
     }
   }
 
-  uint32_t padded(uint32_t size) const noexcept { return process ? (size + 1) / 2 * 2 : size; }
+  uint32_t padded(uint32_t size) const noexcept { return process ? even(size) : size; }
 
   void throw_failure() {
     if (process && failure->empty()) {

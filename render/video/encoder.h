@@ -20,8 +20,9 @@ struct EncoderOptions {
   double fps = 30;
 };
 
-// Throws Error (usage) where the name's ending is that of no video. Without ffmpeg all are well.
-void check_video(const std::filesystem::path& output);
+// Throws Error (usage) where the name's ending is that of no video of this size and rate. Without
+// ffmpeg all are well.
+void check_video(const EncoderOptions& options);
 
 class Encoder {
  public:

@@ -61,6 +61,8 @@ TEST(ShapeLine, VowelSignsAreSeenWhereTheyBelong) {
       << "Tamil ippodu: a pulli makes no conjunct";
   EXPECT_EQ(U"\u0915\u094D\u093F\u0937", drawn(U"\u0915\u094D\u200C\u0937\u093F"))
       << "nor a virama with a non-joiner";
+  EXPECT_EQ(U"\u0DD9\u0DB4\u0DCA\u0DBB", drawn(U"\u0DB4\u0DCA\u200D\u0DBB\u0DD9"))
+      << "a Sinhala conjunct";
   EXPECT_EQ(U"\u093F", drawn(U"\u093F")) << "a token may be the sign alone";
   EXPECT_EQ(U" \u093F", drawn(U" \u093F"));
   EXPECT_EQ(U"\u0E19\u0E4D\u0E49\u0E32", drawn(U"\u0E19\u0E49\u0E33"))

@@ -38,6 +38,22 @@ class EditLine : public ::testing::Test {
     ImGui::End();
     ImGui::EndFrame();
   }
+  // Pressed and let go.
+  void with_control(ImGuiKey key) {
+    ImGuiIO& io = ImGui::GetIO();
+    for (const bool down : {true, false}) {
+#if IMGUI_VERSION_NUM < 18700
+      io.KeyMap[key] = key;
+      io.KeysDown[key] = down;
+      io.KeyCtrl = down;
+#else
+      io.AddKeyEvent(ImGuiMod_Ctrl, down);
+      io.AddKeyEvent(key, down);
+#endif
+      frame();
+      frame();
+    }
+  }
   // As Ui's callback does.
   void type(char32_t c) {
     if (!letters_->editable().keep_typed(c)) ImGui::GetIO().AddInputCharacter(c);
@@ -58,6 +74,22 @@ TEST_F(EditLine, TakesWhatDearImGuiDoesNot) {
   frame();
   frame();
   EXPECT_EQ("a\U0001F44Db\u21B5c", text_);
+}
+
+// Dear ImGui 1.86 undid into the void.
+TEST_F(EditLine, UndoAfterItIsHarmless) {
+  focus();
+  for (const char c : std::string("abcdefghij")) {
+    type(static_cast<char32_t>(c));
+    frame();
+  }
+  with_control(ImGuiKey_A);
+  type(U'\U0001F44D');
+  frame();
+  frame();
+  EXPECT_EQ("\U0001F44D", text_);
+  for (int i = 0; i < 12; ++i) with_control(ImGuiKey_Z);
+  EXPECT_TRUE(text_ == "\U0001F44D" || text_ == "abcdefghij" || text_.empty()) << text_;
 }
 
 TEST_F(EditLine, LeavesWhatItWasGiven) {
