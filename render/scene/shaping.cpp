@@ -254,24 +254,24 @@ char32_t mirrored(char32_t c) {
 }
 
 // Unicode Annex 9: of what reads from right to left odd. A box has no direction of its own.
-std::vector<FriBidiLevel> levels_of(const std::vector<Cluster>& clusters, Direction direction) {
-  constexpr FriBidiChar kObject = 0xFFFC;
+std::vector<FriBidiLevel> levels_of(const std::vector<Cluster>& clusters, const Around& around) {
   std::vector<FriBidiChar> text;
-  for (const Cluster& cluster : clusters)
-    text.push_back(cluster.base.boxed ? kObject : cluster.base.character);
+  const auto add = [&](char32_t c, bool boxed) { text.push_back(boxed ? char32_t{0xFFFC} : c); };
+  for (const char32_t c : around.before) add(c, is_invisible(c) && !joins(c));
+  for (const Cluster& cluster : clusters) add(cluster.base.character, cluster.base.boxed);
+  for (const char32_t c : around.after) add(c, is_invisible(c) && !joins(c));
   const auto n = static_cast<FriBidiStrIndex>(text.size());
   std::vector<FriBidiCharType> types(text.size());
   std::vector<FriBidiBracketType> brackets(text.size());
   std::vector<FriBidiLevel> levels(text.size());
   fribidi_get_bidi_types(text.data(), n, types.data());
   fribidi_get_bracket_types(text.data(), n, types.data(), brackets.data());
-  FriBidiParType line = FRIBIDI_PAR_ON;
-  if (direction == Direction::kLeftToRight) line = FRIBIDI_PAR_LTR;
-  if (direction == Direction::kRightToLeft) line = FRIBIDI_PAR_RTL;
-  if (fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &line, levels.data()) ==
-      0)
+  FriBidiParType paragraph = FRIBIDI_PAR_ON;  // as its first letter runs
+  if (fribidi_get_par_embedding_levels_ex(types.data(), brackets.data(), n, &paragraph,
+                                          levels.data()) == 0)
     throw std::bad_alloc();
-  return levels;
+  const auto first = levels.begin() + static_cast<std::ptrdiff_t>(around.before.size());
+  return {first, first + static_cast<std::ptrdiff_t>(clusters.size())};
 }
 
 }  // namespace
@@ -293,15 +293,18 @@ Direction direction_of(std::span<const char32_t> text) {
   return Direction::kOfFirstLetter;
 }
 
-std::vector<Drawn> shape_line(std::span<const char32_t> text, Direction direction) {
-  std::vector<Cluster> clusters = clusters_of(text);
-  place_vowels(clusters);
-  const bool any = std::any_of(text.begin(), text.end(), [](char32_t c) {
+bool turns(std::span<const char32_t> text) {
+  return std::any_of(text.begin(), text.end(), [](char32_t c) {
     return c >= 0x590 && FRIBIDI_IS_RTL(fribidi_get_bidi_type(c));
   });
-  if (any) {
+}
+
+std::vector<Drawn> shape_line(std::span<const char32_t> text, const Around& around) {
+  std::vector<Cluster> clusters = clusters_of(text);
+  place_vowels(clusters);
+  if (!clusters.empty() && (turns(text) || turns(around.before) || turns(around.after))) {
     join_letters(clusters);
-    const std::vector<FriBidiLevel> levels = levels_of(clusters, direction);
+    const std::vector<FriBidiLevel> levels = levels_of(clusters, around);
     std::vector<size_t> order(clusters.size());
     std::iota(order.begin(), order.end(), size_t{0});
     // Rule L2: every run at this level or above is turned around.

@@ -23,10 +23,18 @@ enum class Direction : uint8_t { kOfFirstLetter, kLeftToRight, kRightToLeft };
 // Of the first letter; kOfFirstLetter: there is none.
 Direction direction_of(std::span<const char32_t> text);
 
-// From left to right as they are drawn. The direction of the line is that of its first letter, or
-// as it is said for one that goes on (Unicode Annex 9).
-std::vector<Drawn> shape_line(std::span<const char32_t> text,
-                              Direction direction = Direction::kOfFirstLetter);
+// Whether some of it reads from right to left.
+bool turns(std::span<const char32_t> text);
+
+// What of its paragraph stands before a line and behind it.
+struct Around {
+  std::span<const char32_t> before{};
+  std::span<const char32_t> after{};
+};
+
+// A line, from left to right as it is drawn. The paragraph's direction is that of its first letter
+// (Unicode Annex 9).
+std::vector<Drawn> shape_line(std::span<const char32_t> text, const Around& around = {});
 
 // Combining marks, as far as they are drawn above or below their base.
 bool is_mark(char32_t c);

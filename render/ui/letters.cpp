@@ -62,17 +62,14 @@ render::Setting setting_of(const std::u32string& characters, bool boxed, bool mo
   return setting;
 }
 
-// In which the text of line i began.
-scene::Direction direction_of(std::span<const scene::Line> lines, size_t i) {
-  size_t first = i;
-  while (first > 0 && !lines[first].begins) --first;
-  for (; first < i; ++first) {
-    for (const scene::Run& run : lines[first]) {
-      const scene::Direction direction = scene::direction_of(render::decode_utf8(run.text));
-      if (direction != scene::Direction::kOfFirstLetter) return direction;
+std::u32string characters_of(std::span<const scene::Line> lines) {
+  std::u32string text;
+  for (const scene::Line& line : lines) {
+    for (const scene::Run& run : line) {
+      for (const char32_t c : render::decode_utf8(run.text)) text += c;
     }
   }
-  return scene::Direction::kOfFirstLetter;
+  return text;
 }
 
 struct Box {
@@ -229,10 +226,15 @@ scene::Line Letters::line(std::span<const scene::Line> lines, size_t i) {
       plain = plain && is_plain(c);
     }
   }
-  if (plain) return line;
+  size_t first = i;
+  while (first > 0 && !lines[first].begins) --first;
+  size_t end = i + 1;
+  while (end < lines.size() && !lines[end].begins) ++end;
+  const std::u32string before = characters_of(lines.subspan(first, i - first));
+  const std::u32string after = characters_of(lines.subspan(i + 1, end - i - 1));
+  if (plain && !scene::turns(before) && !scene::turns(after)) return line;
   scene::Line out;
-  const std::vector<scene::Drawn> drawn =
-      scene::shape_line(std::span(text.data(), text.size()), direction_of(lines, i));
+  const std::vector<scene::Drawn> drawn = scene::shape_line(text, {before, after});
   for (size_t d = 0; d < drawn.size();) {
     Letter letter{{drawn[d].character}, drawn[d].boxed};
     const size_t of = from[drawn[d].from];

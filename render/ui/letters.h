@@ -34,8 +34,8 @@ class Letters {
   // A line (UTF-8) as Dear ImGui has to set it, from left to right: a letter that it cannot set is
   // one character, maybe of a private use, with its marks.
   std::string line(std::string_view utf8);
-  // The same of line i of several texts; what reads from right to left comes in more parts. One
-  // that goes on has the direction in which its text began.
+  // The same of line i of several texts, as it stands in its paragraph; what reads from right to
+  // left comes in more parts.
   scene::Line line(std::span<const scene::Line> lines, size_t i);
   // Pixels that a line takes in the current font, one of the two.
   float width(const std::string& utf8);

@@ -48,6 +48,19 @@ TEST(ShapeLine, NumbersStayInOnePiece) {
   EXPECT_EQ(U"\u0661\u0662/\u0660\u0665 \uFEE1", drawn(U"\u0645 \u0661\u0662/\u0660\u0665"));
 }
 
+// Directions are those of the paragraph, whose lines are turned one by one (Annex 9, 3.4).
+TEST(ShapeLine, ALineRunsAsItsParagraphDoes) {
+  const auto drawn_in = [](std::u32string_view before, std::u32string_view text) {
+    std::u32string out;
+    for (const Drawn& d : shape_line(text, {before, {}})) out += d.character;
+    return out;
+  };
+  EXPECT_EQ(U"12 \u05D3\u05D2", drawn_in(U"abc ", U"12 \u05D2\u05D3"));
+  EXPECT_EQ(U"\u05D3\u05D2 12", drawn_in(U"abc \u05D0\u05D1 ", U"12 \u05D2\u05D3"))
+      << "the number belongs to the Hebrew before it";
+  EXPECT_EQ(U".abc", drawn_in(U"\u05D0\u05D1 ", U"abc.")) << "the paragraph runs from the right";
+}
+
 // The Unicode Standard, chapter 12: a left-side vowel sign is seen before all of its consonants.
 TEST(ShapeLine, VowelSignsAreSeenWhereTheyBelong) {
   EXPECT_EQ(U"\u093F\u0915", drawn(U"\u0915\u093F")) << "ki";
