@@ -1,6 +1,5 @@
 // The parts of the storeys: wings, layers, heads, slots, neurons; and what a structure is lettered
 // with.
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -42,10 +41,7 @@ std::vector<uint32_t> near_layers(const LabelInput& in, const LabelBoard& board,
 // A word and its number. Behind a word that ends from right to left a number would be a part of it,
 // and turned around: before it, it is seen whole.
 std::string beside(const std::string& word, const std::string& number) {
-  std::vector<char32_t> backwards = decode_utf8(word);
-  std::reverse(backwards.begin(), backwards.end());
-  return scene::direction_of(backwards) == scene::Direction::kRightToLeft ? number + "  " + word
-                                                                          : word + "  " + number;
+  return scene::ends_turned(decode_utf8(word)) ? number + "  " + word : word + "  " + number;
 }
 
 // Names of parts come where a storey is some lines high.

@@ -37,10 +37,6 @@ struct Measured {
   uint32_t prompt_passes = 1;  // over the weights
 };
 
-const char* level_name(trace::Level level) {
-  return level == trace::Level::kOff ? "off" : level == trace::Level::kLive ? "live" : "full";
-}
-
 uint64_t peak_bytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -117,10 +113,10 @@ void print_table(const nlohmann::ordered_json& json, const BenchOptions& options
   fmt::print("{:<6}{:>16}{:>17}{:>13}{:>17}{:>8}{:>16}{:>19}\n", "taps", "prompt tokens/s", kSpeed,
              "generated/s", kSpeed, "to off", "first token ms", "trace bytes/token");
   for (const trace::Level level : options.levels) {
-    const auto& row = json[level_name(level)];
+    const auto& row = json[trace::level_name(level)];
     const double rate = row["generation_tokens_per_s"].get<double>();
     fmt::print(
-        "{:<6}{:>16.1f}{:>17}{:>13.1f}{:>17}{:>8}{:>16.2f}{:>19.0f}\n", level_name(level),
+        "{:<6}{:>16.1f}{:>17}{:>13.1f}{:>17}{:>8}{:>16.2f}{:>19.0f}\n", trace::level_name(level),
         row["prompt_tokens_per_s"].get<double>(),
         of_memory(row["prompt_weight_bytes_per_s"].get<double>()), rate,
         of_memory(row["weight_bytes_per_s"].get<double>()),
@@ -201,7 +197,7 @@ int bench(const BenchOptions& options) {
         summary(results[i], options, weight_bytes, unembedding_bytes(model.file));
     // Of the whole run, so that a level can be read by itself.
     for (const char* name : {"load_ms", "peak_bytes"}) level[name] = json[name];
-    json[level_name(options.levels[i])] = std::move(level);
+    json[trace::level_name(options.levels[i])] = std::move(level);
   }
   if (options.json) {
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));

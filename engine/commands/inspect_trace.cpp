@@ -39,18 +39,6 @@ Json model_of(const trace::Model& model) {
           {"weights_hash", fmt::format("{:016x}", m.weights_hash)}};
 }
 
-std::string name_of(trace::Level level) {
-  switch (level) {
-    case trace::Level::kOff:
-      return "off";
-    case trace::Level::kLive:
-      return "live";
-    case trace::Level::kFull:
-      return "full";
-  }
-  return "of a later version";
-}
-
 // As it was written on a command line.
 double decimal(float value) {
   return std::stod(fmt::format("{}", value));
@@ -76,7 +64,7 @@ Json conversation_of(const trace::Reader& reader) {
   for (const trace::Reader::Settings& s : reader.settings()) {
     if (s.start == nullptr) continue;
     settings.push_back({{"from_step", s.from},
-                        {"level", name_of(s.start->level)},
+                        {"level", trace::level_name(s.start->level)},
                         {"sampler", sampler_of(*s.start, s.penalties)}});
   }
   Json conversation = {{"settings", std::move(settings)}};
@@ -92,8 +80,7 @@ Json conversation_of(const trace::Reader& reader) {
     if (token.record == nullptr) continue;
     generated += token.record->kind == trace::TokenKind::kGenerated ? 1 : 0;
     wall_ns = token.record->wall_ns;
-    const bool steers = (token.record->flags & trace::kTokenControl) != 0;
-    if (!steers) text += token.text;
+    if ((token.record->flags & trace::kTokenControl) == 0) text += token.text;
   }
   conversation["prompt_tokens"] = reader.positions() - generated;
   conversation["generated_tokens"] = generated;

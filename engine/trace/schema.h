@@ -143,6 +143,17 @@ constexpr bool is_detail(Topic topic) noexcept {
 
 // How much detail a position carries.
 enum class Level : uint32_t { kOff = 0, kLive = 1, kFull = 2 };
+constexpr const char* level_name(Level level) noexcept {
+  switch (level) {
+    case Level::kOff:
+      return "off";
+    case Level::kLive:
+      return "live";
+    case Level::kFull:
+      return "full";
+  }
+  return "of a later version";
+}
 
 // then: name, architecture, quantisation (bytes, lengths in the header)
 struct ModelRecord {

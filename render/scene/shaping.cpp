@@ -284,19 +284,18 @@ bool is_invisible(char32_t c) {
   return within(kInvisible, c);
 }
 
-Direction direction_of(std::span<const char32_t> text) {
-  for (const char32_t c : text) {
-    const FriBidiCharType type = fribidi_get_bidi_type(c);
-    if (FRIBIDI_IS_STRONG(type) && FRIBIDI_IS_LETTER(type) && !is_invisible(c))
-      return FRIBIDI_IS_RTL(type) ? Direction::kRightToLeft : Direction::kLeftToRight;
-  }
-  return Direction::kOfFirstLetter;
-}
-
 bool turns(std::span<const char32_t> text) {
   return std::any_of(text.begin(), text.end(), [](char32_t c) {
     return c >= 0x590 && FRIBIDI_IS_RTL(fribidi_get_bidi_type(c));
   });
+}
+
+bool ends_turned(std::span<const char32_t> text) {
+  const auto last = std::find_if(text.rbegin(), text.rend(), [](char32_t c) {
+    const FriBidiCharType type = fribidi_get_bidi_type(c);
+    return FRIBIDI_IS_STRONG(type) && FRIBIDI_IS_LETTER(type) && !is_invisible(c);
+  });
+  return last != text.rend() && FRIBIDI_IS_RTL(fribidi_get_bidi_type(*last));
 }
 
 std::vector<Drawn> shape_line(std::span<const char32_t> text, const Around& around) {

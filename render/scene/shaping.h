@@ -18,13 +18,9 @@ struct Drawn {
   bool operator==(const Drawn&) const = default;
 };
 
-enum class Direction : uint8_t { kOfFirstLetter, kLeftToRight, kRightToLeft };
-
-// Of the first letter; kOfFirstLetter: there is none.
-Direction direction_of(std::span<const char32_t> text);
-
-// Whether some of it reads from right to left.
+// Whether some of it reads from right to left; and whether its last letter does.
 bool turns(std::span<const char32_t> text);
+bool ends_turned(std::span<const char32_t> text);
 
 // What of its paragraph stands before a line and behind it.
 struct Around {

@@ -61,6 +61,15 @@ TEST(ShapeLine, ALineRunsAsItsParagraphDoes) {
   EXPECT_EQ(U".abc", drawn_in(U"\u05D0\u05D1 ", U"abc.")) << "the paragraph runs from the right";
 }
 
+TEST(EndsTurned, IsOfTheLastLetter) {
+  const auto ends = [](std::u32string_view text) { return scene::ends_turned(text); };
+  EXPECT_TRUE(ends(U"abc \u05D0\u05D1"));
+  EXPECT_TRUE(ends(U"\u0645 12%."));
+  EXPECT_FALSE(ends(U"\u05D0 abc"));
+  EXPECT_FALSE(ends(U"12"));
+  EXPECT_FALSE(ends(U""));
+}
+
 // The Unicode Standard, chapter 12: a left-side vowel sign is seen before all of its consonants.
 TEST(ShapeLine, VowelSignsAreSeenWhereTheyBelong) {
   EXPECT_EQ(U"\u093F\u0915", drawn(U"\u0915\u093F")) << "ki";
