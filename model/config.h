@@ -39,8 +39,11 @@ struct Config {
   float embedding_scale = 1.0F;    // x = scale E[id]
   bool learned_positions = false;  // x += P[position]
   bool parallel = false;           // x + attention(n) + ffn(m), both from the same x
+  bool pre_norms = true;           // n and m are norms of x; else x as it is
   bool shared_norm = false;        // m = n: one norm for both
   bool post_norms = false;         // each update is normalised before it is added
+  float update_scale = 1.0F;       // each update is multiplied by it before it is added
+  float logit_scale = 1.0F;        // logits = scale W_U norm(x)
   float final_soft_cap = 0.0F;     // logits = cap tanh(logits / cap); 0: none
 
   RopeKind rope = RopeKind::kPairs;
@@ -51,6 +54,7 @@ struct Config {
   int64_t rope_kept = 0, rope_scaled = 0;
   float rope_magnitude = 1.0F;   // cos and sin are multiplied by it (long RoPE, YaRN)
   int64_t rope_original = 0;     // context before it was stretched: long factors beyond; 0: none
+  int64_t rope_period = 0;       // of so many layers the last is not rotated; 0: all are
   float rope_base_local = 0.0F;  // of windowed layers, which are not scaled; 0: as the others
   float rope_magnitude_local = 1.0F;
   QkNorm qk_norm = QkNorm::kNone;
@@ -67,6 +71,9 @@ struct Config {
 
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
+  }
+  bool rotated(int64_t layer) const noexcept {
+    return rope != RopeKind::kNone && (rope_period == 0 || (layer + 1) % rope_period != 0);
   }
   // Whether a family's matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k
   // and v; and whether this file's do, which may have more.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace model {
 
@@ -50,24 +51,44 @@ const TapInfo& tap_info(Tap tap) noexcept {
 
 namespace {
 
+std::string number(float x) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.begin(), text.end(), x).ptr};
+}
+std::string nth(int64_t n) {
+  return std::to_string(n) + (n == 2 ? "nd" : n == 3 ? "rd" : "th");
+}
+
 std::string formula_of(Tap tap, const Config& c) {
   const std::string usual(tap_info(tap).formula);
   const bool biased_heads = c.heads_biased();
   const auto turned = [&](const std::string& name) {
     std::string x = "W_" + name + " n" + (biased_heads ? " + b" : "");
     if (c.qk_norm != QkNorm::kNone) x = "norm(" + x + ")";
-    return name + " = " + (c.rope == RopeKind::kNone ? x : "rope(" + x + ")");
+    if (c.rope == RopeKind::kNone) return name + " = " + x;
+    return name + " = rope(" + x + ")" +
+           (c.rope_period > 0 ? ", without rope in every " + nth(c.rope_period) + " layer" : "");
   };
-  // Before the norm that the update goes through, whose scale cancels.
+  // Before the norm or the scale that the update goes through, whose factor cancels.
   const auto behind_gain = [&](const char* formula) {
     return c.post_norms ? std::string(formula) + ", g: the gain of the norm behind the sum y"
-                        : usual;
+           : c.update_scale != 1.0F ? std::string(formula) + ", g = 1, y: the sum before its scale"
+                                    : usual;
+  };
+  const auto update = [&](const std::string& name, const std::string& sum) {
+    const std::string scale = c.update_scale != 1.0F ? number(c.update_scale) + " " : "";
+    return c.post_norms ? name + " = " + scale + "norm(y), y = " + sum
+           : scale.empty() ? name + " = " + sum
+                           : name + " = " + scale + "y, y = " + sum;
   };
   switch (tap) {
     case Tap::kEmbedding:
       return c.learned_positions         ? "x = E[token] + P[position]"
-             : c.embedding_scale != 1.0F ? "x = sqrt(C) E[token]"
+             : c.embedding_scale == std::sqrt(static_cast<float>(c.n_embd)) ? "x = sqrt(C) E[token]"
+             : c.embedding_scale != 1.0F ? "x = " + number(c.embedding_scale) + " E[token]"
                                          : usual;
+    case Tap::kAttnNorm:
+      return c.pre_norms ? usual : "n = x";
     case Tap::kQ:
       return turned("q");
     case Tap::kK:
@@ -91,10 +112,9 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kAttnBiasShare:
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kAttnOut:
-      return c.post_norms           ? "da = norm(y), y = sum_h o_h"
-             : c.attention_biased() ? "da = sum_h o_h + b"
-                                    : usual;
+      return update("da", c.attention_biased() ? "sum_h o_h + b" : "sum_h o_h");
     case Tap::kFfnNorm:
+      if (!c.pre_norms) return "m = x";
       return !c.parallel ? usual : c.shared_norm ? "m = n" : "m = norm(x) of x before attention";
     case Tap::kGate:
       return c.ffn_biased() ? "W_gate m + b" : usual;
@@ -120,11 +140,11 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kFfnBiasShare:
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kFfnOut:
-      return c.post_norms     ? "df = norm(y), y = W_down act"
-             : c.n_expert > 0 ? "df = sum_e G_e FFN_e(m)"
-             : c.ffn_biased() ? "df = W_down act + b"
-                              : usual;
+      return update("df", c.n_expert > 0     ? "sum_e G_e FFN_e(m)"
+                          : c.ffn_biased() ? "W_down act + b"
+                                           : "W_down act");
     case Tap::kLogits:
+      if (c.logit_scale != 1.0F) return number(c.logit_scale) + " W_U norm(x)";
       if (c.head_biased) return "W_U norm(x) + b";
       return c.final_soft_cap > 0.0F ? "cap(W_U norm(x))" : usual;
     default:

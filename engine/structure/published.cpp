@@ -94,7 +94,7 @@ int64_t experts(const Config& c) {
 
 // Outside of attention and FFN: norms of a layer, and what lies below and above the layers.
 int64_t norms(const Config& c) {
-  const int64_t before = c.parallel && c.shared_norm ? 1 : 2;
+  const int64_t before = !c.pre_norms ? 0 : c.parallel && c.shared_norm ? 1 : 2;
   return (before + (c.post_norms ? 2 : 0)) * norm(c, c.n_embd);
 }
 int64_t ends(const Config& c) {

@@ -490,6 +490,9 @@ enum StructureFlag : uint32_t {
   kStructureScaledEmbedding = 131072,  // the embedding is multiplied by a factor
   kStructureOutputBias = 262144,       // something is added to the logits
   kStructureFfnBiases = 524288,        // to what W_gate, W_up and W_down give
+  kStructureBareReads = 1048576,       // attention and FFN read x, not a norm of it
+  kStructureScaledUpdates = 2097152,   // each update is multiplied by a factor before it is added
+  kStructureScaledLogits = 4194304,    // and so are logits
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

@@ -168,18 +168,18 @@ void Decoder::run(const Pass& pass, const int32_t* ids, float* logits, int64_t l
   for (int64_t l = 0; l < c.n_layer; ++l) {
     const Layer& w = weights_.layers[static_cast<size_t>(l)];
     tap(pass, Tap::kResidPre, l, a_.x, 1, c.n_embd);
-    normalise(w.attn_norm, a_.x.data(), a_.norm.data(), pass.n);
+    read_stream(w.attn_norm, pass.n, a_.norm);
     tap(pass, Tap::kAttnNorm, l, a_.norm, 1, c.n_embd);
     if (c.parallel) {
       if (c.shared_norm) {
         std::copy_n(a_.norm.begin(), pass.n * c.n_embd, a_.ffn_norm.begin());
       } else {
-        normalise(w.ffn_norm, a_.x.data(), a_.ffn_norm.data(), pass.n);
+        read_stream(w.ffn_norm, pass.n, a_.ffn_norm);
       }
     }
     attention(pass, l);
     add_update();
-    if (!c.parallel) normalise(w.ffn_norm, a_.x.data(), a_.ffn_norm.data(), pass.n);
+    if (!c.parallel) read_stream(w.ffn_norm, pass.n, a_.ffn_norm);
     tap(pass, Tap::kFfnNorm, l, a_.ffn_norm, 1, c.n_embd);
     ffn(pass, l);
     add_update();
@@ -194,9 +194,7 @@ void Decoder::embed(const Pass& pass, const int32_t* ids) {
   for (int64_t i = 0; i < pass.n; ++i) {
     float* x = a_.x.data() + i * c.n_embd;
     dequantize_row(weights_.token_embd, ids[i], x);
-    if (c.embedding_scale != 1.0F) {
-      for (int64_t j = 0; j < c.n_embd; ++j) x[j] *= c.embedding_scale;
-    }
+    scale_by(x, c.n_embd, c.embedding_scale);
     if (c.learned_positions) {
       dequantize_row(weights_.position_embd, pass.first + i, position.data());
       for (int64_t j = 0; j < c.n_embd; ++j) x[j] += position[static_cast<size_t>(j)];
@@ -233,6 +231,7 @@ void Decoder::logits_of(const float* norm, int64_t rows, float* logits) {
   const Config& c = config_;
   input_.set(norm, rows, c.n_embd, c.n_embd, rounds_input(weights_.output.weight.dtype), pool_);
   matmul(weights_.output, input_, logits, c.n_vocab, nullptr, pool_);
+  scale_by(logits, rows * c.n_vocab, c.logit_scale);
   if (c.final_soft_cap <= 0.0F) return;
   for (int64_t i = 0; i < rows * c.n_vocab; ++i) {
     logits[i] = c.final_soft_cap * std::tanh(logits[i] / c.final_soft_cap);
@@ -252,13 +251,23 @@ float Decoder::normalise(const Norm& norm, const float* x, float* y, int64_t n) 
   return scale;
 }
 
+// n or m of the batch: what attention and FFN read of x.
+void Decoder::read_stream(const Norm& norm, int64_t n, Values& out) const noexcept {
+  if (!config_.pre_norms) {
+    std::copy_n(a_.x.begin(), n * config_.n_embd, out.begin());
+    return;
+  }
+  normalise(norm, a_.x.data(), out.data(), n);
+}
+
 // a_.sum stays as it is: its terms are measured later.
 void Decoder::make_update(const Norm& post_norm, int64_t n) {
   if (post_norm.gain != nullptr) {
     normalise(post_norm, a_.sum.data(), a_.update.data(), n);
-    return;
+  } else {
+    std::copy_n(a_.sum.begin(), n * config_.n_embd, a_.update.begin());
   }
-  std::copy_n(a_.sum.begin(), n * config_.n_embd, a_.update.begin());
+  scale_by(a_.update.data(), n * config_.n_embd, config_.update_scale);
 }
 
 void Decoder::turn(Rope& rope, int64_t first, int64_t n) {

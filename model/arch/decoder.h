@@ -177,6 +177,7 @@ class Decoder final : public Model {
   float normalise(const Norm& norm, const float* x, float* y, int64_t n) const noexcept;
   void turn(Rope& rope, int64_t first, int64_t n);
   void activate(const float* gate, const float* up, int64_t n, float* act) const noexcept;
+  void read_stream(const Norm& norm, int64_t n, Values& out) const noexcept;
   void make_update(const Norm& post_norm, int64_t n);
   Values before_norm(const Norm& norm, const Values& sum, const float* direction) const;
   void set_input(Input& input, const Values& x, int64_t n, int64_t cols,

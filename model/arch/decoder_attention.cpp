@@ -80,7 +80,7 @@ void Decoder::project(const Pass& pass, int64_t l) {
         rms_norm(heads + h * c.head_dim, norm.gain, c.head_dim, c.norm_eps, heads + h * c.head_dim);
       }
     }
-    if (c.rope == RopeKind::kNone) return;
+    if (!c.rotated(l)) return;
     rotate(heads, n_heads, c.head_dim, c.rope_dim, halves, rope.cos.data() + i * c.rope_dim / 2,
            rope.sin.data() + i * c.rope_dim / 2);
   };

@@ -22,7 +22,7 @@ void Decoder::unembed(const float* x, int64_t rows, float* logits) {
 }
 
 // With y = (x - mean(x)) s g + b, where an RMS norm has neither the mean nor b:
-// <W_U,t, y> = s <g W_U,t - mean(g W_U,t), x> + <W_U,t, b>.
+// <W_U,t, y> = s <g W_U,t - mean(g W_U,t), x> + <W_U,t, b>. All of it times the logits' scale.
 Model::Readout Decoder::readout(const float* x, int32_t token) const {
   const int64_t width = config_.n_embd;
   const Norm& norm = weights_.output_norm;
@@ -30,8 +30,11 @@ Model::Readout Decoder::readout(const float* x, int32_t token) const {
   out.direction.resize(static_cast<size_t>(width));
   const double scale = double{normalise(norm, x, out.direction.data(), 1)};
   dequantize_row(weights_.output.weight, token, out.direction.data());
+  scale_by(out.direction.data(), width, config_.logit_scale);
   if (norm.bias != nullptr) out.constant += dot(out.direction.data(), norm.bias, width);
-  if (const float* bias = values_of(weights_.output.bias)) out.constant += double{bias[token]};
+  if (const float* bias = values_of(weights_.output.bias)) {
+    out.constant += double{bias[token]} * double{config_.logit_scale};
+  }
   double mean = 0.0;
   for (int64_t i = 0; i < width; ++i) {
     float& d = out.direction[static_cast<size_t>(i)];
@@ -43,11 +46,12 @@ Model::Readout Decoder::readout(const float* x, int32_t token) const {
   return out;
 }
 
-// The direction as terms of the sum y before a norm see it: <direction, g s y> = <s g direction,
-// y>.
+// The direction as terms of the sum y see it, before the norm and the scale of the update:
+// <direction, g s y> = <s g direction, y>.
 Decoder::Values Decoder::before_norm(const Norm& norm, const Values& sum,
                                      const float* direction) const {
   Values u(direction, direction + config_.n_embd);
+  scale_by(u.data(), config_.n_embd, config_.update_scale);
   if (norm.gain == nullptr) return u;
   Values y(sum.size());
   const float scale = normalise(norm, sum.data(), y.data(), 1);

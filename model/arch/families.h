@@ -19,5 +19,10 @@ Config read_gemma3(const Keys& keys);
 Config read_phi2(const Keys& keys);
 Config read_phi3(const Keys& keys);
 Config read_olmoe(const Keys& keys);
+Config read_olmo2(const Keys& keys);
+Config read_smollm3(const Keys& keys);
+Config read_granite(const Keys& keys);
+Config read_glm4(const Keys& keys);
+Config read_starcoder2(const Keys& keys);
 
 }  // namespace model

@@ -11,7 +11,7 @@
 namespace model {
 
 Config read_gpt2(const Keys& keys) {
-  Config c = keys.common(NormKind::kLayer, false);
+  Config c = keys.common(NormKind::kLayer, {.rotates = false});
   c.learned_positions = true;
   c.ffn = keys.gelu();
   return c;

@@ -229,12 +229,23 @@ int64_t Keys::expert_width(const Config& c) const {
   return integer("expert_feed_forward_length", kMaxWidth, std::max<int64_t>(1, together));
 }
 
+float Keys::scale(const char* name) const {
+  const float value = positive_or_none(name, 1.0F);
+  return value == 0.0F ? 1.0F : value;
+}
+
+void Keys::refuse_scale(const char* name) const {
+  const double value = file_.get_float(key(name), 1.0);
+  if (value != 1.0 && value != 0.0) file_.fail(key(name) + " is not supported");
+}
+
 // What would silently give wrong numbers if it were passed over.
-void Keys::refuse_unknown_scales() const {
-  for (const char* name : {"logit_scale", "embedding_scale", "residual_scale",
-                           "attention.temperature_scale", "expert_weights_scale"}) {
-    const double value = file_.get_float(key(name), 1.0);
-    if (value != 1.0 && value != 0.0) file_.fail(key(name) + " is not supported");
+void Keys::refuse_unknown(const Ways& ways) const {
+  for (const char* name : {"attention.temperature_scale", "expert_weights_scale"}) {
+    refuse_scale(name);
+  }
+  for (const char* name : {"embedding_scale", "residual_scale", "logit_scale"}) {
+    if (!ways.scales) refuse_scale(name);
   }
   for (const auto& [name, other] : {std::pair{"rope.dimension_count_swa", "rope.dimension_count"},
                                     std::pair{"expert_group_used_count", "expert_group_count"}}) {
@@ -248,8 +259,8 @@ void Keys::refuse_unknown_scales() const {
   }
 }
 
-Config Keys::common(NormKind norm, bool rotates) const {
-  refuse_unknown_scales();
+Config Keys::common(NormKind norm, const Ways& ways) const {
+  refuse_unknown(ways);
   Config c;
   c.arch = arch_;
   constexpr size_t kLongestName = 1024;
@@ -274,7 +285,7 @@ Config Keys::common(NormKind norm, bool rotates) const {
   if (integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
     file_.fail("keys and values of different widths are not supported");
   }
-  if (rotates) {
+  if (ways.rotates) {
     read_rope(c);
   } else {
     c.rope = RopeKind::kNone;

@@ -15,7 +15,12 @@ class Keys {
   // What nearly every family has: sizes, vocabulary, norm epsilon (of `norm`), rotation, experts.
   // Refuses keys that would change the numbers and that no family here reads. Of one that knows no
   // rotation those about it mean nothing.
-  Config common(NormKind norm, bool rotates = true) const;
+  struct Ways {
+    bool rotates = true;
+    bool scales = false;  // the family reads embedding_scale, residual_scale and logit_scale itself
+  };
+  Config common(NormKind norm, const Ways& ways) const;
+  Config common(NormKind norm) const { return common(norm, Ways()); }
 
   bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
   int64_t integer(const char* name, int64_t most) const;
@@ -24,6 +29,8 @@ class Keys {
   float positive(const char* name, float fallback) const;
   // The same, or 0, which stands for none.
   float positive_or_none(const char* name, float fallback) const;
+  // A factor, 1 where the file has none or 0.
+  float scale(const char* name) const;
   bool boolean(const char* name, bool fallback) const;
   // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
   FfnKind gelu() const;
@@ -53,7 +60,8 @@ class Keys {
   void read_rope(Config& c) const;
   void read_yarn(Config& c) const;
   void read_experts(Config& c) const;
-  void refuse_unknown_scales() const;
+  void refuse_scale(const char* name) const;
+  void refuse_unknown(const Ways& ways) const;
 
   const ModelFile& file_;
   std::string arch_;

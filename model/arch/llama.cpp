@@ -8,6 +8,8 @@
 //
 // A mixture has E such FFNs: p = softmax(W_router m), the best p are divided by their sum, and
 // the update is the sum of G_e FFN_e(m).
+//
+// ERNIE 4.5 without experts is built the same.
 #include "model/arch/families.h"
 
 namespace model {

@@ -1,5 +1,5 @@
 // Qwen 3 (Yang et al. 2025, arXiv:2505.09388): Llama with an RMS norm of every head of q and k
-// before they are rotated.
+// before they are rotated. Qwen 3 VL's is the part that reads and writes text.
 #include "model/arch/families.h"
 
 namespace model {

@@ -24,7 +24,11 @@ constexpr std::array kFamilies = {
     Family{"qwen3moe", read_qwen3moe}, Family{"gemma", read_gemma},
     Family{"gemma2", read_gemma2},     Family{"gemma3", read_gemma3},
     Family{"phi2", read_phi2},         Family{"phi3", read_phi3},
-    Family{"olmoe", read_olmoe},
+    Family{"olmoe", read_olmoe},       Family{"olmo2", read_olmo2},
+    Family{"smollm3", read_smollm3},   Family{"granite", read_granite},
+    Family{"glm4", read_glm4},         Family{"starcoder2", read_starcoder2},
+    Family{"qwen2vl", read_qwen2},     Family{"qwen3vl", read_qwen3},
+    Family{"ernie4_5", read_llama},
 };
 
 }  // namespace

@@ -72,7 +72,7 @@ class Reader {
     const int64_t kv_width = c_.n_head_kv * c_.head_dim;
     blk_ = "blk." + std::to_string(l) + ".";
     Layer w;
-    w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
+    if (c_.pre_norms) w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
     if (has(blk_ + "attn_qkv.weight")) {
       const Linear qkv =
           linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd, c_.needs_head_biases());
@@ -94,7 +94,7 @@ class Reader {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
     }
-    if (!c_.shared_norm) w.ffn_norm = norm(blk_ + "ffn_norm", c_.n_embd);
+    if (c_.pre_norms && !c_.shared_norm) w.ffn_norm = norm(blk_ + "ffn_norm", c_.n_embd);
     if (c_.n_expert == 0) {
       w.ffn = ffn("", c_.n_ff);
     } else {

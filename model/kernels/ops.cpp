@@ -33,6 +33,11 @@ void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept 
   kernel(type, in, d, out);
 }
 
+void scale_by(float* x, int64_t n, float by) noexcept {
+  if (by == 1.0F) return;
+  for (int64_t i = 0; i < n; ++i) x[i] *= by;
+}
+
 void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
   static const auto kernel = FULGURITE_PICK(attend);
   kernel(head, scores, weights, z);

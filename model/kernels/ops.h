@@ -58,6 +58,9 @@ float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y
 float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,
                  float* y) noexcept;
 
+// x *= by; where that is 1, nothing.
+void scale_by(float* x, int64_t n, float by) noexcept;
+
 // y = silu(gate) * up, silu(g) = g / (1 + exp(-g)); up may be nullptr (ones). y may be gate.
 void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 // y = gelu(gate) * up by the tanh formula (Hendrycks & Gimpel 2016, arXiv:1606.08415).

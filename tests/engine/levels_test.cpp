@@ -27,7 +27,7 @@ class Levels : public ::testing::TestWithParam<std::string> {
     }
     if (path_ != GetParam()) return;
     REQUIRE_SHARED_DATA();
-    path_ = tests::shared_data("models/" + GetParam() + ".gguf").string();
+    path_ = tests::model_path(GetParam()).string();
   }
   std::unique_ptr<Conversation> talk(Level level, int threads) const {
     return std::make_unique<Conversation>(path_, level, uint64_t{1} << 30, threads);

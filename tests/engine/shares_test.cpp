@@ -224,7 +224,7 @@ std::vector<Case> every_model() {
     list.push_back({tests::gqa_model_path(), level});
     for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back({wide.name(), level});
     for (const char* name : tests::kEveryFamily) {
-      list.push_back({tests::shared_data("models/" + std::string(name) + ".gguf").string(), level});
+      list.push_back({tests::model_path(name).string(), level});
     }
   }
   return list;

@@ -31,6 +31,14 @@ inline std::filesystem::path shared_data(const std::string& name = {}) {
   return root / name;
 }
 
+// A model's file: own/NAME is one of tests/data, others are below the shared data's models/, those
+// without a folder in synth/ there.
+inline std::filesystem::path model_path(const std::string& name) {
+  if (name.starts_with("own/")) return data("models/" + name.substr(4) + ".gguf");
+  const bool in_folder = name.find('/') != std::string::npos;
+  return shared_data((in_folder ? "models/" : "models/synth/") + name + ".gguf");
+}
+
 inline bool shared_data_required() {
   const char* set = std::getenv("FULGURITE_REQUIRE_DATA");
   return set && *set && std::string(set) != "0";

@@ -3,7 +3,7 @@
 
 namespace tests {
 
-// Below the shared data's models/, without .gguf.
+// Names as tests::model_path takes them.
 inline constexpr const char* kEveryFamily[] = {"synth/llama-gqa-f16",
                                                "synth/llama-gqa-q8_0",
                                                "synth/llama3-style",
@@ -20,6 +20,12 @@ inline constexpr const char* kEveryFamily[] = {"synth/llama-gqa-f16",
                                                "synth/phi3",
                                                "synth/gpt2",
                                                "synth/gptneox",
+                                               "own/olmo2",
+                                               "own/olmo3",
+                                               "own/smollm3",
+                                               "own/granite",
+                                               "own/glm4",
+                                               "own/starcoder2",
                                                "real/shakespeare-llama-f16",
                                                "real/shakespeare-llama-q8_0",
                                                "real/shakespeare-llama-q4_k_m",

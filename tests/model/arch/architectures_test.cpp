@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <span>
@@ -11,6 +12,7 @@
 #include "model/format/open.h"
 #include "tests/support/capture.h"
 #include "tests/support/oracle.h"
+#include "tests/support/rewrite_gguf.h"
 
 namespace {
 
@@ -192,6 +194,58 @@ constexpr const char* kFolders[] = {"llama-gqa",  "gpt2",   "qwen2",
                                     "qwen3-bf16", "gemma3", "qwen3moe-sharded"};
 
 INSTANTIATE_TEST_SUITE_P(Models, HuggingFace, ::testing::ValuesIn(kFolders), test_name);
+
+// Families of tests/data: log-probabilities as llama.cpp computed them, its cache in float32.
+class Own : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
+  const Oracle oracle = tests::own_oracle(GetParam());
+  const Runner runner(oracle, 2);
+  const auto v = static_cast<size_t>(runner.vocabulary());
+  for (const auto& one : oracle.cases()) {
+    const auto expected = tests::read_floats(oracle.folder / one["logprobs"].get<std::string>());
+    std::vector<float> got = runner.logits(one["ids"]);
+    ASSERT_EQ(expected.size(), got.size());
+    for (size_t row = 0; row < got.size(); row += v) {
+      double sum = 0.0;
+      for (size_t t = row; t < row + v; ++t) sum += std::exp(double{got[t]});
+      for (size_t t = row; t < row + v; ++t)
+        got[t] = static_cast<float>(double{got[t]} - std::log(sum));
+    }
+    const bool has_gelu = runner.network->config().ffn == model::FfnKind::kGelu;  // its table
+    EXPECT_LE(tests::relative_rms(got, expected), has_gelu ? 5e-4 : 1e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Own,
+                         ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
+                                           "starcoder2"),
+                         test_name);
+
+// Architectures that are others by another name, where they read and write text.
+TEST(Architectures, SomeAreOthersByAnotherName) {
+  REQUIRE_SHARED_DATA();
+  const tests::TempFolder folder;
+  for (const auto& [name, built_as] : {std::pair{"qwen2vl", "qwen2"}, std::pair{"qwen3vl", "qwen3"},
+                                       std::pair{"ernie4_5", "llama-gqa"}}) {
+    const Oracle oracle = tests::synthetic_oracle(built_as);
+    const model::ModelFile file = model::open_model(oracle.model.string());
+    const std::string arch = file.get_string("general.architecture");
+    tests::Rewrite rewrite;
+    for (const auto& [key, value] : file.metadata()) {
+      if (!key.starts_with(arch + ".")) continue;
+      rewrite.metadata[name + key.substr(arch.size())] = value;
+      rewrite.without.insert(key);
+    }
+    rewrite.metadata["general.architecture"] = std::string(name);
+    const std::string path = folder.file(std::string(name) + ".gguf");
+    tests::rewrite_gguf(oracle.model.string(), path, rewrite);
+    const std::vector<int32_t> ids = oracle.cases()[0]["ids"];
+    EXPECT_TRUE(tests::same_bits(Runner(oracle).logits(ids),
+                                 Runner(Oracle{path, oracle.folder}).logits(ids)))
+        << name;
+  }
+}
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of
 // another kind (published_test.cpp), and two folders of Hugging Face hold models of `real` again.

@@ -26,7 +26,7 @@ class Conservation : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     REQUIRE_SHARED_DATA();
-    const std::string path = tests::shared_data("models/").string() + GetParam() + ".gguf";
+    const std::string path = tests::model_path(GetParam()).string();
     file_ = std::make_unique<model::ModelFile>(model::open_gguf(path));
     network_ = model::make_model(*file_);
     for (int32_t i = 0; i < 24; ++i) {
@@ -211,7 +211,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "synth/llama3-style", "synth/mixtral", "synth/qwen2", "synth/qwen2moe",
                       "synth/qwen3", "synth/qwen3moe", "synth/olmoe", "synth/gemma", "synth/gemma2",
                       "synth/gemma3", "synth/phi2", "synth/phi3", "synth/gpt2", "synth/gptneox",
-                      "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k"),
+                      "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k", "own/olmo2",
+                      "own/olmo3", "own/smollm3", "own/granite", "own/glm4", "own/starcoder2"),
     [](const auto& one) {
       std::string name = one.param;
       for (char& ch : name) {

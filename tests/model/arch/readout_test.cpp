@@ -20,7 +20,7 @@ class Readout : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     REQUIRE_SHARED_DATA();
-    const std::string path = tests::shared_data("models/synth/").string() + GetParam() + ".gguf";
+    const std::string path = tests::model_path(GetParam()).string();
     file_ = std::make_unique<model::ModelFile>(model::open_gguf(path));
     network_ = model::make_model(*file_, 2);
     std::vector<int32_t> ids;
@@ -183,17 +183,20 @@ TEST_P(Readout, ANeuronAddsItsColumnTimesItsActivation) {
       column[n] += double{row[n]} * double{readout.direction[static_cast<size_t>(i)]};
   }
   for (size_t n = 0; n < terms.size(); ++n)
-    ASSERT_NEAR(column[n] * double{act[n]}, double{terms[n]}, 1e-5) << "neuron " << n;
+    ASSERT_NEAR(column[n] * double{act[n]} * double{c().update_scale}, double{terms[n]}, 1e-5) << "neuron " << n;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Readout,
                          ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2",
                                            "gptneox", "gemma", "gemma2", "gemma3", "phi2", "phi3",
                                            "qwen2", "qwen3", "mixtral", "qwen2moe", "qwen3moe",
-                                           "olmoe"),
+                                           "olmoe", "own/olmo2", "own/smollm3", "own/granite", "own/glm4",
+                                           "own/starcoder2"),
                          [](const auto& one) {
                            std::string name = one.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char ch) { return ch == '-' || ch == '/'; }, '_');
                            return name;
                          });
 
