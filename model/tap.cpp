@@ -77,13 +77,13 @@ std::string formula_of(Tap tap, const Config& c) {
   };
   const auto update = [&](const std::string& name, const std::string& sum) {
     const std::string scale = c.update_scale != 1.0F ? number(c.update_scale) + " " : "";
-    return c.post_norms ? name + " = " + scale + "norm(y), y = " + sum
+    return c.post_norms    ? name + " = " + scale + "norm(y), y = " + sum
            : scale.empty() ? name + " = " + sum
                            : name + " = " + scale + "y, y = " + sum;
   };
   switch (tap) {
     case Tap::kEmbedding:
-      return c.learned_positions         ? "x = E[token] + P[position]"
+      return c.learned_positions ? "x = E[token] + P[position]"
              : c.embedding_scale == std::sqrt(static_cast<float>(c.n_embd)) ? "x = sqrt(C) E[token]"
              : c.embedding_scale != 1.0F ? "x = " + number(c.embedding_scale) + " E[token]"
                                          : usual;
@@ -140,7 +140,7 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kFfnBiasShare:
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kFfnOut:
-      return update("df", c.n_expert > 0     ? "sum_e G_e FFN_e(m)"
+      return update("df", c.n_expert > 0   ? "sum_e G_e FFN_e(m)"
                           : c.ffn_biased() ? "W_down act + b"
                                            : "W_down act");
     case Tap::kLogits:

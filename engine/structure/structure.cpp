@@ -101,6 +101,7 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.n_expert > 0 && c.expert_renormalise) s.flags |= trace::kStructureRenormalised;
   if (c.embedding_scale != 1.0F) s.flags |= trace::kStructureScaledEmbedding;
   if (c.head_biased) s.flags |= trace::kStructureOutputBias;
+  if (c.rope_period > 0) s.flags |= trace::kStructureSomeRotated;
   if (!c.pre_norms) s.flags |= trace::kStructureBareReads;
   if (c.update_scale != 1.0F) s.flags |= trace::kStructureScaledUpdates;
   if (c.logit_scale != 1.0F) s.flags |= trace::kStructureScaledLogits;

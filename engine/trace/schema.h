@@ -493,6 +493,7 @@ enum StructureFlag : uint32_t {
   kStructureBareReads = 1048576,       // attention and FFN read x, not a norm of it
   kStructureScaledUpdates = 2097152,   // each update is multiplied by a factor before it is added
   kStructureScaledLogits = 4194304,    // and so are logits
+  kStructureSomeRotated = 8388608,     // of kStructureRotated: not in every layer
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

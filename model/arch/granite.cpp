@@ -1,5 +1,5 @@
-// Granite 3 and 4 without experts (Granite Team 2024): Llama with x = scale E[id], scores scaled by a
-// number of the file, each update scaled before it is added, and logits that are divided.
+// Granite 3 and 4 without experts (Granite Team 2024): Llama with x = scale E[id], scores scaled by
+// a number of the file, each update scaled before it is added, and logits that are divided.
 #include "model/arch/families.h"
 
 namespace model {

@@ -1,5 +1,5 @@
-// OLMo 2 and 3 (OLMo Team 2024, arXiv:2501.00656; 2025): attention and FFN read x as it is, and each
-// update is normalised before it is added; an RMS norm of all queries and of all keys together
+// OLMo 2 and 3 (OLMo Team 2024, arXiv:2501.00656; 2025): attention and FFN read x as it is, and
+// each update is normalised before it is added; an RMS norm of all queries and of all keys together
 // before they are rotated.
 //
 //   x += norm(W_o attention(rope(norm(W_q x)), rope(norm(W_k x)), W_v x))

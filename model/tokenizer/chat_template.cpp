@@ -31,7 +31,7 @@ struct Layout {
 constexpr Turn kNone{};
 
 // In the order of ChatTemplate.
-constexpr std::array<Layout, 16> kLayouts = {{
+constexpr std::array<Layout, 17> kLayouts = {{
     {"ChatML",
      {{{"<|im_start|>system\n", "<|im_end|>\n"},
        {"<|im_start|>user\n", "<|im_end|>\n"},
@@ -92,6 +92,11 @@ constexpr std::array<Layout, 16> kLayouts = {{
     {"DeepSeek",
      {{{"", ""}, {"<｜User｜>", ""}, {"<｜Assistant｜>", "", true}}},
      "<｜Assistant｜>"},
+    {"Granite",
+     {{{"<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"},
+       {"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},
+       {"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"}}},
+     "<|start_of_role|>assistant<|end_of_role|>"},
 }};
 
 const Layout& layout_of(ChatTemplate chat) noexcept {
@@ -251,6 +256,10 @@ std::optional<ChatTemplate> which_family(std::string_view t, std::string_view te
   }
   if (has("<|start_header_id|>") && has("<|end_header_id|>")) return ChatTemplate::kLlama3;
   if (has("<start_of_turn>")) return ChatTemplate::kGemma;
+  if (has("<|start_of_role|>") && has("<|end_of_role|>")) {
+    if (!reads("<|end_of_text|>\n")) return std::nullopt;
+    return ChatTemplate::kGranite;
+  }
   if (has("[INST]")) {
     return wraps_in_inst(text) ? std::optional(which_inst(t)) : std::nullopt;
   }

@@ -38,6 +38,7 @@ enum class ChatTemplate : uint8_t {
   kZephyr,    // TinyLlama, StableLM
   kTulu,      // OLMo, OLMoE, Falcon 3
   kDeepSeek,  // R1 and what was distilled from it
+  kGranite,   // 3 and 4
 };
 
 enum class Role : uint8_t { kSystem, kUser, kAssistant };

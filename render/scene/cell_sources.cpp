@@ -54,10 +54,15 @@ std::vector<CellSource> cell_sources(const Layout& layout, const CellRef& cell, 
   const SheetId ffn_reads = parallel ? before : SheetId{Part::kBetween, layer, 0};
   // The channel of a vector of the residual stream.
   const auto channel = [&](const SheetId& id) { w.add(id, 0, col, 1, 1); };
+  // A norm reads all of x, and the channel's gain.
+  const auto reads = [&](const SheetId& x, const SheetId& gain) {
+    if ((s.flags & trace::kStructureBareReads) != 0) return channel(x);
+    w.vector(x);
+    channel(gain);
+  };
   switch (cell.sheet.part) {
     case Part::kNormed:
-      w.vector(before);
-      channel({Part::kAttentionGain, layer, 0});
+      reads(before, {Part::kAttentionGain, layer, 0});
       break;
     case Part::kQ:
       w.vector(Part::kNormed);
@@ -91,8 +96,7 @@ std::vector<CellSource> cell_sources(const Layout& layout, const CellRef& cell, 
     case Part::kFfnNormed:
     case Part::kExpertNormed:
     case Part::kRouterNormed:
-      w.vector(ffn_reads);
-      channel({Part::kFfnGain, layer, 0});
+      reads(ffn_reads, {Part::kFfnGain, layer, 0});
       break;
     case Part::kGateOut:
       w.vector(Part::kFfnNormed);

@@ -62,11 +62,11 @@ class Formulas {
       case Kind::kHead:
         return "z_h = sum_j a_j v_j, a = softmax(" + score() + "), q = " + turned("W_q", "x");
       case Kind::kSlot:
-        return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v norm(x_j)" + head_bias_;
+        return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v " + read("x_j") + head_bias_;
       case Kind::kCell:
         return "act = " + activation();
       case Kind::kRouter:
-        return "p_e = softmax(W_router norm(" + read_by_ffn_ + "))_e, " +
+        return "p_e = softmax(W_router " + read(read_by_ffn_) + ")_e, " +
                weight_formula(structure_);
       case Kind::kCandidate:
         return "p = softmax(" + logits() + " / temperature)";
@@ -85,21 +85,31 @@ class Formulas {
   bool is(uint32_t flag) const { return (structure_.flags & flag) != 0; }
 
   std::string update(const std::string& sum) const {
-    return is(trace::kStructurePostNorms) ? "norm(" + sum + ")" : sum;
+    const std::string scale = is(trace::kStructureScaledUpdates) ? "scale " : "";
+    if (is(trace::kStructurePostNorms)) return scale + "norm(" + sum + ")";
+    return scale.empty() ? sum : scale + "(" + sum + ")";
+  }
+
+  // What a matrix reads of the residual stream.
+  std::string read(const std::string& x) const {
+    return is(trace::kStructureBareReads) ? x : "norm(" + x + ")";
   }
 
   std::string logits() const {
     const bool biased = is(trace::kStructureOutputBias);
+    if (is(trace::kStructureScaledLogits)) return "scale W_U norm(x_L)";
     if (is(trace::kStructureLogitCap))
       return biased ? "cap(W_U norm(x_L) + b)" : "cap(W_U norm(x_L))";
     return biased ? "(W_U norm(x_L) + b)" : "W_U norm(x_L)";
   }
 
   std::string turned(const std::string& matrix, const std::string& x) const {
-    std::string of_heads = matrix + " norm(" + x + ")" + head_bias_;
+    std::string of_heads = matrix + " " + read(x) + head_bias_;
     if (is(trace::kStructureHeadNorms) || is(trace::kStructureProjectionNorms))
       of_heads = "norm(" + of_heads + ")";
-    return is(trace::kStructureRotated) ? "rope(" + of_heads + ")" : of_heads;
+    if (!is(trace::kStructureRotated)) return of_heads;
+    return "rope(" + of_heads + ")" +
+           (is(trace::kStructureSomeRotated) ? " (some layers: without rope)" : "");
   }
 
   std::string score() const {
@@ -108,7 +118,7 @@ class Formulas {
   }
 
   std::string activation() const {
-    const std::string x = "norm(" + read_by_ffn_ + ")";
+    const std::string x = read(read_by_ffn_);
     const bool silu = is(trace::kStructureSilu);
     if (!silu && !is(trace::kStructureGelu)) return "f(" + x + ")";
     const std::string f = silu ? "silu" : "gelu";

@@ -221,16 +221,17 @@ std::vector<Sheet> spine_sheets(const Layout& layout, uint32_t layer, bool ffn) 
   const auto stream = [&](Part part, const char* title, const std::string& name) {
     group.column(vector_of({part, layer, 0}, title, blk + name, 0, c, true));
   };
+  const bool before = (layout.structure().flags & trace::kStructureBareReads) == 0;
   const bool after = (layout.structure().flags & trace::kStructurePostNorms) != 0;
   if (ffn) {
     stream(Part::kBetween, "x", "resid.mid");
-    gain(Part::kFfnGain, "g", "ffn_norm");
+    if (before) gain(Part::kFfnGain, "g", "ffn_norm");
     stream(Part::kFfnUpdate, "df", "ffn.out");
     if (after) gain(Part::kFfnAfter, "g'", "post_ffw_norm");
     stream(Part::kBehind, "x + df", "resid.post");
   } else {
     stream(Part::kBefore, "x", "resid.pre");
-    gain(Part::kAttentionGain, "g", "attn_norm");
+    if (before) gain(Part::kAttentionGain, "g", "attn_norm");
     stream(Part::kAttentionOut, "da", "attn.out");
     if (after) gain(Part::kAttentionAfter, "g'", "post_attention_norm");
   }

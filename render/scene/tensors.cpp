@@ -27,16 +27,19 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
                           int32_t rows = -1) {
     return TensorName{title, name, first, rows, true, false, false, -1};
   };
-  const bool parallel = (layout.structure().flags & trace::kStructureParallel) != 0;
+  const auto is = [&](trace::StructureFlag flag) { return (layout.structure().flags & flag) != 0; };
+  const bool parallel = is(trace::kStructureParallel);
+  const bool bare = is(trace::kStructureBareReads);
   switch (ref.kind) {
     case Kind::kSpineAttention:
       return {tap("attention update", blk + "attn.out"),
               tap("x before attention", blk + "resid.pre"), tap("x after it", blk + "resid.mid"),
-              weight("norm gain", blk + "attn_norm.weight")};
+              weight("norm gain", blk + (bare ? "post_attention_norm" : "attn_norm") + ".weight")};
     case Kind::kSpineFfn:
       return {tap("FFN update", blk + "ffn.out"),
               tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
-              tap("x after it", blk + "resid.post"), weight("norm gain", blk + "ffn_norm.weight")};
+              tap("x after it", blk + "resid.post"),
+              weight("norm gain", blk + (bare ? "post_ffw_norm" : "ffn_norm") + ".weight")};
     case Kind::kHead:
       return {tap("attention weights", blk + "attn.weights", index, 1, true),
               tap("scores", blk + "attn.scores", index, 1, true),

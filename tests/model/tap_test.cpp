@@ -33,4 +33,20 @@ TEST(TapFormula, IsThatOfTheFamily) {
   EXPECT_EQ("a = softmax(s)", formula("llama-gqa.gguf", Tap::kWeights));
 }
 
+TEST(TapFormula, SaysWhatAFamilyLeavesOutAndScales) {
+  const auto formula = [](const char* name, Tap tap) {
+    const model::ModelFile file = model::open_model(tests::model_path(name).string());
+    return model::tap_formula(tap, model::read_config(file));
+  };
+  EXPECT_EQ("n = x", formula("own/olmo2", Tap::kAttnNorm));
+  EXPECT_EQ("m = x", formula("own/olmo2", Tap::kFfnNorm));
+  EXPECT_EQ("df = norm(y), y = W_down act", formula("own/olmo2", Tap::kFfnOut));
+  EXPECT_EQ("q = rope(W_q n), without rope in every 4th layer", formula("own/smollm3", Tap::kQ));
+  EXPECT_EQ("x = 12 E[token]", formula("own/granite", Tap::kEmbedding));
+  EXPECT_EQ("da = 0.22 y, y = sum_h o_h", formula("own/granite", Tap::kAttnOut));
+  EXPECT_EQ("<g o_h, g y> / |g y|^2, g = 1, y: the sum before its scale",
+            formula("own/granite", Tap::kHeadShare));
+  EXPECT_EQ("0.5 W_U norm(x)", formula("own/granite", Tap::kLogits));
+}
+
 }  // namespace

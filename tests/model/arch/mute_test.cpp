@@ -99,8 +99,8 @@ TEST_P(Muted, WithoutAllHeadsAndNeuronsOnlyBiasesAreAdded) {
       const std::vector<float>& first = nothing.positions.front().at(update, l).data;
       for (const Capture& at : nothing.positions) EXPECT_EQ(first, at.at(update, l).data);
       const std::string name = GetParam();
-      const bool biases = name == "gpt2" || name == "gptneox" || name == "phi2" ||
-                          name == "own/starcoder2";
+      const bool biases =
+          name == "gpt2" || name == "gptneox" || name == "phi2" || name == "own/starcoder2";
       if (biases) continue;
       EXPECT_TRUE(std::all_of(first.begin(), first.end(), [](float v) { return v == 0.0F; }));
     }
@@ -122,18 +122,16 @@ TEST_P(Muted, BatchesTapsAndThreadsChangeNoBit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Muted,
-                         ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2",
-                                           "gptneox", "gemma2", "gemma3", "phi2", "phi3", "qwen2",
-                                           "qwen3", "mixtral", "qwen2moe", "olmoe",
-                                           "own/olmo2", "own/smollm3", "own/granite", "own/glm4",
-                                           "own/starcoder2"),
-                         [](const auto& one) {
-                           std::string name = one.param;
-                           std::replace_if(
-                               name.begin(), name.end(),
-                               [](char ch) { return ch == '-' || ch == '/'; }, '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models, Muted,
+    ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2", "gptneox", "gemma2",
+                      "gemma3", "phi2", "phi3", "qwen2", "qwen3", "mixtral", "qwen2moe", "olmoe",
+                      "own/olmo2", "own/smollm3", "own/granite", "own/glm4", "own/starcoder2"),
+    [](const auto& one) {
+      std::string name = one.param;
+      std::replace_if(
+          name.begin(), name.end(), [](char ch) { return ch == '-' || ch == '/'; }, '_');
+      return name;
+    });
 
 }  // namespace

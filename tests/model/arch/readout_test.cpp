@@ -183,15 +183,16 @@ TEST_P(Readout, ANeuronAddsItsColumnTimesItsActivation) {
       column[n] += double{row[n]} * double{readout.direction[static_cast<size_t>(i)]};
   }
   for (size_t n = 0; n < terms.size(); ++n)
-    ASSERT_NEAR(column[n] * double{act[n]} * double{c().update_scale}, double{terms[n]}, 1e-5) << "neuron " << n;
+    ASSERT_NEAR(column[n] * double{act[n]} * double{c().update_scale}, double{terms[n]}, 1e-5)
+        << "neuron " << n;
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Readout,
                          ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2",
                                            "gptneox", "gemma", "gemma2", "gemma3", "phi2", "phi3",
                                            "qwen2", "qwen3", "mixtral", "qwen2moe", "qwen3moe",
-                                           "olmoe", "own/olmo2", "own/smollm3", "own/granite", "own/glm4",
-                                           "own/starcoder2"),
+                                           "olmoe", "own/olmo2", "own/smollm3", "own/granite",
+                                           "own/glm4", "own/starcoder2"),
                          [](const auto& one) {
                            std::string name = one.param;
                            std::replace_if(

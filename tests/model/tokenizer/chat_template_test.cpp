@@ -112,6 +112,13 @@ TEST(ChatTemplate, TheFamiliesOfRolesBetweenBars) {
       "<|system|>\nBe kind\n<|user|>\nHello\n<|assistant|>\n Hi there <EOS>\n<|user|>\nWho?\n"
       "<|assistant|>\n",
       talk(ChatTemplate::kTulu));
+  EXPECT_EQ(
+      "<|start_of_role|>system<|end_of_role|>Be kind<|end_of_text|>\n"
+      "<|start_of_role|>user<|end_of_role|>Hello<|end_of_text|>\n"
+      "<|start_of_role|>assistant<|end_of_role|> Hi there <|end_of_text|>\n"
+      "<|start_of_role|>user<|end_of_role|>Who?<|end_of_text|>\n"
+      "<|start_of_role|>assistant<|end_of_role|>",
+      talk(ChatTemplate::kGranite));
   EXPECT_EQ("Be kind<｜User｜>Hello<｜Assistant｜> Hi there <EOS><｜User｜>Who?<｜Assistant｜>",
             talk(ChatTemplate::kDeepSeek));
 }
@@ -161,6 +168,9 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
        ChatTemplate::kTulu},
       {"{{'<｜User｜>' + message['content']}}{{'<｜Assistant｜>' + content}}",
        ChatTemplate::kDeepSeek},
+      {"{{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] + "
+       "'<|end_of_text|>\\n' }}{{- '<|start_of_role|>assistant<|end_of_role|>' }}",
+       ChatTemplate::kGranite},
   };
   for (const auto& [text, chat] : cases) {
     const auto found = model::recognise_chat_template(text);
