@@ -106,9 +106,9 @@ void AtomicFile::commit() {
 }
 
 void AtomicFile::fail(const std::string& what) const {
-  throw fulgurite::Error(fulgurite::ExitCode::kFailed,
-                         what + ": " + std::generic_category().message(errno), path_,
-                         "is the folder there, writable and not full?");
+  throw fulgurite::Error(
+      fulgurite::ExitCode::kFailed, what + ": " + std::generic_category().message(errno), path_,
+      errno == EISDIR ? "name a file in it" : "is the folder there, writable and not full?");
 }
 
 }  // namespace model

@@ -244,7 +244,9 @@ void check_magic(Cursor& in, std::span<const std::byte> bytes) {
     return;
   }
   std::string hint = "a GGUF model begins with 'GGUF'";
-  if (head.starts_with("version https://git-lfs")) {
+  if (head.starts_with("\x89MCAP0")) {
+    hint = "this is a trace; `fulgurite view FILE` shows it";
+  } else if (head.starts_with("version https://git-lfs")) {
     hint = "this is a git-lfs pointer; `git lfs pull` fetches the model itself";
   } else if (head.starts_with("lmgg") || head.starts_with("fmgg") || head.starts_with("tjgg")) {
     hint = "this is the format before GGUF; convert it with llama.cpp, if it is a language model's";

@@ -49,6 +49,12 @@ constexpr std::array kFamilies = {
     // The folders of those that see say only how their text model differs from 4 B.
     Family{"gemma3_text", "gemma3", "gelu", true, 1e6, 256, 4, 4096, 1e-6, 8, 262208, 131072},
     Family{"gemma3", "gemma3", "gelu", true, 1e6, 256, 4, 4096, 1e-6, 8, 262208, 131072},
+    Family{"olmo2", "olmo2", "silu", false, 1e4, 0, 0, 0, 1e-5},
+    Family{"olmo3", "olmo2", "silu", false, 5e5, 0, 0, 4096, 1e-5},
+    Family{"smollm3", "smollm3", "silu", true, 2e6, 0, 4},
+    Family{"granite", "granite", "silu"},
+    Family{"glm4", "glm4", "silu", false, 1e4, 128, 2, 0, 1.5625e-7},
+    Family{"starcoder2", "starcoder2", "gelu", true, 1e4, 0, 2, 0, 1e-5},
     Family{"phi", "phi2", "gelu", false, 1e4, 0, 0, 0, 1e-5},
     Family{"phi3", "phi3", "silu", false, 1e4, 0, 0, 0, 1e-5},
 };
@@ -74,7 +80,10 @@ class Reader {
     if (family_.arch != "gpt2") rope();
     windows_and_caps();
     experts();
-    if (family_.arch == "llama") file_.add("fulgurite.rope.halves", true);
+    if (family_.arch == "granite") scales();
+    for (const char* arch : {"llama", "smollm3", "granite"}) {
+      if (family_.arch == arch) file_.add("fulgurite.rope.halves", true);
+    }
     activation();
     if (family_.arch == "gptneox") {
       add("use_parallel_residual", boolean("use_parallel_residual").value_or(true));
@@ -168,10 +177,24 @@ class Reader {
         whole("max_window_layers").value_or(0) < required("num_hidden_layers")) {
       fail("use_sliding_window", "is not supported for this architecture");
     }
-    if (!family_.arch.starts_with("qwen")) return;
+    if (!boolean("use_bias").value_or(true)) fail("use_bias", "is off, which is not supported");
+    if (family_.arch == "smollm3") refuse_other_rotations();
+    if (!family_.arch.starts_with("qwen") && family_.arch != "smollm3") return;
     for (const bool windowed : layer_types()) {
       if (windowed) fail("layer_types", "holds sliding_attention, which is not supported here");
     }
+  }
+
+  // Only SmolLM 3's own: every fourth layer is not rotated.
+  void refuse_other_rotations() const {
+    const Json& rotated = json_at(config_, "no_rope_layers");  // 1: it is
+    bool usual = rotated.is_null() && whole("no_rope_layer_interval").value_or(4) == 4;
+    if (rotated.is_array() && rotated.size() == required("num_hidden_layers")) {
+      usual = true;
+      for (size_t l = 0; l < rotated.size(); ++l)
+        usual = usual && rotated[l] == ((l + 1) % 4 != 0 ? 1 : 0);
+    }
+    if (!usual) fail("no_rope_layers", "names others than every fourth, which is not supported");
   }
 
   // Whether each layer has a window; empty where config.json does not say it layer by layer.
@@ -194,7 +217,7 @@ class Reader {
 
   // "gelu" means the exact one in families without a gate; those with one always approximate it.
   void activation() {
-    if (family_.arch != "gpt2" && family_.arch != "gptneox" && family_.arch != "phi2") return;
+    if (!has_layer_norms()) return;
     const char* key = family_.arch == "gpt2" ? "activation_function" : "hidden_act";
     const std::string_view said = json_text(json_at(config_, key));
     const bool silent = said.empty() && family_.arch == "gptneox";  // whose default it is
@@ -234,14 +257,20 @@ class Reader {
     return up ? static_cast<uint64_t>(up->rows()) : 4 * width_;
   }
 
-  void norms() {
+  // And an FFN without a gate.
+  bool has_layer_norms() const noexcept {
     const std::string_view arch = family_.arch;
-    if (arch != "gpt2" && arch != "gptneox" && arch != "phi2") {
+    return arch == "gpt2" || arch == "gptneox" || arch == "phi2" || arch == "starcoder2";
+  }
+
+  void norms() {
+    if (!has_layer_norms()) {
       add("attention.layer_norm_rms_epsilon", number("rms_norm_eps").value_or(family_.epsilon));
       return;
     }
     std::optional<double> epsilon = number("layer_norm_epsilon");
     if (!epsilon) epsilon = number("layer_norm_eps");
+    if (!epsilon) epsilon = number("norm_epsilon");
     add("attention.layer_norm_epsilon", epsilon.value_or(family_.epsilon));
   }
 
@@ -259,7 +288,8 @@ class Reader {
     };
     base_ = base().value_or(family_.rope_base);
     if (!(base_ > 0.0)) fail("rope_theta", "is not positive");
-    const double whole_head = family_.arch == "gptneox" ? 0.25 : family_.arch == "phi2" ? 0.5 : 1.0;
+    const bool half = family_.arch == "phi2" || family_.arch == "glm4";
+    const double whole_head = family_.arch == "gptneox" ? 0.25 : half ? 0.5 : 1.0;
     std::optional<double> part = number(parameters, "partial_rotary_factor");
     if (!part) part = number("partial_rotary_factor");
     if (!part) part = number("rotary_pct");
@@ -278,6 +308,9 @@ class Reader {
     const double local_base =
         number(sliding, "rope_theta").value_or(number("rope_local_base_freq").value_or(10000.0));
     if (family_.arch == "gemma3" && local_base != 10000.0) add("rope.freq_base_swa", local_base);
+    if (family_.arch == "olmo2" && number(sliding, "rope_theta").value_or(base_) != base_) {
+      fail("rope_parameters", "has two values of rope_theta, which is not supported here");
+    }
     const Json& scaling = json_at(config_, "rope_scaling");
     if (!scaling.is_null() && !scaling.is_object()) fail("rope_scaling", "is no object");
     scale_rope(scaling.is_object() ? scaling : parameters);
@@ -387,16 +420,18 @@ class Reader {
     const std::string_view arch = family_.arch;
     const bool gemma = arch == "gemma2" || arch == "gemma3";
     const std::string_view type = family_.model_type;
-    if (type == "mistral" || type == "mixtral" || arch == "phi3" || gemma) {
+    const bool in_some_layers = gemma || type == "olmo3";
+    if (type == "mistral" || type == "mixtral" || arch == "phi3" || arch == "starcoder2" ||
+        in_some_layers) {
       // null means none, where a missing key means the default.
       const bool silent = !config_.contains("sliding_window");
       const uint64_t window = silent ? family_.window : whole("sliding_window").value_or(0);
       if (window > 0 || gemma) add("attention.sliding_window", window);
     }
-    if (!gemma) return;
+    if (!in_some_layers) return;
     const std::optional<uint64_t> pattern =
         arch == "gemma3" ? whole("sliding_window_pattern") : std::nullopt;
-    const size_t usual = arch == "gemma2" ? 2 : 6;
+    const size_t usual = arch == "gemma2" ? 2 : arch == "gemma3" ? 6 : 4;
     if (std::vector<bool> windowed = layer_types(); !windowed.empty()) {
       bool as_usual = true;
       for (size_t l = 0; l < windowed.size(); ++l) {
@@ -407,6 +442,7 @@ class Reader {
       if (*pattern == 0) fail("sliding_window_pattern", "is 0");
       add("attention.sliding_window_pattern", *pattern);
     }
+    if (!gemma) return;
     cap("attn_logit_softcapping");
     cap("final_logit_softcapping");
     const double scalar = number("query_pre_attn_scalar").value_or(256.0);
@@ -416,6 +452,17 @@ class Reader {
   // null means none, where a missing key means the default, which is GGUF's too.
   void cap(const char* key) {
     if (config_.contains(key)) add(key, number(key).value_or(0.0));
+  }
+
+  void scales() {
+    for (const auto& [key, name] : {std::pair{"embedding_multiplier", "embedding_scale"},
+                                    std::pair{"residual_multiplier", "residual_scale"},
+                                    std::pair{"attention_multiplier", "attention.scale"},
+                                    std::pair{"logits_scaling", "logit_scale"}}) {
+      const double scale = number(key).value_or(1.0);
+      if (!(scale > 0.0)) fail(key, "is not positive");
+      add(name, scale);
+    }
   }
 
   void experts() {

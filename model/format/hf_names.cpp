@@ -23,7 +23,7 @@ constexpr std::array kGlobal = {
     Pair{"embed_out", "output"},
 };
 
-// Inside a layer; no name means two things in two families, but for those of Gemma below.
+// Inside a layer; no name means two things in two families, but for those of kSandwich.
 constexpr std::array kLayer = {
     Pair{"input_layernorm", "attn_norm"},
     Pair{"self_attn.q_proj", "attn_q"},
@@ -60,9 +60,12 @@ constexpr std::array kLayer = {
     Pair{"attention.dense", "attn_output"},
     Pair{"mlp.dense_h_to_4h", "ffn_up"},
     Pair{"mlp.dense_4h_to_h", "ffn_down"},
+    // GLM 4
+    Pair{"post_self_attn_layernorm", "post_attention_norm"},
+    Pair{"post_mlp_layernorm", "post_ffw_norm"},
 };
 
-// Gemma 2 and 3 have norms before and after both halves of a layer.
+// Gemma 2 and 3 have norms before and after both halves of a layer, OLMo 2 and 3 after them.
 constexpr std::array kSandwich = {
     Pair{"post_attention_layernorm", "post_attention_norm"},
     Pair{"pre_feedforward_layernorm", "ffn_norm"},
@@ -104,7 +107,7 @@ std::string layer_name(std::string_view name, std::string_view arch) {
     if (expert.empty() || matrix.empty()) return {};
     return std::string(matrix) + "." + std::string(expert);
   }
-  if (arch == "gemma2" || arch == "gemma3") {
+  if (arch == "gemma2" || arch == "gemma3" || arch == "olmo2") {
     const std::string_view sandwich = find(kSandwich, name);
     if (!sandwich.empty()) return std::string(sandwich);
   }
