@@ -253,13 +253,17 @@ class Source {
     }
   }
 
-  static void refuse_to_run(const Flags& flags) {
+  static void refuse_to_run(const Flags& flags, bool followed) {
+    const std::string or_run = followed ? "" : ", or name its model with -m to run it again";
     if (!flags.trace_path.empty()) {
-      throw Error(ExitCode::kUsage, "is a trace already: there is nothing to write", flags.file,
-                  "leave out --trace, or name its model with -m to run it again");
+      throw Error(ExitCode::kUsage,
+                  followed ? "is shown as it comes: there is nothing to write"
+                           : "is a trace already: there is nothing to write",
+                  flags.file, "leave out --trace" + or_run);
     }
     if (flags.command != nullptr)
-      refuse_generation(*flags.command, "a trace holds its text", {"--lens"});
+      refuse_generation(*flags.command, "a trace holds its text", {"--lens"},
+                        "leave it out" + or_run);
   }
 
   void follow(Flags& flags) {
@@ -269,14 +273,14 @@ class Source {
       throw Error(ExitCode::kUsage, "is still on its way: it is shown as it comes", flags.file,
                   "leave out -m and --conversation");
     }
-    refuse_to_run(flags);
+    refuse_to_run(flags, true);
     follower_ = std::make_unique<trace::Follower>(flags.file, log_);
     flags.scene.followed = flags.file;
     flags.scene.enough = [this] { follower_.reset(); };
   }
 
   void show_trace(const Flags& flags) {
-    refuse_to_run(flags);
+    refuse_to_run(flags, false);
     const trace::FileContents contents = trace::load_file(flags.file, log_, flags.conversation);
     if (contents.messages == 0) {
       throw Error(ExitCode::kBadModel,
@@ -321,7 +325,7 @@ std::shared_ptr<Source> open_another(const Flags& flags, const std::string& what
                                      const Source* shown, render::commands::SceneOptions& scene) {
   for (const std::string& busy : {flags.trace_path, flags.serve}) {
     if (busy.empty()) continue;
-    throw Error(ExitCode::kUsage, "is not opened while " + busy + " is written", what,
+    throw Error(ExitCode::kUsage, "cannot be opened while this window writes to " + busy, what,
                 "start the program once more for it");
   }
   Flags other = flags;

@@ -12,8 +12,8 @@ using fulgurite::ExitCode;
 
 void require_context(const model::Config& c, int64_t wanted) {
   if (wanted >= 1 && wanted <= c.n_ctx) return;
-  throw Error(ExitCode::kUsage, fmt::format("a context of {} is not possible", wanted), "-c",
-              fmt::format("the model was trained for {}", c.n_ctx));
+  throw Error(ExitCode::kUsage, fmt::format("a context of {} tokens is not possible", wanted), "-c",
+              fmt::format("the model was trained for {} tokens", c.n_ctx));
 }
 
 model::KvCache make_cache(const model::Config& c, int64_t positions, model::CacheType type) {

@@ -38,7 +38,7 @@ std::vector<std::string> names_of(const std::vector<FoundModel>& models) {
 }
 
 [[noreturn]] void fail_several(const std::string& name, const std::vector<FoundModel>& models) {
-  throw Error(ExitCode::kBadModel, "means " + std::to_string(models.size()) + " models", name,
+  throw Error(ExitCode::kBadModel, "may mean " + std::to_string(models.size()) + " models", name,
               listed(names_of(models), 8));
 }
 
@@ -242,7 +242,7 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     }
   }
   const std::string what = "is not in " + std::string(scheme.store);
-  if (all.empty()) throw Error(ExitCode::kBadModel, what + ", which holds no model", shown, where);
+  if (all.empty()) throw Error(ExitCode::kBadModel, what + "; no model was found there", shown, where);
   // Of a repository that is there, its own files.
   std::vector<std::string> names = names_of(all);
   const std::string of_it = model::lower_ascii(name.substr(0, name.rfind(':') + 1));

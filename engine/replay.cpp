@@ -114,10 +114,10 @@ void require_runnable(const Recording& recording, const LoadedModel& model,
                       const std::string& path) {
   if (recording.weights_hash != model.hash) {
     throw Error(ExitCode::kUsage,
-                "was not written by " + model.file.name() +
-                    ", whose weights are others than those of " +
-                    (recording.model.empty() ? "its model" : recording.model),
-                path, "name the file that it was recorded with, or leave out -m");
+                "was recorded with another model" +
+                    (recording.model.empty() ? "" : " (" + recording.model + ")") +
+                    " than " + model.file.name(),
+                path, "name the file of that model with -m, or leave out -m");
   }
   require_known_tokens(recording.replay, model);
   mutes_of(recording.replay.muted, model.network->config());

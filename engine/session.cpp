@@ -143,7 +143,7 @@ void Session::require_room(size_t tokens, const char* of) const {
       "it has " + std::to_string(tokens) + " tokens, the context holds " + std::to_string(context_),
       of,
       context_ < model_.network->config().n_ctx ? "shorten it or raise -c"
-                                                : "shorten it: the model knows no more");
+                                                : "shorten it: this model was trained for no more");
 }
 
 void Session::begin(std::vector<int32_t> ids, const Generate& what) {
@@ -301,7 +301,7 @@ std::string Session::reached() const {
     const std::string again = std::to_string(limit_) + " tokens of the trace were run again";
     return otherwise_ == 0
                ? again
-               : again + "; here " + std::to_string(otherwise_) + " of them would have been others";
+               : again + "; " + std::to_string(otherwise_) + " of them would be others here";
   }
   return done_ >= static_cast<size_t>(context_) ? "the context is full"
                                                 : "all tokens were generated";

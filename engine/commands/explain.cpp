@@ -40,6 +40,10 @@ int32_t find_token(const LoadedModel& model, const std::string& text, const char
     for (int32_t id = 0; id < n; ++id)
       if (tokenizer.is_byte(id) == bytes && tokenizer.label(id) == text) return id;
   }
+  if (text.size() > 1 && text[0] == '#' && text.find_first_not_of("0123456789", 1) == text.npos) {
+    throw Error(ExitCode::kUsage, "the vocabulary has no token " + text, flag,
+                fmt::format("ids run from 0 to {}", n - 1));
+  }
   const std::vector<int32_t> parts = tokenizer.encode(text);
   std::string cut;
   for (const int32_t id : parts)

@@ -39,7 +39,8 @@ void add_files(const std::function<CLI::App&(const char* name, const char* what)
       ->required();
   quantizer.add_option("-t,--threads", smaller->threads, "threads; 0: as many as the machine has")
       ->check(CLI::Range(0, 256));
-  quantizer.callback([smaller, &exit_code] {
+  quantizer.callback([smaller, builtin, &exit_code] {
+    smaller->builtin = builtin;
     refuse_same_file(smaller->output, {smaller->input});
     exit_code = quantize(*smaller, std::cout);
   });

@@ -37,7 +37,10 @@ CLI::Validator between(double low, double high) {
         return "'" + text + "' has a comma: write " + with_point;
     }
     if (text.empty() || *end != '\0') return "'" + text + "' is not a number";
-    return value >= low && value <= high ? std::string() : "'" + text + "' is out of range";
+    if (value >= low && value <= high) return std::string();
+    std::ostringstream why;
+    why << "'" << text << "' must lie between " << low << " and " << high;
+    return why.str();
   };
   std::ostringstream range;
   range << "[" << low << " - " << high << "]";
@@ -166,8 +169,9 @@ void add_model(CLI::App& app, Flags& flags) {
 }
 
 void add_cache_type(CLI::App& app, Flags& flags) {
-  app.add_option("--cache-type", flags.cache,
-                 "of keys and values: f32, f16 or q8_0; auto: f16 for quantised models, else f32")
+  app.add_option(
+         "--cache-type", flags.cache,
+         "how keys and values are kept: f32, f16 or q8_0; auto: f16 for quantised models, else f32")
       ->check(CLI::IsMember({"auto", "f32", "f16", "q8_0"}))
       ->capture_default_str();
 }
@@ -310,7 +314,7 @@ std::vector<int64_t> ids_of(const std::string& text) {
 }  // namespace
 
 void refuse_generation(const CLI::App& app, const std::string& why,
-                       const std::vector<std::string>& sensible) {
+                       const std::vector<std::string>& sensible, const std::string& hint) {
   Flags unused;
   CLI::App generating;
   add_generation(generating, unused);
@@ -318,8 +322,7 @@ void refuse_generation(const CLI::App& app, const std::string& why,
     const std::string name = option->get_name();
     if (name == "--help" || name == "--model" || name == "--threads") continue;
     if (std::find(sensible.begin(), sensible.end(), name) != sensible.end()) continue;
-    if (app.count(name) > 0)
-      throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, "leave it out");
+    if (app.count(name) > 0) throw Error(ExitCode::kUsage, "has nothing to do: " + why, name, hint);
   }
 }
 
@@ -369,8 +372,9 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
       "token ids to read: 1,2,3");
   file->excludes(prompt);
   ids->excludes(prompt)->excludes(file);
-  app.add_option("-c,--ctx-size", flags.context,
-                 "context, as run's: by its length long RoPE is stretched; else the text's own")
+  app.add_option(
+         "-c,--ctx-size", flags.context,
+         "context in tokens, as of run; matters to long RoPE alone; else the text's own length")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 24));
   add_muted(app, flags.muted);
   app.preparse_callback([&flags](size_t) { flags.prompt.clear(); });  // no text but the user's own
@@ -384,7 +388,7 @@ void add_training(CLI::App& app, TrainOptions& train) {
   app.add_flag("--f32", train.f32, "write float32 instead of float16");
   app.add_option("--layers", train.layers, "attention and FFN, so many times")
       ->capture_default_str();
-  app.add_option("--heads", train.heads, "of attention, a layer")->capture_default_str();
+  app.add_option("--heads", train.heads, "attention heads of a layer")->capture_default_str();
   app.add_option("--kv-heads", train.kv_heads, "0: half of the heads");
   app.add_option("--dim", train.dim, "width of the residual stream")->capture_default_str();
   app.add_option("--ffn", train.ffn, "FFN neurons a layer; 0: 27/16 of --dim");
@@ -400,7 +404,8 @@ void add_training(CLI::App& app, TrainOptions& train) {
   app.add_option("--min-lr", train.min_lr, "at the end of the cosine")->capture_default_str();
   app.add_option("--warmup", train.warmup, "steps; -1: 200, or a tenth of a short run")
       ->capture_default_str();
-  app.add_option("--weight-decay", train.weight_decay, "of matrices, a step and unit of rate")
+  app.add_option("--weight-decay", train.weight_decay,
+                 "of matrices: what they lose at a step, times --lr")
       ->capture_default_str();
   app.add_option("--dropout", train.dropout, "share of values left out while it learns")
       ->capture_default_str();
@@ -428,8 +433,14 @@ void add_training(CLI::App& app, TrainOptions& train) {
 std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
   std::string text = "not expected: " + CLI::detail::join(rest, " ");
   std::vector<std::string> flags;
+  bool has_prompt = false;
+  bool wants_model = false;
+  bool wants_text = false;
   for (const CLI::App* command : app.get_subcommands()) {
     for (const CLI::Option* option : command->get_options()) {
+      has_prompt = has_prompt || option->check_lname("prompt");
+      wants_model = wants_model || (option->check_lname("model") && option->count() == 0);
+      wants_text = wants_text || (option->check_lname("file") && option->count() == 0);
       for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
     }
   }
@@ -438,9 +449,10 @@ std::string not_expected(const CLI::App& app, const std::vector<std::string>& re
   const std::string meant =
       flag != rest.end() ? probably(flag->substr(0, flag->find('=')), flags) : std::string();
   if (!meant.empty()) text += ", did you mean " + meant + "?";
-  if (flag != rest.begin() && std::find(flags.begin(), flags.end(), "--model") != flags.end())
-    text += "; a model is named with -m";
-  return text;
+  if (flag == rest.begin()) return text;
+  std::string hint = has_prompt ? "a text is given with -p" : wants_text ? "a file with -f" : "";
+  if (wants_model) hint += std::string(hint.empty() ? "" : ", ") + "a model with -m";
+  return hint.empty() ? text : text + "; " + hint;
 }
 
 }  // namespace engine::commands

@@ -48,10 +48,11 @@ void refuse_same_file(const std::string& output, const std::vector<std::string>&
 // Throws Error (usage) when two outputs are one file.
 void refuse_same_outputs(const std::vector<std::string>& outputs);
 
-// Throws Error (usage), with `why`, when an option of add_generation was given that is none of
-// `sensible`; -m and -t change nothing.
+// Throws Error (usage), with `why` and `hint`, when an option of add_generation was given that is
+// none of `sensible`; -m and -t change nothing.
 void refuse_generation(const CLI::App& app, const std::string& why,
-                       const std::vector<std::string>& sensible = {});
+                       const std::vector<std::string>& sensible = {},
+                       const std::string& hint = "leave it out");
 
 // The conversation of the trace at `path`, which -m's model is to run again; --mute leaves out
 // other parts than it did. Throws as read_recording() does, and Error (usage) for an option that

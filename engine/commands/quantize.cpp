@@ -190,7 +190,7 @@ std::string summary(const QuantizeOptions& options, DType target, const Sizes& s
 
 int quantize(const QuantizeOptions& options, std::ostream& out) {
   const Target target = target_of(options.type);
-  const model::ModelFile file = open_model_file({options.input, {}});
+  const model::ModelFile file = open_model_file({options.input, options.builtin});
   if (file.tensors().empty()) file.fail("holds no tensors", "name a model with weights");
   model::train::check_writable(options.output);
 

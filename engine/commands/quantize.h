@@ -1,7 +1,9 @@
 // `fulgurite quantize`: stores a model's weights in fewer bits.
 #pragma once
 
+#include <cstddef>
 #include <ostream>
+#include <span>
 #include <string>
 
 namespace engine::commands {
@@ -11,6 +13,7 @@ struct QuantizeOptions {
   std::string output;  // a GGUF file; must not be the input
   std::string type;    // F32 F16 BF16 Q8_0 Q6_K Q5_0 Q4_0 Q4_K, in upper or lower case
   int threads = 0;     // 0: as many as the machine has
+  std::span<const std::byte> builtin = {};  // what the input "builtin" means
 };
 
 // Which tensors become what follows llama.cpp's llama-quantize (tools/quantize, src/llama-quant),

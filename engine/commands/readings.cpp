@@ -32,11 +32,12 @@ CLI::Option* add_output(CLI::App& app, std::string& output, const char* what) {
 // Where a question about the next token is asked, and about which.
 void add_question(CLI::App& app, ExplainOptions& options, Given& given) {
   add_tokens(app, given.flags, given.ids);
-  app.add_option("--position", options.position, "what follows this one, from 0; the last one else")
+  app.add_option("--position", options.position,
+                 "asks what follows this one, counted from 0; else the last one")
       ->check(CLI::Range(int64_t{0}, kMostPositions));
   app.add_option("--token", options.token,
-                 "its text, or # and its id; else the one that follows, behind the end the most "
-                 "probable");
+                 "asks about this one: its text, or # and its id; else the one that follows, after "
+                 "the end the most probable");
   app.add_flag("--json", options.json, "as JSON");
 }
 
@@ -112,7 +113,7 @@ void add_readings(const std::function<CLI::App&(const char* name, const char* wh
   add_question(explainer, *why, *given);
   explainer.add_option("--against", why->against,
                        "a token: what makes the difference between both logits");
-  explainer.add_option("--top", why->top, "of the strongest parts, and of the strongest neurons")
+  explainer.add_option("--top", why->top, "how many parts, and how many neurons, are listed")
       ->check(CLI::Range(1U, 1U << 24))
       ->capture_default_str();
   explainer.callback([given, why, &exit_code] {

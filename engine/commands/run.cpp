@@ -141,8 +141,9 @@ void say_speed(size_t prompt, std::chrono::duration<double> reading, size_t n,
   const auto rate = [](size_t of, double seconds) {
     return static_cast<double>(of) / std::max(seconds, 1e-9);
   };
-  std::string line = fmt::format("prompt of {} tokens in {:.3g} s, {:.0f} tokens/s", prompt,
-                                 reading.count(), rate(prompt, reading.count()));
+  std::string line =
+      fmt::format("prompt of {} token{} in {:.3g} s, {:.0f} tokens/s", prompt,
+                  prompt == 1 ? "" : "s", reading.count(), rate(prompt, reading.count()));
   if (n > 1) {
     line += fmt::format("; {} generated, {:.0f} tokens/s", n, rate(n - 1, writing.count()));
   }

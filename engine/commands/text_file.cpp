@@ -43,7 +43,12 @@ std::string read_text_file(const std::string& path) {
   const bool is_text =
       kind == std::filesystem::file_type::regular || kind == std::filesystem::file_type::fifo;
   if (!from_stdin && (!file || !is_text)) {
-    throw Error(ExitCode::kFailed, "cannot be read as a text", path, "name a text file");
+    using Type = std::filesystem::file_type;
+    if (kind == Type::not_found)
+      throw Error(ExitCode::kFailed, "no such file", path, "check the path");
+    throw Error(ExitCode::kFailed,
+                kind == Type::directory ? "is a folder" : "cannot be read as a text", path,
+                "name a text file");
   }
   std::istream& in = from_stdin ? std::cin : file;
   std::string text;

@@ -149,12 +149,12 @@ class Run {
 
   int go() {
     const StopSignals signals;
-    say(
-        fmt::format("{} parameters: {} layers of {}, {} heads over {}, FFN {}; {} threads, about "
-                    "{:.0f} MB",
-                    model::train::Parameters::count(config_), config_.n_layer, config_.n_embd,
-                    config_.n_head, config_.n_head_kv, config_.n_ff, settings_.threads,
-                    model::train::trainer_bytes(config_, settings_) / 1e6));
+    say(fmt::format(
+        "{} parameters: layers {}, width {}, heads {}, KV heads {}, FFN {}; threads {}, about "
+        "{:.0f} MB",
+        model::train::Parameters::count(config_), config_.n_layer, config_.n_embd, config_.n_head,
+        config_.n_head_kv, config_.n_ff, settings_.threads,
+        model::train::trainer_bytes(config_, settings_) / 1e6));
     const int64_t first = trainer_->state().step;
     // Also what a stop has left out.
     if (first % options_.eval_every == 0 || first >= settings_.steps) validate();
@@ -393,7 +393,8 @@ class Run {
   void log(const std::string& line) {
     if (log_->line(line)) return;
     lost_ = true;
-    say(options_.log + ": cannot be written on (is the disk full?); the run goes on without it");
+    say(options_.log +
+        ": can no longer be written (is the disk full?); the run goes on without it");
   }
 
   void checkpoint() {

@@ -137,11 +137,11 @@ Descriptor listen_at(std::string& address) {
   const int on = 1;
   if (!place.is_path()) ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(socket.fd(), place.get(), place.bytes) != 0)
-    throw failed("cannot be listened at", address, "choose another address");
+    throw failed("nothing can listen there", address, "choose another address");
   // Before anybody can connect.
   if (place.is_path()) ::chmod(path_in(address).c_str(), S_IRUSR | S_IWUSR);
   if (::listen(socket.fd(), 16) != 0)
-    throw failed("cannot be listened at", address, "choose another address");
+    throw failed("nothing can listen there", address, "choose another address");
   if (!place.is_path()) {
     sockaddr_in bound = {};
     socklen_t bytes = sizeof bound;

@@ -53,8 +53,9 @@ void check_settings(Config& c, const Settings& s, uint64_t max_bytes) {
   require(between(c.n_embd, 2, 65536), "--dim", "must lie between 2 and 65536");
   require(between(c.n_head, 1, 1024), "--heads", "must lie between 1 and 1024");
   require(between(c.n_head_kv, 1, c.n_head) && c.n_head % c.n_head_kv == 0, "--kv-heads",
-          "must divide --heads");
-  require(c.n_embd % c.n_head == 0, "--heads", "must divide --dim");
+          std::to_string(c.n_head_kv) + " must divide --heads " + std::to_string(c.n_head));
+  require(c.n_embd % c.n_head == 0, "--heads",
+          std::to_string(c.n_head) + " must divide --dim " + std::to_string(c.n_embd));
   if (c.head_dim == 0) c.head_dim = c.n_embd / c.n_head;
   if (c.rope_dim == 0) c.rope_dim = c.head_dim;
   require(c.head_dim % 2 == 0, "--heads", "leave heads of odd width, rotary positions need pairs");
@@ -66,20 +67,21 @@ void check_settings(Config& c, const Settings& s, uint64_t max_bytes) {
   require(between(s.steps, 0, 1'000'000'000), "--steps", "must lie between 0 and 10^9");
   require(between(s.warmup, 0, 1'000'000'000), "--warmup", "must lie between 0 and 10^9");
   require(between(s.full_every, 1, 1'000'000), "--full-every", "must lie between 1 and 10^6");
-  require(s.lr > 0.0F && s.lr <= 1.0F, "--lr", "must lie in (0, 1]");
+  require(s.lr > 0.0F && s.lr <= 1.0F, "--lr", "must be above 0, at most 1");
   require(s.min_lr >= 0.0F && s.min_lr <= s.lr, "--min-lr", "must lie between 0 and --lr");
-  require(s.beta1 >= 0.0F && s.beta1 < 1.0F, "--beta1", "must lie in [0, 1)");
-  require(s.beta2 >= 0.0F && s.beta2 < 1.0F, "--beta2", "must lie in [0, 1)");
-  require(s.momentum >= 0.0F && s.momentum < 1.0F, "--momentum", "must lie in [0, 1)");
+  require(s.beta1 >= 0.0F && s.beta1 < 1.0F, "--beta1", "must be at least 0, below 1");
+  require(s.beta2 >= 0.0F && s.beta2 < 1.0F, "--beta2", "must be at least 0, below 1");
+  require(s.momentum >= 0.0F && s.momentum < 1.0F, "--momentum", "must be at least 0, below 1");
   require(s.weight_decay >= 0.0F && s.weight_decay <= 10.0F, "--weight-decay",
           "must lie between 0 and 10");
   require(s.clip >= 0.0F && std::isfinite(s.clip), "--clip", "must be 0 or more");
-  require(s.dropout >= 0.0F && s.dropout < 0.95F, "--dropout", "must lie in [0, 0.95)");
+  require(s.dropout >= 0.0F && s.dropout < 0.95F, "--dropout", "must be at least 0, below 0.95");
   require(between(s.threads, 1, 256), "--threads", "must lie between 1 and 256");
   const double bytes = trainer_bytes(c, s);
   require(bytes <= static_cast<double>(max_bytes), "--dim, --layers, --ctx",
           "training would take about " + std::to_string(static_cast<int64_t>(bytes / 1e6)) +
-              " MB, more than the " + std::to_string(max_bytes / 1000000) + " MB that are allowed");
+              " MB, more than the " + std::to_string(max_bytes / 1000000) +
+              " MB that it may take of this machine's: lower one of these, or --batch");
 }
 
 float learning_rate(const Settings& s, int64_t step) noexcept {

@@ -43,7 +43,7 @@ void FrameLog::add(const Stage& stage, const gpu::Device& device) {
   if (std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() &&
       std::fflush(file_.get()) == 0)
     return;
-  std::fprintf(stderr, "fulgurite: the timings cannot be written on (is the disk full?)\n");
+  std::fprintf(stderr, "fulgurite: the timings can no longer be written (is the disk full?)\n");
   file_.reset();
 }
 

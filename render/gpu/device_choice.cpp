@@ -162,8 +162,11 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
   };
   size_t best = candidates.size();
   std::string reasons;
+  std::string names;  // of those that could be used
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
+    if (candidate.rejected.empty())
+      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", i, candidate.name);
     const std::string reason = !candidate.rejected.empty() ? candidate.rejected
                                : asked_for(i)              ? ""
                                                            : "not asked for";
@@ -177,6 +180,10 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
     }
   }
   if (best != candidates.size()) return best;
+  if (!filter.empty() && !names.empty()) {
+    throw Error(ExitCode::kNoVulkan, "no device has this name", "--device " + filter,
+                "there are: " + names);
+  }
   throw Error(ExitCode::kNoVulkan, "no usable Vulkan device: " + reasons,
               filter.empty() ? "" : "--device " + filter,
               "mesa-vulkan-drivers has a software device that always works");

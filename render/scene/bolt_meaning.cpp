@@ -133,7 +133,7 @@ class Explainer {
   }
 
   void head_rest() {
-    say("all other heads and the bias of layer " + std::to_string(from_.layer) +
+    say("all other heads (and a bias, where there is one) of layer " + std::to_string(from_.layer) +
             " -> residual stream",
         "share of the attention update", "1 - sum of the heads that are drawn");
   }
@@ -213,8 +213,8 @@ class Explainer {
   }
 
   void neuron_rest() {
-    say("all other neurons and the bias of layer " + std::to_string(from_.layer) +
-            " -> residual stream",
+    say("all other neurons (and a bias, where there is one) of layer " +
+            std::to_string(from_.layer) + " -> residual stream",
         "share of the FFN update", "1 - sum of the neurons that are drawn");
   }
 

@@ -37,7 +37,7 @@ constexpr std::array kTable = {
     Dependency{Kind::kRouter, "the residual stream that the FFN reads", kRouter},
     Dependency{Kind::kCandidate, "the top of the residual stream", kCandidate},
     Dependency{Kind::kRestCandidate, "the candidates", kRest},
-    Dependency{Kind::kTape, "the candidate that was drawn before", kTape},
+    Dependency{Kind::kTape, "the prompt, or the candidate that was drawn before", kTape},
 };
 
 // The formulas of one model's block.

@@ -161,7 +161,9 @@ class Writer {
     uint32_t gone = 0;
     while (gone < measured && in_.reader.position(gone).residual.record == nullptr) ++gone;
     return "memory is full: the detail of " +
-           (gone > 0 ? "the first " + counted(gone, "position") : "what came before") +
+           (gone > 1    ? "the first " + counted(gone, "position")
+            : gone == 1 ? "the first position"
+                        : "what came before") +
            " was let go";
   }
   bool prompt() const { return in_.reader.steps() > 0 && in_.reader.step(now_.last).count > 1; }

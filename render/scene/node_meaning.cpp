@@ -129,8 +129,9 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
   if (ref.kind == Kind::kHead && at.attention.record != nullptr) {
     const trace::HeadShare& head = at.attention.head(ref.layer, ref.index);
     const auto entropy = static_cast<double>(head.entropy);
-    lines.push_back(written("entropy of its attention %.3g nats, that of %.3g equal positions",
-                            entropy, std::exp(entropy)));
+    lines.push_back(
+        written("entropy of its attention %.3g nats, as if it read %.3g positions alike", entropy,
+                std::exp(entropy)));
     lines.push_back(written("|o_h| = %.4g, of ", static_cast<double>(head.norm)) +
                     value_name("attn.head_out", ref.layer, {ref.index}));
   }

@@ -59,13 +59,17 @@ void toggle_muted(State& state) {
   const scene::Layout& layout = state.stage.layout();
   select_end_of_bolt(state);
   if (state.view.selected == 0) {
-    state.message = "select a head or a neuron, or the residual stream above one of them";
+    state.message =
+        "to mute, select a head, a neuron or an expert, or the residual stream "
+        "above attention or FFN";
     return;
   }
   if (const auto expert = selected_expert(state)) return toggle_muted(state, *expert);
   const scene::NodeRef ref = layout.ref(state.view.selected - 1);
   if (scene::parts_of(layout, ref).empty()) {
-    state.message = "only heads and neurons of the first model can be muted";
+    state.message =
+        "this cannot be muted: select a head, a neuron or an expert, or the residual "
+        "stream above attention or FFN";
     return;
   }
   ask_again(state, scene::toggled(layout, ref, state.asked.muted));

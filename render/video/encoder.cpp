@@ -93,13 +93,16 @@ void check_video(const EncoderOptions& options) {
   // Five frames: what holds pictures takes but one.
   const std::string source = fmt::format("color=size={}x{}:rate={}", even(options.width),
                                          even(options.height), options.fps);
+  const std::string tried = (folder / fs::path("a" + output.extension().string())).string();
   Process frames({ffmpeg, "-v", "error", "-nostdin", "-f", "lavfi", "-i", source, "-frames:v", "5",
-                  "-y", (folder / fs::path("a" + output.extension().string())).string()});
+                  "-y", tried});
   const bool works = frames.finish() == 0;
   fs::remove_all(folder, ignored);
   if (works) return;
-  throw Error(ExitCode::kUsage, "is no video that ffmpeg writes: " + frames.last_line(),
-              output.string(), "name it FILE.mp4");
+  std::string why = frames.last_line();
+  if (why.starts_with(tried + ": ")) why.erase(0, tried.size() + 2);
+  throw Error(ExitCode::kUsage, "ffmpeg cannot write a video of this name: " + why, output.string(),
+              "name it FILE.mp4");
 }
 
 struct Encoder::Impl {
@@ -118,10 +121,11 @@ struct Encoder::Impl {
         throw Error(ExitCode::kRecordingFailed, "is where frames would go, and is not empty",
                     output.string(), "remove it, name another -o, or install ffmpeg");
       }
-      std::fprintf(stderr,
-                   "fulgurite: there is no ffmpeg: frames go to %s/000000.png and on (install "
-                   "ffmpeg for a video)\n",
-                   output.c_str());
+      std::fprintf(
+          stderr,
+          "fulgurite: there is no ffmpeg: frames go to %s/000000.png, 000001.png ... (install "
+          "ffmpeg for a video)\n",
+          output.c_str());
     } else {
       process.emplace(command_line(ffmpeg, options));
     }

@@ -173,7 +173,7 @@ TEST_F(BadInput, AContextThatAReadingCannotHave) {
     words.insert(words.end(), {"-m", model, "--tokens", "5,6,7", "-c", "2"});
     expect_refusal(fulgurite(words), 2, "3 tokens are more than a context of 2");
     words.back() = "999999";
-    expect_refusal(fulgurite(words), 2, "a context of 999999 is not possible");
+    expect_refusal(fulgurite(words), 2, "a context of 999999 tokens is not possible");
     words.back() = "3";
     EXPECT_EQ(0, fulgurite(words).exit_code) << words.front();
   }
@@ -231,7 +231,7 @@ TEST_F(BadInput, ATraceThatItsModelCannotRunAgain) {
     return fulgurite(words);
   };
   const std::string other = tests::data("models/llama-gqa.gguf").string();
-  expect_refusal(shot(trace, {other}), 2, "was not written by");
+  expect_refusal(shot(trace, {other}), 2, "was recorded with another model");
   expect_refusal(shot(trace, {in_folder("missing.gguf")}), kBadModel, "missing.gguf");
   expect_refusal(shot(trace, {"builtin", "-p", "x"}), 2, "a trace holds");
   expect_refusal(shot(trace, {"builtin", "-n", "5"}), 2, "a trace holds");
@@ -267,7 +267,7 @@ TEST_F(BadInput, ATraceThatNobodyServes) {
   expect_refusal(fulgurite({"run", "--serve", "7777"}), 2, "is no address");
   expect_refusal(fulgurite({"run", "--serve", "tcp:0.0.0.0:7777"}), 2, "ssh -L");
   expect_refusal(fulgurite({"run", "--serve", "unix:" + in_folder("none/socket")}), 1,
-                 "cannot be listened at");
+                 "nothing can listen there");
   expect_refusal(fulgurite({"run", "--lens"}), 2, "--serve");
   EXPECT_FALSE(fs::exists(out));
 }

@@ -95,7 +95,7 @@ TEST_F(Pictures, AVideoIsWhatFfmpegWritesByItsName) {
   for (const char* name : {"a.png", "a.jpg", "a.xyz"}) {
     const Outcome outcome = fulgurite(record_words(in_folder(name)));
     expect_refusal(outcome, 2, "FILE.mp4");
-    EXPECT_CONTAINS(outcome.err, std::string(name) + ": is no video that ffmpeg writes");
+    EXPECT_CONTAINS(outcome.err, std::string(name) + ": ffmpeg cannot write a video of this name");
     EXPECT_FALSE(fs::exists(in_folder(name)));
   }
 }

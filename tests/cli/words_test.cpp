@@ -77,7 +77,7 @@ TEST(Words, WhatMayHaveBeenMeantIsSaid) {
   expect_refusal(fulgurite({"modles"}), 2, "did you mean models?");
   expect_refusal(fulgurite({"run", "--tempp", "1"}), 2, "did you mean --temp?");
   expect_refusal(fulgurite({"inspect", "--jsno"}), 2, "did you mean --json?");
-  expect_refusal(fulgurite({"run", "ollama:x"}), 2, "a model is named with -m");
+  expect_refusal(fulgurite({"run", "ollama:x"}), 2, "a text is given with -p, a model with -m");
   EXPECT_EQ(std::string::npos, fulgurite({"run", "--no-such-flag"}).err.find("did you mean"));
 }
 

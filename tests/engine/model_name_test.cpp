@@ -30,7 +30,7 @@ TEST_F(ModelName, WhatIsSpeltExactlyIsMeant) {
   tag("registry.ollama.ai/library/case/Q4", manifest("sha256:" + kDigest));
   tag("registry.ollama.ai/library/case/q4", manifest("sha256:" + std::string(64, 'b')));
   EXPECT_EQ(blob, resolve("ollama:case:Q4"));
-  EXPECT_CONTAINS(refusal("ollama:Case:Q4"), "means 2 models");
+  EXPECT_CONTAINS(refusal("ollama:Case:Q4"), "may mean 2 models");
   for (const std::string name : {"library/llama3", "registry.ollama.ai/library/llama3:8b",
                                  "registry.ollama.ai/someone/own"}) {
     EXPECT_EQ(blob, resolve("ollama:" + name)) << "as Ollama takes it";
@@ -40,7 +40,7 @@ TEST_F(ModelName, WhatIsSpeltExactlyIsMeant) {
   write(root / "lmstudio/pub/Two-GGUF/mmproj-F16.gguf", gguf);
   EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K.gguf", resolve("lmstudio:pub/Two-GGUF:Q4_K"));
   EXPECT_EQ("lmstudio/pub/Two-GGUF/m-Q4_K_M.gguf", resolve("lmstudio:pub/Two-GGUF/m-Q4_K_M.gguf"));
-  EXPECT_CONTAINS(refusal("lmstudio:pub/Two-GGUF"), "means 2 models");
+  EXPECT_CONTAINS(refusal("lmstudio:pub/Two-GGUF"), "may mean 2 models");
 }
 
 TEST_F(ModelName, PathsStayAsTheyAre) {
@@ -56,11 +56,11 @@ TEST_F(ModelName, AFolderMeansTheGgufFileThatItHolds) {
   write(root / "here/models/config.json", "{}");
   EXPECT_EQ("here/models/b.gguf", resolve((root / "here/models").string())) << "no safetensors";
   write(root / "here/models/d.gguf", tests::small_llama().build());
-  EXPECT_CONTAINS(refusal((root / "here/models").string()), "means 2 models", "b.gguf", "d.gguf");
+  EXPECT_CONTAINS(refusal((root / "here/models").string()), "may mean 2 models", "b.gguf", "d.gguf");
 }
 
 TEST_F(ModelName, ANameOfSeveralModelsListsThem) {
-  EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "means 4 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
+  EXPECT_CONTAINS(refusal("hf:Org/Tiny-Llama"), "may mean 4 models", "m-Q4_K.gguf", "m-Q8_0.gguf");
 }
 
 TEST_F(ModelName, AnUnknownNameNamesTheNearest) {
@@ -73,7 +73,7 @@ TEST_F(ModelName, AnUnknownNameNamesTheNearest) {
 
 TEST_F(ModelName, AnEmptyStoreSaysWhereItLooked) {
   folders.ollama = {root / "nowhere", root / "nothing"};
-  EXPECT_CONTAINS(refusal("ollama:llama3"), "holds no model", (root / "nothing").string());
+  EXPECT_CONTAINS(refusal("ollama:llama3"), "no model was found there", (root / "nothing").string());
 }
 
 TEST_F(ModelName, AnOllamaTagIsNeverAPartOfAnother) {

@@ -37,7 +37,7 @@ class Besides : public ::testing::Test {
 
 // The builder's heads have entropy 0.5 and norm 1: e^0.5 equal positions have that entropy.
 TEST_F(Besides, OfAHeadAreItsEntropyAndItsNorm) {
-  EXPECT_EQ((Lines{"entropy of its attention 0.5 nats, that of 1.65 equal positions",
+  EXPECT_EQ((Lines{"entropy of its attention 0.5 nats, as if it read 1.65 positions alike",
                    "|o_h| = 1, of blk.1.attn.head_out[2]"}),
             of("L1.H2"));
 }
