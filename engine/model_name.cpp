@@ -222,6 +222,10 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     throw Error(ExitCode::kBadModel, "is an address, and nothing is fetched", shown,
                 "download it, and name the file or folder");
   }
+  if (name.find('/') == name.npos && !name.ends_with(".gguf")) {
+    throw Error(ExitCode::kBadModel, "no such file, and no model of this name", shown,
+                "`fulgurite models` lists those of this machine");
+  }
 }
 
 [[noreturn]] void fail_unknown(const std::string& name, const Scheme& scheme,
@@ -242,7 +246,8 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     }
   }
   const std::string what = "is not in " + std::string(scheme.store);
-  if (all.empty()) throw Error(ExitCode::kBadModel, what + "; no model was found there", shown, where);
+  if (all.empty())
+    throw Error(ExitCode::kBadModel, what + "; no model was found there", shown, where);
   // Of a repository that is there, its own files.
   std::vector<std::string> names = names_of(all);
   const std::string of_it = model::lower_ascii(name.substr(0, name.rfind(':') + 1));

@@ -381,7 +381,7 @@ void add_tokens(CLI::App& app, Flags& flags, std::vector<int64_t>& tokens) {
 }
 
 void add_training(CLI::App& app, TrainOptions& train) {
-  app.add_option("TEXT", train.text, "text file: its first 90 % train, the rest validates")
+  app.add_option("FILE", train.text, "text file: its first 90 % train, the rest validates")
       ->required();
   app.add_option("-o,--output", train.output, "the model (GGUF)")->required();
   app.add_option("--name", train.name, "general.name of the model")->capture_default_str();
@@ -432,7 +432,7 @@ void add_training(CLI::App& app, TrainOptions& train) {
 
 std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
   std::string text = "not expected: " + CLI::detail::join(rest, " ");
-  std::vector<std::string> flags;
+  std::vector<std::string> flags = {"--help", "--version"};
   bool has_prompt = false;
   bool wants_model = false;
   bool wants_text = false;

@@ -47,7 +47,7 @@ Target target_of(const std::string& text) {
   std::string known;
   for (const Target& target : kTargets) {
     if (type == target.type) return target;
-    known += (known.empty() ? "" : " ") + model::dtype_name(target.type);
+    known += (known.empty() ? "" : ", ") + model::dtype_name(target.type);
   }
   throw Error(ExitCode::kUsage, "is no type that can be written", "'" + text + "'", known);
 }

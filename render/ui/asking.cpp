@@ -42,8 +42,10 @@ bool is_invented(const State& state) {
 }
 
 const char* where_to_ask(const State& state) {
-  if (is_invented(state) || state.stage.at_rest()) return "a structure has none; Ctrl+O opens one";
-  return state.followed.empty() ? "beside a trace, -m" : "the window it runs in";
+  if (is_invented(state) || state.stage.at_rest())
+    return "this is a structure alone; Ctrl+O opens a model";
+  return state.followed.empty() ? "open the trace with its model (-m)"
+                                : "ask in the window where it runs";
 }
 
 bool writes(const State& state) {

@@ -45,8 +45,13 @@ TEST_F(ModelName, WhatIsSpeltExactlyIsMeant) {
 
 TEST_F(ModelName, PathsStayAsTheyAre) {
   EXPECT_EQ("x/y.gguf", engine::resolve_model("x/y.gguf", folders));
-  EXPECT_EQ("s3:bucket", engine::resolve_model("s3:bucket", folders));
+  EXPECT_EQ("no.gguf", engine::resolve_model("no.gguf", folders));
   EXPECT_EQ("", engine::resolve_model("", folders));
+}
+
+TEST_F(ModelName, WhatIsNoPathAndNoModelSaysWhereModelsAreListed) {
+  for (const char* name : {"s3:bucket", "surely-no-model"})
+    EXPECT_CONTAINS(refusal(name), "no model of this name", "`fulgurite models`");
 }
 
 TEST_F(ModelName, AFolderMeansTheGgufFileThatItHolds) {

@@ -78,7 +78,7 @@ TEST_F(Asking, WhereNothingIsWrittenASentenceSaysSo) {
   ui::State file{*stage_, view_, player_, nullptr};
   EXPECT_FALSE(ui::writes(file));
   ui::hold(file);
-  EXPECT_EQ("only a running model can be stopped: beside a trace, -m", file.message);
+  EXPECT_EQ("only a running model can be stopped: open the trace with its model (-m)", file.message);
   builder_.note(trace::NoteKind::kFinished, "over");
   stage_->poll();
   ui::State over{*stage_, view_, player_, &control_};
