@@ -6,7 +6,7 @@
 # test.sh sources this file for the functions.
 set -euo pipefail
 caller=$PWD
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 # These names hold on Debian 12 and 13, and on Ubuntu 24.04 and 26.04.
 packages=(
@@ -62,10 +62,24 @@ install_missing() {
   rm -f "$log"
 }
 
+# Whether build/ is one that this tree configured, where it lies now.
+is_ours() {
+  local cache=build/CMakeCache.txt
+  grep -qxF "CMAKE_GENERATOR:INTERNAL=Ninja" "$cache" &&
+    grep -qxF -e "CMAKE_CACHEFILE_DIR:INTERNAL=$PWD/build" \
+      -e "CMAKE_CACHEFILE_DIR:INTERNAL=$(pwd -P)/build" "$cache"
+}
+
 # build TESTS(ON|OFF) TARGET: on a terminal with Ninja's progress line, else quiet unless it fails.
+# Only who runs the tests is stopped by a warning, of a newer compiler say.
 build() {
   local tests=$1 target=$2
-  local -a options=()
+  local -a options=(-DCMAKE_COMPILE_WARNING_AS_ERROR="$tests")
+  if [[ -f build/CMakeCache.txt ]] && ! is_ours; then
+    say "build/ was configured elsewhere or otherwise: it is configured anew"
+    rm -f build/build.ninja
+    options+=(--fresh)
+  fi
   if [[ ! -f build/build.ninja || $tests == ON ]]; then
     [[ -f build/CMakeCache.txt ]] || say "Building into build/ (some minutes the first time)"
     if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi

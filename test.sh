@@ -6,7 +6,7 @@
 # it, or a Vulkan driver, are skipped and listed, or fail with FULGURITE_REQUIRE_DATA=1 and
 # FULGURITE_REQUIRE_GPU=1.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/run.sh"
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/run.sh"
 
 install_missing "${packages[@]}" libgtest-dev libbenchmark-dev vulkan-validationlayers xvfb xdotool
 build ON all

@@ -127,7 +127,9 @@ FULGURITE_INLINE F32x16 sums_of(const F32x16 (&rows)[16]) noexcept {
     for (int r = 0; r < 8; ++r) parts[r] = low_half(rows[8 * h + r]) + high_half(rows[8 * h + r]);
     sums[h] = trees_of(parts);
   }
-  return std::bit_cast<F32x16>(sums);
+  // Not std::bit_cast: unless it is inlined, one copy of it serves all instruction sets, of which
+  // some pass F32x16 in memory.
+  return __builtin_bit_cast(F32x16, sums);
 }
 
 }  // namespace model::FULGURITE_ISA

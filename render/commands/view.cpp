@@ -58,7 +58,11 @@ float content_scale(GLFWwindow* window) {
 
 // Returns what is to be shown next; nothing when the window is closed.
 std::optional<Shown> show(const SceneOptions& options, const Opener& open, Screen& screen) {
-  auto& [window, device, swapchain, frame_log] = screen;
+  // Not a structured binding: Clang before 16 lets no lambda use one.
+  auto& window = screen.window;
+  auto& device = screen.device;
+  auto& swapchain = screen.swapchain;
+  auto& frame_log = screen.frame_log;
   Stage stage(device, *options.log, Quality::kWindow, options.layout, options.beside);
 
   View view;

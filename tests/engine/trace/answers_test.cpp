@@ -87,7 +87,7 @@ TEST(ReaderAnswers, MustFitTheModel) {
         {trace::AttributionRecord{0, 2, 4, 1}, trace::NeuronTerm{0, 0, 1.0F}},
         {trace::AttributionRecord{1, 3, 4, 1}, trace::NeuronTerm{0, 0, 1.0F}},
         {trace::AttributionRecord{0, 3, 4, 0xFFFFFFFF}, trace::NeuronTerm{0, 0, 1.0F}}}) {
-    refused([&](Log& log) {
+    refused([&, record = record, neuron = neuron](Log& log) {
       trace::append(log, Topic::kAttribution, record,
                     all_terms.first(std::min<size_t>(size_t{record.layers} * record.heads, 12)),
                     all_terms.first(record.layers), all_terms.first(record.layers),
