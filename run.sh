@@ -71,10 +71,10 @@ is_ours() {
 }
 
 # build TESTS(ON|OFF) TARGET: on a terminal with Ninja's progress line, else quiet unless it fails.
-# Only who runs the tests is stopped by a warning, of a newer compiler say.
+# Warnings, of a newer compiler say, stop it only with FULGURITE_WERROR=ON.
 build() {
   local tests=$1 target=$2
-  local -a options=(-DCMAKE_COMPILE_WARNING_AS_ERROR="$tests")
+  local -a options=(-DCMAKE_COMPILE_WARNING_AS_ERROR="${FULGURITE_WERROR:-OFF}")
   if [[ -f build/CMakeCache.txt ]] && ! is_ours; then
     say "build/ was configured elsewhere or otherwise: it is configured anew"
     rm -f build/build.ninja

@@ -4,7 +4,7 @@
 #   ./test.sh -R Gguf     the tests whose name matches
 # FULGURITE_DATA: folder of reference models and texts (default ../shared/data); tests that miss
 # it, or a Vulkan driver, are skipped and listed, or fail with FULGURITE_REQUIRE_DATA=1 and
-# FULGURITE_REQUIRE_GPU=1.
+# FULGURITE_REQUIRE_GPU=1. FULGURITE_WERROR=ON: a warning stops the build.
 set -euo pipefail
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/run.sh"
 

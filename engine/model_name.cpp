@@ -196,6 +196,9 @@ std::string with_scheme(std::string name) {
   return small.starts_with(kOllama) ? "ollama:" + name.substr(kOllama.size()) : std::string();
 }
 
+constexpr std::array<std::string_view, 5> kFileEndings = {".gguf", ".mcap", ".json", ".safetensors",
+                                                          ".txt"};
+
 // A path that leads nowhere may be the name of something in a store.
 void suggest_stored(const std::string& name, const StoreFolders& folders) {
   StoreFolders stores = folders;
@@ -222,7 +225,9 @@ void suggest_stored(const std::string& name, const StoreFolders& folders) {
     throw Error(ExitCode::kBadModel, "is an address, and nothing is fetched", shown,
                 "download it, and name the file or folder");
   }
-  if (name.find('/') == name.npos && !name.ends_with(".gguf")) {
+  const bool is_path = std::any_of(kFileEndings.begin(), kFileEndings.end(),
+                                   [&](auto ending) { return name.ends_with(ending); });
+  if (name.find('/') == name.npos && !is_path) {
     throw Error(ExitCode::kBadModel, "no such file, and no model of this name", shown,
                 "`fulgurite models` lists those of this machine");
   }

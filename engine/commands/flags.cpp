@@ -432,14 +432,16 @@ void add_training(CLI::App& app, TrainOptions& train) {
 
 std::string not_expected(const CLI::App& app, const std::vector<std::string>& rest) {
   std::string text = "not expected: " + CLI::detail::join(rest, " ");
-  std::vector<std::string> flags = {"--help", "--version"};
+  std::vector<std::string> flags;
   bool has_prompt = false;
   bool wants_model = false;
   bool wants_text = false;
+  bool wants_name = false;  // of a tensor
   for (const CLI::App* command : app.get_subcommands()) {
     for (const CLI::Option* option : command->get_options()) {
       has_prompt = has_prompt || option->check_lname("prompt");
       wants_model = wants_model || (option->check_lname("model") && option->count() == 0);
+      wants_name = wants_name || (option->check_lname("name") && option->count() == 0);
       wants_text = wants_text || (option->check_lname("file") && option->count() == 0);
       for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
     }
@@ -451,6 +453,7 @@ std::string not_expected(const CLI::App& app, const std::vector<std::string>& re
   if (!meant.empty()) text += ", did you mean " + meant + "?";
   if (flag == rest.begin()) return text;
   std::string hint = has_prompt ? "a text is given with -p" : wants_text ? "a file with -f" : "";
+  if (has_prompt && wants_name) hint += ", a tensor with --name";
   if (wants_model) hint += std::string(hint.empty() ? "" : ", ") + "a model with -m";
   return hint.empty() ? text : text + "; " + hint;
 }

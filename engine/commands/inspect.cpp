@@ -71,6 +71,9 @@ Json config_of(const model::Config& c) {
   // What few models have.
   if (c.rope_scale != 1.0F) config["rope_scale"] = c.rope_scale;
   if (c.rope_magnitude != 1.0F) config["rope_magnitude"] = c.rope_magnitude;
+  if (c.rope_period > 0) config["unrotated_every"] = c.rope_period;
+  if (c.update_scale != 1.0F) config["update_scale"] = c.update_scale;
+  if (c.logit_scale != 1.0F) config["logit_scale"] = c.logit_scale;
   int64_t windowed = 0;
   for (int64_t l = 0; l < c.n_layer; ++l) windowed += c.windowed(l) ? 1 : 0;
   if (windowed > 0) {

@@ -19,7 +19,8 @@
 //
 // What adds up. Shares are signed terms of a sum by their part along it: <term, sum> / |sum|^2,
 // together 1; where the sum is 0, and of what a muted head read, all of them are 0. Where an update
-// is normalised before it is added (kStructurePostNorms), terms are measured behind the norm's gain.
+// is normalised before it is added (kStructurePostNorms), terms are measured behind the norm's gain;
+// where it is multiplied by a factor (kStructureScaledUpdates), before that.
 // Letters of shapes as everywhere: L layers, H heads, K KV heads, F neurons, V vocabulary.
 #pragma once
 

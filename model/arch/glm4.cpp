@@ -6,7 +6,9 @@ namespace model {
 
 Config read_glm4(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
-  c.own_head = keys.own_head();
+  // Files of those that see as well keep W_q and W_k in halves, for positions in three directions,
+  // which are the same where text is read.
+  if (keys.has("rope.dimension_sections")) c.rope = RopeKind::kHalves;
   c.post_norms = true;
   return c;
 }

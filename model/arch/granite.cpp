@@ -1,5 +1,7 @@
 // Granite 3 and 4 without experts (Granite Team 2024): Llama with x = scale E[id], scores scaled by
 // a number of the file, each update scaled before it is added, and logits that are divided.
+#include <cmath>
+
 #include "model/arch/families.h"
 
 namespace model {
@@ -10,6 +12,12 @@ Config read_granite(const Keys& keys) {
   c.embedding_scale = keys.scale("embedding_scale");
   c.update_scale = keys.scale("residual_scale");
   c.logit_scale = 1.0F / keys.scale("logit_scale");
+  if (!std::isfinite(c.logit_scale)) {
+    keys.file().fail("granite.logit_scale divides logits to no finite number",
+                     "damaged; fetch it again");
+  }
+  // llama.cpp's sign of files without a rotation.
+  if (!keys.boolean("rope.scaling.finetuned", true)) c.rope = RopeKind::kNone;
   return c;
 }
 

@@ -18,7 +18,10 @@ Config read_olmo2(const Keys& keys) {
   c.pre_norms = false;
   c.post_norms = true;
   keys.read_windows(c, 0, 4);
-  if (c.window > 0) c.rope_base_local = c.rope_base;
+  if (c.window > 0) {
+    c.rope_base_local = keys.positive("rope.freq_base_swa", c.rope_base);
+    c.rope_magnitude_local = 1.0F;
+  }
   return c;
 }
 

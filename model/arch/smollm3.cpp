@@ -5,8 +5,9 @@
 namespace model {
 
 Config read_smollm3(const Keys& keys) {
+  constexpr int64_t kPeriod = 4;
   Config c = read_llama(keys);
-  c.rope_period = 4;
+  if (c.n_layer >= kPeriod) c.rope_period = kPeriod;
   return c;
 }
 

@@ -147,7 +147,8 @@ class Reader {
     }
     for (const auto& [key, bias] : {std::pair{"attention_bias", "blk.0.attn_q.bias"},
                                     std::pair{"mlp_bias", "blk.0.ffn_up.bias"}}) {
-      if (boolean(key).value_or(false) && !file_.find_tensor(bias)) {
+      const bool has_weights = !file_.tensors().empty();  // not config.json alone
+      if (boolean(key).value_or(false) && has_weights && !file_.find_tensor(bias)) {
         fail(key, "is on, but the folder holds no such biases");
       }
     }
@@ -177,7 +178,8 @@ class Reader {
         whole("max_window_layers").value_or(0) < required("num_hidden_layers")) {
       fail("use_sliding_window", "is not supported for this architecture");
     }
-    if (!boolean("use_bias").value_or(true)) fail("use_bias", "is off, which is not supported");
+    if (family_.arch == "starcoder2" && !boolean("use_bias").value_or(true))
+      fail("use_bias", "is off, which is not supported");
     if (family_.arch == "smollm3") refuse_other_rotations();
     if (!family_.arch.starts_with("qwen") && family_.arch != "smollm3") return;
     for (const bool windowed : layer_types()) {
@@ -189,10 +191,10 @@ class Reader {
   void refuse_other_rotations() const {
     const Json& rotated = json_at(config_, "no_rope_layers");  // 1: it is
     bool usual = rotated.is_null() && whole("no_rope_layer_interval").value_or(4) == 4;
-    if (rotated.is_array() && rotated.size() == required("num_hidden_layers")) {
+    const size_t layers = required("num_hidden_layers");
+    if (rotated.is_array() && rotated.size() >= layers) {
       usual = true;
-      for (size_t l = 0; l < rotated.size(); ++l)
-        usual = usual && rotated[l] == ((l + 1) % 4 != 0 ? 1 : 0);
+      for (size_t l = 0; l < layers; ++l) usual = usual && rotated[l] == ((l + 1) % 4 != 0 ? 1 : 0);
     }
     if (!usual) fail("no_rope_layers", "names others than every fourth, which is not supported");
   }
@@ -460,7 +462,7 @@ class Reader {
                                     std::pair{"attention_multiplier", "attention.scale"},
                                     std::pair{"logits_scaling", "logit_scale"}}) {
       const double scale = number(key).value_or(1.0);
-      if (!(scale > 0.0)) fail(key, "is not positive");
+      if (!(static_cast<float>(scale) > 0.0F)) fail(key, "is not positive");
       add(name, scale);
     }
   }

@@ -125,7 +125,8 @@ class Explainer {
   void head() {
     say("layer " + std::to_string(from_.layer) + " head " + std::to_string(from_.index) +
             " -> residual stream",
-        "share of the attention update", "<o_h, da> / |da|^2");
+        "share of the attention update",
+        std::string("<o_h, da> / |da|^2") + before_scale(layout_.structure()));
     meaning_.tensor = value_name("attn.head_share", from_.layer, {from_.index});
     against(trace::Measure::kHeadShare);
     if (at_->attention.record != nullptr)

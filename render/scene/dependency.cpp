@@ -291,8 +291,14 @@ std::string weight_formula(const trace::StructureRecord& structure) {
                                                                 : "G_e = p_e of the chosen";
 }
 
+const char* before_scale(const trace::StructureRecord& structure) noexcept {
+  const bool scaled = (structure.flags & trace::kStructureScaledUpdates) != 0;
+  return scaled ? ", the update before its scale" : "";
+}
+
 std::string neuron_formula(const trace::StructureRecord& structure) {
-  return std::string(structure.experts > 0 ? "G_e " : "") + "act_n <w_n, df> / |df|^2";
+  return std::string(structure.experts > 0 ? "G_e " : "") + "act_n <w_n, df> / |df|^2" +
+         before_scale(structure);
 }
 
 std::optional<uint32_t> idle_expert(const trace::Position& at, const Layout& layout,

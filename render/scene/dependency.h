@@ -54,6 +54,8 @@ std::string weight_formula(const trace::StructureRecord& structure);
 
 // A neuron's share of the FFN update.
 std::string neuron_formula(const trace::StructureRecord& structure);
+// What is added to the formula of a share where updates are multiplied by a factor; else empty.
+const char* before_scale(const trace::StructureRecord& structure) noexcept;
 
 // Of a cell in a mixture: its expert, if the router left it out at this position, so that none of
 // the cell's neurons was computed.

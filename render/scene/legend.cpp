@@ -88,6 +88,7 @@ class Writer {
     }
     if (is(trace::kStructurePostNorms))
       layer += "; da, df and o_h behind the gain of the norm after the sum";
+    if (is(trace::kStructureScaledUpdates)) layer += "; shares: of da and df before their scale";
     if (is(trace::kStructureParallel)) layer += "; attention and FFN read the same x";
     if (mixture()) {
       layer += "; of the experts that the router chose, each weighed by G_e, " +
@@ -114,11 +115,13 @@ class Writer {
     }
     if (in_.lens && in_.reader.steps() > 0 && in_.layout.subjects() == 1) {
       const std::string own = in_.theme == Theme::kLight ? "black" : "white";
+      const std::string scale_of_logits = is(trace::kStructureScaledLogits) ? "scale " : "";
       note(at_ == nullptr || at_->lens.record == nullptr
                ? "of this step there are no readings behind the layers"
-               : "words at the storeys: what softmax(W_U norm(x) / T) finds most probable behind "
-                 "that "
-                 "layer, " +
+               : "words at the storeys: what softmax(" + scale_of_logits +
+                     "W_U norm(x) / T) finds most probable behind "
+                     "that "
+                     "layer, " +
                      own + " what is drawn (logit lens)");
     }
     if (in_.layout.subjects() > 1 && in_.layout.options().all_move)

@@ -47,7 +47,8 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
     }
     case Kind::kHead:
       if (at.attention.record == nullptr || !scaled) break;
-      say("share of the attention update", "<o_h, da> / |da|^2",
+      say("share of the attention update",
+          std::string("<o_h, da> / |da|^2") + before_scale(layout.structure()),
           value_name("attn.head_share", ref.layer, {ref.index}),
           at.attention.head(ref.layer, ref.index).share,
           at.scale.of(ref.layer, Measure::kHeadShare));

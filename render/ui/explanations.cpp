@@ -154,7 +154,9 @@ void Explanations::readings(State& state, uint32_t layer, size_t step) {
   if (lens.record == nullptr) return;
   ImGui::Separator();
   ImGui::TextUnformatted("what the model would say here (logit lens)");
-  ImGui::TextDisabled("softmax(W_U norm(x) / T), x: the stream behind layer %u", layer);
+  const bool scaled = (state.stage.layout().structure().flags & trace::kStructureScaledLogits) != 0;
+  ImGui::TextDisabled("softmax(%sW_U norm(x) / T), x: the residual stream after layer %u",
+                      scaled ? "scale " : "", layer);
   const size_t row = layer + size_t{1};
   for (const trace::Candidate& c : lens.top_of(row)) {
     ImGui::Text("%5.1f %%  %s%s", double{c.probability} * 100.0, text_of(c).c_str(),

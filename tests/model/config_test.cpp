@@ -134,6 +134,35 @@ TEST(Config, QwensExpertsShareTheWidthWhereTheyHaveNoneOfTheirOwn) {
   }
 }
 
+// Facts: llama.cpp's loaders of these families.
+TEST(Config, WhatTheNewerFamiliesLeaveOutAndScale) {
+  const auto olmo = [] { return as_family("olmo2").u32("olmo2.attention.sliding_window", 6); };
+  EXPECT_FALSE(config_of(as_family("olmo2")).pre_norms);
+  EXPECT_EQ(1e4F, config_of(olmo()).rope_base_local);
+  EXPECT_EQ(100.0F, config_of(olmo().f32("olmo2.rope.freq_base_swa", 100.0F)).rope_base_local);
+  const Config stretched = config_of(olmo().f32("olmo2.rope.scaling.attn_factor", 1.25F));
+  EXPECT_EQ(1.25F, stretched.rope_magnitude);
+  EXPECT_EQ(1.0F, stretched.rope_magnitude_local);
+
+  const auto granite = [](const char* key, float value) {
+    return as_family("granite").f32(std::string("granite.") + key, value);
+  };
+  EXPECT_EQ(0.22F, config_of(granite("residual_scale", 0.22F)).update_scale);
+  EXPECT_EQ(0.5F, config_of(granite("logit_scale", 2.0F)).logit_scale);
+  EXPECT_EQ(1.0F, config_of(granite("logit_scale", 0.0F)).logit_scale);
+  EXPECT_CONTAINS(refusal(granite("logit_scale", 1e-40F)), "no finite number");
+  EXPECT_CONTAINS(refusal(granite("residual_scale", -1.0F)), "a positive number");
+  EXPECT_TRUE(config_of(as_family("granite")).rotated(0));
+  EXPECT_FALSE(
+      config_of(as_family("granite").boolean("granite.rope.scaling.finetuned", false)).rotated(0));
+
+  EXPECT_TRUE(config_of(as_family("glm4")).tied) << "a file without output.weight";
+  EXPECT_EQ(0, config_of(as_family("smollm3").u32("smollm3.block_count", 3)).rope_period);
+  const Config smol = config_of(as_family("smollm3").u32("smollm3.block_count", 8));
+  EXPECT_TRUE(smol.rotated(2));
+  EXPECT_FALSE(smol.rotated(3));
+}
+
 TEST(Config, AScaleOfNothingIsTheUsualOne) {
   EXPECT_EQ(0.5F, config_of(small_llama().f32("llama.attention.scale", 0.0F)).attention_scale);
 }

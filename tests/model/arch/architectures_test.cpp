@@ -12,7 +12,6 @@
 #include "model/format/open.h"
 #include "tests/support/capture.h"
 #include "tests/support/oracle.h"
-#include "tests/support/rewrite_gguf.h"
 
 namespace {
 
@@ -219,33 +218,9 @@ TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Own,
                          ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
-                                           "starcoder2"),
+                                           "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
+                                           "glm4-mrope"),
                          test_name);
-
-// Architectures that are others by another name, where they read and write text.
-TEST(Architectures, SomeAreOthersByAnotherName) {
-  REQUIRE_SHARED_DATA();
-  const tests::TempFolder folder;
-  for (const auto& [name, built_as] : {std::pair{"qwen2vl", "qwen2"}, std::pair{"qwen3vl", "qwen3"},
-                                       std::pair{"ernie4_5", "llama-gqa"}}) {
-    const Oracle oracle = tests::synthetic_oracle(built_as);
-    const model::ModelFile file = model::open_model(oracle.model.string());
-    const std::string arch = file.get_string("general.architecture");
-    tests::Rewrite rewrite;
-    for (const auto& [key, value] : file.metadata()) {
-      if (!key.starts_with(arch + ".")) continue;
-      rewrite.metadata[name + key.substr(arch.size())] = value;
-      rewrite.without.insert(key);
-    }
-    rewrite.metadata["general.architecture"] = std::string(name);
-    const std::string path = folder.file(std::string(name) + ".gguf");
-    tests::rewrite_gguf(oracle.model.string(), path, rewrite);
-    const std::vector<int32_t> ids = oracle.cases()[0]["ids"];
-    EXPECT_TRUE(tests::same_bits(Runner(oracle).logits(ids),
-                                 Runner(Oracle{path, oracle.folder}).logits(ids)))
-        << name;
-  }
-}
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of
 // another kind (published_test.cpp), and two folders of Hugging Face hold models of `real` again.

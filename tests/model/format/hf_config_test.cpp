@@ -447,8 +447,14 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", "linear"}}), "rope_scaling is no object");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"factor", 2}}}}), "has no type");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"rope_type", 5}}}}), "rope_type");
-  EXPECT_CONTAINS(refusal("llama", {{"attention_bias", true}}), "holds no such biases");
-  EXPECT_CONTAINS(refusal("llama", {{"mlp_bias", true}}), "holds no such biases");
+  for (const char* bias : {"attention_bias", "mlp_bias"}) {
+    json biased = small_config("llama");
+    biased[bias] = true;
+    HfMemory folder = folder_of(biased);
+    folder.weights.f32("model.norm.weight", {8});
+    EXPECT_CONTAINS(refusal(folder), "holds no such biases");
+    EXPECT_EQ("(accepted)", refusal(folder_of(biased))) << "config.json alone is a structure";
+  }
   EXPECT_CONTAINS(refusal("llama", {{"quantization_config", {{"bits", 4}}}}),
                   "quantization_config is not supported");
   const json moe = {{"head_dim", 4},
