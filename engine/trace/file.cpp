@@ -23,9 +23,10 @@ FileWriter::FileWriter(Log& log, const std::string& path)
   made_ = !std::filesystem::exists(path, ignored);
   file_ = std::fopen(path.c_str(), "abe");  // "wb" would empty it
   if (file_ == nullptr) {
+    const int reason = errno;
     throw Error(
-        ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(errno), path,
-        errno == EISDIR ? "name a file in it" : "make its folder first, or write elsewhere");
+        ExitCode::kFailed, std::string("cannot write the trace: ") + std::strerror(reason), path,
+        reason == EISDIR ? "name a file in it" : "make its folder first, or write elsewhere");
   }
   const bool regular =
       std::filesystem::is_regular_file(path, ignored);  // devices have many writers

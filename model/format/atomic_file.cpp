@@ -106,9 +106,10 @@ void AtomicFile::commit() {
 }
 
 void AtomicFile::fail(const std::string& what) const {
+  const int reason = errno;
   throw fulgurite::Error(
-      fulgurite::ExitCode::kFailed, what + ": " + std::generic_category().message(errno), path_,
-      errno == EISDIR ? "name a file in it" : "is the folder there, writable and not full?");
+      fulgurite::ExitCode::kFailed, what + ": " + std::generic_category().message(reason), path_,
+      reason == EISDIR ? "name a file in it" : "is the folder there, writable and not full?");
 }
 
 }  // namespace model

@@ -162,26 +162,26 @@ size_t choose_device(const std::vector<Candidate>& candidates, const std::string
   };
   size_t best = candidates.size();
   std::string reasons;
-  std::string names;  // of those that could be used
+  std::string names;      // of those that could be used
+  bool is_there = false;  // what was asked for, if it cannot be used
   for (size_t i = 0; i < candidates.size(); ++i) {
     const Candidate& candidate = candidates[i];
-    if (candidate.rejected.empty())
-      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", i, candidate.name);
-    const std::string reason = !candidate.rejected.empty() ? candidate.rejected
-                               : asked_for(i)              ? ""
-                                                           : "not asked for";
-    if (!reason.empty()) {
-      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", candidate.name, reason);
+    is_there = is_there || asked_for(i);
+    if (!candidate.rejected.empty()) {
+      reasons +=
+          fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", candidate.name, candidate.rejected);
       continue;
     }
+    names += fmt::format("{}{} {}", names.empty() ? "" : ", ", i, candidate.name);
+    if (!asked_for(i)) continue;
     if (best == candidates.size() ||
         rank(candidate.properties.deviceType) > rank(candidates[best].properties.deviceType)) {
       best = i;
     }
   }
   if (best != candidates.size()) return best;
-  if (!filter.empty() && !names.empty()) {
-    throw Error(ExitCode::kNoVulkan, "no device has this name", "--device " + filter,
+  if (!is_there && !names.empty()) {
+    throw Error(ExitCode::kNoVulkan, "there is no such device", "--device " + filter,
                 "there are: " + names);
   }
   throw Error(ExitCode::kNoVulkan, "no usable Vulkan device: " + reasons,

@@ -119,10 +119,8 @@ class Writer {
       note(at_ == nullptr || at_->lens.record == nullptr
                ? "of this step there are no readings behind the layers"
                : "words at the storeys: what softmax(" + scale_of_logits +
-                     "W_U norm(x) / T) finds most probable behind "
-                     "that "
-                     "layer, " +
-                     own + " what is drawn (logit lens)");
+                     "W_U norm(x) / T) finds most probable behind that layer, " + own +
+                     " what is drawn (logit lens)");
     }
     if (in_.layout.subjects() > 1 && in_.layout.options().all_move)
       note("every model is measured against its own scales; these are the first one's");

@@ -11,33 +11,29 @@ namespace {
 using model::Tap;
 
 std::string formula(const std::string& name, Tap tap) {
-  const auto file = model::open_model(tests::shared_data("models/synth/" + name).string());
+  const auto file = model::open_model(tests::model_path(name).string());
   return model::tap_formula(tap, model::read_config(file));
 }
 
 TEST(TapFormula, IsThatOfTheFamily) {
   REQUIRE_SHARED_DATA();
-  EXPECT_EQ("q = rope(W_q n)", formula("llama-gqa.gguf", Tap::kQ));
-  EXPECT_EQ("q = W_q n + b", formula("gpt2.gguf", Tap::kQ)) << "which does not rotate";
-  EXPECT_EQ("k = rope(W_k n + b)", formula("qwen2.gguf", Tap::kK));
-  EXPECT_EQ("q = rope(norm(W_q n))", formula("qwen3.gguf", Tap::kQ));
-  EXPECT_EQ("x = E[token] + P[position]", formula("gpt2.gguf", Tap::kEmbedding));
-  EXPECT_EQ("x = sqrt(C) E[token]", formula("gemma.gguf", Tap::kEmbedding));
-  EXPECT_EQ("act = f(W_up m + b), as W_down reads it", formula("phi2.gguf", Tap::kAct))
+  EXPECT_EQ("q = rope(W_q n)", formula("llama-gqa", Tap::kQ));
+  EXPECT_EQ("q = W_q n + b", formula("gpt2", Tap::kQ)) << "which does not rotate";
+  EXPECT_EQ("k = rope(W_k n + b)", formula("qwen2", Tap::kK));
+  EXPECT_EQ("q = rope(norm(W_q n))", formula("qwen3", Tap::kQ));
+  EXPECT_EQ("x = E[token] + P[position]", formula("gpt2", Tap::kEmbedding));
+  EXPECT_EQ("x = sqrt(C) E[token]", formula("gemma", Tap::kEmbedding));
+  EXPECT_EQ("act = f(W_up m + b), as W_down reads it", formula("phi2", Tap::kAct))
       << "which has no gate";
-  EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2.gguf", Tap::kAttnOut));
-  EXPECT_EQ("da = sum_h o_h + b", formula("gptneox.gguf", Tap::kAttnOut));
-  EXPECT_EQ("df = sum_e G_e FFN_e(m)", formula("mixtral.gguf", Tap::kFfnOut));
-  EXPECT_EQ("W_gate m; 0 where the expert did not run", formula("mixtral.gguf", Tap::kGate));
-  EXPECT_EQ("a = softmax(s) within the window, 0 outside", formula("gemma3.gguf", Tap::kWeights));
-  EXPECT_EQ("a = softmax(s)", formula("llama-gqa.gguf", Tap::kWeights));
+  EXPECT_EQ("da = norm(y), y = sum_h o_h", formula("gemma2", Tap::kAttnOut));
+  EXPECT_EQ("da = sum_h o_h + b", formula("gptneox", Tap::kAttnOut));
+  EXPECT_EQ("df = sum_e G_e FFN_e(m)", formula("mixtral", Tap::kFfnOut));
+  EXPECT_EQ("W_gate m; 0 where the expert did not run", formula("mixtral", Tap::kGate));
+  EXPECT_EQ("a = softmax(s) within the window, 0 outside", formula("gemma3", Tap::kWeights));
+  EXPECT_EQ("a = softmax(s)", formula("llama-gqa", Tap::kWeights));
 }
 
 TEST(TapFormula, SaysWhatAFamilyLeavesOutAndScales) {
-  const auto formula = [](const char* name, Tap tap) {
-    const model::ModelFile file = model::open_model(tests::model_path(name).string());
-    return model::tap_formula(tap, model::read_config(file));
-  };
   EXPECT_EQ("n = x", formula("own/olmo2", Tap::kAttnNorm));
   EXPECT_EQ("m = x", formula("own/olmo2", Tap::kFfnNorm));
   EXPECT_EQ("df = norm(y), y = W_down act", formula("own/olmo2", Tap::kFfnOut));

@@ -52,6 +52,9 @@ TEST(DeviceChoice, SaysWhyEachOneWasRejected) {
   EXPECT_NE(failure({}, "").find("mesa-vulkan-drivers"), std::string::npos);
   const std::string old = failure({kMachine[3]}, "");
   EXPECT_NE(old.find("GeForce GT 640: Vulkan 1.2, 1.3 is needed"), std::string::npos) << old;
+  EXPECT_NE(failure(kMachine, "gt 640").find("GeForce GT 640: Vulkan 1.2, 1.3 is needed"),
+            std::string::npos)
+      << "it is there, though others could be used";
   const std::string absent = failure(kMachine, "radeon");
   EXPECT_NE(absent.find("1 Intel UHD 620, 2 GeForce RTX 3060"), std::string::npos) << absent;
   EXPECT_NE(absent.find("--device radeon"), std::string::npos) << absent;
