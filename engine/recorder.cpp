@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "engine/candidates.h"
@@ -124,6 +125,7 @@ void Recorder::shape(Position& p, uint32_t reach) {
   p.update.resize(layers * 2);
   p.head_bias.resize(layers);
   p.heads.resize(layers * static_cast<size_t>(config_.n_head));
+  if (config_.sinks) p.sinks.resize(p.heads.size());
   p.k_norm.resize(layers * lanes);
   p.v_norm.resize(layers * lanes);
   p.bucket_rms.resize(layers * detail_.buckets);
@@ -377,15 +379,18 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
     weight += double{a[j]};
     if (a[j] > a[most]) most = j;
   }
-  // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head.
-  const double level = double{s[most]} - std::log(double{a[most]});
-  out.entropy =
-      static_cast<float>(std::max(0.0, level - model::dot(a, s, static_cast<int64_t>(reach))));
+  // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head. Beside a sink, of the
+  // weights over their sum, which may be nothing.
+  const double of_all = config_.sinks ? std::reduce(a, a + reach, 0.0) : 1.0;
+  const double level = double{s[most]} - std::log(double{a[most]} / of_all);
+  const double mean_score = model::dot(a, s, static_cast<int64_t>(reach)) / of_all;
+  out.entropy = of_all > 0.0 ? static_cast<float>(std::max(0.0, level - mean_score)) : 0.0F;
+  if (config_.sinks) p.sinks[sum] = static_cast<float>(1.0 - of_all);
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
     const double whole = model::dot(read.mix, read.back, config_.head_dim);
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
-    out.rest_weight = 0.0F;
+    out.rest_weight = static_cast<float>(1.0 - of_all);
   } else {
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
     out.rest_weight = static_cast<float>(1.0 - weight);
@@ -530,7 +535,7 @@ void Recorder::write(uint32_t position, const Position& p) {
   trace::append(log_, Topic::kAttention,
                 trace::AttentionRecord{position, layers, static_cast<uint32_t>(config_.n_head),
                                        p.reads_per_head},
-                all(p.head_bias), all(p.heads), all(p.reads), reads);
+                all(p.head_bias), all(p.heads), all(p.reads), reads, all(p.sinks));
   trace::append(
       log_, Topic::kKv,
       trace::KvRecord{position, layers, lanes, position + 1,

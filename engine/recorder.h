@@ -58,6 +58,7 @@ class Recorder final : public model::TapSink {
   struct Position {
     std::vector<float> rms, update, head_bias;
     std::vector<trace::HeadShare> heads;
+    std::vector<float> sinks;          // of a model that has them
     std::vector<trace::KvRead> reads;  // where not every one is listed
     Values every_read;
     uint32_t reads_per_head = 0;

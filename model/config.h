@@ -14,8 +14,9 @@ enum class NormKind { kRms, kLayer };
 enum class QkNorm { kNone, kHead, kProjection };
 // Which two values of a head turn together: (2i, 2i+1), or (i, i + half of the rotated part).
 enum class RopeKind { kNone, kPairs, kHalves };
-// act = silu(gate) * up, gelu(gate) * up, gelu(up), or gelu(up) by the normal distribution itself.
-enum class FfnKind { kSiluGated, kGeluGated, kGelu, kGeluExact };
+// act = silu(gate) * up, gelu(gate) * up, gelu(up), gelu(up) by the normal distribution itself, or
+// what clamped_swiglu() of model/kernels/ops.h makes of gate and up.
+enum class FfnKind { kSiluGated, kGeluGated, kGelu, kGeluExact, kClampedSwiglu };
 
 struct Config {
   std::string arch = "llama";  // general.architecture
@@ -31,6 +32,7 @@ struct Config {
   bool tied = true;            // no output.weight: token_embd.weight serves for both
   bool own_head = false;       // the family's files are never tied
   bool head_biased = false;    // the output has a bias
+  bool all_biased = false;     // every matrix of a layer adds a bias, its router too
   // Biases of W_q, W_k, W_v, of W_o, and of the FFN that only some files of the family have.
   bool added_head_biases = false, added_attention_bias = false, added_ffn_biases = false;
 
@@ -60,6 +62,7 @@ struct Config {
   QkNorm qk_norm = QkNorm::kNone;
   float attention_scale = 0.0F;  // of q . k; read_config sets it, 1 / sqrt(D) by default
   float score_soft_cap = 0.0F;   // s = cap tanh(s / cap); 0: none
+  bool sinks = false;            // a head's weights leave a part to a logit of its own
   int64_t window = 0;            // windowed layers see this many positions, themselves included
   int64_t window_period = 0;     // of so many layers the last is not windowed; 0: all are
 
@@ -75,9 +78,9 @@ struct Config {
   bool rotated(int64_t layer) const noexcept {
     return rope != RopeKind::kNone && (rope_period == 0 || (layer + 1) % rope_period != 0);
   }
-  // Whether a family's matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2), or those of q, k
-  // and v; and whether this file's do, which may have more.
-  bool needs_biases() const noexcept { return norm == NormKind::kLayer; }
+  // Whether a family's matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2, gpt-oss), or those
+  // of q, k and v; and whether this file's do, which may have more.
+  bool needs_biases() const noexcept { return norm == NormKind::kLayer || all_biased; }
   bool needs_head_biases() const noexcept { return needs_biases() || arch.starts_with("qwen2"); }
   bool heads_biased() const noexcept { return needs_head_biases() || added_head_biases; }
   bool attention_biased() const noexcept { return needs_biases() || added_attention_bias; }
@@ -86,7 +89,7 @@ struct Config {
   bool root_scale() const noexcept {
     return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;
   }
-  bool gated() const noexcept { return ffn == FfnKind::kSiluGated || ffn == FfnKind::kGeluGated; }
+  bool gated() const noexcept { return ffn != FfnKind::kGelu && ffn != FfnKind::kGeluExact; }
   // Experts that work on a token.
   int64_t experts_at_work() const noexcept { return n_expert_used + (n_ff_shared > 0 ? 1 : 0); }
   int64_t widest_ffn() const noexcept { return std::max(n_ff, n_ff_shared); }

@@ -102,7 +102,10 @@ std::string formula_of(Tap tap, const Config& c) {
       return "s_j = " + s + (c.window > 0 ? "; 0 outside of a window" : "");
     }
     case Tap::kWeights:
-      return c.window > 0 ? "a = softmax(s) within the window, 0 outside" : usual;
+      return (c.sinks ? "a_j = e^s_j / (e^sink + sum_i e^s_i)" : usual) +
+             (c.window > 0 ? " within the window, 0 outside" : "");
+    case Tap::kRouter:
+      return c.needs_biases() ? "p = softmax(W_router m + b)" : usual;
     case Tap::kHeadBack:
       return behind_gain("W_O,h^T g^2 o_h");
     case Tap::kHeadEnergy:
@@ -121,6 +124,9 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kUp:
       return c.ffn_biased() ? "W_up m + b" : usual;
     case Tap::kAct:
+      if (c.ffn == FfnKind::kClampedSwiglu)
+        return "act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7, as W_down "
+               "reads it";
       if (c.gated() && !c.ffn_biased()) return usual;
       return (c.gated()        ? "act = f(W_gate m + b) * (W_up m + b)"
               : c.ffn_biased() ? "act = f(W_up m + b)"
@@ -138,6 +144,7 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kExperts:
       return behind_gain("expert, its weight, <g G_e FFN_e, g y> / |g y|^2");
     case Tap::kFfnBiasShare:
+      if (c.n_expert > 0) return "sum_e G_e <b_e, df> / |df|^2";
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kFfnOut:
       return update("df", c.n_expert > 0   ? "sum_e G_e FFN_e(m)"

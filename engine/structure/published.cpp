@@ -57,12 +57,25 @@ Config mixture(Config c, int64_t experts, int64_t used, int64_t shared_neurons) 
   return c;
 }
 
+// What model/arch/gpt_oss.cpp reads of its files.
+Config gpt_oss(int64_t layers, int64_t experts) {
+  Config c = untied(
+      mixture(sized("gpt-oss", {layers, 2880, 64, 8, 64, 2880, 201088, 131072}), experts, 4, 0));
+  c.rope = RopeKind::kHalves;
+  c.all_biased = true;
+  c.sinks = true;
+  c.ffn = FfnKind::kClampedSwiglu;
+  c.window = 128;
+  c.window_period = 2;
+  return c;
+}
+
 int64_t norm(const Config& c, int64_t width) {
   return width * (c.norm == NormKind::kLayer ? 2 : 1);
 }
 
 int64_t ffn(const Config& c, int64_t neurons) {
-  const int64_t biases = c.needs_biases() ? neurons + c.n_embd : 0;
+  const int64_t biases = c.needs_biases() ? (c.gated() ? 2 : 1) * neurons + c.n_embd : 0;
   return (c.gated() ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
@@ -72,6 +85,7 @@ int64_t attention(const Config& c) {
   int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
   if (c.needs_head_biases()) n += query + 2 * kv;
   if (c.needs_biases()) n += c.n_embd;
+  if (c.sinks) n += c.n_head;
   if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
   return n;
@@ -86,8 +100,9 @@ int64_t latent_attention(const Config& c, const LatentAttention& a) {
 }
 
 int64_t experts(const Config& c) {
-  // What always works has a gate of its own in Qwen2; DeepSeek's router has a bias an expert.
-  const int64_t more = c.arch == "qwen2moe" ? c.n_embd : c.arch == "deepseek2" ? c.n_expert : 0;
+  // What always works has a gate of its own in Qwen2; other routers have a bias an expert.
+  const bool biased_router = c.needs_biases() || c.arch == "deepseek2";
+  const int64_t more = c.arch == "qwen2moe" ? c.n_embd : biased_router ? c.n_expert : 0;
   return c.n_expert * (c.n_embd + ffn(c, c.n_ff)) +
          (c.n_ff_shared > 0 ? ffn(c, c.n_ff_shared) : 0) + more;
 }
@@ -107,7 +122,7 @@ int64_t ends(const Config& c) {
 }  // namespace
 
 std::span<const PublishedShape> published_shapes() {
-  static const std::array<PublishedShape, 8> shapes = {{
+  static const std::array<PublishedShape, 10> shapes = {{
       {"gpt2", "GPT-2", "Radford et al. 2019; config.json of openai-community/gpt2", 0.124,
        gpt2({12, 768, 12, 12, 64, 3072, 50257, 1024})},
       {"gpt2-xl", "GPT-2 XL", "Radford et al. 2019; config.json of openai-community/gpt2-xl", 1.56,
@@ -123,6 +138,10 @@ std::span<const PublishedShape> published_shapes() {
       {"mixtral-8x7b", "Mixtral 8x7B",
        "arXiv:2401.04088, table 1; config.json of Mixtral-8x7B-v0.1", 46.7,
        mixture(llama({32, 4096, 32, 8, 128, 14336, 32000, 32768}), 8, 2, 0)},
+      {"gpt-oss-20b", "gpt-oss-20b", "arXiv:2508.10925, table 1; config.json of gpt-oss-20b", 20.9,
+       gpt_oss(24, 32)},
+      {"gpt-oss-120b", "gpt-oss-120b", "arXiv:2508.10925, table 1; config.json of gpt-oss-120b",
+       116.8, gpt_oss(36, 128)},
       {"deepseek-v3",
        "DeepSeek-V3",
        "arXiv:2412.19437, section 4.2; config.json of DeepSeek-V3",

@@ -86,7 +86,11 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.parallel) s.flags |= trace::kStructureParallel;
   if (c.post_norms) s.flags |= trace::kStructurePostNorms;
   if (c.gated()) s.flags |= trace::kStructureGated;
-  s.flags |= c.ffn == model::FfnKind::kSiluGated ? trace::kStructureSilu : trace::kStructureGelu;
+  s.flags |= c.ffn == model::FfnKind::kSiluGated       ? trace::kStructureSilu
+             : c.ffn == model::FfnKind::kClampedSwiglu ? trace::kStructureClampedSwiglu
+                                                       : trace::kStructureGelu;
+  if (c.sinks) s.flags |= trace::kStructureSinks;
+  if (c.n_expert > 0 && c.needs_biases()) s.flags |= trace::kStructureRouterBias;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;

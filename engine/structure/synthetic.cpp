@@ -96,6 +96,8 @@ class Writer {
     std::vector<float> read;
     read.reserve(size_t{m_.layers} * m_.kv_heads * slots);
     std::vector<float> bias(m_.layers), head_share, read_share, entropy(m_.kv_heads);
+    std::vector<float> sink(m_.kv_heads), sinks;
+    const bool learned = (s_.flags & trace::kStructureSinks) != 0;
     std::vector<trace::HeadShare> heads;
     std::vector<trace::KvRead> reads;
     std::vector<uint32_t> order(slots);
@@ -115,9 +117,11 @@ class Writer {
           sum += weight;
         }
         entropy[k] = 0.0F;
+        sink[k] = learned ? uniform() : 0.0F;
         for (size_t j = begin; j < read.size(); ++j) {
           read[j] /= sum;
           if (read[j] > 0.0F) entropy[k] -= read[j] * std::log(read[j]);
+          read[j] *= 1.0F - sink[k];
         }
       }
       head_share.clear();
@@ -138,10 +142,11 @@ class Writer {
           head.rest_weight -= weights[order[i]];
         }
         heads.push_back(head);
+        if (learned) sinks.push_back(sink[kv_head_of(m_, h)]);
       }
     }
     trace::append(log_, Topic::kAttention, trace::AttentionRecord{p, m_.layers, m_.heads, listed},
-                  all(bias), all(heads), all(reads));
+                  all(bias), all(heads), all(reads), all(sinks));
     const std::vector<float> norms(size_t{m_.layers} * m_.kv_heads, 1.0F);
     trace::append(log_, Topic::kKv,
                   trace::KvRecord{p, m_.layers, m_.kv_heads, slots,

@@ -323,10 +323,12 @@ void Reader::take(const Message& message) {
     case Topic::kAttention: {
       const auto* a = pieces.header<AttentionRecord>();
       expect(a->layers == model_->record.layers && a->heads == model_->record.heads);
-      Attention attention{a, {}, {}, {}};
+      Attention attention{a, {}, {}, {}, {}};
       attention.bias_share = pieces.array<float>(a->layers);
       attention.heads = pieces.array<HeadShare>(a->layers, a->heads);
       attention.reads = pieces.array<KvRead>(a->layers, a->heads, a->reads);
+      if ((model_->structure.flags & kStructureSinks) != 0)
+        attention.sinks = pieces.array<float>(a->layers, a->heads);
       for (const HeadShare& head : attention.heads) expect(head.reads <= a->reads);
       for (const KvRead& read : attention.reads) expect(read.position <= a->position);
       at(a->position).attention = attention;

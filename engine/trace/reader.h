@@ -55,6 +55,7 @@ struct Attention {
   std::span<const float> bias_share;  // (L)
   std::span<const HeadShare> heads;   // (L, H)
   std::span<const KvRead> reads;      // (L, H, reads)
+  std::span<const float> sinks;       // (L, H), or empty: the model has none
 
   const HeadShare& head(size_t layer, size_t h) const { return heads[layer * record->heads + h]; }
   // The reads of one head: the strongest share first, as far as schema.h says.

@@ -284,14 +284,15 @@ struct KvRead {
 struct HeadShare {
   float share = 0.0F;    // <o_h, da> / |da|^2; sums to 1 over heads together with the bias
   float norm = 0.0F;     // |o_h|, behind the gain of a norm after the sum, before its scale
-  float entropy = 0.0F;  // of the attention weights, nats
-  float rest_weight = 0.0F;
+  float entropy = 0.0F;  // nats, of the attention weights; beside a sink, of them over their sum
+  float rest_weight = 0.0F;  // with that of the head's sink, which reads nothing
   float rest_share = 0.0F;
   uint32_t reads = 0;  // how many of the reads are used, <= AttentionRecord.reads
 };
 
 // then: float bias_share[L]; HeadShare heads[L][H]; KvRead reads[L][H][reads], the 16 of largest
-//       weight first, by share, and then the others by position
+//       weight first, by share, and then the others by position;
+//       of a model that has sinks (kStructureSinks) float sink[L][H], the weight that each takes
 struct AttentionRecord {
   uint32_t position = 0;
   uint32_t layers = 0;
@@ -495,6 +496,10 @@ enum StructureFlag : uint32_t {
   kStructureScaledUpdates = 2097152,   // each update is multiplied by a factor before it is added
   kStructureScaledLogits = 4194304,    // and so are logits
   kStructureSomeRotated = 8388608,     // of kStructureRotated: not in every layer
+  kStructureSinks = 16777216,  // a_j = e^s_j / (e^sink_h + sum_i e^s_i): a head reads less than all
+  kStructureClampedSwiglu = 33554432,  // f(g) = g sigmoid(1.702 g), g <= 7; act = f(gate) (up + 1),
+                                       // |up| <= 7
+  kStructureRouterBias = 67108864,     // something is added to what W_router gives
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

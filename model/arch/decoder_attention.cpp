@@ -107,7 +107,7 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const int64_t heads = c.n_head / c.n_head_kv;  // that read a lane, one after the other
   const int64_t lane = h / heads;
   const int64_t next = (h + 1) / heads;
-  const AttentionHead head{
+  AttentionHead head{
       .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
       .lane = pass.cache.lane(l, lane),
       .d = c.head_dim,
@@ -119,6 +119,8 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
       .next_k = i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.lane(l, next).k
                                                                       : nullptr,
   };
+  const float* sinks = weights_.layers[static_cast<size_t>(l)].sinks;
+  if (sinks != nullptr) head.sink = sinks[h];
   float* z = a_.z.data() + (i * c.n_head + h) * c.head_dim;
   attend(head, scores, weights, z);
   pass.mute(Part::kHeads, l, h, 1, c.head_dim, z);

@@ -38,6 +38,8 @@ void Decoder::activate(const float* gate, const float* up, int64_t n, float* act
       return silu(gate, up, n, act);
     case FfnKind::kGeluGated:
       return gelu(gate, up, n, act);
+    case FfnKind::kClampedSwiglu:
+      return clamped_swiglu(gate, up, n, act);
     case FfnKind::kGelu:
       return gelu(up, nullptr, n, act);
     case FfnKind::kGeluExact:

@@ -418,11 +418,14 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
     const auto [u, scale] =
         measure(a_.sum.data() + i * c.n_embd, ffn_gain_[static_cast<size_t>(l)]);
     Values rows;
+    double from_biases = 0.0;
     for (int64_t s = first; s < first + workers; ++s) {
       const auto [e, weight] = a_.workers[static_cast<size_t>(s)];
       const double share = dot(a_.term.data() + s * c.n_embd, u, c.n_embd) * scale;
       rows.insert(rows.end(), {static_cast<float>(e), weight, static_cast<float>(share)});
       const double of_update = double{weight} * scale;
+      const auto* bias = reinterpret_cast<const float*>(expert(l, e).down.bias.data);
+      if (bias != nullptr) from_biases += dot(bias, u, c.n_embd) * of_update;
       if (pass.wants(Tap::kNeuronShare)) {
         const float* act = a_.slot_act.data() + s * c.widest_ffn();
         float* back = a_.slot_share.data() + s * c.widest_ffn();
@@ -446,8 +449,8 @@ void Decoder::expert_shares(const Pass& pass, int64_t l) {
       const Values chosen = chosen_shares(i, scale);
       send(Tap::kChosenShare, chosen.data(), std::ssize(chosen) / 2, 2);
     }
-    const float none = 0.0F;
-    send(Tap::kFfnBiasShare, &none, 1, 1);
+    const auto bias_share = static_cast<float>(from_biases);
+    send(Tap::kFfnBiasShare, &bias_share, 1, 1);
   }
 }
 

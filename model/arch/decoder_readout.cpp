@@ -101,8 +101,12 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
     for (int64_t n = first; n < first + config_.neurons_of(worker.expert); ++n)
       terms[n] *= worker.weight * act[n];
   }
-  const float* bias = c.n_expert == 0 ? values_of(w.ffn.down.bias) : nullptr;
-  return bias != nullptr ? dot(bias, u.data(), c.n_embd) : 0.0;
+  double from_biases = 0.0;
+  for (const Worker& worker : workers) {
+    const float* bias = values_of(expert(layer, worker.expert).down.bias);
+    if (bias != nullptr) from_biases += double{worker.weight} * dot(bias, u.data(), c.n_embd);
+  }
+  return from_biases;
 }
 
 }  // namespace model

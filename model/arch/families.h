@@ -22,6 +22,7 @@ Config read_olmoe(const Keys& keys);
 Config read_olmo2(const Keys& keys);
 Config read_smollm3(const Keys& keys);
 Config read_granite(const Keys& keys);
+Config read_gpt_oss(const Keys& keys);
 Config read_glm4(const Keys& keys);
 Config read_starcoder2(const Keys& keys);
 

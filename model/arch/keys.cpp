@@ -213,9 +213,12 @@ void Keys::read_experts(Config& c) const {
   c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
   c.expert_renormalise = boolean("expert_weights_norm", true);
   const int64_t gating = file_.get_int(key("expert_gating_func"), 0, 255, 1);
-  if (gating > 1) {
+  constexpr int64_t kSoftmaxOfChosen = 3;  // the same as their probabilities over their sum
+  if (gating == kSoftmaxOfChosen) {
+    c.expert_renormalise = true;
+  } else if (gating > 1) {
     file_.fail(key("expert_gating_func") + " is " + std::to_string(gating),
-               "only routers with a softmax (1) are supported");
+               "only routers with a softmax (1, 3) are supported");
   }
 }
 
@@ -305,7 +308,8 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.head_biased = has_tensor("output.bias");
   c.added_head_biases = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
   c.added_attention_bias = has_tensor("blk.0.attn_output.bias");
-  c.added_ffn_biases = has_tensor("blk.0.ffn_down.bias");
+  c.added_ffn_biases =
+      has_tensor("blk.0.ffn_down.bias") || has_tensor("blk.0.ffn_down_exps.bias");
   return c;
 }
 

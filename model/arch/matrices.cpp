@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "model/arch/weights.h"
+
 namespace model {
 
 namespace {
@@ -42,6 +44,13 @@ std::optional<NamedMatrix> find_matrix(const ModelFile& file, const Config& conf
     }
   }
   if (const Tensor* tensor = file.find_tensor(name)) return NamedMatrix{*tensor, {}};
+  constexpr std::string_view kFfnNorm = "ffn_norm.weight";
+  if (name.ends_with(kFfnNorm)) {
+    const std::string block(name.substr(0, name.size() - kFfnNorm.size()));
+    const Tensor* norm = file.find_tensor(block + ffn_norm_name(config) + ".weight");
+    if (norm == nullptr) return {};
+    return NamedMatrix{*norm, norm->name};
+  }
   if (name == "output.weight") {
     const Tensor* tied = file.find_tensor("token_embd.weight");
     if (tied == nullptr) return {};

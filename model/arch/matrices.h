@@ -1,6 +1,6 @@
 // Any matrix of a decoder by the name that GGUF gives it, also where the file keeps it as a part of
 // another: W_q of a fused attn_qkv, the gate of a fused ffn_up, one expert of a stack, a tied
-// output.
+// output; and the FFN's norm, whatever the file calls it.
 #pragma once
 
 #include <optional>

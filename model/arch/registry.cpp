@@ -28,7 +28,7 @@ constexpr std::array kFamilies = {
     Family{"smollm3", read_smollm3},   Family{"granite", read_granite},
     Family{"glm4", read_glm4},         Family{"starcoder2", read_starcoder2},
     Family{"qwen2vl", read_qwen2},     Family{"qwen3vl", read_qwen3},
-    Family{"ernie4_5", read_llama},
+    Family{"ernie4_5", read_llama},    Family{"gpt-oss", read_gpt_oss},
 };
 
 }  // namespace

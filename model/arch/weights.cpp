@@ -89,16 +89,17 @@ class Reader {
       w.q_norm = norm(blk_ + "attn_q_norm", whole ? q_width : c_.head_dim);
       w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
     }
+    if (c_.sinks) w.sinks = vector(blk_ + "attn_sinks.weight", c_.n_head);
     w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.needs_biases());
     if (c_.post_norms) {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
     }
-    if (c_.pre_norms && !c_.shared_norm) w.ffn_norm = norm(blk_ + "ffn_norm", c_.n_embd);
+    if (c_.pre_norms && !c_.shared_norm) w.ffn_norm = norm(blk_ + ffn_norm_name(c_), c_.n_embd);
     if (c_.n_expert == 0) {
       w.ffn = ffn("", c_.n_ff);
     } else {
-      w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd);
+      w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd, c_.needs_biases());
       w.experts = experts();
       if (c_.n_ff_shared > 0) {
         w.ffn = ffn("_shexp", c_.n_ff_shared);
@@ -131,13 +132,15 @@ class Reader {
       const std::string stacked = blk_ + name + "_exps.weight";
       if (has(stacked)) {
         const Tensor all = matrix(stacked, rows, cols, c_.n_expert);
+        Linear stack{all, bias(blk_ + name + "_exps", rows, c_.needs_biases(), c_.n_expert)};
         for (size_t e = 0; e < list.size(); ++e) {
-          (list[e].*part).weight = rows_of(all, static_cast<int64_t>(e) * rows, rows);
+          list[e].*part = rows_of(stack, static_cast<int64_t>(e) * rows, rows);
         }
         return;
       }
       for (size_t e = 0; e < list.size(); ++e) {
-        list[e].*part = linear(blk_ + name + "." + std::to_string(e), rows, cols);
+        list[e].*part =
+            linear(blk_ + name + "." + std::to_string(e), rows, cols, c_.needs_biases());
       }
     };
     fill("ffn_gate", c_.n_ff, c_.n_embd, &Ffn::gate);
@@ -205,25 +208,26 @@ class Reader {
     return l;
   }
 
-  // Without data where there is none; whether the family has one says `needed`.
-  Tensor bias(const std::string& name, int64_t n, bool needed) {
+  // Without data where there is none; whether the family has one says `needed`. Of a stack of
+  // matrices those of all, one behind the other.
+  Tensor bias(const std::string& name, int64_t n, bool needed, int64_t slices = 1) {
     Tensor bias;
     if (!needed && !has(name + ".bias")) return bias;
-    bias.ne = {n, 1, 1, 1};
-    bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", n));
+    bias.ne = {n * slices, 1, 1, 1};
+    bias.data = reinterpret_cast<const std::byte*>(vector(name + ".bias", n, slices));
     return bias;
   }
 
-  // n float32 values, copied where the file's cannot be read as they lie.
-  const float* vector(const std::string& name, int64_t n) {
-    const Tensor tensor = matrix(name, 1, n);
+  // n float32 values, or rows of as many, copied where the file's cannot be read as they lie.
+  const float* vector(const std::string& name, int64_t n, int64_t rows = 1) {
+    const Tensor tensor = matrix(name, rows, n);
     if (tensor.data == nullptr) return nullptr;
     if (tensor.dtype == DType::kF32 &&
         reinterpret_cast<uintptr_t>(tensor.data) % alignof(float) == 0) {
       return reinterpret_cast<const float*>(tensor.data);
     }
-    std::vector<float>& copy = copies_->emplace_back(static_cast<size_t>(n));
-    dequantize_row(tensor, 0, copy.data());
+    std::vector<float>& copy = copies_->emplace_back(static_cast<size_t>(rows * n));
+    for (int64_t i = 0; i < rows; ++i) dequantize_row(tensor, i, copy.data() + i * n);
     return copy.data();
   }
   const float* optional_vector(const std::string& name, int64_t n) {
@@ -231,7 +235,8 @@ class Reader {
   }
 
   Norm norm(const std::string& name, int64_t n) {
-    return {vector(name + ".weight", n), c_.needs_biases() ? vector(name + ".bias", n) : nullptr};
+    const bool biased = c_.norm == NormKind::kLayer;
+    return {vector(name + ".weight", n), biased ? vector(name + ".bias", n) : nullptr};
   }
 
   void name_the_rest() {
@@ -250,6 +255,10 @@ class Reader {
 };
 
 }  // namespace
+
+const char* ffn_norm_name(const Config& c) noexcept {
+  return c.arch == "gpt-oss" ? "post_attention_norm" : "ffn_norm";
+}
 
 Weights read_weights(const ModelFile& file, const Config& config,
                      std::vector<std::string>* problems) {

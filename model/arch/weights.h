@@ -30,19 +30,20 @@ struct Ffn {
 };
 
 struct Layer {
-  Norm attn_norm;            // (C)
-  Linear wq;                 // (H*D, C)
-  Linear wk;                 // (K*D, C)
-  Linear wv;                 // (K*D, C)
-  Norm q_norm, k_norm;       // (D), or (H*D) and (K*D)
-  Linear wo;                 // (C, H*D)
-  Norm attn_post_norm;       // (C)
-  Norm ffn_norm;             // (C)
-  Ffn ffn;                   // dense, or the expert that always works
-  Linear router;             // (E, C)
-  Linear shared_gate;        // (1, C)
-  std::vector<Ffn> experts;  // (E)
-  Norm ffn_post_norm;        // (C)
+  Norm attn_norm;                // (C)
+  Linear wq;                     // (H*D, C)
+  Linear wk;                     // (K*D, C)
+  Linear wv;                     // (K*D, C)
+  Norm q_norm, k_norm;           // (D), or (H*D) and (K*D)
+  const float* sinks = nullptr;  // (H): AttentionHead::sink of each, or nullptr
+  Linear wo;                     // (C, H*D)
+  Norm attn_post_norm;           // (C)
+  Norm ffn_norm;                 // (C)
+  Ffn ffn;                       // dense, or the expert that always works
+  Linear router;                 // (E, C)
+  Linear shared_gate;            // (1, C)
+  std::vector<Ffn> experts;      // (E)
+  Norm ffn_post_norm;            // (C)
 };
 
 struct Weights {
@@ -57,6 +58,9 @@ struct Weights {
 
   std::deque<std::vector<float>> copies;
 };
+
+// What the norm before the FFN is called in files: those of gpt-oss name it by its place.
+const char* ffn_norm_name(const Config& c) noexcept;
 
 // Reads the tensors that the configuration asks for. problems: takes a sentence for each that is
 // missing, misshapen or of a type that the kernels cannot read, and for each in the file that has

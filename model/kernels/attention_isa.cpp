@@ -190,7 +190,7 @@ void attend(const AttentionHead& head, float* scores, float* weights, float* z) 
   const int64_t n = head.end - head.first;
   with_reader(head.lane.type, [&](auto reader) { score<decltype(reader)>(head, scores); });
   if (head.soft_cap > 0.0F) soft_cap(scores + head.first, n, head.soft_cap);
-  softmax(scores + head.first, n, weights + head.first);
+  softmax_beside(scores + head.first, n, head.sink, weights + head.first);
   with_reader(head.lane.type, [&](auto reader) { weigh_all<decltype(reader)>(head, weights, z); });
 }
 

@@ -1,6 +1,7 @@
 #include "model/kernels/ops.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "model/block_formats.h"
@@ -70,6 +71,11 @@ void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
   kernel(gate, up, n, y);
 }
 
+void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(clamped_swiglu);
+  kernel(gate, up, n, y);
+}
+
 void gelu_exact(const float* x, int64_t n, float* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
     const double v = double{x[i]};
@@ -78,8 +84,8 @@ void gelu_exact(const float* x, int64_t n, float* y) noexcept {
 }
 
 void softmax(const float* x, int64_t n, float* y) noexcept {
-  static const auto kernel = FULGURITE_PICK(softmax);
-  kernel(x, n, y);
+  static const auto kernel = FULGURITE_PICK(softmax_beside);
+  kernel(x, n, -std::numeric_limits<float>::infinity(), y);
 }
 
 void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves, const float* cos,

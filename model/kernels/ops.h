@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace model {
 
@@ -42,6 +43,9 @@ struct AttentionHead {
   // head after this one, or nullptr. Both are fetched while other sums are made.
   bool fetch_v = false;
   const char* next_k = nullptr;
+  // A logit beside the scores whose weight reads nothing: a_j = e^s_j / (e^sink + sum_i e^s_i)
+  // (gpt-oss, arXiv:2508.10925). Minus infinity: none.
+  float sink = -std::numeric_limits<float>::infinity();
 };
 // scores, weights (end): s_j and softmax(s)_j, zeros below `first`; z (d) = sum_j a_j v_j.
 void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
@@ -67,6 +71,10 @@ void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 // y = x Phi(x), Phi the normal distribution: what the tanh formula approximates to 5e-4.
 void gelu_exact(const float* x, int64_t n, float* y) noexcept;
+
+// y = g sigmoid(1.702 g) (u + 1), g the gate but at most 7, u `up` between -7 and 7 (gpt-oss,
+// arXiv:2508.10925). y may be gate.
+void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noexcept;
 
 // y = softmax(x) over n values; y may be x.
 void softmax(const float* x, int64_t n, float* y) noexcept;

@@ -271,7 +271,16 @@ void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept {
   });
 }
 
-void softmax(const float* x, int64_t n, float* y) noexcept {
+void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  parts_of(n, [&](int64_t i, auto count) {
+    const F32x16 g = smaller(F32x16{} + 7.0F, load_part(gate + i, count));
+    const F32x16 u = clamp(load_part(up + i, count), -7.0F, 7.0F);
+    store_part(y + i, times_sigmoid(g, g * 1.702F) * (u + 1.0F), count);
+  });
+}
+
+// Of x and of one value more, which has no place in y.
+void softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept {
   if (n <= 0) return;
   F32x16 most = F32x16{} + x[0];
   parts_of(n, [&](int64_t i, auto count) {
@@ -280,10 +289,11 @@ void softmax(const float* x, int64_t n, float* y) noexcept {
   });
   float lanes[16];  // a vector whose lanes are asked for one by one stays in memory all the time
   store(lanes, most);
-  float top = lanes[0];
+  float top = std::max(lanes[0], sink);
   for (const float lane : lanes) top = std::max(top, lane);
   map_rows(x, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return exp(v - top); });
-  const auto inverse = static_cast<float>(1.0 / sum_wide(y, n));
+  const double beside = std::exp(double{sink} - double{top});
+  const auto inverse = static_cast<float>(1.0 / (sum_wide(y, n) + beside));
   map_rows(y, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * inverse; });
 }
 

@@ -16,7 +16,8 @@
   void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;                    \
   void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;                    \
   void soft_cap(float* scores, int64_t n, float cap) noexcept;                                    \
-  void softmax(const float* x, int64_t n, float* y) noexcept;                                     \
+  void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noexcept;          \
+  void softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept;                  \
   void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves,               \
               const float* cos, const float* sin) noexcept;                                       \
   double dot(const float* a, const float* b, int64_t n) noexcept;                                 \

@@ -188,6 +188,15 @@ void VocabTokenizer::find_ends() {
   }
   std::sort(ends_.begin(), ends_.end());
   ends_.erase(std::unique(ends_.begin(), ends_.end()), ends_.end());
+  // In the harmony format (gpt-oss) "<|end|>" ends a message, and what ends the answer is one of
+  // two others; as in llama.cpp.
+  const auto ends_with = [&](std::string_view name) {
+    return std::find_if(ends_.begin(), ends_.end(),
+                        [&](int32_t id) { return (*texts_)[static_cast<size_t>(id)] == name; });
+  };
+  if (ends_with("<|return|>") != ends_.end() && ends_with("<|call|>") != ends_.end()) {
+    if (const auto end = ends_with("<|end|>"); end != ends_.end()) ends_.erase(end);
+  }
 }
 
 // model/format/hf_tokenizer.h says what the keys mean.

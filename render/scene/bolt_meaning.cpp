@@ -110,7 +110,9 @@ class Explainer {
     say("all other KV reads of " + head_name(), "share of the head's output",
         "1 - sum of the reads that are drawn");
     if (at_->attention.record != nullptr) {
-      second("attention weight of those not listed",
+      second(at_->attention.sinks.empty()
+                 ? "attention weight of those not listed"
+                 : "attention weight of those not listed, and of the learned sink",
              at_->attention.head(to_.layer, to_.index).rest_weight);
     }
   }

@@ -40,6 +40,10 @@ constexpr std::array kTable = {
     Dependency{Kind::kTape, "the prompt, or the candidate that was drawn before", kTape},
 };
 
+std::string clamped_swiglu(const std::string& gate, const std::string& up) {
+  return "g sigmoid(1.702 g) (u + 1), g = min(" + gate + ", 7), u = " + up + " within -7..7";
+}
+
 // The formulas of one model's block.
 class Formulas {
  public:
@@ -60,13 +64,14 @@ class Formulas {
                                               : "sum_n act_n w_n") +
                       ffn_bias_);
       case Kind::kHead:
-        return "z_h = sum_j a_j v_j, a = softmax(" + score() + "), q = " + turned("W_q", "x");
+        return "z_h = sum_j a_j v_j, " + weights() + ", q = " + turned("W_q", "x");
       case Kind::kSlot:
         return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v " + read("x_j") + head_bias_;
       case Kind::kCell:
         return "act = " + activation();
       case Kind::kRouter:
-        return "p_e = softmax(W_router " + read(read_by_ffn_) + ")_e, " +
+        return "p_e = softmax(W_router " + read(read_by_ffn_) +
+               (is(trace::kStructureRouterBias) ? " + b" : "") + ")_e, " +
                weight_formula(structure_);
       case Kind::kCandidate:
         return "p = softmax(" + logits() + " / temperature)";
@@ -117,8 +122,17 @@ class Formulas {
     return is(trace::kStructureScoreCap) ? "cap(" + s + ")" : s;
   }
 
+  std::string weights() const {
+    if (is(trace::kStructureSinks))
+      return "a_j = exp(s_j) / (exp(sink_h) + sum_i exp(s_i)), s_j = " + score();
+    return "a = softmax(" + score() + ")";
+  }
+
   std::string activation() const {
     const std::string x = read(read_by_ffn_);
+    if (is(trace::kStructureClampedSwiglu)) {
+      return clamped_swiglu("W_gate " + x + ffn_bias_, "W_up " + x + ffn_bias_);
+    }
     const bool silu = is(trace::kStructureSilu);
     if (!silu && !is(trace::kStructureGelu)) return "f(" + x + ")";
     const std::string f = silu ? "silu" : "gelu";
@@ -280,6 +294,8 @@ std::string formula_of(Kind kind, const trace::StructureRecord& structure) {
 
 std::string activation_formula(const trace::StructureRecord& structure) {
   const bool silu = (structure.flags & trace::kStructureSilu) != 0;
+  if ((structure.flags & trace::kStructureClampedSwiglu) != 0)
+    return "act = " + clamped_swiglu("gate", "up");
   if (!silu && (structure.flags & trace::kStructureGelu) == 0) return "act: activations";
   const std::string f = silu ? "silu" : "gelu";
   return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"

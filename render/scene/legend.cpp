@@ -83,7 +83,8 @@ class Writer {
     widths.resize(widths.find_last_not_of("; ") + 1);
     mean(widths);
     std::string layer;
-    if (is(trace::kStructureSilu) || is(trace::kStructureGelu)) {
+    if (is(trace::kStructureSilu) || is(trace::kStructureGelu) ||
+        is(trace::kStructureClampedSwiglu)) {
       layer = activation_formula(in_.layout.structure());
     }
     if (is(trace::kStructurePostNorms))

@@ -40,15 +40,21 @@ class Planner {
   void stack(const std::string& name, const std::vector<int64_t>& ne, Role role, float gain) {
     // Unit inputs give unit outputs.
     const float deviation = gain / std::sqrt(static_cast<float>(ne.front()));
-    tensors_.push_back({name + ".weight", ne, type_of(role, layer_, shape_.layers, quantisation_),
-                        deviation, 0.0F});
+    const DType type = quantisation_ != "mxfp4"
+                           ? type_of(role, layer_, shape_.layers, quantisation_)
+                       : ne.size() == 3 ? DType::kMxfp4
+                                        : DType::kQ8_0;
+    tensors_.push_back({name + ".weight", ne, type, deviation, 0.0F});
   }
   void vector(const std::string& name, int64_t n, float value) {
     tensors_.push_back({name, {n}, DType::kF32, 0.0F, value});
   }
+  void biases(const std::string& name, int64_t n) {  // of all experts
+    tensors_.push_back({name, {n, shape_.experts}, DType::kF32, 0.0F, 0.0F});
+  }
   void norm(const std::string& name, int64_t n) {
     vector(name + ".weight", n, 1.0F);
-    if (biased()) vector(name + ".bias", n, 0.0F);
+    if (shape_.arch == "gpt2") vector(name + ".bias", n, 0.0F);
   }
   void linear(const std::string& name, int64_t cols, int64_t rows, Role role = Role::kPlain,
               float gain = 1.0F) {
@@ -59,7 +65,7 @@ class Planner {
   std::vector<PlannedTensor> all() {
     matrix("token_embd", shape_.width, shape_.vocabulary,
            shape_.tied ? Role::kOutput : Role::kPlain);
-    if (biased()) {
+    if (shape_.arch == "gpt2") {
       tensors_.push_back({"position_embd.weight",
                           {shape_.width, shape_.context},
                           DType::kF32,
@@ -73,7 +79,7 @@ class Planner {
   }
 
  private:
-  bool biased() const { return shape_.arch == "gpt2"; }
+  bool biased() const { return shape_.arch == "gpt2" || shape_.arch == "gpt-oss"; }
 
   void layer(const std::string& blk) {
     const int64_t width = shape_.width;
@@ -82,7 +88,7 @@ class Planner {
     // Updates of 2 L sub-layers add up to the size of one (as GPT-2's initialisation does).
     const float residual = 1.0F / std::sqrt(2.0F * static_cast<float>(shape_.layers));
     norm(blk + "attn_norm", width);
-    if (biased()) {
+    if (shape_.arch == "gpt2") {
       linear(blk + "attn_qkv", width, q + 2 * kv, Role::kFusedQkv);
     } else {
       linear(blk + "attn_q", width, q);
@@ -103,7 +109,8 @@ class Planner {
       norm(blk + "attn_q_norm", q);
       norm(blk + "attn_k_norm", kv);
     }
-    norm(blk + "ffn_norm", width);
+    if (shape_.arch == "gpt-oss") vector(blk + "attn_sinks.weight", shape_.heads, 0.0F);
+    norm(blk + (shape_.arch == "gpt-oss" ? "post_attention_norm" : "ffn_norm"), width);
     if (shape_.experts > 0) return mixture(blk, residual);
     if (!biased()) linear(blk + "ffn_gate", width, shape_.neurons);
     linear(blk + "ffn_up", width, shape_.neurons);
@@ -118,6 +125,12 @@ class Planner {
     stack(blk + "ffn_gate_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
     stack(blk + "ffn_up_exps", {width, shape_.neurons, experts}, Role::kPlain, 1.0F);
     stack(blk + "ffn_down_exps", {shape_.neurons, width, experts}, Role::kDown, residual);
+    if (biased()) {
+      vector(blk + "ffn_gate_inp.bias", experts, 0.0F);
+      biases(blk + "ffn_gate_exps.bias", shape_.neurons);
+      biases(blk + "ffn_up_exps.bias", shape_.neurons);
+      biases(blk + "ffn_down_exps.bias", width);
+    }
     if (shape_.shared_neurons == 0) return;
     tensors_.push_back({blk + "ffn_gate_inp_shexp.weight", {width}, DType::kF32, unit, 0.0F});
     matrix(blk + "ffn_gate_shexp", width, shape_.shared_neurons);
@@ -143,6 +156,8 @@ const std::vector<Shape>& shapes() {
        64, 8},
       {"qwen1.5-moe", "qwen2moe", "gpt2", 24, 2048, 16, 16, 128, 1408, 151936, 8192, 1e6F, 1e-6F,
        false, 60, 4, 5632},
+      {"gpt-oss-20b", "gpt-oss", "gpt2", 24, 2880, 64, 8, 64, 2880, 201088, 131072, 1.5e5F, 1e-5F,
+       false, 32, 4},
   };
   return all;
 }

@@ -21,7 +21,8 @@ struct Shape {
 
 // GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), TinyLlama-1.1B
 // (Zhang et al. 2024, arXiv:2401.02385), Llama 3 8B (Meta 2024, arXiv:2407.21783), OLMoE-1B-7B
-// (Muennighoff et al. 2024, arXiv:2409.02060), Qwen1.5-MoE-A2.7B (Qwen team 2024, config.json).
+// (Muennighoff et al. 2024, arXiv:2409.02060), Qwen1.5-MoE-A2.7B (Qwen team 2024, config.json),
+// gpt-oss-20b (OpenAI 2025, config.json).
 const std::vector<Shape>& shapes();
 
 struct PlannedTensor {
@@ -33,7 +34,7 @@ struct PlannedTensor {
 };
 
 // f16, q8_0: every matrix. q4_0, q4_k: the output matrix (or the tied embedding) is Q6_K; q4_k is
-// the mixture that llama-quantize calls Q4_K_M. Throws std::invalid_argument for another name.
+// the mixture that llama-quantize calls Q4_K_M; mxfp4: experts in MXFP4, the others Q8_0. Throws std::invalid_argument for another name.
 std::vector<PlannedTensor> plan(const Shape& shape, std::string_view quantisation);
 
 }  // namespace bench

@@ -86,6 +86,13 @@ void add_shape(Metadata& m, const Shape& s) {
   m.f32(arch + ".attention.layer_norm_rms_epsilon", s.epsilon);
   m.f32(arch + ".rope.freq_base", s.rope_base);
   m.u32(arch + ".rope.dimension_count", s.head_width);
+  if (arch == "gpt-oss") {
+    m.u32(arch + ".expert_feed_forward_length", s.neurons);
+    m.u32(arch + ".attention.sliding_window", 128);
+    m.string(arch + ".rope.scaling.type", "yarn");
+    m.f32(arch + ".rope.scaling.factor", 32.0F);
+    m.u32(arch + ".rope.scaling.original_context_length", 4096);
+  }
   if (s.experts == 0) return;
   m.u32(arch + ".expert_count", s.experts);
   m.u32(arch + ".expert_used_count", s.experts_used);
@@ -178,6 +185,8 @@ BlockLayout layout_of(DType type) {
       return {0, 527.0F, 2, 15.5F};
     case DType::kQ6K:
       return {208, 1366.0F, 0, 0.0F};
+    case DType::kMxfp4:
+      return {0, 2.93F, 0, 0.0F};
     default:
       throw std::invalid_argument("no layout of " + model::dtype_name(type));
   }
@@ -221,6 +230,10 @@ std::string data_of(const PlannedTensor& tensor, Random& random) {
   random.fill(bytes);
   const float scale = tensor.deviation / layout.deviation;
   for (size_t at = 0; at < bytes.size(); at += block.bytes) {
+    if (tensor.type == DType::kMxfp4) {  // a power of two
+      bytes[at] = static_cast<char>(127 + std::lround(std::log2(scale)));
+      continue;
+    }
     put_half(bytes, at + layout.scale, scale);
     if (layout.min > 0) put_half(bytes, at + layout.min, scale * layout.middle);
   }
@@ -268,7 +281,8 @@ int main(int argc, char** argv) {
     std::string names;
     for (const Shape& shape : bench::shapes())
       names += (names.empty() ? "" : "|") + std::string(shape.name);
-    std::fprintf(stderr, "usage: bench-shapes %s q8_0|q4_0|q4_k|f16 OUT.gguf\n", names.c_str());
+    std::fprintf(stderr, "usage: bench-shapes %s q8_0|q4_0|q4_k|f16|mxfp4 OUT.gguf\n",
+                 names.c_str());
     return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench-shapes: %s\n", error.what());

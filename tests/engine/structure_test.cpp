@@ -31,10 +31,16 @@ engine::ModelSource builtin() {
 // The last digit that the authors print.
 TEST(Structures, CountTheParametersThatAreKnown) {
   const std::map<std::string, std::pair<double, double>> published = {
-      {"gpt2", {124e6, 0.5e6}},           {"gpt2-xl", {1.56e9, 0.005e9}},
-      {"gpt3", {175e9, 0.5e9}},           {"llama3-8b", {8.03e9, 0.005e9}},
-      {"llama3-70b", {70.6e9, 0.05e9}},   {"llama3-405b", {405.9e9, 0.05e9}},
-      {"mixtral-8x7b", {46.7e9, 0.05e9}}, {"deepseek-v3", {671e9, 0.5e9}}};
+      {"gpt2", {124e6, 0.5e6}},
+      {"gpt2-xl", {1.56e9, 0.005e9}},
+      {"gpt3", {175e9, 0.5e9}},
+      {"llama3-8b", {8.03e9, 0.005e9}},
+      {"llama3-70b", {70.6e9, 0.05e9}},
+      {"llama3-405b", {405.9e9, 0.05e9}},
+      {"mixtral-8x7b", {46.7e9, 0.05e9}},
+      {"deepseek-v3", {671e9, 0.5e9}},
+      {"gpt-oss-20b", {20.91e9, 0.005e9}},
+      {"gpt-oss-120b", {116.83e9, 0.005e9}}};
   ASSERT_EQ(published.size(), engine::published_shapes().size());
   for (const auto& [name, count] : published) {
     const trace::Model model = engine::find_structure(name, builtin());
@@ -58,7 +64,8 @@ TEST(Structures, CountToTheLastParameter) {
 
 // The formula against files that hold the tensors themselves.
 TEST(Structures, TheFormulaCountsWhatFilesHold) {
-  std::vector<std::string> paths = {tests::builtin_model_path(), tests::gqa_model_path()};
+  std::vector<std::string> paths = {tests::builtin_model_path(), tests::gqa_model_path(),
+                                    tests::model_path("own/gpt-oss").string()};
   std::error_code none;
   for (const auto& entry :
        std::filesystem::directory_iterator(tests::shared_data("models/synth"), none)) {
@@ -202,6 +209,9 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
   EXPECT_NE(0U, reader.model()->structure.flags & trace::kStructureSynthetic);
   EXPECT_CONTAINS(reader.model()->name, "synthetic");
   const auto& m = reader.model()->record;
+  const auto sink = [&](const trace::Position& at, size_t l, size_t h) {
+    return at.attention.sinks.empty() ? 0.0 : double{at.attention.sinks[l * m.heads + h]};
+  };
   for (size_t p = 0; p < reader.positions(); ++p) {
     const trace::Position& at = reader.position(p);
     for (uint32_t l = 0; l < m.layers; ++l) {
@@ -210,9 +220,12 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
         heads += double{at.attention.head(l, h).share};
         const float* weights =
             at.kv.read.data() + (l * m.kv_heads + trace::kv_head_of(m, h)) * (p + 1);
+        const double read_in_all = 1.0 - sink(at, l, h);
         double nats = 0.0;
-        for (size_t j = 0; j <= p; ++j)
-          nats -= weights[j] > 0.0F ? double{weights[j]} * std::log(double{weights[j]}) : 0.0;
+        for (size_t j = 0; j <= p; ++j) {
+          const double part = double{weights[j]} / read_in_all;
+          nats -= part > 0.0 ? part * std::log(part) : 0.0;
+        }
         EXPECT_NEAR(nats, double{at.attention.head(l, h).entropy}, 1e-4);
         double reads = double{at.attention.head(l, h).rest_share};
         for (const trace::KvRead& read : at.attention.reads_of(l, h)) reads += double{read.share};
@@ -221,7 +234,7 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
       EXPECT_NEAR(1.0, heads, 1e-3);
       double slots = 0.0;
       for (size_t j = 0; j <= p; ++j) slots += double{at.kv.read[l * m.kv_heads * (p + 1) + j]};
-      EXPECT_NEAR(1.0, slots, 1e-4);
+      EXPECT_NEAR(1.0 - sink(at, l, 0), slots, 1e-4);
       double neurons = double{at.ffn.rest_share[l]} + double{at.ffn.bias_share[l]};
       for (uint32_t i = 0; i < at.ffn.record->top; ++i)
         neurons += double{at.ffn.top[l * at.ffn.record->top + i].share};
@@ -282,7 +295,7 @@ TEST(Structures, OfPublishedShapesSayHowPositionsComeIn) {
   EXPECT_EQ(trace::kStructurePositions, flags("gpt2") & kPositions);
   EXPECT_EQ(trace::kStructurePositions, flags("gpt3") & kPositions);
   EXPECT_EQ(trace::kStructureRotated, flags("llama3-8b") & kPositions);
-  for (const char* name : {"gpt2", "gpt3", "llama3-8b", "mixtral-8x7b"}) {
+  for (const char* name : {"gpt2", "gpt3", "llama3-8b", "mixtral-8x7b", "gpt-oss-20b"}) {
     EXPECT_NE(0U, flags(name) & trace::kStructureRootScale) << name;
   }
 }
@@ -309,6 +322,6 @@ TEST(Structures, AreWhatASessionSaysOfTheSameModel) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Synthetic,
                          ::testing::Values("builtin", "gpt2", "llama3-8b", "mixtral-8x7b",
-                                           "deepseek-v3", "gpt3"));
+                                           "gpt-oss-20b", "deepseek-v3", "gpt3"));
 
 }  // namespace

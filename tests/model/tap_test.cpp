@@ -45,4 +45,15 @@ TEST(TapFormula, SaysWhatAFamilyLeavesOutAndScales) {
   EXPECT_EQ("0.5 W_U norm(x)", formula("own/granite", Tap::kLogits));
 }
 
+TEST(TapFormula, SaysWhatGptOssDoesDifferently) {
+  EXPECT_EQ("a_j = e^s_j / (e^sink + sum_i e^s_i) within the window, 0 outside",
+            formula("own/gpt-oss", Tap::kWeights));
+  EXPECT_EQ("p = softmax(W_router m + b)", formula("own/gpt-oss", Tap::kRouter));
+  EXPECT_EQ(
+      "act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7, as W_down "
+      "reads it; 0 where the expert did not run",
+      formula("own/gpt-oss", Tap::kAct));
+  EXPECT_EQ("sum_e G_e <b_e, df> / |df|^2", formula("own/gpt-oss", Tap::kFfnBiasShare));
+}
+
 }  // namespace

@@ -219,7 +219,7 @@ TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
 INSTANTIATE_TEST_SUITE_P(Models, Own,
                          ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
                                            "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
-                                           "glm4-mrope"),
+                                           "glm4-mrope", "gpt-oss"),
                          test_name);
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of

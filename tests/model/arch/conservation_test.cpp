@@ -44,6 +44,23 @@ class Conservation : public ::testing::TestWithParam<const char*> {
     }
   }
 
+  // <b_e, df> / |df|^2 of an expert whose W_down adds a bias, else 0.
+  double bias_share(const Capture& at, int64_t l, int64_t expert) const {
+    const std::string name = "blk." + std::to_string(l) + ".ffn_down_exps.bias";
+    const model::Tensor* biases = file_->find_tensor(name);
+    if (biases == nullptr) return 0.0;
+    const auto& df = at.at(Tap::kFfnOut, l).data;
+    std::vector<float> b(df.size());
+    dequantize_row(*biases, expert, b.data());
+    double with_bias = 0.0;
+    double square = 0.0;
+    for (size_t i = 0; i < df.size(); ++i) {
+      with_bias += double{b[i]} * double{df[i]};
+      square += double{df[i]} * double{df[i]};
+    }
+    return with_bias / square;
+  }
+
   std::unique_ptr<model::ModelFile> file_;
   std::unique_ptr<model::Model> network_;
   std::vector<int32_t> ids_;
@@ -74,13 +91,36 @@ TEST_P(Conservation, HeadsAndTheBiasCarryTheAttentionUpdate) {
   });
 }
 
+TEST_P(Conservation, AttentionWeightsLeaveToSinksWhatTheirLogitsSay) {
+  everywhere([&](const Capture& at, int64_t l) {
+    const auto& weights = at.at(Tap::kWeights, l);
+    const auto& scores = at.at(Tap::kScores, l);
+    const model::Tensor* sinks =
+        file_->find_tensor("blk." + std::to_string(l) + ".attn_sinks.weight");
+    ASSERT_EQ(c().sinks, sinks != nullptr);
+    std::vector<float> sink(static_cast<size_t>(c().n_head));
+    if (c().sinks) dequantize_row(*sinks, 0, sink.data());
+    for (int64_t h = 0; h < weights.rows; ++h) {
+      double read = 0.0;
+      double level = 0.0;
+      for (int64_t j = 0; j < weights.cols; ++j) {
+        read += double{weights.row(h)[j]};
+        if (weights.row(h)[j] > 0.0F) level += std::exp(double{scores.row(h)[j]});
+      }
+      const double taken = c().sinks ? std::exp(double{sink[static_cast<size_t>(h)]}) : 0.0;
+      EXPECT_NEAR(level / (level + taken), read, 1e-5);
+      EXPECT_TRUE(!c().sinks || read < 1.0);
+    }
+  });
+}
+
 TEST_P(Conservation, AHeadsEnergyIsItsTermBehindTheGain) {
   everywhere([&](const Capture& at, int64_t l) {
     const auto& out = at.at(Tap::kHeadOut, l);
     const auto& energy = at.at(Tap::kHeadEnergy, l);
     const std::string norm = "blk." + std::to_string(l) + ".post_attention_norm.weight";
     std::vector<float> gain(static_cast<size_t>(c().n_embd), 1.0F);
-    if (const model::Tensor* t = file_->find_tensor(norm)) dequantize_row(*t, 0, gain.data());
+    if (c().post_norms) dequantize_row(*file_->find_tensor(norm), 0, gain.data());
     for (int64_t h = 0; h < c().n_head; ++h) {
       double expected = 0.0;
       for (int64_t i = 0; i < c().n_embd; ++i) {
@@ -148,6 +188,7 @@ TEST_P(Conservation, ExpertsCarryTheUpdateOfAMixture) {
     const auto& neurons = at.at(Tap::kNeuronShare, l).data;
     ASSERT_EQ(c().n_expert_used + (c().n_ff_shared > 0 ? 1 : 0), experts.rows);
     double total = 0.0;
+    double of_biases = 0.0;
     for (int64_t e = 0; e < experts.rows; ++e) {
       const auto which = static_cast<int64_t>(experts.row(e)[0]);
       const int64_t width = which == c().n_expert ? c().n_ff_shared : c().n_ff;
@@ -155,10 +196,13 @@ TEST_P(Conservation, ExpertsCarryTheUpdateOfAMixture) {
       for (int64_t n = 0; n < width; ++n) {
         of_its_neurons += double{neurons[static_cast<size_t>(which * c().n_ff + n)]};
       }
-      EXPECT_NEAR(of_its_neurons, experts.row(e)[2], 1e-4);
+      const double of_its_bias = double{experts.row(e)[1]} * bias_share(at, l, which);
+      EXPECT_NEAR(of_its_neurons + of_its_bias, experts.row(e)[2], 1e-4);
+      of_biases += of_its_bias;
       total += double{experts.row(e)[2]};
     }
     EXPECT_NEAR(1.0, total, 1e-4);
+    EXPECT_NEAR(of_biases, at.at(Tap::kFfnBiasShare, l).data[0], 1e-5);
   });
 }
 
@@ -212,7 +256,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "synth/qwen3", "synth/qwen3moe", "synth/olmoe", "synth/gemma", "synth/gemma2",
                       "synth/gemma3", "synth/phi2", "synth/phi3", "synth/gpt2", "synth/gptneox",
                       "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k", "own/olmo2",
-                      "own/olmo3", "own/smollm3", "own/granite", "own/glm4", "own/starcoder2"),
+                      "own/olmo3", "own/smollm3", "own/granite", "own/glm4", "own/starcoder2",
+                      "own/gpt-oss"),
     [](const auto& one) {
       std::string name = one.param;
       for (char& ch : name) {

@@ -182,6 +182,28 @@ TEST(Ops, SiluAndGeluFollowTheirFormulas) {
   }
 }
 
+// As the reference of gpt-oss has it (openai/gpt-oss, gpt_oss/torch/model.py, swiglu).
+TEST(Ops, TheClampedSwigluFollowsItsFormula) {
+  for (const int64_t n : {1, 16, 37, 1000}) {
+    const std::vector<float> gate = normal(n, 6.0F);
+    const std::vector<float> up = normal(n, 6.0F, 7);
+    std::vector<float> y = gate;
+    clamped_swiglu(y.data(), up.data(), n, y.data());
+    for (size_t i = 0; i < y.size(); ++i) {
+      const double g = std::min(double{gate[i]}, 7.0);
+      const double u = std::clamp(double{up[i]}, -7.0, 7.0);
+      const double expected = g / (1.0 + std::exp(-1.702 * g)) * (u + 1.0);
+      ASSERT_NEAR(expected, y[i], 8e-7 * std::abs(expected) + 1e-7) << gate[i] << ' ' << up[i];
+    }
+  }
+  const std::vector<float> odd = {kNan, 1.0F, kInf, -kInf};
+  const std::vector<float> with = {1.0F, kNan, kInf, -kInf};
+  std::vector<float> y(odd.size());
+  clamped_swiglu(odd.data(), with.data(), 4, y.data());
+  EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]));
+  EXPECT_NEAR(56.0, y[2], 1e-3);
+}
+
 // Values of x Phi(x) from tables of the normal distribution (Abramowitz & Stegun, table 26.1).
 TEST(Ops, TheExactGeluIsXTimesTheNormalDistribution) {
   const std::vector<float> x = {0.0F, 0.5F, 1.0F, 2.0F, -1.0F, -3.0F, -200.0F, 200.0F};
@@ -380,8 +402,8 @@ struct Past {
     const int64_t bytes = cache_bytes(type, d);
     return {type, keys.data() + bytes, values.data() + bytes, stride, step};
   }
-  AttentionHead head(int64_t first, float soft_cap) const {
-    return {q.data(), lane(), d, first, n, 0.25F, soft_cap};
+  AttentionHead head(int64_t first, float soft_cap, float sink = -kInf) const {
+    return {q.data(), lane(), d, first, n, 0.25F, soft_cap, false, nullptr, sink};
   }
   CacheType type;
   int64_t d, n, stride = 0, step = 0;
@@ -431,6 +453,33 @@ TEST(Attend, IsTheFormulaInDoublePrecision) {
   }
 }
 
+// a_j = e^s_j / (e^sink + sum_i e^s_i): the weights of a softmax over one logit more, whose own is
+// left out.
+TEST(Attend, LeavesToASinkWhatASoftmaxWithItsLogitWould) {
+  const Past past(CacheType::kF32, 32, 40);
+  const auto n = static_cast<size_t>(past.n);
+  for (const int64_t first : {int64_t{0}, int64_t{11}}) {
+    for (const float sink : {-200.0F, -1.0F, 0.0F, 3.0F, 60.0F, 1e30F}) {
+      SCOPED_TRACE(sink);
+      std::vector<float> scores(n), weights(n), z(32), without(n), z_without(32);
+      attend(past.head(first, 0.0F, sink), scores.data(), weights.data(), z.data());
+      attend(past.head(first, 0.0F), scores.data(), without.data(), z_without.data());
+      double level = 0.0;  // e^lse
+      for (size_t j = static_cast<size_t>(first); j < n; ++j) level += std::exp(double{scores[j]});
+      const double part = 1.0 / (1.0 + std::exp(double{sink} - std::log(level)));
+      double sum = 0.0;
+      for (size_t j = 0; j < n; ++j) {
+        EXPECT_NEAR(part * double{without[j]}, weights[j],
+                    1e-5 * part * double{without[j]} + 1e-37);
+        sum += double{weights[j]};
+      }
+      EXPECT_NEAR(part, sum, 1e-6);
+      for (size_t c = 0; c < z.size(); ++c)
+        EXPECT_NEAR(part * double{z_without[c]}, z[c], 4e-6) << c;
+    }
+  }
+}
+
 TEST(Attend, BackIsTheProductWithTheValues) {
   for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
     constexpr int64_t n = 150;  // in three blocks
@@ -464,7 +513,8 @@ TEST(Attend, BackIsTheProductWithTheValues) {
       const auto keep = [&] { out.insert(out.end(), y.begin(), y.end()); };             \
       isa::silu(x.data(), g.data(), n, y.data()), keep();                               \
       isa::gelu(x.data(), g.data(), n, y.data()), keep();                               \
-      isa::softmax(x.data(), n, y.data()), keep();                                      \
+      isa::clamped_swiglu(x.data(), g.data(), n, y.data()), keep();                     \
+      isa::softmax_beside(x.data(), n, 2.0F, y.data()), keep();                         \
       isa::rms_norm(x.data(), g.data(), n, 1e-6F, y.data()), keep();                    \
       isa::layer_norm(x.data(), g.data(), x.data(), n, 1e-6F, y.data()), keep();        \
       isa::soft_cap(y.data(), n, 3.0F), keep();                                         \
