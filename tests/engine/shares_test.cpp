@@ -68,7 +68,8 @@ class Shares : public ::testing::TestWithParam<Case> {
     return at.attention.sinks.empty() ? 0.0F : at.attention.sinks[l * m().heads + h];
   }
   bool rounds() const {
-    return std::string(talk_ptr_->model.quantisation).find('Q') != std::string::npos;
+    const std::string type(talk_ptr_->model.quantisation);
+    return type.find('Q') != std::string::npos || type.find("MX") != std::string::npos;
   }
   bool full() const { return GetParam().level == Level::kFull; }
 

@@ -212,14 +212,15 @@ TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
         got[t] = static_cast<float>(double{got[t]} - std::log(sum));
     }
     const bool has_gelu = runner.network->config().ffn == model::FfnKind::kGelu;  // its table
-    EXPECT_LE(tests::relative_rms(got, expected), has_gelu ? 5e-4 : 1e-5);
+    const bool rounds = std::string_view(GetParam()).ends_with("mxfp4");          // as we do
+    EXPECT_LE(tests::relative_rms(got, expected), rounds ? 4e-3 : has_gelu ? 5e-4 : 1e-5);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Own,
                          ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
                                            "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
-                                           "glm4-mrope", "gpt-oss"),
+                                           "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4"),
                          test_name);
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of

@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Muted,
                                            "gptneox", "gemma2", "gemma3", "phi2", "phi3", "qwen2",
                                            "qwen3", "mixtral", "qwen2moe", "olmoe", "own/olmo2",
                                            "own/smollm3", "own/granite", "own/glm4",
-                                           "own/starcoder2", "own/gpt-oss"),
+                                           "own/starcoder2", "own/gpt-oss", "own/gpt-oss-mxfp4"),
                          [](const auto& one) {
                            std::string name = one.param;
                            std::replace_if(
