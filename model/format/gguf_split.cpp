@@ -101,7 +101,7 @@ ModelFile open_all(const std::string& path) {
 
 ModelFile open_gguf(const std::string& path) {
   ModelFile file = open_all(path);
-  mend_gemma3_of_ollama(file);
+  mend_file_of_ollama(file);
   return file;
 }
 

@@ -39,6 +39,24 @@ void ModelFile::leave_out_tensors(const std::function<bool(const Tensor&)>& is_o
   for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_.emplace(tensors_[i].name, i);
 }
 
+void ModelFile::rename_keys(const NewName& new_name) {
+  for (size_t i = 0; i < metadata_.size(); ++i) {
+    std::string name = new_name(metadata_[i].first);
+    if (!metadata_index_.emplace(name, i).second) continue;
+    metadata_index_.erase(metadata_[i].first);
+    metadata_[i].first = std::move(name);
+  }
+}
+
+void ModelFile::rename_tensors(const NewName& new_name) {
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    std::string name = new_name(tensors_[i].name);
+    if (!tensor_index_.emplace(name, i).second) continue;
+    tensor_index_.erase(tensors_[i].name);
+    tensors_[i].name = std::move(name);
+  }
+}
+
 const MetaValue* ModelFile::find(std::string_view key) const noexcept {
   const auto at = metadata_index_.find(key);
   return at == metadata_index_.end() ? nullptr : &metadata_[at->second].second;

@@ -37,6 +37,10 @@ class ModelFile {
   // The value under a key, to be mended; nullptr when it is missing.
   MetaValue* find_to_mend(std::string_view key) noexcept;
   void leave_out_tensors(const std::function<bool(const Tensor&)>& is_one);
+  // Under the name that new_name() gives; what would then be there twice keeps its own.
+  using NewName = std::function<std::string(const std::string&)>;
+  void rename_keys(const NewName& new_name);
+  void rename_tensors(const NewName& new_name);
   // Another file of the same model.
   void add_bytes(uint64_t n) noexcept { bytes_ += n; }
   // Keeps the memory alive that tensor.data points into.

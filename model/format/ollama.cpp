@@ -16,6 +16,11 @@ constexpr const char* kSoftCap = "gemma3.final_logit_softcapping";
 // files say less. The 1B model is not stretched.
 constexpr uint64_t kStretched = 131072;
 
+bool is_family(const ModelFile& file, const char* name) {
+  const auto* arch = file.find("general.architecture");
+  return arch != nullptr && *arch == MetaValue(std::string(name));
+}
+
 bool is_stretched(const ModelFile& file) {
   const auto number = [&](const char* key) {
     const auto* value = std::get_if<uint64_t>(file.find(key));
@@ -53,8 +58,7 @@ void shorten(ModelFile& file, const char* key, size_t n) {
 }  // namespace
 
 void mend_gemma3_of_ollama(ModelFile& file) {
-  const auto* arch = file.find("general.architecture");
-  if (arch == nullptr || *arch != MetaValue(std::string("gemma3")) || !is_of_ollama(file)) return;
+  if (!is_family(file, "gemma3") || !is_of_ollama(file)) return;
   file.add(kOllama, true);
   file.add(kEpsilon, 1e-6);
   file.add("tokenizer.ggml.add_space_prefix", false);  // as Gemma's own tokenizer
@@ -76,6 +80,43 @@ void mend_gemma3_of_ollama(ModelFile& file) {
     }
   }
   file.leave_out_tensors(is_vision);
+}
+
+void mend_gpt_oss_of_ollama(ModelFile& file) {
+  const std::string theirs = "gptoss.";
+  if (!is_family(file, "gptoss")) return;
+  file.add(kOllama, true);
+  *file.find_to_mend("general.architecture") = std::string("gpt-oss");
+  file.rename_keys([&](const std::string& key) {
+    return key.starts_with(theirs) ? "gpt-oss." + key.substr(theirs.size()) : key;
+  });
+  file.rename_tensors([](const std::string& name) {
+    const auto ending = [&](std::string_view old, std::string_view usual) {
+      return name.substr(0, name.size() - old.size()) + std::string(usual);
+    };
+    for (const auto& [old, usual] :
+         {std::pair{".attn_out.weight", ".attn_output.weight"},
+          std::pair{".attn_out.bias", ".attn_output.bias"},
+          std::pair{".attn_sinks", ".attn_sinks.weight"},
+          std::pair{".ffn_norm.weight", ".post_attention_norm.weight"}}) {
+      if (name.ends_with(old)) return ending(old, usual);
+    }
+    return name;
+  });
+  if (const Tensor* gate = file.find_tensor("blk.0.ffn_gate_exps.weight"))
+    file.add("gpt-oss.expert_feed_forward_length", static_cast<uint64_t>(gate->ne[1]));
+  if (file.find("gpt-oss.rope.scaling.factor"))
+    file.add("gpt-oss.rope.scaling.type", std::string("yarn"));
+  if (MetaValue* pre = file.find_to_mend("tokenizer.ggml.pre")) {
+    *pre = std::string("gpt-4o");
+  } else {
+    file.add("tokenizer.ggml.pre", std::string("gpt-4o"));
+  }
+}
+
+void mend_file_of_ollama(ModelFile& file) {
+  mend_gemma3_of_ollama(file);
+  mend_gpt_oss_of_ollama(file);
 }
 
 }  // namespace model

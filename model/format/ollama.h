@@ -8,12 +8,22 @@ namespace model {
 
 inline constexpr const char* kOllama = "fulgurite.ollama";  // true: read as Ollama reads it
 
+// The models below; other files stay as they are. Adds kOllama, so that everyone sees that the file
+// was read so.
+void mend_file_of_ollama(ModelFile& file);
+
 // Gemma 3 as Ollama's store has it: takes the names of its keys for the usual ones, adds what its
 // own reader takes for granted, cuts the vocabulary to the rows of token_embd (behind them lie
 // marks for pictures), and leaves out the part that sees, as is done with folders of Hugging Face.
-// Adds kOllama, so that everyone sees that the file was read so. Other files stay as they are.
 // Source: github.com/ollama/ollama, convert/convert_gemma3.go and
 // model/models/gemma3/model_text.go.
 void mend_gemma3_of_ollama(ModelFile& file);
+
+// gpt-oss as Ollama's store has it since October 2025 (architecture "gptoss"): other names of keys
+// and tensors, and what its own reader takes for granted. Earlier files hold experts in a type that
+// is no longer one.
+// Source: github.com/ollama/ollama, convert/convert_gptoss.go and
+// llama/compat/llama-ollama-compat.cpp.
+void mend_gpt_oss_of_ollama(ModelFile& file);
 
 }  // namespace model

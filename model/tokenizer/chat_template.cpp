@@ -25,13 +25,14 @@ struct Layout {
   // Families without system turns: the system's message goes between these, before the user's, and
   // keeps its white space.
   std::string_view system_before = {}, system_behind = {};
-  bool begins_again = false;  // every turn of the user but the first begins with a BOS
+  bool begins_again = false;      // every turn of the user but the first begins with a BOS
+  std::string_view preface = {};  // stands before everything
 };
 
 constexpr Turn kNone{};
 
 // In the order of ChatTemplate.
-constexpr std::array<Layout, 17> kLayouts = {{
+constexpr std::array<Layout, 18> kLayouts = {{
     {"ChatML",
      {{{"<|im_start|>system\n", "<|im_end|>\n"},
        {"<|im_start|>user\n", "<|im_end|>\n"},
@@ -97,6 +98,19 @@ constexpr std::array<Layout, 17> kLayouts = {{
        {"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},
        {"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"}}},
      "<|start_of_role|>assistant<|end_of_role|>"},
+    {"harmony",
+     {{{"<|start|>developer<|message|># Instructions\n\n", "\n\n<|end|>"},
+       {"<|start|>user<|message|>", "<|end|>"},
+       {"<|start|>assistant<|channel|>final<|message|>", "<|end|>"}}},
+     "<|start|>assistant",
+     false,
+     "",
+     "",
+     false,
+     "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
+     "Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n"
+     "# Valid channels: analysis, commentary, final. Channel must be included for every message."
+     "<|end|>"},
 }};
 
 const Layout& layout_of(ChatTemplate chat) noexcept {
@@ -124,6 +138,7 @@ std::vector<TextPart> lay_out(const Chat& chat, std::span<const Message> message
   const auto message_text = [&](const Message& m) {
     parts.push_back({layout.trims ? trimmed(m.text) : std::string_view(m.text), {}});
   };
+  template_text(layout.preface);
   const Message* system = nullptr;  // waits for a turn of the user
   bool first = true;
   if (!chat.system.empty() && (messages.empty() || messages[0].role != Role::kSystem)) {
@@ -260,6 +275,7 @@ std::optional<ChatTemplate> which_family(std::string_view t, std::string_view te
     if (!reads("<|end_of_text|>\n")) return std::nullopt;
     return ChatTemplate::kGranite;
   }
+  if (has("<|start|>") && has("<|channel|>") && has("<|message|>")) return ChatTemplate::kHarmony;
   if (has("[INST]")) {
     return wraps_in_inst(text) ? std::optional(which_inst(t)) : std::nullopt;
   }
@@ -323,10 +339,10 @@ std::optional<Chat> recognise_chat_template(std::string_view t) {
 
 std::optional<Chat> chat_of(const ModelFile& file) {
   const std::string text = file.get_string("tokenizer.chat_template", "");
-  // Ollama's files of Gemma 3 have none: its store keeps them beside the models.
-  if (text.empty() && file.get_string("general.architecture", "") == "gemma3" &&
-      file.get_bool(kOllama, false)) {
-    return Chat{ChatTemplate::kGemma};
+  // Ollama's own files have none: its store keeps them beside the models.
+  if (text.empty() && file.get_bool(kOllama, false)) {
+    const bool gemma = file.get_string("general.architecture", "") == "gemma3";
+    return Chat{gemma ? ChatTemplate::kGemma : ChatTemplate::kHarmony};
   }
   return recognise_chat_template(text);
 }

@@ -39,6 +39,7 @@ enum class ChatTemplate : uint8_t {
   kTulu,      // OLMo, OLMoE, Falcon 3
   kDeepSeek,  // R1 and what was distilled from it
   kGranite,   // 3 and 4
+  kHarmony,   // gpt-oss
 };
 
 enum class Role : uint8_t { kSystem, kUser, kAssistant };

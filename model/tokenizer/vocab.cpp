@@ -58,6 +58,10 @@ constexpr std::array<std::string_view, 13> kControlNames = {
     "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
 };
 
+// The marks inside a message of the harmony format, which are a part of what is read and said.
+constexpr std::array<std::string_view, 4> kTextNames = {"<|channel|>", "<|message|>", "<|start|>",
+                                                        "<|constrain|>"};
+
 template <size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) noexcept {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -179,6 +183,7 @@ void VocabTokenizer::read_special_ids(const ModelFile& file, const Defaults& def
 void VocabTokenizer::find_ends() {
   for (size_t i = 0; i < kinds_.size(); ++i) {
     const std::string& text = (*texts_)[i];
+    if (contains(kTextNames, text)) kinds_[i] = TokenKind::kUserDefined;
     const bool ends = contains(kEndNames, text);
     if (!ends && !contains(kControlNames, text)) continue;
     // In vocabularies of bytes "</s>" is a tag of HTML when it is a token like any other.

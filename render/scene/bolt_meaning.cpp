@@ -164,7 +164,7 @@ class Explainer {
   void chosen() {
     say("layer " + std::to_string(from_.layer) + " router -> expert " +
             std::to_string(layout_.expert_of(to_)),
-        "probability", "softmax(W_router norm(x_mid))_e");
+        "probability", router_formula(layout_.structure()));
     meaning_.tensor = value_name("router", from_.layer, {layout_.expert_of(to_)});
   }
 

@@ -70,9 +70,7 @@ class Formulas {
       case Kind::kCell:
         return "act = " + activation();
       case Kind::kRouter:
-        return "p_e = softmax(W_router " + read(read_by_ffn_) +
-               (is(trace::kStructureRouterBias) ? " + b" : "") + ")_e, " +
-               weight_formula(structure_);
+        return "p_e = " + router() + ", " + weight_formula(structure_);
       case Kind::kCandidate:
         return "p = softmax(" + logits() + " / temperature)";
       case Kind::kRestCandidate:
@@ -84,6 +82,11 @@ class Formulas {
       default:
         return "";
     }
+  }
+
+  std::string router() const {
+    return "softmax(W_router " + read(read_by_ffn_) +
+           (is(trace::kStructureRouterBias) ? " + b" : "") + ")_e";
   }
 
  private:
@@ -300,6 +303,10 @@ std::string activation_formula(const trace::StructureRecord& structure) {
   const std::string f = silu ? "silu" : "gelu";
   return (structure.flags & trace::kStructureGated) != 0 ? "act = " + f + "(gate) * up"
                                                          : "act = " + f + "(up)";
+}
+
+std::string router_formula(const trace::StructureRecord& structure) {
+  return Formulas(structure).router();
 }
 
 std::string weight_formula(const trace::StructureRecord& structure) {

@@ -50,6 +50,8 @@ std::string activation_formula(const trace::StructureRecord& structure);
 // "G_e = p_e / sum of the chosen p": what a mixture's experts are weighed by. Traces that do not
 // say whether it divides are of models before the flag was there, and say "G_e = p_e of the
 // chosen".
+// Of what a router gives: the probability of expert e.
+std::string router_formula(const trace::StructureRecord& structure);
 std::string weight_formula(const trace::StructureRecord& structure);
 
 // A neuron's share of the FFN update.

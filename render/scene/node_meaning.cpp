@@ -90,7 +90,7 @@ Meaning explain(const trace::Reader& reader, const Layout& layout, const NodeRef
       break;
     case Kind::kRouter:
       if (at.experts.record == nullptr) break;
-      say("largest probability of an expert", "max softmax(W_router m)",
+      say("largest probability of an expert", "max_e " + router_formula(layout.structure()),
           value_name("router", ref.layer), surest(at.experts, ref.layer), 0.0F);
       break;
     case Kind::kTape:

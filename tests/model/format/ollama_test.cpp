@@ -1,4 +1,4 @@
-// Gemma 3 in the dialect of Ollama's own converter: what it leaves unsaid is what Ollama's reader
+// Models in the dialect of Ollama's own converter: what it leaves unsaid is what Ollama's reader
 // of such files takes for granted (model/models/gemma3/model_text.go).
 #include "model/format/ollama.h"
 
@@ -118,6 +118,55 @@ TEST_F(Gemma3OfOllama, TheirChatsAreGemmas) {
 TEST_F(Gemma3OfOllama, OtherFilesStayAsTheyAre) {
   const std::string path = write("m.gguf", {.metadata = one_token_more()});
   EXPECT_FALSE(model::find_problems(model::open_model(path)).empty());
+}
+
+// gpt-oss, by the names of github.com/ollama/ollama, llama/compat/llama-ollama-compat.cpp.
+TEST(GptOssOfOllama, RunsAsTheUsualOne) {
+  const tests::TempFolder folder;
+  const model::ModelFile usual = model::open_gguf(tests::model_path("own/gpt-oss").string());
+  const auto replaced = [](std::string name, std::string_view from, std::string_view to) {
+    const size_t at = name.find(from);
+    return at == name.npos ? name : name.replace(at, from.size(), to);
+  };
+  model::GgufWriter writer;
+  for (const auto& [key, value] : usual.metadata()) {
+    const bool left_out = key == "gpt-oss.expert_feed_forward_length" ||
+                          key == "gpt-oss.rope.scaling.type" || key == "general.architecture";
+    if (!left_out) writer.add(replaced(key, "gpt-oss.", "gptoss."), value);
+  }
+  writer.add("general.architecture", std::string("gptoss"));
+  for (model::Tensor t : usual.tensors()) {
+    for (const auto& [from, to] :
+         {std::pair{".attn_output.", ".attn_out."}, std::pair{".attn_sinks.weight", ".attn_sinks"},
+          std::pair{".post_attention_norm.", ".ffn_norm."}})
+      t.name = replaced(t.name, from, to);
+    writer.add_tensor(t);
+  }
+  writer.write(folder.file("theirs.gguf"));
+  const model::ModelFile theirs = model::open_model(folder.file("theirs.gguf"));
+  EXPECT_EQ("gpt-4o", theirs.get_string("tokenizer.ggml.pre"));
+  const auto logits = [](const model::ModelFile& file) {
+    const auto network = model::make_model(file, 1);
+    const std::vector<int32_t> ids = {1, 300, 17, 311, 90, 5, 222, 64, 300, 31, 8, 77};
+    model::KvCache cache(network->config(), std::ssize(ids));
+    std::vector<float> last(static_cast<size_t>(network->config().n_vocab));
+    network->forward(ids, 0, cache, last.data(), 1, nullptr);
+    return last;
+  };
+  EXPECT_EQ(logits(usual), logits(theirs));
+  const auto chat = model::chat_of(theirs);
+  ASSERT_TRUE(chat.has_value());
+  EXPECT_EQ(model::ChatTemplate::kHarmony, chat->family);
+}
+
+TEST(GptOssOfOllama, ANameThatIsThereAlreadyIsNotTakenTwice) {
+  model::ModelFile file("m", "GGUF v3", 0);
+  file.add("general.architecture", std::string("gptoss"));
+  file.add("gptoss.block_count", uint64_t{2});
+  file.add("gpt-oss.block_count", uint64_t{3});
+  model::mend_gpt_oss_of_ollama(file);
+  EXPECT_EQ(3, file.get_int("gpt-oss.block_count", 0, 9));
+  EXPECT_EQ(2, file.get_int("gptoss.block_count", 0, 9));
 }
 
 }  // namespace

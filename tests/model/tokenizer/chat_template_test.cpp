@@ -119,6 +119,16 @@ TEST(ChatTemplate, TheFamiliesOfRolesBetweenBars) {
       "<|start_of_role|>user<|end_of_role|>Who?<|end_of_text|>\n"
       "<|start_of_role|>assistant<|end_of_role|>",
       talk(ChatTemplate::kGranite));
+  const std::string preface =
+      "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
+      "Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n# Valid channels: analysis, commentary, "
+      "final. Channel must be included for every message.<|end|>";
+  EXPECT_EQ(preface +
+                "<|start|>developer<|message|># Instructions\n\nBe kind\n\n<|end|>"
+                "<|start|>user<|message|>Hello<|end|>"
+                "<|start|>assistant<|channel|>final<|message|> Hi there <|end|>"
+                "<|start|>user<|message|>Who?<|end|><|start|>assistant",
+            talk(ChatTemplate::kHarmony));
   EXPECT_EQ("Be kind<｜User｜>Hello<｜Assistant｜> Hi there <EOS><｜User｜>Who?<｜Assistant｜>",
             talk(ChatTemplate::kDeepSeek));
 }
@@ -171,6 +181,10 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
       {"{{- '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] + "
        "'<|end_of_text|>\\n' }}{{- '<|start_of_role|>assistant<|end_of_role|>' }}",
        ChatTemplate::kGranite},
+      {"{{- \"<|start|>system<|message|>\" }}{{- build_system_message() }}{{- \"<|end|>\" }}"
+       "{{- \"<|start|>user<|message|>\" + message.content + \"<|end|>\" }}"
+       "{{- \"<|start|>assistant<|channel|>final<|message|>\" + message.content + \"<|end|>\" }}",
+       ChatTemplate::kHarmony},
   };
   for (const auto& [text, chat] : cases) {
     const auto found = model::recognise_chat_template(text);

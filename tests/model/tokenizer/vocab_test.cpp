@@ -144,6 +144,21 @@ TEST(SpecialTokens, EveryEndOfATurnEndsTheGeneration) {
   EXPECT_EQ((Ids{0}), t->encode("a<|im_end|>"));
 }
 
+// llama.cpp, src/llama-vocab.cpp: of gpt-oss.
+TEST(SpecialTokens, OfHarmonyEndOneMessageOrTheAnswer) {
+  const LoadedGguf loaded(
+      with_specials({"<|return|>", "<|call|>", "<|end|>", "<|start|>"}, {3, 3, 3, 3}).build());
+  const auto t = make_tokenizer(loaded.file);
+  EXPECT_TRUE(t->ends_generation(8));
+  EXPECT_TRUE(t->ends_generation(9));
+  EXPECT_FALSE(t->ends_generation(10));
+  EXPECT_EQ("", t->piece(10));
+  EXPECT_EQ("<|start|>", t->piece(11)) << "a part of what is said";
+  EXPECT_TRUE(
+      make_tokenizer(LoadedGguf(with_specials({"<|return|>", "<|end|>"}, {3, 3}).build()).file)
+          ->ends_generation(9));
+}
+
 TEST(SpecialTokens, ATagOfHtmlIsNoEnd) {
   const LoadedGguf loaded(with_specials({"x", "</s>"}, {3, 1}).build());
   const auto t = make_tokenizer(loaded.file);
