@@ -137,12 +137,14 @@ double Sampler::uniform() noexcept {
   return static_cast<double>(z >> 11) * 0x1.0p-53;
 }
 
-void require_finite(std::span<const float> logits, int64_t position) {
+void require_finite(std::span<const float> logits, int64_t position, bool narrow) {
   if (all_finite(logits)) return;
   throw fulgurite::Error(
       fulgurite::ExitCode::kBadModel,
       "the model gave logits that are no finite numbers at position " + std::to_string(position),
-      {}, "its weights are damaged, or too large for a KV cache of halves: try --cache-type f32");
+      {},
+      narrow ? "its keys may be too large for their KV cache: try --cache-type f32"
+             : "its weights or its metadata are damaged; fetch it again");
 }
 
 }  // namespace engine

@@ -87,7 +87,8 @@ class Sampler {
 };
 
 // Throws Error (bad_model) when a logit is NaN or infinite: nothing can be drawn from those.
-// position: of the token that was read, for the sentence.
-void require_finite(std::span<const float> logits, int64_t position);
+// position: of the token that was read, and narrow: whether keys and values were kept in less than
+// float32, for the sentence.
+void require_finite(std::span<const float> logits, int64_t position, bool narrow = false);
 
 }  // namespace engine

@@ -250,7 +250,7 @@ std::string Session::step(const std::function<bool()>& between) {
     }
   }
   for (size_t p = first; p < done_; ++p) text += model_.tokenizer->piece(tokens_[p]);
-  require_finite(logits_, static_cast<int64_t>(done_) - 1);
+  require_finite(logits_, static_cast<int64_t>(done_) - 1, cache_.is_narrow());
   const Ranking ranking = sampler_.rank(logits_, Detail::kCandidates);
   Choice next = sampler_.draw(tokens_);
   if (!given_.empty() && !given_.back().prompt && given_.back().tokens.front() != next.id) {

@@ -35,6 +35,8 @@ class KvCache {
     return cache_bytes(type, head_dim);
   }
 
+  bool is_narrow() const noexcept { return type_ != CacheType::kF32; }
+
   // The K and V vectors of one lane (KV head) of one layer, in the cache's type.
   CacheLane lane(int64_t layer, int64_t lane) const noexcept {
     const char* k = memory_.get() + (layer * n_head_kv_ + lane) * 2 * kCacheBlock * slot_bytes_;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "model/utf8.h"
+
 namespace model {
 
 namespace {
@@ -51,10 +53,6 @@ const TapInfo& tap_info(Tap tap) noexcept {
 
 namespace {
 
-std::string number(float x) {
-  std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.begin(), text.end(), x).ptr};
-}
 std::string nth(int64_t n) {
   return std::to_string(n) + (n == 2 ? "nd" : n == 3 ? "rd" : "th");
 }
@@ -76,7 +74,7 @@ std::string formula_of(Tap tap, const Config& c) {
                                     : usual;
   };
   const auto update = [&](const std::string& name, const std::string& sum) {
-    const std::string scale = c.update_scale != 1.0F ? number(c.update_scale) + " " : "";
+    const std::string scale = c.update_scale != 1.0F ? digits_of(c.update_scale) + " " : "";
     return c.post_norms    ? name + " = " + scale + "norm(y), y = " + sum
            : scale.empty() ? name + " = " + sum
                            : name + " = " + scale + "y, y = " + sum;
@@ -85,7 +83,7 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kEmbedding:
       return c.learned_positions ? "x = E[token] + P[position]"
              : c.embedding_scale == std::sqrt(static_cast<float>(c.n_embd)) ? "x = sqrt(C) E[token]"
-             : c.embedding_scale != 1.0F ? "x = " + number(c.embedding_scale) + " E[token]"
+             : c.embedding_scale != 1.0F ? "x = " + digits_of(c.embedding_scale) + " E[token]"
                                          : usual;
     case Tap::kAttnNorm:
       return c.pre_norms ? usual : "n = x";
@@ -97,7 +95,7 @@ std::string formula_of(Tap tap, const Config& c) {
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
       std::string s =
-          c.root_scale() ? "q . k_j / sqrt(D)" : "q . k_j " + std::to_string(c.attention_scale);
+          c.root_scale() ? "q . k_j / sqrt(D)" : "q . k_j " + digits_of(c.attention_scale);
       if (c.score_soft_cap > 0.0F) s = "cap(" + s + ")";
       return "s_j = " + s + (c.window > 0 ? "; 0 outside of a window" : "");
     }
@@ -151,7 +149,7 @@ std::string formula_of(Tap tap, const Config& c) {
                           : c.ffn_biased() ? "W_down act + b"
                                            : "W_down act");
     case Tap::kLogits:
-      if (c.logit_scale != 1.0F) return number(c.logit_scale) + " W_U norm(x)";
+      if (c.logit_scale != 1.0F) return digits_of(c.logit_scale) + " W_U norm(x)";
       if (c.head_biased) return "W_U norm(x) + b";
       return c.final_soft_cap > 0.0F ? "cap(W_U norm(x))" : usual;
     default:

@@ -1,6 +1,7 @@
 #include "model/utf8.h"
 
 #include <array>
+#include <charconv>
 
 namespace model {
 namespace {
@@ -108,6 +109,23 @@ std::string quoted(std::string_view text) {
   out += printable(text);
   out += '\'';
   return out;
+}
+
+namespace {
+
+template <class T>
+std::string shortest(T x) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.begin(), text.end(), x).ptr};
+}
+
+}  // namespace
+
+std::string digits_of(float x) {
+  return shortest(x);
+}
+std::string digits_of(double x) {
+  return shortest(x);
 }
 
 }  // namespace model

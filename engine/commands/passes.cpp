@@ -28,7 +28,8 @@ void run_logits(LoadedModel& model, std::span<const int32_t> ids, int64_t first,
     rows.resize(now.size() * static_cast<size_t>(n_vocab));
     model.network->forward(now, first, cache, rows.data(), n, nullptr, muted);
     for (int64_t i = 0; i < n; ++i) {
-      require_finite({rows.data() + i * n_vocab, static_cast<size_t>(n_vocab)}, first + i);
+      require_finite({rows.data() + i * n_vocab, static_cast<size_t>(n_vocab)}, first + i,
+                     cache.is_narrow());
     }
     got(first, rows.data(), n);
     first += n;

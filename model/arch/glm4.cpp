@@ -8,7 +8,7 @@ Config read_glm4(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
   // Files of those that see as well keep W_q and W_k in halves, for positions in three directions,
   // which are the same where text is read.
-  if (keys.has("rope.dimension_sections")) c.rope = RopeKind::kHalves;
+  if (keys.has_directions()) c.rope = RopeKind::kHalves;
   c.post_norms = true;
   return c;
 }

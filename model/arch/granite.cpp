@@ -11,7 +11,10 @@ Config read_granite(const Keys& keys) {
   if (keys.file().get_bool("fulgurite.rope.halves", false)) c.rope = RopeKind::kHalves;
   c.embedding_scale = keys.scale("embedding_scale");
   c.update_scale = keys.scale("residual_scale");
-  c.logit_scale = 1.0F / keys.scale("logit_scale");
+  if (!keys.has("logit_scale")) {
+    keys.file().fail("the key 'granite.logit_scale' is missing", "convert the model again");
+  }
+  c.logit_scale = 1.0F / keys.positive("logit_scale", 1.0F);
   if (!std::isfinite(c.logit_scale)) {
     keys.file().fail("granite.logit_scale divides logits to no finite number",
                      "damaged; fetch it again");

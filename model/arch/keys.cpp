@@ -38,7 +38,7 @@ float Keys::positive(const char* name, float fallback) const {
   const double value = file_.get_float(key(name), 0.0);
   constexpr double kMost = std::numeric_limits<float>::max();
   if (!(static_cast<float>(value) > 0.0F && value <= kMost)) {
-    file_.fail(key(name) + " is " + std::to_string(value), "a positive number");
+    file_.fail(key(name) + " is " + digits_of(value), "a positive number of 32 bits");
   }
   return static_cast<float>(value);
 }
@@ -48,11 +48,18 @@ float Keys::positive_or_none(const char* name, float fallback) const {
   return positive(name, fallback);
 }
 
+void Keys::refuse_other_length(const char* name, size_t entries, int64_t layers) const {
+  if (std::cmp_equal(entries, layers)) return;
+  file_.fail(key(name) + " is of " + std::to_string(entries) + " layers",
+             "the model has " + std::to_string(layers));
+}
+
 // Files of some converters give such a number layer by layer.
 int64_t Keys::same_in_all_layers(const char* name, int64_t most) const {
   const MetaValue* value = file_.find(key(name));
   const auto of = [&](const auto* list) -> std::optional<int64_t> {
     if (list == nullptr || list->empty()) return std::nullopt;
+    refuse_other_length(name, list->size(), integer("block_count", kMaxLayers));
     const auto first = list->front();
     if (std::any_of(list->begin(), list->end(), [&](auto v) { return v != first; })) {
       file_.fail(key(name) + " differs from layer to layer, which is not supported");
@@ -75,6 +82,19 @@ bool Keys::boolean(const char* name, bool fallback) const {
   return file_.get_bool(key(name), fallback);
 }
 
+bool Keys::has_directions() const {
+  const char* name = "rope.dimension_sections";
+  const MetaValue* value = file_.find(key(name));
+  std::vector<int64_t> sections;
+  if (const auto* i = std::get_if<std::vector<int64_t>>(value)) sections = *i;
+  if (const auto* u = std::get_if<std::vector<uint64_t>>(value))
+    sections.assign(u->begin(), u->end());
+  if (value != nullptr && sections.empty()) {
+    file_.fail(key(name) + " is no list of whole numbers", "convert the model again");
+  }
+  return sections.size() > 1 && sections[0] > 0 && sections[1] > 0;
+}
+
 FfnKind Keys::gelu() const {
   return file_.get_bool("fulgurite.gelu.exact", false) ? FfnKind::kGeluExact : FfnKind::kGelu;
 }
@@ -94,10 +114,7 @@ int64_t Keys::window_period(int64_t layers, int64_t fallback) const {
   if (const auto* i = std::get_if<std::vector<int64_t>>(value))
     windowed.assign(i->begin(), i->end());
   if (windowed.empty()) return file_.get_int(key(name), 0, kMaxLayers, fallback);
-  if (std::ssize(windowed) != layers) {
-    file_.fail(key(name) + " is of " + std::to_string(windowed.size()) + " layers",
-               "the model has " + std::to_string(layers));
-  }
+  refuse_other_length(name, windowed.size(), layers);
   const auto first_full = std::find(windowed.begin(), windowed.end(), false);
   if (first_full == windowed.end()) return 0;
   const int64_t period = first_full - windowed.begin() + 1;
@@ -113,9 +130,16 @@ int64_t Keys::window_period(int64_t layers, int64_t fallback) const {
 
 int64_t Keys::vocabulary() const {
   const auto* tokens = file_.get_strings("tokenizer.ggml.tokens");
+  if (!tokens && !has("vocab_size")) {
+    file_.fail("the key 'tokenizer.ggml.tokens' is missing, and so is " + key("vocab_size"),
+               "convert the model again");
+  }
   if (!tokens) return integer("vocab_size", kMaxWidth);
   const auto n = static_cast<int64_t>(tokens->size());
-  if (n < 1 || n > kMaxWidth) file_.fail("a vocabulary of " + std::to_string(n) + " tokens");
+  if (n < 1 || n > kMaxWidth) {
+    file_.fail("tokenizer.ggml.tokens has " + std::to_string(n) + " tokens",
+               "1 to " + std::to_string(kMaxWidth));
+  }
   if (integer("vocab_size", kMaxWidth, n) != n) {
     file_.fail(key("vocab_size") + " is " + std::to_string(integer("vocab_size", kMaxWidth)) +
                ", but tokenizer.ggml.tokens has " + std::to_string(n));
@@ -166,7 +190,9 @@ void Keys::read_rope(Config& c) const {
   c.rope_magnitude = magnitude * c.rope_magnitude_local;
   if (!std::isfinite(c.rope_scale) ||
       !(c.rope_magnitude > 0.0F && std::isfinite(c.rope_magnitude))) {
-    file_.fail("the RoPE scaling leads to no finite number", "mend " + key("rope.scaling.factor"));
+    const bool is_new = has("rope.scaling.factor");
+    file_.fail("the RoPE scaling leads to no finite number",
+               "mend " + key(is_new ? "rope.scaling.factor" : "rope.scale_linear"));
   }
 }
 
@@ -276,8 +302,10 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.n_head = same_in_all_layers("attention.head_count", kMaxHeads);
   c.n_head_kv = same_in_all_layers("attention.head_count_kv", kMaxHeads, c.n_head);
   if (c.n_head % c.n_head_kv != 0) {
-    file_.fail(std::to_string(c.n_head) + " heads cannot share " + std::to_string(c.n_head_kv) +
-               " KV heads evenly");
+    file_.fail(key("attention.head_count") + " is " + std::to_string(c.n_head) + ", and " +
+                   std::to_string(c.n_head) + " heads cannot share " + std::to_string(c.n_head_kv) +
+                   " KV heads evenly",
+               "mend it or " + key("attention.head_count_kv"));
   }
   if (!has("attention.key_length") && c.n_embd % c.n_head != 0) {
     file_.fail("a width of " + std::to_string(c.n_embd) + " does not divide into " +
@@ -286,7 +314,8 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.head_dim =
       integer("attention.key_length", kMaxWidth, std::max<int64_t>(1, c.n_embd / c.n_head));
   if (integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
-    file_.fail("keys and values of different widths are not supported");
+    file_.fail(key("attention.value_length") + " differs from attention.key_length, which is not " +
+               "supported");
   }
   if (ways.rotates) {
     read_rope(c);
@@ -297,7 +326,9 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.norm = norm;
   const char* epsilon =
       norm == NormKind::kRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
-  if (!has(epsilon)) file_.fail("the key " + quoted(key(epsilon)) + " is missing");
+  if (!has(epsilon)) {
+    file_.fail("the key " + quoted(key(epsilon)) + " is missing", "convert the model again");
+  }
   c.norm_eps = positive(epsilon, 1e-5F);
   const float usual_scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim));
   c.attention_scale = positive_or_none("attention.scale", usual_scale);
@@ -308,8 +339,7 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.head_biased = has_tensor("output.bias");
   c.added_head_biases = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
   c.added_attention_bias = has_tensor("blk.0.attn_output.bias");
-  c.added_ffn_biases =
-      has_tensor("blk.0.ffn_down.bias") || has_tensor("blk.0.ffn_down_exps.bias");
+  c.added_ffn_biases = has_tensor("blk.0.ffn_down.bias") || has_tensor("blk.0.ffn_down_exps.bias");
   return c;
 }
 

@@ -32,6 +32,10 @@ class Keys {
   // A factor, 1 where the file has none or 0.
   float scale(const char* name) const;
   bool boolean(const char* name, bool fallback) const;
+  // Whether the file gives positions in several directions (M-RoPE, arXiv:2409.12191), which are
+  // the same where text is read: "<architecture>.rope.dimension_sections", as llama.cpp understands
+  // it.
+  bool has_directions() const;
   // Of FFNs without a gate: GGUF means the tanh formula, folders of Hugging Face may not.
   FfnKind gelu() const;
   // Config::window: "<architecture>.attention.sliding_window". Config::window_period:
@@ -57,6 +61,7 @@ class Keys {
   int64_t same_in_all_layers(const char* name, int64_t most) const;
   int64_t same_in_all_layers(const char* name, int64_t most, int64_t fallback) const;
   int64_t window_period(int64_t layers, int64_t fallback) const;
+  void refuse_other_length(const char* name, size_t entries, int64_t layers) const;
   void read_rope(Config& c) const;
   void read_yarn(Config& c) const;
   void read_experts(Config& c) const;

@@ -91,7 +91,7 @@ class Cursor {
   uint64_t position() const { return position_; }
   uint64_t left() const { return bytes_.size() - position_; }
 
-  [[noreturn]] void fail(std::string what, std::string hint = {}) const {
+  [[noreturn]] void fail(std::string what, std::string hint = "damaged; fetch it again") const {
     throw Error(ExitCode::kBadModel, std::move(what), name_, std::move(hint));
   }
 
@@ -345,6 +345,7 @@ void check_extents(const Cursor& in, const std::vector<Tensor>& tensors,
                   std::to_string(data_bytes),
               "truncated or damaged; fetch it again");
     }
+    if (offsets[i] < end && tensors[i].name == tensors[before].name) in.fail(what + " comes twice");
     if (offsets[i] < end) in.fail(what + " overlaps tensor " + quoted(tensors[before].name));
     const uint64_t expected = (end + alignment - 1) / alignment * alignment;
     if (offsets[i] != expected) {

@@ -148,8 +148,12 @@ class Reader {
     for (const auto& [key, bias] : {std::pair{"attention_bias", "blk.0.attn_q.bias"},
                                     std::pair{"mlp_bias", "blk.0.ffn_up.bias"}}) {
       const bool has_weights = !file_.tensors().empty();  // not config.json alone
-      if (boolean(key).value_or(false) && has_weights && !file_.find_tensor(bias)) {
+      const bool is_on = boolean(key).value_or(false);
+      if (is_on && has_weights && !file_.find_tensor(bias)) {
         fail(key, "is on, but the folder holds no such biases");
+      }
+      if (boolean(key) && !is_on && file_.find_tensor(bias)) {
+        fail(key, "is off, but the folder holds such biases");
       }
     }
     if (family_.arch == "gptneox" && !boolean("attention_bias").value_or(true)) {
@@ -192,7 +196,10 @@ class Reader {
     const Json& rotated = json_at(config_, "no_rope_layers");  // 1: it is
     bool usual = rotated.is_null() && whole("no_rope_layer_interval").value_or(4) == 4;
     const size_t layers = required("num_hidden_layers");
-    if (rotated.is_array() && rotated.size() >= layers) {
+    if (rotated.is_array() && rotated.size() != layers) {
+      fail("no_rope_layers", "has not as many entries as there are layers");
+    }
+    if (rotated.is_array()) {
       usual = true;
       for (size_t l = 0; l < layers; ++l) usual = usual && rotated[l] == ((l + 1) % 4 != 0 ? 1 : 0);
     }
@@ -242,6 +249,7 @@ class Reader {
     const uint64_t silent = config_.contains("num_key_value_heads") ? heads_ : kv;
     add("attention.head_count_kv", whole("num_key_value_heads").value_or(silent));
     const std::optional<uint64_t> head_dim = whole("head_dim");
+    if (head_dim == 0) fail("head_dim", "is 0");
     head_dim_ = head_dim.value_or(family_.head_dim != 0 ? family_.head_dim : width_ / heads_);
     if (head_dim_ > kMostHead) fail("head_dim", "is " + std::to_string(head_dim_));
     if (head_dim || family_.head_dim != 0) {
@@ -267,7 +275,9 @@ class Reader {
 
   void norms() {
     if (!has_layer_norms()) {
-      add("attention.layer_norm_rms_epsilon", number("rms_norm_eps").value_or(family_.epsilon));
+      const double epsilon = number("rms_norm_eps").value_or(family_.epsilon);
+      if (!(static_cast<float>(epsilon) > 0.0F)) fail("rms_norm_eps", "is not positive");
+      add("attention.layer_norm_rms_epsilon", epsilon);
       return;
     }
     std::optional<double> epsilon = number("layer_norm_epsilon");
@@ -281,6 +291,11 @@ class Reader {
   void rope() {
     const Json& joined = json_at(config_, "rope_parameters");
     const Json& full = json_at(joined, "full_attention");
+    const Json& sliding = json_at(joined, "sliding_attention");
+    for (const Json* one : {&joined, &full, &sliding}) {
+      if (!one->is_null() && !one->is_object())
+        fail("rope_parameters", "is no object, or holds none");
+    }
     const Json& parameters = full.is_object() ? full : joined;
     const auto base = [&]() -> std::optional<double> {
       if (const auto b = number(parameters, "rope_theta")) return b;
@@ -302,7 +317,6 @@ class Reader {
     rope_dim_ = static_cast<uint64_t>(turned);
     add("rope.freq_base", base_);
     add("rope.dimension_count", rope_dim_);
-    const Json& sliding = json_at(joined, "sliding_attention");
     const std::string_view local_type = json_text(json_at(sliding, "rope_type"));
     if (!local_type.empty() && local_type != "default") {
       fail("rope_parameters", "scales the layers with a window, which is not supported");
@@ -315,29 +329,31 @@ class Reader {
     }
     const Json& scaling = json_at(config_, "rope_scaling");
     if (!scaling.is_null() && !scaling.is_object()) fail("rope_scaling", "is no object");
+    if (!scaling.is_object()) scaling_key_ = "rope_parameters";
     scale_rope(scaling.is_object() ? scaling : parameters);
   }
 
   void scale_rope(const Json& scaling) {
     for (const char* key : {"rope_type", "type"}) {
       const Json& value = json_at(scaling, key);
-      if (!value.is_null() && !value.is_string()) fail(key, "of rope_scaling is no text");
+      if (!value.is_null() && !value.is_string())
+        fail(scaling_key_, std::string("has a ") + key + " that is no text");
     }
     std::string_view type = json_text(json_at(scaling, "rope_type"));
     if (type.empty()) type = json_text(json_at(scaling, "type"));
-    if (type.empty() && !json_at(scaling, "factor").is_null()) fail("rope_scaling", "has no type");
+    if (type.empty() && !json_at(scaling, "factor").is_null()) fail(scaling_key_, "has no type");
     // "dynamic" scales nothing within the trained context, and there is no other here.
     if (type.empty() || type == "default" || type == "dynamic") return;
     if (type == "longrope" || type == "su") return long_factors(scaling);
     if (type != "linear" && type != "yarn" && type != "llama3") {
-      fail("rope_scaling", "is of the type " + model::quoted(type) + ", which is not supported");
+      fail(scaling_key_, "is of the type " + model::quoted(type) + ", which is not supported");
     }
     std::optional<double> said = number(scaling, "factor");
     const auto original = whole(scaling, "original_max_position_embeddings");
     if (!said && type == "yarn" && original.value_or(0) > 0) said = growth(*original);
-    if (!said) fail("rope_scaling", "has no factor");
+    if (!said) fail(scaling_key_, "has no factor");
     const double factor = *said;
-    if (!(factor > 0.0)) fail("rope_scaling", "has a factor that is not positive");
+    if (!(factor > 0.0)) fail(scaling_key_, "has a factor that is not positive");
     if (type == "llama3") return llama3_factors(scaling, factor);
     add("rope.scaling.type", std::string(type));
     add("rope.scaling.factor", factor);
@@ -351,7 +367,8 @@ class Reader {
   }
 
   void yarn(const Json& scaling, double factor) {
-    if (json_at(scaling, "truncate") == false) fail("rope_scaling", "is not truncated");
+    if (json_at(scaling, "truncate") == false)
+      fail(scaling_key_, "has truncate off, which is not supported");
     if (const auto fast = number(scaling, "beta_fast")) add("rope.scaling.yarn_beta_fast", *fast);
     if (const auto slow = number(scaling, "beta_slow")) add("rope.scaling.yarn_beta_slow", *slow);
     const auto magnitude = [&](double scale) {
@@ -371,7 +388,11 @@ class Reader {
     const double high = number(scaling, "high_freq_factor").value_or(4.0);
     const auto context =
         static_cast<double>(whole(scaling, "original_max_position_embeddings").value_or(8192));
-    if (!(low > 0.0 && high > low && context > 0.0)) fail("rope_scaling", "contradicts itself");
+    if (!(low > 0.0 && high > low && context > 0.0)) {
+      fail(scaling_key_,
+           "asks for 0 < low_freq_factor < high_freq_factor and an original context, and has "
+           "others");
+    }
     std::vector<float> factors;
     for (uint64_t i = 0; i < rope_dim_ / 2; ++i) {
       const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(rope_dim_);
@@ -494,6 +515,7 @@ class Reader {
   const Json& config_;
   const Family& family_;
   ModelFile& file_;
+  const char* scaling_key_ = "rope_scaling";  // the one that holds the scaling
   uint64_t width_ = 0;
   uint64_t layers_ = 0;
   uint64_t heads_ = 1;

@@ -9,6 +9,12 @@
 
 namespace model {
 
+namespace {
+
+constexpr const char* kConvert = "convert the model again";
+
+}  // namespace
+
 using fulgurite::Error;
 using fulgurite::ExitCode;
 
@@ -64,7 +70,7 @@ const MetaValue* ModelFile::find(std::string_view key) const noexcept {
 
 const MetaValue& ModelFile::require(std::string_view key) const {
   const MetaValue* value = find(key);
-  if (!value) fail("the key " + quoted(key) + " is missing", "convert the model again");
+  if (!value) fail("the key " + quoted(key) + " is missing", kConvert);
   return *value;
 }
 
@@ -80,7 +86,7 @@ int64_t ModelFile::get_int(std::string_view key, int64_t lo, int64_t hi) const {
   } else if (const auto* i = std::get_if<int64_t>(&value)) {
     number = *i;
   } else {
-    fail(std::string(key) + " is not a whole number");
+    fail(std::string(key) + " is not a whole number", kConvert);
   }
   if (number < lo || number > hi) {
     fail(std::string(key) + " is " + std::to_string(number),
@@ -97,7 +103,7 @@ double ModelFile::get_float(std::string_view key, double fallback) const {
   const MetaValue* value = find(key);
   if (!value) return fallback;
   const auto* number = std::get_if<double>(value);
-  if (!number) fail(std::string(key) + " is not a floating-point number");
+  if (!number) fail(std::string(key) + " is not a floating-point number", kConvert);
   return *number;
 }
 
@@ -105,13 +111,13 @@ bool ModelFile::get_bool(std::string_view key, bool fallback) const {
   const MetaValue* value = find(key);
   if (!value) return fallback;
   const auto* boolean = std::get_if<bool>(value);
-  if (!boolean) fail(std::string(key) + " is not a boolean");
+  if (!boolean) fail(std::string(key) + " is not a boolean", kConvert);
   return *boolean;
 }
 
 std::string ModelFile::get_string(std::string_view key) const {
   const auto* text = std::get_if<std::string>(&require(key));
-  if (!text) fail(std::string(key) + " is not a string");
+  if (!text) fail(std::string(key) + " is not a string", kConvert);
   return *text;
 }
 
@@ -123,7 +129,7 @@ const std::vector<std::string>* ModelFile::get_strings(std::string_view key) con
   const MetaValue* value = find(key);
   if (!value) return nullptr;
   const auto* strings = std::get_if<std::vector<std::string>>(value);
-  if (!strings) fail(std::string(key) + " is not an array of strings");
+  if (!strings) fail(std::string(key) + " is not an array of strings", kConvert);
   return strings;
 }
 
@@ -135,7 +141,7 @@ const Tensor* ModelFile::find_tensor(std::string_view name) const noexcept {
 const Tensor& ModelFile::require_tensor(const std::string& name, int64_t rows, int64_t cols,
                                         int64_t slices) const {
   const Tensor* tensor = find_tensor(name);
-  if (!tensor) fail("tensor " + quoted(name) + " is missing", "convert the model again");
+  if (!tensor) fail("tensor " + quoted(name) + " is missing", kConvert);
   const std::array<int64_t, 4> want = {cols, rows, slices, 1};
   if (tensor->ne != want) {
     std::string have = std::to_string(tensor->ne[0]);

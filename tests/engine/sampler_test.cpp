@@ -242,7 +242,7 @@ TEST(Sampler, RefusesWhatIsNoNumber) {
         ADD_FAILURE() << "no complaint about " << bad;
       } catch (const fulgurite::Error& error) {
         EXPECT_EQ(fulgurite::ExitCode::kBadModel, error.code());
-        EXPECT_CONTAINS(error.what(), "position 7");
+        EXPECT_CONTAINS(error.what(), "position 7", "fetch it again");
       }
     }
   }

@@ -106,6 +106,7 @@ GgufBytes as_family(const std::string& arch) {
           static_cast<uint32_t>(
               LoadedGguf(small_llama().build()).file.get_int("llama" + key, 0, 1 << 20)));
   }
+  if (arch == "granite") g.f32("granite.logit_scale", 1.0F);
   return g.f32(arch + ".attention.layer_norm_rms_epsilon", 1e-6F)
       .f32(arch + ".attention.layer_norm_epsilon", 1e-6F);
 }
@@ -149,7 +150,8 @@ TEST(Config, WhatTheNewerFamiliesLeaveOutAndScale) {
   };
   EXPECT_EQ(0.22F, config_of(granite("residual_scale", 0.22F)).update_scale);
   EXPECT_EQ(0.5F, config_of(granite("logit_scale", 2.0F)).logit_scale);
-  EXPECT_EQ(1.0F, config_of(granite("logit_scale", 0.0F)).logit_scale);
+  EXPECT_CONTAINS(refusal(granite("logit_scale", 0.0F)), "logit_scale is 0 (a positive number");
+  EXPECT_CONTAINS(refusal(as_family("granite").remove("granite.logit_scale")), "is missing");
   EXPECT_CONTAINS(refusal(granite("logit_scale", 1e-40F)), "no finite number");
   EXPECT_CONTAINS(refusal(granite("residual_scale", -1.0F)), "a positive number");
   EXPECT_TRUE(config_of(as_family("granite")).rotated(0));
@@ -157,6 +159,14 @@ TEST(Config, WhatTheNewerFamiliesLeaveOutAndScale) {
       config_of(as_family("granite").boolean("granite.rope.scaling.finetuned", false)).rotated(0));
 
   EXPECT_TRUE(config_of(as_family("glm4")).tied) << "a file without output.weight";
+  const auto turned = [](const std::vector<int32_t>& sections) {
+    return config_of(as_family("glm4").array<int32_t>("glm4.rope.dimension_sections", 5, sections))
+        .rope;
+  };
+  EXPECT_EQ(model::RopeKind::kHalves, turned({2, 1, 0, 0}));
+  EXPECT_EQ(model::RopeKind::kPairs, turned({0, 0, 0, 0})) << "no directions, as in llama.cpp";
+  EXPECT_CONTAINS(refusal(as_family("glm4").u32("glm4.rope.dimension_sections", 2)),
+                  "no list of whole numbers");
   EXPECT_EQ(0, config_of(as_family("smollm3").u32("smollm3.block_count", 3)).rope_period);
   const Config smol = config_of(as_family("smollm3").u32("smollm3.block_count", 8));
   EXPECT_TRUE(smol.rotated(2));
@@ -253,6 +263,8 @@ TEST(Config, WhatIsTheSameInEveryLayerMayBeSaidOfEach) {
   EXPECT_CONTAINS(refusal(with("llama.attention.head_count_kv", Sizes{2, 1})),
                   "head_count_kv differs from layer to layer");
   EXPECT_CONTAINS(refusal(with("llama.attention.head_count", Sizes{0, 0})), "head_count is 0");
+  EXPECT_CONTAINS(refusal(with("llama.attention.head_count", Sizes(100, 4))),
+                  "head_count is of 100 layers (the model has 2)");
 }
 
 TEST(Config, TheVocabularyIsCountedOrNamed) {
@@ -263,7 +275,7 @@ TEST(Config, TheVocabularyIsCountedOrNamed) {
   EXPECT_CONTAINS(refusal(small_llama().u32("llama.vocab_size", 255)),
                   "vocab_size is 255, but tokenizer.ggml.tokens has 256");
   EXPECT_CONTAINS(refusal(small_llama().remove("tokenizer.ggml.tokens")),
-                  "'llama.vocab_size' is missing");
+                  "'tokenizer.ggml.tokens' is missing, and so is llama.vocab_size");
 }
 
 TEST(Config, AnUnknownArchitectureNamesItselfAndTheKnownOnes) {
@@ -304,7 +316,7 @@ TEST(Config, SizesMustAgree) {
   EXPECT_CONTAINS(refusal(small_llama().u32("llama.rope.dimension_count", 3)), "odd");
   EXPECT_CONTAINS(refusal(small_llama().u32("llama.rope.dimension_count", 6)), "is 6");
   EXPECT_CONTAINS(refusal(small_llama().u32("llama.attention.value_length", 8)),
-                  "different widths");
+                  "llama.attention.value_length differs");
 }
 
 TEST(Config, NumbersMustBePositiveAndFinite) {

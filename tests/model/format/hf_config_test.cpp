@@ -331,7 +331,7 @@ TEST(HfConfig, YarnKeepsItsSettings) {
                   yarn({{"mscale", 1.0}, {"mscale_all_dim", 0.5}}).rope_magnitude);
   EXPECT_CONTAINS(
       refusal("llama", {{"rope_scaling", {{"type", "yarn"}, {"factor", 4}, {"truncate", false}}}}),
-      "is not truncated");
+      "has truncate off");
   EXPECT_EQ(0.5F, yarn({{"factor", nullptr}}).rope_scale) << "64 positions of 32";
   for (const char* type : {"linear", "llama3", "yarn"}) {
     EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"type", type}}}}), "has no factor");
@@ -444,6 +444,12 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
   EXPECT_EQ("(accepted)",
             refusal("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}));
   EXPECT_CONTAINS(refusal("llama", {{"is_causal", false}}), "is_causal is off");
+  for (const json& odd : {json("yarn"), json::array({1}), json{{"full_attention", 5}}})
+    EXPECT_CONTAINS(refusal("llama", {{"rope_parameters", odd}}), "rope_parameters is no object");
+  EXPECT_CONTAINS(refusal("llama", {{"rope_parameters", {{"rope_type", "mrope"}}}}),
+                  "rope_parameters is of the type 'mrope'");
+  EXPECT_CONTAINS(refusal("llama", {{"head_dim", 0}}), "head_dim is 0 (in config.json)");
+  EXPECT_CONTAINS(refusal("llama", {{"rms_norm_eps", 0.0}}), "rms_norm_eps is not positive");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", "linear"}}), "rope_scaling is no object");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"factor", 2}}}}), "has no type");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling", {{"rope_type", 5}}}}), "rope_type");
@@ -454,6 +460,13 @@ TEST(HfConfig, SettingsThatWouldGiveWrongNumbersAreRefused) {
     folder.weights.f32("model.norm.weight", {8});
     EXPECT_CONTAINS(refusal(folder), "holds no such biases");
     EXPECT_EQ("(accepted)", refusal(folder_of(biased))) << "config.json alone is a structure";
+    biased[bias] = false;
+    HfMemory unsaid = folder_of(biased);
+    const bool heads = std::string(bias) == "attention_bias";
+    unsaid.weights.f32(
+        heads ? "model.layers.0.self_attn.q_proj.bias" : "model.layers.0.mlp.up_proj.bias", {8});
+    EXPECT_CONTAINS(refusal(unsaid),
+                    std::string(bias) + " is off, but the folder holds such biases");
   }
   EXPECT_CONTAINS(refusal("llama", {{"quantization_config", {{"bits", 4}}}}),
                   "quantization_config is not supported");
@@ -502,7 +515,7 @@ TEST(HfConfig, NumbersOutOfRangeAreRefused) {
                   "factor that is not positive");
   EXPECT_CONTAINS(refusal("llama", {{"rope_scaling",
                                      {{"type", "llama3"}, {"factor", 8}, {"low_freq_factor", 4}}}}),
-                  "contradicts itself");
+                  "0 < low_freq_factor < high_freq_factor");
 }
 
 TEST(HfConfig, AVocabularyThatIsNearlyAllPaddingIsRefused) {

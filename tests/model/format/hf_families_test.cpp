@@ -163,6 +163,7 @@ TEST(HfFamilies, WhatWouldChangeTheNumbersIsRefused) {
   EXPECT_CONTAINS(refusal(kSmolLm3, {{"no_rope_layers", {1, 0, 1, 0}}}), "every fourth");
   EXPECT_CONTAINS(refusal(kSmolLm3, {{"no_rope_layers", nullptr}, {"no_rope_layer_interval", 2}}),
                   "every fourth");
+  EXPECT_CONTAINS(refusal(kSmolLm3, {{"no_rope_layers", {1, 1, 1}}}), "as many entries");
   EXPECT_CONTAINS(refusal(kGranite, {{"residual_multiplier", 0.0}}), "is not positive");
   EXPECT_CONTAINS(refusal(kStarCoder2, {{"use_bias", false}}), "use_bias is off");
   EXPECT_CONTAINS(
