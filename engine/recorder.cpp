@@ -381,16 +381,16 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   }
   // -sum a log a with log a_j = s_j - (s_m - log a_m): one logarithm a head. Beside a sink, of the
   // weights over their sum, which may be nothing.
-  const double of_all = config_.sinks ? std::reduce(a, a + reach, 0.0) : 1.0;
+  const double of_all = config_.sinks ? std::accumulate(a, a + reach, 0.0) : 1.0;
   const double level = double{s[most]} - std::log(double{a[most]} / of_all);
   const double mean_score = model::dot(a, s, static_cast<int64_t>(reach)) / of_all;
   out.entropy = of_all > 0.0 ? static_cast<float>(std::max(0.0, level - mean_score)) : 0.0F;
-  if (config_.sinks) p.sinks[sum] = static_cast<float>(1.0 - of_all);
+  if (config_.sinks) p.sinks[sum] = read.sink;
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
     const double whole = model::dot(read.mix, read.back, config_.head_dim);
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
-    out.rest_weight = static_cast<float>(1.0 - of_all);
+    out.rest_weight = read.sink;
   } else {
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - share : 0.0);
     out.rest_weight = static_cast<float>(1.0 - weight);

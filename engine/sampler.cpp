@@ -143,7 +143,8 @@ void require_finite(std::span<const float> logits, int64_t position, bool narrow
       fulgurite::ExitCode::kBadModel,
       "the model gave logits that are no finite numbers at position " + std::to_string(position),
       {},
-      narrow ? "its keys may be too large for their KV cache: try --cache-type f32"
+      narrow ? "its weights are damaged, or its keys or values too large for their KV cache: try "
+               "--cache-type f32"
              : "its weights or its metadata are damaged; fetch it again");
 }
 

@@ -32,9 +32,11 @@ struct Config {
   bool tied = true;            // no output.weight: token_embd.weight serves for both
   bool own_head = false;       // the family's files are never tied
   bool head_biased = false;    // the output has a bias
-  bool all_biased = false;     // every matrix of a layer adds a bias, its router too
-  // Biases of W_q, W_k, W_v, of W_o, and of the FFN that only some files of the family have.
+  bool all_biased = false;     // every matrix of a layer adds a bias, and every layer norm
+  // Biases of W_q, W_k, W_v, of W_o, of the FFN and of the router that only some files of the
+  // family have, in some layer.
   bool added_head_biases = false, added_attention_bias = false, added_ffn_biases = false;
+  bool added_router_bias = false;
 
   NormKind norm = NormKind::kRms;
   float norm_eps = 1e-5F;
@@ -63,8 +65,11 @@ struct Config {
   float attention_scale = 0.0F;  // of q . k; read_config sets it, 1 / sqrt(D) by default
   float score_soft_cap = 0.0F;   // s = cap tanh(s / cap); 0: none
   bool sinks = false;            // a head's weights leave a part to a logit of its own
-  int64_t window = 0;            // windowed layers see this many positions, themselves included
-  int64_t window_period = 0;     // of so many layers the last is not windowed; 0: all are
+  // q *= 1 + scale ln(1 + floor(position / length)); 0: not (Llama 4, arXiv:2501.19399).
+  float temperature_scale = 0.0F;
+  int64_t temperature_length = 1;
+  int64_t window = 0;         // windowed layers see this many positions, themselves included
+  int64_t window_period = 0;  // of so many layers the last is not windowed; 0: all are
 
   FfnKind ffn = FfnKind::kSiluGated;
   int64_t n_expert = 0;            // E; 0: dense
@@ -78,13 +83,13 @@ struct Config {
   bool rotated(int64_t layer) const noexcept {
     return rope != RopeKind::kNone && (rope_period == 0 || (layer + 1) % rope_period != 0);
   }
-  // Whether a family's matrices add a bias: all of them (GPT-2, GPT-NeoX, Phi-2, gpt-oss), or those
-  // of q, k and v; and whether this file's do, which may have more.
-  bool needs_biases() const noexcept { return norm == NormKind::kLayer || all_biased; }
-  bool needs_head_biases() const noexcept { return needs_biases() || arch.starts_with("qwen2"); }
+  // Whether a family's matrices of q, k and v add a bias; and whether this file's do, which may
+  // have more than its family.
+  bool needs_head_biases() const noexcept { return all_biased || arch.starts_with("qwen2"); }
   bool heads_biased() const noexcept { return needs_head_biases() || added_head_biases; }
-  bool attention_biased() const noexcept { return needs_biases() || added_attention_bias; }
-  bool ffn_biased() const noexcept { return needs_biases() || added_ffn_biases; }
+  bool attention_biased() const noexcept { return all_biased || added_attention_bias; }
+  bool ffn_biased() const noexcept { return all_biased || added_ffn_biases; }
+  bool router_biased() const noexcept { return all_biased || added_router_bias; }
   // Whether scores are q . k / sqrt(D).
   bool root_scale() const noexcept {
     return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;

@@ -74,7 +74,7 @@ std::string formula_of(Tap tap, const Config& c) {
                                     : usual;
   };
   const auto update = [&](const std::string& name, const std::string& sum) {
-    const std::string scale = c.update_scale != 1.0F ? digits_of(c.update_scale) + " " : "";
+    const std::string scale = c.update_scale != 1.0F ? digits_of(double{c.update_scale}) + " " : "";
     return c.post_norms    ? name + " = " + scale + "norm(y), y = " + sum
            : scale.empty() ? name + " = " + sum
                            : name + " = " + scale + "y, y = " + sum;
@@ -83,19 +83,22 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kEmbedding:
       return c.learned_positions ? "x = E[token] + P[position]"
              : c.embedding_scale == std::sqrt(static_cast<float>(c.n_embd)) ? "x = sqrt(C) E[token]"
-             : c.embedding_scale != 1.0F ? "x = " + digits_of(c.embedding_scale) + " E[token]"
-                                         : usual;
+             : c.embedding_scale != 1.0F
+                 ? "x = " + digits_of(double{c.embedding_scale}) + " E[token]"
+                 : usual;
     case Tap::kAttnNorm:
       return c.pre_norms ? usual : "n = x";
     case Tap::kQ:
-      return turned("q");
+      if (c.temperature_scale == 0.0F) return turned("q");
+      return turned("q") + " (1 + " + digits_of(double{c.temperature_scale}) +
+             " ln(1 + floor(position / " + std::to_string(c.temperature_length) + ")))";
     case Tap::kK:
       return turned("k");
     case Tap::kV:
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
       std::string s =
-          c.root_scale() ? "q . k_j / sqrt(D)" : "q . k_j " + digits_of(c.attention_scale);
+          c.root_scale() ? "q . k_j / sqrt(D)" : "q . k_j " + digits_of(double{c.attention_scale});
       if (c.score_soft_cap > 0.0F) s = "cap(" + s + ")";
       return "s_j = " + s + (c.window > 0 ? "; 0 outside of a window" : "");
     }
@@ -103,7 +106,7 @@ std::string formula_of(Tap tap, const Config& c) {
       return (c.sinks ? "a_j = e^s_j / (e^sink + sum_i e^s_i)" : usual) +
              (c.window > 0 ? " within the window, 0 outside" : "");
     case Tap::kRouter:
-      return c.needs_biases() ? "p = softmax(W_router m + b)" : usual;
+      return c.router_biased() ? "p = softmax(W_router m + b)" : usual;
     case Tap::kHeadBack:
       return behind_gain("W_O,h^T g^2 o_h");
     case Tap::kHeadEnergy:
@@ -142,14 +145,17 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kExperts:
       return behind_gain("expert, its weight, <g G_e FFN_e, g y> / |g y|^2");
     case Tap::kFfnBiasShare:
-      if (c.n_expert > 0) return "sum_e G_e <b_e, df> / |df|^2";
-      return behind_gain("<g b, g y> / |g y|^2");
+      if (c.n_expert == 0) return behind_gain("<g b, g y> / |g y|^2");
+      if (!c.ffn_biased()) return "0: without biases";
+      return c.post_norms || c.update_scale != 1.0F
+                 ? behind_gain("sum_e G_e <g b_e, g y> / |g y|^2")
+                 : "sum_e G_e <b_e, df> / |df|^2";
     case Tap::kFfnOut:
       return update("df", c.n_expert > 0   ? "sum_e G_e FFN_e(m)"
                           : c.ffn_biased() ? "W_down act + b"
                                            : "W_down act");
     case Tap::kLogits:
-      if (c.logit_scale != 1.0F) return digits_of(c.logit_scale) + " W_U norm(x)";
+      if (c.logit_scale != 1.0F) return digits_of(double{c.logit_scale}) + " W_U norm(x)";
       if (c.head_biased) return "W_U norm(x) + b";
       return c.final_soft_cap > 0.0F ? "cap(W_U norm(x))" : usual;
     default:

@@ -14,24 +14,24 @@ namespace model {
 // the neurons of all experts; x~ is x as the product read it (rounded to 8 bits a block where
 // the weights are quantised). With a norm after the sum, terms are measured behind its gain g.
 enum class Tap : uint8_t {
-  kEmbedding,      // embd             (C)
-  kResidPre,       // resid.pre        (C)     x before attention
-  kAttnNorm,       // attn.norm        (C)
-  kQ,              // attn.q           (H, D)  after RoPE
-  kK,              // attn.k           (K, D)  after RoPE
-  kV,              // attn.v           (K, D)
-  kScores,         // attn.scores      (H, T)  q.k / sqrt(D); 0 outside of the window
-  kWeights,        // attn.weights     (H, T)  softmax of the scores
-  kMix,            // attn.z           (H, D)  sum_j a_j v_j
-  kHeadOut,        // attn.head_out    (H, C)  o_h = W_O,h z~_h
-  kHeadBack,       // attn.head_back   (H, D)  W_O,h^T (g^2 o_h)
-  kHeadEnergy,     // attn.head_energy (H)     z~_h . head_back_h = |g o_h|^2
-  kHeadShare,      // attn.head_share  (H)     <o_h, da> / |da|^2
+  kEmbedding,   // embd             (C)
+  kResidPre,    // resid.pre        (C)     x before attention
+  kAttnNorm,    // attn.norm        (C)
+  kQ,           // attn.q           (H, D)  after RoPE
+  kK,           // attn.k           (K, D)  after RoPE
+  kV,           // attn.v           (K, D)
+  kScores,      // attn.scores      (H, T)  q.k / sqrt(D); 0 outside of the window
+  kWeights,     // attn.weights     (H, T)  softmax of the scores, and of a sink where there is one
+  kMix,         // attn.z           (H, D)  sum_j a_j v_j
+  kHeadOut,     // attn.head_out    (H, C)  o_h = W_O,h z~_h
+  kHeadBack,    // attn.head_back   (H, D)  W_O,h^T (g^2 o_h)
+  kHeadEnergy,  // attn.head_energy (H)     z~_h . head_back_h = |g o_h|^2
+  kHeadShare,   // attn.head_share  (H)     <o_h, da> / |da|^2
   kAttnBiasShare,  // attn.bias_share  (1)     what the bias adds to them; together 1
   kAttnOut,        // attn.out         (C)     da, the attention update
   kResidMid,       // resid.mid        (C)     x + da
   kFfnNorm,        // ffn.norm         (C)
-  kRouter,         // router           (E)     softmax(W_router m), in a mixture
+  kRouter,         // router           (E)     softmax(W_router m), with a bias where there is one
   kExperts,        // experts          (used, 3)  expert, its weight, its share of df; told before
                    //                             what their neurons do
   kGate,           // ffn.gate         (N)
@@ -98,6 +98,7 @@ struct AttendedHead {
   const float* mix;      // (D)
   const float* back;     // (D) as kHeadBack
   float energy;          // as kHeadEnergy
+  float sink;            // the weight that its sink takes, 0 where it has none
 };
 
 // A part of a forward pass.

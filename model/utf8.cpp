@@ -121,11 +121,9 @@ std::string shortest(T x) {
 
 }  // namespace
 
-std::string digits_of(float x) {
-  return shortest(x);
-}
 std::string digits_of(double x) {
-  return shortest(x);
+  const auto narrow = static_cast<float>(x);
+  return double{narrow} == x ? shortest(narrow) : shortest(x);
 }
 
 }  // namespace model

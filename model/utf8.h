@@ -27,8 +27,8 @@ std::string lower_ascii(std::string text);
 // max_bytes of the input is cut and marked with "...".
 std::string printable(std::string_view text, size_t max_bytes = 80);
 
-// As few digits as tell x from its neighbours: "0.22", "1e+300".
-std::string digits_of(float x);
+// As few digits as tell x from its neighbours, of a float's value from other floats: "0.22",
+// "1e+300".
 std::string digits_of(double x);
 
 // printable(text) between single quotes, as errors name keys and tensors.

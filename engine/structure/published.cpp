@@ -35,6 +35,7 @@ Config sized(const char* arch, const Sizes& s) {
 Config gpt2(const Sizes& s) {
   Config c = sized("gpt2", s);
   c.norm = NormKind::kLayer;
+  c.all_biased = true;
   c.learned_positions = true;
   c.rope = RopeKind::kNone;
   c.ffn = FfnKind::kGelu;
@@ -71,11 +72,11 @@ Config gpt_oss(int64_t layers, int64_t experts) {
 }
 
 int64_t norm(const Config& c, int64_t width) {
-  return width * (c.norm == NormKind::kLayer ? 2 : 1);
+  return width * (c.norm == NormKind::kLayer && c.all_biased ? 2 : 1);
 }
 
 int64_t ffn(const Config& c, int64_t neurons) {
-  const int64_t biases = c.needs_biases() ? (c.gated() ? 2 : 1) * neurons + c.n_embd : 0;
+  const int64_t biases = c.all_biased ? (c.gated() ? 2 : 1) * neurons + c.n_embd : 0;
   return (c.gated() ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
@@ -84,7 +85,7 @@ int64_t attention(const Config& c) {
   const int64_t kv = c.n_head_kv * c.head_dim;
   int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
   if (c.needs_head_biases()) n += query + 2 * kv;
-  if (c.needs_biases()) n += c.n_embd;
+  if (c.all_biased) n += c.n_embd;
   if (c.sinks) n += c.n_head;
   if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
@@ -101,7 +102,7 @@ int64_t latent_attention(const Config& c, const LatentAttention& a) {
 
 int64_t experts(const Config& c) {
   // What always works has a gate of its own in Qwen2; other routers have a bias an expert.
-  const bool biased_router = c.needs_biases() || c.arch == "deepseek2";
+  const bool biased_router = c.all_biased || c.arch == "deepseek2";
   const int64_t more = c.arch == "qwen2moe" ? c.n_embd : biased_router ? c.n_expert : 0;
   return c.n_expert * (c.n_embd + ffn(c, c.n_ff)) +
          (c.n_ff_shared > 0 ? ffn(c, c.n_ff_shared) : 0) + more;

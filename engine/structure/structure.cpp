@@ -90,7 +90,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
              : c.ffn == model::FfnKind::kClampedSwiglu ? trace::kStructureClampedSwiglu
                                                        : trace::kStructureGelu;
   if (c.sinks) s.flags |= trace::kStructureSinks;
-  if (c.n_expert > 0 && c.needs_biases()) s.flags |= trace::kStructureRouterBias;
+  if (c.temperature_scale != 0.0F) s.flags |= trace::kStructureTempered;
+  if (c.n_expert > 0 && c.router_biased()) s.flags |= trace::kStructureRouterBias;
   if (c.tied) s.flags |= trace::kStructureTied;
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;

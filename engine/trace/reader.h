@@ -58,6 +58,10 @@ struct Attention {
   std::span<const float> sinks;       // (L, H), or empty: the model has none
 
   const HeadShare& head(size_t layer, size_t h) const { return heads[layer * record->heads + h]; }
+  // The attention weight that a head's sink takes; 0 without one.
+  float sink(size_t layer, size_t h) const {
+    return sinks.empty() ? 0.0F : sinks[layer * record->heads + h];
+  }
   // The reads of one head: the strongest share first, as far as schema.h says.
   std::span<const KvRead> reads_of(size_t layer, size_t h) const {
     return reads.subspan((layer * record->heads + h) * record->reads, head(layer, h).reads);

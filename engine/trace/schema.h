@@ -500,6 +500,7 @@ enum StructureFlag : uint32_t {
   kStructureClampedSwiglu = 33554432,  // f(g) = g sigmoid(1.702 g), g <= 7; act = f(gate) (up + 1),
                                        // |up| <= 7
   kStructureRouterBias = 67108864,     // something is added to what W_router gives
+  kStructureTempered = 134217728,      // queries are multiplied by a factor of their position
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense

@@ -16,6 +16,11 @@ namespace {
 // Multiplications below which waking other threads costs more than it saves.
 constexpr int64_t kWorthSharing = 1 << 14;
 
+float temperature(const Config& c, int64_t position) noexcept {
+  const auto lengths = static_cast<float>(position / c.temperature_length);
+  return 1.0F + c.temperature_scale * std::log(1.0F + lengths);
+}
+
 }  // namespace
 
 void Decoder::attention(const Pass& pass, int64_t l) {
@@ -85,7 +90,9 @@ void Decoder::project(const Pass& pass, int64_t l) {
            rope.sin.data() + i * c.rope_dim / 2);
   };
   for (int64_t i = 0; i < pass.n; ++i) {
-    prepare(a_.q.data() + i * q_width, c.n_head, w.q_norm, i);
+    float* q = a_.q.data() + i * q_width;
+    prepare(q, c.n_head, w.q_norm, i);
+    if (c.temperature_scale != 0.0F) scale_by(q, q_width, temperature(c, pass.first + i));
     prepare(a_.k.data() + i * kv_width, c.n_head_kv, w.k_norm, i);
   }
 }
@@ -122,7 +129,7 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const float* sinks = weights_.layers[static_cast<size_t>(l)].sinks;
   if (sinks != nullptr) head.sink = sinks[h];
   float* z = a_.z.data() + (i * c.n_head + h) * c.head_dim;
-  attend(head, scores, weights, z);
+  a_.sink[static_cast<size_t>(i * c.n_head + h)] = attend(head, scores, weights, z);
   pass.mute(Part::kHeads, l, h, 1, c.head_dim, z);
 }
 
@@ -335,7 +342,9 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const
                                            : factor_matvec(factor(factors_, l, h), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
-  pass.sink->on_head(l, pass.first + i, h, {scores, weights, a_.z.data() + item * d, back, energy});
+  pass.sink->on_head(
+      l, pass.first + i, h,
+      {scores, weights, a_.z.data() + item * d, back, energy, a_.sink[static_cast<size_t>(item)]});
 }
 
 }  // namespace model

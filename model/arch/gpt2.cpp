@@ -12,6 +12,7 @@ namespace model {
 
 Config read_gpt2(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer, {.rotates = false});
+  c.all_biased = true;
   c.learned_positions = true;
   c.ffn = keys.gelu();
   return c;

@@ -11,6 +11,7 @@ namespace model {
 
 Config read_gpt_oss(const Keys& keys) {
   Config c = keys.common(NormKind::kRms);
+  for (const char* name : {"attention.sliding_window", "expert_count"}) keys.require(name);
   c.rope = RopeKind::kHalves;
   c.own_head = keys.own_head();
   c.all_biased = true;

@@ -11,6 +11,7 @@ namespace model {
 Config read_gptneox(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.rope = RopeKind::kHalves;
+  c.all_biased = true;
   c.ffn = keys.gelu();
   c.own_head = keys.own_head();
   c.parallel = keys.boolean("use_parallel_residual", true);

@@ -1,5 +1,6 @@
-// Granite 3 and 4 without experts (Granite Team 2024): Llama with x = scale E[id], scores scaled by
-// a number of the file, each update scaled before it is added, and logits that are divided.
+// Granite 3, and 4 without state (Granite Team 2024), dense or a mixture: Llama with x = scale
+// E[id], scores scaled by a number of the file, each update scaled before it is added, and logits
+// that are divided.
 #include <cmath>
 
 #include "model/arch/families.h"
@@ -11,13 +12,10 @@ Config read_granite(const Keys& keys) {
   if (keys.file().get_bool("fulgurite.rope.halves", false)) c.rope = RopeKind::kHalves;
   c.embedding_scale = keys.scale("embedding_scale");
   c.update_scale = keys.scale("residual_scale");
-  if (!keys.has("logit_scale")) {
-    keys.file().fail("the key 'granite.logit_scale' is missing", "convert the model again");
-  }
+  keys.require("logit_scale");
   c.logit_scale = 1.0F / keys.positive("logit_scale", 1.0F);
   if (!std::isfinite(c.logit_scale)) {
-    keys.file().fail("granite.logit_scale divides logits to no finite number",
-                     "damaged; fetch it again");
+    keys.file().fail("logit_scale divides logits to no finite number", "damaged; fetch it again");
   }
   // llama.cpp's sign of files without a rotation.
   if (!keys.boolean("rope.scaling.finetuned", true)) c.rope = RopeKind::kNone;

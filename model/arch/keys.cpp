@@ -25,6 +25,12 @@ constexpr int64_t kMaxAllExperts = 1 << 17;  // over all layers
 
 Keys::Keys(const ModelFile& file) : file_(file), arch_(file.get_string("general.architecture")) {}
 
+void Keys::require(const char* name) const {
+  if (!has(name)) {
+    file_.fail("the key " + quoted(key(name)) + " is missing", "convert the model again");
+  }
+}
+
 int64_t Keys::integer(const char* name, int64_t most) const {
   return file_.get_int(key(name), 1, most);
 }
@@ -166,12 +172,11 @@ void Keys::read_rope(Config& c) const {
     c.rope_scale = 1.0F / factor;
   } else if (scaling == "yarn") {
     c.rope_scale = 1.0F / factor;
-    const float usual = 1.0F + 0.1F * std::log(std::max(factor, 1.0F));
+    const float usual = read_yarn(c);
     magnitude = positive("rope.scaling.yarn_attn_factor", usual);
     // Converters put vLLM's attn_factor here, which neither llama.cpp nor transformers heeds; for
     // attention_factor, which they put here as well, llama.cpp has the usual one.
     if (is_gguf()) magnitude = usual;
-    read_yarn(c);
   } else if (scaling == "longrope") {
     c.rope_scale = 1.0F / factor;
     // How much stretched ones are made up for (attn_factor) the file says, or they are not.
@@ -198,7 +203,9 @@ void Keys::read_rope(Config& c) const {
 
 // YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn more than beta_fast times within the
 // original context keep their frequency, those that turn less than beta_slow times are scaled.
-void Keys::read_yarn(Config& c) const {
+// Returns by what cos and sin are multiplied: 1 + 0.1 ln(factor), over the same with the logarithm
+// multiplied where the file says so (DeepSeek's mscale_all_dim, as llama.cpp understands it).
+float Keys::read_yarn(Config& c) const {
   const char* original_context = "rope.scaling.original_context_length";
   const int64_t original = integer(original_context, kMaxContext, c.n_ctx);
   // Qwen's recipe adds the scaling and leaves the context as it was trained.
@@ -207,10 +214,9 @@ void Keys::read_yarn(Config& c) const {
     c.n_ctx = std::clamp<int64_t>(std::llround(std::min(stretched, double{kMaxContext})), c.n_ctx,
                                   kMaxContext);
   }
-  for (const auto& [name, usual] : {std::pair{"rope.scaling.yarn_ext_factor", 1.0},
-                                    std::pair{"rope.scaling.yarn_log_multiplier", 0.0}}) {
-    if (file_.get_float(key(name), usual) != usual) file_.fail(key(name) + " is not supported");
-  }
+  const char* extrapolation = "rope.scaling.yarn_ext_factor";
+  if (file_.get_float(key(extrapolation), 1.0) != 1.0)
+    file_.fail(key(extrapolation) + " is not supported");
   const double pairs = static_cast<double>(c.rope_dim / 2);
   const auto pair_that_turns = [&](double times) {
     return pairs * std::log(static_cast<double>(original) / (times * 2.0 * std::numbers::pi)) /
@@ -226,6 +232,9 @@ void Keys::read_yarn(Config& c) const {
   c.rope_kept = static_cast<int64_t>(std::clamp(std::floor(pair_that_turns(fast)), 0.0, last));
   c.rope_scaled = static_cast<int64_t>(std::clamp(std::ceil(pair_that_turns(slow)), 0.0, last));
   c.rope_scaled = std::max(c.rope_scaled, c.rope_kept + 1);  // the pair of both corners is kept
+  const float growth = 0.1F * std::log(std::max(1.0F / c.rope_scale, 1.0F));
+  const float multiplier = positive_or_none("rope.scaling.yarn_log_multiplier", 0.0F);
+  return (1.0F + growth) / (1.0F + multiplier * growth);
 }
 
 void Keys::read_experts(Config& c) const {
@@ -258,9 +267,14 @@ int64_t Keys::expert_width(const Config& c) const {
   return integer("expert_feed_forward_length", kMaxWidth, std::max<int64_t>(1, together));
 }
 
-float Keys::scale(const char* name) const {
-  const float value = positive_or_none(name, 1.0F);
+float Keys::scale(const char* name, float fallback) const {
+  const float value = positive_or_none(name, fallback);
   return value == 0.0F ? 1.0F : value;
+}
+
+void Keys::read_temperature(Config& c) const {
+  c.temperature_scale = positive_or_none("attention.temperature_scale", 0.0F);
+  c.temperature_length = integer("rope.scaling.original_context_length", kMaxContext, c.n_ctx);
 }
 
 void Keys::refuse_scale(const char* name) const {
@@ -270,8 +284,12 @@ void Keys::refuse_scale(const char* name) const {
 
 // What would silently give wrong numbers if it were passed over.
 void Keys::refuse_unknown(const Ways& ways) const {
-  for (const char* name : {"attention.temperature_scale", "expert_weights_scale"}) {
-    refuse_scale(name);
+  refuse_scale("expert_weights_scale");
+  if (!ways.tempers) {
+    refuse_scale("attention.temperature_scale");
+    const char* multiplier = "rope.scaling.yarn_log_multiplier";
+    if (file_.get_float(key(multiplier), 0.0) != 0.0)
+      file_.fail(key(multiplier) + " is not supported");
   }
   for (const char* name : {"embedding_scale", "residual_scale", "logit_scale"}) {
     if (!ways.scales) refuse_scale(name);
@@ -326,9 +344,7 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   c.norm = norm;
   const char* epsilon =
       norm == NormKind::kRms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
-  if (!has(epsilon)) {
-    file_.fail("the key " + quoted(key(epsilon)) + " is missing", "convert the model again");
-  }
+  require(epsilon);
   c.norm_eps = positive(epsilon, 1e-5F);
   const float usual_scale = 1.0F / std::sqrt(static_cast<float>(c.head_dim));
   c.attention_scale = positive_or_none("attention.scale", usual_scale);
@@ -337,9 +353,19 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   const auto has_tensor = [&](const char* name) { return file_.find_tensor(name) != nullptr; };
   c.tied = !has_tensor("output.weight");
   c.head_biased = has_tensor("output.bias");
-  c.added_head_biases = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
-  c.added_attention_bias = has_tensor("blk.0.attn_output.bias");
-  c.added_ffn_biases = has_tensor("blk.0.ffn_down.bias") || has_tensor("blk.0.ffn_down_exps.bias");
+  for (const Tensor& t : file_.tensors()) {
+    const std::string_view name = t.name;
+    if (!name.starts_with("blk.") || !name.ends_with(".bias")) continue;
+    const std::string_view of = name.substr(name.find('.', 4) + 1);  // "attn_q.bias"
+    if (of == "attn_output.bias") c.added_attention_bias = true;
+    if (of == "ffn_gate_inp.bias") c.added_router_bias = true;
+    for (const char* part : {"attn_q.", "attn_k.", "attn_v.", "attn_qkv."})
+      c.added_head_biases = c.added_head_biases || of.starts_with(part);
+    for (const char* part :
+         {"ffn_gate.", "ffn_up.", "ffn_down.", "ffn_gate_exps.", "ffn_up_exps.", "ffn_down_exps.",
+          "ffn_up_shexp.", "ffn_gate_shexp.", "ffn_down_shexp."})
+      c.added_ffn_biases = c.added_ffn_biases || of.starts_with(part);
+  }
   return c;
 }
 

@@ -18,19 +18,23 @@ class Keys {
   struct Ways {
     bool rotates = true;
     bool scales = false;  // the family reads embedding_scale, residual_scale and logit_scale itself
+    bool tempers = false;  // and attention.temperature_scale, and YaRN may have a multiplier
   };
   Config common(NormKind norm, const Ways& ways) const;
   Config common(NormKind norm) const { return common(norm, Ways()); }
 
   bool has(const char* name) const { return file_.find(key(name)) != nullptr; }
+  void require(const char* name) const;  // throws where it is missing
   int64_t integer(const char* name, int64_t most) const;
   int64_t integer(const char* name, int64_t most, int64_t fallback) const;
   // > 0 and finite; fallback is returned unchecked.
   float positive(const char* name, float fallback) const;
   // The same, or 0, which stands for none.
   float positive_or_none(const char* name, float fallback) const;
-  // A factor, 1 where the file has none or 0.
-  float scale(const char* name) const;
+  // A factor, 1 where the file has 0, and the fallback where it has none.
+  float scale(const char* name, float fallback = 1.0F) const;
+  // Config::temperature_scale and temperature_length.
+  void read_temperature(Config& c) const;
   bool boolean(const char* name, bool fallback) const;
   // Whether the file gives positions in several directions (M-RoPE, arXiv:2409.12191), which are
   // the same where text is read: "<architecture>.rope.dimension_sections", as llama.cpp understands
@@ -63,7 +67,7 @@ class Keys {
   int64_t window_period(int64_t layers, int64_t fallback) const;
   void refuse_other_length(const char* name, size_t entries, int64_t layers) const;
   void read_rope(Config& c) const;
-  void read_yarn(Config& c) const;
+  float read_yarn(Config& c) const;
   void read_experts(Config& c) const;
   void refuse_scale(const char* name) const;
   void refuse_unknown(const Ways& ways) const;

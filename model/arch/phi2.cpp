@@ -10,6 +10,7 @@ namespace model {
 Config read_phi2(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.rope = RopeKind::kHalves;
+  c.all_biased = true;
   c.ffn = keys.gelu();
   c.parallel = true;
   c.own_head = keys.own_head();

@@ -18,17 +18,22 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", read_llama},       Family{"gpt2", read_gpt2},
-    Family{"gptneox", read_gptneox},   Family{"qwen2", read_qwen2},
-    Family{"qwen2moe", read_qwen2moe}, Family{"qwen3", read_qwen3},
-    Family{"qwen3moe", read_qwen3moe}, Family{"gemma", read_gemma},
-    Family{"gemma2", read_gemma2},     Family{"gemma3", read_gemma3},
-    Family{"phi2", read_phi2},         Family{"phi3", read_phi3},
-    Family{"olmoe", read_olmoe},       Family{"olmo2", read_olmo2},
-    Family{"smollm3", read_smollm3},   Family{"granite", read_granite},
-    Family{"glm4", read_glm4},         Family{"starcoder2", read_starcoder2},
-    Family{"qwen2vl", read_qwen2},     Family{"qwen3vl", read_qwen3},
-    Family{"ernie4_5", read_llama},    Family{"gpt-oss", read_gpt_oss},
+    Family{"llama", read_llama},         Family{"gpt2", read_gpt2},
+    Family{"gptneox", read_gptneox},     Family{"qwen2", read_qwen2},
+    Family{"qwen2moe", read_qwen2moe},   Family{"qwen3", read_qwen3},
+    Family{"qwen3moe", read_qwen3moe},   Family{"gemma", read_gemma},
+    Family{"gemma2", read_gemma2},       Family{"gemma3", read_gemma3},
+    Family{"phi2", read_phi2},           Family{"phi3", read_phi3},
+    Family{"olmoe", read_olmoe},         Family{"olmo2", read_olmo2},
+    Family{"smollm3", read_smollm3},     Family{"granite", read_granite},
+    Family{"glm4", read_glm4},           Family{"starcoder2", read_starcoder2},
+    Family{"qwen2vl", read_qwen2},       Family{"qwen3vl", read_qwen3},
+    Family{"ernie4_5", read_llama},      Family{"gpt-oss", read_gpt_oss},
+    Family{"mistral3", read_mistral3},   Family{"exaone4", read_exaone4},
+    Family{"granitemoe", read_granite},  Family{"minicpm", read_minicpm},
+    Family{"command-r", read_command_r}, Family{"cohere2", read_cohere2},
+    Family{"stablelm", read_stablelm},   Family{"internlm2", read_llama},
+    Family{"seed_oss", read_qwen2},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace model {
 Config read_starcoder2(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer);
   c.rope = RopeKind::kHalves;
+  c.all_biased = true;
   c.ffn = keys.gelu();
   keys.read_windows(c);
   return c;

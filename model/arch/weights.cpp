@@ -90,7 +90,7 @@ class Reader {
       w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
     }
     if (c_.sinks) w.sinks = vector(blk_ + "attn_sinks.weight", c_.n_head);
-    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.needs_biases());
+    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.all_biased);
     if (c_.post_norms) {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
@@ -99,7 +99,7 @@ class Reader {
     if (c_.n_expert == 0) {
       w.ffn = ffn("", c_.n_ff);
     } else {
-      w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd, c_.needs_biases());
+      w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd, c_.all_biased);
       w.experts = experts();
       if (c_.n_ff_shared > 0) {
         w.ffn = ffn("_shexp", c_.n_ff_shared);
@@ -114,14 +114,14 @@ class Reader {
     const bool gated = c_.gated();
     if (gated && !has(blk_ + "ffn_gate" + suffix + ".weight") &&
         file_rows(blk_ + "ffn_up" + suffix + ".weight") == 2 * neurons) {
-      const Linear both = linear(blk_ + "ffn_up" + suffix, 2 * neurons, c_.n_embd);
+      const Linear both = linear(blk_ + "ffn_up" + suffix, 2 * neurons, c_.n_embd, c_.all_biased);
       w.gate = rows_of(both, 0, neurons);
       w.up = rows_of(both, neurons, neurons);
     } else {
-      if (gated) w.gate = linear(blk_ + "ffn_gate" + suffix, neurons, c_.n_embd);
-      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd, c_.needs_biases());
+      if (gated) w.gate = linear(blk_ + "ffn_gate" + suffix, neurons, c_.n_embd, c_.all_biased);
+      w.up = linear(blk_ + "ffn_up" + suffix, neurons, c_.n_embd, c_.all_biased);
     }
-    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons, c_.needs_biases());
+    w.down = linear(blk_ + "ffn_down" + suffix, c_.n_embd, neurons, c_.all_biased);
     return w;
   }
 
@@ -130,17 +130,17 @@ class Reader {
     std::vector<Ffn> list(static_cast<size_t>(c_.n_expert));
     const auto fill = [&](const char* name, int64_t rows, int64_t cols, Linear Ffn::*part) {
       const std::string stacked = blk_ + name + "_exps.weight";
-      if (has(stacked)) {
+      if (has(stacked) || c_.all_biased) {
         const Tensor all = matrix(stacked, rows, cols, c_.n_expert);
-        Linear stack{all, bias(blk_ + name + "_exps", rows, c_.needs_biases(), c_.n_expert)};
+        Linear stack{all, bias(blk_ + name + "_exps", rows, c_.all_biased, c_.n_expert)};
         for (size_t e = 0; e < list.size(); ++e) {
           list[e].*part = rows_of(stack, static_cast<int64_t>(e) * rows, rows);
         }
         return;
       }
       for (size_t e = 0; e < list.size(); ++e) {
-        list[e].*part =
-            linear(blk_ + name + "." + std::to_string(e), rows, cols, c_.needs_biases());
+        (list[e].*part).weight =
+            matrix(blk_ + name + "." + std::to_string(e) + ".weight", rows, cols);
       }
     };
     fill("ffn_gate", c_.n_ff, c_.n_embd, &Ffn::gate);
@@ -235,7 +235,8 @@ class Reader {
   }
 
   Norm norm(const std::string& name, int64_t n) {
-    const bool biased = c_.norm == NormKind::kLayer;
+    if (c_.norm != NormKind::kLayer) return {vector(name + ".weight", n), nullptr};
+    const bool biased = c_.all_biased || has(name + ".bias");
     return {vector(name + ".weight", n), biased ? vector(name + ".bias", n) : nullptr};
   }
 
@@ -257,7 +258,7 @@ class Reader {
 }  // namespace
 
 const char* ffn_norm_name(const Config& c) noexcept {
-  return c.arch == "gpt-oss" ? "post_attention_norm" : "ffn_norm";
+  return c.arch == "gpt-oss" || c.arch == "seed_oss" ? "post_attention_norm" : "ffn_norm";
 }
 
 Weights read_weights(const ModelFile& file, const Config& config,

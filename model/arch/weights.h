@@ -59,7 +59,7 @@ struct Weights {
   std::deque<std::vector<float>> copies;
 };
 
-// What the norm before the FFN is called in files: those of gpt-oss name it by its place.
+// What the norm before the FFN is called in files: some families' name it by its place.
 const char* ffn_norm_name(const Config& c) noexcept;
 
 // Reads the tensors that the configuration asks for. problems: takes a sentence for each that is

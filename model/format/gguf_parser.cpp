@@ -305,7 +305,8 @@ Tensor read_info(Cursor& in, uint64_t index, uint64_t& offset) {
   const BlockSize block = dtype_block(type);
   if (const std::string_view old = withdrawn_dtype(type); !old.empty()) {
     in.fail(what + " is of type " + std::string(old) + ", which was withdrawn",
-            "take the model's Q4_0 file, or convert the original again");
+            "take the model's Q4_0 file, or convert the original again; one of Ollama's: pull it "
+            "again");
   }
   if (block.elements == 0) {
     in.fail(what + " has the unknown " + dtype_name(type));

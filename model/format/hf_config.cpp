@@ -152,7 +152,9 @@ class Reader {
       if (is_on && has_weights && !file_.find_tensor(bias)) {
         fail(key, "is on, but the folder holds no such biases");
       }
-      if (boolean(key) && !is_on && file_.find_tensor(bias)) {
+      // Qwen 2 asks nobody and has those of the heads.
+      const bool is_said = boolean(key).has_value() && !family_.arch.starts_with("qwen2");
+      if (is_said && !is_on && file_.find_tensor(bias)) {
         fail(key, "is off, but the folder holds such biases");
       }
     }

@@ -85,6 +85,8 @@ void mend_gemma3_of_ollama(ModelFile& file) {
 void mend_gpt_oss_of_ollama(ModelFile& file) {
   const std::string theirs = "gptoss.";
   if (!is_family(file, "gptoss")) return;
+  if (file.find_tensor("blk.0.ffn_gate_up_exps.weight"))
+    file.fail("is an early file of Ollama's", "ollama pull it again");
   file.add(kOllama, true);
   *file.find_to_mend("general.architecture") = std::string("gpt-oss");
   file.rename_keys([&](const std::string& key) {

@@ -184,14 +184,15 @@ void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept 
   });
 }
 
-void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
+float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
   std::fill_n(scores, head.first, 0.0F);
   std::fill_n(weights, head.first, 0.0F);
   const int64_t n = head.end - head.first;
   with_reader(head.lane.type, [&](auto reader) { score<decltype(reader)>(head, scores); });
   if (head.soft_cap > 0.0F) soft_cap(scores + head.first, n, head.soft_cap);
-  softmax_beside(scores + head.first, n, head.sink, weights + head.first);
+  const float taken = softmax_beside(scores + head.first, n, head.sink, weights + head.first);
   with_reader(head.lane.type, [&](auto reader) { weigh_all<decltype(reader)>(head, weights, z); });
+  return taken;
 }
 
 void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,

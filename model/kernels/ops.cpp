@@ -39,9 +39,9 @@ void scale_by(float* x, int64_t n, float by) noexcept {
   for (int64_t i = 0; i < n; ++i) x[i] *= by;
 }
 
-void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
+float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
   static const auto kernel = FULGURITE_PICK(attend);
-  kernel(head, scores, weights, z);
+  return kernel(head, scores, weights, z);
 }
 
 void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,

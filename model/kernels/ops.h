@@ -47,8 +47,9 @@ struct AttentionHead {
   // (gpt-oss, arXiv:2508.10925). Minus infinity: none.
   float sink = -std::numeric_limits<float>::infinity();
 };
-// scores, weights (end): s_j and softmax(s)_j, zeros below `first`; z (d) = sum_j a_j v_j.
-void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
+// scores, weights (end): s_j and a_j, zeros below `first`; z (d) = sum_j a_j v_j. Returns what the
+// sink takes, 1 - sum_j a_j; 0 without one.
+float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
 
 // out[i] = v_j . back for the n positions j of the list, or for the first n where positions is
 // nullptr, back (d); with attend's z this splits one head's term.

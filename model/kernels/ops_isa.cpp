@@ -279,9 +279,9 @@ void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noe
   });
 }
 
-// Of x and of one value more, which has no place in y.
-void softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept {
-  if (n <= 0) return;
+// Of x and of one value more, which has no place in y: its part is returned.
+float softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept {
+  if (n <= 0) return 0.0F;
   F32x16 most = F32x16{} + x[0];
   parts_of(n, [&](int64_t i, auto count) {
     const F32x16 v = load_part(x + i, count, F32x16{} + x[0]);
@@ -295,6 +295,7 @@ void softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept {
   const double beside = std::exp(double{sink} - double{top});
   const auto inverse = static_cast<float>(1.0 / (sum_wide(y, n) + beside));
   map_rows(y, nullptr, n, y, [&](const F32x16& v) FULGURITE_LAMBDA { return v * inverse; });
+  return static_cast<float>(beside) * inverse;
 }
 
 void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves, const float* cos,

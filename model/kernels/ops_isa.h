@@ -7,7 +7,7 @@
 #define FULGURITE_OPS                                                                             \
   void cache_store(CacheType type, const float* x, int64_t d, void* out) noexcept;                \
   void cache_load(CacheType type, const void* in, int64_t d, float* out) noexcept;                \
-  void attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;       \
+  float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;      \
   void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions, \
                    int64_t n, float* out) noexcept;                                               \
   float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept;     \
@@ -17,7 +17,7 @@
   void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;                    \
   void soft_cap(float* scores, int64_t n, float cap) noexcept;                                    \
   void clamped_swiglu(const float* gate, const float* up, int64_t n, float* y) noexcept;          \
-  void softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept;                  \
+  float softmax_beside(const float* x, int64_t n, float sink, float* y) noexcept;                 \
   void rotate(float* heads, int64_t n_heads, int64_t d, int64_t n_rot, bool halves,               \
               const float* cos, const float* sin) noexcept;                                       \
   double dot(const float* a, const float* b, int64_t n) noexcept;                                 \

@@ -341,8 +341,9 @@ std::optional<Chat> chat_of(const ModelFile& file) {
   const std::string text = file.get_string("tokenizer.chat_template", "");
   // Ollama's own files have none: its store keeps them beside the models.
   if (text.empty() && file.get_bool(kOllama, false)) {
-    const bool gemma = file.get_string("general.architecture", "") == "gemma3";
-    return Chat{gemma ? ChatTemplate::kGemma : ChatTemplate::kHarmony};
+    const std::string arch = file.get_string("general.architecture", "");
+    if (arch == "gemma3") return Chat{ChatTemplate::kGemma};
+    if (arch == "gpt-oss") return Chat{ChatTemplate::kHarmony};
   }
   return recognise_chat_template(text);
 }

@@ -58,7 +58,8 @@ constexpr std::array<std::string_view, 13> kControlNames = {
     "<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>",
 };
 
-// The marks inside a message of the harmony format, which are a part of what is read and said.
+// The marks inside a message of the harmony format, which are a part of what is said. llama.cpp
+// finds them in any text as well; here what a user writes stays text.
 constexpr std::array<std::string_view, 4> kTextNames = {"<|channel|>", "<|message|>", "<|start|>",
                                                         "<|constrain|>"};
 
@@ -183,9 +184,10 @@ void VocabTokenizer::read_special_ids(const ModelFile& file, const Defaults& def
 void VocabTokenizer::find_ends() {
   for (size_t i = 0; i < kinds_.size(); ++i) {
     const std::string& text = (*texts_)[i];
-    if (contains(kTextNames, text)) kinds_[i] = TokenKind::kUserDefined;
     const bool ends = contains(kEndNames, text);
-    if (!ends && !contains(kControlNames, text)) continue;
+    const bool is_said = contains(kTextNames, text);
+    if (is_said) said_.push_back(static_cast<int32_t>(i));
+    if (!ends && !is_said && !contains(kControlNames, text)) continue;
     // In vocabularies of bytes "</s>" is a tag of HTML when it is a token like any other.
     if (text == "</s>" && kinds_[i] == TokenKind::kNormal) continue;
     kinds_[i] = TokenKind::kControl;
@@ -312,7 +314,7 @@ std::string_view VocabTokenizer::label(int32_t id) const {
 }
 
 std::string_view VocabTokenizer::piece(int32_t id) const {
-  return is_control(id) ? std::string_view() : label(id);
+  return is_control(id) && !has(said_, id) ? std::string_view() : label(id);
 }
 
 bool VocabTokenizer::is_control(int32_t id) const {

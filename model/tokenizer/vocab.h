@@ -91,6 +91,7 @@ class VocabTokenizer : public Tokenizer {
   SpecialTexts specials_;
   SpecialTexts normalised_specials_;
   Ids ends_;  // of generation, ascending
+  Ids said_;  // control tokens that are a part of what is said, ascending
   int32_t bos_ = -1;
   int32_t eos_ = -1;
   int32_t unknown_ = -1;

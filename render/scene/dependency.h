@@ -47,11 +47,12 @@ std::string formula_of(Kind kind, const trace::StructureRecord& structure);
 // "act = silu(gate) * up", as far as the trace tells.
 std::string activation_formula(const trace::StructureRecord& structure);
 
+// "softmax(W_router norm(x_mid))_e": the router's probability of expert e.
+std::string router_formula(const trace::StructureRecord& structure);
+
 // "G_e = p_e / sum of the chosen p": what a mixture's experts are weighed by. Traces that do not
 // say whether it divides are of models before the flag was there, and say "G_e = p_e of the
 // chosen".
-// Of what a router gives: the probability of expert e.
-std::string router_formula(const trace::StructureRecord& structure);
 std::string weight_formula(const trace::StructureRecord& structure);
 
 // A neuron's share of the FFN update.

@@ -130,13 +130,15 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
   if (ref.kind == Kind::kHead && at.attention.record != nullptr) {
     const trace::HeadShare& head = at.attention.head(ref.layer, ref.index);
     const auto entropy = static_cast<double>(head.entropy);
-    lines.push_back(
-        written("entropy of its attention %.3g nats, as if it read %.3g positions alike", entropy,
-                std::exp(entropy)));
+    const float sink = at.attention.sink(ref.layer, ref.index);
+    if (sink < 1.0F) {
+      lines.push_back(
+          written("entropy of its attention %.3g nats, as if it read %.3g positions alike", entropy,
+                  std::exp(entropy)));
+    }
     if (!at.attention.sinks.empty()) {
-      const size_t h = ref.layer * layout.model().heads + ref.index;
       lines.push_back(written("its learned sink takes %.3g of the attention, and reads nothing",
-                              static_cast<double>(at.attention.sinks[h])));
+                              static_cast<double>(sink)));
     }
     lines.push_back(written("|o_h| = %.4g, of ", static_cast<double>(head.norm)) +
                     value_name("attn.head_out", ref.layer, {ref.index}));

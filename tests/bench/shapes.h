@@ -34,7 +34,8 @@ struct PlannedTensor {
 };
 
 // f16, q8_0: every matrix. q4_0, q4_k: the output matrix (or the tied embedding) is Q6_K; q4_k is
-// the mixture that llama-quantize calls Q4_K_M; mxfp4: experts in MXFP4, the others Q8_0. Throws std::invalid_argument for another name.
+// the mixture that llama-quantize calls Q4_K_M; mxfp4: experts in MXFP4, the others Q8_0. Throws
+// std::invalid_argument for another name.
 std::vector<PlannedTensor> plan(const Shape& shape, std::string_view quantisation);
 
 }  // namespace bench

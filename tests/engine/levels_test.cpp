@@ -147,17 +147,12 @@ TEST_P(Levels, WhatLiveListsIsWhatFullSaysOfIt) {
 }
 
 std::vector<std::string> models() {
-  std::vector<std::string> list(std::begin(tests::kEveryFamily), std::end(tests::kEveryFamily));
+  std::vector<std::string> list = tests::every_family();
   list.push_back("synth/llama-gqa");
   for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back(wide.name());
   return list;
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Levels, ::testing::ValuesIn(models()), [](const auto& one) {
-  std::string name = one.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '-' || c == '/'; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Models, Levels, ::testing::ValuesIn(models()), tests::TestName());
 
 }  // namespace

@@ -65,7 +65,7 @@ class Shares : public ::testing::TestWithParam<Case> {
   const trace::ModelRecord& m() const { return talk_ptr_->reader.model()->record; }
   // Attention weight that a head's learned sink takes.
   float sink(const trace::Position& at, uint32_t l, uint32_t h) const {
-    return at.attention.sinks.empty() ? 0.0F : at.attention.sinks[l * m().heads + h];
+    return at.attention.sink(l, h);
   }
   bool rounds() const {
     const std::string type(talk_ptr_->model.quantisation);
@@ -230,7 +230,7 @@ std::vector<Case> every_model() {
     list.push_back({tests::builtin_model_path(), level});
     list.push_back({tests::gqa_model_path(), level});
     for (const tests::WideLlama& wide : tests::wide_llamas()) list.push_back({wide.name(), level});
-    for (const char* name : tests::kEveryFamily) {
+    for (const std::string& name : tests::every_family()) {
       list.push_back({tests::model_path(name).string(), level});
     }
   }

@@ -275,6 +275,7 @@ TEST(Structures, SayWhatAnFfnDoesAndWhatIsAdded) {
   EXPECT_EQ(trace::kStructureHeadBiases,
             flags() & (trace::kStructureHeadBiases | trace::kStructureBiases));
   c.norm = model::NormKind::kLayer;
+  c.all_biased = true;
   EXPECT_NE(0U, flags() & trace::kStructureBiases);
   EXPECT_NE(0U, flags() & trace::kStructureFfnBiases);
   c.head_dim = 64;

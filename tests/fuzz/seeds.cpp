@@ -68,6 +68,22 @@ void gguf(const Folder& folder) {
                                        .array<uint8_t>("gemma3.attention.sliding_window_pattern", 7,
                                                        std::vector<uint8_t>{1}),
                                    "gemma3", 9));
+  folder.add("ollama", tiny_model(tests::toy_bpe()
+                                      .u32("gptoss.attention.sliding_window", 4)
+                                      .u32("gptoss.expert_count", 2)
+                                      .u32("gptoss.expert_used_count", 1)
+                                      .f32("gptoss.rope.scaling.factor", 4)
+                                      .tensor("blk.0.attn_sinks", {2})
+                                      .tensor("blk.0.ffn_gate_exps.weight", {8, 4, 2})
+                                      .tensor("blk.0.ffn_gate_exps.bias", {4, 2}),
+                                  "gptoss", 9));
+  folder.add("grows", tiny_model(tests::toy_spm()
+                                     .string("mistral3.rope.scaling.type", "yarn")
+                                     .f32("mistral3.rope.scaling.factor", 4)
+                                     .u32("mistral3.rope.scaling.original_context_length", 4)
+                                     .f32("mistral3.rope.scaling.yarn_log_multiplier", 1)
+                                     .f32("mistral3.attention.temperature_scale", 0.1F),
+                                 "mistral3", 9));
 }
 
 void safetensors(const Folder& folder) {

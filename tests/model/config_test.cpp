@@ -173,6 +173,44 @@ TEST(Config, WhatTheNewerFamiliesLeaveOutAndScale) {
   EXPECT_FALSE(smol.rotated(3));
 }
 
+// llama.cpp, src/models/mistral3.cpp and src/llama-context.cpp.
+TEST(Config, MistralsQueriesGrowBeyondTheOriginalContext) {
+  GgufBytes g = as_family("mistral3");
+  EXPECT_EQ(0.0F, config_of(g).temperature_scale);
+  g.string("mistral3.rope.scaling.type", "yarn").f32("mistral3.rope.scaling.factor", 4.0F);
+  g.u32("mistral3.rope.scaling.original_context_length", 32);
+  g.f32("mistral3.attention.temperature_scale", 0.1F);
+  const Config c = config_of(g);
+  EXPECT_EQ(0.1F, c.temperature_scale);
+  EXPECT_EQ(32, c.temperature_length);
+  EXPECT_FLOAT_EQ(1.1386294F, c.rope_magnitude);
+  g.f32("mistral3.rope.scaling.yarn_log_multiplier", 1.0F);
+  EXPECT_FLOAT_EQ(1.0F, config_of(g).rope_magnitude);
+}
+
+TEST(Config, GptOssIsNeverReadWithoutItsWindowOrItsExperts) {
+  const auto with = [](const char* left_out) {
+    GgufBytes g = as_family("gpt-oss");
+    g.u32("gpt-oss.attention.sliding_window", 128).u32("gpt-oss.expert_count", 4);
+    g.u32("gpt-oss.expert_used_count", 2);
+    return g.remove(left_out);
+  };
+  const Config c = config_of(with("none"));
+  EXPECT_TRUE(c.windowed(0));
+  EXPECT_FALSE(c.windowed(1));
+  for (const char* key : {"gpt-oss.attention.sliding_window", "gpt-oss.expert_count"})
+    EXPECT_CONTAINS(refusal(with(key)), "'" + std::string(key) + "' is missing");
+}
+
+TEST(Config, ASoftmaxOfTheChosenIsTheirProbabilitiesOverTheirSum) {
+  GgufBytes g = as_family("qwen3moe");
+  g.u32("qwen3moe.expert_count", 4).u32("qwen3moe.expert_used_count", 2);
+  g.boolean("qwen3moe.expert_weights_norm", false);
+  EXPECT_FALSE(config_of(g).expert_renormalise);
+  EXPECT_TRUE(config_of(g.u32("qwen3moe.expert_gating_func", 3)).expert_renormalise);
+  EXPECT_CONTAINS(refusal(g.u32("qwen3moe.expert_gating_func", 2)), "expert_gating_func is 2");
+}
+
 TEST(Config, AScaleOfNothingIsTheUsualOne) {
   EXPECT_EQ(0.5F, config_of(small_llama().f32("llama.attention.scale", 0.0F)).attention_scale);
 }
@@ -218,6 +256,8 @@ TEST(Config, YarnScalesThePairsThatTurnSlowly) {
   EXPECT_EQ(1, degenerate.rope_scaled) << "the pair at both corners keeps its frequency";
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_ext_factor", 0.5F)),
                   "yarn_ext_factor is not supported");
+  EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_log_multiplier", 1.0F)),
+                  "yarn_log_multiplier is not supported");
   EXPECT_CONTAINS(refusal(GgufBytes(g).f32("llama.rope.scaling.yarn_beta_fast", 0.5F)),
                   "contradicts itself");
 }

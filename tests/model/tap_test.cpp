@@ -45,6 +45,12 @@ TEST(TapFormula, SaysWhatAFamilyLeavesOutAndScales) {
   EXPECT_EQ("0.5 W_U norm(x)", formula("own/granite", Tap::kLogits));
 }
 
+TEST(TapFormula, SaysHowQueriesGrow) {
+  EXPECT_EQ("q = rope(W_q n) (1 + 0.3 ln(1 + floor(position / 16)))",
+            formula("own/mistral3", Tap::kQ));
+  EXPECT_EQ("0: without biases", formula("own/granitemoe", Tap::kFfnBiasShare));
+}
+
 TEST(TapFormula, SaysWhatGptOssDoesDifferently) {
   EXPECT_EQ("a_j = e^s_j / (e^sink + sum_i e^s_i) within the window, 0 outside",
             formula("own/gpt-oss", Tap::kWeights));

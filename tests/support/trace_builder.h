@@ -213,13 +213,14 @@ class TraceBuilder {
   }
   void attention(uint32_t position) {
     const uint32_t listed = std::min(position + 1, 6U);
-    std::vector<float> bias(m_.layers);
+    std::vector<float> bias(m_.layers), sinks;
     std::vector<trace::HeadShare> heads;
     std::vector<trace::KvRead> reads;
     for (uint32_t l = 0; l < m_.layers; ++l) {
       for (const float share : shares(m_.heads)) {
         const std::vector<float> read = shares(position + 1);
         trace::HeadShare head{share, 1.0F, 0.5F, 0.0F, 1.0F, listed};
+        if ((structure_.flags & trace::kStructureSinks) != 0) sinks.push_back(0.25F);
         for (uint32_t i = 0; i < listed; ++i) {
           reads.push_back({position - i, 1.0F / static_cast<float>(position + 1), read[i]});
           head.rest_share -= read[i];
@@ -229,7 +230,7 @@ class TraceBuilder {
     }
     trace::append(log_, trace::Topic::kAttention,
                   trace::AttentionRecord{position, m_.layers, m_.heads, listed}, all(bias),
-                  all(heads), all(reads));
+                  all(heads), all(reads), all(sinks));
   }
   void kv(uint32_t position) {
     std::vector<float> norms(m_.layers * m_.kv_heads, 1.0F), read;

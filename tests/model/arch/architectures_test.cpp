@@ -11,6 +11,7 @@
 #include "model/arch/registry.h"
 #include "model/format/open.h"
 #include "tests/support/capture.h"
+#include "tests/support/every_family.h"
 #include "tests/support/oracle.h"
 
 namespace {
@@ -134,15 +135,7 @@ constexpr const char* kSynthetic[] = {
     "qwen2moe",  "qwen3",         "qwen3moe",       "olmoe",        "gemma",   "gemma2",
     "gemma3",    "phi2",          "phi3",           "gpt2",         "gptneox"};
 
-std::string test_name(const ::testing::TestParamInfo<const char*>& info) {
-  std::string name = info.param;
-  for (char& c : name) {
-    if (c == '-' || c == '.') c = '_';
-  }
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Models, Synthetic, ::testing::ValuesIn(kSynthetic), test_name);
+INSTANTIATE_TEST_SUITE_P(Models, Synthetic, ::testing::ValuesIn(kSynthetic), tests::TestName());
 
 class Real : public ::testing::TestWithParam<const char*> {};
 
@@ -167,7 +160,7 @@ constexpr const char* kReal[] = {
     "shakespeare-llama-q4_k_m", "shakespeare-llama-q4_0",  "shakespeare-llama-q3_k_m",
     "shakespeare-llama-q2_k",   "shakespeare-llama-iq4_xs"};
 
-INSTANTIATE_TEST_SUITE_P(Models, Real, ::testing::ValuesIn(kReal), test_name);
+INSTANTIATE_TEST_SUITE_P(Models, Real, ::testing::ValuesIn(kReal), tests::TestName());
 
 // Folders as Hugging Face lays them out, against a float64 pass by its conventions.
 class HuggingFace : public ::testing::TestWithParam<const char*> {};
@@ -192,7 +185,7 @@ TEST_P(HuggingFace, LogitsAreThoseOfAFloat64Pass) {
 constexpr const char* kFolders[] = {"llama-gqa",  "gpt2",   "qwen2",
                                     "qwen3-bf16", "gemma3", "qwen3moe-sharded"};
 
-INSTANTIATE_TEST_SUITE_P(Models, HuggingFace, ::testing::ValuesIn(kFolders), test_name);
+INSTANTIATE_TEST_SUITE_P(Models, HuggingFace, ::testing::ValuesIn(kFolders), tests::TestName());
 
 // Families of tests/data: log-probabilities as llama.cpp computed them, its cache in float32.
 class Own : public ::testing::TestWithParam<const char*> {};
@@ -220,8 +213,11 @@ TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
 INSTANTIATE_TEST_SUITE_P(Models, Own,
                          ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
                                            "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
-                                           "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4"),
-                         test_name);
+                                           "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4", "mistral3",
+                                           "exaone4", "exaone4-64", "granitemoe", "minicpm",
+                                           "command-r", "cohere2", "stablelm", "stablelm-parallel",
+                                           "internlm2", "seed_oss"),
+                         tests::TestName());
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of
 // another kind (published_test.cpp), and two folders of Hugging Face hold models of `real` again.

@@ -9,6 +9,7 @@
 #include "model/format/gguf.h"
 #include "model/kernels/matmul.h"
 #include "tests/support/capture.h"
+#include "tests/support/every_family.h"
 #include "tests/support/oracle.h"
 
 namespace {
@@ -255,15 +256,10 @@ INSTANTIATE_TEST_SUITE_P(
                       "synth/llama3-style", "synth/mixtral", "synth/qwen2", "synth/qwen2moe",
                       "synth/qwen3", "synth/qwen3moe", "synth/olmoe", "synth/gemma", "synth/gemma2",
                       "synth/gemma3", "synth/phi2", "synth/phi3", "synth/gpt2", "synth/gptneox",
-                      "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k", "own/olmo2",
-                      "own/olmo3", "own/smollm3", "own/granite", "own/glm4", "own/starcoder2",
-                      "own/gpt-oss", "own/gpt-oss-mxfp4"),
-    [](const auto& one) {
-      std::string name = one.param;
-      for (char& ch : name) {
-        if (ch == '-' || ch == '/') ch = '_';
-      }
-      return name;
-    });
+                      "real/shakespeare-llama-q4_k_m", "real/shakespeare-gpt2-q6_k"),
+    tests::TestName());
+
+INSTANTIATE_TEST_SUITE_P(Own, Conservation, ::testing::ValuesIn(tests::kOwnFamilies),
+                         tests::TestName());
 
 }  // namespace

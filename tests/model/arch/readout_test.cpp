@@ -9,6 +9,7 @@
 #include "model/arch/registry.h"
 #include "model/format/gguf.h"
 #include "tests/support/capture.h"
+#include "tests/support/every_family.h"
 #include "tests/support/oracle.h"
 
 namespace {
@@ -190,17 +191,13 @@ TEST_P(Readout, ANeuronAddsItsColumnTimesItsActivation) {
         << "neuron " << n;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, Readout,
-    ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2", "gptneox", "gemma",
-                      "gemma2", "gemma3", "phi2", "phi3", "qwen2", "qwen3", "mixtral", "qwen2moe",
-                      "qwen3moe", "olmoe", "own/olmo2", "own/smollm3", "own/granite", "own/glm4",
-                      "own/starcoder2", "own/gpt-oss", "own/gpt-oss-mxfp4"),
-    [](const auto& one) {
-      std::string name = one.param;
-      std::replace_if(
-          name.begin(), name.end(), [](char ch) { return ch == '-' || ch == '/'; }, '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models, Readout,
+                         ::testing::Values("llama-gqa", "llama-gqa-q8_0", "llama3-style", "gpt2",
+                                           "gptneox", "gemma", "gemma2", "gemma3", "phi2", "phi3",
+                                           "qwen2", "qwen3", "mixtral", "qwen2moe", "qwen3moe",
+                                           "olmoe"),
+                         tests::TestName());
+
+INSTANTIATE_TEST_SUITE_P(Own, Readout, ::testing::ValuesIn(tests::kOwnFamilies), tests::TestName());
 
 }  // namespace

@@ -154,6 +154,8 @@ TEST(SpecialTokens, OfHarmonyEndOneMessageOrTheAnswer) {
   EXPECT_FALSE(t->ends_generation(10));
   EXPECT_EQ("", t->piece(10));
   EXPECT_EQ("<|start|>", t->piece(11)) << "a part of what is said";
+  EXPECT_EQ((Ids{11}), t->encode("<|start|>", Special::kParse));
+  EXPECT_NE((Ids{11}), t->encode("<|start|>")) << "what a user writes stays text";
   EXPECT_TRUE(
       make_tokenizer(LoadedGguf(with_specials({"<|return|>", "<|end|>"}, {3, 3}).build()).file)
           ->ends_generation(9));

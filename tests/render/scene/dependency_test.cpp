@@ -122,6 +122,29 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
   mixtral.flags |= trace::kStructureRenormalised;
   EXPECT_EQ("p_e = softmax(W_router norm(x_mid))_e, G_e = p_e / sum of the chosen p",
             formula_of(Kind::kRouter, mixtral));
+  trace::StructureRecord oss = mixtral;
+  oss.flags = trace::kStructureSinks | trace::kStructureClampedSwiglu | trace::kStructureRotated |
+              trace::kStructureRouterBias | trace::kStructureRootScale | trace::kStructureGated |
+              trace::kStructureFfnBiases | trace::kStructureHeadBiases;
+  EXPECT_EQ(
+      "z_h = sum_j a_j v_j, a_j = exp(s_j) / (exp(sink_h) + sum_i exp(s_i)), s_j = q k_j / sqrt D, "
+      "q = rope(W_q norm(x) + b)",
+      formula_of(Kind::kHead, oss));
+  EXPECT_EQ("p_e = softmax(W_router norm(x_mid) + b)_e, G_e = p_e of the chosen",
+            formula_of(Kind::kRouter, oss));
+  EXPECT_EQ(
+      "act = g sigmoid(1.702 g) (u + 1), g = min(W_gate norm(x_mid) + b, 7), u = W_up norm(x_mid) "
+      "+ "
+      "b within -7..7",
+      formula_of(Kind::kCell, oss));
+  EXPECT_EQ("act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7",
+            scene::activation_formula(oss));
+  trace::StructureRecord mistral = llama;
+  mistral.flags |= trace::kStructureTempered;
+  EXPECT_EQ(
+      "z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), q = growth(position) rope(W_q "
+      "norm(x))",
+      formula_of(Kind::kHead, mistral));
   EXPECT_EQ("G_e act_n <w_n, df> / |df|^2", scene::neuron_formula(mixtral));
   EXPECT_EQ("act_n <w_n, df> / |df|^2", scene::neuron_formula(llama));
   EXPECT_EQ("act = f(norm(x_mid))", formula_of(Kind::kCell, {})) << "where the trace is silent";

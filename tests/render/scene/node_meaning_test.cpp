@@ -42,6 +42,25 @@ TEST_F(Besides, OfAHeadAreItsEntropyAndItsNorm) {
             of("L1.H2"));
 }
 
+TEST(BesidesOfSinks, AHeadSaysWhatItsSinkTakes) {
+  trace::Log log;
+  tests::TraceBuilder builder(log, tests::small_model());
+  builder.describe();
+  trace::StructureRecord structure;
+  structure.flags = trace::kStructureSinks;
+  structure.trained_context = tests::small_model().context;
+  structure.query_width = structure.kv_width = 1;
+  builder.structure(structure);
+  builder.start();
+  builder.step(3);
+  trace::Reader reader(log);
+  reader.poll();
+  const scene::Layout layout(tests::small_model());
+  const scene::NodeRef head = layout.ref(*scene::find_node("L1.H2", layout));
+  EXPECT_EQ("its learned sink takes 0.25 of the attention, and reads nothing",
+            scene::besides(reader, layout, head, 0, true).at(1));
+}
+
 TEST_F(Besides, OfASlotAreTheNormsOfWhatItHolds) {
   const trace::Kv& kv = reader_.position(1).kv;
   char expected[96];
