@@ -68,10 +68,11 @@ std::string formula_of(Tap tap, const Config& c) {
            (c.rope_period > 0 ? ", without rope in every " + nth(c.rope_period) + " layer" : "");
   };
   // Before the norm or the scale that the update goes through, whose factor cancels.
-  const auto behind_gain = [&](const char* formula) {
-    return c.post_norms ? std::string(formula) + ", g: the gain of the norm behind the sum y"
-           : c.update_scale != 1.0F ? std::string(formula) + ", g = 1, y: the sum before its scale"
-                                    : usual;
+  const auto behind_gain = [&](const std::string& formula, const std::string& plain = {}) {
+    return c.post_norms             ? formula + ", g: the gain of the norm behind the sum y"
+           : c.update_scale != 1.0F ? formula + ", g = 1, y: the sum before its scale"
+           : plain.empty()          ? usual
+                                    : plain;
   };
   const auto update = [&](const std::string& name, const std::string& sum) {
     const std::string scale = c.update_scale != 1.0F ? digits_of(double{c.update_scale}) + " " : "";
@@ -114,6 +115,7 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kHeadShare:
       return behind_gain("<g o_h, g y> / |g y|^2");
     case Tap::kAttnBiasShare:
+      if (!c.attention_biased()) return "0: without biases";
       return behind_gain("<g b, g y> / |g y|^2");
     case Tap::kAttnOut:
       return update("da", c.attention_biased() ? "sum_h o_h + b" : "sum_h o_h");
@@ -134,22 +136,26 @@ std::string formula_of(Tap tap, const Config& c) {
                                : "act = f(W_up m)") +
              std::string(", as W_down reads it");
     case Tap::kNeuronShare:
-      if (c.n_expert > 0) return "G_e act_n <w_n, df> / |df|^2, G_e: its expert's weight";
+      if (c.n_expert > 0)
+        return behind_gain("G_e act_n <g w_n, g y> / |g y|^2, G_e: its expert's weight",
+                           "G_e act_n <w_n, df> / |df|^2, G_e: its expert's weight");
       return behind_gain("act_n <g w_n, g y> / |g y|^2");
     case Tap::kCellShare:
-      if (c.n_expert > 0) return "sum over 32 neurons of G_e act_n <w_n, df> / |df|^2";
+      if (c.n_expert > 0)
+        return behind_gain("sum over 32 neurons of G_e act_n <g w_n, g y> / |g y|^2",
+                           "sum over 32 neurons of G_e act_n <w_n, df> / |df|^2");
       return behind_gain("sum over 32 neurons of act_n <g w_n, g y> / |g y|^2");
     case Tap::kChosenShare:
-      if (c.n_expert > 0) return "neuron, G_e act_n <w_n, df> / |df|^2; of largest |G_e act|";
+      if (c.n_expert > 0)
+        return behind_gain("neuron, G_e act_n <g w_n, g y> / |g y|^2; of largest |G_e act|",
+                           "neuron, G_e act_n <w_n, df> / |df|^2; of largest |G_e act|");
       return behind_gain("neuron, act_n <g w_n, g y> / |g y|^2; the most active");
     case Tap::kExperts:
       return behind_gain("expert, its weight, <g G_e FFN_e, g y> / |g y|^2");
     case Tap::kFfnBiasShare:
-      if (c.n_expert == 0) return behind_gain("<g b, g y> / |g y|^2");
       if (!c.ffn_biased()) return "0: without biases";
-      return c.post_norms || c.update_scale != 1.0F
-                 ? behind_gain("sum_e G_e <g b_e, g y> / |g y|^2")
-                 : "sum_e G_e <b_e, df> / |df|^2";
+      if (c.n_expert == 0) return behind_gain("<g b, g y> / |g y|^2");
+      return behind_gain("sum_e G_e <g b_e, g y> / |g y|^2", "sum_e G_e <b_e, df> / |df|^2");
     case Tap::kFfnOut:
       return update("df", c.n_expert > 0   ? "sum_e G_e FFN_e(m)"
                           : c.ffn_biased() ? "W_down act + b"

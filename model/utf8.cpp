@@ -2,6 +2,8 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 namespace model {
 namespace {
@@ -122,6 +124,7 @@ std::string shortest(T x) {
 }  // namespace
 
 std::string digits_of(double x) {
+  if (!(std::abs(x) <= double{std::numeric_limits<float>::max()})) return shortest(x);
   const auto narrow = static_cast<float>(x);
   return double{narrow} == x ? shortest(narrow) : shortest(x);
 }

@@ -11,6 +11,7 @@ Config read_command_r(const Keys& keys) {
   Config c = keys.common(NormKind::kLayer, {.scales = true});
   c.parallel = true;
   c.shared_norm = true;
+  keys.require("logit_scale");
   c.logit_scale = keys.scale("logit_scale");
   return c;
 }
@@ -18,6 +19,7 @@ Config read_command_r(const Keys& keys) {
 Config read_cohere2(const Keys& keys) {
   constexpr int64_t kPeriod = 4;
   Config c = read_command_r(keys);
+  keys.require("attention.sliding_window");
   keys.read_windows(c, 0, kPeriod);
   c.rope_period = c.window_period;
   return c;

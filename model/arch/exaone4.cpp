@@ -18,7 +18,7 @@ Config read_exaone4(const Keys& keys) {
   c.post_norms = true;
   if (c.n_layer != kLarge) return c;
   keys.read_windows(c, 4096, kPeriod);
-  c.rope_period = kPeriod;
+  c.rope_period = c.window_period;  // what has no window is not rotated
   return c;
 }
 

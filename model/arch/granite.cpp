@@ -1,8 +1,6 @@
 // Granite 3, and 4 without state (Granite Team 2024), dense or a mixture: Llama with x = scale
 // E[id], scores scaled by a number of the file, each update scaled before it is added, and logits
 // that are divided.
-#include <cmath>
-
 #include "model/arch/families.h"
 
 namespace model {
@@ -13,10 +11,7 @@ Config read_granite(const Keys& keys) {
   c.embedding_scale = keys.scale("embedding_scale");
   c.update_scale = keys.scale("residual_scale");
   keys.require("logit_scale");
-  c.logit_scale = 1.0F / keys.positive("logit_scale", 1.0F);
-  if (!std::isfinite(c.logit_scale)) {
-    keys.file().fail("logit_scale divides logits to no finite number", "damaged; fetch it again");
-  }
+  c.logit_scale = keys.divisor("logit_scale");
   // llama.cpp's sign of files without a rotation.
   if (!keys.boolean("rope.scaling.finetuned", true)) c.rope = RopeKind::kNone;
   return c;

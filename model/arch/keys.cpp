@@ -272,8 +272,17 @@ float Keys::scale(const char* name, float fallback) const {
   return value == 0.0F ? 1.0F : value;
 }
 
+float Keys::divisor(const char* name, float fallback) const {
+  const float inverse = 1.0F / positive(name, fallback);
+  if (!std::isfinite(inverse)) {
+    file_.fail(key(name) + " divides to no finite number", "damaged; fetch it again");
+  }
+  return inverse;
+}
+
 void Keys::read_temperature(Config& c) const {
   c.temperature_scale = positive_or_none("attention.temperature_scale", 0.0F);
+  if (c.temperature_scale == 0.0F) return;
   c.temperature_length = integer("rope.scaling.original_context_length", kMaxContext, c.n_ctx);
 }
 
@@ -359,12 +368,13 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
     const std::string_view of = name.substr(name.find('.', 4) + 1);  // "attn_q.bias"
     if (of == "attn_output.bias") c.added_attention_bias = true;
     if (of == "ffn_gate_inp.bias") c.added_router_bias = true;
-    for (const char* part : {"attn_q.", "attn_k.", "attn_v.", "attn_qkv."})
-      c.added_head_biases = c.added_head_biases || of.starts_with(part);
-    for (const char* part :
-         {"ffn_gate.", "ffn_up.", "ffn_down.", "ffn_gate_exps.", "ffn_up_exps.", "ffn_down_exps.",
-          "ffn_up_shexp.", "ffn_gate_shexp.", "ffn_down_shexp."})
-      c.added_ffn_biases = c.added_ffn_biases || of.starts_with(part);
+    for (const char* part : {"attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_qkv.bias"})
+      c.added_head_biases = c.added_head_biases || of == part;
+    for (const char* matrix : {"ffn_gate", "ffn_up", "ffn_down"}) {
+      for (const char* kind : {"", "_exps", "_shexp"}) {
+        c.added_ffn_biases = c.added_ffn_biases || of == std::string(matrix) + kind + ".bias";
+      }
+    }
   }
   return c;
 }

@@ -33,6 +33,8 @@ class Keys {
   float positive_or_none(const char* name, float fallback) const;
   // A factor, 1 where the file has 0, and the fallback where it has none.
   float scale(const char* name, float fallback = 1.0F) const;
+  // 1 / a positive number, or 1 / fallback; throws where that is no finite number.
+  float divisor(const char* name, float fallback = 1.0F) const;
   // Config::temperature_scale and temperature_length.
   void read_temperature(Config& c) const;
   bool boolean(const char* name, bool fallback) const;

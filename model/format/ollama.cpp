@@ -1,6 +1,7 @@
 #include "model/format/ollama.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <variant>
 
@@ -116,8 +117,30 @@ void mend_gpt_oss_of_ollama(ModelFile& file) {
   }
 }
 
+void mend_mistral3_of_ollama(ModelFile& file) {
+  if (!is_family(file, "mistral3")) return;
+  const std::map<std::string, std::string> usual = {
+      {"mistral3.rope.scaling.beta_fast", "mistral3.rope.scaling.yarn_beta_fast"},
+      {"mistral3.rope.scaling.beta_slow", "mistral3.rope.scaling.yarn_beta_slow"},
+      {"mistral3.rope.scaling.mscale_all_dim", "mistral3.rope.scaling.yarn_log_multiplier"},
+      {"mistral3.rope.scaling_beta", "mistral3.attention.temperature_scale"}};
+  const bool theirs = std::any_of(usual.begin(), usual.end(),
+                                  [&](const auto& names) { return file.find(names.first); }) ||
+                      std::any_of(file.tensors().begin(), file.tensors().end(), is_vision);
+  if (!theirs) return;
+  file.add(kOllama, true);
+  file.rename_keys([&](const std::string& key) {
+    const auto at = usual.find(key);
+    return at == usual.end() ? key : at->second;
+  });
+  MetaValue* type = file.find_to_mend("mistral3.rope.scaling.type");
+  if (type != nullptr && *type == MetaValue(std::string())) *type = std::string("none");
+  file.leave_out_tensors(is_vision);
+}
+
 void mend_file_of_ollama(ModelFile& file) {
   mend_gemma3_of_ollama(file);
+  mend_mistral3_of_ollama(file);
   mend_gpt_oss_of_ollama(file);
 }
 

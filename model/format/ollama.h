@@ -26,4 +26,9 @@ void mend_gemma3_of_ollama(ModelFile& file);
 // llama/compat/llama-ollama-compat.cpp.
 void mend_gpt_oss_of_ollama(ModelFile& file);
 
+// Mistral 3 as Ollama's store has it: other names of keys, a scaling of no type where there is
+// none, and the part that sees. Source: github.com/ollama/ollama, convert/convert_mistral.go and
+// convert_mistral_causal.go.
+void mend_mistral3_of_ollama(ModelFile& file);
+
 }  // namespace model

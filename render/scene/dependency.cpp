@@ -64,8 +64,9 @@ class Formulas {
                                               : "sum_n act_n w_n") +
                       ffn_bias_);
       case Kind::kHead:
-        return "z_h = sum_j a_j v_j, " + weights() +
-               ", q = " + (is(trace::kStructureTempered) ? "growth(position) " : "") +
+        return "z_h = sum_j a_j v_j, " + weights() + ", q = " +
+               (is(trace::kStructureTempered) ? "(1 + scale ln(1 + floor(position / original))) "
+                                              : "") +
                turned("W_q", "x");
       case Kind::kSlot:
         return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v " + read("x_j") + head_bias_;

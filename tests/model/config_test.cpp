@@ -188,6 +188,37 @@ TEST(Config, MistralsQueriesGrowBeyondTheOriginalContext) {
   EXPECT_FLOAT_EQ(1.0F, config_of(g).rope_magnitude);
 }
 
+TEST(Config, WhatHasNoWindowIsNotRotatedInExaoneAndCommandR7B) {
+  GgufBytes g = as_family("exaone4");
+  EXPECT_EQ(0, config_of(g.u32("exaone4.attention.sliding_window", 8)).window) << "the small one";
+  const Config large =
+      config_of(g.u32("exaone4.block_count", 64).remove("exaone4.attention.sliding_window"));
+  EXPECT_EQ(4096, large.window);
+  for (const int64_t l : {2, 3, 62, 63}) EXPECT_EQ(large.windowed(l), large.rotated(l)) << l;
+  const Config by_two = config_of(g.u32("exaone4.attention.sliding_window_pattern", 2));
+  for (const int64_t l : {0, 1, 2, 3}) EXPECT_EQ(by_two.windowed(l), by_two.rotated(l)) << l;
+
+  GgufBytes r7b = as_family("cohere2");
+  r7b.f32("cohere2.attention.layer_norm_epsilon", 1e-5F).f32("cohere2.logit_scale", 0.25F);
+  EXPECT_CONTAINS(refusal(r7b), "'cohere2.attention.sliding_window' is missing");
+  r7b.u32("cohere2.attention.sliding_window", 8);
+  const Config c = config_of(r7b);
+  EXPECT_EQ(0.25F, c.logit_scale);
+  for (const int64_t l : {0, 1, 2, 3}) EXPECT_EQ(c.windowed(l), c.rotated(l)) << l;
+  EXPECT_CONTAINS(refusal(r7b.remove("cohere2.logit_scale")), "is missing");
+}
+
+// The first MiniCPM's config.json: scale_emb 12, scale_depth 1.4, dim_model_base 256.
+TEST(Config, EarlyFilesOfMiniCpmAreScaledAsItsFirstModels) {
+  const Config c = config_of(as_family("minicpm"));
+  EXPECT_EQ(12.0F, c.embedding_scale);
+  EXPECT_FLOAT_EQ(1.4F / std::sqrt(static_cast<float>(c.n_layer)), c.update_scale);
+  EXPECT_FLOAT_EQ(256.0F / static_cast<float>(c.n_embd), c.logit_scale);
+  EXPECT_EQ(4.0F, config_of(as_family("minicpm").f32("minicpm.logit_scale", 0.25F)).logit_scale);
+  EXPECT_CONTAINS(refusal(as_family("minicpm").f32("minicpm.logit_scale", 1e-40F)),
+                  "minicpm.logit_scale divides to no finite number");
+}
+
 TEST(Config, GptOssIsNeverReadWithoutItsWindowOrItsExperts) {
   const auto with = [](const char* left_out) {
     GgufBytes g = as_family("gpt-oss");

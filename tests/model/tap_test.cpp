@@ -49,6 +49,11 @@ TEST(TapFormula, SaysHowQueriesGrow) {
   EXPECT_EQ("q = rope(W_q n) (1 + 0.3 ln(1 + floor(position / 16)))",
             formula("own/mistral3", Tap::kQ));
   EXPECT_EQ("0: without biases", formula("own/granitemoe", Tap::kFfnBiasShare));
+  EXPECT_EQ("0: without biases", formula("own/olmo2", Tap::kAttnBiasShare));
+  EXPECT_EQ(
+      "G_e act_n <g w_n, g y> / |g y|^2, G_e: its expert's weight, g = 1, y: the sum before its "
+      "scale; 0 where the expert did not run",
+      formula("own/granitemoe", Tap::kNeuronShare));
 }
 
 TEST(TapFormula, SaysWhatGptOssDoesDifferently) {

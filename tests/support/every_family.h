@@ -9,7 +9,7 @@
 
 namespace tests {
 
-// Names as tests::model_path takes them. Of the families whose models tests/data holds:
+// Names as tests::model_path takes them. Of tests/data one for every way that a family goes:
 inline constexpr const char* kOwnFamilies[] = {
     "own/olmo2",      "own/olmo3",   "own/smollm3",       "own/granite",  "own/glm4",
     "own/starcoder2", "own/gpt-oss", "own/gpt-oss-mxfp4", "own/mistral3", "own/exaone4",

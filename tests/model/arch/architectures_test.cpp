@@ -215,8 +215,8 @@ INSTANTIATE_TEST_SUITE_P(Models, Own,
                                            "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
                                            "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4", "mistral3",
                                            "exaone4", "exaone4-64", "granitemoe", "minicpm",
-                                           "command-r", "cohere2", "stablelm", "stablelm-parallel",
-                                           "internlm2", "seed_oss"),
+                                           "command-r", "cohere2", "stablelm", "internlm2",
+                                           "seed_oss"),
                          tests::TestName());
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of

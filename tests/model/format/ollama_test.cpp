@@ -169,4 +169,32 @@ TEST(GptOssOfOllama, ANameThatIsThereAlreadyIsNotTakenTwice) {
   EXPECT_EQ(2, file.get_int("gptoss.block_count", 0, 9));
 }
 
+TEST(GptOssOfOllama, EarlyFilesAreToBePulledAgain) {
+  model::ModelFile file("m", "GGUF v3", 0);
+  file.add("general.architecture", std::string("gptoss"));
+  model::Tensor fused;
+  fused.name = "blk.0.ffn_gate_up_exps.weight";
+  file.add(fused);
+  EXPECT_THROW(model::mend_gpt_oss_of_ollama(file), fulgurite::Error);
+}
+
+// By the names of github.com/ollama/ollama, convert/convert_mistral_causal.go.
+TEST(Mistral3OfOllama, KeepsItsScalings) {
+  model::ModelFile file("m", "GGUF v3", 0);
+  file.add("general.architecture", std::string("mistral3"));
+  file.add("mistral3.rope.scaling.type", std::string("yarn"));
+  file.add("mistral3.rope.scaling.beta_fast", 30.0);
+  file.add("mistral3.rope.scaling.mscale_all_dim", 1.0);
+  file.add("mistral3.rope.scaling_beta", 0.1);
+  model::mend_mistral3_of_ollama(file);
+  EXPECT_EQ(30.0, file.get_float("mistral3.rope.scaling.yarn_beta_fast", 0.0));
+  EXPECT_EQ(1.0, file.get_float("mistral3.rope.scaling.yarn_log_multiplier", 0.0));
+  EXPECT_EQ(0.1, file.get_float("mistral3.attention.temperature_scale", 0.0));
+  EXPECT_EQ("yarn", file.get_string("mistral3.rope.scaling.type"));
+  model::ModelFile usual("m", "GGUF v3", 0);
+  usual.add("general.architecture", std::string("mistral3"));
+  model::mend_mistral3_of_ollama(usual);
+  EXPECT_EQ(1U, usual.metadata().size()) << "stays as it is";
+}
+
 }  // namespace

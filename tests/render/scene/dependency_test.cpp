@@ -133,17 +133,16 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
   EXPECT_EQ("p_e = softmax(W_router norm(x_mid) + b)_e, G_e = p_e of the chosen",
             formula_of(Kind::kRouter, oss));
   EXPECT_EQ(
-      "act = g sigmoid(1.702 g) (u + 1), g = min(W_gate norm(x_mid) + b, 7), u = W_up norm(x_mid) "
-      "+ "
-      "b within -7..7",
+      "act = g sigmoid(1.702 g) (u + 1), g = min(W_gate norm(x_mid) + b, 7), "
+      "u = W_up norm(x_mid) + b within -7..7",
       formula_of(Kind::kCell, oss));
   EXPECT_EQ("act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7",
             scene::activation_formula(oss));
   trace::StructureRecord mistral = llama;
   mistral.flags |= trace::kStructureTempered;
   EXPECT_EQ(
-      "z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), q = growth(position) rope(W_q "
-      "norm(x))",
+      "z_h = sum_j a_j v_j, a = softmax(q k_j / sqrt D), "
+      "q = (1 + scale ln(1 + floor(position / original))) rope(W_q norm(x))",
       formula_of(Kind::kHead, mistral));
   EXPECT_EQ("G_e act_n <w_n, df> / |df|^2", scene::neuron_formula(mixtral));
   EXPECT_EQ("act_n <w_n, df> / |df|^2", scene::neuron_formula(llama));
