@@ -9,7 +9,7 @@
 // A mixture has E such FFNs: p = softmax(W_router m), the best p are divided by their sum, and
 // the update is the sum of G_e FFN_e(m).
 //
-// ERNIE 4.5 without experts is built the same.
+// ERNIE 4.5 without experts and InternLM 2 are built the same.
 #include "model/arch/families.h"
 
 namespace model {

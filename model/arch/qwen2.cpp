@@ -1,7 +1,8 @@
 // Qwen 1.5, 2 and 2.5 (Yang et al. 2024, arXiv:2407.10671): Llama with biases in W_q, W_k and
 // W_v. The mixture keeps the router's probabilities as they are and adds an expert that always
 // works, gated by sigmoid(w . m). Of those that see (Qwen 2 VL and 2.5 VL) it is the part that
-// reads and writes text, whose positions are the same in all three directions.
+// reads and writes text, whose positions are the same in all three directions. Seed-OSS (ByteDance
+// 2025) is built like the dense ones.
 #include "model/arch/families.h"
 
 namespace model {

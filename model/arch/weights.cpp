@@ -132,7 +132,7 @@ class Reader {
       const std::string stacked = blk_ + name + "_exps.weight";
       if (has(stacked) || c_.all_biased) {
         const Tensor all = matrix(stacked, rows, cols, c_.n_expert);
-        Linear stack{all, bias(blk_ + name + "_exps", rows, c_.all_biased, c_.n_expert)};
+        const Linear stack{all, bias(blk_ + name + "_exps", rows, c_.all_biased, c_.n_expert)};
         for (size_t e = 0; e < list.size(); ++e) {
           list[e].*part = rows_of(stack, static_cast<int64_t>(e) * rows, rows);
         }
