@@ -252,10 +252,9 @@ void add_muted(CLI::App& app, std::vector<trace::MutedPart>& muted) {
                muted.push_back(*part);
            }
          },
-         "parts that the model runs without, what they give zero but for biases: a head L3.H1, all "
-         "heads of a layer L3.A, a neuron L3.F20, all of a layer L3.M, an expert L3.E5; several "
-         "with "
-         "commas")
+         "parts that the model runs without, what they give zero but for biases: a head L3.H1, "
+         "all heads of a layer L3.A, a neuron L3.F20, all of a layer L3.M, an expert L3.E5; "
+         "several with commas")
       ->delimiter(',')
       ->allow_extra_args(false);
 }

@@ -129,7 +129,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   a_.z_read.resize(static_cast<size_t>(q_width));
   a_.act_read.resize(static_cast<size_t>(ff));
   for (Values* v : {&a_.q, &a_.z, &a_.head_back}) fit(*v, q_width);
-  fit(a_.sink, config_.n_head);
+  fit(a_.sink_weight, c.n_head);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
   // Of one position all experts at work have theirs.
   const auto of_neurons = static_cast<size_t>(std::max(n, c.experts_at_work()) * c.widest_ffn());

@@ -86,7 +86,7 @@ class Decoder final : public Model {
     Values k, v;             // (K, D)
     Values scores, weights;  // (H, T) of each position, or (T) of each thread
     Values z;                // (H, D)
-    Values sink;             // (H) the weights that sinks take
+    Values sink_weight;      // (H) what each head's sink takes
     Values sum, update;      // (C) what a product gave; the same behind the norm after it
     Values gate, up, act;    // (F); of a mixture as many rows of the widest as experts work
     Values router;           // (E)

@@ -129,7 +129,7 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
   const float* sinks = weights_.layers[static_cast<size_t>(l)].sinks;
   if (sinks != nullptr) head.sink = sinks[h];
   float* z = a_.z.data() + (i * c.n_head + h) * c.head_dim;
-  a_.sink[static_cast<size_t>(i * c.n_head + h)] = attend(head, scores, weights, z);
+  a_.sink_weight[static_cast<size_t>(i * c.n_head + h)] = attend(head, scores, weights, z);
   pass.mute(Part::kHeads, l, h, 1, c.head_dim, z);
 }
 
@@ -342,9 +342,9 @@ void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const
                                            : factor_matvec(factor(factors_, l, h), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
   if (!pass.wants_heads()) return;
-  pass.sink->on_head(
-      l, pass.first + i, h,
-      {scores, weights, a_.z.data() + item * d, back, energy, a_.sink[static_cast<size_t>(item)]});
+  pass.sink->on_head(l, pass.first + i, h,
+                     {scores, weights, a_.z.data() + item * d, back, energy,
+                      a_.sink_weight[static_cast<size_t>(item)]});
 }
 
 }  // namespace model

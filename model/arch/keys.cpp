@@ -88,14 +88,17 @@ bool Keys::boolean(const char* name, bool fallback) const {
   return file_.get_bool(key(name), fallback);
 }
 
+std::vector<int64_t> Keys::whole_numbers(const char* name) const {
+  const MetaValue* value = file_.find(key(name));
+  if (const auto* i = std::get_if<std::vector<int64_t>>(value)) return *i;
+  if (const auto* u = std::get_if<std::vector<uint64_t>>(value)) return {u->begin(), u->end()};
+  return {};
+}
+
 bool Keys::has_directions() const {
   const char* name = "rope.dimension_sections";
-  const MetaValue* value = file_.find(key(name));
-  std::vector<int64_t> sections;
-  if (const auto* i = std::get_if<std::vector<int64_t>>(value)) sections = *i;
-  if (const auto* u = std::get_if<std::vector<uint64_t>>(value))
-    sections.assign(u->begin(), u->end());
-  if (value != nullptr && sections.empty()) {
+  const std::vector<int64_t> sections = whole_numbers(name);
+  if (has(name) && sections.empty()) {
     file_.fail(key(name) + " is no list of whole numbers", "convert the model again");
   }
   return sections.size() > 1 && sections[0] > 0 && sections[1] > 0;
@@ -112,13 +115,9 @@ void Keys::read_windows(Config& c, int64_t usual, int64_t usual_period) const {
 
 int64_t Keys::window_period(int64_t layers, int64_t fallback) const {
   const char* name = "attention.sliding_window_pattern";
-  const MetaValue* value = file_.find(key(name));
-  std::vector<bool> windowed;
-  if (const auto* flags = std::get_if<std::vector<bool>>(value)) windowed = *flags;
-  if (const auto* u = std::get_if<std::vector<uint64_t>>(value))
-    windowed.assign(u->begin(), u->end());
-  if (const auto* i = std::get_if<std::vector<int64_t>>(value))
-    windowed.assign(i->begin(), i->end());
+  const std::vector<int64_t> numbers = whole_numbers(name);
+  std::vector<bool> windowed(numbers.begin(), numbers.end());
+  if (const auto* flags = std::get_if<std::vector<bool>>(file_.find(key(name)))) windowed = *flags;
   if (windowed.empty()) return file_.get_int(key(name), 0, kMaxLayers, fallback);
   refuse_other_length(name, windowed.size(), layers);
   const auto first_full = std::find(windowed.begin(), windowed.end(), false);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "model/config.h"
 #include "model/format/model_file.h"
@@ -66,6 +67,7 @@ class Keys {
   int64_t vocabulary() const;
   int64_t same_in_all_layers(const char* name, int64_t most) const;
   int64_t same_in_all_layers(const char* name, int64_t most, int64_t fallback) const;
+  std::vector<int64_t> whole_numbers(const char* name) const;  // empty: no list of them
   int64_t window_period(int64_t layers, int64_t fallback) const;
   void refuse_other_length(const char* name, size_t entries, int64_t layers) const;
   void read_rope(Config& c) const;

@@ -13,6 +13,17 @@ namespace {
 
 constexpr const char* kConvert = "convert the model again";
 
+template <class List, class Index, class NameOf>
+void rename(List& list, Index& index, const ModelFile::NewName& new_name, const NameOf& name_of) {
+  for (size_t i = 0; i < list.size(); ++i) {
+    std::string& old = name_of(list[i]);
+    std::string name = new_name(old);
+    if (!index.emplace(name, i).second) continue;
+    index.erase(old);
+    old = std::move(name);
+  }
+}
+
 }  // namespace
 
 using fulgurite::Error;
@@ -46,21 +57,13 @@ void ModelFile::leave_out_tensors(const std::function<bool(const Tensor&)>& is_o
 }
 
 void ModelFile::rename_keys(const NewName& new_name) {
-  for (size_t i = 0; i < metadata_.size(); ++i) {
-    std::string name = new_name(metadata_[i].first);
-    if (!metadata_index_.emplace(name, i).second) continue;
-    metadata_index_.erase(metadata_[i].first);
-    metadata_[i].first = std::move(name);
-  }
+  rename(
+      metadata_, metadata_index_, new_name, [](auto& entry) -> auto& { return entry.first; });
 }
 
 void ModelFile::rename_tensors(const NewName& new_name) {
-  for (size_t i = 0; i < tensors_.size(); ++i) {
-    std::string name = new_name(tensors_[i].name);
-    if (!tensor_index_.emplace(name, i).second) continue;
-    tensor_index_.erase(tensors_[i].name);
-    tensors_[i].name = std::move(name);
-  }
+  rename(
+      tensors_, tensor_index_, new_name, [](Tensor & tensor) -> auto& { return tensor.name; });
 }
 
 const MetaValue* ModelFile::find(std::string_view key) const noexcept {

@@ -110,11 +110,8 @@ void mend_gpt_oss_of_ollama(ModelFile& file) {
     file.add("gpt-oss.expert_feed_forward_length", static_cast<uint64_t>(gate->ne[1]));
   if (file.find("gpt-oss.rope.scaling.factor"))
     file.add("gpt-oss.rope.scaling.type", std::string("yarn"));
-  if (MetaValue* pre = file.find_to_mend("tokenizer.ggml.pre")) {
-    *pre = std::string("gpt-4o");
-  } else {
-    file.add("tokenizer.ggml.pre", std::string("gpt-4o"));
-  }
+  file.add("tokenizer.ggml.pre", std::string());
+  *file.find_to_mend("tokenizer.ggml.pre") = std::string("gpt-4o");  // whatever they say
 }
 
 void mend_mistral3_of_ollama(ModelFile& file) {

@@ -63,10 +63,6 @@ class Shares : public ::testing::TestWithParam<Case> {
     }
   }
   const trace::ModelRecord& m() const { return talk_ptr_->reader.model()->record; }
-  // Attention weight that a head's learned sink takes.
-  float sink(const trace::Position& at, uint32_t l, uint32_t h) const {
-    return at.attention.sink(l, h);
-  }
   bool rounds() const {
     const std::string type(talk_ptr_->model.quantisation);
     return type.find('Q') != std::string::npos || type.find("MX") != std::string::npos;
@@ -111,7 +107,7 @@ TEST_P(Shares, ReadsAndRestCarryTheWholeHead) {
       // Of a full list only what rounding z to 8 bits added is left.
       if (full()) {
         EXPECT_NEAR(0.0F, head.rest_share, rounds() ? 5e-2 : 1e-6);
-        EXPECT_EQ(sink(at, l, h), head.rest_weight);
+        EXPECT_EQ(at.attention.sink(l, h), head.rest_weight);
       }
     }
   });
@@ -126,7 +122,8 @@ TEST_P(Shares, WhatSlotsAreReadAddsUpInEveryLane) {
       for (uint32_t j = 0; j < slots; ++j)
         sum += double{at.kv.read[(l * m().kv_heads + k) * slots + j]};
       const uint32_t heads = m().heads / m().kv_heads;
-      for (uint32_t h = k * heads; h < (k + 1) * heads; ++h) sum += double{sink(at, l, h)} / heads;
+      for (uint32_t h = k * heads; h < (k + 1) * heads; ++h)
+        sum += double{at.attention.sink(l, h)} / heads;
       expect_one(sum);
     }
   });

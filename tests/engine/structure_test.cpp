@@ -209,9 +209,6 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
   EXPECT_NE(0U, reader.model()->structure.flags & trace::kStructureSynthetic);
   EXPECT_CONTAINS(reader.model()->name, "synthetic");
   const auto& m = reader.model()->record;
-  const auto sink = [&](const trace::Position& at, size_t l, size_t h) {
-    return at.attention.sinks.empty() ? 0.0 : double{at.attention.sinks[l * m.heads + h]};
-  };
   for (size_t p = 0; p < reader.positions(); ++p) {
     const trace::Position& at = reader.position(p);
     for (uint32_t l = 0; l < m.layers; ++l) {
@@ -220,7 +217,7 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
         heads += double{at.attention.head(l, h).share};
         const float* weights =
             at.kv.read.data() + (l * m.kv_heads + trace::kv_head_of(m, h)) * (p + 1);
-        const double read_in_all = 1.0 - sink(at, l, h);
+        const double read_in_all = 1.0 - double{at.attention.sink(l, h)};
         double nats = 0.0;
         for (size_t j = 0; j <= p; ++j) {
           const double part = double{weights[j]} / read_in_all;
@@ -234,7 +231,7 @@ TEST_P(Synthetic, TraceIsWholeAndItsSharesAddUpToOne) {
       EXPECT_NEAR(1.0, heads, 1e-3);
       double slots = 0.0;
       for (size_t j = 0; j <= p; ++j) slots += double{at.kv.read[l * m.kv_heads * (p + 1) + j]};
-      EXPECT_NEAR(1.0 - sink(at, l, 0), slots, 1e-4);
+      EXPECT_NEAR(1.0 - double{at.attention.sink(l, 0)}, slots, 1e-4);
       double neurons = double{at.ffn.rest_share[l]} + double{at.ffn.bias_share[l]};
       for (uint32_t i = 0; i < at.ffn.record->top; ++i)
         neurons += double{at.ffn.top[l * at.ffn.record->top + i].share};
