@@ -57,7 +57,8 @@ Inspection lane(const model::Config& c, const Past& past, const CachePlace& plac
   }
   Inspection result = std::move(summary).result();
   result.formula =
-      model::tap_formula(place.keys ? model::Tap::kK : model::Tap::kV, c) + ", as cached";
+      model::tap_formula({place.keys ? model::Tap::kK : model::Tap::kV, place.layer}, c) +
+      ", as cached";
   return result;
 }
 
@@ -68,7 +69,7 @@ void measure_those_that_ran(const model::Config& c, const std::vector<float>& ne
   for (int64_t e = 0; e < experts.rows; ++e) {
     const auto expert = static_cast<int64_t>(experts.data[static_cast<size_t>(3 * e)]);
     const auto first = neurons.begin() + expert * c.n_ff;
-    those.insert(those.end(), first, first + (expert == c.n_expert ? c.n_ff_shared : c.n_ff));
+    those.insert(those.end(), first, first + c.neurons_of(expert));
   }
   Summary summary(1, std::ssize(those));
   summary.add_row(those.data());
@@ -82,7 +83,7 @@ void measure_those_that_ran(const model::Config& c, const std::vector<float>& ne
 Inspection tap(const LoadedModel& model, const Past& past, const model::TapPlace& place,
                const Inspect& what) {
   const model::Config& c = model.network->config();
-  const bool some_ran = c.n_expert > 0 && model::of_neurons(place.tap);
+  const bool some_ran = c.mixed(place.layer) && model::of_neurons(place.tap);
   const model::TapPlace places[] = {place, {model::Tap::kExperts, place.layer}};
   const std::vector<TapValues> ran =
       run_again(model, past, what.position, std::span(places).first(some_ran ? 2 : 1));
@@ -96,7 +97,7 @@ Inspection tap(const LoadedModel& model, const Past& past, const model::TapPlace
     summary.add_row(values.data.data() + i * values.cols);
   Inspection result = std::move(summary).result();
   if (some_ran) measure_those_that_ran(c, values.data, ran.back(), result);
-  result.formula = model::tap_formula(place.tap, c);
+  result.formula = model::tap_formula(place, c);
   return result;
 }
 

@@ -30,6 +30,7 @@ std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model:
   for (const MutedPart& part : parts) {
     if (part.layer >= c.n_layer) refuse(part, "layers", c.n_layer);
     const auto index = int64_t{part.index};
+    const int64_t neurons = c.neurons(part.layer);
     const auto mute = [&](model::Part kind, int64_t first, int64_t last) {
       mutes.push_back({kind, part.layer, first, last});
     };
@@ -42,17 +43,18 @@ std::vector<model::Mute> mutes_of(std::span<const MutedPart> parts, const model:
         mute(model::Part::kHeads, 0, c.n_head);
         continue;
       case MutedKind::kNeuron:
-        if (index >= c.neurons()) refuse(part, "neurons", c.neurons());
+        if (index >= neurons) refuse(part, "neurons", neurons);
         mute(model::Part::kNeurons, index, index + 1);
         continue;
       case MutedKind::kNeurons:
-        mute(model::Part::kNeurons, 0, c.neurons());
+        mute(model::Part::kNeurons, 0, neurons);
         continue;
       case MutedKind::kExpert: {
-        const int64_t experts = c.n_expert > 0 ? c.n_expert + (c.n_ff_shared > 0 ? 1 : 0) : 0;
+        const bool mixed = c.mixed(part.layer);
+        const int64_t experts = mixed ? c.n_expert + (c.n_ff_shared > 0 ? 1 : 0) : 0;
         if (index >= experts) refuse(part, "experts", experts);
         mute(model::Part::kNeurons, index * c.n_ff,
-             index < c.n_expert ? (index + 1) * c.n_ff : c.neurons());
+             index < c.n_expert ? (index + 1) * c.n_ff : neurons);
         continue;
       }
     }

@@ -152,12 +152,17 @@ void Recorder::shape(Values& of, size_t sums, size_t n) {
   of.first.resize(sums * kMost);
 }
 
+size_t Recorder::neurons(int64_t layer) const noexcept {
+  return static_cast<size_t>(config_.neurons(layer));
+}
+
 std::span<float> Recorder::of_layer(std::vector<float>& every, int64_t layer) const noexcept {
   const auto n = static_cast<size_t>(config_.neurons());
-  return std::span(every).subspan(static_cast<size_t>(layer) * n, n);
+  return std::span(every).subspan(static_cast<size_t>(layer) * n, neurons(layer));
 }
 std::span<float> Recorder::act_of(Position& p, int64_t layer) const noexcept {
-  return lists_every() ? of_layer(p.every_neuron.value, layer) : p.act;
+  if (!lists_every()) return std::span(p.act).first(neurons(layer));
+  return of_layer(p.every_neuron.value, layer);
 }
 std::span<float> Recorder::shares_of(Position& p, int64_t layer) const noexcept {
   return lists_every() ? of_layer(p.every_neuron.share, layer) : p.shares;
@@ -200,6 +205,12 @@ bool Recorder::wants(Tap tap) const noexcept {
     default:
       return false;
   }
+}
+
+bool Recorder::wants_in(int64_t layer, Tap tap) const noexcept {
+  if (!gathers_all(layer)) return wants(tap);
+  return tap == Tap::kNeuronShare ||
+         (tap != Tap::kCellShare && tap != Tap::kChosenShare && wants(tap));
 }
 
 void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
@@ -249,7 +260,7 @@ void Recorder::on_tap(Tap tap, int64_t layer, int64_t position, const float* dat
     case Tap::kResidMid:
       return stream(1);
     case Tap::kAct:
-      return config_.n_expert > 0 ? keep_act(p, layer, data) : keep_in(act_of(p, layer));
+      return config_.mixed(layer) ? keep_act(p, layer, data) : keep_in(act_of(p, layer));
     case Tap::kRouter:
       std::copy_n(data, n, p.router.data() + l * n);
       return;
@@ -284,7 +295,8 @@ void Recorder::keep_act(Position& p, int64_t layer, const float* data) {
       part(int64_t{e} * config_.n_ff, config_.neurons_of(e));
     }
   };
-  if (lists_every()) {  // at work when this layer's were kept last were others
+  const bool behind_dense = layer > 0 && layer == config_.dense_layers;  // which wrote over all
+  if (lists_every() || behind_dense) {  // at work when this layer's were kept last were others
     std::fill(act.begin(), act.end(), 0.0F);
   } else {
     each([&](int64_t first, int64_t n) { std::fill_n(act.begin() + first, n, 0.0F); });
@@ -304,7 +316,7 @@ void Recorder::reduce(model::Operation part, int64_t layer) {
       slots_read(p, layer, first_ + i + 1);
     } else {
       bucket_energy(p, layer);
-      detail_.all_neurons ? all_neurons(p, layer) : cells_and_chosen(p, layer);
+      gathers_all(layer) ? all_neurons(p, layer) : cells_and_chosen(p, layer);
     }
   }
 }

@@ -31,6 +31,7 @@ class Recorder final : public model::TapSink {
   // n positions from `first` on: begin, then the forward pass with this as its sink, then end.
   void begin(uint32_t first, uint32_t n, const model::KvCache& cache);
   bool wants(model::Tap tap) const noexcept override;
+  bool wants_in(int64_t layer, model::Tap tap) const noexcept override;
   void on_tap(model::Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,
               int64_t cols) override;
   bool wants_heads() const noexcept override { return true; }
@@ -78,6 +79,12 @@ class Recorder final : public model::TapSink {
   void shape(Position& p, uint32_t reach);
   static void shape(Values& of, size_t sums, size_t n);
   bool lists_every() const noexcept { return level_ == trace::Level::kFull; }
+  // Whether every neuron's share is asked for: also in a mixture's leading dense layers, which are
+  // few, and whose cells are no whole blocks of 32 neurons.
+  bool gathers_all(int64_t layer) const noexcept {
+    return detail_.all_neurons || (config_.n_expert > 0 && !config_.mixed(layer));
+  }
+  size_t neurons(int64_t layer) const noexcept;
   // A layer's activations, and the shares of its neurons.
   std::span<float> act_of(Position& p, int64_t layer) const noexcept;
   std::span<float> shares_of(Position& p, int64_t layer) const noexcept;

@@ -281,9 +281,9 @@ bool TileReader::cached(Job& job, bool keys, int64_t layer, const Past& past, In
   Tile tile = tile_of(region, reduction.texels(), region.texel_rows());
   tile.full_rows = rows;
   tile.full_cols = c.n_head_kv * d;
-  tile.formula =
-      model::tap_formula(keys ? model::Tap::kK : model::Tap::kV, model_.network->config()) +
-      ", as cached";
+  tile.formula = model::tap_formula({keys ? model::Tap::kK : model::Tap::kV, layer},
+                                    model_.network->config()) +
+                 ", as cached";
   emit(what, tile);
   return true;
 }
@@ -324,7 +324,7 @@ void TileReader::tap(const Job& job, const Past& past, const Emit& emit) {
   Tile tile = tile_of(region, reduction.texels(), region.texel_rows());
   tile.full_rows = values.rows;
   tile.full_cols = values.cols;
-  tile.formula = model::tap_formula(place->tap, model_.network->config());
+  tile.formula = model::tap_formula(*place, model_.network->config());
   emit(what, tile);
 }
 

@@ -18,10 +18,14 @@ enum class RopeKind { kNone, kPairs, kHalves };
 // what clamped_swiglu() of model/kernels/ops.h makes of gate and up.
 enum class FfnKind { kSiluGated, kGeluGated, kGelu, kGeluExact, kClampedSwiglu };
 
+// What a router's logits become: probabilities of all experts together, or of each by itself.
+enum class RouterKind { kSoftmax, kSigmoid };
+
 struct Config {
   std::string arch = "llama";  // general.architecture
   std::string name;            // general.name, may be empty
   int64_t n_layer = 0;         // L
+  int64_t n_layer_unused = 0;  // that a file has behind them, for guessing more tokens at once
   int64_t n_embd = 0;          // C
   int64_t n_head = 0;          // H
   int64_t n_head_kv = 0;       // K, divides H
@@ -75,7 +79,16 @@ struct Config {
   int64_t n_expert = 0;            // E; 0: dense
   int64_t n_expert_used = 0;       // the router's best, per token
   bool expert_renormalise = true;  // their probabilities are divided by their sum
-  int64_t n_ff_shared = 0;         // neurons of the expert that always works; 0: none
+  float expert_scale = 1.0F;       // and multiplied by it
+  RouterKind router = RouterKind::kSoftmax;
+  bool choice_biased = false;  // the best are those of largest p_e + b_e
+  // Of so many groups of experts only the best are looked into, by the sum of each group's two
+  // largest; 1: all experts are one group (DeepSeek-V3, arXiv:2412.19437).
+  int64_t expert_groups = 1, expert_groups_used = 1;
+  int64_t n_ff_shared = 0;    // neurons of the expert that always works; 0: none
+  bool shared_gated = false;  // a gate of its own says how much of it is taken
+  int64_t dense_layers = 0;   // leading layers of a mixture that have one FFN instead ...
+  int64_t n_ff_dense = 0;     // ... of so many neurons
 
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
@@ -95,15 +108,21 @@ struct Config {
     return std::abs(attention_scale * std::sqrt(static_cast<float>(head_dim)) - 1.0F) < 1e-4F;
   }
   bool gated() const noexcept { return ffn != FfnKind::kGelu && ffn != FfnKind::kGeluExact; }
-  // Experts that work on a token.
+  // Whether a layer's FFN is a mixture.
+  bool mixed(int64_t layer) const noexcept { return n_expert > 0 && layer >= dense_layers; }
+  // Experts that work on a token, in a layer that has them.
   int64_t experts_at_work() const noexcept { return n_expert_used + (n_ff_shared > 0 ? 1 : 0); }
   int64_t widest_ffn() const noexcept { return std::max(n_ff, n_ff_shared); }
-  // Of expert e; n_expert is the one that always works, in a dense layer 0 the whole FFN.
+  // Of expert e; n_expert is the one that always works, in a dense model 0 the whole FFN.
   int64_t neurons_of(int64_t e) const noexcept {
     return e < n_expert || n_expert == 0 ? n_ff : n_ff_shared;
   }
   // Neurons of a layer, over all experts: expert e's n-th is e * n_ff + n, the shared ones last.
+  // Of a mixture no layer has more than those that are mixed.
   int64_t neurons() const noexcept { return n_expert > 0 ? n_expert * n_ff + n_ff_shared : n_ff; }
+  int64_t neurons(int64_t layer) const noexcept {
+    return n_expert > 0 && !mixed(layer) ? n_ff_dense : neurons();
+  }
 };
 
 }  // namespace model

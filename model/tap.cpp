@@ -107,7 +107,10 @@ std::string formula_of(Tap tap, const Config& c) {
       return (c.sinks ? "a_j = e^s_j / (e^sink + sum_i e^s_i)" : usual) +
              (c.window > 0 ? " within the window, 0 outside" : "");
     case Tap::kRouter:
-      return c.router_biased() ? "p = softmax(W_router m + b)" : usual;
+      return std::string("p = ") + (c.router == RouterKind::kSigmoid ? "sigmoid" : "softmax") +
+             (c.router_biased() ? "(W_router m + b)" : "(W_router m)") +
+             (c.choice_biased ? ", chosen by p + b" : "") +
+             (c.expert_groups > 1 ? " in the best groups" : "");
     case Tap::kHeadBack:
       return behind_gain("W_O,h^T g^2 o_h");
     case Tap::kHeadEnergy:
@@ -171,9 +174,11 @@ std::string formula_of(Tap tap, const Config& c) {
 
 }  // namespace
 
-std::string tap_formula(Tap tap, const Config& c) {
-  const bool some_run = c.n_expert > 0 && of_neurons(tap);
-  return formula_of(tap, c) + (some_run ? "; 0 where the expert did not run" : "");
+std::string tap_formula(const TapPlace& place, const Config& of_model) {
+  Config c = of_model;
+  if (!c.mixed(place.layer)) c.n_expert = 0;
+  const bool some_run = c.n_expert > 0 && of_neurons(place.tap);
+  return formula_of(place.tap, c) + (some_run ? "; 0 where the expert did not run" : "");
 }
 
 std::string tap_name(Tap tap, int64_t layer) {

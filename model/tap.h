@@ -78,16 +78,17 @@ struct TapInfo {
 
 const TapInfo& tap_info(Tap tap) noexcept;
 
-// For people: what a model of this kind makes of it.
-std::string tap_formula(Tap tap, const Config& config);
-
-// "blk.3.attn.weights"; global taps ignore the layer.
-std::string tap_name(Tap tap, int64_t layer);
-
 struct TapPlace {
   Tap tap;
   int64_t layer;
 };
+
+// For people: what a layer of a model of this kind makes of it.
+std::string tap_formula(const TapPlace& place, const Config& config);
+
+// "blk.3.attn.weights"; global taps ignore the layer.
+std::string tap_name(Tap tap, int64_t layer);
+
 // The inverse of tap_name; nothing when there is no such tap or the layer is not below n_layer.
 std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer);
 
@@ -111,6 +112,8 @@ class TapSink {
   // Whether on_tap is to be called for this tap. Those that cost a pass over the weights
   // (head_out, head_back, neuron_share ...) are computed only when they are wanted.
   virtual bool wants(Tap tap) const noexcept = 0;
+  // The same in one layer, for taps of its FFN: its sizes may differ from the other layers'.
+  virtual bool wants_in(int64_t /*layer*/, Tap tap) const noexcept { return wants(tap); }
   // data (rows, cols) stays good until return, that of attn.weights until reduce(kAttention, layer)
   // has returned.
   virtual void on_tap(Tap tap, int64_t layer, int64_t position, const float* data, int64_t rows,

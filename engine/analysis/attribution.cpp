@@ -119,8 +119,9 @@ Attribution attribute_logit(const LoadedModel& model, const Past& past, uint32_t
 
   Along sink(network, readout.direction, out);
   run_again(model, past, position, sink);
-  std::vector<float> terms(static_cast<size_t>(c.neurons()));
+  std::vector<float> terms;
   for (size_t l = 0; l < sink.act.size(); ++l) {
+    terms.resize(static_cast<size_t>(c.neurons(static_cast<int64_t>(l))));
     out.ffn_bias[l] = static_cast<float>(
         network.neuron_terms(static_cast<int64_t>(l), sink.act[l].data(), sink.experts[l],
                              readout.direction.data(), terms.data()));

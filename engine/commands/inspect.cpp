@@ -72,6 +72,8 @@ Json config_of(const model::Config& c) {
   if (c.rope_scale != 1.0F) config["rope_scale"] = c.rope_scale;
   if (c.rope_magnitude != 1.0F) config["rope_magnitude"] = c.rope_magnitude;
   if (c.rope_period > 0) config["unrotated_every"] = c.rope_period;
+  if (c.sinks) config["sinks"] = true;
+  if (c.temperature_scale != 0.0F) config["temperature_scale"] = c.temperature_scale;
   if (c.update_scale != 1.0F) config["update_scale"] = c.update_scale;
   if (c.logit_scale != 1.0F) config["logit_scale"] = c.logit_scale;
   int64_t windowed = 0;
@@ -83,6 +85,10 @@ Json config_of(const model::Config& c) {
   if (c.n_expert > 0) {
     config["experts"] = c.n_expert;
     config["experts_used"] = c.n_expert_used;
+    if (c.router == model::RouterKind::kSigmoid) config["router"] = "sigmoid";
+    if (c.n_ff_shared > 0) config["shared_expert_neurons"] = c.n_ff_shared;
+    if (c.dense_layers > 0) config["dense_layers"] = c.dense_layers;
+    if (c.n_layer_unused > 0) config["layers_not_run"] = c.n_layer_unused;
   }
   return config;
 }

@@ -59,7 +59,7 @@ std::vector<TapShape> list_taps(LoadedModel& model) {
     const Shapes::Seen& tap = first.seen[i];
     taps.push_back({model::tap_name(tap.tap, tap.layer), tap.tap, tap.rows, tap.cols,
                     second.seen[i].cols != tap.cols,
-                    model::tap_formula(tap.tap, model.network->config())});
+                    model::tap_formula({tap.tap, tap.layer}, model.network->config())});
   }
   return taps;
 }

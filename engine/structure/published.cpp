@@ -71,6 +71,19 @@ Config gpt_oss(int64_t layers, int64_t experts) {
   return c;
 }
 
+Config deepseek_v3() {
+  Config c = untied(
+      mixture(sized("deepseek2", {61, 7168, 128, 1, 192, 2048, 129280, 163840}), 256, 8, 2048));
+  c.router = model::RouterKind::kSigmoid;
+  c.choice_biased = true;
+  c.expert_groups = 8;
+  c.expert_groups_used = 4;
+  c.expert_scale = 2.5F;
+  c.dense_layers = 3;
+  c.n_ff_dense = 18432;
+  return c;
+}
+
 int64_t norm(const Config& c, int64_t width) {
   return width * (c.norm == NormKind::kLayer && c.all_biased ? 2 : 1);
 }
@@ -101,11 +114,15 @@ int64_t latent_attention(const Config& c, const LatentAttention& a) {
 }
 
 int64_t experts(const Config& c) {
-  // What always works has a gate of its own in Qwen2; other routers have a bias an expert.
-  const bool biased_router = c.all_biased || c.arch == "deepseek2";
-  const int64_t more = c.arch == "qwen2moe" ? c.n_embd : biased_router ? c.n_expert : 0;
+  const int64_t biases = (c.all_biased ? c.n_expert : 0) + (c.choice_biased ? c.n_expert : 0);
   return c.n_expert * (c.n_embd + ffn(c, c.n_ff)) +
-         (c.n_ff_shared > 0 ? ffn(c, c.n_ff_shared) : 0) + more;
+         (c.n_ff_shared > 0 ? ffn(c, c.n_ff_shared) : 0) + (c.shared_gated ? c.n_embd : 0) + biases;
+}
+
+// Of all layers.
+int64_t ffns(const Config& c) {
+  if (c.n_expert == 0) return c.n_layer * ffn(c, c.n_ff);
+  return (c.n_layer - c.dense_layers) * experts(c) + c.dense_layers * ffn(c, c.n_ff_dense);
 }
 
 // Outside of attention and FFN: norms of a layer, and what lies below and above the layers.
@@ -147,27 +164,21 @@ std::span<const PublishedShape> published_shapes() {
        "DeepSeek-V3",
        "arXiv:2412.19437, section 4.2; config.json of DeepSeek-V3",
        671.0,
-       untied(mixture(sized("deepseek2", {61, 7168, 128, 1, 192, 2048, 129280, 163840}), 256, 8,
-                      2048)),
-       {1536, 512, 64, 128},
-       3,
-       18432},
+       deepseek_v3(),
+       {1536, 512, 64, 128}},
   }};
   return shapes;
 }
 
 uint64_t count_parameters(const Config& c) {
-  const int64_t layer = norms(c) + attention(c) + (c.n_expert > 0 ? experts(c) : ffn(c, c.n_ff));
-  return static_cast<uint64_t>(ends(c) + c.n_layer * layer);
+  return static_cast<uint64_t>(ends(c) + c.n_layer * (norms(c) + attention(c)) + ffns(c));
 }
 
 uint64_t count_parameters(const PublishedShape& shape) {
   if (shape.latent.kv_rank == 0) return count_parameters(shape.config);
   const Config& c = shape.config;
   const int64_t layer = norms(c) + latent_attention(c, shape.latent);
-  return static_cast<uint64_t>(ends(c) + c.n_layer * layer +
-                               (c.n_layer - shape.dense_layers) * experts(c) +
-                               shape.dense_layers * ffn(c, shape.dense_ff));
+  return static_cast<uint64_t>(ends(c) + c.n_layer * layer + ffns(c));
 }
 
 }  // namespace engine

@@ -25,8 +25,6 @@ struct PublishedShape {
   double billions;  // of parameters, as its authors say
   model::Config config;
   LatentAttention latent = {};
-  int64_t dense_layers = 0;  // leading layers of a mixture with one FFN instead ...
-  int64_t dense_ff = 0;      // ... of so many neurons
 };
 
 std::span<const PublishedShape> published_shapes();

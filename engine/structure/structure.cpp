@@ -63,8 +63,6 @@ trace::Model described(const PublishedShape& shape) {
     model.structure.query_width = u32(shape.config.n_head * shape.latent.value_width);
     model.structure.kv_width = u32(shape.latent.kv_rank + shape.latent.rope_width);
   }
-  model.structure.dense_layers = u32(shape.dense_layers);
-  model.structure.dense_neurons = u32(shape.dense_ff);
   return model;
 }
 
@@ -103,6 +101,10 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.score_soft_cap > 0.0F) s.flags |= trace::kStructureScoreCap;
   if (c.final_soft_cap > 0.0F) s.flags |= trace::kStructureLogitCap;
   if (c.rope != model::RopeKind::kNone) s.flags |= trace::kStructureRotated;
+  if (c.router == model::RouterKind::kSigmoid) s.flags |= trace::kStructureSigmoidRouter;
+  if (c.choice_biased) s.flags |= trace::kStructureChoiceBias;
+  if (c.expert_scale != 1.0F) s.flags |= trace::kStructureScaledExperts;
+  if (c.n_ff_shared > 0 && !c.shared_gated) s.flags |= trace::kStructureSharedWhole;
   if (c.n_expert > 0 && c.expert_renormalise) s.flags |= trace::kStructureRenormalised;
   if (c.embedding_scale != 1.0F) s.flags |= trace::kStructureScaledEmbedding;
   if (c.head_biased) s.flags |= trace::kStructureOutputBias;
@@ -121,6 +123,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
     s.experts_used = u32(c.n_expert_used);
     s.expert_neurons = u32(c.n_ff);
     s.shared_neurons = u32(c.n_ff_shared);
+    s.dense_layers = u32(c.dense_layers);
+    s.dense_neurons = u32(c.n_ff_dense);
   }
   return s;
 }

@@ -501,6 +501,10 @@ enum StructureFlag : uint32_t {
                                        // |up| <= 7
   kStructureRouterBias = 67108864,     // something is added to what W_router gives
   kStructureTempered = 134217728,      // queries are multiplied by a factor of their position
+  kStructureSigmoidRouter = 268435456, // p_e = sigmoid of the router's logit; else softmax of all
+  kStructureChoiceBias = 536870912,    // the chosen experts are those of largest p_e + b_e
+  kStructureScaledExperts = 1073741824,  // the chosen experts' weights are multiplied by a factor
+  kStructureSharedWhole = 2147483648,    // what always works is taken whole; else as its gate says
 };
 
 // How the model is built, as far as a picture of it needs it. Traces without it are of a dense
@@ -528,12 +532,14 @@ constexpr bool windowed(const StructureRecord& s, uint32_t layer) {
 struct ExpertShare {
   uint32_t expert = 0;
   float weight = 0.0F;  // G_e, which its output is multiplied by: its probability, where the model
-                        // does so divided by the sum of the chosen; of expert E what its gate says
+                        // does so divided by the sum of the chosen and multiplied by a factor; of
+                        // expert E what its gate says, 1 without one
   float share = 0.0F;   // <G_e FFN_e, df> / |df|^2; sums to 1 over all that worked
 };
 
 // What the routers of a mixture decided. then: float probability[L][experts];
-// ExpertShare used[L][used], by weight, what always works last
+// ExpertShare used[L][used], by what they were chosen by, what always works last; zeros in layers
+// without experts
 struct ExpertsRecord {
   uint32_t position = 0;
   uint32_t layers = 0;

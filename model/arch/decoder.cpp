@@ -67,7 +67,7 @@ void Decoder::chain_weights() noexcept {
   };
   for (Layer& w : weights_.layers) {
     for (Linear* of_attention : {&w.wq, &w.wk, &w.wv, &w.wo}) add(*of_attention);
-    if (config_.n_expert > 0) {
+    if (!w.experts.empty()) {
       add(w.router);
       last = nullptr;
       continue;
@@ -123,7 +123,7 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   };
   const Config& c = config_;
   const int64_t q_width = c.n_head * c.head_dim;
-  const int64_t ff = c.widest_ffn();
+  const int64_t ff = std::max(c.widest_ffn(), c.n_ff_dense);
   for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.sum, &a_.update}) fit(*v, c.n_embd);
   a_.measured.resize(static_cast<size_t>(c.n_embd));
   a_.z_read.resize(static_cast<size_t>(q_width));
@@ -132,7 +132,8 @@ void Decoder::resize(int64_t n, int64_t capacity) {
   fit(a_.sink_weight, c.n_head);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
   // Of one position all experts at work have theirs.
-  const auto of_neurons = static_cast<size_t>(std::max(n, c.experts_at_work()) * c.widest_ffn());
+  const auto of_neurons = static_cast<size_t>(
+      std::max(std::max(n, c.experts_at_work()) * c.widest_ffn(), n * c.n_ff_dense));
   for (Values* v : {&a_.gate, &a_.up, &a_.act}) v->resize(of_neurons);
   for (Values* v : {&a_.head_dot, &a_.head_energy}) fit(*v, c.n_head);
   for (Rope* rope : {&rope_, &rope_local_}) {

@@ -55,6 +55,9 @@ class Decoder final : public Model {
     void mute(Part part, int64_t l, int64_t first_part, int64_t count, int64_t width,
               float* values) const noexcept;
     bool wants(Tap tap) const noexcept { return sink != nullptr && sink->wants(tap); }
+    bool wants_in(int64_t l, Tap tap) const noexcept {
+      return sink != nullptr && sink->wants_in(l, tap);
+    }
     bool wants_heads() const noexcept { return sink != nullptr && sink->wants_heads(); }
     bool wants_backs() const noexcept {
       return wants_heads() || wants(Tap::kHeadBack) || wants(Tap::kHeadEnergy);

@@ -12,7 +12,8 @@ namespace model {
 void Decoder::ffn(const Pass& pass, int64_t l) {
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   size_t bytes = 0;
-  if (config_.n_expert == 0) {
+  const bool mixed = config_.mixed(l);
+  if (!mixed) {
     dense(pass, l);
     bytes = w.ffn.bytes();
   } else {
@@ -20,8 +21,8 @@ void Decoder::ffn(const Pass& pass, int64_t l) {
     bytes = w.router.weight.bytes() + experts_bytes(pass, l);
   }
   if (pass.sink != nullptr) {
-    pool_.beside([this, pass, l] {
-      config_.n_expert == 0 ? neuron_shares(pass, l) : expert_shares(pass, l);
+    pool_.beside([this, pass, l, mixed] {
+      mixed ? expert_shares(pass, l) : neuron_shares(pass, l);
       tap(pass, Tap::kFfnOut, l, a_.update, 1, config_.n_embd);
       tap(pass, Tap::kResidPost, l, a_.x, 1, config_.n_embd);
       pass.sink->reduce(Operation::kFfn, l);
@@ -52,7 +53,7 @@ void Decoder::activate(const float* gate, const float* up, int64_t n, float* act
 // largest again.
 void Decoder::activate_all(const Pass& pass, int64_t l, bool chosen) {
   constexpr int64_t kVector = 16;
-  const int64_t ff = config_.n_ff;
+  const int64_t ff = config_.neurons(l);
   const int parts = pass.n * ff < kWorthActivating ? 1 : pool_.size();
   const auto candidates = static_cast<size_t>(pass.n * parts * kChosenNeurons);
   std::vector<int32_t> number(chosen ? candidates : 0, -1);
@@ -92,36 +93,36 @@ void Decoder::activate_all(const Pass& pass, int64_t l, bool chosen) {
 void Decoder::dense(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
+  const int64_t ff = c.neurons(l);
+  const int64_t cells = (ff + kCellWidth - 1) / kCellWidth;
   set_input(input_, a_.ffn_norm, pass.n, c.n_embd,
             {w.ffn.gate.weight.dtype, w.ffn.up.weight.dtype});
-  const Product products[] = {{&w.ffn.gate, a_.gate.data(), c.n_ff},
-                              {&w.ffn.up, a_.up.data(), c.n_ff}};
+  const Product products[] = {{&w.ffn.gate, a_.gate.data(), ff}, {&w.ffn.up, a_.up.data(), ff}};
   matmul(std::span(products).subspan(w.ffn.gate.empty() ? 1 : 0), input_, pool_);
-  if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, c.n_ff);
-  tap(pass, Tap::kUp, l, a_.up, 1, c.n_ff);
+  if (!w.ffn.gate.empty()) tap(pass, Tap::kGate, l, a_.gate, 1, ff);
+  tap(pass, Tap::kUp, l, a_.up, 1, ff);
 
-  const bool all = pass.wants(Tap::kNeuronShare);
-  const bool parts = pass.wants(Tap::kCellShare);
-  const bool chosen = pass.wants(Tap::kChosenShare);
+  const bool all = pass.wants_in(l, Tap::kNeuronShare);
+  const bool parts = pass.wants_in(l, Tap::kCellShare);
+  const bool chosen = pass.wants_in(l, Tap::kChosenShare);
   activate_all(pass, l, chosen);
-  const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
+  const int64_t n_chosen = std::min(kChosenNeurons, ff);
   const bool together = pass.n >= kTogether;
-  if (all) a_.neuron_back.resize(static_cast<size_t>(rows_ * c.n_ff));
+  if (all) a_.neuron_back.resize(static_cast<size_t>(rows_ * ff));
   for (int64_t i = 0; i < pass.n; ++i) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
     g = {};
     g.row_gain = row_gain(ffn_gain_[static_cast<size_t>(l)]);
     g.group_width = kCellWidth;
     if (parts) g.group_dot = a_.cell_dot.data() + i * cells;
-    if (all && !together) g.back = a_.neuron_back.data() + i * c.n_ff;
+    if (all && !together) g.back = a_.neuron_back.data() + i * ff;
     if (!chosen) continue;
     g.chosen = a_.chosen.data() + i * kChosenNeurons;
     g.n_chosen = n_chosen;
     g.chosen_dot = a_.chosen_dot.data() + i * kChosenNeurons;
   }
   pool_.settle();  // as in output_projection
-  set_input(act_input_, a_.act, pass.n, c.n_ff, {w.ffn.down.weight.dtype});
+  set_input(act_input_, a_.act, pass.n, ff, {w.ffn.down.weight.dtype});
   matmul(w.ffn.down, act_input_, a_.sum.data(), c.n_embd,
          (all && !together) || parts || chosen ? a_.gathers.data() : nullptr, pool_);
   if (all && together) neuron_backs(pass, l);
@@ -153,8 +154,9 @@ const float* Decoder::measured_updates(const Pass& pass, int64_t l, Values& room
 void Decoder::neuron_shares(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  const int64_t cells = (c.n_ff + kCellWidth - 1) / kCellWidth;
-  const int64_t n_chosen = std::min(kChosenNeurons, c.n_ff);
+  const int64_t ff = c.neurons(l);
+  const int64_t cells = (ff + kCellWidth - 1) / kCellWidth;
+  const int64_t n_chosen = std::min(kChosenNeurons, ff);
   const auto* bias = reinterpret_cast<const float*>(w.ffn.down.bias.data);
   Values chosen(static_cast<size_t>(2 * n_chosen));
   for (int64_t i = 0; i < pass.n; ++i) {
@@ -167,21 +169,21 @@ void Decoder::neuron_shares(const Pass& pass, int64_t l) {
       act = a_.act_read.data();
     }
     const auto send = [&](Tap name, const float* data, int64_t rows, int64_t cols) {
-      if (pass.wants(name)) pass.sink->on_tap(name, l, position, data, rows, cols);
+      if (pass.wants_in(l, name)) pass.sink->on_tap(name, l, position, data, rows, cols);
     };
-    send(Tap::kAct, act, 1, c.n_ff);
-    if (pass.wants(Tap::kNeuronShare)) {
-      float* share = a_.neuron_back.data() + i * c.n_ff;
+    send(Tap::kAct, act, 1, ff);
+    if (pass.wants_in(l, Tap::kNeuronShare)) {
+      float* share = a_.neuron_back.data() + i * ff;
       const auto of_update = static_cast<float>(scale);
-      for (int64_t n = 0; n < c.n_ff; ++n) share[n] = act[n] * (share[n] * of_update);
-      send(Tap::kNeuronShare, share, 1, c.n_ff);
+      for (int64_t n = 0; n < ff; ++n) share[n] = act[n] * (share[n] * of_update);
+      send(Tap::kNeuronShare, share, 1, ff);
     }
-    if (pass.wants(Tap::kCellShare)) {
+    if (pass.wants_in(l, Tap::kCellShare)) {
       float* share = a_.cell_dot.data() + i * cells;
       for (int64_t n = 0; n < cells; ++n) share[n] = static_cast<float>(double{share[n]} * scale);
       send(Tap::kCellShare, share, 1, cells);
     }
-    if (pass.wants(Tap::kChosenShare)) {
+    if (pass.wants_in(l, Tap::kChosenShare)) {
       for (int64_t n = 0; n < n_chosen; ++n) {
         const int32_t neuron = a_.chosen[static_cast<size_t>(i * kChosenNeurons + n)];
         const double dot_df = double{a_.chosen_dot[static_cast<size_t>(i * kChosenNeurons + n)]};

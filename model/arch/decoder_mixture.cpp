@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <tuple>
 
@@ -18,9 +19,18 @@ namespace {
 // out, than one by one.
 constexpr int64_t kBacksTogether = 8;
 
-// The experts of largest probability, best first, ties by number; what is no number comes last.
-std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
-  const auto key = [&](int64_t e) { return std::isnan(probability[e]) ? -1.0F : probability[e]; };
+// What the chosen experts' probabilities are divided by at least (llama.cpp: the smallest normal
+// number of 16 bits).
+constexpr float kLeastSum = 6.103515625e-5F;
+
+float sigmoid(float x) noexcept {
+  return 1.0F / (1.0F + std::exp(-x));
+}
+
+// The `used` largest of n values, the largest first, ties by number; what is no number comes last.
+std::vector<int64_t> best(const float* value, int64_t n, int64_t used) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  const auto key = [&](int64_t e) { return std::isnan(value[e]) ? kNone : value[e]; };
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), int64_t{0});
   std::partial_sort(order.begin(), order.begin() + used, order.end(), [&](int64_t a, int64_t b) {
@@ -28,6 +38,32 @@ std::vector<int64_t> best(const float* probability, int64_t n, int64_t used) {
   });
   order.resize(static_cast<size_t>(used));
   return order;
+}
+
+// The experts that work, best first. choice (E): added to probabilities to choose by, or nullptr.
+std::vector<int64_t> choose_experts(const Config& c, const float* probability,
+                                    const float* choice) {
+  if (choice == nullptr && c.expert_groups == 1)
+    return best(probability, c.n_expert, c.n_expert_used);
+  std::vector<float> value(probability, probability + c.n_expert);
+  for (size_t e = 0; choice != nullptr && e < value.size(); ++e) value[e] += choice[e];
+  if (c.expert_groups > 1) {
+    const int64_t in_group = c.n_expert / c.expert_groups;
+    std::vector<float> two(static_cast<size_t>(c.expert_groups));  // the sum of the two largest
+    for (int64_t g = 0; g < c.expert_groups; ++g) {
+      const float* of_group = value.data() + g * in_group;
+      for (const int64_t e : best(of_group, in_group, 2))
+        two[static_cast<size_t>(g)] += of_group[e];
+    }
+    std::vector<bool> looked_into(two.size());
+    for (const int64_t g : best(two.data(), c.expert_groups, c.expert_groups_used))
+      looked_into[static_cast<size_t>(g)] = true;
+    for (size_t e = 0; e < value.size(); ++e) {
+      if (!looked_into[e / static_cast<size_t>(in_group)])
+        value[e] = -std::numeric_limits<float>::infinity();
+    }
+  }
+  return best(value.data(), c.n_expert, c.n_expert_used);
 }
 
 }  // namespace
@@ -92,30 +128,37 @@ void Decoder::route(const Pass& pass, int64_t l) {
   set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.router.weight.dtype});
   matmul(w.router, input_, a_.router.data(), c.n_expert, nullptr, pool_);
   Values open(static_cast<size_t>(pass.n));
-  if (c.n_ff_shared > 0) {
+  if (!w.shared_gate.empty()) {
     set_input(input_, a_.ffn_norm, pass.n, c.n_embd, {w.shared_gate.weight.dtype});
     matmul(w.shared_gate, input_, open.data(), 1, nullptr, pool_);
   }
   a_.workers.clear();
   for (int64_t i = 0; i < pass.n; ++i) {
     float* probability = a_.router.data() + i * c.n_expert;
-    softmax(probability, c.n_expert, probability);
-    const std::vector<int64_t> chosen = best(probability, c.n_expert, c.n_expert_used);
-    float sum = 1.0F;
-    if (c.expert_renormalise) {
-      sum = 0.0F;
-      for (const int64_t e : chosen) sum += probability[e];
+    if (c.router == RouterKind::kSoftmax) {
+      softmax(probability, c.n_expert, probability);
+    } else {
+      std::transform(probability, probability + c.n_expert, probability, sigmoid);
     }
-    for (const int64_t e : chosen) a_.workers.push_back({e, probability[e] / sum});
+    const std::vector<int64_t> chosen = choose_experts(c, probability, w.choice);
+    float divisor = 1.0F;
+    if (c.expert_renormalise) {
+      divisor = 0.0F;
+      for (const int64_t e : chosen) divisor += probability[e];
+      divisor = std::max(divisor, kLeastSum);
+    }
+    for (const int64_t e : chosen)
+      a_.workers.push_back({e, probability[e] / divisor * c.expert_scale});
     if (c.n_ff_shared == 0) continue;
-    a_.workers.push_back({c.n_expert, 1.0F / (1.0F + std::exp(-open[static_cast<size_t>(i)]))});
+    const float taken = w.shared_gate.empty() ? 1.0F : sigmoid(open[static_cast<size_t>(i)]);
+    a_.workers.push_back({c.n_expert, taken});
   }
 }
 
 // Of a dense layer the FFN is expert 0.
 const Ffn& Decoder::expert(int64_t l, int64_t e) const noexcept {
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
-  return e < config_.n_expert ? w.experts[static_cast<size_t>(e)] : w.ffn;
+  return e < std::ssize(w.experts) ? w.experts[static_cast<size_t>(e)] : w.ffn;
 }
 
 const Ffn& Decoder::ffn_of_slot(int64_t l, int64_t slot) const noexcept {

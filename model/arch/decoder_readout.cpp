@@ -79,7 +79,7 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(layer)];
   std::vector<Worker> workers;
-  if (c.n_expert == 0) workers.push_back({0, 1.0F});
+  if (!c.mixed(layer)) workers.push_back({0, 1.0F});
   for (size_t i = 0; i + 2 < experts.size(); i += 3) {
     workers.push_back({static_cast<int64_t>(experts[i]), experts[i + 1]});
   }
@@ -87,19 +87,19 @@ double Decoder::neuron_terms(int64_t layer, const float* act, std::span<const fl
   for (const Worker& worker : workers) {
     if (w.ffn_post_norm.gain == nullptr) break;
     const Linear& down = expert(layer, worker.expert).down;
-    const int64_t width = config_.neurons_of(worker.expert);
+    const int64_t width = down.weight.cols();
     input_.set(act + worker.expert * c.n_ff, 1, width, width, rounds_input(down.weight.dtype),
                pool_);
     matmul(down, input_, term.data(), c.n_embd, nullptr, pool_);
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += worker.weight * term[i];
   }
   const Values u = before_norm(w.ffn_post_norm, sum, direction);
-  std::fill(terms, terms + c.neurons(), 0.0F);
+  std::fill(terms, terms + c.neurons(layer), 0.0F);
   for (const Worker& worker : workers) {
     const int64_t first = worker.expert * c.n_ff;
-    matmul_back(expert(layer, worker.expert).down.weight, u.data(), terms + first, pool_);
-    for (int64_t n = first; n < first + config_.neurons_of(worker.expert); ++n)
-      terms[n] *= worker.weight * act[n];
+    const Tensor& down = expert(layer, worker.expert).down.weight;
+    matmul_back(down, u.data(), terms + first, pool_);
+    for (int64_t n = first; n < first + down.cols(); ++n) terms[n] *= worker.weight * act[n];
   }
   double from_biases = 0.0;
   for (const Worker& worker : workers) {

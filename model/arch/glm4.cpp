@@ -13,4 +13,14 @@ Config read_glm4(const Keys& keys) {
   return c;
 }
 
+// GLM 4.5 (GLM-4.5 Team 2025, arXiv:2508.06471): one norm before each part, sigmoids in the router,
+// one layer or more without experts.
+Config read_glm4moe(const Keys& keys) {
+  Config c = keys.common(NormKind::kRms, {.mixes = true});
+  keys.read_large_mixture(c, RouterKind::kSigmoid);
+  c.rope = RopeKind::kHalves;
+  if (keys.file().find_tensor("blk.0.attn_q_norm.weight") != nullptr) c.qk_norm = QkNorm::kHead;
+  return c;
+}
+
 }  // namespace model

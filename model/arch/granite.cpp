@@ -1,6 +1,6 @@
 // Granite 3, and 4 without state (Granite Team 2024), dense or a mixture: Llama with x = scale
 // E[id], scores scaled by a number of the file, each update scaled before it is added, and logits
-// that are divided.
+// that are divided. Some mixtures have an expert that always works.
 #include "model/arch/families.h"
 
 namespace model {
@@ -12,6 +12,7 @@ Config read_granite(const Keys& keys) {
   c.update_scale = keys.scale("residual_scale");
   keys.require("logit_scale");
   c.logit_scale = keys.divisor("logit_scale");
+  if (c.n_expert > 0) c.n_ff_shared = keys.neurons_of_shared();
   // llama.cpp's sign of files without a rotation.
   if (!keys.boolean("rope.scaling.finetuned", true)) c.rope = RopeKind::kNone;
   return c;

@@ -246,19 +246,90 @@ void Keys::read_experts(Config& c) const {
   c.n_expert_used = integer("expert_used_count", c.n_expert);
   c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
   c.expert_renormalise = boolean("expert_weights_norm", true);
-  const int64_t gating = file_.get_int(key("expert_gating_func"), 0, 255, 1);
+  c.router = router_kind(RouterKind::kSoftmax);
   constexpr int64_t kSoftmaxOfChosen = 3;  // the same as their probabilities over their sum
-  if (gating == kSoftmaxOfChosen) {
-    c.expert_renormalise = true;
-  } else if (gating > 1) {
+  if (gating_function() == kSoftmaxOfChosen) c.expert_renormalise = true;
+}
+
+int64_t Keys::gating_function() const {
+  return file_.get_int(key("expert_gating_func"), 0, 255, 0);
+}
+
+// Numbers of llama.cpp; 0 stands for what is usual in a family.
+RouterKind Keys::router_kind(RouterKind usual) const {
+  const int64_t gating = gating_function();
+  if (gating > 3) {
     file_.fail(key("expert_gating_func") + " is " + std::to_string(gating),
-               "only routers with a softmax (1, 3) are supported");
+               "softmax (1, 3) or sigmoid (2); others are not supported");
+  }
+  return gating == 0 ? usual : gating == 2 ? RouterKind::kSigmoid : RouterKind::kSoftmax;
+}
+
+void Keys::read_large_mixture(Config& c, RouterKind usual) const {
+  for (const char* name : {"expert_count", "expert_feed_forward_length"}) require(name);
+  if (c.n_expert == 0) file_.fail(key("expert_count") + " is 0", "1 or more");
+  leave_out_guessing_layers(c);
+  c.router = router_kind(usual);
+  c.expert_renormalise = boolean("expert_weights_norm", false);
+  c.expert_scale = scale("expert_weights_scale");
+  const int64_t shared = file_.get_int(key("expert_shared_count"), 0, kMaxExperts, 0);
+  c.n_ff_shared = integer("expert_shared_feed_forward_length", kMaxWidth, c.n_ff) * shared;
+  for (const Tensor& t : file_.tensors()) {
+    c.choice_biased = c.choice_biased || t.name.ends_with(".exp_probs_b.bias");
+  }
+  read_dense_layers(c);
+  read_groups(c);
+}
+
+void Keys::leave_out_guessing_layers(Config& c) const {
+  c.n_layer_unused = file_.get_int(key("nextn_predict_layers"), 0, kMaxLayers, 0);
+  if (c.n_layer_unused >= c.n_layer) {
+    file_.fail(key("nextn_predict_layers") + " is " + std::to_string(c.n_layer_unused) + " of " +
+                   std::to_string(c.n_layer) + " layers",
+               "some layer makes the next token");
+  }
+  c.n_layer -= c.n_layer_unused;
+}
+
+void Keys::read_dense_layers(Config& c) const {
+  c.dense_layers = file_.get_int(key("leading_dense_block_count"), 0, kMaxLayers, 0);
+  if (c.dense_layers == 0) return;
+  if (c.dense_layers >= c.n_layer) {
+    file_.fail(key("leading_dense_block_count") + " is " + std::to_string(c.dense_layers) + " of " +
+                   std::to_string(c.n_layer) + " layers",
+               "a mixture has experts in some layer");
+  }
+  c.n_ff_dense = same_in_all_layers("feed_forward_length", kMaxWidth);
+  if (c.n_ff_dense > c.neurons()) {
+    file_.fail("its dense layers have " + std::to_string(c.n_ff_dense) + " neurons, and all " +
+                   "experts of another together only " + std::to_string(c.neurons()),
+               "this is not supported");
+  }
+}
+
+void Keys::read_groups(Config& c) const {
+  c.expert_groups =
+      std::max<int64_t>(1, file_.get_int(key("expert_group_count"), 0, kMaxExperts, 1));
+  c.expert_groups_used =
+      std::max<int64_t>(1, file_.get_int(key("expert_group_used_count"), 0, kMaxExperts, 1));
+  if (c.expert_groups == 1) return;
+  const int64_t in_group = c.n_expert / c.expert_groups;
+  if (c.n_expert % c.expert_groups != 0 || in_group < 2 || c.expert_groups_used > c.expert_groups ||
+      c.expert_groups_used * in_group < c.n_expert_used) {
+    file_.fail(std::to_string(c.n_expert_used) + " of " + std::to_string(c.n_expert) +
+                   " experts cannot be found in " + std::to_string(c.expert_groups_used) + " of " +
+                   std::to_string(c.expert_groups) + " groups",
+               "mend " + key("expert_group_count") + " or expert_group_used_count");
   }
 }
 
 int64_t Keys::dense_width() const {
   return same_in_all_layers("feed_forward_length", kMaxWidth,
                             integer("expert_feed_forward_length", kMaxWidth, 0));
+}
+
+int64_t Keys::neurons_of_shared() const {
+  return file_.get_int(key("expert_shared_feed_forward_length"), 0, kMaxWidth, 0);
 }
 
 int64_t Keys::expert_width(const Config& c) const {
@@ -285,6 +356,14 @@ void Keys::read_temperature(Config& c) const {
   c.temperature_length = integer("rope.scaling.original_context_length", kMaxContext, c.n_ctx);
 }
 
+void Keys::refuse_other(const char* name, int64_t supported) const {
+  const int64_t value = file_.get_int(key(name), 0, kMaxWidth, supported);
+  if (value != supported) {
+    file_.fail(key(name) + " is " + std::to_string(value),
+               "only " + std::to_string(supported) + " is supported");
+  }
+}
+
 void Keys::refuse_scale(const char* name) const {
   const double value = file_.get_float(key(name), 1.0);
   if (value != 1.0 && value != 0.0) file_.fail(key(name) + " is not supported");
@@ -292,7 +371,13 @@ void Keys::refuse_scale(const char* name) const {
 
 // What would silently give wrong numbers if it were passed over.
 void Keys::refuse_unknown(const Ways& ways) const {
-  refuse_scale("expert_weights_scale");
+  if (!ways.mixes) {
+    refuse_scale("expert_weights_scale");
+    if (router_kind(RouterKind::kSoftmax) != RouterKind::kSoftmax) {
+      file_.fail(key("expert_gating_func") + " is 2",
+                 "only softmax (1, 3) is supported in this architecture");
+    }
+  }
   if (!ways.tempers) {
     refuse_scale("attention.temperature_scale");
     const char* multiplier = "rope.scaling.yarn_log_multiplier";
@@ -304,6 +389,7 @@ void Keys::refuse_unknown(const Ways& ways) const {
   }
   for (const auto& [name, other] : {std::pair{"rope.dimension_count_swa", "rope.dimension_count"},
                                     std::pair{"expert_group_used_count", "expert_group_count"}}) {
+    if (ways.mixes && std::string_view(name).starts_with("expert")) continue;
     if (has(name) && has(other) &&
         file_.get_int(key(name), 0, kMaxWidth) != file_.get_int(key(other), 0, kMaxWidth)) {
       file_.fail(key(name) + " differs from " + other + ", which is not supported");

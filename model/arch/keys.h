@@ -19,6 +19,7 @@ class Keys {
   struct Ways {
     bool rotates = true;
     bool scales = false;  // the family reads embedding_scale, residual_scale and logit_scale itself
+    bool mixes = false;   // and what routers of large mixtures have: read_large_mixture()
     bool tempers = false;  // and attention.temperature_scale, and YaRN may have a multiplier
   };
   Config common(NormKind norm, const Ways& ways) const;
@@ -39,6 +40,8 @@ class Keys {
   // Config::temperature_scale and temperature_length.
   void read_temperature(Config& c) const;
   bool boolean(const char* name, bool fallback) const;
+  // Throws where the file has another number than the one that is supported.
+  void refuse_other(const char* name, int64_t supported) const;
   // Whether the file gives positions in several directions (M-RoPE, arXiv:2409.12191), which are
   // the same where text is read: "<architecture>.rope.dimension_sections", as llama.cpp understands
   // it.
@@ -50,10 +53,17 @@ class Keys {
   // whether it is windowed. Where the file is silent, the usual ones.
   void read_windows(Config& c, int64_t usual = 0, int64_t usual_period = 0) const;
 
+  // Neurons of all experts together that always work, where the file gives them so, or 0.
+  int64_t neurons_of_shared() const;
   // F of an FFN without experts, which a mixture's file may leave out.
   int64_t dense_width() const;
   // Of a mixture whose early files say only how wide all experts at work are together (llama.cpp).
   int64_t expert_width(const Config& c) const;
+
+  // Of a mixture as DeepSeek began them (Dai et al. 2024, arXiv:2401.06066): many small experts, of
+  // which some always work, and leading layers without; layers behind the last, which guess more
+  // tokens at once, are left out. `usual`: the router of files that do not say which they have.
+  void read_large_mixture(Config& c, RouterKind usual) const;
 
   // GGUF files of a family whose models have heads of their own lack one only by mistake; folders
   // of Hugging Face say themselves whether it is the embedding.
@@ -73,6 +83,11 @@ class Keys {
   void read_rope(Config& c) const;
   float read_yarn(Config& c) const;
   void read_experts(Config& c) const;
+  int64_t gating_function() const;
+  RouterKind router_kind(RouterKind usual) const;
+  void read_dense_layers(Config& c) const;
+  void read_groups(Config& c) const;
+  void leave_out_guessing_layers(Config& c) const;
   void refuse_scale(const char* name) const;
   void refuse_unknown(const Ways& ways) const;
 

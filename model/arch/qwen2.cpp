@@ -19,6 +19,7 @@ Config read_qwen2moe(const Keys& keys) {
   c.own_head = keys.own_head();
   c.expert_renormalise = keys.boolean("expert_weights_norm", false);
   if (c.n_expert > 0) c.n_ff = keys.expert_width(c);
+  c.shared_gated = true;
   c.n_ff_shared = keys.integer("expert_shared_feed_forward_length", 1 << 24, keys.dense_width());
   return c;
 }

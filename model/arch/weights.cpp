@@ -96,15 +96,16 @@ class Reader {
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
     }
     if (c_.pre_norms && !c_.shared_norm) w.ffn_norm = norm(blk_ + ffn_norm_name(c_), c_.n_embd);
-    if (c_.n_expert == 0) {
-      w.ffn = ffn("", c_.n_ff);
+    if (!c_.mixed(l)) {
+      w.ffn = ffn("", c_.neurons(l));
     } else {
       w.router = linear(blk_ + "ffn_gate_inp", c_.n_expert, c_.n_embd, c_.all_biased);
       w.experts = experts();
       if (c_.n_ff_shared > 0) {
         w.ffn = ffn("_shexp", c_.n_ff_shared);
-        w.shared_gate = linear(blk_ + "ffn_gate_inp_shexp", 1, c_.n_embd);
+        if (c_.shared_gated) w.shared_gate = linear(blk_ + "ffn_gate_inp_shexp", 1, c_.n_embd);
       }
+      if (c_.choice_biased) w.choice = vector(blk_ + "exp_probs_b.bias", c_.n_expert);
     }
     return w;
   }
@@ -240,9 +241,16 @@ class Reader {
     return {vector(name + ".weight", n), biased ? vector(name + ".bias", n) : nullptr};
   }
 
+  bool of_unused_layer(const std::string& name) const {
+    for (int64_t l = c_.n_layer; l < c_.n_layer + c_.n_layer_unused; ++l) {
+      if (name.starts_with("blk." + std::to_string(l) + ".")) return true;
+    }
+    return false;
+  }
+
   void name_the_rest() {
     for (const Tensor& tensor : file_.tensors()) {
-      if (known_.contains(tensor.name)) continue;
+      if (known_.contains(tensor.name) || of_unused_layer(tensor.name)) continue;
       add_problem("tensor " + quoted(tensor.name) + " has no place in the architecture " + c_.arch);
     }
   }
@@ -258,7 +266,8 @@ class Reader {
 }  // namespace
 
 const char* ffn_norm_name(const Config& c) noexcept {
-  return c.arch == "gpt-oss" || c.arch == "seed_oss" ? "post_attention_norm" : "ffn_norm";
+  const bool by_place = c.arch == "gpt-oss" || c.arch == "seed_oss" || c.arch == "glm4moe";
+  return by_place ? "post_attention_norm" : "ffn_norm";
 }
 
 Weights read_weights(const ModelFile& file, const Config& config,

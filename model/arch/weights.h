@@ -30,20 +30,21 @@ struct Ffn {
 };
 
 struct Layer {
-  Norm attn_norm;                // (C)
-  Linear wq;                     // (H*D, C)
-  Linear wk;                     // (K*D, C)
-  Linear wv;                     // (K*D, C)
-  Norm q_norm, k_norm;           // (D), or (H*D) and (K*D)
-  const float* sinks = nullptr;  // (H): AttentionHead::sink of each, or nullptr
-  Linear wo;                     // (C, H*D)
-  Norm attn_post_norm;           // (C)
-  Norm ffn_norm;                 // (C)
-  Ffn ffn;                       // dense, or the expert that always works
-  Linear router;                 // (E, C)
-  Linear shared_gate;            // (1, C)
-  std::vector<Ffn> experts;      // (E)
-  Norm ffn_post_norm;            // (C)
+  Norm attn_norm;                 // (C)
+  Linear wq;                      // (H*D, C)
+  Linear wk;                      // (K*D, C)
+  Linear wv;                      // (K*D, C)
+  Norm q_norm, k_norm;            // (D), or (H*D) and (K*D)
+  const float* sinks = nullptr;   // (H): AttentionHead::sink of each, or nullptr
+  Linear wo;                      // (C, H*D)
+  Norm attn_post_norm;            // (C)
+  Norm ffn_norm;                  // (C)
+  Ffn ffn;                        // dense, or the expert that always works
+  Linear router;                  // (E, C)
+  const float* choice = nullptr;  // (E): added to probabilities to choose by, or nullptr
+  Linear shared_gate;             // (1, C), or empty
+  std::vector<Ffn> experts;       // (E)
+  Norm ffn_post_norm;             // (C)
 };
 
 struct Weights {

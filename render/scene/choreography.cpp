@@ -325,7 +325,9 @@ class Writer {
            seed_of(token_, l, 1005, one.expert));
     }
     const uint32_t middle = layout_.cell(l, layout_.model().buckets / 2);
-    if (unchosen > kSmallestRest) {
+    // What sigmoids leave is nobody's: they do not sum to 1.
+    const bool sigmoid = (layout_.structure().flags & trace::kStructureSigmoidRouter) != 0;
+    if (!sigmoid && unchosen > kSmallestRest) {
       bolt(router, middle, center(router), center(middle), unchosen, 0.3F,
            clock_.in_layer(l, Clock::kFfn), bolt_life_, 0.02F, shaders::kChannelRest,
            shaders::kBoltRest | shaders::kBoltRead, seed_of(token_, l, 1006, 0));

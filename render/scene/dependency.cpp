@@ -88,8 +88,8 @@ class Formulas {
   }
 
   std::string router() const {
-    return "softmax(W_router " + read(read_by_ffn_) +
-           (is(trace::kStructureRouterBias) ? " + b" : "") + ")_e";
+    return std::string(is(trace::kStructureSigmoidRouter) ? "sigmoid" : "softmax") + "(W_router " +
+           read(read_by_ffn_) + (is(trace::kStructureRouterBias) ? " + b" : "") + ")_e";
   }
 
  private:
@@ -313,8 +313,10 @@ std::string router_formula(const trace::StructureRecord& structure) {
 }
 
 std::string weight_formula(const trace::StructureRecord& structure) {
-  return (structure.flags & trace::kStructureRenormalised) != 0 ? "G_e = p_e / sum of the chosen p"
-                                                                : "G_e = p_e of the chosen";
+  const auto is = [&](uint32_t flag) { return (structure.flags & flag) != 0; };
+  return std::string(is(trace::kStructureScaledExperts) ? "G_e = scale p_e" : "G_e = p_e") +
+         (is(trace::kStructureRenormalised) ? " / sum of the chosen p" : " of the chosen") +
+         (is(trace::kStructureChoiceBias) ? ", chosen by p_e + b_e" : "");
 }
 
 const char* before_scale(const trace::StructureRecord& structure) noexcept {

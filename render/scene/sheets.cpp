@@ -325,7 +325,7 @@ std::vector<Sheet> expert_sheets(const Layout& layout, uint32_t layer, uint32_t 
                made(Part::kExpertUpOut, "up", "ffn.up"));
   group.matrix(weight(id(Part::kExpertDown), "W_down", blk + "ffn_down" + of, 0, c, 0, f, false),
                made(Part::kExpertAct, "act", "ffn.act"));
-  if (shared) {
+  if (shared && (s.flags & trace::kStructureSharedWhole) == 0) {
     group.column(
         weight(id(Part::kSharedGate), "w_s", blk + "ffn_gate_inp_shexp.weight", 0, 1, 0, c, true));
   }

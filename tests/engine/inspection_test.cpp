@@ -59,7 +59,7 @@ TEST_P(InspectionOf, AnyTapOfAnyPastTokenIsWhatThePassMade) {
         const tests::Capture::Values& made = passes_->positions[position].at(info.tap, l);
         SCOPED_TRACE(name + " at " + std::to_string(position));
         EXPECT_EQ(name, answer.name);
-        EXPECT_EQ(model::tap_formula(info.tap, c()), answer.formula);
+        EXPECT_EQ(model::tap_formula({info.tap, l}, c()), answer.formula);
         EXPECT_EQ(position, answer.record->position);
         expect_values(answer, made.data, made.rows, made.cols);
       }

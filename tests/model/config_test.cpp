@@ -409,6 +409,11 @@ TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
                               .u32("llama.expert_used_count", 2)
                               .u32("llama.expert_gating_func", 2)),
                   "expert_gating_func is 2");
+  EXPECT_CONTAINS(refusal(small_llama()
+                              .u32("llama.expert_count", 8)
+                              .u32("llama.expert_used_count", 2)
+                              .f32("llama.expert_weights_scale", 2.5F)),
+                  "expert_weights_scale is not supported");
   EXPECT_EQ("(accepted)", refusal(small_llama().u32("llama.expert_count", 0)));
   EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "mrope")), "'mrope'");
   EXPECT_CONTAINS(refusal(small_llama().string("llama.rope.scaling.type", "llama3")),
@@ -424,6 +429,63 @@ TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
   EXPECT_EQ("(accepted)", refusal(small_llama().string("llama.rope.scaling.type", "none")));
   EXPECT_CONTAINS(refusal(small_llama().f32("llama.logit_scale", 4)), "logit_scale");
   EXPECT_CONTAINS(refusal(small_llama().boolean("llama.attention.causal", false)), "causal");
+}
+
+// A mixture of eight experts of eight neurons; the first of two layers is dense.
+GgufBytes large_mixture(const std::string& arch) {
+  return as_family(arch)
+      .u32(arch + ".expert_count", 8)
+      .u32(arch + ".expert_used_count", 2)
+      .u32(arch + ".expert_feed_forward_length", 8)
+      .u32(arch + ".leading_dense_block_count", 1);
+}
+
+// Facts: what llama.cpp's loaders of these families read, and what they take for granted.
+TEST(Config, LargeMixturesHaveDenseLayersFirstAndExpertsThatAlwaysWork) {
+  const Config deepseek =
+      config_of(large_mixture("deepseek").u32("deepseek.expert_shared_count", 2));
+  EXPECT_FALSE(deepseek.mixed(0));
+  EXPECT_TRUE(deepseek.mixed(1));
+  EXPECT_EQ(24, deepseek.neurons(0));
+  EXPECT_EQ(8 * 8 + 2 * 8, deepseek.neurons(1));
+  EXPECT_FALSE(deepseek.shared_gated);
+  EXPECT_FALSE(deepseek.expert_renormalise);
+  EXPECT_EQ(model::RouterKind::kSoftmax, deepseek.router);
+  EXPECT_EQ(model::RouterKind::kSigmoid, config_of(large_mixture("glm4moe")).router);
+  EXPECT_EQ(model::RouterKind::kSoftmax,
+            config_of(large_mixture("glm4moe").u32("glm4moe.expert_gating_func", 1)).router);
+  EXPECT_TRUE(config_of(large_mixture("ernie4_5-moe")).expert_renormalise);
+  const Config wide = config_of(large_mixture("ernie4_5-moe")
+                                    .u32("ernie4_5-moe.expert_shared_count", 2)
+                                    .u32("ernie4_5-moe.expert_shared_feed_forward_length", 16));
+  EXPECT_EQ(16, wide.n_ff_shared) << "all that always work together";
+}
+
+TEST(Config, LayersThatOnlyGuessFurtherTokensAreLeftOut) {
+  const Config c = config_of(large_mixture("glm4moe")
+                                 .u32("glm4moe.block_count", 3)
+                                 .u32("glm4moe.nextn_predict_layers", 1));
+  EXPECT_EQ(2, c.n_layer);
+  EXPECT_CONTAINS(refusal(large_mixture("glm4moe").u32("glm4moe.nextn_predict_layers", 2)),
+                  "nextn_predict_layers is 2 of 2 layers");
+}
+
+TEST(Config, LargeMixturesThatContradictThemselvesAreRefused) {
+  const auto refused = [](const char* key, uint32_t value) {
+    return refusal(large_mixture("bailingmoe2").u32(std::string("bailingmoe2.") + key, value));
+  };
+  EXPECT_CONTAINS(refused("leading_dense_block_count", 2), "is 2 of 2 layers");
+  EXPECT_CONTAINS(refused("feed_forward_length", 65), "65 neurons", "only 64");
+  EXPECT_CONTAINS(refused("expert_gating_func", 4), "expert_gating_func is 4");
+  EXPECT_CONTAINS(refused("expert_count", 0), "expert_count is 0");
+  EXPECT_CONTAINS(refusal(large_mixture("dots1").remove("dots1.expert_feed_forward_length")),
+                  "'dots1.expert_feed_forward_length' is missing");
+  EXPECT_CONTAINS(refused("expert_group_count", 3), "2 of 8 experts", "1 of 3 groups");
+  EXPECT_CONTAINS(refused("expert_group_count", 8), "1 of 8 groups")
+      << "the two best of a group are looked at";
+  EXPECT_CONTAINS(
+      refusal(large_mixture("ernie4_5-moe").u32("ernie4_5-moe.interleave_moe_layer_step", 2)),
+      "interleave_moe_layer_step is 2");
 }
 
 TEST(Runnable, TheSmallModelAndThoseOfTheRepositoryAre) {

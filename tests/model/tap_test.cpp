@@ -10,9 +10,9 @@ namespace {
 
 using model::Tap;
 
-std::string formula(const std::string& name, Tap tap) {
+std::string formula(const std::string& name, Tap tap, int64_t layer = 0) {
   const auto file = model::open_model(tests::model_path(name).string());
-  return model::tap_formula(tap, model::read_config(file));
+  return model::tap_formula({tap, layer}, model::read_config(file));
 }
 
 TEST(TapFormula, IsThatOfTheFamily) {
@@ -60,6 +60,10 @@ TEST(TapFormula, SaysWhatGptOssDoesDifferently) {
   EXPECT_EQ("a_j = e^s_j / (e^sink + sum_i e^s_i) within the window, 0 outside",
             formula("own/gpt-oss", Tap::kWeights));
   EXPECT_EQ("p = softmax(W_router m + b)", formula("own/gpt-oss", Tap::kRouter));
+  EXPECT_EQ("p = sigmoid(W_router m), chosen by p + b in the best groups",
+            formula("own/bailingmoe2", Tap::kRouter, 1));
+  EXPECT_EQ("df = sum_e G_e FFN_e(m)", formula("own/glm4moe", Tap::kFfnOut, 1));
+  EXPECT_EQ("df = W_down act", formula("own/glm4moe", Tap::kFfnOut, 0)) << "a dense layer";
   EXPECT_EQ(
       "act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7, as W_down "
       "reads it; 0 where the expert did not run",

@@ -1,6 +1,7 @@
 // Mixtures as files have them: stacked in one tensor or one tensor an expert, in blocks or not.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -129,6 +130,64 @@ TEST(StoredMixture, ExpertsOfDifferentTypesAreReadEachInItsOwn) {
   expect_same_in_a_batch(
       Stored("mixtral", false, [=](int64_t e) { return types[static_cast<size_t>(e % 3)]; }));
 }
+
+// By the definition (DeepSeek-V3, arXiv:2412.19437, section 2.1.2), from what the taps say.
+class Routed : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(Routed, TheBestOfTheBestGroupsWorkEachByItsPartOfTheirSum) {
+  const tests::Oracle oracle = tests::own_oracle(GetParam());
+  const model::ModelFile file = model::open_gguf(oracle.model.string());
+  const auto network = model::make_model(file, 2);
+  const model::Config& c = network->config();
+  const std::vector<int32_t> ids = oracle.cases()[0]["ids"];
+  const tests::Passes passes(*network, ids);
+  const auto in_group = static_cast<size_t>(c.n_expert / c.expert_groups);
+  size_t other_than_most_probable = 0;
+  for (const Capture& at : passes.positions) {
+    for (int64_t l = c.dense_layers; l < c.n_layer; ++l) {
+      const std::vector<float>& of_all = at.at(Tap::kRouter, l).data;
+      std::vector<double> probability(of_all.begin(), of_all.end());
+      std::vector<float> bias(probability.size());
+      dequantize_row(
+          file.require_tensor("blk." + std::to_string(l) + ".exp_probs_b.bias", 1, c.n_expert), 0,
+          bias.data());
+      std::vector<double> value(probability);
+      for (size_t e = 0; e < value.size(); ++e) value[e] += double{bias[e]};
+      // Groups by the sum of their two best.
+      std::vector<std::pair<double, size_t>> groups;
+      for (size_t g = 0; g < static_cast<size_t>(c.expert_groups); ++g) {
+        std::vector<double> own(value.begin() + static_cast<int64_t>(g * in_group),
+                                value.begin() + static_cast<int64_t>((g + 1) * in_group));
+        std::sort(own.rbegin(), own.rend());
+        groups.emplace_back(own[0] + own[1], g);
+      }
+      std::sort(groups.rbegin(), groups.rend());
+      std::vector<std::pair<double, size_t>> candidates;
+      for (size_t k = 0; k < static_cast<size_t>(c.expert_groups_used); ++k) {
+        for (size_t e = groups[k].second * in_group; e < (groups[k].second + 1) * in_group; ++e)
+          candidates.emplace_back(value[e], e);
+      }
+      std::sort(candidates.rbegin(), candidates.rend());
+      candidates.resize(static_cast<size_t>(c.n_expert_used));
+      double sum = 0.0;
+      for (const auto& [_, e] : candidates) sum += probability[e];
+      const Capture::Values& worked = at.at(Tap::kExperts, l);
+      for (size_t k = 0; k < candidates.size(); ++k) {
+        const float* row = worked.row(static_cast<int64_t>(k));
+        const size_t e = candidates[k].second;
+        EXPECT_EQ(e, static_cast<size_t>(row[0]));
+        EXPECT_NEAR(double{c.expert_scale} * probability[e] / sum, double{row[1]}, 1e-5);
+        const auto above = std::count_if(probability.begin(), probability.end(),
+                                         [&](double p) { return p > probability[e]; });
+        other_than_most_probable += above >= c.n_expert_used ? 1 : 0;
+      }
+      EXPECT_EQ(1.0F, worked.row(c.n_expert_used)[1]) << "what always works is taken whole";
+    }
+  }
+  EXPECT_LT(0U, other_than_most_probable) << "or the bias was not tried";
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Routed, ::testing::Values("glm4moe", "bailingmoe2"));
 
 // An expert is read once for all positions of a batch that it works on; of few for each.
 TEST(StoredMixture, APassReadsTheExpertsThatWork) {

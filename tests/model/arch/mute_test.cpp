@@ -36,7 +36,7 @@ class Muted : public ::testing::TestWithParam<const char*> {
     std::vector<Mute> all;
     for (int64_t l = 0; l < c().n_layer; ++l) {
       all.push_back({Part::kHeads, l, 0, c().n_head});
-      all.push_back({Part::kNeurons, l, 0, c().neurons()});
+      all.push_back({Part::kNeurons, l, 0, c().neurons(l)});
     }
     return all;
   }
@@ -98,7 +98,7 @@ TEST_P(Muted, WithoutAllHeadsAndNeuronsOnlyBiasesAreAdded) {
   const tests::Passes nothing = run(everything());
   for (int64_t l = 0; l < c().n_layer; ++l) {
     for (const Tap update : {Tap::kAttnOut, Tap::kFfnOut}) {
-      const bool of_experts = update == Tap::kFfnOut && c().n_expert > 0;
+      const bool of_experts = update == Tap::kFfnOut && c().mixed(l);
       if (of_experts && c().ffn_biased()) {
         for (const Capture& at : nothing.positions)
           EXPECT_NEAR(1.0, double{at.at(Tap::kFfnBiasShare, l).data[0]}, 1e-5);

@@ -59,9 +59,9 @@ class Readout : public ::testing::TestWithParam<const char*> {
     return terms;
   }
   std::vector<float> neuron_terms(int64_t l, const model::Model::Readout& readout) const {
-    std::vector<float> terms(static_cast<size_t>(c().neurons()));
+    std::vector<float> terms(static_cast<size_t>(c().neurons(l)));
     std::span<const float> experts;
-    if (c().n_expert > 0) experts = last().at(Tap::kExperts, l).data;
+    if (c().mixed(l)) experts = last().at(Tap::kExperts, l).data;
     bias_ = network_->neuron_terms(l, last().at(Tap::kAct, l).data.data(), experts,
                                    readout.direction.data(), terms.data());
     return terms;
@@ -155,7 +155,7 @@ TEST_P(Readout, HeadsNeuronsAndBiasesAddUpToTheLogit) {
       EXPECT_NEAR(bias_term(blk + "attn_output.bias", readout), bias_, 1e-5);
       heads += bias_;
       double neurons = sum_of(neuron_terms(l, readout));
-      if (c().n_expert == 0) {
+      if (!c().mixed(l)) {
         EXPECT_NEAR(bias_term(blk + "ffn_down.bias", readout), bias_, 1e-5);
       }
       EXPECT_TRUE(bias_ == 0.0 || c().ffn_biased());
