@@ -17,7 +17,7 @@ void require_context(const model::Config& c, int64_t wanted) {
 }
 
 model::KvCache make_cache(const model::Config& c, int64_t positions, model::CacheType type) {
-  const double needed = 2.0 * static_cast<double>(c.n_layer * c.n_head_kv) *
+  const double needed = static_cast<double>(c.n_layer * c.cached_width() / c.head_dim) *
                         static_cast<double>(model::KvCache::slot_bytes_of(type, c.head_dim)) *
                         static_cast<double>(positions);
   const auto there = static_cast<double>(trace::machine_memory());

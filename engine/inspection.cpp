@@ -43,13 +43,14 @@ Inspection weight(const model::NamedMatrix& matrix, const Inspect& what) {
   return result;
 }
 
-// A lane of the cache: (positions, D).
+// A lane of the cache: (positions, width of a key or of a value).
 Inspection lane(const model::Config& c, const Past& past, const CachePlace& place,
                 const Inspect& what) {
   if (what.first_row < 0 || what.first_row >= c.n_head_kv)
     return nothing("there is no such KV head");
-  Summary summary(int64_t{what.position} + 1, c.head_dim);
-  std::vector<float> row(static_cast<size_t>(c.head_dim));
+  const int64_t d = place.keys ? c.head_dim : c.value_width();
+  Summary summary(int64_t{what.position} + 1, d);
+  std::vector<float> row(static_cast<size_t>(d));
   for (int64_t j = 0; j <= what.position; ++j) {
     place.keys ? past.cache.load_k(place.layer, j, what.first_row, row.data())
                : past.cache.load_v(place.layer, j, what.first_row, row.data());

@@ -358,8 +358,8 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   model::strongest(a, static_cast<int64_t>(reach), static_cast<int64_t>(found), order.data());
   terms.resize(listed);
   model::attend_back(cache_->lane(layer, static_cast<int64_t>(h / heads_per_lane)), read.back,
-                     config_.head_dim, every ? nullptr : order.data(), static_cast<int64_t>(listed),
-                     terms.data());
+                     config_.value_width(), every ? nullptr : order.data(),
+                     static_cast<int64_t>(listed), terms.data());
 
   trace::HeadShare& out = p.heads[static_cast<size_t>(layer) * heads + h];
   const double energy = double{read.energy};
@@ -400,7 +400,7 @@ void Recorder::on_head(int64_t layer, int64_t position, int64_t head,
   if (config_.sinks) p.sinks[sum] = read.sink;
   // What is not listed, and what rounding z for the product added.
   if (listed == reach) {
-    const double whole = model::dot(read.mix, read.back, config_.head_dim);
+    const double whole = model::dot(read.mix, read.back, config_.value_width());
     out.rest_share = static_cast<float>(inverse > 0.0 ? 1.0 - whole * inverse : 0.0);
     out.rest_weight = read.sink;
   } else {

@@ -250,7 +250,7 @@ bool TileReader::cached(Job& job, bool keys, int64_t layer, const Past& past, In
                         const Emit& emit) {
   const InspectTile& what = job.what;
   const model::Config& c = model_.network->config();
-  const int64_t d = c.head_dim;
+  const int64_t d = keys ? c.head_dim : c.value_width();
   const int64_t rows = int64_t{what.position} + 1;
   Region region;
   std::string wrong = "this position has not been run yet";

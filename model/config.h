@@ -29,7 +29,7 @@ struct Config {
   int64_t n_embd = 0;          // C
   int64_t n_head = 0;          // H
   int64_t n_head_kv = 0;       // K, divides H
-  int64_t head_dim = 0;        // D
+  int64_t head_dim = 0;        // D: of a query and a key
   int64_t n_ff = 0;            // F; of one expert, in a mixture
   int64_t n_vocab = 0;         // V
   int64_t n_ctx = 0;           // longest context it was trained for, or YaRN stretches to
@@ -72,8 +72,15 @@ struct Config {
   // q *= 1 + scale ln(1 + floor(position / length)); 0: not (Llama 4, arXiv:2501.19399).
   float temperature_scale = 0.0F;
   int64_t temperature_length = 1;
-  int64_t window = 0;         // windowed layers see this many positions, themselves included
-  int64_t window_period = 0;  // of so many layers the last is not windowed; 0: all are
+  // Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): of a position one vector c of R
+  // values is kept for all heads, which is key and value, and beside it the key's rotated part; D
+  // is R + rope_dim, K is 1. 0: keys and values of each KV head.
+  int64_t kv_rank = 0;         // R
+  int64_t query_rank = 0;      // all queries are made of so many values; 0: of all of x
+  int64_t query_width = 0;     // of a head, its last rope_dim rotated: the others become R by W_UK
+  int64_t head_value_dim = 0;  // of a head, made of its R by W_UV
+  int64_t window = 0;          // windowed layers see this many positions, themselves included
+  int64_t window_period = 0;   // of so many layers the last is not windowed; 0: all are
 
   FfnKind ffn = FfnKind::kSiluGated;
   int64_t n_expert = 0;            // E; 0: dense
@@ -90,6 +97,12 @@ struct Config {
   int64_t dense_layers = 0;   // leading layers of a mixture that have one FFN instead ...
   int64_t n_ff_dense = 0;     // ... of so many neurons
 
+  bool latent() const noexcept { return kv_rank > 0; }
+  // Of a stored value and of what a head mixes of them; and of what W_o reads of a head.
+  int64_t value_width() const noexcept { return latent() ? kv_rank : head_dim; }
+  int64_t mix_width() const noexcept { return latent() ? head_value_dim : head_dim; }
+  // Numbers kept of a position in a layer.
+  int64_t cached_width() const noexcept { return (latent() ? 1 : 2 * n_head_kv) * head_dim; }
   bool windowed(int64_t layer) const noexcept {
     return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
   }

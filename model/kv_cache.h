@@ -18,12 +18,14 @@ class KvCache {
       : type_(type),
         n_layer_(c.n_layer),
         head_dim_(c.head_dim),
+        value_width_(c.value_width()),
         n_head_kv_(c.n_head_kv),
+        vectors_(c.latent() ? 1 : 2),
         slot_bytes_(slot_bytes_of(type, c.head_dim)),
         capacity_(capacity),
         memory_(zero_pages(static_cast<size_t>(blocks_of(capacity) * block_bytes()))) {}
 
-  // Of a key or a value of one lane. Throws as the constructor.
+  // Of one stored vector: a key or a value of one lane. Throws as the constructor.
   static int64_t slot_bytes_of(CacheType type, int64_t head_dim) {
     if (type == CacheType::kQ8_0 && head_dim % 32 != 0) {
       throw fulgurite::Error(
@@ -37,10 +39,12 @@ class KvCache {
 
   bool is_narrow() const noexcept { return type_ != CacheType::kF32; }
 
-  // The K and V vectors of one lane (KV head) of one layer, in the cache's type.
+  // The K and V vectors of one lane (KV head) of one layer, in the cache's type. Of latent
+  // attention a value is the beginning of its key.
   CacheLane lane(int64_t layer, int64_t lane) const noexcept {
-    const char* k = memory_.get() + (layer * n_head_kv_ + lane) * 2 * kCacheBlock * slot_bytes_;
-    return {type_, k, k + kCacheBlock * slot_bytes_, slot_bytes_, block_bytes()};
+    const int64_t bytes = kCacheBlock * slot_bytes_;
+    const char* k = memory_.get() + (layer * n_head_kv_ + lane) * vectors_ * bytes;
+    return {type_, k, k + (vectors_ - 1) * bytes, slot_bytes_, block_bytes()};
   }
 
   // Before positions below n are stored: the memory for these and what is left of their block.
@@ -52,48 +56,49 @@ class KvCache {
     roomy_ = blocks;
   }
 
-  // A lane's part of (K, D) floats, stored as the cache's type. Other threads may store other
-  // lanes.
+  // A lane's part of (K, D) floats, stored as the cache's type; of latent attention values are not
+  // looked at. Other threads may store other lanes.
   void store(int64_t layer, int64_t position, int64_t lane, const float* keys,
              const float* values) noexcept {
     const CacheLane to = this->lane(layer, lane);
     const int64_t at = to.offset(position);
     cache_store(type_, keys + lane * head_dim_, head_dim_, const_cast<char*>(to.k + at));
+    if (to.v == to.k) return;
     cache_store(type_, values + lane * head_dim_, head_dim_, const_cast<char*>(to.v + at));
   }
-  // One lane's vector, (D), as attention reads it.
+  // One lane's vector, (D) and (Config::value_width()), as attention reads it.
   void load_k(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
     const CacheLane from = this->lane(layer, lane);
     cache_load(type_, from.k + from.offset(position), head_dim_, out);
   }
   void load_v(int64_t layer, int64_t position, int64_t lane, float* out) const noexcept {
     const CacheLane from = this->lane(layer, lane);
-    cache_load(type_, from.v + from.offset(position), head_dim_, out);
+    cache_load(type_, from.v + from.offset(position), value_width_, out);
   }
 
   int64_t capacity() const noexcept { return capacity_; }
   // Bytes that n positions hold, over n_layer layers.
   int64_t bytes(int64_t n_layer, int64_t n) const noexcept {
-    return n_layer * n_head_kv_ * n * slot_bytes_ * 2;
+    return n_layer * n_head_kv_ * n * slot_bytes_ * vectors_;
   }
 
  private:
   static int64_t blocks_of(int64_t positions) noexcept {
     return (positions + kCacheBlock - 1) / kCacheBlock;
   }
-  int64_t block_bytes() const noexcept {
-    return n_layer_ * n_head_kv_ * 2 * kCacheBlock * slot_bytes_;
-  }
+  int64_t block_bytes() const noexcept { return bytes(n_layer_, kCacheBlock); }
 
   CacheType type_;
   int64_t n_layer_;
   int64_t head_dim_;
+  int64_t value_width_;
   int64_t n_head_kv_;
+  int64_t vectors_;  // of a lane and position: key and value, or one that is both
   int64_t slot_bytes_;
   int64_t capacity_;
   int64_t roomy_ = 0;  // blocks that memory has been made ready for
-  // (T / kCacheBlock, L, K, 2, kCacheBlock, D): what is in use lies together, in few large pages,
-  // and a head reads on and on for as many positions.
+  // (T / kCacheBlock, L, K, vectors, kCacheBlock, D): what is in use lies together, in few large
+  // pages, and a head reads on and on for as many positions.
   Pages memory_;
 };
 

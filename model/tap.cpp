@@ -90,12 +90,17 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kAttnNorm:
       return c.pre_norms ? usual : "n = x";
     case Tap::kQ:
+      if (c.latent())
+        return std::string("q = W_UK,h^T W_UQ,h ") + (c.query_rank > 0 ? "norm(W_DQ n)" : "n") +
+               " beside rope of the last rows of W_UQ,h";
       if (c.temperature_scale == 0.0F) return turned("q");
       return turned("q") + " (1 + " + digits_of(double{c.temperature_scale}) +
              " ln(1 + floor(position / " + std::to_string(c.temperature_length) + ")))";
     case Tap::kK:
+      if (c.latent()) return "k = norm(W_DKV n) beside rope of its last rows";
       return turned("k");
     case Tap::kV:
+      if (c.latent()) return "v = c = norm(W_DKV n), the beginning of k";
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
       std::string s =
@@ -106,12 +111,15 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kWeights:
       return (c.sinks ? "a_j = e^s_j / (e^sink + sum_i e^s_i)" : usual) +
              (c.window > 0 ? " within the window, 0 outside" : "");
+    case Tap::kMix:
+      return c.latent() ? "z = W_UV,h sum_j a_j v_j" : usual;
     case Tap::kRouter:
       return std::string("p = ") + (c.router == RouterKind::kSigmoid ? "sigmoid" : "softmax") +
              (c.router_biased() ? "(W_router m + b)" : "(W_router m)") +
              (c.choice_biased ? ", chosen by p + b" : "") +
              (c.expert_groups > 1 ? " in the best groups" : "");
     case Tap::kHeadBack:
+      if (c.latent()) return behind_gain("W_UV,h^T W_O,h^T g^2 o_h", "W_UV,h^T W_O,h^T o_h");
       return behind_gain("W_O,h^T g^2 o_h");
     case Tap::kHeadEnergy:
       return behind_gain("|g o_h|^2");

@@ -76,6 +76,12 @@ Json config_of(const model::Config& c) {
   if (c.temperature_scale != 0.0F) config["temperature_scale"] = c.temperature_scale;
   if (c.update_scale != 1.0F) config["update_scale"] = c.update_scale;
   if (c.logit_scale != 1.0F) config["logit_scale"] = c.logit_scale;
+  if (c.latent()) {
+    config["kv_rank"] = c.kv_rank;
+    if (c.query_rank > 0) config["query_rank"] = c.query_rank;
+    config["query_width"] = c.query_width;
+    config["value_width"] = c.head_value_dim;
+  }
   int64_t windowed = 0;
   for (int64_t l = 0; l < c.n_layer; ++l) windowed += c.windowed(l) ? 1 : 0;
   if (windowed > 0) {

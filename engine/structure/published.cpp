@@ -73,7 +73,12 @@ Config gpt_oss(int64_t layers, int64_t experts) {
 
 Config deepseek_v3() {
   Config c = untied(
-      mixture(sized("deepseek2", {61, 7168, 128, 1, 192, 2048, 129280, 163840}), 256, 8, 2048));
+      mixture(sized("deepseek2", {61, 7168, 128, 1, 576, 2048, 129280, 163840}), 256, 8, 2048));
+  c.kv_rank = 512;
+  c.rope_dim = 64;
+  c.query_rank = 1536;
+  c.query_width = 192;
+  c.head_value_dim = 128;
   c.router = model::RouterKind::kSigmoid;
   c.choice_biased = true;
   c.expert_groups = 8;
@@ -93,7 +98,18 @@ int64_t ffn(const Config& c, int64_t neurons) {
   return (c.gated() ? 3 : 2) * c.n_embd * neurons + biases;
 }
 
+// DeepSeek-V3's modeling file: q_a, q_b, kv_a, kv_b, o and the norms of both compressed vectors.
+int64_t latent_attention(const Config& c) {
+  const int64_t queries = c.n_head * c.query_width;
+  const int64_t plain = c.query_width - c.rope_dim;  // of a key, not rotated
+  const int64_t of_queries =
+      c.query_rank == 0 ? c.n_embd * queries : (c.n_embd + 1 + queries) * c.query_rank;
+  return of_queries + c.n_embd * c.head_dim + c.kv_rank +
+         c.kv_rank * c.n_head * (plain + c.head_value_dim) + c.n_head * c.head_value_dim * c.n_embd;
+}
+
 int64_t attention(const Config& c) {
+  if (c.latent()) return latent_attention(c);
   const int64_t query = c.n_head * c.head_dim;
   const int64_t kv = c.n_head_kv * c.head_dim;
   int64_t n = 2 * c.n_embd * query + 2 * c.n_embd * kv;
@@ -103,14 +119,6 @@ int64_t attention(const Config& c) {
   if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
   return n;
-}
-
-// DeepSeek-V3's modeling file: q_a, q_b, kv_a, kv_b, o and the norms of both compressed vectors.
-int64_t latent_attention(const Config& c, const LatentAttention& a) {
-  const int64_t plain = c.head_dim - a.rope_width;  // of a key, not rotated
-  return c.n_embd * a.query_rank + a.query_rank + a.query_rank * c.n_head * c.head_dim +
-         c.n_embd * (a.kv_rank + a.rope_width) + a.kv_rank +
-         a.kv_rank * c.n_head * (plain + a.value_width) + c.n_head * a.value_width * c.n_embd;
 }
 
 int64_t experts(const Config& c) {
@@ -160,25 +168,14 @@ std::span<const PublishedShape> published_shapes() {
        gpt_oss(24, 32)},
       {"gpt-oss-120b", "gpt-oss-120b", "arXiv:2508.10925, table 1; config.json of gpt-oss-120b",
        116.8, gpt_oss(36, 128)},
-      {"deepseek-v3",
-       "DeepSeek-V3",
-       "arXiv:2412.19437, section 4.2; config.json of DeepSeek-V3",
-       671.0,
-       deepseek_v3(),
-       {1536, 512, 64, 128}},
+      {"deepseek-v3", "DeepSeek-V3", "arXiv:2412.19437, section 4.2; config.json of DeepSeek-V3",
+       671.0, deepseek_v3()},
   }};
   return shapes;
 }
 
 uint64_t count_parameters(const Config& c) {
   return static_cast<uint64_t>(ends(c) + c.n_layer * (norms(c) + attention(c)) + ffns(c));
-}
-
-uint64_t count_parameters(const PublishedShape& shape) {
-  if (shape.latent.kv_rank == 0) return count_parameters(shape.config);
-  const Config& c = shape.config;
-  const int64_t layer = norms(c) + latent_attention(c, shape.latent);
-  return static_cast<uint64_t>(ends(c) + c.n_layer * layer + ffns(c));
 }
 
 }  // namespace engine

@@ -57,13 +57,8 @@ trace::Model described(const model::Config& c, std::string name, uint64_t parame
 }
 
 trace::Model described(const PublishedShape& shape) {
-  trace::Model model = described(shape.config, std::string(shape.title), count_parameters(shape),
-                                 std::string(shape.name));
-  if (shape.latent.kv_rank > 0) {
-    model.structure.query_width = u32(shape.config.n_head * shape.latent.value_width);
-    model.structure.kv_width = u32(shape.latent.kv_rank + shape.latent.rope_width);
-  }
-  return model;
+  return described(shape.config, std::string(shape.title), count_parameters(shape.config),
+                   std::string(shape.name));
 }
 
 trace::Model described(const model::ModelFile& file) {
@@ -113,8 +108,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.update_scale != 1.0F) s.flags |= trace::kStructureScaledUpdates;
   if (c.logit_scale != 1.0F) s.flags |= trace::kStructureScaledLogits;
   s.trained_context = u32(c.n_ctx);
-  s.query_width = u32(c.n_head * c.head_dim);
-  s.kv_width = u32(2 * c.n_head_kv * c.head_dim);
+  s.query_width = u32(c.n_head * c.mix_width());
+  s.kv_width = u32(c.cached_width());
   s.window = u32(c.window);
   s.window_period = u32(std::max<int64_t>(c.window_period, 1));
   if (c.window_period == 1) s.window = 0;  // no layer has it

@@ -163,7 +163,7 @@ struct ModelRecord {
   uint32_t width = 0;       // C
   uint32_t heads = 0;       // H
   uint32_t kv_heads = 0;    // K
-  uint32_t head_width = 0;  // D
+  uint32_t head_width = 0;  // D: of a query and a key
   uint32_t neurons = 0;     // F; of a mixture those of all experts, and of what always works
   uint32_t vocabulary = 0;  // V
   uint32_t context = 0;     // longest context
@@ -523,6 +523,12 @@ struct StructureRecord {
   uint32_t dense_layers = 0;     // leading layers of a mixture that have one FFN instead ...
   uint32_t dense_neurons = 0;    // ... of so many neurons
 };
+
+// Whether a KV head's value is the beginning of its key: latent attention (DeepSeek-V2,
+// arXiv:2405.04434), with one KV head for all heads.
+constexpr bool latent(const ModelRecord& m, const StructureRecord& s) {
+  return s.kv_width == uint64_t{m.kv_heads} * m.head_width;
+}
 
 constexpr bool windowed(const StructureRecord& s, uint32_t layer) {
   return s.window > 0 && (s.window_period <= 1 || layer % s.window_period != s.window_period - 1);

@@ -66,7 +66,7 @@ void Decoder::chain_weights() noexcept {
     last = &w;
   };
   for (Layer& w : weights_.layers) {
-    for (Linear* of_attention : {&w.wq, &w.wk, &w.wv, &w.wo}) add(*of_attention);
+    for (Linear* of_attention : {&w.wq_down, &w.wq, &w.wk, &w.wv, &w.wo}) add(*of_attention);
     if (!w.experts.empty()) {
       add(w.router);
       last = nullptr;
@@ -75,7 +75,8 @@ void Decoder::chain_weights() noexcept {
     for (Linear* of_ffn : {&w.ffn.gate, &w.ffn.up, &w.ffn.down}) add(*of_ffn);
   }
   add(weights_.output);
-  if (last != nullptr) last->next = &weights_.layers.front().wq;
+  Layer& first = weights_.layers.front();
+  if (last != nullptr) last->next = first.wq_down.empty() ? &first.wq : &first.wq_down;
 }
 
 void Decoder::forward(std::span<const int32_t> ids, int64_t first, KvCache& cache, float* logits,
@@ -122,13 +123,20 @@ void Decoder::resize(int64_t n, int64_t capacity) {
     values.resize(static_cast<size_t>(n * width));
   };
   const Config& c = config_;
-  const int64_t q_width = c.n_head * c.head_dim;
   const int64_t ff = std::max(c.widest_ffn(), c.n_ff_dense);
   for (Values* v : {&a_.x, &a_.norm, &a_.ffn_norm, &a_.sum, &a_.update}) fit(*v, c.n_embd);
   a_.measured.resize(static_cast<size_t>(c.n_embd));
-  a_.z_read.resize(static_cast<size_t>(q_width));
+  a_.z_read.resize(static_cast<size_t>(c.n_head * c.mix_width()));
   a_.act_read.resize(static_cast<size_t>(ff));
-  for (Values* v : {&a_.q, &a_.z, &a_.head_back}) fit(*v, q_width);
+  fit(a_.q, c.n_head * c.head_dim);
+  fit(a_.z, c.n_head * c.value_width());
+  fit(a_.head_back, c.n_head * c.mix_width());
+  if (c.latent()) {
+    fit(a_.query_low, c.query_rank);
+    fit(a_.query, c.n_head * c.query_width);
+    fit(a_.mix, c.n_head * c.mix_width());
+    fit(a_.latent_back, c.n_head * c.kv_rank);
+  }
   fit(a_.sink_weight, c.n_head);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);
   // Of one position all experts at work have theirs.

@@ -88,11 +88,16 @@ class Decoder final : public Model {
     Values q;                // (H, D)
     Values k, v;             // (K, D)
     Values scores, weights;  // (H, T) of each position, or (T) of each thread
-    Values z;                // (H, D)
-    Values sink_weight;      // (H) what each head's sink takes
-    Values sum, update;      // (C) what a product gave; the same behind the norm after it
-    Values gate, up, act;    // (F); of a mixture as many rows of the widest as experts work
-    Values router;           // (E)
+    Values z;                // (H, value_width), what W_o reads where attention is not latent
+    // Of latent attention.
+    Values query_low;      // (query_rank)
+    Values query;          // (H, query_width)
+    Values mix;            // (H, mix_width), what W_o reads
+    Values latent_back;    // (H, R)
+    Values sink_weight;    // (H) what each head's sink takes
+    Values sum, update;    // (C) what a product gave; the same behind the norm after it
+    Values gate, up, act;  // (F); of a mixture as many rows of the widest as experts work
+    Values router;         // (E)
     // Of a mixture. A slot is an expert at work on a position: position, then its workers, the best
     // first and the one that always works last.
     std::vector<Worker> workers;
@@ -104,9 +109,9 @@ class Decoder final : public Model {
     Values spread;                 // (all neurons) of one position, zero between its uses
     // What the shares are made of.
     Values measured;               // (C) of one position
-    Values z_read, act_read;       // (H, D), (F) of one position, as the products read them
+    Values z_read, act_read;       // (H, mix_width), (F) of one position, as the products read them
     Values head_out;               // (H, C)
-    Values head_back;              // (H, D)
+    Values head_back;              // (H, mix_width)
     Values head_dot, head_energy;  // (H)
     Values cell_dot;               // (F / 32)
     Values neuron_back;            // (F)
@@ -121,6 +126,14 @@ class Decoder final : public Model {
   void embed(const Pass& pass, const int32_t* ids);
   void attention(const Pass& pass, int64_t l);
   void project(const Pass& pass, int64_t l);
+  void project_latent(const Pass& pass, int64_t l);
+  void mix_latent(const Pass& pass, int64_t l);
+  void latent_backs(const Pass& pass, int64_t l);
+  void each_head(const std::vector<Linear>& w, const float* x, int64_t x_width, int64_t n, float* y,
+                 int64_t y_width);
+  void each_head_back(const std::vector<Linear>& w, const float* u, int64_t u_width, int64_t n,
+                      float* back, int64_t back_width);
+  void rotate_heads(int64_t l, int64_t i, float* heads, int64_t n_heads, int64_t width) const;
   void store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept;
   void attend_all(const Pass& pass, int64_t l);
   void attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h, float* scores,
@@ -136,8 +149,9 @@ class Decoder final : public Model {
   void head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* scores,
                          const float* weights);
   void head_backs(const Pass& pass, int64_t l);
-  void head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
-                 const float* scores, const float* weights);
+  void head_back(int64_t l, int64_t i, int64_t h, const float* read);
+  void tell_head(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* scores,
+                 const float* weights);
   void head_shares(const Pass& pass, int64_t l);
   void ffn(const Pass& pass, int64_t l);
   void dense(const Pass& pass, int64_t l);
@@ -188,6 +202,8 @@ class Decoder final : public Model {
                  std::initializer_list<DType> readers);
   void tap(const Pass& pass, Tap name, int64_t layer, const Values& data, int64_t rows,
            int64_t cols) const;
+  // What W_o reads of the heads.
+  Values& mixes() noexcept { return config_.latent() ? a_.mix : a_.z; }
   // (C) squares of the gain of a norm after the sum; nullptr without one.
   const float* row_gain(const Values& squares) const noexcept {
     return squares.empty() ? nullptr : squares.data();
@@ -205,6 +221,7 @@ class Decoder final : public Model {
   ThreadPool pool_;
   Rope rope_, rope_local_;
   Input input_;                // of the product at hand
+  Input query_input_;          // of W_q where queries are made of a few values
   Input always_input_;         // of W_down of the expert that always works
   Input z_input_, act_input_;  // of W_O and of W_down: what is put off looks at them later
   Activations a_;

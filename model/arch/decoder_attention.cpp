@@ -27,16 +27,27 @@ void Decoder::attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   const Layer& w = weights_.layers[static_cast<size_t>(l)];
   if (pass.wants_backs() && factors_ == nullptr && has_factors()) build_factors();
-  project(pass, l);
+  c.latent() ? project_latent(pass, l) : project(pass, l);
+  for (int64_t i = 0; c.temperature_scale != 0.0F && i < pass.n; ++i) {
+    const int64_t width = c.n_head * c.head_dim;
+    scale_by(a_.q.data() + i * width, width, temperature(c, pass.first + i));
+  }
   attend_all(pass, l);
+  if (c.latent()) mix_latent(pass, l);
   output_projection(pass, l);
   if (pass.sink == nullptr) return;
+  if (c.latent() && pass.wants_backs()) latent_backs(pass, l);
   pool_.beside([this, pass, l] {
     tap_attention(pass, l);
     pass.sink->reduce(Operation::kAttention, l);
   });
-  const size_t weights =
-      w.wq.weight.bytes() + w.wk.weight.bytes() + w.wv.weight.bytes() + w.wo.weight.bytes();
+  size_t weights = 0;
+  for (const Linear* one : {&w.wq_down, &w.wq, &w.wk, &w.wv, &w.wo}) {
+    if (!one->empty()) weights += one->weight.bytes();
+  }
+  for (const std::vector<Linear>* heads : {&w.k_up, &w.v_up}) {
+    for (const Linear& one : *heads) weights += one.weight.bytes();
+  }
   const int64_t reach = pass.first + pass.n;
   const int64_t read = c.windowed(l) ? std::min(c.window, reach) : reach;
   pass.sink->on_operation(Operation::kAttention, l,
@@ -48,13 +59,14 @@ void Decoder::tap_attention(const Pass& pass, int64_t l) {
   const Config& c = config_;
   tap(pass, Tap::kQ, l, a_.q, c.n_head, c.head_dim);
   tap(pass, Tap::kK, l, a_.k, c.n_head_kv, c.head_dim);
-  tap(pass, Tap::kV, l, a_.v, c.n_head_kv, c.head_dim);
-  tap(pass, Tap::kMix, l, a_.z, c.n_head, c.head_dim);
+  tap(pass, Tap::kV, l, a_.v, c.n_head_kv, c.value_width());
+  tap(pass, Tap::kMix, l, mixes(), c.n_head, c.mix_width());
   tap(pass, Tap::kHeadOut, l, a_.head_out, c.n_head, c.n_embd);
   if (pass.wants(Tap::kHeadShare) || pass.wants(Tap::kAttnBiasShare)) head_shares(pass, l);
   if (pass.wants_backs()) {
-    if (!backs_at_once(l)) head_backs(pass, l);
-    tap(pass, Tap::kHeadBack, l, a_.head_back, c.n_head, c.head_dim);
+    if (!backs_at_once(l) && !c.latent()) head_backs(pass, l);
+    tap(pass, Tap::kHeadBack, l, c.latent() ? a_.latent_back : a_.head_back, c.n_head,
+        c.value_width());
     tap(pass, Tap::kHeadEnergy, l, a_.head_energy, 1, c.n_head);
   }
   tap(pass, Tap::kAttnOut, l, a_.update, 1, c.n_embd);
@@ -74,9 +86,6 @@ void Decoder::project(const Pass& pass, int64_t l) {
                               {&w.wv, a_.v.data(), kv_width}};
   matmul(products, input_, pool_);
 
-  const bool local = c.rope_base_local > 0.0F && c.windowed(l);
-  const Rope& rope = local ? rope_local_ : rope_;
-  const bool halves = c.rope == RopeKind::kHalves;
   const auto prepare = [&](float* heads, int64_t n_heads, const Norm& norm, int64_t i) {
     if (c.qk_norm == QkNorm::kProjection) {
       rms_norm(heads, norm.gain, n_heads * c.head_dim, c.norm_eps, heads);
@@ -85,16 +94,23 @@ void Decoder::project(const Pass& pass, int64_t l) {
         rms_norm(heads + h * c.head_dim, norm.gain, c.head_dim, c.norm_eps, heads + h * c.head_dim);
       }
     }
-    if (!c.rotated(l)) return;
-    rotate(heads, n_heads, c.head_dim, c.rope_dim, halves, rope.cos.data() + i * c.rope_dim / 2,
-           rope.sin.data() + i * c.rope_dim / 2);
+    rotate_heads(l, i, heads, n_heads, c.head_dim);
   };
   for (int64_t i = 0; i < pass.n; ++i) {
-    float* q = a_.q.data() + i * q_width;
-    prepare(q, c.n_head, w.q_norm, i);
-    if (c.temperature_scale != 0.0F) scale_by(q, q_width, temperature(c, pass.first + i));
+    prepare(a_.q.data() + i * q_width, c.n_head, w.q_norm, i);
     prepare(a_.k.data() + i * kv_width, c.n_head_kv, w.k_norm, i);
   }
+}
+
+// The leading part of each of n heads, that lie so far apart, at position i of the batch.
+void Decoder::rotate_heads(int64_t l, int64_t i, float* heads, int64_t n_heads,
+                           int64_t width) const {
+  const Config& c = config_;
+  if (!c.rotated(l)) return;
+  const bool local = c.rope_base_local > 0.0F && c.windowed(l);
+  const Rope& rope = local ? rope_local_ : rope_;
+  rotate(heads, n_heads, width, c.rope_dim, c.rope == RopeKind::kHalves,
+         rope.cos.data() + i * c.rope_dim / 2, rope.sin.data() + i * c.rope_dim / 2);
 }
 
 // k and v of the batch into lanes first <= lane < last of the cache.
@@ -118,19 +134,20 @@ void Decoder::attend_position(const Pass& pass, int64_t l, int64_t i, int64_t h,
       .q = a_.q.data() + (i * c.n_head + h) * c.head_dim,
       .lane = pass.cache.lane(l, lane),
       .d = c.head_dim,
+      .value_width = c.value_width(),
       .first = c.windowed(l) ? std::max<int64_t>(0, end - c.window) : 0,
       .end = end,
       .scale = c.attention_scale,
       .soft_cap = c.score_soft_cap,
-      .fetch_v = i == 0 && h % heads == 0,
+      .fetch_v = !c.latent() && i == 0 && h % heads == 0,
       .next_k = i + 1 == pass.n && next != lane && next < c.n_head_kv ? pass.cache.lane(l, next).k
                                                                       : nullptr,
   };
   const float* sinks = weights_.layers[static_cast<size_t>(l)].sinks;
   if (sinks != nullptr) head.sink = sinks[h];
-  float* z = a_.z.data() + (i * c.n_head + h) * c.head_dim;
+  float* z = a_.z.data() + (i * c.n_head + h) * c.value_width();
   a_.sink_weight[static_cast<size_t>(i * c.n_head + h)] = attend(head, scores, weights, z);
-  pass.mute(Part::kHeads, l, h, 1, c.head_dim, z);
+  pass.mute(Part::kHeads, l, h, 1, c.value_width(), z);
 }
 
 // The batch's k and v go into the cache, and its heads attend. A lane that only one thread reads is
@@ -206,14 +223,14 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
     Gather& g = a_.gathers[static_cast<size_t>(i)];
     g = {};
     g.row_gain = row_gain(attn_gain_[static_cast<size_t>(l)]);
-    g.group_width = c.head_dim;
+    g.group_width = c.mix_width();
     if (shares) g.group_dot = a_.head_dot.data() + i * c.n_head;
     if (out) g.group_out = a_.head_out.data() + i * c.n_head * c.n_embd;
-    if (back) g.back = a_.head_back.data() + i * c.n_head * c.head_dim;
+    if (back) g.back = a_.head_back.data() + i * c.n_head * c.mix_width();
     g.group_back = true;
   }
   pool_.settle();  // products too small to be shared did not see to it
-  set_input(z_input_, a_.z, pass.n, c.n_head * c.head_dim, {w.wo.weight.dtype});
+  set_input(z_input_, mixes(), pass.n, c.n_head * c.mix_width(), {w.wo.weight.dtype});
   matmul(w.wo, z_input_, a_.sum.data(), c.n_embd,
          shares || back || out ? a_.gathers.data() : nullptr, pool_);
   make_update(w.attn_post_norm, pass.n);
@@ -222,23 +239,24 @@ void Decoder::output_projection(const Pass& pass, int64_t l) {
 bool Decoder::has_factors() const noexcept {
   constexpr int64_t kMost = int64_t{96} << 20;
   const Config& c = config_;
-  return c.head_dim <= kWidestFactor && c.n_layer * c.n_head * factor_bytes() <= kMost;
+  return c.mix_width() <= kWidestFactor && c.n_layer * c.n_head * factor_bytes() <= kMost;
 }
 
 int64_t Decoder::factor_bytes() const noexcept {
-  return factor_floats(config_.head_dim) * int64_t{sizeof(float)};
+  return factor_floats(config_.mix_width()) * int64_t{sizeof(float)};
 }
 
 float* Decoder::factor(const Pages& factors, int64_t l, int64_t h) const noexcept {
   auto* first = reinterpret_cast<float*>(factors.get());
-  return first + (l * config_.n_head + h) * factor_floats(config_.head_dim);
+  return first + (l * config_.n_head + h) * factor_floats(config_.mix_width());
 }
 
 void Decoder::build_factors() {
   constexpr int64_t kRows = 256;
   const Config& c = config_;
-  const int64_t width = c.n_head * c.head_dim;
-  const int64_t square = c.head_dim * c.head_dim;
+  const int64_t d = c.mix_width();
+  const int64_t width = c.n_head * d;
+  const int64_t square = d * d;
   Values block(static_cast<size_t>(kRows * width));
   std::vector<double> grams(static_cast<size_t>(c.n_head * square));
   const auto each_head = [&](const auto& work) {
@@ -264,11 +282,10 @@ void Decoder::build_factors() {
           for (int64_t j = 0; post != nullptr && j < width; ++j) row[j] *= post[first + i];
         }
       });
-      each_head([&](int64_t h, double* gram) {
-        add_gram(block.data() + h * c.head_dim, rows, width, c.head_dim, gram);
-      });
+      each_head(
+          [&](int64_t h, double* gram) { add_gram(block.data() + h * d, rows, width, d, gram); });
     }
-    each_head([&](int64_t h, double* gram) { factorise(gram, c.head_dim, factor(factors, l, h)); });
+    each_head([&](int64_t h, double* gram) { factorise(gram, d, factor(factors, l, h)); });
   }
   factors_ = std::move(factors);  // all, or where memory gives out on the way none
 }
@@ -294,10 +311,11 @@ void Decoder::head_shares(const Pass& pass, int64_t l) {
 }
 
 // Whether what a head writes back is known as soon as its z is: where that takes only its own part
-// of z~.
+// of z~, which is no product of z itself.
 bool Decoder::backs_at_once(int64_t l) const noexcept {
   const bool rounds = rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype);
-  return factors_ != nullptr && (!rounds || config_.head_dim % kBlockWidth == 0);
+  return factors_ != nullptr && !config_.latent() &&
+         (!rounds || config_.head_dim % kBlockWidth == 0);
 }
 
 void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t h,
@@ -305,12 +323,14 @@ void Decoder::head_back_at_once(const Pass& pass, int64_t l, int64_t i, int64_t 
   static_assert(kWidestFactor <= Input::kWidestPart);
   const int64_t d = config_.head_dim;
   const float* z = a_.z.data() + (i * config_.n_head + h) * d;
-  if (!rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype)) {
-    return head_back(pass, l, i, h, z, scores, weights);
+  alignas(64) float rounded[Input::kWidestPart];
+  const float* read = z;
+  if (rounds_input(weights_.layers[static_cast<size_t>(l)].wo.weight.dtype)) {
+    Input::rounded_part(z, d, rounded);
+    read = rounded;
   }
-  alignas(64) float read[Input::kWidestPart];
-  Input::rounded_part(z, d, read);
-  head_back(pass, l, i, h, read, scores, weights);
+  head_back(l, i, h, read);
+  tell_head(pass, l, i, h, scores, weights);
 }
 
 // Of all heads, once W_O has been multiplied with.
@@ -325,26 +345,32 @@ void Decoder::head_backs(const Pass& pass, int64_t l) {
     }
     for (int64_t h = 0; h < c.n_head; ++h) {
       const int64_t row = pass.row(i, h, c.n_head);
-      head_back(pass, l, i, h, read + h * c.head_dim, a_.scores.data() + row,
-                a_.weights.data() + row);
+      head_back(l, i, h, read + h * c.mix_width());
+      if (!c.latent()) tell_head(pass, l, i, h, a_.scores.data() + row, a_.weights.data() + row);
     }
   }
 }
 
 // What a head writes back on its z~ (`read`), W_O,h^T (g^2 o_h), and its |g o_h|^2.
-void Decoder::head_back(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* read,
-                        const float* scores, const float* weights) {
-  const Config& c = config_;
-  const int64_t d = c.head_dim;
-  const int64_t item = i * c.n_head + h;
+void Decoder::head_back(int64_t l, int64_t i, int64_t h, const float* read) {
+  const int64_t d = config_.mix_width();
+  const int64_t item = i * config_.n_head + h;
   float* back = a_.head_back.data() + item * d;
   const float energy = factors_ == nullptr ? static_cast<float>(dot(read, back, d))
                                            : factor_matvec(factor(factors_, l, h), read, d, back);
   a_.head_energy[static_cast<size_t>(item)] = energy;
+}
+
+void Decoder::tell_head(const Pass& pass, int64_t l, int64_t i, int64_t h, const float* scores,
+                        const float* weights) {
   if (!pass.wants_heads()) return;
-  pass.sink->on_head(l, pass.first + i, h,
-                     {scores, weights, a_.z.data() + item * d, back, energy,
-                      a_.sink_weight[static_cast<size_t>(item)]});
+  const int64_t d = config_.value_width();
+  const int64_t item = i * config_.n_head + h;
+  const Values& back = config_.latent() ? a_.latent_back : a_.head_back;
+  pass.sink->on_head(
+      l, pass.first + i, h,
+      {scores, weights, a_.z.data() + item * d, back.data() + item * d,
+       a_.head_energy[static_cast<size_t>(item)], a_.sink_weight[static_cast<size_t>(item)]});
 }
 
 }  // namespace model

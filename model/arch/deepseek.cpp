@@ -13,6 +13,18 @@ Config read_deepseek(const Keys& keys) {
   return c;
 }
 
+// From its second generation on with latent attention (DeepSeek-V2, arXiv:2405.04434; V3,
+// arXiv:2412.19437): Kimi K2, Moonlight and GLM 4.7 Flash are built so too.
+Config read_deepseek2(const Keys& keys) {
+  Config c = keys.common(NormKind::kRms, {.mixes = true, .latent = true});
+  keys.read_latent(c);
+  // What files of GLM 4.7 Flash do not say is told by their sizes, as in llama.cpp.
+  const bool glm = (c.n_layer == 47 || c.n_layer == 48) && c.n_vocab == 154880;
+  keys.read_large_mixture(c, glm ? RouterKind::kSigmoid : RouterKind::kSoftmax);
+  c.own_head = keys.own_head();
+  return c;
+}
+
 Config read_bailingmoe2(const Keys& keys) {
   Config c = read_deepseek(keys);
   c.rope = RopeKind::kHalves;

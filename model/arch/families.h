@@ -32,6 +32,7 @@ Config read_gpt_oss(const Keys& keys);
 Config read_glm4(const Keys& keys);
 Config read_glm4moe(const Keys& keys);
 Config read_deepseek(const Keys& keys);
+Config read_deepseek2(const Keys& keys);
 Config read_bailingmoe2(const Keys& keys);
 Config read_ernie4_5_moe(const Keys& keys);
 Config read_starcoder2(const Keys& keys);

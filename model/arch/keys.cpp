@@ -19,7 +19,8 @@ constexpr int64_t kMaxWidth = 1 << 24;
 constexpr int64_t kMaxHeads = 1 << 16;
 constexpr int64_t kMaxContext = 1 << 30;
 constexpr int64_t kMaxExperts = 1 << 12;
-constexpr int64_t kMaxAllExperts = 1 << 17;  // over all layers
+constexpr int64_t kMaxAllExperts = 1 << 17;   // over all layers
+constexpr int64_t kMaxLatentHeads = 1 << 16;  // over all layers
 
 }  // namespace
 
@@ -323,6 +324,42 @@ void Keys::read_groups(Config& c) const {
   }
 }
 
+void Keys::read_latent(Config& c) const {
+  require("attention.kv_lora_rank");
+  c.kv_rank = integer("attention.kv_lora_rank", kMaxWidth);
+  if (has("attention.q_lora_rank")) c.query_rank = integer("attention.q_lora_rank", kMaxWidth);
+  const bool apart = has("attention.key_length_mla");
+  for (const char* name : {"attention.key_length", "attention.value_length"}) {
+    require(apart ? (std::string(name) + "_mla").c_str() : name);
+  }
+  c.query_width = integer(apart ? "attention.key_length_mla" : "attention.key_length", kMaxWidth);
+  c.head_value_dim =
+      integer(apart ? "attention.value_length_mla" : "attention.value_length", kMaxWidth);
+  if (c.rope_dim >= c.query_width) {
+    file_.fail("all " + std::to_string(c.query_width) + " values of a query are rotated",
+               "some are not, in latent attention: mend " + key("rope.dimension_count"));
+  }
+  if (c.n_layer * c.n_head > kMaxLatentHeads) {
+    file_.fail(std::to_string(c.n_layer) + " layers of " + std::to_string(c.n_head) + " heads",
+               "at most " + std::to_string(kMaxLatentHeads) + " heads altogether");
+  }
+  c.n_head_kv = 1;
+  c.head_dim = c.kv_rank + c.rope_dim;
+  c.attention_scale = 1.0F / std::sqrt(static_cast<float>(c.query_width));
+  // YaRN's magnitude: files with a multiplier m have (1 + 0.1 m ln(factor))^2 of the scores instead
+  // of the part that is rotated (llama.cpp has the key as 0.1 m), others have it of both.
+  if (c.rope_scaled == 0) return;
+  const float growth = std::log(std::max(1.0F / c.rope_scale, 1.0F));
+  const float multiplier = positive_or_none("rope.scaling.yarn_log_multiplier", 0.0F);
+  c.rope_magnitude = multiplier > 0.0F ? 1.0F : 1.0F + 0.1F * growth;
+  const float of_scores = 1.0F + (multiplier > 0.0F ? multiplier : 0.1F) * growth;
+  c.attention_scale *= of_scores * of_scores;
+  if (!std::isfinite(c.attention_scale)) {
+    file_.fail("the RoPE scaling leads to no finite number",
+               "mend " + key("rope.scaling.yarn_log_multiplier"));
+  }
+}
+
 int64_t Keys::dense_width() const {
   return same_in_all_layers("feed_forward_length", kMaxWidth,
                             integer("expert_feed_forward_length", kMaxWidth, 0));
@@ -378,12 +415,10 @@ void Keys::refuse_unknown(const Ways& ways) const {
                  "only softmax (1, 3) is supported in this architecture");
     }
   }
-  if (!ways.tempers) {
-    refuse_scale("attention.temperature_scale");
-    const char* multiplier = "rope.scaling.yarn_log_multiplier";
-    if (file_.get_float(key(multiplier), 0.0) != 0.0)
-      file_.fail(key(multiplier) + " is not supported");
-  }
+  if (!ways.tempers) refuse_scale("attention.temperature_scale");
+  const char* multiplier = "rope.scaling.yarn_log_multiplier";
+  if (!ways.tempers && !ways.latent && file_.get_float(key(multiplier), 0.0) != 0.0)
+    file_.fail(key(multiplier) + " is not supported");
   for (const char* name : {"embedding_scale", "residual_scale", "logit_scale"}) {
     if (!ways.scales) refuse_scale(name);
   }
@@ -425,7 +460,7 @@ Config Keys::common(NormKind norm, const Ways& ways) const {
   }
   c.head_dim =
       integer("attention.key_length", kMaxWidth, std::max<int64_t>(1, c.n_embd / c.n_head));
-  if (integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
+  if (!ways.latent && integer("attention.value_length", kMaxWidth, c.head_dim) != c.head_dim) {
     file_.fail(key("attention.value_length") + " differs from attention.key_length, which is not " +
                "supported");
   }

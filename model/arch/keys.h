@@ -21,6 +21,7 @@ class Keys {
     bool scales = false;  // the family reads embedding_scale, residual_scale and logit_scale itself
     bool mixes = false;   // and what routers of large mixtures have: read_large_mixture()
     bool tempers = false;  // and attention.temperature_scale, and YaRN may have a multiplier
+    bool latent = false;   // and what its attention keeps: read_latent()
   };
   Config common(NormKind norm, const Ways& ways) const;
   Config common(NormKind norm) const { return common(norm, Ways()); }
@@ -64,6 +65,10 @@ class Keys {
   // which some always work, and leading layers without; layers behind the last, which guess more
   // tokens at once, are left out. `usual`: the router of files that do not say which they have.
   void read_large_mixture(Config& c, RouterKind usual) const;
+
+  // Of multi-head latent attention (DeepSeek-V2, arXiv:2405.04434), in files that keep W_UK and
+  // W_UV by themselves and in those of before, which have them in one matrix.
+  void read_latent(Config& c) const;
 
   // GGUF files of a family whose models have heads of their own lack one only by mistake; folders
   // of Hugging Face say themselves whether it is the embedding.

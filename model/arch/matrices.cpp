@@ -56,6 +56,16 @@ std::optional<NamedMatrix> find_matrix(const ModelFile& file, const Config& conf
     if (tied == nullptr) return {};
     return NamedMatrix{*tied, "tied to " + tied->name};
   }
+  // Of latent attention: W_UQ where queries are made of few values, W_UK and W_UV in one.
+  for (const auto& [asked, held] : {std::pair{".attn_q.weight", ".attn_q_b.weight"},
+                                    std::pair{".attn_k_b.weight", ".attn_kv_b.weight"},
+                                    std::pair{".attn_v_b.weight", ".attn_kv_b.weight"}}) {
+    if (!config.latent() || !name.ends_with(asked)) continue;
+    const std::string block(name.substr(0, name.size() - std::string_view(asked).size()));
+    const Tensor* tensor = file.find_tensor(block + held);
+    if (tensor == nullptr) return {};
+    return NamedMatrix{*tensor, tensor->name};
+  }
   if (!name.ends_with(kWeight)) return {};
   const std::string_view stem = name.substr(0, name.size() - kWeight.size());
   const size_t dot = stem.rfind('.');

@@ -50,6 +50,7 @@ constexpr std::array kFamilies = {
     Family{"internlm2", read_llama},
     Family{"seed_oss", read_qwen2},
     Family{"deepseek", read_deepseek},
+    Family{"deepseek2", read_deepseek2},
     Family{"bailingmoe", read_deepseek},
     Family{"bailingmoe2", read_bailingmoe2},
     Family{"dots1", read_bailingmoe2},

@@ -73,7 +73,9 @@ class Reader {
     blk_ = "blk." + std::to_string(l) + ".";
     Layer w;
     if (c_.pre_norms) w.attn_norm = norm(blk_ + "attn_norm", c_.n_embd);
-    if (has(blk_ + "attn_qkv.weight")) {
+    if (c_.latent()) {
+      read_latent(w);
+    } else if (has(blk_ + "attn_qkv.weight")) {
       const Linear qkv =
           linear(blk_ + "attn_qkv", q_width + 2 * kv_width, c_.n_embd, c_.needs_head_biases());
       w.wq = rows_of(qkv, 0, q_width);
@@ -90,7 +92,7 @@ class Reader {
       w.k_norm = norm(blk_ + "attn_k_norm", whole ? kv_width : c_.head_dim);
     }
     if (c_.sinks) w.sinks = vector(blk_ + "attn_sinks.weight", c_.n_head);
-    w.wo = linear(blk_ + "attn_output", c_.n_embd, q_width, c_.all_biased);
+    w.wo = linear(blk_ + "attn_output", c_.n_embd, c_.n_head * c_.mix_width(), c_.all_biased);
     if (c_.post_norms) {
       w.attn_post_norm = norm(blk_ + "post_attention_norm", c_.n_embd);
       w.ffn_post_norm = norm(blk_ + "post_ffw_norm", c_.n_embd);
@@ -108,6 +110,36 @@ class Reader {
       if (c_.choice_biased) w.choice = vector(blk_ + "exp_probs_b.bias", c_.n_expert);
     }
     return w;
+  }
+
+  void read_latent(Layer& w) {
+    const int64_t q_width = c_.n_head * c_.query_width;
+    if (c_.query_rank > 0) {
+      w.wq_down = linear(blk_ + "attn_q_a", c_.query_rank, c_.n_embd);
+      w.q_norm = norm(blk_ + "attn_q_a_norm", c_.query_rank);
+      w.wq = linear(blk_ + "attn_q_b", q_width, c_.query_rank);
+    } else {
+      w.wq = linear(blk_ + "attn_q", q_width, c_.n_embd);
+    }
+    w.wk = linear(blk_ + "attn_kv_a_mqa", c_.head_dim, c_.n_embd);
+    w.k_norm = norm(blk_ + "attn_kv_a_norm", c_.kv_rank);
+    // Files of before 2025 have both of a head in one, its keys' rows first.
+    const int64_t plain = c_.query_width - c_.rope_dim;
+    const int64_t both = plain + c_.head_value_dim;
+    w.k_up_turned = has(blk_ + "attn_kv_b.weight");
+    Linear keys, values;
+    if (w.k_up_turned) {
+      keys = values = linear(blk_ + "attn_kv_b", c_.n_head * both, c_.kv_rank);
+    } else {
+      keys.weight = matrix(blk_ + "attn_k_b.weight", c_.kv_rank, plain, c_.n_head);
+      values.weight = matrix(blk_ + "attn_v_b.weight", c_.head_value_dim, c_.kv_rank, c_.n_head);
+    }
+    for (int64_t h = 0; h < c_.n_head && !keys.empty() && !values.empty(); ++h) {
+      const int64_t rows = w.k_up_turned ? plain : c_.kv_rank;
+      w.k_up.push_back(rows_of(keys, h * (w.k_up_turned ? both : rows), rows));
+      w.v_up.push_back(rows_of(values, w.k_up_turned ? h * both + plain : h * c_.head_value_dim,
+                               c_.head_value_dim));
+    }
   }
 
   Ffn ffn(const std::string& suffix, int64_t neurons) {

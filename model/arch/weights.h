@@ -30,13 +30,19 @@ struct Ffn {
 };
 
 struct Layer {
-  Norm attn_norm;                 // (C)
-  Linear wq;                      // (H*D, C)
-  Linear wk;                      // (K*D, C)
-  Linear wv;                      // (K*D, C)
-  Norm q_norm, k_norm;            // (D), or (H*D) and (K*D)
+  Norm attn_norm;       // (C)
+  Linear wq;            // (H*D, C)
+  Linear wk;            // (K*D, C)
+  Linear wv;            // (K*D, C)
+  Norm q_norm, k_norm;  // (D), or (H*D) and (K*D)
+  // Of latent attention, without wv: wq is (H*query_width, query_rank or C), q_norm (query_rank),
+  // k_norm (R), and of every head:
+  Linear wq_down;                 // (query_rank, C), or empty
+  std::vector<Linear> k_up;       // W_UK^T (R, query_width - rope_dim), or W_UK where it is ...
+  bool k_up_turned = false;       // ... stored so
+  std::vector<Linear> v_up;       // W_UV (head_value_dim, R)
   const float* sinks = nullptr;   // (H): AttentionHead::sink of each, or nullptr
-  Linear wo;                      // (C, H*D)
+  Linear wo;                      // (C, H*D), or as wide as what it reads of each head
   Norm attn_post_norm;            // (C)
   Norm ffn_norm;                  // (C)
   Ffn ffn;                        // dense, or the expert that always works

@@ -128,9 +128,9 @@ void weigh(const AttentionHead& head, const float* weights, int64_t c, float* z)
 template <class Reader>
 void weigh_all(const AttentionHead& head, const float* weights, float* z) noexcept {
   int64_t c = 0;
-  for (; c + 64 <= head.d; c += 64) weigh<Reader, 4>(head, weights, c, z);
-  for (; c + 16 <= head.d; c += 16) weigh<Reader, 1>(head, weights, c, z);
-  for (; c < head.d; ++c) {
+  for (; c + 64 <= head.value_width; c += 64) weigh<Reader, 4>(head, weights, c, z);
+  for (; c + 16 <= head.value_width; c += 16) weigh<Reader, 1>(head, weights, c, z);
+  for (; c < head.value_width; ++c) {
     float sum = 0.0F;
     for (int64_t j = head.first; j < head.end; ++j) {
       sum += Reader::one(head.lane.v + head.lane.offset(j), c) * weights[j];

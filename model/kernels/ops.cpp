@@ -39,6 +39,11 @@ void scale_by(float* x, int64_t n, float by) noexcept {
   for (int64_t i = 0; i < n; ++i) x[i] *= by;
 }
 
+void add_scaled(const float* x, int64_t n, float by, float* y) noexcept {
+  static const auto kernel = FULGURITE_PICK(add_scaled);
+  kernel(x, n, by, y);
+}
+
 float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept {
   static const auto kernel = FULGURITE_PICK(attend);
   return kernel(head, scores, weights, z);

@@ -34,8 +34,9 @@ struct CacheLane {
 struct AttentionHead {
   const float* q;  // (d)
   CacheLane lane;
-  int64_t d;
-  int64_t first;  // the positions [first, end) are read; the others have weight 0
+  int64_t d;            // of q and a key
+  int64_t value_width;  // of a value
+  int64_t first;        // the positions [first, end) are read; the others have weight 0
   int64_t end;
   float scale;     // of q . k
   float soft_cap;  // 0: none; else s = cap tanh(s / cap) (Gemma 2, arXiv:2408.00118)
@@ -47,12 +48,12 @@ struct AttentionHead {
   // (gpt-oss, arXiv:2508.10925). Minus infinity: none.
   float sink = -std::numeric_limits<float>::infinity();
 };
-// scores, weights (end): s_j and a_j, zeros below `first`; z (d) = sum_j a_j v_j. Returns what the
-// sink takes, 1 - sum_j a_j; 0 without one.
+// scores, weights (end): s_j and a_j, zeros below `first`; z (value_width) = sum_j a_j v_j. Returns
+// what the sink takes, 1 - sum_j a_j; 0 without one.
 float attend(const AttentionHead& head, float* scores, float* weights, float* z) noexcept;
 
 // out[i] = v_j . back for the n positions j of the list, or for the first n where positions is
-// nullptr, back (d); with attend's z this splits one head's term.
+// nullptr, back (d), the width of a value; with attend's z this splits one head's term.
 void attend_back(const CacheLane& lane, const float* back, int64_t d, const int32_t* positions,
                  int64_t n, float* out) noexcept;
 
@@ -63,6 +64,8 @@ float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y
 float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,
                  float* y) noexcept;
 
+// y += by x.
+void add_scaled(const float* x, int64_t n, float by, float* y) noexcept;
 // x *= by; where that is 1, nothing.
 void scale_by(float* x, int64_t n, float by) noexcept;
 

@@ -260,6 +260,12 @@ float layer_norm(const float* x, const float* gain, const float* bias, int64_t n
   return scale;
 }
 
+void add_scaled(const float* x, int64_t n, float by, float* y) noexcept {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) store(y + i, load<F32x16>(y + i) + load<F32x16>(x + i) * by);
+  for (; i < n; ++i) y[i] += x[i] * by;
+}
+
 void silu(const float* gate, const float* up, int64_t n, float* y) noexcept {
   map_rows(gate, up, n, y, [](const F32x16& g) FULGURITE_LAMBDA { return times_sigmoid(g, g); });
 }

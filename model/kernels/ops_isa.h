@@ -13,6 +13,7 @@
   float rms_norm(const float* x, const float* gain, int64_t n, float eps, float* y) noexcept;     \
   float layer_norm(const float* x, const float* gain, const float* bias, int64_t n, float eps,    \
                    float* y) noexcept;                                                            \
+  void add_scaled(const float* x, int64_t n, float by, float* y) noexcept;                        \
   void silu(const float* gate, const float* up, int64_t n, float* y) noexcept;                    \
   void gelu(const float* gate, const float* up, int64_t n, float* y) noexcept;                    \
   void soft_cap(float* scores, int64_t n, float cap) noexcept;                                    \

@@ -40,7 +40,8 @@ void Layout::add_brackets(const Tower& tower) {
   bracket(m, {m.ffn_right(), 0.0F, front}, {m.ffn_right(), top, front}, {off, 0.0F, 0.0F},
           counted(r.layers, "layer"), shaders::kChannelRest);
   bracket(m, {m.attention_left(), 0.0F, front}, {-m.gap, 0.0F, front}, {0.0F, -off, 0.0F},
-          counted(r.heads, "head") + " x " + count(r.head_width), shaders::kChannelAttention);
+          counted(r.heads, "head") + " x " + count(s.query_width / r.heads),
+          shaders::kChannelAttention);
   const std::string neurons =
       s.experts == 0
           ? counted(r.neurons, "neuron")

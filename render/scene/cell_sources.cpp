@@ -77,7 +77,12 @@ std::vector<CellSource> cell_sources(const Layout& layout, const CellRef& cell, 
       w.row(Part::kValue, cell.row * d + col);
       break;
     case Part::kMix:
-      // The values that it mixes, in the same place of the head.
+      // The values that it mixes, in the same place of the head; or through a matrix, all of what
+      // is kept.
+      if (layout.latent()) {
+        w.add({Part::kKeys, layer, lane}, 0, 0, int64_t{position} + 1, d);
+        break;
+      }
       w.add({Part::kValues, layer, lane}, 0, lane * d + col, int64_t{position} + 1, 1);
       break;
     case Part::kHeadOut:

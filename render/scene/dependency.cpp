@@ -47,8 +47,9 @@ std::string clamped_swiglu(const std::string& gate, const std::string& up) {
 // The formulas of one model's block.
 class Formulas {
  public:
-  explicit Formulas(const trace::StructureRecord& structure)
+  explicit Formulas(const trace::StructureRecord& structure, bool latent = false)
       : structure_(structure),
+        latent_(latent),
         bias_(is(trace::kStructureBiases) ? " + b" : ""),
         ffn_bias_(is(trace::kStructureFfnBiases) ? " + b" : ""),
         head_bias_(is(trace::kStructureHeadBiases) ? " + b" : ""),
@@ -64,11 +65,19 @@ class Formulas {
                                               : "sum_n act_n w_n") +
                       ffn_bias_);
       case Kind::kHead:
+        if (latent_) {
+          return "z_h = W_UV,h sum_j a_j c_j, " + weights() + ", q = W_UK,h^T W_UQ,h " + read("x") +
+                 " and a rotated part";
+        }
         return "z_h = sum_j a_j v_j, " + weights() + ", q = " +
                (is(trace::kStructureTempered) ? "(1 + scale ln(1 + floor(position / original))) "
                                               : "") +
                turned("W_q", "x");
       case Kind::kSlot:
+        if (latent_) {
+          return "k_j = c_j and a rotated part, c_j = norm(W_DKV " + read("x_j") +
+                 "), for all heads; v_j = c_j";
+        }
         return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v " + read("x_j") + head_bias_;
       case Kind::kCell:
         return "act = " + activation();
@@ -148,6 +157,7 @@ class Formulas {
   }
 
   const trace::StructureRecord& structure_;
+  bool latent_;
   std::string bias_, ffn_bias_, head_bias_, read_by_ffn_;
 };
 
@@ -294,8 +304,8 @@ const Dependency* dependency_of(Kind kind) {
   return it == kTable.end() ? nullptr : &*it;
 }
 
-std::string formula_of(Kind kind, const trace::StructureRecord& structure) {
-  return Formulas(structure).of(kind);
+std::string formula_of(Kind kind, const trace::StructureRecord& structure, bool latent) {
+  return Formulas(structure, latent).of(kind);
 }
 
 std::string activation_formula(const trace::StructureRecord& structure) {

@@ -41,8 +41,9 @@ std::span<const Dependency> dependencies();
 const Dependency* dependency_of(Kind kind);
 
 // How it is computed in a model that is built like this, as far as its trace says so; "" for
-// scenery. A trace without a structure tells nothing of norms, biases and gates.
-std::string formula_of(Kind kind, const trace::StructureRecord& structure);
+// scenery. A trace without a structure tells nothing of norms, biases and gates. latent: of the
+// model's attention (trace::latent).
+std::string formula_of(Kind kind, const trace::StructureRecord& structure, bool latent = false);
 
 // "act = silu(gate) * up", as far as the trace tells.
 std::string activation_formula(const trace::StructureRecord& structure);

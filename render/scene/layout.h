@@ -81,6 +81,7 @@ class Layout {
 
   const trace::ModelRecord& model() const { return towers_[0].model.record; }
   const trace::StructureRecord& structure() const { return towers_[0].model.structure; }
+  bool latent() const { return trace::latent(model(), structure()); }
   // As if all layers were like this one: without experts where it has none.
   trace::StructureRecord structure_of(uint32_t layer) const;
   size_t subjects() const { return towers_.size(); }

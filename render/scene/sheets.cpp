@@ -151,6 +151,7 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   const trace::ModelRecord& m = layout.model();
   const int64_t c = m.width;
   const int64_t d = m.head_width;
+  const int64_t mix = layout.structure().query_width / m.heads;
   const int64_t lane = trace::kv_head_of(m, head);
   const std::string blk = block(layer);
   const auto id = [&](Part part) { return SheetId{part, layer, head}; };
@@ -169,14 +170,21 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
                        own ? lane * d : 0, d, false));
   }
   const Sheet v = vector_of(id(Part::kV), "v", blk + "attn.v", lane, d, false);
-  const Sheet z = vector_of(id(Part::kMix), "z", blk + "attn.z", head, d, false);
+  const Sheet z = vector_of(id(Part::kMix), "z", blk + "attn.z", head, mix, false);
   group.column(vector_of(id(Part::kNormed), "n", blk + "attn.norm", 0, c, true));
-  group.matrix(weight(id(Part::kQuery), "W_q", blk + "attn_q.weight", head * d, d, 0, c, true), q);
-  group.matrix(weight(id(Part::kKey), "W_k", blk + "attn_k.weight", lane * d, d, 0, c, true), k);
-  group.matrix(weight(id(Part::kValue), "W_v", blk + "attn_v.weight", lane * d, d, 0, c, true),
-               {v});
+  const auto rows = [&](Part part, const char* title, const char* name, int64_t first) {
+    return weight(id(part), title, blk + name, first, d, 0, c, true);
+  };
+  if (layout.latent()) {
+    group.matrix(rows(Part::kKey, "W_DKV", "attn_kv_a_mqa.weight", 0), {k.front(), q.front()});
+  } else {
+    group.matrix(rows(Part::kQuery, "W_q", "attn_q.weight", head * d), q);
+    group.matrix(rows(Part::kKey, "W_k", "attn_k.weight", lane * d), k);
+    group.matrix(rows(Part::kValue, "W_v", "attn_v.weight", lane * d), {v});
+  }
   group.matrix(
-      weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * d, d, false), {z});
+      weight(id(Part::kOutput), "W_o", blk + "attn_output.weight", 0, c, head * mix, mix, false),
+      {z});
   group.column(vector_of(id(Part::kHeadOut), "o", blk + "attn.head_out", head, c, true));
   return group.fit(front_of(layout.node(element), 0.9), Group::Align::kCenter);
 }
@@ -190,6 +198,7 @@ std::vector<Sheet> lane_sheets(const Layout& layout, uint32_t layer, uint32_t kv
   Group group(static_cast<double>(rows), {Kind::kSlot, layer, kv_head, 0}, element,
               shaders::kChannelKv);
   for (const bool keys : {true, false}) {
+    if (!keys && layout.latent()) break;  // the beginning of the keys
     Sheet sheet = weight({keys ? Part::kKeys : Part::kValues, layer, kv_head}, keys ? "K" : "V",
                          block(layer) + (keys ? "kv.k" : "kv.v"), 0, rows, kv_head * d, d, false);
     sheet.stored = false;

@@ -28,6 +28,7 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
     return TensorName{title, name, first, rows, true, false, false, -1};
   };
   const auto is = [&](trace::StructureFlag flag) { return (layout.structure().flags & flag) != 0; };
+  const bool latent = layout.latent();
   const bool parallel = is(trace::kStructureParallel);
   const bool bare = is(trace::kStructureBareReads);
   switch (ref.kind) {
@@ -40,18 +41,31 @@ std::vector<TensorName> tensors_of(const Layout& layout, const NodeRef& ref, int
               tap("x that the FFN reads", blk + (parallel ? "resid.pre" : "resid.mid")),
               tap("x after it", blk + "resid.post"),
               weight("norm gain", blk + (bare ? "post_ffw_norm" : "ffn_norm") + ".weight")};
-    case Kind::kHead:
-      return {tap("attention weights", blk + "attn.weights", index, 1, true),
-              tap("scores", blk + "attn.scores", index, 1, true),
-              tap("all heads' weights", blk + "attn.weights", 0, -1, true),
-              tap("query", blk + "attn.q", index, 1),
-              tap("mix of values", blk + "attn.z", index, 1),
-              tap("output", blk + "attn.head_out", index, 1),
-              weight("W_q", blk + "attn_q.weight", index * width, width),
-              weight("W_k", blk + "attn_k.weight", lane * width, width),
-              weight("W_v", blk + "attn_v.weight", lane * width, width),
-              weight("W_o", blk + "attn_output.weight")};
+    case Kind::kHead: {
+      std::vector<TensorName> list = {
+          tap("attention weights", blk + "attn.weights", index, 1, true),
+          tap("scores", blk + "attn.scores", index, 1, true),
+          tap("all heads' weights", blk + "attn.weights", 0, -1, true),
+          tap("query", blk + "attn.q", index, 1),
+          tap("mix of values", blk + "attn.z", index, 1),
+          tap("output", blk + "attn.head_out", index, 1)};
+      const std::vector<TensorName> weights =
+          latent ? std::vector{weight("W_UQ of all heads", blk + "attn_q.weight"),
+                               weight("W_DKV", blk + "attn_kv_a_mqa.weight"),
+                               weight("W_UK of all heads", blk + "attn_k_b.weight"),
+                               weight("W_UV of all heads", blk + "attn_v_b.weight")}
+                 : std::vector{weight("W_q", blk + "attn_q.weight", index * width, width),
+                               weight("W_k", blk + "attn_k.weight", lane * width, width),
+                               weight("W_v", blk + "attn_v.weight", lane * width, width)};
+      list.insert(list.end(), weights.begin(), weights.end());
+      list.push_back(weight("W_o", blk + "attn_output.weight"));
+      return list;
+    }
     case Kind::kSlot:
+      if (latent) {
+        return {cached("what is kept for all heads", blk + "kv.k", 0),
+                weight("W_DKV", blk + "attn_kv_a_mqa.weight")};
+      }
       return {cached("keys of this KV head", blk + "kv.k", index),
               cached("values of this KV head", blk + "kv.v", index),
               weight("W_k", blk + "attn_k.weight", index * width, width),

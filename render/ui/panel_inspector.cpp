@@ -146,7 +146,8 @@ void tell_measure(const State& state, const scene::Subject& subject, const scene
   } else if (own.kind != scene::Kind::kTape) {
     ImGui::TextDisabled("%s", unmeasured(reader, layout, own, step).c_str());
   }
-  const std::string formula = scene::formula_of(own.kind, layout.structure_of(own.layer));
+  const std::string formula =
+      scene::formula_of(own.kind, layout.structure_of(own.layer), layout.latent());
   if (!formula.empty()) {
     faint("computed as " + formula);
   }

@@ -37,8 +37,9 @@ void element_tip(const State& state, uint32_t element) {
     if (!text.empty()) ImGui::Text("%s \"%s\"", word, readable_text(text).c_str());
   }
   if (const scene::Dependency* row = scene::dependency_of(ref.kind)) {
-    ImGui::TextDisabled("computed as %s",
-                        scene::formula_of(ref.kind, layout.structure_of(ref.layer)).c_str());
+    ImGui::TextDisabled(
+        "computed as %s",
+        scene::formula_of(ref.kind, layout.structure_of(ref.layer), layout.latent()).c_str());
     ImGui::TextDisabled("from %s", std::string(row->words).c_str());
   }
   const std::optional<size_t> step = step_of(state, ref.kind);

@@ -90,6 +90,8 @@ class Planner {
     norm(blk + "attn_norm", width);
     if (shape_.arch == "gpt2") {
       linear(blk + "attn_qkv", width, q + 2 * kv, Role::kFusedQkv);
+    } else if (shape_.kv_rank > 0) {
+      latent(blk);
     } else {
       linear(blk + "attn_q", width, q);
       linear(blk + "attn_k", width, kv);
@@ -111,10 +113,22 @@ class Planner {
     }
     if (shape_.arch == "gpt-oss") vector(blk + "attn_sinks.weight", shape_.heads, 0.0F);
     norm(blk + (shape_.arch == "gpt-oss" ? "post_attention_norm" : "ffn_norm"), width);
-    if (shape_.experts > 0) return mixture(blk, residual);
-    if (!biased()) linear(blk + "ffn_gate", width, shape_.neurons);
-    linear(blk + "ffn_up", width, shape_.neurons);
-    linear(blk + "ffn_down", shape_.neurons, width, Role::kDown, residual);
+    const bool dense = layer_ == 0 && shape_.dense_neurons > 0;
+    if (shape_.experts > 0 && !dense) return mixture(blk, residual);
+    const int64_t neurons = dense ? shape_.dense_neurons : shape_.neurons;
+    if (!biased()) linear(blk + "ffn_gate", width, neurons);
+    linear(blk + "ffn_up", width, neurons);
+    linear(blk + "ffn_down", neurons, width, Role::kDown, residual);
+  }
+
+  void latent(const std::string& blk) {
+    const int64_t heads = shape_.heads;
+    const int64_t d = shape_.head_width;
+    matrix(blk + "attn_q", shape_.width, heads * (d + shape_.rotated));
+    matrix(blk + "attn_kv_a_mqa", shape_.width, shape_.kv_rank + shape_.rotated);
+    norm(blk + "attn_kv_a_norm", shape_.kv_rank);
+    stack(blk + "attn_k_b", {d, shape_.kv_rank, heads}, Role::kPlain, 1.0F);
+    stack(blk + "attn_v_b", {shape_.kv_rank, d, heads}, Role::kPlain, 1.0F);
   }
 
   void mixture(const std::string& blk, float residual) {
@@ -132,7 +146,8 @@ class Planner {
       biases(blk + "ffn_down_exps.bias", width);
     }
     if (shape_.shared_neurons == 0) return;
-    tensors_.push_back({blk + "ffn_gate_inp_shexp.weight", {width}, DType::kF32, unit, 0.0F});
+    if (shape_.kv_rank == 0)
+      tensors_.push_back({blk + "ffn_gate_inp_shexp.weight", {width}, DType::kF32, unit, 0.0F});
     matrix(blk + "ffn_gate_shexp", width, shape_.shared_neurons);
     matrix(blk + "ffn_up_shexp", width, shape_.shared_neurons);
     matrix(blk + "ffn_down_shexp", shape_.shared_neurons, width, Role::kDown, residual);
@@ -158,6 +173,26 @@ const std::vector<Shape>& shapes() {
        false, 60, 4, 5632},
       {"gpt-oss-20b", "gpt-oss", "gpt2", 24, 2880, 64, 8, 64, 2880, 201088, 131072, 1.5e5F, 1e-5F,
        false, 32, 4},
+      {"deepseek-v2-lite",
+       "deepseek2",
+       "gpt2",
+       27,
+       2048,
+       16,
+       1,
+       128,
+       1408,
+       102400,
+       163840,
+       1e4F,
+       1e-6F,
+       false,
+       64,
+       6,
+       2 * 1408,
+       10944,
+       512,
+       64},
   };
   return all;
 }

@@ -74,18 +74,27 @@ void add_shape(Metadata& m, const Shape& s) {
   m.u32(arch + ".block_count", s.layers);
   m.u32(arch + ".context_length", s.context);
   m.u32(arch + ".embedding_length", s.width);
-  m.u32(arch + ".feed_forward_length", s.neurons);
+  m.u32(arch + ".feed_forward_length", s.dense_neurons > 0 ? s.dense_neurons : s.neurons);
   m.u32(arch + ".attention.head_count", s.heads);
   if (arch == "gpt2") {
     m.f32(arch + ".attention.layer_norm_epsilon", s.epsilon);
     return;
   }
   m.u32(arch + ".attention.head_count_kv", s.kv_heads);
-  m.u32(arch + ".attention.key_length", s.head_width);
-  m.u32(arch + ".attention.value_length", s.head_width);
+  const bool latent = s.kv_rank > 0;
+  m.u32(arch + ".attention.key_length", latent ? s.kv_rank + s.rotated : s.head_width);
+  m.u32(arch + ".attention.value_length", latent ? s.kv_rank : s.head_width);
+  if (latent) {
+    m.u32(arch + ".attention.key_length_mla", s.head_width + s.rotated);
+    m.u32(arch + ".attention.value_length_mla", s.head_width);
+    m.u32(arch + ".attention.kv_lora_rank", s.kv_rank);
+    m.u32(arch + ".leading_dense_block_count", 1);
+    m.u32(arch + ".expert_shared_count", s.shared_neurons / s.neurons);
+    m.u32(arch + ".vocab_size", s.vocabulary);
+  }
   m.f32(arch + ".attention.layer_norm_rms_epsilon", s.epsilon);
   m.f32(arch + ".rope.freq_base", s.rope_base);
-  m.u32(arch + ".rope.dimension_count", s.head_width);
+  m.u32(arch + ".rope.dimension_count", latent ? s.rotated : s.head_width);
   if (arch == "gpt-oss") {
     m.u32(arch + ".expert_feed_forward_length", s.neurons);
     m.u32(arch + ".attention.sliding_window", 128);
@@ -97,6 +106,7 @@ void add_shape(Metadata& m, const Shape& s) {
   m.u32(arch + ".expert_count", s.experts);
   m.u32(arch + ".expert_used_count", s.experts_used);
   if (s.shared_neurons == 0) return;
+  if (latent) return m.u32(arch + ".expert_feed_forward_length", s.neurons);
   m.u32(arch + ".expert_feed_forward_length", s.neurons);
   m.u32(arch + ".expert_shared_feed_forward_length", s.shared_neurons);
 }

@@ -33,10 +33,11 @@ TEST_P(WideQuantised, LogitsAreThoseOfTheSameWeightsWidened) {
   const tests::Passes ours(*blocks.model.network, ids);
   const tests::Passes exact(*floats.model.network, ids);
   for (size_t p = 0; p < ids.size(); ++p) {
-    // What rounding activations to 8 bits leaves.
+    // What rounding activations to 8 bits leaves; of latent attention q and z are rounded once
+    // more.
     EXPECT_LE(tests::relative_rms(ours.positions[p].at(Tap::kLogits).data,
                                   exact.positions[p].at(Tap::kLogits).data),
-              2e-2)
+              wide.latent == tests::Latent::kNone ? 2e-2 : 3e-2)
         << p;
   }
 }

@@ -4,7 +4,7 @@
 
 #include "model/error.h"
 #include "tests/support/data.h"
-#include "tests/support/gguf_bytes.h"
+#include "tests/support/read_config.h"
 
 namespace {
 
@@ -12,26 +12,12 @@ using fulgurite::Error;
 using fulgurite::ExitCode;
 using model::Config;
 using model::find_problems;
-using model::read_config;
+using tests::as_family;
+using tests::config_of;
 using tests::GgufBytes;
 using tests::LoadedGguf;
+using tests::refusal;
 using tests::small_llama;
-
-Config config_of(const GgufBytes& g) {
-  return read_config(LoadedGguf(g.build()).file);
-}
-
-std::string refusal(const GgufBytes& g) {
-  const LoadedGguf loaded(g.build());
-  try {
-    read_config(loaded.file);
-  } catch (const Error& error) {
-    EXPECT_EQ(ExitCode::kBadModel, error.code());
-    EXPECT_CONTAINS(error.what(), "test.gguf: ");
-    return error.what();
-  }
-  return "(accepted)";
-}
 
 std::string only(const std::vector<std::string>& lines) {
   EXPECT_EQ(1U, lines.size());
@@ -93,22 +79,6 @@ TEST(Config, RotationsAreStretchedByAFactorOrByTwoTensors) {
       config_of(GgufBytes(g).remove("llama.rope.scaling.original_context_length")).rope_original)
       << "the context that it was trained for";
   EXPECT_EQ(std::vector<std::string>{}, find_problems(LoadedGguf(g.build()).file));
-}
-
-// small_llama() under another name.
-GgufBytes as_family(const std::string& arch) {
-  GgufBytes g = small_llama();
-  g.string("general.architecture", arch);
-  for (const char* name : {"block_count", "context_length", "embedding_length",
-                           "feed_forward_length", "attention.head_count"}) {
-    const std::string key = std::string(".") + name;
-    g.u32(arch + key,
-          static_cast<uint32_t>(
-              LoadedGguf(small_llama().build()).file.get_int("llama" + key, 0, 1 << 20)));
-  }
-  if (arch == "granite") g.f32("granite.logit_scale", 1.0F);
-  return g.f32(arch + ".attention.layer_norm_rms_epsilon", 1e-6F)
-      .f32(arch + ".attention.layer_norm_epsilon", 1e-6F);
 }
 
 TEST(Config, AFamilyThatDoesNotRotateMayHaveHeadsOfAnyWidth) {
@@ -429,63 +399,6 @@ TEST(Config, WhatWouldSilentlyGiveWrongNumbersIsRefused) {
   EXPECT_EQ("(accepted)", refusal(small_llama().string("llama.rope.scaling.type", "none")));
   EXPECT_CONTAINS(refusal(small_llama().f32("llama.logit_scale", 4)), "logit_scale");
   EXPECT_CONTAINS(refusal(small_llama().boolean("llama.attention.causal", false)), "causal");
-}
-
-// A mixture of eight experts of eight neurons; the first of two layers is dense.
-GgufBytes large_mixture(const std::string& arch) {
-  return as_family(arch)
-      .u32(arch + ".expert_count", 8)
-      .u32(arch + ".expert_used_count", 2)
-      .u32(arch + ".expert_feed_forward_length", 8)
-      .u32(arch + ".leading_dense_block_count", 1);
-}
-
-// Facts: what llama.cpp's loaders of these families read, and what they take for granted.
-TEST(Config, LargeMixturesHaveDenseLayersFirstAndExpertsThatAlwaysWork) {
-  const Config deepseek =
-      config_of(large_mixture("deepseek").u32("deepseek.expert_shared_count", 2));
-  EXPECT_FALSE(deepseek.mixed(0));
-  EXPECT_TRUE(deepseek.mixed(1));
-  EXPECT_EQ(24, deepseek.neurons(0));
-  EXPECT_EQ(8 * 8 + 2 * 8, deepseek.neurons(1));
-  EXPECT_FALSE(deepseek.shared_gated);
-  EXPECT_FALSE(deepseek.expert_renormalise);
-  EXPECT_EQ(model::RouterKind::kSoftmax, deepseek.router);
-  EXPECT_EQ(model::RouterKind::kSigmoid, config_of(large_mixture("glm4moe")).router);
-  EXPECT_EQ(model::RouterKind::kSoftmax,
-            config_of(large_mixture("glm4moe").u32("glm4moe.expert_gating_func", 1)).router);
-  EXPECT_TRUE(config_of(large_mixture("ernie4_5-moe")).expert_renormalise);
-  const Config wide = config_of(large_mixture("ernie4_5-moe")
-                                    .u32("ernie4_5-moe.expert_shared_count", 2)
-                                    .u32("ernie4_5-moe.expert_shared_feed_forward_length", 16));
-  EXPECT_EQ(16, wide.n_ff_shared) << "all that always work together";
-}
-
-TEST(Config, LayersThatOnlyGuessFurtherTokensAreLeftOut) {
-  const Config c = config_of(large_mixture("glm4moe")
-                                 .u32("glm4moe.block_count", 3)
-                                 .u32("glm4moe.nextn_predict_layers", 1));
-  EXPECT_EQ(2, c.n_layer);
-  EXPECT_CONTAINS(refusal(large_mixture("glm4moe").u32("glm4moe.nextn_predict_layers", 2)),
-                  "nextn_predict_layers is 2 of 2 layers");
-}
-
-TEST(Config, LargeMixturesThatContradictThemselvesAreRefused) {
-  const auto refused = [](const char* key, uint32_t value) {
-    return refusal(large_mixture("bailingmoe2").u32(std::string("bailingmoe2.") + key, value));
-  };
-  EXPECT_CONTAINS(refused("leading_dense_block_count", 2), "is 2 of 2 layers");
-  EXPECT_CONTAINS(refused("feed_forward_length", 65), "65 neurons", "only 64");
-  EXPECT_CONTAINS(refused("expert_gating_func", 4), "expert_gating_func is 4");
-  EXPECT_CONTAINS(refused("expert_count", 0), "expert_count is 0");
-  EXPECT_CONTAINS(refusal(large_mixture("dots1").remove("dots1.expert_feed_forward_length")),
-                  "'dots1.expert_feed_forward_length' is missing");
-  EXPECT_CONTAINS(refused("expert_group_count", 3), "2 of 8 experts", "1 of 3 groups");
-  EXPECT_CONTAINS(refused("expert_group_count", 8), "1 of 8 groups")
-      << "the two best of a group are looked at";
-  EXPECT_CONTAINS(
-      refusal(large_mixture("ernie4_5-moe").u32("ernie4_5-moe.interleave_moe_layer_step", 2)),
-      "interleave_moe_layer_step is 2");
 }
 
 TEST(Runnable, TheSmallModelAndThoseOfTheRepositoryAre) {

@@ -56,6 +56,17 @@ TEST(TapFormula, SaysHowQueriesGrow) {
       formula("own/granitemoe", Tap::kNeuronShare));
 }
 
+TEST(TapFormula, SaysWhatLatentAttentionKeepsAndMakesOfIt) {
+  EXPECT_EQ("q = W_UK,h^T W_UQ,h norm(W_DQ n) beside rope of the last rows of W_UQ,h",
+            formula("own/deepseek2", Tap::kQ));
+  EXPECT_EQ("q = W_UK,h^T W_UQ,h n beside rope of the last rows of W_UQ,h",
+            formula("own/deepseek2-joined", Tap::kQ));
+  EXPECT_EQ("k = norm(W_DKV n) beside rope of its last rows", formula("own/deepseek2", Tap::kK));
+  EXPECT_EQ("v = c = norm(W_DKV n), the beginning of k", formula("own/deepseek2", Tap::kV));
+  EXPECT_EQ("z = W_UV,h sum_j a_j v_j", formula("own/deepseek2", Tap::kMix));
+  EXPECT_EQ("W_UV,h^T W_O,h^T o_h", formula("own/deepseek2", Tap::kHeadBack));
+}
+
 TEST(TapFormula, SaysWhatGptOssDoesDifferently) {
   EXPECT_EQ("a_j = e^s_j / (e^sink + sum_i e^s_i) within the window, 0 outside",
             formula("own/gpt-oss", Tap::kWeights));

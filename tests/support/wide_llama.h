@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -15,14 +16,22 @@
 
 namespace tests {
 
+// Latent attention (DeepSeek-V2, arXiv:2405.04434), with W_UK and W_UV by themselves or in one.
+enum class Latent { kNone, kApart, kJoined };
+
 struct WideLlama {
   int64_t heads, head_width;  // of the queries; two KV heads
   model::DType type;          // of every matrix
-  bool widened = false;       // the same numbers, stored as F32
+  Latent latent = Latent::kNone;
+  bool widened = false;  // the same numbers, stored as F32
 
   std::string name() const {
     return std::to_string(heads) + "x" + std::to_string(head_width) + "_" +
-           std::string(model::dtype_name(type)) + (widened ? "_f32" : "");
+           std::string(model::dtype_name(type)) +
+           (latent == Latent::kNone    ? ""
+            : latent == Latent::kApart ? "_latent"
+                                       : "_joined") +
+           (widened ? "_f32" : "");
   }
 };
 
@@ -32,14 +41,22 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
   if (std::filesystem::exists(path)) return path;
   const int64_t width = shape.heads * shape.head_width;
   constexpr int64_t kFf = 768;
+  constexpr int64_t kExperts = 2;  // of the last layer, all at work, where attention is latent
+  constexpr int64_t kRank = 160;
+  constexpr int64_t kRotated = 32;
   constexpr uint64_t kLayers = 2;
+  const bool latent = shape.latent != Latent::kNone;
+  const bool joined = shape.latent == Latent::kJoined;
+  const std::string arch = latent ? "deepseek2" : "llama";
+  const int64_t queries = shape.head_width + (latent ? kRotated : 0);
   const model::ModelFile small = model::open_gguf(data("models/llama-gqa.gguf").string());
   model::GgufWriter writer;
   for (const auto& [key, value] : small.metadata()) {
-    if (key != "general.alignment" && !key.starts_with("llama.")) writer.add(key, value);
+    if (key == "general.alignment" || key.starts_with("llama.")) continue;
+    writer.add(key, key == "general.architecture" ? model::MetaValue(arch) : value);
   }
   const auto number = [&](const char* key, int64_t n) {
-    writer.add(std::string("llama.") + key, static_cast<uint64_t>(n));
+    writer.add(arch + "." + key, static_cast<uint64_t>(n));
   };
   number("vocab_size", 512);
   number("context_length", 256);
@@ -47,53 +64,85 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
   number("block_count", kLayers);
   number("feed_forward_length", kFf);
   number("attention.head_count", shape.heads);
-  number("attention.head_count_kv", 2);
-  number("rope.dimension_count", shape.head_width);
-  writer.add("llama.rope.freq_base", 10000.0);
-  writer.add("llama.attention.layer_norm_rms_epsilon", 1e-6);
+  number("attention.head_count_kv", latent ? 1 : 2);
+  number("rope.dimension_count", latent ? kRotated : shape.head_width);
+  writer.add(arch + ".rope.freq_base", 10000.0);
+  writer.add(arch + ".attention.layer_norm_rms_epsilon", 1e-6);
+  if (latent) {
+    number("attention.kv_lora_rank", kRank);
+    number(joined ? "attention.key_length" : "attention.key_length_mla", queries);
+    number(joined ? "attention.value_length" : "attention.value_length_mla", shape.head_width);
+    number("expert_count", kExperts);
+    number("expert_used_count", kExperts);
+    number("expert_feed_forward_length", kFf);
+    number("leading_dense_block_count", kLayers - 1);
+  }
 
   std::mt19937 random(11);
-  const auto matrix = [&](const std::string& name, int64_t rows, int64_t cols) {
+  const auto matrix = [&](const std::string& name, int64_t rows, int64_t cols, int64_t slices = 1) {
     const float size = 1.7F / std::sqrt(static_cast<float>(cols));
-    std::vector<float> values(static_cast<size_t>(rows * cols));
+    rows *= slices;
+    const auto shared = std::make_shared<std::vector<float>>(static_cast<size_t>(rows * cols));
+    std::vector<float>& values = *shared;
     for (float& x : values) x = size * (static_cast<float>(random()) * 0x1p-31F - 1.0F);
-    if (!shape.widened) return writer.add_tensor(name, rows, cols, shape.type, values.data());
     std::vector<std::byte> stored(model::dtype_row_bytes(shape.type, rows * cols));
     model::quantize_row(shape.type, values.data(), rows * cols, stored.data());
-    model::dequantize(shape.type, stored.data(), rows * cols, values.data());
-    writer.add_tensor(name, rows, cols, model::DType::kF32, values.data());
+    if (shape.widened) model::dequantize(shape.type, stored.data(), rows * cols, values.data());
+    const model::DType type = shape.widened ? model::DType::kF32 : shape.type;
+    writer.add_tensor(name, {cols, rows / slices, slices, 1}, type,
+                      [=](int64_t first, int64_t n, std::byte* out) {
+                        model::quantize_row(type, shared->data() + first * cols, n * cols, out);
+                      });
   };
   const std::vector<float> ones(static_cast<size_t>(width), 1.0F);
-  const auto norm = [&](const std::string& name) {
-    writer.add_tensor(name, 1, width, model::DType::kF32, ones.data());
+  const auto norm = [&](const std::string& name, int64_t n) {
+    writer.add_tensor(name, 1, n, model::DType::kF32, ones.data());
   };
   matrix("token_embd.weight", 512, width);
   for (uint64_t l = 0; l < kLayers; ++l) {
     const std::string blk = "blk." + std::to_string(l) + ".";
-    norm(blk + "attn_norm.weight");
-    matrix(blk + "attn_q.weight", width, width);
-    matrix(blk + "attn_k.weight", 2 * shape.head_width, width);
-    matrix(blk + "attn_v.weight", 2 * shape.head_width, width);
+    norm(blk + "attn_norm.weight", width);
+    matrix(blk + "attn_q.weight", shape.heads * queries, width);
+    if (latent) {
+      matrix(blk + "attn_kv_a_mqa.weight", kRank + kRotated, width);
+      norm(blk + "attn_kv_a_norm.weight", kRank);
+    } else {
+      matrix(blk + "attn_k.weight", 2 * shape.head_width, width);
+      matrix(blk + "attn_v.weight", 2 * shape.head_width, width);
+    }
+    if (joined) matrix(blk + "attn_kv_b.weight", shape.heads * 2 * shape.head_width, kRank);
+    if (latent && !joined) {
+      matrix(blk + "attn_k_b.weight", kRank, shape.head_width, shape.heads);
+      matrix(blk + "attn_v_b.weight", shape.head_width, kRank, shape.heads);
+    }
     matrix(blk + "attn_output.weight", width, width);
-    norm(blk + "ffn_norm.weight");
-    matrix(blk + "ffn_gate.weight", kFf, width);
-    matrix(blk + "ffn_up.weight", kFf, width);
-    matrix(blk + "ffn_down.weight", width, kFf);
+    norm(blk + "ffn_norm.weight", width);
+    const bool mixed = latent && l + 1 == kLayers;
+    const int64_t slices = mixed ? kExperts : 1;
+    const std::string of = mixed ? "_exps.weight" : ".weight";
+    if (mixed) matrix(blk + "ffn_gate_inp.weight", kExperts, width);
+    matrix(blk + "ffn_gate" + of, kFf, width, slices);
+    matrix(blk + "ffn_up" + of, kFf, width, slices);
+    matrix(blk + "ffn_down" + of, width, kFf, slices);
   }
-  norm("output_norm.weight");
+  norm("output_norm.weight", width);
   matrix("output.weight", 512, width);
   writer.write(path);
   return path;
 }
 
-// Heads of a width that blocks of 32 do not divide (Phi-2's), and of one that they do.
+// Heads of a width that blocks of 32 do not divide (Phi-2's), and of one that they do; and such as
+// read one lane together.
 inline std::vector<WideLlama> wide_llamas() {
   using model::DType;
   return {{4, 80, DType::kQ8_0},
           {4, 80, DType::kQ4_0},
           {8, 64, DType::kQ8_0},
           {8, 64, DType::kQ4_0},
-          {8, 64, DType::kQ4K}};
+          {8, 64, DType::kQ4K},
+          {8, 64, DType::kQ8_0, Latent::kApart},
+          {8, 64, DType::kQ4_0, Latent::kApart},
+          {8, 64, DType::kQ8_0, Latent::kJoined}};
 }
 
 }  // namespace tests

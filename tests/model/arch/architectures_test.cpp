@@ -210,14 +210,16 @@ TEST_P(Own, LogProbabilitiesAreLlamaCpps) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, Own,
-    ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4", "starcoder2", "ernie4_5",
-                      "qwen2vl", "qwen3vl", "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4", "mistral3",
-                      "exaone4", "exaone4-64", "granitemoe", "minicpm", "command-r", "cohere2",
-                      "stablelm", "internlm2", "seed_oss", "deepseek", "dots1", "glm4moe",
-                      "ernie4_5-moe", "bailingmoe", "bailingmoe2", "granitemoe-shared"),
-    tests::TestName());
+INSTANTIATE_TEST_SUITE_P(Models, Own,
+                         ::testing::Values("olmo2", "olmo3", "smollm3", "granite", "glm4",
+                                           "starcoder2", "ernie4_5", "qwen2vl", "qwen3vl",
+                                           "glm4-mrope", "gpt-oss", "gpt-oss-mxfp4", "mistral3",
+                                           "exaone4", "exaone4-64", "granitemoe", "minicpm",
+                                           "command-r", "cohere2", "stablelm", "internlm2",
+                                           "seed_oss", "deepseek", "dots1", "glm4moe",
+                                           "ernie4_5-moe", "bailingmoe", "bailingmoe2",
+                                           "granitemoe-shared", "deepseek2", "deepseek2-joined"),
+                         tests::TestName());
 
 // What the data has, these tests run; also what is added to it. The oracle of nano-gpt-sort is of
 // another kind (published_test.cpp), and two folders of Hugging Face hold models of `real` again.

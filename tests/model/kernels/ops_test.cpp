@@ -403,7 +403,7 @@ struct Past {
     return {type, keys.data() + bytes, values.data() + bytes, stride, step};
   }
   AttentionHead head(int64_t first, float soft_cap, float sink = -kInf) const {
-    return {q.data(), lane(), d, first, n, 0.25F, soft_cap, false, nullptr, sink};
+    return {q.data(), lane(), d, d, first, n, 0.25F, soft_cap, false, nullptr, sink};
   }
   CacheType type;
   int64_t d, n, stride = 0, step = 0;
@@ -501,6 +501,16 @@ TEST(Attend, BackIsTheProductWithTheValues) {
   }
 }
 
+TEST(Ops, AddScaledAddsAMultiple) {
+  for (const int64_t n : {1, 16, 50}) {
+    const std::vector<float> x = normal(n, 5.0F);
+    const std::vector<float> before = normal(n, 1.0F, 4);
+    std::vector<float> y = before;
+    model::add_scaled(x.data(), n, -0.7F, y.data());
+    for (size_t i = 0; i < y.size(); ++i) EXPECT_FLOAT_EQ(before[i] + x[i] * -0.7F, y[i]);
+  }
+}
+
 #if defined(__x86_64__)
 // Everything once through the kernels of one set, all results in one row.
 #define FULGURITE_RUN_ALL(isa)                                                          \
@@ -512,6 +522,7 @@ TEST(Attend, BackIsTheProductWithTheValues) {
       std::vector<float> y(x.size());                                                   \
       const auto keep = [&] { out.insert(out.end(), y.begin(), y.end()); };             \
       isa::silu(x.data(), g.data(), n, y.data()), keep();                               \
+      isa::add_scaled(x.data(), n, -0.7F, y.data()), keep();                            \
       isa::gelu(x.data(), g.data(), n, y.data()), keep();                               \
       isa::clamped_swiglu(x.data(), g.data(), n, y.data()), keep();                     \
       isa::softmax_beside(x.data(), n, 2.0F, y.data()), keep();                         \

@@ -42,6 +42,17 @@ Layout mixture(uint32_t dense_layers = 1) {
   return Layout({trace::Model{m, s, {}, {}, {}}});
 }
 
+// Of a position 12 values are kept for all heads, of which each writes from 8.
+Layout latent() {
+  trace::ModelRecord m = tests::small_model();
+  m.kv_heads = 1;
+  m.head_width = 12;
+  trace::StructureRecord s = trace::structure_of(m);
+  s.kv_width = 12;
+  s.query_width = 8 * m.heads;
+  return Layout({trace::Model{m, s, {}, {}, {}}});
+}
+
 std::vector<Sheet> all(const Layout& layout) {
   std::vector<Sheet> sheets = scene::crown_sheets(layout);
   const trace::StructureRecord& s = layout.structure();
@@ -81,6 +92,24 @@ TEST(Sheets, TheHeadsOfALayerShareOutItsMatrices) {
   }
 }
 
+TEST(Sheets, LatentAttentionHasOneMatrixForAllKeysAndValues) {
+  const Layout layout = latent();
+  ASSERT_TRUE(layout.latent());
+  EXPECT_FALSE(Layout(tests::small_model()).latent());
+  std::map<std::string, const Sheet*> found;
+  const std::vector<Sheet> sheets = scene::head_sheets(layout, 1, 3);
+  for (const Sheet& s : sheets) found[s.title] = &s;
+  EXPECT_EQ("blk.1.attn_kv_a_mqa.weight", found.at("W_DKV")->name);
+  EXPECT_EQ(12, found.at("W_DKV")->rows);
+  EXPECT_EQ(12, found.at("q")->cols);
+  EXPECT_EQ(0, found.at("k")->first_row) << "of the only KV head";
+  EXPECT_EQ(8, found.at("z")->cols);
+  EXPECT_EQ(3 * 8, found.at("W_o")->first_col);
+  EXPECT_EQ(8, found.at("W_o")->cols);
+  EXPECT_FALSE(found.contains("W_v"));
+  EXPECT_EQ(1U, scene::lane_sheets(layout, 1, 0).size()) << "values are the beginning of the keys";
+}
+
 // Every group of a layout, each as it is hung up.
 std::vector<std::vector<Sheet>> groups(const Layout& layout) {
   std::vector<std::vector<Sheet>> out;
@@ -94,7 +123,8 @@ std::vector<std::vector<Sheet>> groups(const Layout& layout) {
 }
 
 TEST(Sheets, ExtentsGoByTheSquareRoot) {
-  for (const Layout& layout : {Layout(tests::small_model()), Layout(eight_billion()), mixture()}) {
+  for (const Layout& layout :
+       {Layout(tests::small_model()), Layout(eight_billion()), mixture(), latent()}) {
     for (const auto& group : groups(layout)) {
       double s = 0.0;
       for (const Sheet& sheet : group) {
