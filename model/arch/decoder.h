@@ -131,8 +131,6 @@ class Decoder final : public Model {
   void latent_backs(const Pass& pass, int64_t l);
   void each_head(const std::vector<Linear>& w, const float* x, int64_t x_width, int64_t n, float* y,
                  int64_t y_width);
-  void each_head_back(const std::vector<Linear>& w, const float* u, int64_t u_width, int64_t n,
-                      float* back, int64_t back_width);
   void rotate_heads(int64_t l, int64_t i, float* heads, int64_t n_heads, int64_t width) const;
   void store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept;
   void attend_all(const Pass& pass, int64_t l);

@@ -36,27 +36,6 @@ void Decoder::each_head(const std::vector<Linear>& w, const float* x, int64_t x_
   }
 }
 
-// The same with W_h^T, in floats, rows added in order.
-void Decoder::each_head_back(const std::vector<Linear>& w, const float* u, int64_t u_width,
-                             int64_t n, float* back, int64_t back_width) {
-  const int64_t heads = std::ssize(w);
-  const int64_t rows = w.front().weight.rows();
-  const int64_t cols = w.front().weight.cols();
-  pool_.run([&](int thread) {
-    std::vector<float> row(static_cast<size_t>(cols));
-    const auto [begin, end] = ThreadPool::share(heads, thread, pool_.size());
-    for (int64_t h = begin; h < end; ++h) {
-      const auto back_of = [&](int64_t i) { return back + (i * heads + h) * back_width; };
-      for (int64_t i = 0; i < n; ++i) std::fill_n(back_of(i), cols, 0.0F);
-      for (int64_t r = 0; r < rows; ++r) {
-        dequantize_row(w[static_cast<size_t>(h)].weight, r, row.data());
-        for (int64_t i = 0; i < n; ++i)
-          add_scaled(row.data(), cols, u[(i * heads + h) * u_width + r], back_of(i));
-      }
-    }
-  });
-}
-
 // q, k and v of the batch.
 void Decoder::project_latent(const Pass& pass, int64_t l) {
   const Config& c = config_;
@@ -90,7 +69,7 @@ void Decoder::project_latent(const Pass& pass, int64_t l) {
     }
   }
   if (w.k_up_turned) {
-    each_head_back(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d);
+    matmul_back_each(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d, pool_);
   } else {
     each_head(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d);
   }
@@ -106,8 +85,8 @@ void Decoder::mix_latent(const Pass& pass, int64_t l) {
 void Decoder::latent_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
   head_backs(pass, l);
-  each_head_back(weights_.layers[static_cast<size_t>(l)].v_up, a_.head_back.data(), c.mix_width(),
-                 pass.n, a_.latent_back.data(), c.kv_rank);
+  matmul_back_each(weights_.layers[static_cast<size_t>(l)].v_up, a_.head_back.data(), c.mix_width(),
+                   pass.n, a_.latent_back.data(), c.kv_rank, pool_);
   pool_.run([&](int thread) {
     const auto [begin, end] = ThreadPool::share(c.n_head, thread, pool_.size());
     for (int64_t h = begin; h < end; ++h) {

@@ -11,6 +11,7 @@
 #include "model/error.h"
 #include "model/kernels/gemm.h"
 #include "model/kernels/matmul_rows.h"
+#include "model/kernels/ops.h"
 #include "model/kernels/slab_claims.h"
 
 namespace model {
@@ -450,6 +451,26 @@ void matmul_back(const Tensor& w, const float* u, int64_t n, float* back, Thread
       }
     });
   }
+}
+
+void matmul_back_each(std::span<const Linear> w, const float* u, int64_t u_step, int64_t n,
+                      float* back, int64_t back_step, ThreadPool& pool) {
+  static const auto spell = FULGURITE_PICK(spell_rows);
+  const int64_t matrices = std::ssize(w);
+  pool.run([&](int thread) {
+    std::vector<float> row(static_cast<size_t>(w.front().weight.cols()));
+    const auto [begin, end] = ThreadPool::share(matrices, thread, pool.size());
+    for (int64_t k = begin; k < end; ++k) {
+      const Tensor& matrix = w[static_cast<size_t>(k)].weight;
+      const auto back_of = [&](int64_t i) { return back + (i * matrices + k) * back_step; };
+      for (int64_t i = 0; i < n; ++i) std::fill_n(back_of(i), matrix.cols(), 0.0F);
+      for (int64_t r = 0; r < matrix.rows(); ++r) {
+        spell(matrix, r, r + 1, row.data());
+        for (int64_t i = 0; i < n; ++i)
+          add_scaled(row.data(), matrix.cols(), u[(i * matrices + k) * u_step + r], back_of(i));
+      }
+    }
+  });
 }
 
 }  // namespace model

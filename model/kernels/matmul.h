@@ -136,6 +136,11 @@ void matmul_back(const Tensor& w, const float* u, float* back, ThreadPool& pool)
 // The same of n positions: u (n, rows), back (n, cols). In floats, so within 1e-6.
 void matmul_back(const Tensor& w, const float* u, int64_t n, float* back, ThreadPool& pool);
 
+// back_ik = W_k^T u_ik of n positions i and matrices k of one shape; u and back (n, matrices), so
+// many floats apart. The same bits for any n and any pool.
+void matmul_back_each(std::span<const Linear> w, const float* u, int64_t u_step, int64_t n,
+                      float* back, int64_t back_step, ThreadPool& pool);
+
 // The same by the definition above, in plain loops on one thread: what tests compare with.
 void matmul_reference(const Linear& w, const Input& x, float* y, int64_t ld) noexcept;
 

@@ -50,6 +50,12 @@ class Rows {
         groups_(groups_of(cols_)),
         row_bytes_(static_cast<int64_t>(task.w->weight.row_bytes())) {
     tail_.bytes = row_bytes_ - whole_ * F::kBytes;
+    // What lies behind the row is read in its stead, where that is of the tensor, and its blocks'
+    // terms are left out; a block that the row fills in part needs zeros.
+    if (cols_ % kBlockWidth == 0)
+      in_place_ = task.w->weight.rows() * row_bytes_ - (whole_ + 1) * int64_t{F::kBytes};
+    for (int64_t b = 0; b < kBlocksInGroup; ++b)
+      tail_blocks_[b] = (whole_ * kBlocksInGroup + b) * kBlockWidth < cols_ ? -1 : 0;
     x_ = {task.x->row(task.i), task.x->q(task.i), task.x->sums(task.i), task.x->d(task.i)};
     if (whole_ < groups_) {
       std::fill_n(x_tail_, kGroupWidth, 0.0F);
@@ -180,12 +186,21 @@ class Rows {
 
   // kept: the row's, if that is wanted.
   [[gnu::noinline]] void terms_of_tail(const std::byte* row, float* kept) noexcept {
-    const std::byte* at = tail_.copy(row);
+    const std::byte* at = row - data_ <= whole_ * F::kBytes + in_place_ ? row : tail_.copy(row);
+    prefetch(row, F::kBytes);
     Position x = part(x_, whole_);
     x.x = x_tail_;
     const auto scales = F::scales(at);
-    store(tail_terms_, F::terms(at, x, scales));
-    if (kept_width_ > 0) F::keep(scales, kept + whole_ * kKept);
+    store(tail_terms_, of_row(F::terms(at, x, scales)));
+    if (kept_width_ == 0) return;
+    kept += whole_ * kKept;
+    F::keep(scales, kept);
+    for (int64_t k = 0; k < kKept; k += 8) store(kept + k, of_row(load<F32x8>(kept + k)));
+  }
+
+  // Zeros for the blocks of the last group that lie behind the row.
+  FULGURITE_INLINE F32x8 of_row(const F32x8& v) const noexcept {
+    return (F32x8)((I32x8)v & load<I32x8>(tail_blocks_));
   }
 
   template <bool kGather, bool kBack>
@@ -342,6 +357,8 @@ class Rows {
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth];
   alignas(32) float tail_terms_[8];
+  alignas(32) int32_t tail_blocks_[kBlocksInGroup];  // -1: of the row
+  int64_t in_place_ = -1;  // where the last row begins whose last group may be read whole
   int64_t n_chosen_ = 0;
   static constexpr int64_t kPicked = 16;
   Picks<F> picks_;

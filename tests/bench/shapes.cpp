@@ -28,6 +28,14 @@ DType type_of(Role role, int64_t layer, int64_t layers, std::string_view quantis
   return more_bits && sensitive ? DType::kQ6K : DType::kQ4K;
 }
 
+// What llama-quantize takes where a row is no whole number of blocks of 256.
+DType fitting(DType type, int64_t cols) {
+  if (cols % 256 == 0) return type;
+  if (type == DType::kQ4K) return DType::kQ5_0;
+  if (type == DType::kQ5K) return DType::kQ5_1;
+  return type == DType::kQ6K ? DType::kQ8_0 : type;
+}
+
 class Planner {
  public:
   Planner(const Shape& shape, std::string_view quantisation)
@@ -44,7 +52,7 @@ class Planner {
                            ? type_of(role, layer_, shape_.layers, quantisation_)
                        : ne.size() == 3 ? DType::kMxfp4
                                         : DType::kQ8_0;
-    tensors_.push_back({name + ".weight", ne, type, deviation, 0.0F});
+    tensors_.push_back({name + ".weight", ne, fitting(type, ne.front()), deviation, 0.0F});
   }
   void vector(const std::string& name, int64_t n, float value) {
     tensors_.push_back({name, {n}, DType::kF32, 0.0F, value});
@@ -97,7 +105,7 @@ class Planner {
       linear(blk + "attn_k", width, kv);
       linear(blk + "attn_v", width, kv, Role::kValue);
     }
-    if (shape_.arch == "qwen2moe") {
+    if (shape_.arch.starts_with("qwen2")) {
       vector(blk + "attn_q.bias", q, 0.0F);
       vector(blk + "attn_k.bias", kv, 0.0F);
       vector(blk + "attn_v.bias", kv, 0.0F);
@@ -165,6 +173,7 @@ const std::vector<Shape>& shapes() {
   static const std::vector<Shape> all = {
       {"gpt2-124M", "gpt2", "gpt2", 12, 768, 12, 12, 64, 3072, 50257, 1024, 0.0F, 1e-5F, true},
       {"qwen3-0.6B", "qwen3", "gpt2", 28, 1024, 16, 8, 128, 3072, 151936, 40960, 1e6F, 1e-6F, true},
+      {"qwen2.5-0.5B", "qwen2", "gpt2", 24, 896, 14, 2, 64, 4864, 151936, 32768, 1e6F, 1e-6F, true},
       {"llama-8B", "llama", "llama", 32, 4096, 32, 8, 128, 14336, 128256, 8192, 5e5F, 1e-5F, false},
       {"llama-1.1B", "llama", "llama", 22, 2048, 32, 4, 64, 5632, 32000, 2048, 1e4F, 1e-5F, false},
       {"olmoe-7B", "olmoe", "gpt2", 16, 2048, 16, 16, 128, 1024, 50304, 4096, 1e4F, 1e-5F, false,

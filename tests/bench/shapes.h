@@ -22,7 +22,8 @@ struct Shape {
   int64_t kv_rank = 0, rotated = 0;
 };
 
-// GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), TinyLlama-1.1B
+// GPT-2 (Radford et al. 2019), Qwen3-0.6B (Qwen team 2025, config.json), Qwen2.5-0.5B (Qwen team
+// 2024, arXiv:2412.15115, config.json), TinyLlama-1.1B
 // (Zhang et al. 2024, arXiv:2401.02385), Llama 3 8B (Meta 2024, arXiv:2407.21783), OLMoE-1B-7B
 // (Muennighoff et al. 2024, arXiv:2409.02060), Qwen1.5-MoE-A2.7B (Qwen team 2024, config.json),
 // gpt-oss-20b (OpenAI 2025, config.json), DeepSeek-V2-Lite (DeepSeek-AI 2024, arXiv:2405.04434,

@@ -9,26 +9,12 @@
 #include "model/kernels/matmul_rows.h"
 #include "tests/model/kernels/random_matrix.h"
 #include "tests/support/data.h"
+#include "tests/support/oracle.h"
 
 namespace model {
 namespace {
 
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
-}
-
-// |a - b| / |b|
-template <class A>
-double distance(const A& a, const std::vector<double>& b) {
-  double off = 0.0;
-  double size = 0.0;
-  for (size_t i = 0; i < b.size(); ++i) {
-    off += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-    size += b[i] * b[i];
-  }
-  return std::sqrt(off / size);
-}
+using tests::same_bits;
 
 std::vector<double> in_double(const std::vector<float>& v) {
   return {v.begin(), v.end()};
@@ -115,6 +101,26 @@ TEST(Matmul, GivesTheBitsOfTheReferenceForEveryShapeAndAnyNumberOfThreads) {
   }
 }
 
+// The last columns of a row are read together with what lies behind them.
+TEST(Matmul, ARowIsNotSpoiltByTheNext) {
+  ThreadPool pool(1);
+  for (const DType type : kEveryType) {
+    for (const int64_t cols : widths(type)) {
+      SCOPED_TRACE(dtype_name(type) + " " + std::to_string(cols));
+      RandomMatrix m(type, 9, cols);
+      const std::vector<float> values = m.normal(cols);
+      Input x;
+      x.set(values.data(), 1, cols, cols, rounds_input(type), pool);
+      const std::vector<float> before = product(m.linear(), x, pool);
+      const size_t row_bytes = m.linear().weight.row_bytes();
+      std::fill_n(m.bytes() + 5 * row_bytes, row_bytes, std::byte{0xFF});
+      std::vector<float> after = product(m.linear(), x, pool);
+      after[5] = before[5];
+      EXPECT_TRUE(same_bits(before, after));
+    }
+  }
+}
+
 TEST(Matmul, ProductsMadeTogetherHaveTheBitsOfEach) {
   for (const int threads : {1, 2, 4}) {
     ThreadPool pool(threads);
@@ -190,11 +196,6 @@ TEST(Matmul, InputsThatAreNotFiniteGiveNoFiniteResultAndTinyOnesGiveZero) {
   Input x;
   x.set(tiny.data(), 1, 64, 64, true, pool);
   for (const float y : product(m.linear(), x, pool)) EXPECT_EQ(0.0F, y);
-}
-
-// W^T u multiplies weights in blocks with 16 bits of the largest factor of sixteen rows.
-double back_error(DType type, double of_floats) {
-  return rounds_input(type) ? 4e-5 : of_floats;
 }
 
 // Everything that may be gathered, with the same in double precision beside it.
@@ -502,50 +503,6 @@ TEST(Gathers, OfBatchesAreThoseOfSinglePositions) {
         EXPECT_LT(distance(got[k].chosen_dot, in_double(got[k + n].chosen_dot)), 1e-6);
       }
     }
-  }
-}
-
-TEST(MatmulBack, IsTheTransposedProduct) {
-  ThreadPool pool(2);
-  for (const DType type : kEveryType) {
-    const int64_t cols = 512;
-    RandomMatrix m(type, 70, cols);
-    const std::vector<float> u = m.normal(70);
-    std::vector<float> back(static_cast<size_t>(cols));
-    matmul_back(m.linear().weight, u.data(), back.data(), pool);
-    std::vector<double> expected(back.size());
-    for (int64_t r = 0; r < 70; ++r) {
-      const std::vector<double> row = m.row(r);
-      for (size_t c = 0; c < row.size(); ++c) {
-        expected[c] += row[c] * double{u[static_cast<size_t>(r)]};
-      }
-    }
-    EXPECT_LT(distance(back, expected), back_error(type, 1e-6)) << dtype_name(type);
-  }
-}
-
-TEST(MatmulBack, OfManyPositionsIsTheSame) {
-  ThreadPool one(1);
-  ThreadPool three(3);
-  for (const DType type : kEveryType) {
-    const int64_t n = 5;
-    const int64_t rows = 70;
-    const int64_t cols = block_elements(type) == 256 ? 768 : 32 * 19;
-    RandomMatrix m(type, rows, cols);
-    const std::vector<float> u = m.normal(n * rows);
-    std::vector<float> back(static_cast<size_t>(n * cols));
-    matmul_back(m.linear().weight, u.data(), n, back.data(), three);
-    std::vector<float> alone(back.size());
-    matmul_back(m.linear().weight, u.data(), n, alone.data(), one);
-    EXPECT_TRUE(same_bits(back, alone)) << "threads";
-    std::vector<double> expected(back.size());
-    for (int64_t r = 0; r < rows; ++r) {
-      const std::vector<double> row = m.row(r);
-      for (size_t k = 0; k < expected.size(); ++k) {
-        expected[k] += row[k % row.size()] * double{u[k / row.size() * rows + r]};
-      }
-    }
-    EXPECT_LT(distance(back, expected), 1e-6) << dtype_name(type);
   }
 }
 

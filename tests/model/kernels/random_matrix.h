@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -19,6 +20,23 @@ inline constexpr std::array kEveryType = {
 
 inline int64_t block_elements(DType type) {
   return dtype_block(type).elements;
+}
+
+// |a - b| / |b|
+template <class A>
+double distance(const A& a, const std::vector<double>& b) {
+  double off = 0.0;
+  double size = 0.0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    off += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+    size += b[i] * b[i];
+  }
+  return std::sqrt(off / size);
+}
+
+// W^T u multiplies weights in blocks with 16 bits of the largest factor of sixteen rows.
+inline double back_error(DType type, double of_floats) {
+  return rounds_input(type) ? 4e-5 : of_floats;
 }
 
 // Any bytes are a valid block; only the binary16 scales must be numbers of a sensible size.
