@@ -22,7 +22,7 @@ template <class F>
 struct Tail {
   alignas(64) std::byte w[F::kBytes];
   int64_t bytes;
-  FULGURITE_INLINE const std::byte* copy(const std::byte* at) noexcept {
+  [[gnu::noinline]] const std::byte* copy(const std::byte* at) noexcept {
     const auto n = static_cast<size_t>(bytes);
     std::memcpy(w, at, n);
     std::memset(w + n, 0, sizeof(w) - n);
@@ -180,22 +180,18 @@ class Rows {
 
   template <bool kGather, bool kBack>
   FULGURITE_INLINE void last_group(Row& row) noexcept {
-    terms_of_tail(row.data + whole_ * F::kBytes, row.kept);
-    row.template add<kGather>(load<F32x8>(tail_terms_), whole_);
-  }
-
-  // kept: the row's, if that is wanted.
-  [[gnu::noinline]] void terms_of_tail(const std::byte* row, float* kept) noexcept {
-    const std::byte* at = row - data_ <= whole_ * F::kBytes + in_place_ ? row : tail_.copy(row);
-    prefetch(row, F::kBytes);
+    const std::byte* at = row.data + whole_ * F::kBytes;
+    prefetch(at, F::kBytes);
+    if (row.data - data_ > in_place_) at = tail_.copy(at);
     Position x = part(x_, whole_);
     x.x = x_tail_;
     const auto scales = F::scales(at);
-    store(tail_terms_, of_row(F::terms(at, x, scales)));
-    if (kept_width_ == 0) return;
-    kept += whole_ * kKept;
-    F::keep(scales, kept);
-    for (int64_t k = 0; k < kKept; k += 8) store(kept + k, of_row(load<F32x8>(kept + k)));
+    row.template add<kGather>(of_row(F::terms(at, x, scales)), whole_);
+    if constexpr (kBack) {
+      row.keep(scales, whole_);
+      float* kept = row.kept + whole_ * kKept;
+      for (int64_t k = 0; k < kKept; k += 8) store(kept + k, of_row(load<F32x8>(kept + k)));
+    }
   }
 
   // Zeros for the blocks of the last group that lie behind the row.
@@ -356,7 +352,6 @@ class Rows {
   Position x_;
   Tail<F> tail_;
   alignas(64) float x_tail_[kGroupWidth];
-  alignas(32) float tail_terms_[8];
   alignas(32) int32_t tail_blocks_[kBlocksInGroup];  // -1: of the row
   int64_t in_place_ = -1;  // where the last row begins whose last group may be read whole
   int64_t n_chosen_ = 0;
