@@ -17,100 +17,161 @@ struct Turn {
   std::string_view after = {};
 };
 
+// Which messages lose the white space around them.
+enum class Trims : uint8_t { kNone, kAnswers, kAll };
+
 struct Layout {
   std::string_view name;
-  std::array<Turn, 3> turns;  // by Role; an empty one: no such turn
-  std::string_view answer;    // what makes the model go on
-  bool trims = false;         // messages lose the white space around them
-  // Families without system turns: the system's message goes between these, before the user's, and
-  // keeps its white space.
-  std::string_view system_before = {}, system_behind = {};
-  bool begins_again = false;      // every turn of the user but the first begins with a BOS
-  std::string_view preface = {};  // stands before everything
+  // By Role. Where there is no system turn, the system's message goes between system_before and
+  // system_behind, before the user's, and keeps its white space.
+  std::array<std::optional<Turn>, 3> turns;
+  std::string_view answer = {};  // what makes the model go on
+  Trims trims = Trims::kNone;
+  std::string_view system_before = {}, system_behind = "\n\n";
+  bool begins_again = false;             // every turn of the user but the first begins with a BOS
+  std::string_view preface = {};         // stands before everything ...
+  std::string_view without_system = {};  // ... and this, where there is no system message
 };
 
-constexpr Turn kNone{};
+constexpr std::nullopt_t kNone = std::nullopt;
 
 // In the order of ChatTemplate.
-constexpr std::array<Layout, 18> kLayouts = {{
-    {"ChatML",
-     {{{"<|im_start|>system\n", "<|im_end|>\n"},
-       {"<|im_start|>user\n", "<|im_end|>\n"},
-       {"<|im_start|>assistant\n", "<|im_end|>\n"}}},
-     "<|im_start|>assistant\n"},
-    {"Llama 2",
-     {{kNone, {"[INST] ", " [/INST]"}, {" ", " ", true}}},
-     "",
-     true,
-     "<<SYS>>\n",
-     "\n<</SYS>>\n\n",
-     true},
-    {"Llama 3",
-     {{{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
-       {"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
-       {"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}}},
-     "<|start_header_id|>assistant<|end_header_id|>\n\n",
-     true},
-    {"[INST]", {{kNone, {"[INST] ", " [/INST]"}, {"", "", true}}}, "", false, "", "\n\n"},
-    {"Mistral v1", {{kNone, {" [INST] ", " [/INST]"}, {" ", "", true}}}, "", false, "", "\n\n"},
-    {"Mistral v3", {{kNone, {"[INST] ", "[/INST]"}, {" ", "", true}}}, "", false, "", "\n\n"},
-    {"Mistral v3 Tekken", {{kNone, {"[INST]", "[/INST]"}, {"", "", true}}}, "", false, "", "\n\n"},
-    {"Mistral v7",
-     {{{"[SYSTEM_PROMPT] ", "[/SYSTEM_PROMPT]"}, {"[INST] ", "[/INST]"}, {" ", "", true}}},
-     ""},
-    {"Mistral v7 Tekken",
-     {{{"[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"}, {"[INST]", "[/INST]"}, {"", "", true}}},
-     ""},
-    {"Gemma",
-     {{kNone,
-       {"<start_of_turn>user\n", "<end_of_turn>\n"},
-       {"<start_of_turn>model\n", "<end_of_turn>\n"}}},
-     "<start_of_turn>model\n",
-     true,
-     "",
-     "\n\n"},
-    {"Phi-3",
-     {{{"<|system|>\n", "<|end|>\n"},
-       {"<|user|>\n", "<|end|>\n"},
-       {"<|assistant|>\n", "<|end|>\n"}}},
-     "<|assistant|>\n"},
-    {"Phi-4 mini",
-     {{{"<|system|>", "<|end|>"}, {"<|user|>", "<|end|>"}, {"<|assistant|>", "<|end|>"}}},
-     "<|assistant|>"},
-    {"Phi-4",
-     {{{"<|im_start|>system<|im_sep|>", "<|im_end|>"},
-       {"<|im_start|>user<|im_sep|>", "<|im_end|>"},
-       {"<|im_start|>assistant<|im_sep|>", "<|im_end|>"}}},
-     "<|im_start|>assistant<|im_sep|>"},
-    {"Zephyr",
-     {{{"<|system|>\n", "", true, "\n"},
-       {"<|user|>\n", "", true, "\n"},
-       {"<|assistant|>\n", "", true, "\n"}}},
-     "<|assistant|>\n"},
-    {"Tulu",
-     {{{"<|system|>\n", "\n"}, {"<|user|>\n", "\n"}, {"<|assistant|>\n", "", true, "\n"}}},
-     "<|assistant|>\n"},
-    {"DeepSeek",
-     {{{"", ""}, {"<｜User｜>", ""}, {"<｜Assistant｜>", "", true}}},
-     "<｜Assistant｜>"},
-    {"Granite",
-     {{{"<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"},
-       {"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},
-       {"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"}}},
-     "<|start_of_role|>assistant<|end_of_role|>"},
-    {"harmony",
-     {{{"<|start|>developer<|message|># Instructions\n\n", "\n\n<|end|>"},
-       {"<|start|>user<|message|>", "<|end|>"},
-       {"<|start|>assistant<|channel|>final<|message|>", "<|end|>"}}},
-     "<|start|>assistant",
-     false,
-     "",
-     "",
-     false,
-     "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
-     "Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n"
-     "# Valid channels: analysis, commentary, final. Channel must be included for every message."
-     "<|end|>"},
+constexpr std::array<Layout, 31> kLayouts = {{
+    {.name = "ChatML",
+     .turns = {{Turn{"<|im_start|>system\n", "<|im_end|>\n"},
+                Turn{"<|im_start|>user\n", "<|im_end|>\n"},
+                Turn{"<|im_start|>assistant\n", "<|im_end|>\n"}}},
+     .answer = "<|im_start|>assistant\n"},
+    {.name = "Llama 2",
+     .turns = {{kNone, Turn{"[INST] ", " [/INST]"}, Turn{" ", " ", true}}},
+     .trims = Trims::kAll,
+     .system_before = "<<SYS>>\n",
+     .system_behind = "\n<</SYS>>\n\n",
+     .begins_again = true},
+    {.name = "Llama 3",
+     .turns = {{Turn{"<|start_header_id|>system<|end_header_id|>\n\n", "<|eot_id|>"},
+                Turn{"<|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|>"},
+                Turn{"<|start_header_id|>assistant<|end_header_id|>\n\n", "<|eot_id|>"}}},
+     .answer = "<|start_header_id|>assistant<|end_header_id|>\n\n",
+     .trims = Trims::kAll},
+    {.name = "[INST]", .turns = {{kNone, Turn{"[INST] ", " [/INST]"}, Turn{"", "", true}}}},
+    {.name = "Mistral v1", .turns = {{kNone, Turn{" [INST] ", " [/INST]"}, Turn{" ", "", true}}}},
+    {.name = "Mistral v3", .turns = {{kNone, Turn{"[INST] ", "[/INST]"}, Turn{" ", "", true}}}},
+    {.name = "Mistral v3 Tekken",
+     .turns = {{kNone, Turn{"[INST]", "[/INST]"}, Turn{"", "", true}}}},
+    {.name = "Mistral v7",
+     .turns = {{Turn{"[SYSTEM_PROMPT] ", "[/SYSTEM_PROMPT]"}, Turn{"[INST] ", "[/INST]"},
+                Turn{" ", "", true}}}},
+    {.name = "Mistral v7 Tekken",
+     .turns = {{Turn{"[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"}, Turn{"[INST]", "[/INST]"},
+                Turn{"", "", true}}}},
+    {.name = "Gemma",
+     .turns = {{kNone, Turn{"<start_of_turn>user\n", "<end_of_turn>\n"},
+                Turn{"<start_of_turn>model\n", "<end_of_turn>\n"}}},
+     .answer = "<start_of_turn>model\n",
+     .trims = Trims::kAll},
+    {.name = "Phi-3",
+     .turns = {{Turn{"<|system|>\n", "<|end|>\n"}, Turn{"<|user|>\n", "<|end|>\n"},
+                Turn{"<|assistant|>\n", "<|end|>\n"}}},
+     .answer = "<|assistant|>\n"},
+    {.name = "Phi-4 mini",
+     .turns = {{Turn{"<|system|>", "<|end|>"}, Turn{"<|user|>", "<|end|>"},
+                Turn{"<|assistant|>", "<|end|>"}}},
+     .answer = "<|assistant|>"},
+    {.name = "Phi-4",
+     .turns = {{Turn{"<|im_start|>system<|im_sep|>", "<|im_end|>"},
+                Turn{"<|im_start|>user<|im_sep|>", "<|im_end|>"},
+                Turn{"<|im_start|>assistant<|im_sep|>", "<|im_end|>"}}},
+     .answer = "<|im_start|>assistant<|im_sep|>"},
+    {.name = "Zephyr",
+     .turns = {{Turn{"<|system|>\n", "", true, "\n"}, Turn{"<|user|>\n", "", true, "\n"},
+                Turn{"<|assistant|>\n", "", true, "\n"}}},
+     .answer = "<|assistant|>\n"},
+    {.name = "Tulu",
+     .turns = {{Turn{"<|system|>\n", "\n"}, Turn{"<|user|>\n", "\n"},
+                Turn{"<|assistant|>\n", "", true, "\n"}}},
+     .answer = "<|assistant|>\n"},
+    {.name = "DeepSeek",
+     .turns = {{Turn{}, Turn{"<｜User｜>", ""}, Turn{"<｜Assistant｜>", "", true}}},
+     .answer = "<｜Assistant｜>"},
+    {.name = "Granite",
+     .turns = {{Turn{"<|start_of_role|>system<|end_of_role|>", "<|end_of_text|>\n"},
+                Turn{"<|start_of_role|>user<|end_of_role|>", "<|end_of_text|>\n"},
+                Turn{"<|start_of_role|>assistant<|end_of_role|>", "<|end_of_text|>\n"}}},
+     .answer = "<|start_of_role|>assistant<|end_of_role|>"},
+    {.name = "harmony",
+     .turns = {{Turn{"<|start|>developer<|message|># Instructions\n\n", "\n\n<|end|>"},
+                Turn{"<|start|>user<|message|>", "<|end|>"},
+                Turn{"<|start|>assistant<|channel|>final<|message|>", "<|end|>"}}},
+     .answer = "<|start|>assistant",
+     .preface =
+         "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\n"
+         "Knowledge cutoff: 2024-06\n\nReasoning: medium\n\n"
+         "# Valid channels: analysis, commentary, final. Channel must be included for every "
+         "message.<|end|>"},
+    {.name = "Command R",
+     .turns = {{Turn{"<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", "<|END_OF_TURN_TOKEN|>"},
+                Turn{"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", "<|END_OF_TURN_TOKEN|>"},
+                Turn{"<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", "<|END_OF_TURN_TOKEN|>"}}},
+     .answer = "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+     .trims = Trims::kAll},
+    {.name = "Command R7B",
+     .turns = {{Turn{"<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", "<|END_OF_TURN_TOKEN|>"},
+                Turn{"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", "<|END_OF_TURN_TOKEN|>"},
+                Turn{"<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_RESPONSE|>",
+                     "<|END_RESPONSE|><|END_OF_TURN_TOKEN|>"}}},
+     .answer = "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"},
+    {.name = "DeepSeek V2",
+     .turns = {{Turn{"", "\n\n"}, Turn{"User: ", "\n\n"}, Turn{"Assistant: ", "", true}}},
+     .answer = "Assistant:"},
+    {.name = "GLM 4",
+     .turns = {{Turn{"<|system|>\n"}, Turn{"<|user|>\n"}, Turn{"<|assistant|>\n"}}},
+     .answer = "<|assistant|>",
+     .preface = "[gMASK]<sop>"},
+    {.name = "GLM 4.5",
+     .turns = {{Turn{"<|system|>\n"}, Turn{"<|user|>\n"},
+                Turn{"<|assistant|>\n<think></think>\n"}}},
+     .answer = "<|assistant|>",
+     .trims = Trims::kAnswers,
+     .preface = "[gMASK]<sop>"},
+    {.name = "GLM 4.7",
+     .turns = {{Turn{"<|system|>"}, Turn{"<|user|>"}, Turn{"<|assistant|></think>"}}},
+     .answer = "<|assistant|>",
+     .trims = Trims::kAnswers,
+     .preface = "[gMASK]<sop>"},
+    {.name = "EXAONE 4",
+     .turns = {{Turn{"[|system|]\n", "[|endofturn|]\n"}, Turn{"[|user|]\n", "[|endofturn|]\n"},
+                Turn{"[|assistant|]\n<think>\n\n</think>\n\n", "[|endofturn|]\n"}}},
+     .answer = "[|assistant|]\n<think>\n\n</think>\n\n"},
+    {.name = "ERNIE 4.5",
+     .turns = {{Turn{"", "\n"}, Turn{"User: ", "\n"}, Turn{"Assistant: ", "<|end_of_sentence|>"}}},
+     .answer = "Assistant: ",
+     .preface = "<|begin_of_sentence|>"},
+    {.name = "Ling",
+     .turns = {{Turn{"<role>SYSTEM</role>"}, Turn{"<role>HUMAN</role>"},
+                Turn{"<role>ASSISTANT</role>"}}},
+     .answer = "<role>ASSISTANT</role>"},
+    {.name = "Ling 2",
+     .turns = {{Turn{"<role>SYSTEM</role>", "\ndetailed thinking off<|role_end|>"},
+                Turn{"<role>HUMAN</role>", "<|role_end|>"},
+                Turn{"<role>ASSISTANT</role>", "<|role_end|>"}}},
+     .answer = "<role>ASSISTANT</role>",
+     .without_system = "<role>SYSTEM</role>detailed thinking off<|role_end|>"},
+    {.name = "dots.llm1",
+     .turns = {{Turn{"<|system|>", "<|endofsystem|>"},
+                Turn{"<|userprompt|>", "<|endofuserprompt|>"},
+                Turn{"<|response|>", "<|endofresponse|>"}}},
+     .answer = "<|response|>"},
+    {.name = "Seed-OSS",
+     .turns = {{Turn{"<seed:bos>system\n", "<seed:eos>"}, Turn{"<seed:bos>user\n", "<seed:eos>"},
+                Turn{"<seed:bos>assistant\n", "<seed:eos>"}}},
+     .answer = "<seed:bos>assistant\n",
+     .trims = Trims::kAnswers},
+    {.name = "Kimi",
+     .turns = {{Turn{"<|im_system|>system<|im_middle|>", "<|im_end|>"},
+                Turn{"<|im_user|>user<|im_middle|>", "<|im_end|>"},
+                Turn{"<|im_assistant|>assistant<|im_middle|>", "<|im_end|>"}}},
+     .answer = "<|im_assistant|>assistant<|im_middle|>"},
 }};
 
 const Layout& layout_of(ChatTemplate chat) noexcept {
@@ -129,29 +190,33 @@ std::string_view trimmed(std::string_view text) noexcept {
 std::vector<TextPart> lay_out(const Chat& chat, std::span<const Message> messages, bool answer,
                               std::string_view begin, std::string_view end) {
   const Layout& layout = layout_of(chat.family);
-  const bool system_turns =
-      chat.family == ChatTemplate::kDeepSeek || !layout.turns[0].before.empty();
+  const std::optional<Turn>& system_turn = layout.turns[0];
   std::vector<TextPart> parts;
   const auto template_text = [&](std::string_view text) {
     if (!text.empty()) parts.push_back({text, Special::kParse});
   };
   const auto message_text = [&](const Message& m) {
-    parts.push_back({layout.trims ? trimmed(m.text) : std::string_view(m.text), {}});
+    const bool trims = layout.trims == Trims::kAll ||
+                       (layout.trims == Trims::kAnswers && m.role == Role::kAssistant);
+    parts.push_back({trims ? trimmed(m.text) : std::string_view(m.text), {}});
   };
   template_text(layout.preface);
   const Message* system = nullptr;  // waits for a turn of the user
   bool first = true;
-  if (!chat.system.empty() && (messages.empty() || messages[0].role != Role::kSystem)) {
-    template_text(layout.turns[0].before);
-    template_text(chat.system);
-    template_text(layout.turns[0].behind);
+  if (messages.empty() || messages[0].role != Role::kSystem) {
+    template_text(layout.without_system);
+    if (system_turn && !chat.system.empty()) {
+      template_text(system_turn->before);
+      template_text(chat.system);
+      template_text(system_turn->behind);
+    }
   }
   for (const Message& m : messages) {
-    if (m.role == Role::kSystem && !system_turns) {
+    if (m.role == Role::kSystem && !system_turn) {
       system = &m;
       continue;
     }
-    const Turn& turn = layout.turns[static_cast<size_t>(m.role)];
+    const Turn& turn = *layout.turns[static_cast<size_t>(m.role)];
     if (layout.begins_again && m.role == Role::kUser && !first) template_text(begin);
     template_text(turn.before);
     if (system && m.role == Role::kUser) {
@@ -254,16 +319,60 @@ ChatTemplate which_inst(std::string_view t) noexcept {
                                               : ChatTemplate::kMistralV3;
 }
 
+// By what a turn of the user begins with; before 4.5 answers had no thoughts.
+std::optional<ChatTemplate> which_glm(std::string_view t) noexcept {
+  const auto has = [&](std::string_view s) { return t.find(s) != std::string_view::npos; };
+  if (!has("[gMASK]<sop>") || !has("<|assistant|>")) return std::nullopt;
+  if (has("<|user|>{{"))
+    return has("</think>") ? std::optional(ChatTemplate::kGlm47) : std::nullopt;
+  if (!has("<|user|>\n")) return std::nullopt;
+  return has("<think></think>") ? ChatTemplate::kGlm45 : ChatTemplate::kGlm4;
+}
+
+// Families whose roles are words.
+std::optional<ChatTemplate> which_words(std::string_view t) noexcept {
+  const auto has = [&](std::string_view s) { return t.find(s) != std::string_view::npos; };
+  const auto says = [&](const std::string& before, const std::string& behind) {
+    for (const char* message : {"message['content']", "message[\"content\"]", "message.content"}) {
+      for (const char quote : {'\'', '"'}) {
+        if (has(quote + before + quote + " + " + message + " + " + behind)) return true;
+      }
+    }
+    return false;
+  };
+  const bool ernie = has("<|begin_of_sentence|>") && has("<|end_of_sentence|>");
+  if (ernie && (says("User: ", "'\n'") || says("User: ", "\"\n\""))) return ChatTemplate::kErnie;
+  if (says("User: ", "'\n\n'") && says("Assistant: ", "eos_token"))
+    return ChatTemplate::kDeepSeekV2;
+  return std::nullopt;
+}
+
 // t as it is, and joined.
 std::optional<ChatTemplate> which_family(std::string_view t, std::string_view text) {
   const auto has = [&](std::string_view s) { return t.find(s) != std::string_view::npos; };
   // Marks of families that are none of these, though their roles look like theirs: SmolVLM,
-  // OpenChat, Jamba, EXAONE and ChatGLM.
-  for (const char* mark :
-       {"<end_of_utterance>", "GPT4 Correct", "<|bom|>", "<|endofturn|>", "[gMASK]"}) {
+  // OpenChat, Jamba and K-EXAONE.
+  for (const char* mark : {"<end_of_utterance>", "GPT4 Correct", "<|bom|>", "<|endofturn|>"}) {
     if (has(mark)) return std::nullopt;
   }
   const auto reads = [&](std::string_view s) { return text.find(s) != text.npos; };
+  if (has("[gMASK]")) return which_glm(text);
+  if (has("<|START_OF_TURN_TOKEN|>") && has("<|USER_TOKEN|>")) {
+    return has("<|START_RESPONSE|>") ? ChatTemplate::kCommandR7B : ChatTemplate::kCommandR;
+  }
+  if (has("[|endofturn|]")) {
+    // EXAONE 3 writes its turns without line breaks.
+    if (!reads("[|user|]\n") || !reads("<think>\n\n</think>\n\n")) return std::nullopt;
+    return ChatTemplate::kExaone4;
+  }
+  if (has("<role>") && has("HUMAN")) {
+    if (!has("<|role_end|>")) return ChatTemplate::kLing;
+    if (!reads("thinking_option = 'off'")) return std::nullopt;  // Ring thinks
+    return ChatTemplate::kLing2;
+  }
+  if (has("<|userprompt|>") && has("<|endofresponse|>")) return ChatTemplate::kDots;
+  if (has("<seed:bos>")) return ChatTemplate::kSeed;
+  if (has("<|im_user|>") && has("<|im_middle|>")) return ChatTemplate::kKimi;
   if (has("<|im_start|>")) {
     if (has("<|im_sep|>")) return ChatTemplate::kPhi4;
     if (!reads("<|im_end|>\n") || !reads("<|im_start|>assistant\n")) return std::nullopt;
@@ -286,7 +395,7 @@ std::optional<ChatTemplate> which_family(std::string_view t, std::string_view te
     return lines ? ChatTemplate::kPhi3 : ChatTemplate::kPhi4Mini;
   }
   if (has("<|user|>") && (has("<|assistant|>") || has("<|endoftext|>"))) return which_bars(text);
-  return std::nullopt;
+  return which_words(text);
 }
 
 bool begins_with_bos(std::string_view t) noexcept {
@@ -320,6 +429,16 @@ std::string own_system(std::string_view text, const Turn& turn) {
   }
 }
 
+// What the answer begins with, of what a template has behind its last mark of one.
+std::string_view opening(ChatTemplate family, std::string_view behind) noexcept {
+  if (behind.starts_with("<think>\n")) return "<think>\n";
+  if (family == ChatTemplate::kGlm4) {
+    return behind.starts_with("\n<think>\n") ? "\n<think>\n" : behind.starts_with('\n') ? "\n" : "";
+  }
+  const bool unless_told = behind.find("else '<think>'") != behind.npos;
+  return family == ChatTemplate::kGlm47 && unless_told ? "<think>" : "";
+}
+
 }  // namespace
 
 std::optional<Chat> recognise_chat_template(std::string_view t) {
@@ -329,11 +448,8 @@ std::optional<Chat> recognise_chat_template(std::string_view t) {
   const auto family = which_family(t, text);
   if (!family) return std::nullopt;
   const Layout& layout = layout_of(*family);
-  Chat chat{*family, begins_with_bos(t), own_system(text, layout.turns[0])};
-  constexpr std::string_view kThink = "<think>\n";
-  const bool thinks =
-      !layout.answer.empty() && behind_last(text, layout.answer).starts_with(kThink);
-  if (thinks) chat.opening = kThink;
+  Chat chat{*family, begins_with_bos(t), own_system(text, layout.turns[0].value_or(Turn{}))};
+  if (!layout.answer.empty()) chat.opening = opening(*family, behind_last(text, layout.answer));
   return chat;
 }
 
@@ -365,8 +481,10 @@ std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const Chat& chat,
   const std::vector<TextPart> parts =
       lay_out(chat, messages, answer, name(tokenizer.bos_id()), name(tokenizer.eos_id()));
   std::vector<int32_t> ids = tokenizer.encode_parts(parts);
-  const bool bos = tokenizer.adds_bos() || (chat.begins_with_bos && tokenizer.bos_id() >= 0);
-  if (bos) ids.insert(ids.begin(), tokenizer.bos_id());
+  const int32_t bos = tokenizer.bos_id();
+  const bool wanted = tokenizer.adds_bos() || (chat.begins_with_bos && bos >= 0);
+  // Seed-OSS begins every turn with it.
+  if (wanted && (ids.empty() || ids.front() != bos)) ids.insert(ids.begin(), bos);
   return ids;
 }
 

@@ -7,7 +7,8 @@
 // what it puts into the model's mouth. Tools and dates are not.
 // Sources: the templates that the makers publish in their tokenizer_config.json, and for Mistral's
 // the table of versions in
-// https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization.
+// https://github.com/mistralai/cookbook/blob/main/concept-deep-dive/tokenization; for EXAONE 4, GLM
+// 4.7 and Ling 2 what Ollama (model/renderers) and llama.cpp (src/llama-chat.cpp) make of theirs.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,19 @@ enum class ChatTemplate : uint8_t {
   kDeepSeek,  // R1 and what was distilled from it
   kGranite,   // 3 and 4
   kHarmony,   // gpt-oss
+  kCommandR,
+  kCommandR7B,
+  kDeepSeekV2,
+  kGlm4,
+  kGlm45,  // and 4.6
+  kGlm47,
+  kExaone4,
+  kErnie,
+  kLing,
+  kLing2,
+  kDots,
+  kSeed,
+  kKimi,
 };
 
 enum class Role : uint8_t { kSystem, kUser, kAssistant };

@@ -51,6 +51,8 @@ struct Entry {
 };
 constexpr Entry kEntries[] = {
     {"a.x-4.0", &kGpt2},
+    {"bailingmoe", &kQwen2},
+    {"bailingmoe2", &kQwen2},
     {"chatglm-bpe", &kGpt4},
     {"codeshell", &kStarCoder},
     {"command-r", &kStarCoder},
@@ -88,6 +90,7 @@ constexpr Entry kEntries[] = {
     {"llama-bpe", &kLlama3},
     {"llama-v3", &kLlama3},
     {"llama3", &kLlama3},
+    {"llada-moe", &kQwen2},
     {"llama4", &kGpt4o},
     {"megrez", &kQwen2},
     {"mellum", &kGpt2},

@@ -19,8 +19,9 @@ using fulgurite::ExitCode;
 namespace {
 
 // Files often mark these as plain or user-defined tokens; whatever they say, they are control
-// tokens, and the first group ends what a model has to say (the names that llama.cpp knows).
-constexpr std::array<std::string_view, 30> kEndNames = {
+// tokens, and the first group ends what a model has to say (the names that llama.cpp knows, and
+// Ling 2's).
+constexpr std::array<std::string_view, 31> kEndNames = {
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -51,6 +52,7 @@ constexpr std::array<std::string_view, 30> kEndNames = {
     "<PAD>",
     "[PAD]",
     "<｜end▁of▁sentence｜>",
+    "<|role_end|>",
 };
 constexpr std::array<std::string_view, 13> kControlNames = {
     "<start_of_turn>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<fim_prefix>",

@@ -7,6 +7,7 @@
 #include "model/format/gguf.h"
 #include "model/tokenizer/tokenizer.h"
 #include "tests/support/data.h"
+#include "tests/support/gguf_bytes.h"
 
 namespace {
 
@@ -133,6 +134,78 @@ TEST(ChatTemplate, TheFamiliesOfRolesBetweenBars) {
             talk(ChatTemplate::kDeepSeek));
 }
 
+// What llama.cpp's own test has of the published templates (tests/test-chat-template.cpp), in our
+// words.
+TEST(ChatTemplate, TheLargeMixturesAndTheirKin) {
+  EXPECT_EQ(
+      "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>Be kind<|END_OF_TURN_TOKEN|>"
+      "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>Hello<|END_OF_TURN_TOKEN|>"
+      "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>Hi there<|END_OF_TURN_TOKEN|>"
+      "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>Who?<|END_OF_TURN_TOKEN|>"
+      "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+      talk(ChatTemplate::kCommandR));
+  EXPECT_EQ(
+      "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>a<|END_OF_TURN_TOKEN|>"
+      "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_RESPONSE|>b<|END_RESPONSE|>"
+      "<|END_OF_TURN_TOKEN|>",
+      format_chat({ChatTemplate::kCommandR7B},
+                  std::vector<Message>{{Role::kUser, "a"}, {Role::kAssistant, "b"}}, false));
+  EXPECT_EQ("Be kind\n\nUser: Hello\n\nAssistant:  Hi there <EOS>User: Who?\n\nAssistant:",
+            talk(ChatTemplate::kDeepSeekV2));
+  EXPECT_EQ(
+      "<role>SYSTEM</role>Be kind<role>HUMAN</role>Hello<role>ASSISTANT</role> Hi there "
+      "<role>HUMAN</role>Who?<role>ASSISTANT</role>",
+      talk(ChatTemplate::kLing));
+  EXPECT_EQ(
+      "<role>SYSTEM</role>Be kind\ndetailed thinking off<|role_end|><role>HUMAN</role>Hello"
+      "<|role_end|><role>ASSISTANT</role> Hi there <|role_end|><role>HUMAN</role>Who?<|role_end|>"
+      "<role>ASSISTANT</role>",
+      talk(ChatTemplate::kLing2));
+  const std::vector<Message> hello = {{Role::kUser, "Hello"}};
+  EXPECT_EQ(
+      "<role>SYSTEM</role>detailed thinking off<|role_end|><role>HUMAN</role>Hello<|role_end|>"
+      "<role>ASSISTANT</role>",
+      format_chat({ChatTemplate::kLing2}, hello, true));
+  EXPECT_EQ(
+      "<seed:bos>system\nBe kind<seed:eos><seed:bos>user\nHello<seed:eos>"
+      "<seed:bos>assistant\nHi there<seed:eos><seed:bos>user\nWho?<seed:eos>"
+      "<seed:bos>assistant\n",
+      talk(ChatTemplate::kSeed));
+  EXPECT_EQ(
+      "<|system|>Be kind<|endofsystem|><|userprompt|>Hello<|endofuserprompt|>"
+      "<|response|> Hi there <|endofresponse|><|userprompt|>Who?<|endofuserprompt|><|response|>",
+      talk(ChatTemplate::kDots));
+  EXPECT_EQ(
+      "<|begin_of_sentence|>Be kind\nUser: Hello\nAssistant:  Hi there <|end_of_sentence|>"
+      "User: Who?\nAssistant: ",
+      talk(ChatTemplate::kErnie));
+  EXPECT_EQ(
+      "<|im_system|>system<|im_middle|>Be kind<|im_end|><|im_user|>user<|im_middle|>Hello"
+      "<|im_end|><|im_assistant|>assistant<|im_middle|> Hi there <|im_end|>"
+      "<|im_user|>user<|im_middle|>Who?<|im_end|><|im_assistant|>assistant<|im_middle|>",
+      talk(ChatTemplate::kKimi));
+  EXPECT_EQ(
+      "[|system|]\nBe kind[|endofturn|]\n[|user|]\nHello[|endofturn|]\n"
+      "[|assistant|]\n<think>\n\n</think>\n\n Hi there [|endofturn|]\n"
+      "[|user|]\nWho?[|endofturn|]\n[|assistant|]\n<think>\n\n</think>\n\n",
+      talk(ChatTemplate::kExaone4));
+}
+
+TEST(ChatTemplate, TheVersionsOfGlm) {
+  EXPECT_EQ(
+      "[gMASK]<sop><|system|>\nBe kind<|user|>\nHello<|assistant|>\n Hi there <|user|>\nWho?"
+      "<|assistant|>",
+      talk(ChatTemplate::kGlm4));
+  EXPECT_EQ(
+      "[gMASK]<sop><|system|>\nBe kind<|user|>\nHello<|assistant|>\n<think></think>\nHi there"
+      "<|user|>\nWho?<|assistant|>",
+      talk(ChatTemplate::kGlm45));
+  EXPECT_EQ(
+      "[gMASK]<sop><|system|>Be kind<|user|>Hello<|assistant|></think>Hi there<|user|>Who?"
+      "<|assistant|>",
+      talk(ChatTemplate::kGlm47));
+}
+
 // ---- recognition, by the expressions that the published templates turn upon
 
 TEST(ChatTemplate, RecognisesTheFamilies) {
@@ -185,6 +258,36 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
        "{{- \"<|start|>user<|message|>\" + message.content + \"<|end|>\" }}"
        "{{- \"<|start|>assistant<|channel|>final<|message|>\" + message.content + \"<|end|>\" }}",
        ChatTemplate::kHarmony},
+      {"{{ '<|START_OF_TURN_TOKEN|><|USER_TOKEN|>' + content.strip() + '<|END_OF_TURN_TOKEN|>' }}",
+       ChatTemplate::kCommandR},
+      {"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>{{ content }}<|END_OF_TURN_TOKEN|>"
+       "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|><|START_RESPONSE|>{{ content }}<|END_RESPONSE|>",
+       ChatTemplate::kCommandR7B},
+      {"{{ 'User: ' + message['content'] + '\\n\\n' }}"
+       "{{ 'Assistant: ' + message['content'] + eos_token }}{{ 'Assistant:' }}",
+       ChatTemplate::kDeepSeekV2},
+      {"[gMASK]<sop><|user|>\n{{ content }}<|assistant|>\n{{ content }}", ChatTemplate::kGlm4},
+      {"[gMASK]<sop><|user|>\n{{ text }}<|assistant|>{{ '\\n<think></think>' }}<|assistant|>",
+       ChatTemplate::kGlm45},
+      {"[gMASK]<sop><|user|>{{ text }}<|assistant|>{{ '</think>' }}<|assistant|>",
+       ChatTemplate::kGlm47},
+      {"{%- set role_indicators = {'user': '[|user|]\\n'} %}{% set end = '[|endofturn|]\\n' %}"
+       "{{- '<think>\\n\\n</think>\\n\\n' }}",
+       ChatTemplate::kExaone4},
+      {"{%- set cls_token = \"<|begin_of_sentence|>\" -%}"
+       "{%- set sep_token = \"<|end_of_sentence|>\" -%}"
+       "{{- \"User: \" + message[\"content\"] + \"\\n\" -}}",
+       ChatTemplate::kErnie},
+      {"{% set role = 'HUMAN' %}{{ '<role>' + role + '</role>' + message['content'] }}",
+       ChatTemplate::kLing},
+      {"{% set thinking_option = 'off' %}{{ '<role>HUMAN</role>' + content + '<|role_end|>' }}",
+       ChatTemplate::kLing2},
+      {"{{ '<|userprompt|>' + content + '<|endofuserprompt|>' }}"
+       "{{ '<|response|>' + content + '<|endofresponse|>' }}",
+       ChatTemplate::kDots},
+      {"{%- set bos_token = '<seed:bos>' -%}{{ bos_token + message.role + \"\\n\" + content }}",
+       ChatTemplate::kSeed},
+      {"{{ '<|im_user|>user<|im_middle|>' }}{{ content }}{{ '<|im_end|>' }}", ChatTemplate::kKimi},
   };
   for (const auto& [text, chat] : cases) {
     const auto found = model::recognise_chat_template(text);
@@ -194,7 +297,9 @@ TEST(ChatTemplate, RecognisesTheFamilies) {
   for (const char* text :
        {"", "{{ messages[0].content }}", "[gMASK]<sop><|user|> <|assistant|>", "<|user|>",
         "### Instruction:",
-        // GLM-Edge, SmolVLM, OpenChat 3.6
+        // EXAONE 3, Ring, GLM-Edge, SmolVLM, OpenChat 3.6
+        "{{ '[|' + role + '|]' + content }}{{ '[|endofturn|]\n' }}",
+        "{% set thinking_option = 'on' %}{{ '<role>HUMAN</role>' + content + '<|role_end|>' }}",
         "{% if user %}<|user|>\n{{ content }}{% endif %}<|assistant|>",
         "<|im_start|>{{ role }}: {{ content }}<end_of_utterance>\n",
         // marks of a family with something else between them
@@ -296,6 +401,21 @@ TEST(ChatTemplate, MayMakeTheModelThinkAloud) {
   EXPECT_EQ("", chat_of_text(kChatMlTurns + switched).opening) << "Qwen 3 does that itself";
 }
 
+TEST(ChatTemplate, AnAnswerOfGlmBeginsAsItsVersionsDo) {
+  const auto answer = [](const std::string& last) {
+    const auto chat = model::recognise_chat_template("[gMASK]<sop><|user|>\n{{ c }}" + last);
+    return chat ? chat->opening : "none";
+  };
+  EXPECT_EQ("\n", answer("{% if add_generation_prompt %}<|assistant|>\n{% endif %}"));
+  EXPECT_EQ("", answer("{% if add_generation_prompt %}<|assistant|>{% endif %}"));
+  EXPECT_EQ("\n<think>\n", answer("<|assistant|>\n<think>\n{% endif %}")) << "GLM-Z1";
+  EXPECT_EQ("", answer("{{ '<think></think>' }}<|assistant|>{{ '\\n<think></think>' if quick }}"));
+  const auto thinks = model::recognise_chat_template(
+      "[gMASK]<sop><|user|>{{ c }}<|assistant|>{{- '</think>' if quick else '<think>' -}}");
+  ASSERT_TRUE(thinks);
+  EXPECT_EQ("<think>", thinks->opening);
+}
+
 TEST(ChatTemplate, OneThatIsTooLongIsNone) {
   const std::string turns(kChatMlTurns);
   EXPECT_TRUE(model::recognise_chat_template(turns + std::string(100'000, ' ')));
@@ -315,6 +435,21 @@ TEST(ChatTokens, TheTemplateMayAskForABosThatTheFileDoesNot) {
   Ids want = encode_chat(*t, {ChatTemplate::kTulu}, messages, true);
   want.insert(want.begin(), t->bos_id());
   EXPECT_EQ(want, encode_chat(*t, {ChatTemplate::kTulu, true}, messages, true));
+}
+
+TEST(ChatTokens, ABosThatTheTemplateWritesIsNotDoubled) {
+  constexpr int32_t kBos = 5;
+  tests::GgufBytes g;
+  g.string("tokenizer.ggml.model", "gpt2").string("tokenizer.ggml.pre", "gpt-2");
+  g.strings("tokenizer.ggml.tokens", {"u", "s", "e", "r", "\xC4\x8A", "<seed:bos>", "<seed:eos>"});
+  g.array<int32_t>("tokenizer.ggml.token_type", 5, {1, 1, 1, 1, 1, 3, 3});
+  g.strings("tokenizer.ggml.merges", {"u s"});
+  g.u32("tokenizer.ggml.bos_token_id", kBos).boolean("tokenizer.ggml.add_bos_token", true);
+  const tests::LoadedGguf loaded(g.build());
+  const auto t = model::make_tokenizer(loaded.file);
+  EXPECT_EQ((Ids{kBos, 0, 1, 2, 3, 4, 2, 6}),
+            encode_chat(*t, {ChatTemplate::kSeed, true}, std::vector<Message>{{Role::kUser, "e"}},
+                        false));
 }
 
 // Phi-3's special tokens take the white space behind them along, a message's too.
