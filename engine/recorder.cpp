@@ -67,7 +67,8 @@ void list_terms(std::span<const int32_t> first, size_t n, bool others, Term* lis
   }
 }
 
-// n values that are all going to be written; what grows with every position grows by an eighth.
+// n values that are all going to be written, but those that a layer of fewer neurons has none for;
+// what grows with every position grows by an eighth.
 template <class T>
 void make_room(std::vector<T>& values, size_t n) {
   if (values.capacity() < n) {
@@ -449,8 +450,11 @@ void Recorder::all_neurons(Position& p, int64_t layer) {
   const auto found = static_cast<size_t>(model::strongest(
       shares.data(), std::ssize(shares), static_cast<int64_t>(order.size()), order.data()));
   if (lists_every()) {
-    std::copy_n(order.data(), found,
-                p.every_neuron.first.data() + static_cast<size_t>(layer) * kMost);
+    // Of fewer neurons than are listed first all are; the zeros behind them follow.
+    std::iota(order.begin() + static_cast<std::ptrdiff_t>(found), order.end(),
+              static_cast<int32_t>(found));
+    std::copy(order.begin(), order.end(),
+              p.every_neuron.first.data() + static_cast<size_t>(layer) * kMost);
     p.rest_share[static_cast<size_t>(layer)] = 0.0F;
     return;
   }

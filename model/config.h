@@ -90,7 +90,8 @@ struct Config {
   RouterKind router = RouterKind::kSoftmax;
   bool choice_biased = false;  // the best are those of largest p_e + b_e
   // Of so many groups of experts only the best are looked into, by the sum of each group's two
-  // largest; 1: all experts are one group (DeepSeek-V3, arXiv:2412.19437).
+  // largest (DeepSeek-V3, arXiv:2412.19437), of softmax by its largest (V2, arXiv:2405.04434,
+  // group_limited_greedy of its published model); 1: all experts are one group.
   int64_t expert_groups = 1, expert_groups_used = 1;
   int64_t n_ff_shared = 0;    // neurons of the expert that always works; 0: none
   bool shared_gated = false;  // a gate of its own says how much of it is taken

@@ -116,7 +116,8 @@ std::string formula_of(Tap tap, const Config& c) {
     case Tap::kRouter:
       return std::string("p = ") + (c.router == RouterKind::kSigmoid ? "sigmoid" : "softmax") +
              (c.router_biased() ? "(W_router m + b)" : "(W_router m)") +
-             (c.choice_biased ? ", chosen by p + b" : "") +
+             (c.choice_biased || c.expert_groups > 1 ? ", chosen" : "") +
+             (c.choice_biased ? " by p + b" : "") +
              (c.expert_groups > 1 ? " in the best groups" : "");
     case Tap::kHeadBack:
       if (c.latent()) return behind_gain("W_UV,h^T W_O,h^T g^2 o_h", "W_UV,h^T W_O,h^T o_h");

@@ -179,7 +179,7 @@ std::vector<Named> terms_of(const Attribution& a, const model::Config& c) {
       terms.push_back({trace::name_of({trace::MutedKind::kHead, layer, static_cast<uint32_t>(h)}),
                        a.heads[l * heads + h]});
     }
-    if (c.n_expert == 0)
+    if (!c.mixed(static_cast<int64_t>(l)))
       terms.push_back({trace::name_of({trace::MutedKind::kNeurons, layer, 0}), a.ffn[l]});
     if (c.attention_biased()) terms.push_back({fmt::format("L{}.A bias", l), a.attention_bias[l]});
     if (c.ffn_biased()) terms.push_back({fmt::format("L{}.M bias", l), a.ffn_bias[l]});

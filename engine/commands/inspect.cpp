@@ -92,6 +92,13 @@ Json config_of(const model::Config& c) {
     config["experts"] = c.n_expert;
     config["experts_used"] = c.n_expert_used;
     if (c.router == model::RouterKind::kSigmoid) config["router"] = "sigmoid";
+    if (c.expert_renormalise) config["expert_weights_renormalised"] = true;
+    if (c.expert_scale != 1.0F) config["expert_scale"] = c.expert_scale;
+    if (c.choice_biased) config["experts_chosen_with_bias"] = true;
+    if (c.expert_groups > 1) {
+      config["expert_groups"] = c.expert_groups;
+      config["expert_groups_used"] = c.expert_groups_used;
+    }
     if (c.n_ff_shared > 0) config["shared_expert_neurons"] = c.n_ff_shared;
     if (c.dense_layers > 0) config["dense_layers"] = c.dense_layers;
     if (c.n_layer_unused > 0) config["layers_not_run"] = c.n_layer_unused;

@@ -322,7 +322,8 @@ struct NeuronShare {
 //       float rest_share[L]; float bias_share[L]; NeuronShare top[L][top], the 16 of largest
 //       |share| first (of a large model live: of largest |activation|, where weights are quantised
 //       before it is rounded for their product), then the others by number.
-//       bucket_share + bias_share = 1, and top + rest_share + bias_share = 1.
+//       bucket_share + bias_share = 1, and top + rest_share + bias_share = 1. Where top is F,
+//       layers of fewer neurons have zeros behind theirs.
 struct FfnRecord {
   uint32_t position = 0;
   uint32_t layers = 0;

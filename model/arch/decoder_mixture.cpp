@@ -49,14 +49,15 @@ std::vector<int64_t> choose_experts(const Config& c, const float* probability,
   for (size_t e = 0; choice != nullptr && e < value.size(); ++e) value[e] += choice[e];
   if (c.expert_groups > 1) {
     const int64_t in_group = c.n_expert / c.expert_groups;
-    std::vector<float> two(static_cast<size_t>(c.expert_groups));  // the sum of the two largest
+    const int64_t largest = c.router == RouterKind::kSoftmax ? 1 : 2;
+    std::vector<float> sum(static_cast<size_t>(c.expert_groups));  // of each group's largest
     for (int64_t g = 0; g < c.expert_groups; ++g) {
       const float* of_group = value.data() + g * in_group;
-      for (const int64_t e : best(of_group, in_group, 2))
-        two[static_cast<size_t>(g)] += of_group[e];
+      for (const int64_t e : best(of_group, in_group, largest))
+        sum[static_cast<size_t>(g)] += of_group[e];
     }
-    std::vector<bool> looked_into(two.size());
-    for (const int64_t g : best(two.data(), c.expert_groups, c.expert_groups_used))
+    std::vector<bool> looked_into(sum.size());
+    for (const int64_t g : best(sum.data(), c.expert_groups, c.expert_groups_used))
       looked_into[static_cast<size_t>(g)] = true;
     for (size_t e = 0; e < value.size(); ++e) {
       if (!looked_into[e / static_cast<size_t>(in_group)])

@@ -6,11 +6,19 @@
 
 namespace model {
 
-Config read_deepseek(const Keys& keys) {
+namespace {
+
+Config read_mixture(const Keys& keys, RouterKind usual) {
   Config c = keys.common(NormKind::kRms, {.mixes = true});
-  keys.read_large_mixture(c, RouterKind::kSoftmax);
+  keys.read_large_mixture(c, usual);
   c.own_head = keys.own_head();
   return c;
+}
+
+}  // namespace
+
+Config read_deepseek(const Keys& keys) {
+  return read_mixture(keys, RouterKind::kSoftmax);
 }
 
 // From its second generation on with latent attention (DeepSeek-V2, arXiv:2405.04434; V3,
@@ -26,7 +34,7 @@ Config read_deepseek2(const Keys& keys) {
 }
 
 Config read_bailingmoe2(const Keys& keys) {
-  Config c = read_deepseek(keys);
+  Config c = read_mixture(keys, RouterKind::kSigmoid);
   c.rope = RopeKind::kHalves;
   c.qk_norm = QkNorm::kHead;
   return c;

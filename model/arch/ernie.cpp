@@ -6,9 +6,8 @@ namespace model {
 
 Config read_ernie4_5_moe(const Keys& keys) {
   Config c = keys.common(NormKind::kRms, {.mixes = true});
-  keys.read_large_mixture(c, RouterKind::kSoftmax);
+  keys.read_large_mixture(c, RouterKind::kSoftmax, true);
   c.expert_renormalise = true;
-  c.n_ff_shared = keys.neurons_of_shared();
   keys.refuse_other("interleave_moe_layer_step", 1);
   return c;
 }

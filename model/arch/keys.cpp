@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/arch/weights.h"
 #include "model/utf8.h"
 
 namespace model {
@@ -248,12 +249,16 @@ void Keys::read_experts(Config& c) const {
   c.n_ff = integer("expert_feed_forward_length", kMaxWidth, c.n_ff);
   c.expert_renormalise = boolean("expert_weights_norm", true);
   c.router = router_kind(RouterKind::kSoftmax);
-  constexpr int64_t kSoftmaxOfChosen = 3;  // the same as their probabilities over their sum
-  if (gating_function() == kSoftmaxOfChosen) c.expert_renormalise = true;
+  if (softmax_of_chosen()) c.expert_renormalise = true;
 }
 
 int64_t Keys::gating_function() const {
   return file_.get_int(key("expert_gating_func"), 0, 255, 0);
+}
+
+// The same as their probabilities over their sum.
+bool Keys::softmax_of_chosen() const {
+  return gating_function() == 3;
 }
 
 // Numbers of llama.cpp; 0 stands for what is usual in a family.
@@ -266,20 +271,27 @@ RouterKind Keys::router_kind(RouterKind usual) const {
   return gating == 0 ? usual : gating == 2 ? RouterKind::kSigmoid : RouterKind::kSoftmax;
 }
 
-void Keys::read_large_mixture(Config& c, RouterKind usual) const {
+void Keys::read_large_mixture(Config& c, RouterKind usual, bool together) const {
   for (const char* name : {"expert_count", "expert_feed_forward_length"}) require(name);
   if (c.n_expert == 0) file_.fail(key("expert_count") + " is 0", "1 or more");
   leave_out_guessing_layers(c);
   c.router = router_kind(usual);
-  c.expert_renormalise = boolean("expert_weights_norm", false);
+  c.expert_renormalise = boolean("expert_weights_norm", false) || softmax_of_chosen();
   c.expert_scale = scale("expert_weights_scale");
   const int64_t shared = file_.get_int(key("expert_shared_count"), 0, kMaxExperts, 0);
-  c.n_ff_shared = integer("expert_shared_feed_forward_length", kMaxWidth, c.n_ff) * shared;
+  const int64_t width = neurons_of_shared();
+  c.n_ff_shared = together ? width : (width > 0 ? width : c.n_ff) * shared;
   for (const Tensor& t : file_.tensors()) {
-    c.choice_biased = c.choice_biased || t.name.ends_with(".exp_probs_b.bias");
+    const bool bias = t.name.ends_with(".exp_probs_b.bias");
+    c.choice_biased = c.choice_biased || (bias && layer_of(t.name) < c.n_layer);
   }
   read_dense_layers(c);
   read_groups(c);
+  if (softmax_of_chosen() && (c.choice_biased || c.expert_groups > 1)) {
+    file_.fail(
+        key("expert_gating_func") + " is 3, and experts are chosen by more than their logits",
+        "this is not supported");
+  }
 }
 
 void Keys::leave_out_guessing_layers(Config& c) const {
@@ -311,9 +323,9 @@ void Keys::read_dense_layers(Config& c) const {
 void Keys::read_groups(Config& c) const {
   c.expert_groups =
       std::max<int64_t>(1, file_.get_int(key("expert_group_count"), 0, kMaxExperts, 1));
-  c.expert_groups_used =
-      std::max<int64_t>(1, file_.get_int(key("expert_group_used_count"), 0, kMaxExperts, 1));
   if (c.expert_groups == 1) return;
+  require("expert_group_used_count");
+  c.expert_groups_used = integer("expert_group_used_count", kMaxExperts);
   const int64_t in_group = c.n_expert / c.expert_groups;
   if (c.n_expert % c.expert_groups != 0 || in_group < 2 || c.expert_groups_used > c.expert_groups ||
       c.expert_groups_used * in_group < c.n_expert_used) {

@@ -64,7 +64,8 @@ class Keys {
   // Of a mixture as DeepSeek began them (Dai et al. 2024, arXiv:2401.06066): many small experts, of
   // which some always work, and leading layers without; layers behind the last, which guess more
   // tokens at once, are left out. `usual`: the router of files that do not say which they have.
-  void read_large_mixture(Config& c, RouterKind usual) const;
+  // together: the shared experts' width is that of all of them, and 0 where a file says none.
+  void read_large_mixture(Config& c, RouterKind usual, bool together = false) const;
 
   // Of multi-head latent attention (DeepSeek-V2, arXiv:2405.04434), in files that keep W_UK and
   // W_UV by themselves and in those of before, which have them in one matrix.
@@ -89,6 +90,7 @@ class Keys {
   float read_yarn(Config& c) const;
   void read_experts(Config& c) const;
   int64_t gating_function() const;
+  bool softmax_of_chosen() const;
   RouterKind router_kind(RouterKind usual) const;
   void read_dense_layers(Config& c) const;
   void read_groups(Config& c) const;

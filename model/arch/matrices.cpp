@@ -38,9 +38,10 @@ std::optional<NamedMatrix> find_matrix(const ModelFile& file, const Config& conf
   if (up || gate) {
     std::string fused(name.substr(0, name.rfind(".ffn_")));
     const Tensor* both = file.find_tensor(fused + ".ffn_up.weight");
+    const int64_t half = both != nullptr ? both->rows() / 2 : 0;
     if (both != nullptr && file.find_tensor(fused + ".ffn_gate.weight") == nullptr &&
-        both->rows() == 2 * config.n_ff) {
-      return part_of(*both, up ? config.n_ff : 0, config.n_ff);
+        both->rows() % 2 == 0 && half == config.neurons(layer_of(name))) {
+      return part_of(*both, up ? half : 0, half);
     }
   }
   if (const Tensor* tensor = file.find_tensor(name)) return NamedMatrix{*tensor, {}};

@@ -1,6 +1,8 @@
 #include "model/arch/weights.h"
 
+#include <charconv>
 #include <cstring>
+#include <system_error>
 
 #include "model/error.h"
 #include "model/utf8.h"
@@ -107,7 +109,7 @@ class Reader {
         w.ffn = ffn("_shexp", c_.n_ff_shared);
         if (c_.shared_gated) w.shared_gate = linear(blk_ + "ffn_gate_inp_shexp", 1, c_.n_embd);
       }
-      if (c_.choice_biased) w.choice = vector(blk_ + "exp_probs_b.bias", c_.n_expert);
+      w.choice = optional_vector(blk_ + "exp_probs_b.bias", c_.n_expert);
     }
     return w;
   }
@@ -274,10 +276,8 @@ class Reader {
   }
 
   bool of_unused_layer(const std::string& name) const {
-    for (int64_t l = c_.n_layer; l < c_.n_layer + c_.n_layer_unused; ++l) {
-      if (name.starts_with("blk." + std::to_string(l) + ".")) return true;
-    }
-    return false;
+    const int64_t l = layer_of(name);
+    return l >= c_.n_layer && l < c_.n_layer + c_.n_layer_unused;
   }
 
   void name_the_rest() {
@@ -296,6 +296,18 @@ class Reader {
 };
 
 }  // namespace
+
+int64_t layer_of(std::string_view tensor_name) noexcept {
+  constexpr std::string_view kBlock = "blk.";
+  if (!tensor_name.starts_with(kBlock)) return -1;
+  tensor_name.remove_prefix(kBlock.size());
+  int64_t layer = -1;
+  const auto [end, error] =
+      std::from_chars(tensor_name.data(), tensor_name.data() + tensor_name.size(), layer);
+  const bool whole =
+      error == std::errc() && end != tensor_name.data() + tensor_name.size() && *end == '.';
+  return whole ? layer : -1;
+}
 
 const char* ffn_norm_name(const Config& c) noexcept {
   const bool by_place = c.arch == "gpt-oss" || c.arch == "seed_oss" || c.arch == "glm4moe";

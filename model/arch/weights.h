@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -65,6 +66,9 @@ struct Weights {
 
   std::deque<std::vector<float>> copies;
 };
+
+// Of "blk.3.attn_q.weight" 3; -1 where the name is of no layer.
+int64_t layer_of(std::string_view tensor_name) noexcept;
 
 // What the norm before the FFN is called in files: some families' name it by its place.
 const char* ffn_norm_name(const Config& c) noexcept;

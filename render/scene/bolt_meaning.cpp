@@ -157,7 +157,10 @@ class Explainer {
             expert_name(layout_.structure(), it->expert) + " -> residual stream",
         "share of the FFN update", "<G_e FFN_e, df> / |df|^2");
     meaning_.tensor = value_name("experts", from_.layer);
-    second(shared ? "its gate G_e" : "its weight G_e, " + weight_formula(layout_.structure()),
+    const bool whole = (layout_.structure().flags & trace::kStructureSharedWhole) != 0;
+    second(!shared ? "its weight G_e, " + weight_formula(layout_.structure())
+           : whole ? "its weight G_e: it is taken whole"
+                   : "its gate G_e",
            it->weight);
   }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,59 @@
 #include "model/arch/registry.h"
 #include "model/config.h"
 #include "model/kernels/matmul.h"
+#include "tests/support/conversation.h"
+#include "tests/support/read_config.h"
 
 namespace engine {
 namespace {
+
+// A mixture of eight experts of eight neurons, whose first layer has one FFN of eight.
+std::string narrow_first_layer(const tests::TempFolder& folder) {
+  tests::GgufBytes g = tests::as_family("deepseek");
+  g.u32("deepseek.feed_forward_length", 8).u32("deepseek.expert_feed_forward_length", 8);
+  g.u32("deepseek.expert_count", 8).u32("deepseek.expert_used_count", 2);
+  g.u32("deepseek.leading_dense_block_count", 1).u32("deepseek.attention.head_count_kv", 2);
+  std::erase_if(g.tensors, [](const auto& t) { return t.name.find(".ffn_") != t.name.npos; });
+  g.tensor("output.weight", {16, 256});
+  for (const std::string blk : {"blk.0.", "blk.1."}) g.tensor(blk + "ffn_norm.weight", {16});
+  g.tensor("blk.0.ffn_gate.weight", {16, 8}).tensor("blk.0.ffn_up.weight", {16, 8});
+  g.tensor("blk.0.ffn_down.weight", {8, 16}).tensor("blk.1.ffn_gate_inp.weight", {16, 8});
+  g.tensor("blk.1.ffn_gate_exps.weight", {16, 8, 8}).tensor("blk.1.ffn_up_exps.weight", {16, 8, 8});
+  g.tensor("blk.1.ffn_down_exps.weight", {8, 16, 8}).pack();
+  float value = 0.0F;
+  for (auto& t : g.tensors) {
+    for (size_t i = 0; i < t.data.size(); i += sizeof value) {
+      value = std::sin(value + 1.0F + static_cast<float>(i));
+      std::memcpy(t.data.data() + i, &value, sizeof value);
+    }
+  }
+  std::ofstream(folder.file("narrow.gguf"), std::ios::binary) << g.build();
+  return folder.file("narrow.gguf");
+}
+
+TEST(Recorder, ListsEachNeuronOfALayerOnceThoughItHasFewerThanAreListedFirst) {
+  const tests::TempFolder folder;
+  tests::Conversation talk(narrow_first_layer(folder), trace::Level::kFull);
+  talk.run("abc", 2);
+  const size_t n = talk.reader.model()->record.neurons;
+  ASSERT_EQ(64U, n);
+  for (size_t p = 0; p < talk.reader.positions(); ++p) {
+    const trace::Position& at = talk.reader.position(p);
+    for (size_t l = 0; l < 2; ++l) {
+      std::vector<int> seen(n);
+      double sum = at.ffn.bias_share[l];
+      for (const trace::NeuronShare& one : at.ffn.top.subspan(l * n, n)) {
+        ++seen.at(one.neuron);
+        sum += double{one.share};
+        if (l == 0 && one.neuron >= 8) {
+          EXPECT_EQ(0.0F, one.share) << "it has eight";
+        }
+      }
+      EXPECT_EQ(std::vector<int>(n, 1), seen) << "layer " << l;
+      EXPECT_NEAR(1.0, sum, 1e-4) << "layer " << l;
+    }
+  }
+}
 
 model::Config shape(int64_t layers, int64_t heads, int64_t kv_heads) {
   model::Config c;

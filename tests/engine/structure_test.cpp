@@ -253,6 +253,27 @@ TEST(Structures, SayOverWhatQueriesAndKeysAreNormalised) {
   EXPECT_EQ(trace::kStructureProjectionNorms, engine::structure_record(c).flags & kBoth);
 }
 
+TEST(Structures, SayHowALargeMixtureIsRouted) {
+  model::Config c;
+  c.n_expert = 8;
+  const auto flags = [&] { return engine::structure_record(c).flags; };
+  constexpr uint32_t kAll = trace::kStructureSigmoidRouter | trace::kStructureChoiceBias |
+                            trace::kStructureScaledExperts | trace::kStructureSharedWhole;
+  c.n_ff_shared = 32;
+  c.shared_gated = true;
+  EXPECT_EQ(0U, flags() & kAll);
+  c.shared_gated = false;
+  EXPECT_EQ(uint32_t{trace::kStructureSharedWhole}, flags() & kAll);
+  c.router = model::RouterKind::kSigmoid;
+  c.choice_biased = true;
+  c.expert_scale = 2.5F;
+  EXPECT_EQ(kAll, flags() & kAll);
+  c.n_ff_dense = 24;
+  c.dense_layers = 1;
+  EXPECT_EQ(24U, engine::structure_record(c).dense_neurons);
+  EXPECT_EQ(1U, engine::structure_record(c).dense_layers);
+}
+
 TEST(Structures, SayWhatAnFfnDoesAndWhatIsAdded) {
   model::Config c;
   const auto flags = [&] { return engine::structure_record(c).flags; };

@@ -41,6 +41,45 @@ TEST(Config, LargeMixturesHaveDenseLayersFirstAndExpertsThatAlwaysWork) {
                                     .u32("ernie4_5-moe.expert_shared_count", 2)
                                     .u32("ernie4_5-moe.expert_shared_feed_forward_length", 16));
   EXPECT_EQ(16, wide.n_ff_shared) << "all that always work together";
+  const Config unsaid =
+      config_of(large_mixture("ernie4_5-moe").u32("ernie4_5-moe.expert_shared_count", 2));
+  EXPECT_EQ(0, unsaid.n_ff_shared);
+  const Config each = config_of(large_mixture("deepseek")
+                                    .u32("deepseek.expert_shared_count", 2)
+                                    .u32("deepseek.expert_shared_feed_forward_length", 12));
+  EXPECT_EQ(2 * 12, each.n_ff_shared);
+  const Config zero = config_of(large_mixture("deepseek")
+                                    .u32("deepseek.expert_shared_count", 2)
+                                    .u32("deepseek.expert_shared_feed_forward_length", 0));
+  EXPECT_EQ(2 * 8, zero.n_ff_shared) << "0 says nothing";
+  for (const char* arch : {"bailingmoe2", "dots1"})
+    EXPECT_EQ(model::RouterKind::kSigmoid, config_of(large_mixture(arch)).router) << arch;
+}
+
+// Number 3 is a softmax over the chosen: of all experts, divided by the sum of the chosen.
+TEST(Config, ARouterOfTheChosenAloneIsOneOfAllWhoseChosenAreDividedByTheirSum) {
+  const auto of_chosen = [](const std::string& arch) {
+    return large_mixture(arch).u32(arch + ".expert_gating_func", 3);
+  };
+  const Config c = config_of(of_chosen("glm4moe"));
+  EXPECT_EQ(model::RouterKind::kSoftmax, c.router);
+  EXPECT_TRUE(c.expert_renormalise);
+  EXPECT_CONTAINS(refusal(of_chosen("bailingmoe2")
+                              .u32("bailingmoe2.expert_group_count", 2)
+                              .u32("bailingmoe2.expert_group_used_count", 1)),
+                  "expert_gating_func is 3");
+}
+
+TEST(Config, ABiasToChooseByCountsInLayersThatRun) {
+  const auto biased = [](const std::string& layer) {
+    return config_of(large_mixture("glm4moe")
+                         .u32("glm4moe.block_count", 3)
+                         .u32("glm4moe.nextn_predict_layers", 1)
+                         .tensor("blk." + layer + ".exp_probs_b.bias", {8}))
+        .choice_biased;
+  };
+  EXPECT_TRUE(biased("1"));
+  EXPECT_FALSE(biased("2"));
 }
 
 TEST(Config, LayersThatOnlyGuessFurtherTokensAreLeftOut) {
@@ -60,11 +99,21 @@ TEST(Config, LargeMixturesThatContradictThemselvesAreRefused) {
   EXPECT_CONTAINS(refused("feed_forward_length", 65), "65 neurons", "only 64");
   EXPECT_CONTAINS(refused("expert_gating_func", 4), "expert_gating_func is 4");
   EXPECT_CONTAINS(refused("expert_count", 0), "expert_count is 0");
+  // What the file says of shared experts is of each, in ERNIE's of all together.
+  EXPECT_CONTAINS(refusal(large_mixture("ernie4_5-moe")
+                              .u32("ernie4_5-moe.expert_shared_count", 200)
+                              .u32("ernie4_5-moe.feed_forward_length", 1000)),
+                  "1000 neurons", "only 64");
   EXPECT_CONTAINS(refusal(large_mixture("dots1").remove("dots1.expert_feed_forward_length")),
                   "'dots1.expert_feed_forward_length' is missing");
-  EXPECT_CONTAINS(refused("expert_group_count", 3), "2 of 8 experts", "1 of 3 groups");
-  EXPECT_CONTAINS(refused("expert_group_count", 8), "1 of 8 groups")
-      << "the two best of a group are looked at";
+  EXPECT_CONTAINS(refused("expert_group_count", 2), "expert_group_used_count' is missing");
+  const auto one_of = [](uint32_t groups) {
+    return refusal(large_mixture("bailingmoe2")
+                       .u32("bailingmoe2.expert_group_count", groups)
+                       .u32("bailingmoe2.expert_group_used_count", 1));
+  };
+  EXPECT_CONTAINS(one_of(3), "2 of 8 experts", "1 of 3 groups");
+  EXPECT_CONTAINS(one_of(8), "1 of 8 groups") << "the two best of a group are looked at";
   EXPECT_CONTAINS(
       refusal(large_mixture("ernie4_5-moe").u32("ernie4_5-moe.interleave_moe_layer_step", 2)),
       "interleave_moe_layer_step is 2");

@@ -83,6 +83,23 @@ TEST(Explain, TheTermsThatAreToldAddUpToTheLogit) {
   }
 }
 
+// The first layer of these is no mixture.
+TEST(Explain, TheTermsOfALargeMixtureAddUpToTheLogitToo) {
+  ExplainOptions options = about("");
+  options.model.path = tests::model_path("own/glm4moe").string();
+  options.input.ids = {1, 2, 3};
+  options.token = "#5";
+  const json answer = attribution(options);
+  double sum = answer["rounding"].get<double>();
+  bool dense = false;
+  for (const json& term : answer["terms"]) {
+    sum += term["term"].get<double>();
+    dense = dense || term["part"] == "L0.M";
+  }
+  EXPECT_TRUE(dense);
+  EXPECT_NEAR(answer["logit"].get<double>(), sum, 1e-4);
+}
+
 TEST(Explain, WhatIsMutedAddsNothing) {
   ExplainOptions options = about("Once upon a time");
   options.input.muted = {{trace::MutedKind::kHead, 1, 0}};

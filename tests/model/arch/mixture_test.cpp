@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <random>
@@ -131,12 +132,32 @@ TEST(StoredMixture, ExpertsOfDifferentTypesAreReadEachInItsOwn) {
       Stored("mixtral", false, [=](int64_t e) { return types[static_cast<size_t>(e % 3)]; }));
 }
 
-// By the definition (DeepSeek-V3, arXiv:2412.19437, section 2.1.2), from what the taps say.
-class Routed : public ::testing::TestWithParam<const char*> {};
+// By the definition (DeepSeek-V3, arXiv:2412.19437, section 2.1.2; of softmax as in the published
+// DeepSeek-V2), from what the taps say.
+struct RoutedCase {
+  const char* name;
+  bool softmax;  // instead of the file's sigmoids
+};
+class Routed : public ::testing::TestWithParam<RoutedCase> {};
+
+// The file with another router, which one byte says.
+std::string with_softmax(const std::string& path, const std::string& arch, const std::string& to) {
+  std::string bytes = tests::read_file(path);
+  const std::string key = arch + ".expert_gating_func";
+  const size_t value = bytes.find(key) + key.size() + sizeof(uint32_t);
+  EXPECT_EQ(2, bytes.at(value));
+  bytes[value] = 1;
+  std::ofstream(to, std::ios::binary) << bytes;
+  return to;
+}
 
 TEST_P(Routed, TheBestOfTheBestGroupsWorkEachByItsPartOfTheirSum) {
-  const tests::Oracle oracle = tests::own_oracle(GetParam());
-  const model::ModelFile file = model::open_gguf(oracle.model.string());
+  const tests::Oracle oracle = tests::own_oracle(GetParam().name);
+  const tests::TempFolder folder;
+  const model::ModelFile file =
+      model::open_gguf(GetParam().softmax ? with_softmax(oracle.model.string(), GetParam().name,
+                                                         folder.file("softmax.gguf"))
+                                          : oracle.model.string());
   const auto network = model::make_model(file, 2);
   const model::Config& c = network->config();
   const std::vector<int32_t> ids = oracle.cases()[0]["ids"];
@@ -153,13 +174,13 @@ TEST_P(Routed, TheBestOfTheBestGroupsWorkEachByItsPartOfTheirSum) {
           bias.data());
       std::vector<double> value(probability);
       for (size_t e = 0; e < value.size(); ++e) value[e] += double{bias[e]};
-      // Groups by the sum of their two best.
+      // Groups by the sum of their two best, or by their best.
       std::vector<std::pair<double, size_t>> groups;
       for (size_t g = 0; g < static_cast<size_t>(c.expert_groups); ++g) {
         std::vector<double> own(value.begin() + static_cast<int64_t>(g * in_group),
                                 value.begin() + static_cast<int64_t>((g + 1) * in_group));
         std::sort(own.rbegin(), own.rend());
-        groups.emplace_back(own[0] + own[1], g);
+        groups.emplace_back(GetParam().softmax ? own[0] : own[0] + own[1], g);
       }
       std::sort(groups.rbegin(), groups.rend());
       std::vector<std::pair<double, size_t>> candidates;
@@ -187,7 +208,14 @@ TEST_P(Routed, TheBestOfTheBestGroupsWorkEachByItsPartOfTheirSum) {
   EXPECT_LT(0U, other_than_most_probable) << "or the bias was not tried";
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Routed, ::testing::Values("glm4moe", "bailingmoe2"));
+INSTANTIATE_TEST_SUITE_P(Models, Routed,
+                         ::testing::Values(RoutedCase{"glm4moe", false},
+                                           RoutedCase{"bailingmoe2", false},
+                                           RoutedCase{"bailingmoe2", true}),
+                         [](const auto& one) {
+                           return std::string(one.param.name) +
+                                  (one.param.softmax ? "_softmax" : "");
+                         });
 
 // An expert is read once for all positions of a batch that it works on; of few for each.
 TEST(StoredMixture, APassReadsTheExpertsThatWork) {

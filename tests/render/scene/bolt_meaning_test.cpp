@@ -93,6 +93,33 @@ TEST_F(BoltMeanings, AReadSaysWhichPositionAndHead) {
   }
 }
 
+// What always works has a gate in some models, and is taken whole in others.
+TEST(ExpertMeanings, WhatAlwaysWorksHasAGateWhereThereIsOne) {
+  const auto seconds = [](uint32_t flags) {
+    trace::Log log;
+    trace::Reader reader(log);
+    trace::StructureRecord structure = tests::small_mixture();
+    structure.flags |= flags;
+    tests::TraceBuilder builder(log, tests::small_model());
+    builder.describe();
+    builder.structure(structure);
+    builder.start();
+    builder.step(4);
+    reader.poll();
+    const Layout layout({*reader.model()});
+    std::map<std::string, size_t> second;
+    for (const shaders::Bolt& bolt : scene::choreograph(reader, layout, 0).bolts)
+      ++second[explain_bolt(reader, layout, 0, bolt).second];
+    return second;
+  };
+  const auto gated = seconds(0);
+  EXPECT_LT(0U, gated.count("its gate G_e"));
+  EXPECT_EQ(0U, gated.count("its weight G_e: it is taken whole"));
+  const auto whole = seconds(trace::kStructureSharedWhole);
+  EXPECT_EQ(0U, whole.count("its gate G_e"));
+  EXPECT_LT(0U, whole.count("its weight G_e: it is taken whole"));
+}
+
 TEST_F(BoltMeanings, TakesAnyBolt) {
   shaders::Bolt bolt{};
   bolt.from_node = 4000000000U;
