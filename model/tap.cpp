@@ -97,10 +97,10 @@ std::string formula_of(Tap tap, const Config& c) {
       return turned("q") + " (1 + " + digits_of(double{c.temperature_scale}) +
              " ln(1 + floor(position / " + std::to_string(c.temperature_length) + ")))";
     case Tap::kK:
-      if (c.latent()) return "k = norm(W_DKV n) beside rope of its last rows";
+      if (c.latent()) return "k = c beside rope of the last rows of W_DKV n, c = norm of its first";
       return turned("k");
     case Tap::kV:
-      if (c.latent()) return "v = c = norm(W_DKV n), the beginning of k";
+      if (c.latent()) return "v = c, the beginning of k, which W_UV,h makes each head's value of";
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
       std::string s =

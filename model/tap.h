@@ -10,7 +10,7 @@
 
 namespace model {
 
-// Shapes in the letters of model/tensor.h; T is position + 1, the reach of attention; N is F, or
+// Shapes in the letters of model/tensor.h, of latent attention as tap_formula() says; T is position + 1, the reach of attention; N is F, or
 // the neurons of all experts; x~ is x as the product read it (rounded to 8 bits a block where
 // the weights are quantised). With a norm after the sum, terms are measured behind its gain g.
 enum class Tap : uint8_t {
@@ -96,8 +96,8 @@ std::optional<TapPlace> find_tap(std::string_view name, int64_t n_layer);
 struct AttendedHead {
   const float* scores;   // (T)
   const float* weights;  // (T)
-  const float* mix;      // (D)
-  const float* back;     // (D) as kHeadBack
+  const float* mix;      // (D), of latent attention (R): sum_j a_j v_j of what is kept
+  const float* back;     // the same: as kHeadBack
   float energy;          // as kHeadEnergy
   float sink;            // the weight that its sink takes, 0 where it has none
 };

@@ -106,7 +106,7 @@ DType wanted_type(const Tensor& t, DType target, const Layout& layout) {
       t.name.find(".attn_k.") != std::string::npos || t.name.find(".attn_v.") != std::string::npos;
   if (below_8_bits && layout.n_expert == 8 && key_or_value) return DType::kQ8_0;
   if (target != DType::kQ4K || !matters_more(layer_of(t.name), layout.n_layer)) return target;
-  for (const char* sensitive : {".attn_v.", ".attn_qkv.", ".ffn_down"}) {
+  for (const char* sensitive : {".attn_v.", ".attn_qkv.", ".attn_kv_b.", ".ffn_down"}) {
     if (t.name.find(sensitive) != std::string::npos) return DType::kQ6K;
   }
   return target;

@@ -84,8 +84,8 @@ bool makes_sense(const StructureRecord& s, const ModelRecord& m) noexcept {
   const bool dense = s.experts == 0 && s.experts_used == 0 && s.expert_neurons == 0 &&
                      s.shared_neurons == 0 && s.dense_layers == 0 && s.dense_neurons == 0;
   return (mixture || dense) && s.query_width >= 1 && s.query_width <= kMostWidth &&
-         s.kv_width >= 1 && s.kv_width <= kMostWidth && s.window_period >= 1 &&
-         s.trained_context >= m.context;
+         s.query_width % m.heads == 0 && s.kv_width >= 1 && s.kv_width <= kMostWidth &&
+         s.window_period >= 1 && s.trained_context >= m.context;
 }
 
 StructureRecord structure_of(const ModelRecord& m) {

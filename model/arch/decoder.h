@@ -129,8 +129,8 @@ class Decoder final : public Model {
   void project_latent(const Pass& pass, int64_t l);
   void mix_latent(const Pass& pass, int64_t l);
   void latent_backs(const Pass& pass, int64_t l);
-  void each_head(const std::vector<Linear>& w, const float* x, int64_t x_width, int64_t n, float* y,
-                 int64_t y_width);
+  void multiply_each_head(const std::vector<Linear>& w, const float* x, int64_t x_width, int64_t n,
+                          float* y, int64_t y_width);
   void rotate_heads(int64_t l, int64_t i, float* heads, int64_t n_heads, int64_t width) const;
   void store(const Pass& pass, int64_t l, int64_t first, int64_t last) const noexcept;
   void attend_all(const Pass& pass, int64_t l);

@@ -13,8 +13,8 @@ namespace model {
 
 // Of each head h of n positions, y_h = W_h x_h; x (n, H, x_width) and y (n, H, y_width) may be
 // wider than the matrices.
-void Decoder::each_head(const std::vector<Linear>& w, const float* x, int64_t x_width, int64_t n,
-                        float* y, int64_t y_width) {
+void Decoder::multiply_each_head(const std::vector<Linear>& w, const float* x, int64_t x_width,
+                                 int64_t n, float* y, int64_t y_width) {
   const int64_t heads = std::ssize(w);
   const int64_t cols = w.front().weight.cols();
   const bool rounds = rounds_input(w.front().weight.dtype);
@@ -68,17 +68,17 @@ void Decoder::project_latent(const Pass& pass, int64_t l) {
                   a_.q.data() + (i * c.n_head + h) * d + c.kv_rank);
     }
   }
-  if (w.k_up_turned) {
+  if (w.k_up_transposed) {
     matmul_back_each(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d, pool_);
   } else {
-    each_head(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d);
+    multiply_each_head(w.k_up, a_.query.data(), c.query_width, pass.n, a_.q.data(), d);
   }
 }
 
 void Decoder::mix_latent(const Pass& pass, int64_t l) {
   const Config& c = config_;
-  each_head(weights_.layers[static_cast<size_t>(l)].v_up, a_.z.data(), c.kv_rank, pass.n,
-            a_.mix.data(), c.mix_width());
+  multiply_each_head(weights_.layers[static_cast<size_t>(l)].v_up, a_.z.data(), c.kv_rank, pass.n,
+                     a_.mix.data(), c.mix_width());
 }
 
 // What the heads write back on what they read: through W_O, then through W_UV.

@@ -360,9 +360,16 @@ void Keys::read_latent(Config& c) const {
   c.attention_scale = 1.0F / std::sqrt(static_cast<float>(c.query_width));
   // YaRN's magnitude: files with a multiplier m have (1 + 0.1 m ln(factor))^2 of the scores instead
   // of the part that is rotated (llama.cpp has the key as 0.1 m), others have it of both.
-  if (c.rope_scaled == 0) return;
+  const char* const log_multiplier = "rope.scaling.yarn_log_multiplier";
+  const float multiplier = positive_or_none(log_multiplier, 0.0F);
+  if (positive("rope.scaling.attn_factor", 1.0F) != 1.0F) {
+    file_.fail(key("rope.scaling.attn_factor") + " is not supported with latent attention");
+  }
+  if (c.rope_scaled == 0) {
+    if (multiplier > 0.0F) file_.fail(key(log_multiplier) + " is not supported without YaRN");
+    return;
+  }
   const float growth = std::log(std::max(1.0F / c.rope_scale, 1.0F));
-  const float multiplier = positive_or_none("rope.scaling.yarn_log_multiplier", 0.0F);
   c.rope_magnitude = multiplier > 0.0F ? 1.0F : 1.0F + 0.1F * growth;
   const float of_scores = 1.0F + (multiplier > 0.0F ? multiplier : 0.1F) * growth;
   c.attention_scale *= of_scores * of_scores;

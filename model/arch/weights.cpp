@@ -128,18 +128,19 @@ class Reader {
     // Files of before 2025 have both of a head in one, its keys' rows first.
     const int64_t plain = c_.query_width - c_.rope_dim;
     const int64_t both = plain + c_.head_value_dim;
-    w.k_up_turned = has(blk_ + "attn_kv_b.weight");
+    w.k_up_transposed = has(blk_ + "attn_kv_b.weight");
     Linear keys, values;
-    if (w.k_up_turned) {
-      keys = values = linear(blk_ + "attn_kv_b", c_.n_head * both, c_.kv_rank);
+    if (w.k_up_transposed) {
+      keys.weight = matrix(blk_ + "attn_kv_b.weight", c_.n_head * both, c_.kv_rank);
+      values = keys;
     } else {
       keys.weight = matrix(blk_ + "attn_k_b.weight", c_.kv_rank, plain, c_.n_head);
       values.weight = matrix(blk_ + "attn_v_b.weight", c_.head_value_dim, c_.kv_rank, c_.n_head);
     }
     for (int64_t h = 0; h < c_.n_head && !keys.empty() && !values.empty(); ++h) {
-      const int64_t rows = w.k_up_turned ? plain : c_.kv_rank;
-      w.k_up.push_back(rows_of(keys, h * (w.k_up_turned ? both : rows), rows));
-      w.v_up.push_back(rows_of(values, w.k_up_turned ? h * both + plain : h * c_.head_value_dim,
+      const int64_t rows = w.k_up_transposed ? plain : c_.kv_rank;
+      w.k_up.push_back(rows_of(keys, h * (w.k_up_transposed ? both : rows), rows));
+      w.v_up.push_back(rows_of(values, w.k_up_transposed ? h * both + plain : h * c_.head_value_dim,
                                c_.head_value_dim));
     }
   }

@@ -40,7 +40,7 @@ struct Layer {
   // k_norm (R), and of every head:
   Linear wq_down;                 // (query_rank, C), or empty
   std::vector<Linear> k_up;       // W_UK^T (R, query_width - rope_dim), or W_UK where it is ...
-  bool k_up_turned = false;       // ... stored so
+  bool k_up_transposed = false;   // ... stored so
   std::vector<Linear> v_up;       // W_UV (head_value_dim, R)
   const float* sinks = nullptr;   // (H): AttentionHead::sink of each, or nullptr
   Linear wo;                      // (C, H*D), or as wide as what it reads of each head

@@ -66,8 +66,9 @@ class Formulas {
                       ffn_bias_);
       case Kind::kHead:
         if (latent_) {
-          return "z_h = W_UV,h sum_j a_j c_j, " + weights() + ", q = W_UK,h^T W_UQ,h " + read("x") +
-                 " and a rotated part";
+          return "z_h = sum_j a_j v_j = W_UV,h sum_j a_j c_j, " + weights() +
+                 ", q = W_UK,h^T W_UQ,h n and a rotated part, n = " + read("x") +
+                 " or what few values W_DQ makes of it";
         }
         return "z_h = sum_j a_j v_j, " + weights() + ", q = " +
                (is(trace::kStructureTempered) ? "(1 + scale ln(1 + floor(position / original))) "
@@ -76,7 +77,7 @@ class Formulas {
       case Kind::kSlot:
         if (latent_) {
           return "k_j = c_j and a rotated part, c_j = norm(W_DKV " + read("x_j") +
-                 "), for all heads; v_j = c_j";
+                 "), for all heads; v_j = W_UV,h c_j";
         }
         return "k_j = " + turned("W_k", "x_j") + ", v_j = W_v " + read("x_j") + head_bias_;
       case Kind::kCell:

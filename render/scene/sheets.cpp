@@ -176,7 +176,8 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
     return weight(id(part), title, blk + name, first, d, 0, c, true);
   };
   if (layout.latent()) {
-    group.matrix(rows(Part::kKey, "W_DKV", "attn_kv_a_mqa.weight", 0), {k.front(), q.front()});
+    // q is made by matrices that have no sheet.
+    group.matrix(rows(Part::kKey, "W_DKV", "attn_kv_a_mqa.weight", 0), {k.front()});
   } else {
     group.matrix(rows(Part::kQuery, "W_q", "attn_q.weight", head * d), q);
     group.matrix(rows(Part::kKey, "W_k", "attn_k.weight", lane * d), k);

@@ -178,6 +178,10 @@ TEST(Config, LatentAttentionThatContradictsItselfIsRefused) {
                   "2 layers of 65536 heads");
   EXPECT_CONTAINS(refusal(latent().f32("deepseek2.attention.temperature_scale", 0.5F)),
                   "temperature_scale");
+  EXPECT_CONTAINS(refusal(latent().f32("deepseek2.rope.scaling.attn_factor", 1.2F)),
+                  "rope.scaling.attn_factor is not supported");
+  EXPECT_CONTAINS(refusal(latent().f32("deepseek2.rope.scaling.yarn_log_multiplier", 0.1F)),
+                  "yarn_log_multiplier is not supported without YaRN");
 }
 
 }  // namespace

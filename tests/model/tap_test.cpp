@@ -61,8 +61,10 @@ TEST(TapFormula, SaysWhatLatentAttentionKeepsAndMakesOfIt) {
             formula("own/deepseek2", Tap::kQ));
   EXPECT_EQ("q = W_UK,h^T W_UQ,h n beside rope of the last rows of W_UQ,h",
             formula("own/deepseek2-joined", Tap::kQ));
-  EXPECT_EQ("k = norm(W_DKV n) beside rope of its last rows", formula("own/deepseek2", Tap::kK));
-  EXPECT_EQ("v = c = norm(W_DKV n), the beginning of k", formula("own/deepseek2", Tap::kV));
+  EXPECT_EQ("k = c beside rope of the last rows of W_DKV n, c = norm of its first",
+            formula("own/deepseek2", Tap::kK));
+  EXPECT_EQ("v = c, the beginning of k, which W_UV,h makes each head's value of",
+            formula("own/deepseek2", Tap::kV));
   EXPECT_EQ("z = W_UV,h sum_j a_j v_j", formula("own/deepseek2", Tap::kMix));
   EXPECT_EQ("W_UV,h^T W_O,h^T o_h", formula("own/deepseek2", Tap::kHeadBack));
 }

@@ -223,6 +223,7 @@ TEST(ReaderHostile, AStructureThatMakesNoSenseIsRefused) {
       [](trace::StructureRecord& s) { s.dense_layers = 3; },
       [](trace::StructureRecord& s) { s.dense_layers = 1; },
       [](trace::StructureRecord& s) { s.query_width = 0; },
+      [](trace::StructureRecord& s) { s.query_width = 1; },  // of several heads
       [](trace::StructureRecord& s) { s.kv_width = 0xFFFFFFFFU; },
       [](trace::StructureRecord& s) { s.trained_context = 63; }};
   for (size_t i = 0; i < changes.size(); ++i) {

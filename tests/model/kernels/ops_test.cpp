@@ -411,6 +411,29 @@ struct Past {
   std::vector<char> keys, values;
 };
 
+// Of latent attention a value is the beginning of its key, which may end inside a block.
+TEST(Attend, MixesTheBeginningsOfKeysWhereTheseAreTheValues) {
+  constexpr int64_t n = 200;
+  for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
+    for (const auto& [d, width] : {std::pair{24, 20}, {64, 48}, {96, 32}, {576, 512}}) {
+      if (type == CacheType::kQ8_0 && d % 32 != 0) continue;
+      const Past past(type, d, n);
+      AttentionHead head = past.head(0, 0.0F);
+      head.lane.v = head.lane.k;
+      head.value_width = width;
+      std::vector<float> scores(n), weights(n), z(static_cast<size_t>(d), 7.0F);
+      attend(head, scores.data(), weights.data(), z.data());
+      for (int64_t c = 0; c < d; ++c) {
+        double sum = 0.0;
+        for (size_t j = 0; j < n; ++j)
+          sum += double{weights[j]} *
+                 double{past.k[j * static_cast<size_t>(d) + static_cast<size_t>(c)]};
+        EXPECT_NEAR(c < width ? sum : 7.0, z[static_cast<size_t>(c)], 1e-5) << d << " " << c;
+      }
+    }
+  }
+}
+
 TEST(Attend, IsTheFormulaInDoublePrecision) {
   for (const CacheType type : {CacheType::kF32, CacheType::kF16, CacheType::kQ8_0}) {
     for (const int64_t d : {4, 16, 32, 48, 64, 80, 100, 128, 256}) {

@@ -146,12 +146,15 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
       formula_of(Kind::kHead, mistral));
   EXPECT_EQ("G_e act_n <w_n, df> / |df|^2", scene::neuron_formula(mixtral));
   EXPECT_EQ("act_n <w_n, df> / |df|^2", scene::neuron_formula(llama));
-  EXPECT_EQ("k_j = c_j and a rotated part, c_j = norm(W_DKV norm(x_j)), for all heads; v_j = c_j",
-            formula_of(Kind::kSlot, llama, true));
   EXPECT_EQ(
-      "z_h = W_UV,h sum_j a_j c_j, a = softmax(q k_j / sqrt D), q = W_UK,h^T W_UQ,h norm(x) and a "
-      "rotated part",
-      formula_of(Kind::kHead, llama, true));
+      "k_j = c_j and a rotated part, c_j = norm(W_DKV norm(x_j)), for all heads; v_j = W_UV,h c_j",
+      formula_of(Kind::kSlot, llama, true));
+  trace::StructureRecord deepseek = llama;
+  deepseek.flags &= ~uint32_t{trace::kStructureRootScale};  // D is not that of what it multiplies
+  EXPECT_EQ(
+      "z_h = sum_j a_j v_j = W_UV,h sum_j a_j c_j, a = softmax(scale q k_j), q = W_UK,h^T W_UQ,h n "
+      "and a rotated part, n = norm(x) or what few values W_DQ makes of it",
+      formula_of(Kind::kHead, deepseek, true));
   EXPECT_EQ("act = f(norm(x_mid))", formula_of(Kind::kCell, {})) << "where the trace is silent";
 }
 

@@ -49,7 +49,7 @@ TEST(BesidesOfSinks, AHeadSaysWhatItsSinkTakes) {
   trace::StructureRecord structure;
   structure.flags = trace::kStructureSinks;
   structure.trained_context = tests::small_model().context;
-  structure.query_width = structure.kv_width = 1;
+  structure.query_width = structure.kv_width = 32;
   builder.structure(structure);
   builder.start();
   builder.step(3);
