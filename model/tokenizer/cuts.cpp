@@ -64,10 +64,37 @@ size_t white_space(std::string_view text, bool newlines_first) noexcept {
   return end < text.size() && last > 0 ? last : end;
 }
 
+struct Range {
+  char32_t first, last;
+};
+
+template <size_t N>
+bool contains(const Range (&ranges)[N], char32_t c) noexcept {
+  const auto* after = std::upper_bound(std::begin(ranges), std::end(ranges), c,
+                                       [](char32_t x, const Range& r) { return x < r.first; });
+  return after != std::begin(ranges) && c <= std::prev(after)->last;
+}
+
+// Script=Han (Unicode 17.0, Scripts.txt).
+// clang-format off
+constexpr Range kHan[] = {
+    {0x2E80, 0x2E99}, {0x2E9B, 0x2EF3}, {0x2F00, 0x2FD5}, {0x3005, 0x3005}, {0x3007, 0x3007},
+    {0x3021, 0x3029}, {0x3038, 0x303B}, {0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFA6D},
+    {0xFA70, 0xFAD9}, {0x16FE2, 0x16FE3}, {0x16FF0, 0x16FF6}, {0x20000, 0x2A6DF},
+    {0x2A700, 0x2B81D}, {0x2B820, 0x2CEAD}, {0x2CEB0, 0x2EBE0}, {0x2EBF0, 0x2EE5D},
+    {0x2F800, 0x2FA1D}, {0x30000, 0x3134A}, {0x31350, 0x33479},
+};
+// clang-format on
+
+bool is_han(const Character& c) noexcept {
+  return c.valid && contains(kHan, c.code);
+}
+
 struct WordRule {
   int digits = 3;             // at most so many numbers together
   bool marks = false;         // are parts of words
   bool cased = false;         // a capital after a small letter begins a word
+  bool han_apart = false;     // what is Han belongs to no such word
   bool contraction = true;    // a word of its own
   bool suffix = false;        // ... or the end of one
   bool symbol_lines = true;   // new lines go with the symbols before them
@@ -83,18 +110,23 @@ bool can_be_lower(const Character& c) noexcept {
          c.category != Category::kTitle;
 }
 
-// U*L+|U+L* at `begin`, U and L being what can_be_upper and can_be_lower say; else `begin`.
+// U*L+|U+L* at `begin`, U and L being what can_be_upper and can_be_lower say, of a rule perhaps
+// without Han; else `begin`.
 // With greedy matching, U* gives back characters until one is found that L+ can begin with.
-size_t cased_run(std::string_view text, size_t begin, bool needs_lower) noexcept {
-  const size_t upper_end = run_end(text, begin, can_be_upper);
-  const size_t lower_end = run_end(text, upper_end, can_be_lower);
+size_t cased_run(std::string_view text, size_t begin, bool needs_lower,
+                 const WordRule& rule) noexcept {
+  const auto apart = [&](const Character& c) { return rule.han_apart && is_han(c); };
+  const auto upper = [&](const Character& c) { return can_be_upper(c) && !apart(c); };
+  const auto lower = [&](const Character& c) { return can_be_lower(c) && !apart(c); };
+  const size_t upper_end = run_end(text, begin, upper);
+  const size_t lower_end = run_end(text, upper_end, lower);
   if (lower_end > upper_end) return lower_end;
   if (!needs_lower) return upper_end;
   size_t turn = begin;  // behind the last character of U* that is in L, too
   for (size_t pos = begin; pos < upper_end;) {
     const Character c = character_at(text, pos);
     pos += c.bytes;
-    if (can_be_lower(c)) turn = pos;
+    if (lower(c)) turn = pos;
   }
   return turn;
 }
@@ -104,10 +136,10 @@ size_t letters(std::string_view text, const Character& first, const WordRule& ru
   if (rule.cased) {
     for (const bool needs_lower : {true, false}) {
       if (prefix) {
-        const size_t end = cased_run(text, first.bytes, needs_lower);
+        const size_t end = cased_run(text, first.bytes, needs_lower, rule);
         if (end > first.bytes) return end;
       }
-      if (const size_t end = cased_run(text, 0, needs_lower); end > 0) return end;
+      if (const size_t end = cased_run(text, 0, needs_lower, rule); end > 0) return end;
     }
     return 0;
   }
@@ -176,17 +208,6 @@ size_t before_or_spaced_run(std::string_view rest, Is&& is) noexcept {
   });
 }
 
-struct Range {
-  char32_t first, last;
-};
-
-template <size_t N>
-bool contains(const Range (&ranges)[N], char32_t c) noexcept {
-  const auto* after = std::upper_bound(std::begin(ranges), std::end(ranges), c,
-                                       [](char32_t x, const Range& r) { return x < r.first; });
-  return after != std::begin(ranges) && c <= std::prev(after)->last;
-}
-
 // clang-format off
 constexpr Range kDeepSeekLetters[] = {
     {'A', 'Z'}, {'a', 'z'}, {0xB5, 0xB5}, {0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x1BA},
@@ -250,6 +271,11 @@ size_t tekken(std::string_view rest) noexcept {
 
 size_t gpt4o(std::string_view rest) noexcept {
   return word(rest, {.cased = true, .contraction = false, .suffix = true, .symbol_slash = true});
+}
+
+size_t kimi(std::string_view rest) noexcept {
+  if (const size_t n = run_end(rest, 0, is_han); n > 0) return n;
+  return word(rest, {.cased = true, .han_apart = true, .contraction = false, .suffix = true});
 }
 
 size_t deepseek3(std::string_view rest) noexcept {

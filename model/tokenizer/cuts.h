@@ -27,6 +27,8 @@ size_t seed_coder(std::string_view rest) noexcept;
 size_t tekken(std::string_view rest) noexcept;
 // the same with \p{N}{1,3} and (?i:'s|'t|'re|'ve|'m|'ll|'d)? behind a word
 size_t gpt4o(std::string_view rest) noexcept;
+// the same without slashes behind \p{Han}+, and without Han in words (Moonshot's tiktoken pattern)
+size_t kimi(std::string_view rest) noexcept;
 // DeepSeek-V3, behind cuts by numbers and CJK characters:
 //   [!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
 //   |\s*[\r\n]+|\s+(?!\S)|\s+

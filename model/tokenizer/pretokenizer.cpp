@@ -17,6 +17,7 @@ constexpr Cut kQwen35Cuts[] = {cuts::qwen35};
 constexpr Cut kSeedCoderCuts[] = {cuts::seed_coder};
 constexpr Cut kTekkenCuts[] = {cuts::tekken};
 constexpr Cut kGpt4oCuts[] = {cuts::gpt4o};
+constexpr Cut kKimiCuts[] = {cuts::kimi};
 constexpr Cut kStarCoderCuts[] = {cuts::number, cuts::gpt2};
 constexpr Cut kFalconCuts[] = {cuts::punctuation_or_tick, cuts::gpt2, cuts::three_digits};
 constexpr Cut kDefaultCuts[] = {cuts::punctuation, cuts::gpt2, cuts::numbers, cuts::three_digits};
@@ -36,6 +37,7 @@ constexpr PreTokenizer kQwen35{kQwen35Cuts};
 constexpr PreTokenizer kSeedCoder{kSeedCoderCuts};
 constexpr PreTokenizer kTekken{kTekkenCuts, true, true};
 constexpr PreTokenizer kGpt4o{kGpt4oCuts};
+constexpr PreTokenizer kKimi{kKimiCuts};
 constexpr PreTokenizer kStarCoder{kStarCoderCuts};
 constexpr PreTokenizer kFalcon{kFalconCuts};
 constexpr PreTokenizer kDefault{kDefaultCuts};
@@ -85,6 +87,7 @@ constexpr Entry kEntries[] = {
     {"jina-v5-nano", &kLlama3},
     {"joyai-llm", &kDeepSeek3},
     {"kanana2", &kGpt4o},
+    {"kimi-k2", &kKimi},
     {"kormo", &kQwen2},
     {"lfm2", &kLlama3},
     {"llama-bpe", &kLlama3},

@@ -118,6 +118,22 @@ TEST(PreTokenizer, TekkenAndGpt4oCutWordsWhereACapitalFollows) {
   EXPECT_EQ((V{"I'm", "12"}), words("gpt-4o", "I'm12"));
 }
 
+// https://huggingface.co/moonshotai/Kimi-K2-Instruct, tokenization_kimi.py: pat_str
+TEST(PreTokenizer, KimiKeepsHanApart) {
+  const auto kimi = [](std::string_view text) { return words("kimi-k2", text); };
+  EXPECT_EQ((V{"AB", "\xE4\xBD\xA0\xE5\xA5\xBD", "cd"}), kimi("AB\xE4\xBD\xA0\xE5\xA5\xBD"
+                                                              "cd"));
+  EXPECT_EQ((V{"a", " ", " ", "\xE4\xBD\xA0"}), kimi("a  \xE4\xBD\xA0"))
+      << "no word of Han begins with a space";
+  EXPECT_EQ((V{"\xE3\x80\x87\xE5\x8D\x81"}), kimi("\xE3\x80\x87\xE5\x8D\x81"))
+      << "a number that is Han";
+  EXPECT_EQ((V{"\xE3\x81\x82\xE3\x82\xA2", "\xE4\xBD\xA0"}),
+            kimi("\xE3\x81\x82\xE3\x82\xA2\xE4\xBD\xA0"))
+      << "Kana are letters like others";
+  EXPECT_EQ((V{"camel", "Case's", " ", "123", "4"}), kimi("camelCase's 1234"));
+  EXPECT_EQ((V{" ://\n", "/x"}), kimi(" ://\n/x")) << "slashes do not go with new lines";
+}
+
 TEST(PreTokenizer, SequencesOfPatternsCutThePiecesOfOneAnother) {
   EXPECT_EQ((V{"a", "1", "2", " ", "3", " x"}), words("starcoder", "a12 3 x"));
   EXPECT_EQ((V{"x", "<=", "123", "4", " \xE2\x82\xAC", "``"}),
