@@ -10,8 +10,8 @@
 namespace model {
 
 enum class NormKind { kRms, kLayer };
-// Over what the queries and keys are normalised before they are rotated.
-enum class QkNorm { kNone, kHead, kProjection };
+// Over what the queries and keys are normalised before they are rotated; or behind that.
+enum class QkNorm { kNone, kHead, kProjection, kRotatedHead };
 // Which two values of a head turn together: (2i, 2i+1), or (i, i + half of the rotated part).
 enum class RopeKind { kNone, kPairs, kHalves };
 // act = silu(gate) * up, gelu(gate) * up, gelu(up), gelu(up) by the normal distribution itself, or

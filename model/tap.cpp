@@ -62,6 +62,7 @@ std::string formula_of(Tap tap, const Config& c) {
   const bool biased_heads = c.heads_biased();
   const auto turned = [&](const std::string& name) {
     std::string x = "W_" + name + " n" + (biased_heads ? " + b" : "");
+    if (c.qk_norm == QkNorm::kRotatedHead) return name + " = norm(rope(" + x + "))";
     if (c.qk_norm != QkNorm::kNone) x = "norm(" + x + ")";
     if (c.rope == RopeKind::kNone) return name + " = " + x;
     return name + " = rope(" + x + ")" +
@@ -100,7 +101,7 @@ std::string formula_of(Tap tap, const Config& c) {
       if (c.latent()) return "k = c beside rope of the last rows of W_DKV n, c = norm of its first";
       return turned("k");
     case Tap::kV:
-      if (c.latent()) return "v = c, the beginning of k, which W_UV,h makes each head's value of";
+      if (c.latent()) return "c, the beginning of k; a head's value is W_UV,h c";
       return biased_heads ? "v = W_v n + b" : usual;
     case Tap::kScores: {
       std::string s =
@@ -112,7 +113,7 @@ std::string formula_of(Tap tap, const Config& c) {
       return (c.sinks ? "a_j = e^s_j / (e^sink + sum_i e^s_i)" : usual) +
              (c.window > 0 ? " within the window, 0 outside" : "");
     case Tap::kMix:
-      return c.latent() ? "z = W_UV,h sum_j a_j v_j" : usual;
+      return c.latent() ? "z = W_UV,h sum_j a_j c_j" : usual;
     case Tap::kRouter:
       return std::string("p = ") + (c.router == RouterKind::kSigmoid ? "sigmoid" : "softmax") +
              (c.router_biased() ? "(W_router m + b)" : "(W_router m)") +

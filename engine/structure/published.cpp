@@ -119,7 +119,9 @@ int64_t attention(const Config& c) {
   if (c.needs_head_biases()) n += query + 2 * kv;
   if (c.all_biased) n += c.n_embd;
   if (c.sinks) n += c.n_head;
-  if (c.qk_norm == model::QkNorm::kHead) n += 2 * c.head_dim;
+  const bool by_head =
+      c.qk_norm == model::QkNorm::kHead || c.qk_norm == model::QkNorm::kRotatedHead;
+  if (by_head) n += 2 * c.head_dim;
   if (c.qk_norm == model::QkNorm::kProjection) n += query + kv;
   return n;
 }

@@ -89,6 +89,8 @@ trace::StructureRecord structure_record(const model::Config& c) {
   if (c.learned_positions) s.flags |= trace::kStructurePositions;
   if (c.qk_norm == model::QkNorm::kHead) s.flags |= trace::kStructureHeadNorms;
   if (c.qk_norm == model::QkNorm::kProjection) s.flags |= trace::kStructureProjectionNorms;
+  if (c.qk_norm == model::QkNorm::kRotatedHead)
+    s.flags |= trace::kStructureHeadNorms | trace::kStructureProjectionNorms;
   if (c.attention_biased()) s.flags |= trace::kStructureBiases;
   if (c.ffn_biased()) s.flags |= trace::kStructureFfnBiases;
   if (c.heads_biased()) s.flags |= trace::kStructureHeadBiases;

@@ -482,7 +482,8 @@ enum StructureFlag : uint32_t {
   kStructureSilu = 64,        // f is silu
   kStructureGelu = 128,       // f is gelu; neither: the trace does not say
   kStructureHeadNorms = 256,  // queries and keys are normalised, head by head ...
-  kStructureProjectionNorms = 512,     // ... or all heads of a projection together
+  kStructureProjectionNorms = 512,     // ... or all heads of a projection together; both: head by
+                                       // head, and behind their rotation
   kStructureBiases = 1024,             // something is added to what W_O gives ...
   kStructureHeadBiases = 2048,         // ... and to queries, keys and values
   kStructureRotated = 4096,            // queries and keys are rotated by their position

@@ -135,7 +135,6 @@ void Decoder::resize(int64_t n, int64_t capacity) {
     fit(a_.query_low, c.query_rank);
     fit(a_.query, c.n_head * c.query_width);
     fit(a_.mix, c.n_head * c.mix_width());
-    fit(a_.latent_back, c.n_head * c.kv_rank);
   }
   fit(a_.sink_weight, c.n_head);
   for (Values* v : {&a_.k, &a_.v}) fit(*v, c.n_head_kv * c.head_dim);

@@ -86,15 +86,17 @@ void Decoder::project(const Pass& pass, int64_t l) {
                               {&w.wv, a_.v.data(), kv_width}};
   matmul(products, input_, pool_);
 
-  const auto prepare = [&](float* heads, int64_t n_heads, const Norm& norm, int64_t i) {
-    if (c.qk_norm == QkNorm::kProjection) {
-      rms_norm(heads, norm.gain, n_heads * c.head_dim, c.norm_eps, heads);
-    } else if (c.qk_norm == QkNorm::kHead) {
-      for (int64_t h = 0; h < n_heads; ++h) {
-        rms_norm(heads + h * c.head_dim, norm.gain, c.head_dim, c.norm_eps, heads + h * c.head_dim);
-      }
+  const auto normalise_each = [&](float* heads, int64_t n_heads, const Norm& norm) {
+    for (int64_t h = 0; h < n_heads; ++h) {
+      rms_norm(heads + h * c.head_dim, norm.gain, c.head_dim, c.norm_eps, heads + h * c.head_dim);
     }
+  };
+  const auto prepare = [&](float* heads, int64_t n_heads, const Norm& norm, int64_t i) {
+    if (c.qk_norm == QkNorm::kProjection)
+      rms_norm(heads, norm.gain, n_heads * c.head_dim, c.norm_eps, heads);
+    if (c.qk_norm == QkNorm::kHead) normalise_each(heads, n_heads, norm);
     rotate_heads(l, i, heads, n_heads, c.head_dim);
+    if (c.qk_norm == QkNorm::kRotatedHead) normalise_each(heads, n_heads, norm);
   };
   for (int64_t i = 0; i < pass.n; ++i) {
     prepare(a_.q.data() + i * q_width, c.n_head, w.q_norm, i);

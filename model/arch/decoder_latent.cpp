@@ -85,6 +85,7 @@ void Decoder::mix_latent(const Pass& pass, int64_t l) {
 void Decoder::latent_backs(const Pass& pass, int64_t l) {
   const Config& c = config_;
   head_backs(pass, l);
+  a_.latent_back.resize(static_cast<size_t>(pass.n * c.n_head * c.kv_rank));
   matmul_back_each(weights_.layers[static_cast<size_t>(l)].v_up, a_.head_back.data(), c.mix_width(),
                    pass.n, a_.latent_back.data(), c.kv_rank, pool_);
   pool_.run([&](int thread) {

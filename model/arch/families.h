@@ -28,6 +28,7 @@ Config read_minicpm(const Keys& keys);
 Config read_command_r(const Keys& keys);
 Config read_cohere2(const Keys& keys);
 Config read_stablelm(const Keys& keys);
+Config read_hunyuan_dense(const Keys& keys);
 Config read_gpt_oss(const Keys& keys);
 Config read_glm4(const Keys& keys);
 Config read_glm4moe(const Keys& keys);

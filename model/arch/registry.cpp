@@ -47,6 +47,7 @@ constexpr std::array kFamilies = {
     Family{"command-r", read_command_r},
     Family{"cohere2", read_cohere2},
     Family{"stablelm", read_stablelm},
+    Family{"hunyuan-dense", read_hunyuan_dense},
     Family{"internlm2", read_llama},
     Family{"seed_oss", read_qwen2},
     Family{"deepseek", read_deepseek},

@@ -125,12 +125,14 @@ class Reader {
     }
     w.wk = linear(blk_ + "attn_kv_a_mqa", c_.head_dim, c_.n_embd);
     w.k_norm = norm(blk_ + "attn_kv_a_norm", c_.kv_rank);
-    // Files of before 2025 have both of a head in one, its keys' rows first.
+    // Files of before April 2025 have both of a head in one, its keys' rows first; some have it
+    // beside the two, which say the same.
     const int64_t plain = c_.query_width - c_.rope_dim;
     const int64_t both = plain + c_.head_value_dim;
     w.k_up_transposed = has(blk_ + "attn_kv_b.weight");
     Linear keys, values;
     if (w.k_up_transposed) {
+      for (const char* name : {"attn_k_b.weight", "attn_v_b.weight"}) known_.insert(blk_ + name);
       keys.weight = matrix(blk_ + "attn_kv_b.weight", c_.n_head * both, c_.kv_rank);
       values = keys;
     } else {

@@ -36,7 +36,7 @@ struct Layout {
 constexpr std::nullopt_t kNone = std::nullopt;
 
 // In the order of ChatTemplate.
-constexpr std::array<Layout, 31> kLayouts = {{
+constexpr std::array<Layout, 32> kLayouts = {{
     {.name = "ChatML",
      .turns = {{Turn{"<|im_start|>system\n", "<|im_end|>\n"},
                 Turn{"<|im_start|>user\n", "<|im_end|>\n"},
@@ -172,6 +172,11 @@ constexpr std::array<Layout, 31> kLayouts = {{
                 Turn{"<|im_user|>user<|im_middle|>", "<|im_end|>"},
                 Turn{"<|im_assistant|>assistant<|im_middle|>", "<|im_end|>"}}},
      .answer = "<|im_assistant|>assistant<|im_middle|>"},
+    {.name = "Hunyuan",
+     .turns = {{Turn{"", "<｜hy_place▁holder▁no▁3｜>"}, Turn{"<｜hy_User｜>"},
+                Turn{"<｜hy_Assistant｜>", "<｜hy_place▁holder▁no▁2｜>"}}},
+     .answer = "<｜hy_Assistant｜>",
+     .preface = "<｜hy_begin▁of▁sentence｜>"},
 }};
 
 const Layout& layout_of(ChatTemplate chat) noexcept {
@@ -373,6 +378,7 @@ std::optional<ChatTemplate> which_family(std::string_view t, std::string_view te
   if (has("<|userprompt|>") && has("<|endofresponse|>")) return ChatTemplate::kDots;
   if (has("<seed:bos>")) return ChatTemplate::kSeed;
   if (has("<|im_user|>") && has("<|im_middle|>")) return ChatTemplate::kKimi;
+  if (has("<｜hy_Assistant｜>") && has("<｜hy_place▁holder▁no▁3｜>")) return ChatTemplate::kHunyuan;
   if (has("<|im_start|>")) {
     if (has("<|im_sep|>")) return ChatTemplate::kPhi4;
     if (!reads("<|im_end|>\n") || !reads("<|im_start|>assistant\n")) return std::nullopt;
@@ -483,7 +489,7 @@ std::vector<int32_t> encode_chat(const Tokenizer& tokenizer, const Chat& chat,
   std::vector<int32_t> ids = tokenizer.encode_parts(parts);
   const int32_t bos = tokenizer.bos_id();
   const bool wanted = tokenizer.adds_bos() || (chat.begins_with_bos && bos >= 0);
-  // Seed-OSS begins every turn with it.
+  // Seed-OSS begins every turn with it, Hunyuan the conversation.
   if (wanted && (ids.empty() || ids.front() != bos)) ids.insert(ids.begin(), bos);
   return ids;
 }

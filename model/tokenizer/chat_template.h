@@ -54,6 +54,7 @@ enum class ChatTemplate : uint8_t {
   kDots,
   kSeed,
   kKimi,
+  kHunyuan,  // the dense one
 };
 
 enum class Role : uint8_t { kSystem, kUser, kAssistant };

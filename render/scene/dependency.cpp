@@ -126,8 +126,10 @@ class Formulas {
 
   std::string turned(const std::string& matrix, const std::string& x) const {
     std::string of_heads = matrix + " " + read(x) + head_bias_;
-    if (is(trace::kStructureHeadNorms) || is(trace::kStructureProjectionNorms))
-      of_heads = "norm(" + of_heads + ")";
+    const bool head = is(trace::kStructureHeadNorms);
+    const bool projection = is(trace::kStructureProjectionNorms);
+    if (head && projection) return "norm(rope(" + of_heads + "))";
+    if (head || projection) of_heads = "norm(" + of_heads + ")";
     if (!is(trace::kStructureRotated)) return of_heads;
     return "rope(" + of_heads + ")" +
            (is(trace::kStructureSomeRotated) ? " (some layers: without rope)" : "");

@@ -163,7 +163,7 @@ std::vector<Sheet> head_sheets(const Layout& layout, uint32_t layer, uint32_t he
   // One gain for all heads, or one for all of a projection.
   const uint32_t flags = layout.structure().flags;
   if ((flags & (trace::kStructureHeadNorms | trace::kStructureProjectionNorms)) != 0) {
-    const bool own = (flags & trace::kStructureProjectionNorms) != 0;
+    const bool own = (flags & trace::kStructureHeadNorms) == 0;
     q.push_back(weight(id(Part::kQueryGain), "g_q", blk + "attn_q_norm.weight", 0, 1,
                        own ? head * d : 0, d, false));
     k.push_back(weight(id(Part::kKeyGain), "g_k", blk + "attn_k_norm.weight", 0, 1,

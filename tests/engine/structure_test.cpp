@@ -251,6 +251,8 @@ TEST(Structures, SayOverWhatQueriesAndKeysAreNormalised) {
   EXPECT_EQ(trace::kStructureHeadNorms, engine::structure_record(c).flags & kBoth);
   c.qk_norm = model::QkNorm::kProjection;
   EXPECT_EQ(trace::kStructureProjectionNorms, engine::structure_record(c).flags & kBoth);
+  c.qk_norm = model::QkNorm::kRotatedHead;
+  EXPECT_EQ(kBoth, engine::structure_record(c).flags & kBoth);
 }
 
 TEST(Structures, SayHowALargeMixtureIsRouted) {

@@ -63,9 +63,8 @@ TEST(TapFormula, SaysWhatLatentAttentionKeepsAndMakesOfIt) {
             formula("own/deepseek2-joined", Tap::kQ));
   EXPECT_EQ("k = c beside rope of the last rows of W_DKV n, c = norm of its first",
             formula("own/deepseek2", Tap::kK));
-  EXPECT_EQ("v = c, the beginning of k, which W_UV,h makes each head's value of",
-            formula("own/deepseek2", Tap::kV));
-  EXPECT_EQ("z = W_UV,h sum_j a_j v_j", formula("own/deepseek2", Tap::kMix));
+  EXPECT_EQ("c, the beginning of k; a head's value is W_UV,h c", formula("own/deepseek2", Tap::kV));
+  EXPECT_EQ("z = W_UV,h sum_j a_j c_j", formula("own/deepseek2", Tap::kMix));
   EXPECT_EQ("W_UV,h^T W_O,h^T o_h", formula("own/deepseek2", Tap::kHeadBack));
 }
 

@@ -10,16 +10,27 @@
 namespace tests {
 
 // Names as tests::model_path takes them. Of tests/data one for every way that a family goes:
-inline constexpr const char* kOwnFamilies[] = {"own/olmo2",       "own/olmo3",
-                                               "own/smollm3",     "own/granite",
-                                               "own/glm4",        "own/starcoder2",
-                                               "own/gpt-oss",     "own/gpt-oss-mxfp4",
-                                               "own/mistral3",    "own/exaone4",
-                                               "own/granitemoe",  "own/minicpm",
-                                               "own/cohere2",     "own/stablelm",
-                                               "own/deepseek",    "own/glm4moe",
-                                               "own/bailingmoe2", "own/granitemoe-shared",
-                                               "own/deepseek2",   "own/deepseek2-joined"};
+inline constexpr const char* kOwnFamilies[] = {"own/olmo2",
+                                               "own/olmo3",
+                                               "own/smollm3",
+                                               "own/granite",
+                                               "own/glm4",
+                                               "own/starcoder2",
+                                               "own/gpt-oss",
+                                               "own/gpt-oss-mxfp4",
+                                               "own/mistral3",
+                                               "own/exaone4",
+                                               "own/granitemoe",
+                                               "own/minicpm",
+                                               "own/hunyuan-dense",
+                                               "own/cohere2",
+                                               "own/stablelm",
+                                               "own/deepseek",
+                                               "own/glm4moe",
+                                               "own/bailingmoe2",
+                                               "own/granitemoe-shared",
+                                               "own/deepseek2",
+                                               "own/deepseek2-joined"};
 
 inline std::vector<std::string> every_family() {
   std::vector<std::string> list = {"synth/llama-gqa-f16",

@@ -16,7 +16,8 @@
 
 namespace tests {
 
-// Latent attention (DeepSeek-V2, arXiv:2405.04434), with W_UK and W_UV by themselves or in one.
+// Latent attention (DeepSeek-V2, arXiv:2405.04434), with W_UK and W_UV by themselves and queries
+// made of few values, or in one and of all.
 enum class Latent { kNone, kApart, kJoined };
 
 struct WideLlama {
@@ -47,6 +48,7 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
   constexpr uint64_t kLayers = 2;
   const bool latent = shape.latent != Latent::kNone;
   const bool joined = shape.latent == Latent::kJoined;
+  const bool apart = shape.latent == Latent::kApart;
   const std::string arch = latent ? "deepseek2" : "llama";
   const int64_t queries = shape.head_width + (latent ? kRotated : 0);
   const model::ModelFile small = model::open_gguf(data("models/llama-gqa.gguf").string());
@@ -70,6 +72,7 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
   writer.add(arch + ".attention.layer_norm_rms_epsilon", 1e-6);
   if (latent) {
     number("attention.kv_lora_rank", kRank);
+    if (apart) number("attention.q_lora_rank", kRank);
     number(joined ? "attention.key_length" : "attention.key_length_mla", queries);
     number(joined ? "attention.value_length" : "attention.value_length_mla", shape.head_width);
     number("expert_count", kExperts);
@@ -102,7 +105,13 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
   for (uint64_t l = 0; l < kLayers; ++l) {
     const std::string blk = "blk." + std::to_string(l) + ".";
     norm(blk + "attn_norm.weight", width);
-    matrix(blk + "attn_q.weight", shape.heads * queries, width);
+    if (apart) {
+      matrix(blk + "attn_q_a.weight", kRank, width);
+      norm(blk + "attn_q_a_norm.weight", kRank);
+      matrix(blk + "attn_q_b.weight", shape.heads * queries, kRank);
+    } else {
+      matrix(blk + "attn_q.weight", shape.heads * queries, width);
+    }
     if (latent) {
       matrix(blk + "attn_kv_a_mqa.weight", kRank + kRotated, width);
       norm(blk + "attn_kv_a_norm.weight", kRank);
@@ -111,7 +120,7 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
       matrix(blk + "attn_v.weight", 2 * shape.head_width, width);
     }
     if (joined) matrix(blk + "attn_kv_b.weight", shape.heads * 2 * shape.head_width, kRank);
-    if (latent && !joined) {
+    if (apart) {
       matrix(blk + "attn_k_b.weight", kRank, shape.head_width, shape.heads);
       matrix(blk + "attn_v_b.weight", shape.head_width, kRank, shape.heads);
     }
@@ -132,7 +141,7 @@ inline std::string wide_llama(const TempFolder& folder, const WideLlama& shape) 
 }
 
 // Heads of a width that blocks of 32 do not divide (Phi-2's), and of one that they do; and such as
-// read one lane together.
+// read one lane together; at last heads too wide for factors of W_O (Decoder::has_factors).
 inline std::vector<WideLlama> wide_llamas() {
   using model::DType;
   return {{4, 80, DType::kQ8_0},
@@ -142,7 +151,8 @@ inline std::vector<WideLlama> wide_llamas() {
           {8, 64, DType::kQ4K},
           {8, 64, DType::kQ8_0, Latent::kApart},
           {8, 64, DType::kQ4_0, Latent::kApart},
-          {8, 64, DType::kQ8_0, Latent::kJoined}};
+          {8, 64, DType::kQ8_0, Latent::kJoined},
+          {2, 544, DType::kQ8_0, Latent::kApart}};
 }
 
 }  // namespace tests

@@ -191,6 +191,18 @@ TEST(ChatTemplate, TheLargeMixturesAndTheirKin) {
       talk(ChatTemplate::kExaone4));
 }
 
+TEST(ChatTemplate, Hunyuan) {
+  EXPECT_EQ(
+      "<｜hy_begin▁of▁sentence｜>Be kind<｜hy_place▁holder▁no▁3｜><｜hy_User｜>Hello"
+      "<｜hy_Assistant｜> Hi there <｜hy_place▁holder▁no▁2｜><｜hy_User｜>Who?<｜hy_Assistant｜>",
+      talk(ChatTemplate::kHunyuan));
+  const auto found = model::recognise_chat_template(
+      "{{ '<｜hy_begin▁of▁sentence｜>' + system + '<｜hy_place▁holder▁no▁3｜>' }}"
+      "{{ '<｜hy_Assistant｜>' + content + '<｜hy_place▁holder▁no▁2｜>' }}");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(ChatTemplate::kHunyuan, found->family);
+}
+
 TEST(ChatTemplate, TheVersionsOfGlm) {
   EXPECT_EQ(
       "[gMASK]<sop><|system|>\nBe kind<|user|>\nHello<|assistant|>\n Hi there <|user|>\nWho?"

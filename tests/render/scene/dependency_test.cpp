@@ -138,6 +138,10 @@ TEST(Formulas, FollowHowTheModelIsBuilt) {
       formula_of(Kind::kCell, oss));
   EXPECT_EQ("act = g sigmoid(1.702 g) (u + 1), g = min(gate, 7), u = up within -7..7",
             scene::activation_formula(oss));
+  trace::StructureRecord hunyuan = llama;
+  hunyuan.flags |= trace::kStructureHeadNorms | trace::kStructureProjectionNorms;
+  EXPECT_EQ("k_j = norm(rope(W_k norm(x_j))), v_j = W_v norm(x_j)",
+            formula_of(Kind::kSlot, hunyuan));
   trace::StructureRecord mistral = llama;
   mistral.flags |= trace::kStructureTempered;
   EXPECT_EQ(
