@@ -76,17 +76,15 @@ void label_wings(const LabelInput& in, LabelBoard& board) {
   kv.align = LabelAlign::kRight;
   board.at(kv, 1.0F, wing);
   const auto& s = in.layout.structure();
-  std::string ffn = "FFN, ";
-  if (s.dense_layers > 0) {
-    ffn += scene::counted(s.dense_neurons, "neuron") + "; from layer " +
-           std::to_string(s.dense_layers) + " on ";
-  }
-  if (s.experts > 0) {
-    ffn += scene::counted(s.experts, "expert") + " of " +
-           scene::counted(s.expert_neurons, "neuron") + ", " + std::to_string(s.experts_used) +
-           " chosen" + (s.shared_neurons > 0 ? ", and one that always works" : "");
-  } else {
-    ffn += scene::counted(m.neurons, "neuron");
+  std::string ffn = "FFN, " + scene::counted(m.neurons, "neuron");
+  if (s.experts > 0 && s.dense_layers > 0) {
+    ffn = "FFN, " + scene::counted(s.dense_neurons, "neuron") + "; from layer " +
+          std::to_string(s.dense_layers) + " on " + scene::counted(s.experts, "expert") + ", " +
+          std::to_string(s.experts_used) + " chosen" + (s.shared_neurons > 0 ? ", one always" : "");
+  } else if (s.experts > 0) {
+    ffn = "FFN, " + scene::counted(s.experts, "expert") + " of " +
+          scene::counted(s.expert_neurons, "neuron") + ", " + std::to_string(s.experts_used) +
+          " chosen" + (s.shared_neurons > 0 ? ", and one that always works" : "");
   }
   board.beside(in.layout.ffn_plate(0), Side::kBelow, colored(in, shaders::kChannelFfn, ffn), 1.0F,
                0.5F);

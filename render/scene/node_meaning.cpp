@@ -143,13 +143,6 @@ std::vector<std::string> besides(const trace::Reader& reader, const Layout& layo
     lines.push_back(written("|o_h| = %.4g, of ", static_cast<double>(head.norm)) +
                     value_name("attn.head_out", ref.layer, {ref.index}));
   }
-  if (ref.kind == Kind::kRouter && at.experts.record != nullptr) {
-    for (const trace::ExpertShare& e : at.experts.used_in(ref.layer)) {
-      lines.push_back(expert_name(layout.structure(), e.expert) +
-                      written(": G_e = %.3g, %.1f %% of the FFN update", double{e.weight},
-                              100.0 * double{e.share}));
-    }
-  }
   const uint32_t own = ref.column * layout.positions_per_column();
   const bool written_yet = own < record.first_position + record.count;
   if (ref.kind == Kind::kSlot && written_yet && layout.positions_per_column() == 1) {

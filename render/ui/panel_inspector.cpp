@@ -398,11 +398,15 @@ void Inspector::strongest(State& state, const scene::NodeRef& ref, uint32_t posi
   } else if (ref.kind == scene::Kind::kRouter && at.experts.record != nullptr) {
     const uint32_t n = at.experts.record->experts;
     for (const trace::ExpertShare& e : at.experts.used_in(ref.layer)) {
-      if (e.expert >= n) continue;  // the one that always works
-      char words[96];
-      std::snprintf(words, sizeof words, "expert %u  p = %.3g  %s of the update", e.expert,
-                    double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
+      if (e.expert >= n) {
+        ImGui::Text("what always works  G_e = %.3g  %s of the update", double{e.weight},
                     percent(e.share).c_str());
+        continue;
+      }
+      char words[96];
+      std::snprintf(words, sizeof words, "expert %u  p = %.3g  G_e = %.3g  %s of the update",
+                    e.expert, double{at.experts.probability[size_t{ref.layer} * n + e.expert]},
+                    double{e.weight}, percent(e.share).c_str());
       expert_line(state, ref.layer, e.expert, words, interactive);
     }
     faint("shares <G_e FFN_e, df> / |df|^2, of " + scene::value_name("experts", ref.layer));

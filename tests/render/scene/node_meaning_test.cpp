@@ -61,29 +61,6 @@ TEST(BesidesOfSinks, AHeadSaysWhatItsSinkTakes) {
             scene::besides(reader, layout, head, 0, true).at(1));
 }
 
-TEST(BesidesOfARouter, AreTheExpertsAtWork) {
-  trace::Log log;
-  tests::TraceBuilder builder(log, tests::small_model());
-  builder.describe();
-  builder.structure(tests::small_mixture());
-  builder.start();
-  builder.step(3);
-  trace::Reader reader(log);
-  reader.poll();
-  const scene::Layout layout({*reader.model()});
-  const std::vector<std::string> lines =
-      scene::besides(reader, layout, layout.ref(layout.router(1)), 0, true);
-  const auto used = reader.position(2).experts.used_in(1);
-  ASSERT_EQ(used.size(), lines.size());
-  for (size_t i = 0; i < used.size(); ++i) {
-    char expected[96];
-    std::snprintf(expected, sizeof expected, "%s: G_e = %.3g, %.1f %% of the FFN update",
-                  scene::expert_name(layout.structure(), used[i].expert).c_str(),
-                  double{used[i].weight}, 100.0 * double{used[i].share});
-    EXPECT_EQ(expected, lines[i]);
-  }
-}
-
 TEST_F(Besides, OfASlotAreTheNormsOfWhatItHolds) {
   const trace::Kv& kv = reader_.position(1).kv;
   char expected[96];
