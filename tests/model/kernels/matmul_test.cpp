@@ -121,6 +121,50 @@ TEST(Matmul, ARowIsNotSpoiltByTheNext) {
   }
 }
 
+// Nor what is gathered of it: the next one's numbers are large, and it has no part in the sums.
+TEST(Matmul, WhatIsGatheredOfARowIsNotSpoiltByTheNext) {
+  ThreadPool pool(1);
+  constexpr size_t kRows = 9;
+  for (const DType type : kEveryType) {
+    for (const int64_t cols : widths(type)) {
+      SCOPED_TRACE(dtype_name(type) + " " + std::to_string(cols));
+      RandomMatrix m(type, kRows, cols);
+      const std::vector<float> values = m.normal(cols);
+      std::vector<float> u = m.normal(kRows);
+      u[5] = 0.0F;
+      Input x;
+      x.set(values.data(), 1, cols, cols, rounds_input(type), pool);
+      const int32_t chosen[] = {0, static_cast<int32_t>(cols - 1)};
+      const auto gathered = [&] {
+        const auto groups = static_cast<size_t>((cols + 31) / 32);
+        std::vector<float> y(kRows), dot(groups), back(static_cast<size_t>(cols)), of_chosen(2);
+        const Gather gather{.u = u.data(),
+                            .group_width = 32,
+                            .group_dot = dot.data(),
+                            .back = back.data(),
+                            .chosen = chosen,
+                            .n_chosen = 2,
+                            .chosen_dot = of_chosen.data()};
+        matmul(m.linear(), x, y.data(), kRows, &gather, pool);
+        dot.insert(dot.end(), back.begin(), back.end());
+        dot.insert(dot.end(), of_chosen.begin(), of_chosen.end());
+        return dot;
+      };
+      const std::vector<float> before = gathered();
+      const size_t row_bytes = m.linear().weight.row_bytes();
+      std::fill_n(m.bytes() + 5 * row_bytes, row_bytes, std::byte{0x5B});
+      const std::vector<float> after = gathered();
+      double error = 0.0;
+      double size = 0.0;
+      for (size_t i = 0; i < before.size(); ++i) {
+        error += std::pow(double{after[i]} - double{before[i]}, 2);
+        size += std::pow(double{before[i]}, 2);
+      }
+      EXPECT_LT(std::sqrt(error), 1e-4 * std::sqrt(size));
+    }
+  }
+}
+
 TEST(Matmul, ProductsMadeTogetherHaveTheBitsOfEach) {
   for (const int threads : {1, 2, 4}) {
     ThreadPool pool(threads);
