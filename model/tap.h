@@ -10,9 +10,10 @@
 
 namespace model {
 
-// Shapes in the letters of model/tensor.h, of latent attention as tap_formula() says; T is position + 1, the reach of attention; N is F, or
-// the neurons of all experts; x~ is x as the product read it (rounded to 8 bits a block where
-// the weights are quantised). With a norm after the sum, terms are measured behind its gain g.
+// Shapes in the letters of model/tensor.h, of latent attention as tap_formula() says; T is
+// position + 1, the reach of attention; N is F, or the neurons of all experts; x~ is x as the
+// product read it (rounded to 8 bits a block where the weights are quantised). With a norm after
+// the sum, terms are measured behind its gain g.
 enum class Tap : uint8_t {
   kEmbedding,   // embd             (C)
   kResidPre,    // resid.pre        (C)     x before attention

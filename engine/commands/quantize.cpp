@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <string_view>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "engine/loaded_model.h"
 #include "engine/stop_signals.h"
 #include "engine/threads.h"
+#include "model/arch/weights.h"
 #include "model/error.h"
 #include "model/format/gguf.h"
 #include "model/quantize.h"
@@ -26,6 +26,7 @@ namespace engine::commands {
 using fulgurite::Error;
 using fulgurite::ExitCode;
 using model::DType;
+using model::layer_of;
 using model::Tensor;
 
 namespace {
@@ -62,14 +63,6 @@ struct Layout {
   int64_t n_expert = 0;
   bool tied = true;
 };
-
-// The number in "blk.12.attn_v.weight"; -1: none, or none that a model has.
-int64_t layer_of(std::string_view name) {
-  constexpr int64_t kMost = 1 << 20;
-  if (!name.starts_with("blk.")) return -1;
-  const int64_t layer = std::strtoll(std::string(name.substr(4)).c_str(), nullptr, 10);
-  return layer >= 0 && layer < kMost ? layer : -1;
-}
 
 Layout layout_of(const model::ModelFile& file) {
   Layout layout;

@@ -81,7 +81,7 @@ Config deepseek_v3() {
   c.head_value_dim = 128;
   // Stretched 40 times by YaRN, for which its scores are multiplied.
   const float growth = 1.0F + 0.1F * std::log(40.0F);
-  c.attention_scale = growth * growth / std::sqrt(192.0F);
+  c.attention_scale = growth * growth / std::sqrt(static_cast<float>(c.query_width));
   c.router = model::RouterKind::kSigmoid;
   c.choice_biased = true;
   c.expert_groups = 8;

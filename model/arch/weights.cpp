@@ -304,12 +304,12 @@ int64_t layer_of(std::string_view tensor_name) noexcept {
   constexpr std::string_view kBlock = "blk.";
   if (!tensor_name.starts_with(kBlock)) return -1;
   tensor_name.remove_prefix(kBlock.size());
+  constexpr int64_t kMost = 1 << 20;
+  const char* const behind = tensor_name.data() + tensor_name.size();
   int64_t layer = -1;
-  const auto [end, error] =
-      std::from_chars(tensor_name.data(), tensor_name.data() + tensor_name.size(), layer);
-  const bool whole =
-      error == std::errc() && end != tensor_name.data() + tensor_name.size() && *end == '.';
-  return whole ? layer : -1;
+  const auto [end, error] = std::from_chars(tensor_name.data(), behind, layer);
+  const bool whole = error == std::errc() && end != behind && *end == '.';
+  return whole && layer >= 0 && layer < kMost ? layer : -1;
 }
 
 const char* ffn_norm_name(const Config& c) noexcept {

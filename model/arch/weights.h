@@ -67,7 +67,7 @@ struct Weights {
   std::deque<std::vector<float>> copies;
 };
 
-// Of "blk.3.attn_q.weight" 3; -1 where the name is of no layer.
+// Of "blk.3.attn_q.weight" 3; -1 where the name is of no layer, or of none that a model has.
 int64_t layer_of(std::string_view tensor_name) noexcept;
 
 // What the norm before the FFN is called in files: some families' name it by its place.

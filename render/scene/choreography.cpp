@@ -296,7 +296,8 @@ class Writer {
     return layout_.cell_of(l, n);
   }
 
-  // The router to the experts that it chose: its probabilities. The experts to the spine: <G_e FFN_e, df> / |df|^2, 1 over all that worked.
+  // The router to the experts that it chose: its probabilities. The experts to the spine:
+  // <G_e FFN_e, df> / |df|^2, 1 over all that worked.
   void experts(const trace::Position& at, uint32_t l) {
     const uint32_t router = layout_.router(l);
     const uint32_t to = layout_.spine(l, true, Layout::kSpineParts - 1);

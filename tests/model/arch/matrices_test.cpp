@@ -2,12 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include "model/arch/weights.h"
 #include "model/format/gguf.h"
 #include "tests/support/read_config.h"
 
 namespace {
 
 using model::find_matrix;
+
+TEST(LayerOf, IsTheNumberBehindBlkWhereAModelCanHaveIt) {
+  EXPECT_EQ(3, model::layer_of("blk.3.attn_q.weight"));
+  EXPECT_EQ(0, model::layer_of("blk.0.x"));
+  for (const char* none : {"", "blk.", "blk.3", "blk.x.y", "blk.-3.x", "blk.3x.y", "output.weight",
+                           "blk.9223372036854775807.x", "blk.99999999999999999999.x"}) {
+    EXPECT_EQ(-1, model::layer_of(none)) << none;
+  }
+}
 
 // A mixture of eight experts of eight neurons; the first of two layers has one FFN of 24, whose
 // W_gate and W_up are one matrix.
